@@ -1,0 +1,1 @@
+"""Where desired state comes from. Sources do not know each other; `controller.wiring` builds them."""
