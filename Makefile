@@ -1,0 +1,67 @@
+# Everything a developer does here. `make` alone says what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+# uv of .venv-uv when there is no other; sbin because Debian leaves it out of a user's PATH, and dockerd lives there.
+export PATH := $(PATH):$(CURDIR)/.venv-uv/bin:/usr/local/sbin:/usr/sbin:/sbin
+RUN := uv run --locked
+
+.PHONY: help setup machine demo test quick check coverage bench docs
+
+help: ## say this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## set up the Python environment in .venv (and uv in .venv-uv if there is none)
+	@if ! uv --version >/dev/null 2>&1; then \
+	    echo "setup: no uv here; putting one into .venv-uv"; \
+	    python3 -m venv .venv-uv || { echo "setup: python3 cannot make an environment; on Debian: apt-get install python3-venv" >&2; rm -rf .venv-uv; exit 1; }; \
+	    .venv-uv/bin/python -m pip install --quiet uv; \
+	fi
+	@uv sync --locked
+
+# The tests use a real engine, registry, broker and iptables. A command that is there is not installed again, wherever it
+# came from. busybox must be static: it becomes the content of the images that the tests make.
+machine: ## install what the tests need from Debian (asks sudo when not root)
+	@missing=(); \
+	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
+	need dockerd docker.io; need docker-registry docker-registry; need mosquitto mosquitto; need iptables iptables; \
+	need openssl openssl; need htpasswd apache2-utils; \
+	if ! b=$$(command -v busybox) || ldd "$$b" >/dev/null 2>&1; then missing+=(busybox-static); fi; \
+	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, registry, broker and tools are all there"; exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "machine: missing: $${missing[*]} (Debian's names), and no apt-get to install them; 'make quick' needs none" >&2; exit 1; \
+	fi; \
+	sudo=(); [ "$$(id -u)" = 0 ] || sudo=(sudo); \
+	echo "machine: installing with apt-get: $${missing[*]}"; \
+	"$${sudo[@]}" apt-get update -q; \
+	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"
+
+demo: setup ## see it work, without an engine
+	@$(RUN) evenkeel demo $(ARGS)
+
+test: setup machine ## run every test, with real engine, registry and broker
+	$(RUN) pytest $(ARGS)
+
+quick: setup ## run the tests that need no engine
+	$(RUN) pytest -m 'not engine' $(ARGS)
+
+check: setup ## ruff, mypy, pyright, import-linter
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pyright
+	$(RUN) lint-imports --no-cache
+
+coverage: setup machine ## run every test and say which lines none of them reached
+	$(RUN) coverage run -m pytest $(ARGS)
+	$(RUN) coverage combine -q
+	$(RUN) coverage report
+
+bench: setup ## measure start-up, plans and the idle daemon against their budgets
+	@[ -f tests/bench.py ] || { echo "bench: tests/bench.py is not written yet" >&2; exit 1; }
+	$(RUN) python tests/bench.py $(ARGS)
+
+docs: setup ## write the generated part of docs/
+	@[ -f docs/generate.py ] || { echo "docs: docs/generate.py is not written yet" >&2; exit 1; }
+	$(RUN) python docs/generate.py $(ARGS)

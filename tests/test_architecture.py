@@ -1,0 +1,261 @@
+"""The shape of the project, held by tests: folder = layer, one name per file, and a wheel that is the four folders.
+
+Half of these read the tree as it is. The other half plant a violation in a tree made for it and look for the rule to
+bite, because a contract that names a module wrongly is kept for ever.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("controller", "reconcilers", "templates", "specs")
+MODULES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
+BIN = Path(sys.executable).parent
+BANNED = {"manager", "helper", "util", "common", "misc", "base", "service", "handler", "data", "info"}
+
+
+def name_of(module: Path) -> str:
+    return module.relative_to(ROOT).as_posix()
+
+
+def words(name: str) -> set[str]:
+    """The words of a snake_case or CamelCase name, in the singular; `base64` and `metadata` are words of their own."""
+    found = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)}
+    return found | {word.removesuffix("s") for word in found}
+
+
+def run(*command: str | Path, cwd: Path = ROOT, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], cwd=cwd, input=stdin, text=True, capture_output=True)
+
+
+# --- modules ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_module_is_short_and_says_why_it_exists(module: Path) -> None:
+    text = module.read_text()
+    assert len(text.splitlines()) <= 500
+    assert ast.get_docstring(ast.parse(text)), "no module docstring"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_names_say_what_the_thing_is(module: Path) -> None:
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    defined = {node.name for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, kinds)}
+    names = defined | set(module.relative_to(ROOT).with_suffix("").parts)
+    assert not {name for name in names if words(name) & BANNED}
+
+
+@pytest.mark.parametrize("name", ["DataHandler", "_utils", "load_info", "HTTPService", "services", "base_of"])
+def test_banned_words_are_seen(name: str) -> None:
+    assert words(name) & BANNED
+
+
+@pytest.mark.parametrize("name", ["base64_of", "Metadata", "dataclass_of", "baseline", "Commonly"])
+def test_words_that_only_contain_a_banned_one_are_left_alone(name: str) -> None:
+    assert not words(name) & BANNED
+
+
+# --- one name per file ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not (ROOT / ".dev").exists(), reason="an unpacked sdist has no links: install the wheel")
+def test_dev_links_mirror_the_folders() -> None:
+    links = {link.name: link for link in (ROOT / ".dev/evenkeel").iterdir()}
+    assert set(links) == set(LAYERS)
+    for layer, link in links.items():
+        assert link.is_symlink(), "a copy, not a link"
+        assert link.readlink() == Path("../..") / layer, "not relative to the checkout"
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_importing_a_folder_by_its_bare_name_fails_with_a_hint(layer: str) -> None:
+    done = run(sys.executable, "-c", f"import {layer}")
+    assert done.returncode != 0
+    assert f"ImportError: import evenkeel.{layer}, not '{layer}'; run: pip install -e ." in done.stderr
+
+
+# --- the wheel --------------------------------------------------------------------------------------------------------
+
+
+def build_wheel(tree: Path, work: Path) -> set[str]:
+    """Build sdist and from it the wheel, as `uv build` does but without network; return the files in the wheel."""
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", work, cwd=tree).check_returncode()
+    (sdist,) = work.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(work, filter="data")
+    unpacked = work / sdist.name.removesuffix(".tar.gz")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", work, cwd=unpacked).check_returncode()
+    (wheel,) = work.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_wheel_is_the_four_folders(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"  # a copy, because the data below is planted, and because somebody may be editing
+    for layer in LAYERS:
+        shutil.copytree(ROOT / layer, tree / layer, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / ".dev", tree / ".dev", symlinks=True)
+    for file in ("pyproject.toml", "LICENSE", ".gitignore", "README.md"):
+        if (ROOT / file).exists():
+            shutil.copy(ROOT / file, tree)
+    for planted in ("templates/planted.j2", "specs/planted.json", "templates/deep/er/planted.html"):
+        (tree / planted).parent.mkdir(parents=True, exist_ok=True)
+        (tree / planted).write_text("{}")
+    (tree / "reconcilers/__pycache__").mkdir()
+    (tree / "reconcilers/__pycache__/planted.cpython-311.pyc").write_bytes(b"")
+
+    files = build_wheel(tree, tmp_path)
+
+    expected = {
+        f"evenkeel/{path.relative_to(tree).as_posix()}"
+        for layer in LAYERS
+        for path in (tree / layer).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {name for name in files if ".dist-info/" not in name} == expected
+    assert {f"evenkeel/{layer}/py.typed" for layer in LAYERS} <= expected
+    assert {"evenkeel/templates/planted.j2", "evenkeel/specs/planted.json"} <= expected
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in files)
+
+
+def test_what_deepdiff_would_import_is_not_locked() -> None:
+    locked = {package["name"] for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    assert "deepdiff" in locked
+    assert not locked & {"pydantic", "orjson"}
+
+
+# --- contracts --------------------------------------------------------------------------------------------------------
+
+
+def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter over `tree`, a folder that holds `evenkeel/`, and over nothing that is installed."""
+    main = "import sys; sys.path.insert(0, sys.argv[1]); sys.path.append(sys.argv[2])\n"
+    main += "from importlinter.cli import lint_imports as lint\n"
+    main += "sys.exit(lint(config_filename=sys.argv[3], cache_dir=None))"
+    site = next(path for path in sys.path if path.endswith("site-packages"))
+    return run(sys.executable, "-S", "-c", main, tree, site, ROOT / "pyproject.toml", cwd=tree)
+
+
+def plant(tmp_path: Path, files: dict[str, str]) -> Path:
+    """A tree with our packages, each empty, and `files`."""
+    for package in {module.parent for module in MODULES if module.name == "__init__.py"}:
+        init = tmp_path / "evenkeel" / package.relative_to(ROOT) / "__init__.py"
+        init.parent.mkdir(parents=True, exist_ok=True)
+        init.touch()
+    for name, text in files.items():
+        (tmp_path / "evenkeel" / name).write_text(text + "\n")
+    return tmp_path
+
+
+def broken(output: str) -> set[str]:
+    return set(re.findall(r"^(.*) BROKEN$", output, re.MULTILINE))
+
+
+LAYERED = "each folder imports only what stands below it"
+PURE = "pure folders touch no world"
+MSGSPEC = "msgspec is known to specs only"
+CLIENTS = "each third-party client is imported in one place"
+STRANGERS = "sources, drivers and sinks do not know each other"
+WIRING = "only wiring names concrete sources, drivers and sinks"
+
+
+def test_imports_keep_the_contracts() -> None:
+    done = run(BIN / "lint-imports", "--no-cache")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "contracts"),
+    [
+        ({"reconcilers/x.py": "import subprocess"}, {PURE}),
+        ({"specs/x.py": "import logging"}, {PURE}),
+        ({"templates/x.py": "def late():\n    import asyncio"}, {PURE}),
+        ({"reconcilers/containers/x.py": "from paho.mqtt import client"}, {PURE}),
+        ({"specs/x.py": "import evenkeel.templates"}, {LAYERED}),
+        ({"reconcilers/x.py": "from evenkeel import controller"}, {LAYERED}),
+        ({"controller/x.py": "import msgspec"}, {MSGSPEC}),
+        ({"reconcilers/x.py": "from msgspec import json"}, {MSGSPEC}),
+        ({"controller/x.py": "import h11"}, {CLIENTS}),
+        ({"controller/drivers/x.py": "import httpx"}, {CLIENTS}),
+        ({"controller/sinks/x.py": "from paho.mqtt import client"}, {CLIENTS}),
+        ({"controller/sources/x.py": "import watchfiles"}, {CLIENTS}),
+        (
+            {"controller/sinks/x.py": "", "controller/sources/y.py": "from evenkeel.controller.sinks import x"},
+            {STRANGERS, WIRING},
+        ),
+        ({"controller/sources/x.py": "", "controller/y.py": "from evenkeel.controller.sources import x"}, {WIRING}),
+        ({"controller/y.py": "from evenkeel.controller.drivers import docker"}, {WIRING}),
+        (
+            {"controller/sinks/x.py": "", "controller/sinks/y.py": "from evenkeel.controller.sinks import x"},
+            {WIRING},
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_a_planted_import_breaks_its_contract(tmp_path: Path, files: dict[str, str], contracts: set[str]) -> None:
+    done = lint_imports(plant(tmp_path, files))
+    assert broken(done.stdout) == contracts, done.stdout + done.stderr
+
+
+def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
+    done = lint_imports(
+        plant(
+            tmp_path,
+            {
+                "specs/codec.py": "import msgspec, ruamel.yaml",
+                "reconcilers/containers/diff.py": "import evenkeel.specs.codec, evenkeel.templates",
+                "controller/mqtt_link.py": "from paho.mqtt import client",
+                "controller/drivers/docker/wire.py": "import h11",
+                "controller/drivers/docker/driver.py": "from evenkeel.controller.drivers.docker import wire",
+                "controller/drivers/registry.py": "import httpx",
+                "controller/sources/files.py": "import watchfiles",
+                "controller/sinks/mqtt.py": "from evenkeel.controller import mqtt_link",
+                "controller/wiring.py": "from evenkeel.controller.sources import files\n"
+                "from evenkeel.controller.drivers.docker import driver\n"
+                "from evenkeel.controller.sinks import mqtt",
+                "controller/cli.py": "from evenkeel.controller import wiring\nimport asyncio, click, rich",
+            },
+        )
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_domain_is_in_the_contract_that_keeps_domains_apart() -> None:
+    domains = {f"evenkeel.reconcilers.{init.parent.name}" for init in (ROOT / "reconcilers").glob("*/__init__.py")}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (apart,) = (contract for contract in contracts if contract["name"] == "domains do not know each other")
+    assert set(apart["modules"]) == domains
+
+
+@pytest.mark.parametrize("folder", ["specs", "templates", "reconcilers/containers"])
+@pytest.mark.parametrize(
+    ("source", "rule"),
+    [
+        ("open('x')", "PTH123"),
+        ("import pathlib\n\npathlib.Path('x').read_text()", "TID251"),
+        ("import os\n\nos.environ['x']", "TID251"),
+        ("from datetime import UTC, datetime\n\ndatetime.now(UTC)", "TID251"),
+        ("import time", "TID251"),
+    ],
+)
+def test_ruff_keeps_pure_folders_pure(folder: str, source: str, rule: str) -> None:
+    done = run(BIN / "ruff", "check", "--output-format=concise", f"--stdin-filename={folder}/x.py", "-", stdin=source)
+    assert f" {rule} " in done.stdout, done.stdout + done.stderr
+
+
+def test_ruff_lets_the_controller_have_a_clock_and_files() -> None:
+    source = "import time\nfrom pathlib import Path\n\nPath('x').write_text(str(time.monotonic()))\n"
+    done = run(BIN / "ruff", "check", "--stdin-filename=controller/x.py", "-", stdin=source)
+    assert done.returncode == 0, done.stdout + done.stderr
