@@ -5,6 +5,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # uv of .venv-uv when there is no other; sbin because Debian leaves it out of a user's PATH, and dockerd lives there.
 export PATH := $(PATH):$(CURDIR)/.venv-uv/bin:/usr/local/sbin:/usr/sbin:/sbin
+# pip trusts the machine's certificates where it is told to; uv does not by itself, and fails behind a proxy that inspects.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS := 1
+endif
 RUN := uv run --locked
 
 .PHONY: help setup machine demo test quick check coverage bench docs
