@@ -1,0 +1,198 @@
+"""Bytes ⇄ nouns. The door through which everything that people write comes in.
+
+`decode_file` accepts evenkeel documents, Kanto desired-state documents and Kanto container manifests, many to a file, and
+returns what it understood together with every problem it found; it never raises for content. `desired_from` joins the
+files of a source into one state and finds names that are asked for twice. The remaining functions are plain JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from evenkeel.specs import written
+from evenkeel.specs.desired import DesiredState, Document, Draft, desired_state
+from evenkeel.specs.kinds import KINDS, kind_of
+from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Path, Place, Problem, Severity, nearest, path_text
+from evenkeel.specs.text import Position, Tree, Value, read_trees
+from evenkeel.specs.walk import faults
+
+Noun = TypeVar("Noun")
+
+
+class Decoded(Struct, frozen=True):
+    """What a file holds: its documents, and its problems in order of place. Warnings are problems, too."""
+
+    documents: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems that are no warnings."""
+    return tuple(problem for problem in problems if problem.severity == "error")
+
+
+def decode_file(content: bytes, file: str) -> Decoded:
+    """All documents and all problems of one file. `file` is only used to name places."""
+    trees, problems = read_trees(content, file)
+    documents: list[Document] = []
+    for tree in trees:
+        documents.extend(_decode_tree(tree, file, problems))
+    return Decoded(tuple(documents), tuple(sorted(problems)))
+
+
+def desired_from(files: Sequence[Decoded]) -> tuple[DesiredState, tuple[Problem, ...]]:
+    """One state from several files, and the problems of all of them and of their combination."""
+    problems = [problem for decoded in files for problem in decoded.problems]
+    first: dict[tuple[str, str], Document] = {}
+    for decoded in files:
+        for document in decoded.documents:
+            key = (document.kind, document.name)
+            if key in first:
+                earlier = first[key].place
+                problems.append(
+                    Problem(
+                        document.place,
+                        "metadata.name",
+                        f"{document.kind} `{document.name}` is asked for twice",
+                        f"first at {earlier.file}:{earlier.line}:{earlier.column}",
+                    )
+                )
+            first.setdefault(key, document)
+    problems.extend(_unknown_dependencies(first))
+    return desired_state(tuple(first.values())), tuple(problems)
+
+
+def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Document]:
+    from evenkeel.specs import kanto
+
+    flaws: list[Flaw] = []
+    drafts: Sequence[Draft] = ()
+    value = tree.value
+    if not isinstance(value, dict):
+        flaws.append(Flaw((), "expected a mapping with `apiVersion`, `kind`, `metadata` and `spec`"))
+    elif kanto.is_desired_state(value):
+        drafts = kanto.desired_state_drafts(value, flaws)
+    elif kanto.is_manifest(value):
+        drafts = kanto.manifest_drafts(value, flaws)
+    else:
+        drafts = _native(value, flaws)
+    for flaw in flaws:
+        place = Place(file, *_nearest_position(flaw.path, tree))
+        severity: Severity = "warning" if flaw.warning else "error"
+        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
+    return [_placed(draft, tree, file) for draft in drafts]
+
+
+def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
+    known = ("apiVersion", "kind", "metadata", "spec")
+    flaws.extend(Flaw((key,), f"unknown key `{key}`", nearest(key, known)) for key in value if key not in known)
+    flaws.extend(Flaw((), f"the key `{key}` is missing") for key in known if key not in value)
+    if "apiVersion" in value and value["apiVersion"] != written.API_VERSION:
+        flaws.append(Flaw(("apiVersion",), f"expected `{written.API_VERSION}`, got {value['apiVersion']!r}"))
+    if not all(key in value for key in ("kind", "metadata", "spec")):
+        return ()
+    name = value["kind"]
+    if not isinstance(name, str) or name not in KINDS:
+        flaws.append(Flaw(("kind",), f"unknown kind {name!r}", nearest(str(name), KINDS)))
+        flaws.extend(_below("metadata", faults(value["metadata"], written.MetadataSpec)))
+        return ()
+    kind = kind_of(name)
+    before = len(flaws)
+    metadata = _convert(value["metadata"], written.MetadataSpec, "metadata", flaws)
+    spec = _convert(value["spec"], kind.spec, "spec", flaws)
+    if metadata is None or spec is None or len(flaws) > before:
+        return ()
+    found: list[Flaw] = []
+    wanted = kind.finish(metadata, spec, found)
+    flaws.extend(_below("spec", found))
+    return () if wanted is None else [Draft(kind.name, metadata.name, wanted)]
+
+
+def _convert(value: Value, expected: type[Noun], key: str, flaws: list[Flaw]) -> Noun | None:
+    try:
+        return msgspec.convert(value, expected)
+    except msgspec.ValidationError as error:
+        found = list(_below(key, faults(value, expected)))
+        flaws.extend(found or [Flaw((key,), str(error))])
+        return None
+
+
+def _below(key: str, flaws: Iterable[Flaw]) -> Iterable[Flaw]:
+    return [msgspec.structs.replace(flaw, path=(key, *flaw.path)) for flaw in flaws]
+
+
+def _nearest_position(path: Path, tree: Tree) -> Position:
+    while path and path not in tree.positions:
+        path = path[:-1]
+    return tree.positions.get(path, tree.start)
+
+
+def _placed(draft: Draft, tree: Tree, file: str) -> Document:
+    """Give a draft its place, and turn the paths of its values into lines."""
+    paths = draft.paths or {
+        path_text(path[1:]): path
+        for path in tree.positions
+        if len(path) > 1 and path[0] == "spec" and all(isinstance(part, str) for part in path)
+    }
+    lines = {path: _nearest_position(where, tree) for path, where in paths.items()}
+    return Document(draft.kind, draft.name, draft.wanted, Place(file, *_nearest_position(draft.root, tree)), lines)
+
+
+def _unknown_dependencies(documents: dict[tuple[str, str], Document]) -> Iterable[Problem]:
+    from evenkeel.specs.container import Container
+    from evenkeel.specs.desired import asked_at
+
+    names = {name for kind, name in documents if kind == "Container"}
+    for document in documents.values():
+        if not isinstance(document.wanted, Container):
+            continue
+        for name in document.wanted.depends_on:
+            if name not in names:
+                place = asked_at(document, "dependsOn")
+                yield Problem(place, "spec.dependsOn", f"no container `{name}` is asked for", nearest(name, names))
+    yield from _cycles({d.name: d for d in documents.values() if isinstance(d.wanted, Container)})
+
+
+def _cycles(documents: dict[str, Document]) -> Iterable[Problem]:
+    from graphlib import CycleError, TopologicalSorter
+
+    from evenkeel.specs.container import Container
+    from evenkeel.specs.desired import asked_at
+
+    graph = {
+        name: document.wanted.depends_on
+        for name, document in documents.items()
+        if isinstance(document.wanted, Container)
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle: list[str] = error.args[1]
+        named = [name for name in cycle if name in documents]
+        place = asked_at(documents[named[0]], "dependsOn") if named else Place()
+        yield Problem(place, "spec.dependsOn", f"depends on itself: {' → '.join(cycle)}", "remove one of these")
+
+
+def encode(noun: object) -> bytes:
+    """A noun, or plain values, as compact JSON."""
+    return msgspec.json.encode(noun)
+
+
+def decode(content: bytes | str, expected: type[Noun]) -> Noun:
+    """The noun in `content`; ValueError when it is none. For our own data only: it reports one fault, without place."""
+    return msgspec.json.decode(content, type=expected)
+
+
+def plain(noun: object) -> Any:
+    """A noun as plain values (mappings, lists, texts, numbers), in the words of its JSON form."""
+    return msgspec.to_builtins(noun)
+
+
+def changed(noun: Noun, **fields: object) -> Noun:
+    """A copy of a noun with other values in some fields."""
+    return msgspec.structs.replace(noun, **fields)  # type: ignore[type-var]

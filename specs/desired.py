@@ -1,0 +1,74 @@
+"""The desired state: what somebody asked for, decoded and valid, with the place of every wish.
+
+A state is one value over all kinds and all sources; its digest names its content and nothing else, so that moving a line
+or a file does not make a new revision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from evenkeel.specs.container import Container
+from evenkeel.specs.problem import Path, Place
+
+
+class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
+    """Names of containers that are never touched."""
+
+    names: tuple[str, ...]
+
+
+Wanted = Container | SystemContainers
+"""The normal forms of all kinds. A new kind is a member here and an entry in `specs.kinds`."""
+
+
+class Draft(Struct, frozen=True):
+    """A wish whose source is still a tree of values: `root` is where it begins in the tree, `paths` leads from paths of
+    the normal form (`resources.memory`) to paths of the tree. Without `paths` the tree's own `spec` has them."""
+
+    kind: str
+    name: str
+    wanted: Wanted
+    root: Path = ()
+    paths: dict[str, Path] = {}
+
+
+class Document(Struct, frozen=True):
+    """One wish: its normal form, where its document begins, and the lines of the values in it.
+
+    `lines` maps paths such as `resources.memory` to 1-based `(line, column)`; a path that is absent was filled in.
+    """
+
+    kind: str
+    name: str
+    wanted: Wanted
+    place: Place = Place()
+    lines: dict[str, tuple[int, int]] = {}
+
+
+class DesiredState(Struct, frozen=True):
+    """Everything that is asked of this device. Documents are in order of kind and name."""
+
+    documents: tuple[Document, ...] = ()
+    digest: str = ""
+
+
+def desired_state(documents: Sequence[Document]) -> DesiredState:
+    """Order the documents and name their content."""
+    ordered = tuple(sorted(documents, key=lambda document: (document.kind, document.name)))
+    content = msgspec.json.encode([(document.kind, document.name, document.wanted) for document in ordered])
+    return DesiredState(ordered, hashlib.sha256(content).hexdigest()[:16])
+
+
+def asked_at(document: Document, path: str) -> Place:
+    """The place of the value at `path`, or of the nearest value around it, or of the document."""
+    while path:
+        if path in document.lines:
+            line, column = document.lines[path]
+            return msgspec.structs.replace(document.place, line=line, column=column)
+        path = path.rpartition(".")[0]
+    return document.place

@@ -1,0 +1,79 @@
+"""The one tree of errors.
+
+    EvenkeelError(element, message)      element = "container:web", "file:/etc/x.yaml", "engine:unix:///run/docker.sock"
+    ├── SpecError                        what somebody wrote is wrong; carries every problem found, each with its place
+    ├── SettingsError                    what the operator configured is wrong; evenkeel does not start
+    ├── JournalError                     durable intent cannot be read or written; refuse to act
+    ├── Busy                             another controller owns the state directory
+    ├── DriverError                      the world said no
+    │   ├── Unavailable                  not reachable now; trying again later may help
+    │   ├── TimedOut                     gave up waiting; trying again later may help
+    │   └── Refused                      a final no; trying the same again is useless
+    └── Bug                              a broken invariant of our own
+
+Every error names the element it is about, so that nobody has to parse text to learn what failed. Errors are raised once
+and reported once: code that raises does not log. Beyond `controller.apply` there are no exceptions, only outcomes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evenkeel.specs.problem import Problem
+
+
+class EvenkeelError(Exception):
+    """Something failed; `element` says what it is about, `message` why, in words for an operator."""
+
+    def __init__(self, element: str, message: str) -> None:
+        super().__init__(f"{element}: {message}")
+        self.element = element
+        self.message = message
+
+
+class SpecError(EvenkeelError):
+    """Desired state that cannot be accepted. `problems` holds all of them, not only the first."""
+
+    def __init__(self, element: str, problems: Sequence[Problem]) -> None:
+        from evenkeel.specs.problem import problem_text
+
+        self.problems = tuple(problems)
+        super().__init__(element, "\n".join(problem_text(problem) for problem in self.problems))
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SettingsError(EvenkeelError):
+    """A setting is missing, unknown or wrong."""
+
+
+class JournalError(EvenkeelError):
+    """The journal cannot be opened, read or written."""
+
+
+class Busy(EvenkeelError):
+    """Another controller holds the state directory."""
+
+
+class DriverError(EvenkeelError):
+    """An engine or another part of the world did not do what it was asked."""
+
+
+class Unavailable(DriverError):
+    """Not reachable now: the same request may succeed later."""
+
+
+class TimedOut(DriverError):
+    """No answer in time: the same request may succeed later."""
+
+
+class Refused(DriverError):
+    """A final no: the same request will be refused again."""
+
+
+class Bug(EvenkeelError):
+    """An invariant of evenkeel itself is broken."""

@@ -1,0 +1,230 @@
+"""The kinds of documents, and how what was written becomes what is wanted.
+
+Adding a kind takes three things: a written type in `specs.written`, a normal form in `specs.desired.Wanted`, and one entry in
+`KINDS`. Everything else (reading, errors with places, JSON Schema, the reference page) follows from these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from msgspec import Struct, UnsetType
+
+from evenkeel.specs import shorthand, written
+from evenkeel.specs.container import (
+    UNLIMITED,
+    Container,
+    Device,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Log,
+    Mount,
+    Port,
+    Resources,
+    Restart,
+    Stop,
+    TcpProbe,
+)
+from evenkeel.specs.desired import SystemContainers, Wanted
+from evenkeel.specs.normalise import Flaw, contradictions, normal
+from evenkeel.specs.problem import Path, nearest
+from evenkeel.specs.quantity import parse_duration, parse_size
+
+Flaws = list[Flaw]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Kind(Struct, frozen=True):
+    """A kind: the type people write, and the function to its normal form; flaws are appended to the list it is given."""
+
+    name: str
+    spec: type
+    finish: Callable[[written.MetadataSpec, Any, Flaws], Wanted | None]
+
+
+def container(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> Container | None:
+    """The normal form of a written container, `None` when a flaw prevents it. Paths of flaws begin below `spec`."""
+    before = len(flaws)
+    if spec.restart.policy != "on-failure" and spec.restart.max_retries:
+        message = f"cannot use max retry count when the restart policy is {spec.restart.policy}"
+        flaws.append(Flaw(("restart", "maxRetries"), message, "use `policy: on-failure`"))
+    raw = Container(
+        name=metadata.name,
+        image=spec.image,
+        command=None if isinstance(spec.command, UnsetType) else spec.command,
+        env=_env(spec.env, flaws),
+        ports=_ports(spec.ports, flaws),
+        mounts=_each(spec.mounts, "mounts", _mount, flaws),
+        devices=_each(spec.devices, "devices", _device, flaws),
+        network=spec.network,
+        extra_hosts=_extra_hosts(spec.extra_hosts, flaws),
+        host_name=spec.host_name or None,
+        domain_name=spec.domain_name or None,
+        privileged=spec.privileged,
+        capabilities=spec.capabilities,
+        restart=Restart(
+            spec.restart.policy,
+            spec.restart.max_retries,
+            _duration(spec.restart.timeout, ("restart", "timeout"), flaws),
+        ),
+        resources=_resources(spec.resources),
+        log=_log(spec.log),
+        terminal=spec.terminal,
+        interactive=spec.interactive,
+        labels=tuple(metadata.labels.items()),
+        health=_health(spec.health, flaws),
+        stable_for=_duration(spec.stable_for, ("stableFor",), flaws) or timedelta(0),
+        stop=Stop(spec.stop.signal, _duration(spec.stop.timeout, ("stop", "timeout"), flaws) or timedelta(0)),
+        depends_on=spec.depends_on,
+        pull_policy=spec.pull_policy,
+    )
+    return finished(raw, flaws) if len(flaws) == before else None
+
+
+def finished(raw: Container, flaws: Flaws) -> Container | None:
+    """Normal form and contradictions: the last step for every way in which a container can be asked for."""
+    try:
+        result = normal(raw)
+    except ValueError as error:
+        flaws.append(Flaw(("image",), str(error), "expected registry/repository:tag or registry/repository@sha256:…"))
+        return None
+    found = list(contradictions(result))
+    flaws.extend(found)
+    return None if found else result
+
+
+def system_containers(
+    metadata: written.MetadataSpec, spec: written.SystemContainersSpec, flaws: Flaws
+) -> SystemContainers:
+    """The normal form of a written list of system containers."""
+    return SystemContainers(tuple(sorted(set(spec.names))))
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("Container", written.ContainerSpec, container),
+        Kind("SystemContainers", written.SystemContainersSpec, system_containers),
+    )
+}
+
+
+def _env(env: dict[str, str | None] | tuple[str, ...], flaws: Flaws) -> tuple[tuple[str, str | None], ...]:
+    if isinstance(env, dict):
+        return tuple(env.items())
+    return _each(env, "env", shorthand.parse_variable, flaws)
+
+
+def _extra_hosts(hosts: dict[str, str] | tuple[str, ...], flaws: Flaws) -> tuple[tuple[str, str], ...]:
+    if isinstance(hosts, dict):
+        return tuple(hosts.items())
+    return _each(hosts, "extraHosts", shorthand.parse_extra_host, flaws)
+
+
+def _each(
+    items: tuple[Item, ...], field: str, convert: Callable[[Item], Result], flaws: Flaws
+) -> tuple[Result, ...]:
+    """Convert every item; what cannot be converted becomes a flaw at its index."""
+    results = []
+    for index, item in enumerate(items):
+        try:
+            results.append(convert(item))
+        except ValueError as error:
+            flaws.append(Flaw((field, index), str(error)))
+    return tuple(results)
+
+
+def _ports(ports: tuple[str | written.PortSpec, ...], flaws: Flaws) -> tuple[Port, ...]:
+    def convert(indexed: tuple[int, str | written.PortSpec]) -> Port:
+        index, item = indexed
+        if isinstance(item, str):
+            port, warning = shorthand.parse_port(item)
+            if warning:
+                flaws.append(Flaw(("ports", index), warning, f"write {shorthand.port_text(port)}", warning=True))
+            return port
+        return Port(
+            host_port=item.host_port,
+            container_port=item.container_port,
+            host_ip=shorthand.normal_host_ip(item.host_ip) if item.host_ip else "0.0.0.0",
+            host_port_end=item.host_port_end or item.host_port,
+            protocol=item.protocol,
+        )
+
+    return _each(tuple(enumerate(ports)), "ports", convert, flaws)
+
+
+def _mount(item: str | written.MountSpec) -> Mount:
+    if isinstance(item, str):
+        return shorthand.parse_mount(item)
+    return Mount(item.destination, item.source, item.propagation, item.read_only)
+
+
+def _device(item: str | written.DeviceSpec) -> Device:
+    if isinstance(item, str):
+        return shorthand.parse_device(item)
+    return Device(item.container_path or item.host_path, item.host_path, item.permissions)
+
+
+def _resources(spec: written.ResourcesSpec) -> Resources:
+    swap = spec.memory_swap or None
+    return Resources(
+        parse_size(spec.memory) if spec.memory else None,
+        parse_size(spec.memory_reservation) if spec.memory_reservation else None,
+        UNLIMITED if swap in ("-1", "unlimited") else parse_size(swap) if swap else None,
+    )
+
+
+def _log(spec: written.LogSpec) -> Log:
+    return Log(
+        driver=spec.driver,
+        max_files=spec.max_files,
+        max_size=parse_size(spec.max_size),
+        path=spec.path or "",
+        mode=spec.mode,
+        max_buffer_size=parse_size(spec.max_buffer_size),
+    )
+
+
+def _health(spec: written.HealthSpec | UnsetType, flaws: Flaws) -> Health | None:
+    if isinstance(spec, UnsetType):
+        return None
+    probes = [
+        probe
+        for probe in (
+            None if isinstance(spec.exec, UnsetType) else ExecProbe(spec.exec),
+            None if isinstance(spec.http, UnsetType) else HttpProbe(spec.http.port, spec.http.path),
+            None if isinstance(spec.tcp, UnsetType) else TcpProbe(spec.tcp.port),
+        )
+        if probe is not None
+    ]
+    if len(probes) != 1:
+        flaws.append(Flaw(("health",), "expected exactly one of `exec`, `http`, `tcp`"))
+        return None
+    interval = _duration(spec.interval, ("health", "interval"), flaws) or timedelta(0)
+    timeout = _duration(spec.timeout, ("health", "timeout"), flaws) or timedelta(0)
+    for name, value in (("interval", interval), ("timeout", timeout)):
+        if value < timedelta(milliseconds=1):
+            flaws.append(Flaw(("health", name), "expected a duration of at least 1ms"))
+    start_period = _duration(spec.start_period, ("health", "startPeriod"), flaws) or timedelta(0)
+    return Health(probes[0], interval, timeout, spec.retries, start_period)
+
+
+def _duration(text: str | UnsetType, path: Path, flaws: Flaws) -> timedelta | None:
+    if isinstance(text, UnsetType):
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        flaws.append(Flaw(path, str(error)))
+        return None
+
+
+def kind_of(name: str) -> Kind:
+    """The kind called `name`; ValueError with the nearest one."""
+    if name not in KINDS:
+        raise ValueError(f"unknown kind `{name}`; {nearest(name, KINDS)}")
+    return KINDS[name]

@@ -1,0 +1,182 @@
+"""The one code path that brings a container into normal form, whoever described it.
+
+Written documents, Kanto messages, Kanto manifests and engine reports are first turned into a raw `Container` and then pass
+through `normal`; comparing two results is comparing what was meant. Each rule here cures a phantom difference of the
+original: image names, swap filled in on one side only (B1), defined-but-empty (B10), `localhost` (B13), order of
+variables, units of sizes (container-management.md §2.2, §8.1).
+
+`contradictions` finds combinations that no engine can honour. Its texts are Kanto's where Kanto has one (§1.7), because
+they travel to the same people over the same topics.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from evenkeel.specs.container import UNLIMITED, Container, Log, Port, Resources, Restart, host_ports
+from evenkeel.specs.image import normal_image
+from evenkeel.specs.problem import Path
+from evenkeel.specs.quantity import size_text
+from evenkeel.specs.shorthand import is_variable_name, normal_host_ip
+
+LEAST_MEMORY = 3 * 1024**2
+"""Kanto's floor (§1.6); engines may have a higher one and say so."""
+
+
+class Flaw(Struct, frozen=True):
+    """What is wrong at a path below `spec`, before anybody knows the file it stands in."""
+
+    path: Path
+    message: str
+    hint: str = ""
+    warning: bool = False
+
+
+def normal(raw: Container) -> Container:
+    """The normal form of `raw`. Idempotent; ValueError only for an image reference that is none."""
+    policy = raw.restart.policy
+    retrying = policy == "on-failure"
+    network_host = raw.network == "host"
+    return msgspec.structs.replace(
+        raw,
+        image=normal_image(raw.image),
+        command=raw.command or None,
+        env=tuple(sorted(dict(raw.env).items())),
+        ports=tuple(sorted({_normal_port(port) for port in raw.ports})),
+        mounts=tuple(sorted(set(raw.mounts))),
+        devices=tuple(sorted(set(raw.devices))),
+        extra_hosts=tuple(sorted(set(raw.extra_hosts))),
+        host_name=raw.host_name or (None if network_host else f"{raw.name}-host"),
+        domain_name=raw.domain_name or (None if network_host else f"{raw.name}-domain"),
+        capabilities=tuple(sorted({_normal_capability(name) for name in raw.capabilities})),
+        restart=Restart(policy, raw.restart.max_retries if retrying else 0, raw.restart.timeout if retrying else None),
+        resources=_normal_resources(raw.resources),
+        log=_normal_log(raw.log),
+        labels=tuple(sorted(dict(raw.labels).items())),
+        depends_on=tuple(sorted(set(raw.depends_on))),
+    )
+
+
+def contradictions(container: Container) -> Iterator[Flaw]:
+    """What cannot be honoured in a container in normal form, each with the path below `spec` to change."""
+    yield from _networking(container)
+    yield from _rights(container)
+    yield from _memory(container.resources)
+    if container.restart.max_retries < 0:
+        yield Flaw(("restart", "maxRetries"), "restart policy max retry count cannot be negative")
+    for name, _ in container.env:
+        if not is_variable_name(name):
+            yield Flaw(("env", name), f"invalid environmental variable declaration provided : {name}")
+    taken: dict[str, str] = {}
+    for mount in container.mounts:
+        if mount.destination in taken:
+            yield Flaw(("mounts",), f"{mount.destination} is mounted twice, from {taken[mount.destination]} and {mount.source}")
+        taken[mount.destination] = mount.source
+    if container.name in container.depends_on:
+        yield Flaw(("dependsOn",), "a container cannot depend on itself")
+    if container.log.path and container.log.driver == "none":
+        yield Flaw(("log", "path"), "a log path needs the driver json-file")
+
+
+def _networking(container: Container) -> Iterator[Flaw]:
+    if container.network == "host":
+        if container.ports:
+            yield Flaw(("ports",), "cannot use port mappings when in host network mode", "remove `ports` or use `network: bridge`")
+        for name, address in container.extra_hosts:
+            if address == "host_ip" or address.startswith("host_ip_"):
+                yield Flaw(
+                    ("extraHosts", name),
+                    "cannot use the host_ip reserved key or any of its modifications when in host network mode",
+                )
+    for name, address in container.extra_hosts:
+        if not _is_extra_address(address):
+            yield Flaw(
+                ("extraHosts", name),
+                f"`{address}` is no address",
+                "expected an IP address, host_ip, host_ip_<interface> or container_<host name>",
+            )
+    for port in container.ports:
+        if port.host_port_end < port.host_port:
+            yield Flaw(("ports",), f"the range {port.host_port}-{port.host_port_end} does not rise")
+    fixed = [port for port in container.ports if len(host_ports(port)) == 1]
+    for index, port in enumerate(fixed):
+        for other in fixed[index + 1 :]:
+            if (port.host_port, port.host_ip, port.protocol) == (other.host_port, other.host_ip, other.protocol):
+                yield Flaw(("ports",), f"host port {port.host_port}/{port.protocol} is given to two container ports")
+
+
+def _rights(container: Container) -> Iterator[Flaw]:
+    conflict = "cannot create the container as privileged and with {} at the same time - choose one of the options"
+    if container.privileged and container.devices:
+        yield Flaw(("devices",), conflict.format("specified devices"), "a privileged container has all devices already")
+    if container.privileged and container.capabilities:
+        yield Flaw(("capabilities",), conflict.format("extra capabilities"), "a privileged container has them already")
+
+
+def _memory(resources: Resources) -> Iterator[Flaw]:
+    memory, reservation, swap = resources.memory, resources.memory_reservation, resources.memory_swap
+    if memory is not None and memory < LEAST_MEMORY:
+        yield Flaw(("resources", "memory"), "minimum memory allowed is 3M")
+    if memory is not None and reservation is not None and reservation > memory:
+        yield Flaw(
+            ("resources", "memoryReservation"),
+            f"reservation memory - {size_text(reservation)} must be lower than memory - {size_text(memory)}",
+        )
+    if swap == UNLIMITED:
+        return
+    if swap is not None and memory is None:
+        yield Flaw(("resources", "memorySwap"), f"swap memory - {size_text(swap)}, memory must be set as well")
+    if swap is not None and memory is not None and swap < memory:
+        yield Flaw(
+            ("resources", "memorySwap"),
+            f"swap memory - {size_text(swap)} is less than memory - {size_text(memory)}",
+            "`memorySwap` counts memory and swap together",
+        )
+
+
+def _is_extra_address(address: str) -> bool:
+    if address == "host_ip" or address.startswith(("host_ip_", "container_")):
+        return True
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def _normal_port(port: Port) -> Port:
+    return Port(
+        host_port=port.host_port,
+        container_port=port.container_port,
+        host_ip=normal_host_ip(port.host_ip) if port.host_ip else "0.0.0.0",
+        host_port_end=port.host_port_end or port.host_port,
+        protocol=port.protocol,
+    )
+
+
+def _normal_capability(name: str) -> str:
+    upper = name.upper()
+    return upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
+
+
+def _normal_resources(raw: Resources) -> Resources:
+    """No swap limit asked for means twice the memory, as Kanto and Docker fill in at creation (B1)."""
+    swap = raw.memory_swap
+    if raw.memory is not None and swap is None:
+        swap = 2 * raw.memory
+    if raw.memory is None and swap == UNLIMITED:
+        swap = None
+    return Resources(raw.memory, raw.memory_reservation, swap)
+
+
+def _normal_log(raw: Log) -> Log:
+    """Fields that mean nothing with this driver or mode are set to their defaults, so that they cannot differ."""
+    if raw.driver == "none":
+        return Log(driver="none")
+    if raw.mode == "blocking":
+        return msgspec.structs.replace(raw, max_buffer_size=Log().max_buffer_size)
+    return raw

@@ -1,0 +1,63 @@
+"""What a driver may report: the world as it was just now, never cached across stages.
+
+The same `Container` in normal form stands for what an engine runs as for what somebody asked for; around it stand the
+facts that nobody asks for, such as ids and states. An absent or unreachable engine is not described here: drivers raise
+`Unavailable`, and nothing is decided on an empty observation that is really a missing one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from evenkeel.specs.container import Container
+
+State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
+HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
+
+
+class ContainerSeen(Struct, frozen=True):
+    """One container as the engine reports it.
+
+    `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
+    is unique in the engine. `container` is `None` for containers of others, which are only known by name. Times are
+    seconds since the epoch, 0 when there is none.
+    """
+
+    id: str
+    name: str
+    engine_name: str
+    image_id: str
+    state: State
+    container: Container | None = None
+    image: str = ""
+    health: HealthSeen = "none"
+    exit_code: int = 0
+    error: str = ""
+    restart_count: int = 0
+    created_at: float = 0.0
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    address: str = ""
+
+
+class RemoteImage(Struct, frozen=True):
+    """What a registry says of a reference: the digest it names now, and compressed bytes (0: unknown)."""
+
+    digest: str
+    size: int = 0
+
+
+class ContainersSeen(Struct, frozen=True):
+    """One look at one engine.
+
+    `images` maps the normal form of every local reference to its image id, `digests` every known repository digest
+    (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about.
+    """
+
+    engine: str
+    containers: tuple[ContainerSeen, ...] = ()
+    images: dict[str, str] = {}
+    digests: dict[str, str] = {}
+    remote: dict[str, RemoteImage] = {}

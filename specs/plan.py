@@ -1,0 +1,182 @@
+"""Differences, actions, steps and plans: what has to happen, as values.
+
+A plan can be printed, stored, compared and thrown away; it cannot be executed from here. An action is one thing that a
+driver can do to one container or image; a step puts it into a phase and an order; a stage is a set of steps without order
+between them, after which the world is looked at again.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from msgspec import Struct
+
+from evenkeel.specs.container import Container, PullPolicy, Resources, Restart, Stop
+from evenkeel.specs.problem import Place
+
+Verb = Literal["create", "recreate", "update", "start", "finish", "remove", "keep", "blocked"]
+"""What a plan has in store for a subject. `finish`: right already, but proof, a name or the removal of an old instance is
+outstanding. `keep`: never touched. `blocked`: asked for, but nothing may be done."""
+
+
+class Phase(StrEnum):
+    """Gates of a plan, in order; from a file all stand open, from MQTT each command opens one."""
+
+    DOWNLOAD = "DOWNLOAD"
+    UPDATE = "UPDATE"
+    ACTIVATE = "ACTIVATE"
+    VERIFY = "VERIFY"
+    CLEANUP = "CLEANUP"
+
+
+class Change(Struct, frozen=True):
+    """One difference. `path` is in the words of the spec (`resources.memory`), `old` and `new` are texts for people."""
+
+    subject: str
+    path: str
+    old: str
+    new: str
+    why: str
+    asked: Place = Place()
+
+
+class Difference(Struct, frozen=True):
+    """All that differs for one subject, and which instances are concerned.
+
+    `candidate` is the id of the instance that is, or is to become, the one; "" while it has to be created. `others` are
+    ids of instances that it replaces. `container` is what is wanted, `None` when nobody wants the subject.
+    """
+
+    subject: str
+    verb: Verb
+    why: str
+    container: Container | None = None
+    candidate: str = ""
+    others: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    asked: Place = Place()
+    update: bool = False
+    start: bool = False
+    verify: bool = False
+
+
+class Pull(Struct, frozen=True, tag="pull"):
+    """Fetch an image. Disturbs nothing."""
+
+    image: str
+    policy: PullPolicy
+
+
+class Create(Struct, frozen=True, tag="create"):
+    """Create an instance under `engine_name`, not started."""
+
+    container: Container
+    engine_name: str
+
+
+class Rename(Struct, frozen=True, tag="rename"):
+    """Give an instance another name in the engine."""
+
+    instance: str
+    engine_name: str
+
+
+class Start(Struct, frozen=True, tag="start"):
+    """Start a created or ended instance, resume a paused one."""
+
+    instance: str
+
+
+class End(Struct, frozen=True, tag="stop"):
+    """Stop a running or paused instance; SIGKILL after the timeout."""
+
+    instance: str
+    stop: Stop
+
+
+class Update(Struct, frozen=True, tag="update"):
+    """Change limits and restart policy of an instance in place."""
+
+    instance: str
+    restart: Restart
+    resources: Resources
+
+
+class Verify(Struct, frozen=True, tag="verify"):
+    """Watch an instance until its health is proven or disproven."""
+
+    instance: str
+    container: Container
+
+
+class Remove(Struct, frozen=True, tag="remove"):
+    """Remove an instance; by force if it runs."""
+
+    instance: str
+
+
+Action = Pull | Create | Rename | Start | End | Update | Verify | Remove
+
+
+class Step(Struct, frozen=True):
+    """An action with its place in the order. `needs` names steps that must have ended well before."""
+
+    id: str
+    subject: str
+    phase: Phase
+    action: Action
+    needs: tuple[str, ...] = ()
+
+
+class Stage(Struct, frozen=True):
+    """Steps of one phase without order between them."""
+
+    phase: Phase
+    steps: tuple[Step, ...]
+
+
+class Plan(Struct, frozen=True):
+    """What differs and what will be done about it. No stages: nothing to do."""
+
+    domain: str
+    differences: tuple[Difference, ...] = ()
+    stages: tuple[Stage, ...] = ()
+
+
+class Stall(Struct, frozen=True):
+    """Nothing can be planned, with the reason."""
+
+    reason: str
+    message: str
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """The step ended well; `instance` is the id of what it created, if it did."""
+
+    message: str = ""
+    instance: str = ""
+
+
+class Retry(Struct, frozen=True, tag="retry"):
+    """The step may succeed later. `after_s`: not before so many seconds; 0 leaves it to the back-off."""
+
+    message: str
+    after_s: float = 0.0
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """The step will not succeed for this revision."""
+
+    message: str
+
+
+Outcome = Done | Retry | Failed
+
+
+class History(Struct, frozen=True):
+    """What the journal remembers and planning needs: ids of instances whose health was proven, and how long in seconds
+    each subject was down when it was last switched."""
+
+    proven: tuple[str, ...] = ()
+    switch_s: dict[str, float] = {}

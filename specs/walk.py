@@ -1,0 +1,182 @@
+"""Every fault of shape at once.
+
+msgspec stops at the first error. When its fast conversion fails, this walker compares the value with the type again and
+yields all faults, each with its path and the nearest valid key or choice. It knows the shapes that `specs.written` uses and
+fails loudly on any other, so that a new kind cannot slip through unchecked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import inspect
+
+from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Path, nearest
+
+
+def faults(value: object, expected: type) -> Iterator[Flaw]:
+    """All faults of `value` against a written type; none means that msgspec accepts it."""
+    yield from _walk(value, inspect.type_info(expected), ())
+
+
+def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
+    match kind:
+        case inspect.Metadata():
+            yield from _walk(value, kind.type, path)
+        case inspect.StructType():
+            yield from _struct(value, kind, path)
+        case inspect.UnionType():
+            yield from _union(value, kind, path)
+        case inspect.VarTupleType() | inspect.ListType():
+            if not isinstance(value, list):
+                hint = "put a `-` before each entry" if isinstance(value, str) else ""
+                yield Flaw(path, f"expected a list, got {_name(value)}", hint)
+                return
+            if kind.min_length is not None and len(value) < kind.min_length:
+                yield Flaw(path, f"expected at least {kind.min_length} entry")
+            for index, item in enumerate(value):
+                yield from _walk(item, kind.item_type, (*path, index))
+        case inspect.DictType():
+            if not isinstance(value, dict):
+                yield Flaw(path, f"expected a mapping, got {_name(value)}")
+                return
+            for key, item in value.items():
+                yield from _walk(item, kind.value_type, (*path, key))
+        case _:
+            yield from _scalar(value, kind, path)
+
+
+def _struct(value: object, kind: inspect.StructType, path: Path) -> Iterator[Flaw]:
+    fields = {field.encode_name: field for field in kind.fields}
+    if not isinstance(value, dict):
+        yield Flaw(path, f"expected a mapping with {', '.join(f'`{name}`' for name in fields)}, got {_name(value)}")
+        return
+    for key, item in value.items():
+        if key in fields:
+            yield from _walk(item, fields[key].type, (*path, key))
+        else:
+            yield Flaw((*path, key), f"unknown key `{key}`", nearest(key, fields))
+    for name, field in fields.items():
+        if field.required and name not in value:
+            yield Flaw(path, f"the key `{name}` is missing")
+
+
+def _union(value: object, kind: inspect.UnionType, path: Path) -> Iterator[Flaw]:
+    """One member must fit; the faults shown are those of the member that has the value's outer shape."""
+    members = [_bare(member) for member in kind.types]
+    if any(not list(_walk(value, member, path)) for member in kind.types):
+        return
+    for member in kind.types:
+        if _has_shape(value, _bare(member)):
+            yield from _walk(value, member, path)
+            return
+    yield Flaw(path, f"expected {' or '.join(_type_name(member) for member in members)}, got {_name(value)}")
+
+
+def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
+    match kind:
+        case inspect.StrType():
+            if not isinstance(value, str):
+                hint = "put it into quotes" if isinstance(value, int | float) else ""
+                yield Flaw(path, f"expected a text, got {_name(value)}", hint)
+            elif kind.pattern and not re.search(kind.pattern, value):
+                yield Flaw(path, f"`{value}` does not fit", _pattern_hint(kind.pattern))
+            elif kind.min_length and len(value) < kind.min_length:
+                yield Flaw(path, "expected a text that is not empty")
+            elif kind.max_length and len(value) > kind.max_length:
+                yield Flaw(path, f"expected a text of at most {kind.max_length} characters")
+        case inspect.IntType():
+            if not isinstance(value, int) or isinstance(value, bool):
+                hint = "leave the quotes out" if isinstance(value, str) and value.isdecimal() else ""
+                yield Flaw(path, f"expected a whole number, got {_name(value)}", hint)
+            elif (kind.ge is not None and value < kind.ge) or (kind.le is not None and value > kind.le):
+                yield Flaw(path, f"expected a number from {kind.ge} to {kind.le}, got {value}")
+        case inspect.BoolType():
+            if not isinstance(value, bool):
+                yield Flaw(path, f"expected true or false, got {_name(value)}")
+        case inspect.LiteralType():
+            if value not in kind.values:
+                choices = [str(choice) for choice in kind.values]
+                yield Flaw(path, f"expected one of {', '.join(choices)}; got {_name(value)}", _near(value, choices))
+        case inspect.NoneType():
+            if value is not None:
+                yield Flaw(path, f"expected nothing, got {_name(value)}")
+        case inspect.CustomType() if kind.cls.__name__ == "UnsetType":
+            yield Flaw(path, f"expected nothing, got {_name(value)}")
+        case _:
+            raise TypeError(f"the walker does not know {kind}")
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    return kind
+
+
+def _has_shape(value: object, kind: inspect.Type) -> bool:
+    match kind:
+        case inspect.StructType() | inspect.DictType():
+            return isinstance(value, dict)
+        case inspect.VarTupleType() | inspect.ListType():
+            return isinstance(value, list)
+        case inspect.StrType():
+            return isinstance(value, str)
+        case inspect.LiteralType():
+            return isinstance(value, str)
+        case inspect.IntType():
+            return isinstance(value, int) and not isinstance(value, bool)
+        case _:
+            return False
+
+
+def _type_name(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.StructType() | inspect.DictType():
+            return "a mapping"
+        case inspect.VarTupleType() | inspect.ListType():
+            return "a list"
+        case inspect.StrType():
+            return "a text"
+        case inspect.IntType():
+            return "a whole number"
+        case _:
+            return "nothing"
+
+
+def _name(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text `{value}`" if len(value) <= 40 else "a text"
+        case int() | float():
+            return f"the number {value}" if len(str(value)) <= 40 else "a number"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return "something else"
+
+
+def _near(value: object, choices: list[str]) -> str:
+    hint = nearest(value, choices) if isinstance(value, str) else ""
+    return hint if hint.startswith("did you mean") else ""
+
+
+def _pattern_hint(pattern: str) -> str:
+    from evenkeel.specs.container import NAME_PATTERN
+    from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN
+
+    return {
+        SIZE_PATTERN: "expected a size with a unit, for example 64M, 1.5G or 512K",
+        DURATION_PATTERN: "expected a duration with a unit, for example 30s, 1m30s or 500ms",
+        NAME_PATTERN: "expected letters, digits and _ . -, beginning with a letter, a digit or _",
+        "^/": "expected an absolute path",
+        "^[rwm]{1,3}$": "expected permissions made of r, w and m",
+    }.get(pattern, f"expected the form {pattern}")
