@@ -54,9 +54,11 @@ class ContainersSeen(Struct, frozen=True):
 
     `images` maps the normal form of every local reference to its image id, `digests` every known repository digest
     (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about.
+    `in_place` says which limits the engine changes without a restart: all, only from one finite value to another, or none.
     """
 
     engine: str
+    in_place: Literal["all", "finite", "none"] = "all"
     containers: tuple[ContainerSeen, ...] = ()
     images: dict[str, str] = {}
     digests: dict[str, str] = {}

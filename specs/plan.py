@@ -175,8 +175,13 @@ Outcome = Done | Retry | Failed
 
 
 class History(Struct, frozen=True):
-    """What the journal remembers and planning needs: ids of instances whose health was proven, and how long in seconds
-    each subject was down when it was last switched."""
+    """What the journal remembers and planning needs.
+
+    `proven`: ids of instances whose health was proven. `stopped`: ids that evenkeel itself stopped and has not started
+    since, so that an ended process is told from an interrupted switch. `switch_s`: for how many seconds a subject was
+    away when it was last switched.
+    """
 
     proven: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
     switch_s: dict[str, float] = {}

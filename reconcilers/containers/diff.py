@@ -1,0 +1,220 @@
+"""What differs between the containers that are wanted and those that are there.
+
+Several instances may carry one name while one replaces another. Among those that match what is wanted one is the
+candidate: it is to become, or already is, the one. All others are kept until the candidate is proven. Nothing here depends
+on how far an earlier cycle came: an interrupted switch is seen again and goes on, or goes back when last-good is wanted.
+
+INV-01  containers that evenkeel did not create and was not told to adopt are never touched
+INV-02  system containers are never touched
+INV-03  a difference never asks for the removal of the candidate
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Container
+from evenkeel.specs.desired import Document, asked_at
+from evenkeel.specs.image import parse_image
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.plan import Change, Difference, History, Verb
+
+_AWAKE = ("running", "restarting", "paused")
+
+
+def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
+    """In order of name; a name without difference is absent."""
+    instances: dict[str, list[ContainerSeen]] = defaultdict(list)
+    foreign: dict[str, ContainerSeen] = {}
+    for instance in seen.containers:
+        if instance.container is None:
+            foreign[instance.engine_name] = instance
+        else:
+            instances[instance.name].append(instance)
+    found: list[Difference] = []
+    wanted_names = set()
+    for container, document in want.documents:
+        wanted_names.add(container.name)
+        if container.name in want.system:
+            continue
+        found.extend(_wanted(container, document, instances.get(container.name, []), foreign, seen, history))
+    for name in instances:
+        if name not in wanted_names and name not in want.system:
+            others = tuple(sorted(instance.id for instance in instances[name]))
+            found.append(Difference(name, "remove", "nobody asks for it any more", others=others))
+    found.extend(
+        Difference(name, "keep", "system container, never touched")
+        for name in want.system
+        if name in instances or engine_name(name) in foreign
+    )
+    return tuple(sorted(found, key=lambda difference: difference.subject))
+
+
+def _wanted(
+    container: Container,
+    document: Document,
+    instances: list[ContainerSeen],
+    foreign: dict[str, ContainerSeen],
+    seen: ContainersSeen,
+    history: History,
+) -> Iterator[Difference]:
+    place = document.place
+    name = container.name
+    if engine_name(name) in foreign:
+        yield Difference(
+            name, "blocked", f"a container of this name exists that evenkeel did not create; `evenkeel adopt {name}`",
+            container, asked=place,
+        )  # fmt: skip
+        return
+    moved = moved_digest(container, seen)
+    matching = [instance for instance in instances if _matches(container, instance, moved, seen)]
+    if not matching and _absent_for_ever(container, seen):
+        why = f"the image {container.image} is not there and pullPolicy is Never"
+        yield Difference(name, "blocked", why, container, asked=asked_at(document, "image"))
+        return
+    if not instances:
+        change = Change(name, "", "", container.image, "it is asked for and not there", place)
+        yield Difference(name, "create", change.why, container, changes=(change,), asked=place)
+        return
+    if not matching:
+        current = max(instances, key=lambda instance: _rank(instance, history))
+        changes = tuple(_changes(container, document, current, moved, seen))
+        asked = changes[0].asked if changes else place
+        others = tuple(sorted(instance.id for instance in instances))
+        why = "it differs in what only a new container can change"
+        yield Difference(name, "recreate", why, container, others=others, changes=changes, asked=asked)
+        return
+    yield from _settling(container, document, matching, instances, history)
+
+
+def _settling(
+    container: Container,
+    document: Document,
+    matching: list[ContainerSeen],
+    instances: list[ContainerSeen],
+    history: History,
+) -> Iterator[Difference]:
+    """A candidate is there: what it still needs to be the one, running, up to date and alone."""
+    candidate = max(matching, key=lambda instance: _rank(instance, history))
+    assert candidate.container is not None
+    others = tuple(sorted(instance.id for instance in instances if instance.id != candidate.id))
+    update = compare.in_place_differs(container, candidate.container)
+    start, why_start = _needs_start(candidate, history)
+    renamed = candidate.engine_name != engine_name(container.name)
+    verify = start or candidate.id not in history.proven
+    if not (others or update or start or renamed or verify):
+        return
+    changes = tuple(_field_changes(container, document, candidate.container)) if update else ()
+    verb: Verb
+    switching = bool(others) and (start or any(i.id in others and i.state in _AWAKE for i in instances))
+    if switching:
+        old = max((i for i in instances if i.id in others), key=lambda instance: _rank(instance, history))
+        assert old.container is not None
+        changes = tuple(_field_changes(container, document, old.container)) or changes
+        verb, why = "recreate", "the switch to the new container is not finished"
+    elif update:
+        verb, why = "update", "limits and restart policy change in place"
+    elif start:
+        verb, why = "start", why_start
+    elif verify:
+        verb, why = "finish", "its health is not proven yet"
+    else:
+        verb, why = "finish", "an old instance or name is left over"
+    yield Difference(
+        container.name, verb, why, container, candidate.id, others, changes,
+        changes[0].asked if changes else document.place, update, start, verify,
+    )  # fmt: skip
+
+
+def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: ContainersSeen) -> bool:
+    if instance.container is None or instance.state == "dead":
+        return False
+    if wanted != instance.container and not compare.same_identity(wanted, instance.container):
+        return False
+    if not compare.can_update(wanted.resources, instance.container.resources, seen.in_place):
+        return False
+    if seen.in_place == "none" and compare.in_place_differs(wanted, instance.container):
+        return False
+    return not moved or seen.digests.get(moved) == instance.image_id
+
+
+def moved_digest(container: Container, seen: ContainersSeen) -> str:
+    """`registry/repository@digest` that the registry has under the wanted tag, when it was asked and answered."""
+    if container.pull_policy != "Always" or container.image not in seen.remote:
+        return ""
+    ref = parse_image(container.image)
+    return f"{ref.registry}/{ref.repository}@{seen.remote[container.image].digest}"
+
+
+def image_is_there(container: Container, seen: ContainersSeen) -> bool:
+    """Whether creating it needs no pull."""
+    moved = moved_digest(container, seen)
+    if moved:
+        return moved in seen.digests and seen.images.get(container.image) == seen.digests[moved]
+    ref = parse_image(container.image)
+    if ref.digest:
+        return f"{ref.registry}/{ref.repository}@{ref.digest}" in seen.digests
+    return container.image in seen.images
+
+
+def _absent_for_ever(container: Container, seen: ContainersSeen) -> bool:
+    return container.pull_policy == "Never" and not image_is_there(container, seen)
+
+
+def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, float, str]:
+    """Of several alike: the one at work, the proven one, the one with the name, the newest."""
+    named = instance.engine_name == engine_name(instance.name)
+    return instance.state in _AWAKE, instance.id in history.proven, named, instance.created_at, instance.id
+
+
+def _needs_start(instance: ContainerSeen, history: History) -> tuple[bool, str]:
+    """Whether a wanted instance has to be started; an ended process may be what its restart policy allows.
+
+    `always` and `unless-stopped` want it running; `on-failure` wants it until it ends well or has no tries left; `no` lets
+    it end. What evenkeel stopped itself, in a switch that did not come to its end, is started again in any case.
+    """
+    assert instance.container is not None
+    restart = instance.container.restart
+    match instance.state:
+        case "created":
+            return True, "it was created and never started"
+        case "paused":
+            return True, "it is paused"
+        case "exited":
+            if instance.id in history.stopped:
+                return True, "it was stopped for a switch"
+            if restart.policy in ("always", "unless-stopped"):
+                return True, f"it is not running (exit code {instance.exit_code})"
+            tries_left = not restart.max_retries or instance.restart_count < restart.max_retries
+            if restart.policy == "on-failure" and instance.exit_code and tries_left:
+                return True, f"it ended with exit code {instance.exit_code}"
+            return False, ""
+        case _:
+            return False, ""
+
+
+def _changes(
+    container: Container, document: Document, current: ContainerSeen, moved: str, seen: ContainersSeen
+) -> Iterator[Change]:
+    assert current.container is not None
+    yield from _field_changes(container, document, current.container)
+    if moved and seen.digests.get(moved) != current.image_id and container.image == current.container.image:
+        digest = moved.partition("@")[2]
+        asked = asked_at(document, "image")
+        yield Change(container.name, "image", container.image, f"{container.image} ({digest[:19]}…)",
+                     "the tag was pushed again", asked)  # fmt: skip
+    if current.state == "dead":
+        yield Change(container.name, "", "dead", "running", "the engine cannot revive it", document.place)
+
+
+def _field_changes(container: Container, document: Document, old: Container) -> Iterator[Change]:
+    if compare.identity(container) == compare.identity(old) and not compare.in_place_differs(container, old):
+        return
+    conduct = {name: getattr(old, name) for name in compare.CONDUCT}
+    for field in compare.fields(old, changed(container, **conduct)):
+        yield Change(container.name, field.path, field.old, field.new, "it differs", asked_at(document, field.path))

@@ -1,0 +1,86 @@
+"""When a started container counts as proven.
+
+A pure fold over observations: `judge` takes what is known of a watch, one look at the instance and the time, and returns
+what is known now and, once there is one, the verdict. Without a health check a container is proven when it has stayed up
+for its `stableFor`, or has ended well; with one, when it was healthy for that long. A process that ends badly disproves it at
+once: a start that returns is no activation (defect A11).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from evenkeel.specs.container import Container
+from evenkeel.specs.observed import ContainerSeen
+
+_SLACK = timedelta(seconds=30)
+
+
+class Watch(NamedTuple):
+    """What is known of an instance under watch. Times are seconds on one clock."""
+
+    since: float
+    good_since: float | None = None
+    bad_probes: int = 0
+    restarts: int = 0
+
+
+class Verdict(NamedTuple):
+    """The end of a watch."""
+
+    proven: bool
+    why: str
+
+
+def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: float) -> tuple[Watch, Verdict | None]:
+    """The watch after one more look; the verdict when there is one. `seen` is `None` when the instance is gone."""
+    if seen is None:
+        return watch, Verdict(False, "it disappeared while it was watched")
+    ended = seen.state in ("exited", "dead") or seen.restart_count > watch.restarts
+    if ended and seen.exit_code != 0:
+        return watch, Verdict(
+            False, f"it ended with exit code {seen.exit_code}" + (f": {seen.error}" if seen.error else "")
+        )
+    if seen.state == "created":
+        return watch, Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
+    if seen.state == "exited" and container.restart.policy in ("no", "on-failure"):
+        return watch, Verdict(True, "it ended with exit code 0")
+    good = seen.state in ("running", "restarting", "exited") if container.health is None else seen.health == "healthy"
+    if container.health is not None and seen.health == "unhealthy":
+        within_start = now - watch.since < container.health.start_period.total_seconds()
+        bad = watch.bad_probes if within_start else watch.bad_probes + 1
+        watch = watch._replace(bad_probes=bad, good_since=None)
+        if bad >= container.health.retries:
+            return watch, Verdict(False, f"it failed its health check {bad} times in a row")
+    if not good:
+        return _late(container, watch._replace(good_since=None), now)
+    watch = watch._replace(good_since=now if watch.good_since is None else watch.good_since, bad_probes=0)
+    stable_s = container.stable_for.total_seconds()
+    if now - (watch.good_since or now) >= stable_s:
+        how = "healthy" if container.health else "up"
+        return watch, Verdict(True, f"{how} for {stable_s:g} s" if stable_s else how)
+    return watch, None
+
+
+def look_again_after(container: Container) -> float:
+    """Seconds between two looks: often enough to see a fast end, no more often than the health check."""
+    stable_s = container.stable_for.total_seconds()
+    if container.health is None:
+        return min(max(stable_s / 4, 0.05), 1.0)
+    return min(container.health.interval.total_seconds(), max(stable_s / 2, 0.2))
+
+
+def longest(container: Container) -> timedelta:
+    """After this long without a verdict it is disproven."""
+    if container.health is None:
+        return container.stable_for + _SLACK
+    health = container.health
+    return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK
+
+
+def _late(container: Container, watch: Watch, now: float) -> tuple[Watch, Verdict | None]:
+    limit_s = longest(container).total_seconds()
+    if now - watch.since > limit_s:
+        return watch, Verdict(False, f"it did not become healthy within {limit_s:g} s")
+    return watch, None

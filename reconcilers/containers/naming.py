@@ -1,0 +1,39 @@
+"""Names in the engine.
+
+evenkeel's name of a container is a label; the engine's name only has to be unique and welcome to people. One instance
+carries the plain name; an instance that is created beside it waits under a name of its own until the switch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from evenkeel.specs.container import Container, container_digest
+
+_ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+
+
+def engine_name(name: str) -> str:
+    """The plain name; engines want two characters and no leading underscore (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`)."""
+    return name if _ENGINE_NAME.fullmatch(name) else f"ek-{name}"
+
+
+def free_name(container: Container, taken: Collection[str]) -> str:
+    """The plain name when it is free, else one that tells what it waits for."""
+    plain = engine_name(container.name)
+    if plain not in taken:
+        return plain
+    return _numbered(f"{plain}.next-{container_digest(container)[:8]}", taken)
+
+
+def aside_name(plain: str, instance: str, taken: Collection[str]) -> str:
+    """The name of an instance that has to give up the plain one."""
+    return _numbered(f"{plain}.old-{instance[:8]}", taken)
+
+
+def _numbered(name: str, taken: Collection[str]) -> str:
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}-{number}", number + 1
+    return candidate

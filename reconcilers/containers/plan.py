@@ -1,0 +1,202 @@
+"""Differences → steps in stages.
+
+The switch from an old instance to a new one: fetch the image; create the new beside the old; stop the old, let them change
+names, start the new; watch it until it is proven; remove the old. A crash between any two of these leaves a world from which
+`diff` and this function find the way, forward or, with last-good as the desired state, back.
+
+INV-04  nothing is disturbed before all images are there (fetch before disturb)
+INV-05  an old instance is removed only after its successor is proven
+INV-06  a container starts only after all those it depends on are proven
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evenkeel.reconcilers.containers.diff import image_is_there
+from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
+from evenkeel.reconcilers.staging import stages
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Container, Stop, host_ports
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.plan import (
+    Create,
+    Difference,
+    End,
+    History,
+    Phase,
+    Plan,
+    Pull,
+    Remove,
+    Rename,
+    Start,
+    Step,
+    Update,
+    Verify,
+)
+
+_AWAKE = ("running", "restarting", "paused")
+
+
+def plan(differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
+    """All steps from here to there. Only the first stage is ever applied; then the world is looked at again."""
+    by_id = {instance.id: instance for instance in seen.containers}
+    judged = tuple(_blocked_with(differences))
+    active = [difference for difference in judged if difference.verb not in ("keep", "blocked")]
+    taken = {instance.engine_name for instance in seen.containers}
+    steps: list[Step] = []
+    for difference in active:
+        steps.extend(_steps(difference, by_id, seen, taken))
+    ordered = _with_dependencies(steps, active, by_id)
+    return Plan("containers", judged, stages(ordered))
+
+
+def _blocked_with(differences: Sequence[Difference]) -> Iterator[Difference]:
+    """What depends on something blocked is blocked, too, unless it is at work already."""
+    blocked = {difference.subject for difference in differences if difference.verb == "blocked"}
+    verbs = {difference.subject: difference for difference in differences}
+    for _ in differences if blocked else ():
+        more = {
+            subject
+            for subject, difference in verbs.items()
+            if difference.container is not None and blocked.intersection(difference.container.depends_on)
+        }
+        if more <= blocked:
+            break
+        blocked |= more
+    for difference in differences:
+        if difference.subject in blocked and difference.verb != "blocked" and difference.container is not None:
+            waits = ", ".join(sorted(blocked.intersection(difference.container.depends_on)))
+            yield changed(difference, verb="blocked", why=f"it depends on {waits}")
+        else:
+            yield difference
+
+
+def _steps(
+    difference: Difference, by_id: dict[str, ContainerSeen], seen: ContainersSeen, taken: set[str]
+) -> Iterator[Step]:
+    subject, container = difference.subject, difference.container
+    others = [by_id[id_] for id_ in difference.others]
+    if container is None:
+        for other in others:
+            if other.state in _AWAKE:
+                yield _stop(subject, other)
+            yield Step(f"remove:{other.id}", subject, Phase.CLEANUP, Remove(other.id))
+        return
+    candidate = by_id.get(difference.candidate)
+    needs: tuple[str, ...] = ()
+    if candidate is None:
+        if not image_is_there(container, seen):
+            pull = Pull(container.image, container.pull_policy)
+            yield Step(f"pull:{container.image}", subject, Phase.DOWNLOAD, pull)
+        name = free_name(container, taken)
+        taken.add(name)
+        yield Step(f"create:{subject}", subject, Phase.UPDATE, Create(container, name))
+        target, starts = name, True
+    else:
+        name, target, starts = candidate.engine_name, candidate.id, difference.start
+        if difference.update:
+            update = Update(target, container.restart, container.resources)
+            yield Step(f"update:{subject}", subject, Phase.UPDATE, update)
+    if starts:
+        for other in others:
+            if other.state in _AWAKE:
+                stop = _stop(subject, other)
+                needs = (*needs, stop.id)
+                yield stop
+    for step in _renames(subject, target, name, others, taken, needs):
+        needs = (*needs, step.id)
+        yield step
+        if isinstance(step.action, Rename) and step.action.instance == target and candidate is None:
+            target = step.action.engine_name
+    if starts:
+        yield Step(f"start:{subject}", subject, Phase.ACTIVATE, Start(target), needs)
+        needs = (f"start:{subject}",)
+    if starts or difference.verify:
+        yield Step(f"verify:{subject}", subject, Phase.VERIFY, Verify(target, container), needs)
+        needs = (f"verify:{subject}",)
+    for other in others:
+        yield Step(f"remove:{other.id}", subject, Phase.CLEANUP, Remove(other.id), needs)
+
+
+def _renames(
+    subject: str, target: str, name: str, others: list[ContainerSeen], taken: set[str], needs: tuple[str, ...]
+) -> Iterator[Step]:
+    """The candidate gets the plain name; whoever has it steps aside first."""
+    plain = engine_name(subject)
+    if name == plain:
+        return
+    for other in others:
+        if other.engine_name == plain:
+            aside = aside_name(plain, other.id, taken)
+            taken.add(aside)
+            step = Step(f"aside:{other.id}", subject, Phase.ACTIVATE, Rename(other.id, aside), needs)
+            needs = (*needs, step.id)
+            yield step
+    yield Step(f"rename:{subject}", subject, Phase.ACTIVATE, Rename(target, plain), needs)
+
+
+def _stop(subject: str, instance: ContainerSeen) -> Step:
+    """An instance is stopped the way it was asked to be when it was created."""
+    stop = instance.container.stop if instance.container else Stop()
+    return Step(f"stop:{instance.id}", subject, Phase.ACTIVATE, End(instance.id, stop))
+
+
+def _with_dependencies(
+    steps: list[Step], differences: Sequence[Difference], by_id: dict[str, ContainerSeen]
+) -> list[Step]:
+    """Add the order between subjects: what is depended on is proven first and stopped last, and a host port is free
+    before it is taken. A stop that frees a port for another subject waits for nobody, or both would wait for ever."""
+    ids = {step.id for step in steps}
+    frees = _port_needs(steps, differences, by_id)
+    needed_to_free = {stop for stops in frees.values() for stop in stops}
+    wanted = {difference.subject: difference.container for difference in differences}
+    ordered: list[Step] = []
+    for step in steps:
+        extra: list[str] = list(frees.get(step.id, ()))
+        container = wanted.get(step.subject)
+        if step.phase == Phase.ACTIVATE and step.id not in needed_to_free:
+            if container is not None:
+                extra += [f"verify:{name}" for name in container.depends_on if f"verify:{name}" in ids]
+            elif isinstance(step.action, End):
+                extra += [stop for stop in _dependents_stops(step, steps, by_id) if stop not in needed_to_free]
+        ordered.append(changed(step, needs=(*step.needs, *extra)) if extra else step)
+    return ordered
+
+
+def _dependents_stops(step: Step, steps: list[Step], by_id: dict[str, ContainerSeen]) -> Iterator[str]:
+    """Stops of unwanted containers that depended on the one that `step` stops."""
+    for other in steps:
+        if isinstance(other.action, End) and other.subject != step.subject:
+            container = by_id[other.action.instance].container
+            if container is not None and step.subject in container.depends_on:
+                yield other.id
+
+
+def _port_needs(
+    steps: list[Step], differences: Sequence[Difference], by_id: dict[str, ContainerSeen]
+) -> dict[str, tuple[str, ...]]:
+    """Start steps → stops of other subjects' instances that hold a host port which the start will take."""
+    wanted = {difference.subject: difference.container for difference in differences}
+    stops = [(step, by_id[step.action.instance].container) for step in steps if isinstance(step.action, End)]
+    needs: dict[str, tuple[str, ...]] = {}
+    for step in steps:
+        container = wanted.get(step.subject)
+        if not isinstance(step.action, Start) or container is None or not container.ports:
+            continue
+        holding = tuple(
+            stop.id for stop, holder in stops if stop.subject != step.subject and holder and _collide(container, holder)
+        )
+        if holding:
+            needs[step.id] = holding
+    return needs
+
+
+def _collide(one: Container, other: Container) -> bool:
+    return any(
+        a.protocol == b.protocol
+        and (a.host_ip == b.host_ip or {a.host_ip, b.host_ip} & {"0.0.0.0", "::"})
+        and set(host_ports(a)).intersection(host_ports(b))
+        for a in one.ports
+        for b in other.ports
+    )

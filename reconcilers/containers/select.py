@@ -1,0 +1,29 @@
+"""What of the desired state concerns containers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from evenkeel.specs.container import Container
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers
+
+
+class ContainersWanted(NamedTuple):
+    """Containers by name with the documents that ask for them, and the names that are never touched."""
+
+    documents: tuple[tuple[Container, Document], ...] = ()
+    system: tuple[str, ...] = ()
+
+
+def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> ContainersWanted:
+    """Containers in order of name. `also_system`: names that settings protect."""
+    documents = tuple(
+        (document.wanted, document) for document in desired.documents if isinstance(document.wanted, Container)
+    )
+    system = {
+        name
+        for document in desired.documents
+        if isinstance(document.wanted, SystemContainers)
+        for name in document.wanted.names
+    }
+    return ContainersWanted(documents, tuple(sorted(system.union(also_system))))

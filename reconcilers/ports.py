@@ -1,0 +1,64 @@
+"""The two ports: what a domain of reconciliation and an engine have to offer.
+
+A `Reconciler` is pure and synchronous; it cannot reach an engine, so a dry run is safe by construction. A `Driver` is the
+only thing that touches one. Between them lie values, and nothing else knows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan
+
+Want = TypeVar("Want")
+Seen = TypeVar("Seen", contravariant=True)
+SeenCo = TypeVar("SeenCo", covariant=True)
+
+Progress = Callable[[str, int, int], None]
+"""`progress(message, done, total)`: how far a long step is; `total` 0 is unknown. Must return at once and never raise."""
+
+
+class Reconciler(Protocol[Want, Seen]):
+    """One domain's decisions. Every method is a pure function."""
+
+    domain: str
+
+    def select(self, desired: DesiredState) -> Want:
+        """What of the desired state is this domain's."""
+        ...
+
+    def diff(self, want: Want, seen: Seen, history: History) -> tuple[Difference, ...]:
+        """What differs, in order of subject; a subject without difference is absent."""
+        ...
+
+    def plan(self, differences: Sequence[Difference], seen: Seen, history: History) -> Plan:
+        """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
+        ...
+
+
+class Driver(Protocol[SeenCo]):
+    """One engine.
+
+    `observe` reads and changes nothing. `perform` is idempotent: performing an action whose effect is already there is
+    `Done`. It never raises for what an engine does; cancelling it leaves a state from which the next cycle converges.
+    `nudges` yields whenever it may be worth looking again; it says nothing about what changed and ends only when closed.
+    """
+
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> SeenCo:
+        """The world now. `names`: containers to look at whoever created them; `images`: references whose present
+        registry digest is wanted. Raises `Unavailable` or `TimedOut` when the engine cannot be asked."""
+        ...
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        """Do one thing and say how it ended."""
+        ...
+
+    def nudges(self) -> AsyncIterator[None]:
+        """Something may have changed."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
