@@ -1,0 +1,122 @@
+"""Run the steps of one stage. Exceptions stop here: beyond are only outcomes.
+
+Steps of a stage run side by side, a few at a time. Each has a timeout. When the controller is told to stop, no further step
+begins; what can be cut short without harm (fetching, watching) is cancelled, everything else is finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from evenkeel.reconcilers.containers.health import longest
+from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
+
+log = logging.getLogger(__name__)
+
+StepProgress = Callable[[Step, str, int, int], None]
+Before = Callable[[Step], None]
+After = Callable[[Step, Outcome, float], None]
+
+
+class Limits:
+    """How much at once and how long."""
+
+    def __init__(
+        self,
+        parallel: int = 3,
+        pull: timedelta = timedelta(minutes=30),
+        step: timedelta = timedelta(minutes=2),
+    ) -> None:
+        self.parallel, self.pull, self.step = parallel, pull, step
+
+    def timeout_s(self, step: Step) -> float:
+        """Seconds after which a step counts as retryable failure."""
+        match step.action:
+            case Pull():
+                return self.pull.total_seconds()
+            case Verify(container=container):
+                return (longest(container) + self.step).total_seconds()
+            case End(stop=stop):
+                return (stop.timeout + self.step).total_seconds()
+            case _:
+                return self.step.total_seconds()
+
+
+async def run_stage(
+    stage: Stage,
+    driver: Driver[Any],
+    limits: Limits,
+    stopping: asyncio.Event,
+    progress: StepProgress,
+    before: Before,
+    after: After,
+) -> Mapping[str, Outcome]:
+    """Outcomes by step id; steps that did not begin, or were cut short by `stopping`, are absent.
+
+    `before` and `after` are called for every step that runs, in the order in which it happens; what they raise ends the
+    stage, because a step that cannot be recorded must not be taken.
+    """
+    places = asyncio.Semaphore(limits.parallel)
+    outcomes: dict[str, Outcome] = {}
+
+    async def run(step: Step) -> None:
+        async with places:
+            if stopping.is_set():
+                return
+            before(step)
+            begun = asyncio.get_running_loop().time()
+            outcome = await _perform(step, driver, limits.timeout_s(step), stopping, progress)
+            if outcome is not None:
+                outcomes[step.id] = outcome
+                after(step, outcome, asyncio.get_running_loop().time() - begun)
+
+    async with asyncio.TaskGroup() as group:
+        for step in stage.steps:
+            group.create_task(run(step))
+    return outcomes
+
+
+async def _perform(
+    step: Step, driver: Driver[Any], timeout_s: float, stopping: asyncio.Event, progress: StepProgress
+) -> Outcome | None:
+    def report(message: str, done: int, total: int) -> None:
+        progress(step, message, done, total)
+
+    work = _outcome(step, driver, timeout_s, report)
+    if not isinstance(step.action, Pull | Verify):
+        return await work
+    return await _unless(work, stopping)
+
+
+async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress) -> Outcome:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await driver.perform(step.action, progress)
+    except TimeoutError:
+        return Retry(f"no end after {timeout_s:g} s")
+    except (Unavailable, TimedOut) as error:
+        return Retry(error.message)
+    except Refused as error:
+        return Failed(error.message)
+    except Exception as error:
+        log.exception("step broke", extra={"fields": {"step": step.id}})
+        return Retry(f"internal error: {type(error).__name__}: {error}")
+
+
+async def _unless(work: Awaitable[Outcome], stopping: asyncio.Event) -> Outcome | None:
+    """The outcome of `work`, or `None` when `stopping` came first and the work was cancelled."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for each in (task, stop):
+            each.cancel()
+        await asyncio.gather(task, stop, return_exceptions=True)

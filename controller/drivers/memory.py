@@ -1,0 +1,365 @@
+"""A container engine in memory: the embedded default, and the kit that others test with.
+
+It is no mock. It keeps a world of images and containers and refuses what an engine refuses: creating without the image, a
+name that is taken, starting what is paused, a host port that is in use, removing what is not there. Latency, pull speed and
+failures can be scripted, and somebody else's hands can be played (`kill`, `remove`, `put_foreign`), which is what drift is.
+
+Time is the event loop's, so that a test on a virtual loop waits for nothing. With `store` the world outlives the process,
+as an engine outlives its controller; without it, it ends with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.files import write_atomically
+from evenkeel.controller.verify import watch_until_proven
+from evenkeel.reconcilers.containers.naming import engine_name as plain_name
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.codec import changed, decode, encode
+from evenkeel.specs.container import Container, host_ports
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.image import parse_image
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
+from evenkeel.specs.plan import (
+    Action,
+    Create,
+    Done,
+    End,
+    Failed,
+    Outcome,
+    Pull,
+    Remove,
+    Rename,
+    Retry,
+    Start,
+    Update,
+    Verify,
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a registry offers under a reference, and how containers of it behave.
+
+    `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
+    process ends after `exits_after_s`; `None` runs for ever. `healthy`: what its health checks find.
+    """
+
+    size: int = 20_000_000
+    version: int = 1
+    pull: Literal["ok", "missing", "unreachable"] = "ok"
+    exits_with: int | None = None
+    exits_after_s: float = 0.1
+    healthy: bool = True
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One container of the world. Times are seconds since the epoch; 0 is never."""
+
+    id: str
+    engine_name: str
+    image_id: str
+    container: Container | None
+    state: State = "created"
+    image: str = ""
+    exit_code: int = 0
+    restart_count: int = 0
+    created_at: float = 0.0
+    started_at: float = 0.0
+    finished_at: float = 0.0
+
+
+@dataclass
+class World:
+    """Local images (reference → version of it), and containers by id."""
+
+    images: dict[str, int] = field(default_factory=dict)
+    containers: dict[str, Kept] = field(default_factory=dict)
+    created: int = 0
+
+
+@dataclass
+class Script:
+    """How long things take in seconds, how fast pulls are in bytes a second, and what goes wrong: `failures` are consulted
+    before every action and each ends it with its outcome instead; `unreachable` ends every call."""
+
+    observe_s: float = 0.0
+    perform_s: float = 0.0
+    pull_rate: float = 100_000_000.0
+    failures: list[Callable[[Action], Outcome | None]] = field(default_factory=list)
+    unreachable: bool = False
+    shut_registry: bool = False
+    """Images that are not in the catalogue do not exist."""
+
+
+class MemoryEngine:
+    """A `Driver` of the containers domain; the public methods beyond the port are other people's hands."""
+
+    def __init__(
+        self,
+        catalogue: dict[str, Image] | None = None,
+        script: Script | None = None,
+        store: Path | None = None,
+        now: Now = system_now,
+    ) -> None:
+        self.catalogue, self.script = catalogue or {}, script or Script()
+        self._store, self._now = store, now
+        self._changed = asyncio.Event()
+        self.world = World()
+        if store is not None and store.exists():
+            self.world = decode(store.read_bytes(), World)
+
+    # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+        await asyncio.sleep(self.script.observe_s)
+        if self.script.unreachable:
+            raise Unavailable("engine:memory", "is scripted to be unreachable")
+        return ContainersSeen(
+            engine="memory (simulated)",
+            containers=tuple(self._seen(kept, names) for kept in sorted(self._present(), key=lambda kept: kept.id)),
+            images={ref: _image_id(ref, version) for ref, version in self.world.images.items()},
+            digests={_repo_digest(ref, version): _image_id(ref, version) for ref, version in self.world.images.items()},
+            remote={ref: found for ref in images if (found := self._remote(ref)) is not None},
+        )
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        try:
+            await asyncio.sleep(self.script.perform_s)
+            if self.script.unreachable:
+                raise Unavailable("engine:memory", "is scripted to be unreachable")
+            for failure in self.script.failures:
+                scripted = failure(action)
+                if scripted is not None:
+                    return scripted
+            return await self._perform(action, progress)
+        except (Unavailable, TimedOut) as error:
+            return Retry(error.message)
+        except Refused as error:
+            return Failed(error.message)
+
+    async def nudges(self) -> AsyncIterator[None]:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            yield
+
+    async def close(self) -> None:
+        self._save()
+
+    async def _perform(self, action: Action, progress: Progress) -> Outcome:
+        match action:
+            case Pull():
+                return await self._pull(action, progress)
+            case Create():
+                return self._create(action)
+            case Verify():
+                return await watch_until_proven(self._look, action, progress)
+            case Start():
+                return self._start(action.instance)
+            case End():
+                kept = self._find(action.instance)
+                if kept.state in ("running", "paused", "restarting"):
+                    self._put(replace(kept, state="exited", exit_code=143, finished_at=self._now()))
+                return Done("stopped")
+            case Rename():
+                kept = self._find(action.instance)
+                self._check_name(action.engine_name, kept.id)
+                self._put(replace(kept, engine_name=action.engine_name))
+                return Done(f"named {action.engine_name}")
+            case Update():
+                kept = self._find(action.instance)
+                assert kept.container is not None
+                new = changed(kept.container, restart=action.restart, resources=action.resources)
+                self._put(replace(kept, container=new))
+                return Done("updated in place")
+            case Remove():
+                found = [kept for kept in self._present() if action.instance in (kept.id, kept.engine_name)]
+                for kept in found:
+                    del self.world.containers[kept.id]
+                self._touched()
+                return Done("removed")
+
+    async def _pull(self, action: Pull, progress: Progress) -> Outcome:
+        image = self._offered(action.image)
+        if image.pull == "unreachable":
+            raise Unavailable(f"image:{action.image}", "the registry cannot be reached")
+        if image.pull == "missing":
+            raise Refused(f"image:{action.image}", f"manifest for {action.image} not found")
+        steps = 10
+        for step in range(steps + 1):
+            progress("pulling", image.size * step // steps, image.size)
+            if step < steps:
+                await asyncio.sleep(image.size / self.script.pull_rate / steps)
+        self.world.images[action.image] = image.version
+        self._touched()
+        return Done(f"pulled {action.image}")
+
+    def _create(self, action: Create) -> Outcome:
+        container = action.container
+        if container.image not in self.world.images:
+            raise Refused(f"container:{container.name}", f"no such image: {container.image}")
+        for kept in self._present():
+            if kept.engine_name == action.engine_name and kept.container == container:
+                return Done("was there", kept.id)
+        self._check_name(action.engine_name)
+        self.world.created += 1
+        id_ = hashlib.sha256(f"{self.world.created} {action.engine_name}".encode()).hexdigest()[:12]
+        image_id = _image_id(container.image, self.world.images[container.image])
+        created = Kept(id_, action.engine_name, image_id, container, image=container.image, created_at=self._now())
+        self._put(created)
+        return Done("created", id_)
+
+    def _start(self, instance: str) -> Outcome:
+        kept = self._find(instance)
+        if kept.state in ("running", "restarting"):
+            return Done("was running", kept.id)
+        if kept.state == "dead":
+            raise Refused(f"container:{kept.engine_name}", "is dead and cannot be started")
+        for other in self._present():
+            if other.id != kept.id and other.state in ("running", "restarting", "paused"):
+                self._check_ports(kept, other)
+        self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, restart_count=0))
+        return Done("started", kept.id)
+
+    def _check_ports(self, kept: Kept, other: Kept) -> None:
+        for wanted in kept.container.ports if kept.container else ():
+            for held in other.container.ports if other.container else ():
+                if wanted.protocol == held.protocol and len(host_ports(wanted)) == 1 == len(host_ports(held)):
+                    same_address = wanted.host_ip == held.host_ip or "0.0.0.0" in (wanted.host_ip, held.host_ip)
+                    if same_address and wanted.host_port == held.host_port:
+                        raise Refused(
+                            f"container:{kept.engine_name}",
+                            f"port {wanted.host_port} is already allocated, by {other.engine_name}",
+                        )
+
+    def _check_name(self, name: str, but: str = "") -> None:
+        for kept in self._present():
+            if kept.engine_name == name and kept.id != but:
+                raise Refused(f"container:{name}", f"the name is in use by {kept.id}")
+
+    # ── what is there ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _present(self) -> list[Kept]:
+        """All containers, after processes that end by themselves have been let end."""
+        for kept in list(self.world.containers.values()):
+            image = self._offered(kept.image)
+            ends = image.exits_with is not None and self._now() >= kept.started_at + image.exits_after_s
+            if kept.state == "running" and ends and image.exits_with is not None:
+                policy = kept.container.restart.policy if kept.container else "no"
+                again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
+                state: State = "restarting" if again else "exited"
+                count = kept.restart_count + (1 if again else 0)
+                self.world.containers[kept.id] = replace(
+                    kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=self._now()
+                )
+        return list(self.world.containers.values())
+
+    def _seen(self, kept: Kept, names: Sequence[str] = ()) -> ContainerSeen:
+        container = kept.container
+        foreign = kept.id.startswith("foreign-") and kept.engine_name not in names
+        health: HealthSeen = "none"
+        if container is not None and container.health is not None and kept.state == "running":
+            health = "healthy" if self._offered(kept.image).healthy else "unhealthy"
+        return ContainerSeen(
+            id=kept.id,
+            name=container.name if container is not None and not foreign else kept.engine_name,
+            engine_name=kept.engine_name,
+            image_id=kept.image_id,
+            state=kept.state,
+            container=None if foreign else container,
+            image=kept.image,
+            health=health,
+            exit_code=kept.exit_code,
+            restart_count=kept.restart_count,
+            created_at=kept.created_at,
+            started_at=kept.started_at,
+            finished_at=kept.finished_at,
+        )
+
+    async def _look(self, instance: str) -> ContainerSeen | None:
+        found = [kept for kept in self._present() if instance in (kept.id, kept.engine_name)]
+        return self._seen(found[0], (found[0].engine_name,)) if found else None
+
+    def _find(self, instance: str) -> Kept:
+        for kept in self._present():
+            if instance in (kept.id, kept.engine_name):
+                return kept
+        raise Refused(f"container:{instance}", "no such container")
+
+    def _offered(self, ref: str) -> Image:
+        default = Image(pull="missing") if self.script.shut_registry else Image(size=_made_up_size(ref))
+        return self.catalogue.get(ref, default)
+
+    def _remote(self, ref: str) -> RemoteImage | None:
+        image = self._offered(ref)
+        if image.pull != "ok":
+            return None
+        return RemoteImage(_repo_digest(ref, image.version).partition("@")[2], image.size)
+
+    def _put(self, kept: Kept) -> None:
+        self.world.containers[kept.id] = kept
+        self._touched()
+
+    def _touched(self) -> None:
+        self._save()
+        self._changed.set()
+
+    def _save(self) -> None:
+        if self._store is not None:
+            write_atomically(self._store, encode(self.world))
+
+    # ── other people's hands ───────────────────────────────────────────────────────────────────────────────────
+
+    def kill(self, name: str, exit_code: int = 137) -> None:
+        """Somebody ends a container's process; the engine does not restart what was stopped by hand."""
+        kept = self._find(plain_name(name))
+        self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now()))
+
+    def pause(self, name: str) -> None:
+        """Somebody pauses a container."""
+        self._put(replace(self._find(plain_name(name)), state="paused"))
+
+    def remove(self, name: str) -> None:
+        """Somebody removes a container by force."""
+        del self.world.containers[self._find(plain_name(name)).id]
+        self._touched()
+
+    def change(self, name: str, **fields: object) -> None:
+        """Somebody changes limits or restart policy of a container."""
+        kept = self._find(plain_name(name))
+        assert kept.container is not None
+        self._put(replace(kept, container=changed(kept.container, **fields)))
+
+    def put_foreign(self, container: Container, state: State = "running") -> None:
+        """Somebody else runs a container."""
+        id_ = f"foreign-{container.name}"
+        kept = Kept(id_, plain_name(container.name), _image_id(container.image, 1), container, state, container.image)
+        self.world.images.setdefault(container.image, 1)
+        self._put(replace(kept, created_at=self._now(), started_at=self._now()))
+
+    def running(self) -> dict[str, str]:
+        """Engine names of what runs → images."""
+        return {kept.engine_name: kept.image for kept in self._present() if kept.state in ("running", "restarting")}
+
+
+def _image_id(ref: str, version: int) -> str:
+    return "sha256:" + hashlib.sha256(f"{ref} {version}".encode()).hexdigest()
+
+
+def _repo_digest(ref: str, version: int) -> str:
+    parsed = parse_image(ref)
+    digest = parsed.digest or "sha256:" + hashlib.sha256(f"manifest {ref} {version}".encode()).hexdigest()
+    return f"{parsed.registry}/{parsed.repository}@{digest}"
+
+
+def _made_up_size(ref: str) -> int:
+    return 5_000_000 + int(hashlib.sha256(ref.encode()).hexdigest()[:6], 16) * 4

@@ -1,0 +1,61 @@
+"""Only one controller per state directory.
+
+A lock of the operating system on a file in the state directory; it is gone when its holder is, however it died. The file
+holds the holder's process id, for people and for `SIGHUP` ("look again"), which short-lived commands send after they have
+changed the journal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from evenkeel.specs.errors import Busy
+
+_NAME = "controller.lock"
+
+
+@contextmanager
+def sole_controller(state: Path) -> Iterator[None]:
+    """Hold the state directory; Busy when another controller does."""
+    state.mkdir(mode=0o750, parents=True, exist_ok=True)
+    handle = os.open(state / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(handle, 32).decode(errors="replace").strip()
+            raise Busy(f"state:{state}", f"a controller (process {holder or 'unknown'}) is at work here") from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def holder(state: Path) -> int | None:
+    """The process id of the controller at work on a state directory, `None` when there is none. Writes nothing."""
+    with suppress(OSError, ValueError):
+        handle = os.open(state / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(os.read(handle, 32))
+        finally:
+            os.close(handle)
+    return None
+
+
+def ask_to_look_again(state: Path) -> bool:
+    """Send the controller at work a SIGHUP; False when there is none."""
+    process = holder(state)
+    if process is None:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGHUP)
+        return True
+    return False

@@ -1,0 +1,75 @@
+"""A queue of keys: what wants looking at, and when.
+
+A wake-up carries no data. A key is in the queue once, however often it is added, at the earliest of the times asked for; it
+is never handed out twice at once, and what is added while it is worked on comes again afterwards. Failures of a key back
+off, doubling, with jitter, so that a fleet that lost its registry together does not come back together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import timedelta
+
+
+class WakeUps:
+    """Keys with the loop times at which they are due."""
+
+    def __init__(
+        self,
+        first: timedelta = timedelta(seconds=1),
+        longest: timedelta = timedelta(minutes=5),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`first` and `longest` bound the back-off; `jitter` gives numbers in [0, 1)."""
+        self._first_s, self._longest_s, self._jitter = first.total_seconds(), longest.total_seconds(), jitter
+        self._due: dict[str, float] = {}
+        self._working: set[str] = set()
+        self._failures: dict[str, int] = {}
+        self._news = asyncio.Event()
+
+    def add(self, key: str, after_s: float = 0.0) -> None:
+        """`key` is due in `after_s` seconds, or earlier if it was already."""
+        due = asyncio.get_running_loop().time() + after_s
+        if key not in self._due or due < self._due[key]:
+            self._due[key] = due
+            self._news.set()
+
+    def retry(self, key: str, after_s: float = 0.0) -> float:
+        """`key` failed: it is due after its back-off, or after `after_s` if that is more. The seconds until then."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        backoff_s = min(self._longest_s, self._first_s * 2 ** min(failures, 30))
+        wait_s = max(after_s, backoff_s * (0.75 + self._jitter() / 2))
+        self.add(key, wait_s)
+        return wait_s
+
+    def progressed(self, key: str) -> None:
+        """`key` did not fail: its next back-off starts anew."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> str:
+        """The next due key; it is not handed out again before `done`."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._news.clear()
+            free = {key: due for key, due in self._due.items() if key not in self._working}
+            if free:
+                key = min(free, key=lambda each: (free[each], each))
+                wait_s = free[key] - loop.time()
+                if wait_s <= 0:
+                    del self._due[key]
+                    self._working.add(key)
+                    return key
+                try:
+                    await asyncio.wait_for(self._news.wait(), wait_s)
+                except TimeoutError:
+                    continue
+            else:
+                await self._news.wait()
+
+    def done(self, key: str) -> None:
+        """The work on `key` is over; if it was added meanwhile it can be had again."""
+        self._working.discard(key)
+        self._news.set()

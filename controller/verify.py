@@ -1,0 +1,38 @@
+"""Watch a started container until its health is proven or disproven.
+
+The verdict is `reconcilers.containers.health.judge`, a pure fold; here is only the waiting. Drivers give a function that
+looks at one instance, because only they know how to probe it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from evenkeel.reconcilers.containers.health import Watch, judge, look_again_after, longest
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.plan import Done, Failed, Outcome, Verify
+
+Look = Callable[[str], Awaitable[ContainerSeen | None]]
+"""One look at one instance, by id or engine name, with its health probed; `None` when it is not there."""
+
+
+async def watch_until_proven(look: Look, action: Verify, progress: Progress) -> Outcome:
+    """`Done` with the reason of the proof, or `Failed` with that of the disproof; bounded by `health.longest`."""
+    loop = asyncio.get_running_loop()
+    container = action.container
+    seen = await look(action.instance)
+    watch = Watch(since=loop.time(), restarts=seen.restart_count if seen is not None else 0)
+    total = max(int(container.stable_for.total_seconds()), 1)
+    while True:
+        watch, verdict = judge(container, watch, seen, loop.time())
+        if verdict is not None:
+            instance = seen.id if seen is not None else ""
+            return Done(verdict.why, instance) if verdict.proven else Failed(verdict.why)
+        if loop.time() - watch.since > longest(container).total_seconds():
+            return Failed("no verdict about its health in time")
+        good_s = loop.time() - watch.good_since if watch.good_since is not None else 0
+        progress("watching its health", min(int(good_s), total), total)
+        await asyncio.sleep(look_again_after(container))
+        seen = await look(action.instance)

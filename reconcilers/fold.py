@@ -1,0 +1,59 @@
+"""What the outcomes of one stage mean for the revision.
+
+Three endings of a step become one decision about the revision: go on, try again later, or give it up. Fetching may fail for
+ever without harm, because nothing was disturbed yet; in every later phase a revision has a number of tries. Last-good is
+never given up: there is nothing better to go back to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evenkeel.specs.plan import Failed, Outcome, Phase, Plan, Retry, Stage
+
+
+class GoOn(NamedTuple):
+    """Every step of the stage ended well."""
+
+
+class TryAgain(NamedTuple):
+    """Some step may succeed later; not before `after_s` seconds (0: the back-off decides)."""
+
+    why: str
+    after_s: float
+
+
+class GiveUp(NamedTuple):
+    """The revision will not succeed."""
+
+    why: str
+
+
+Decision = GoOn | TryAgain | GiveUp
+
+
+def fold(stage: Stage, outcomes: Mapping[str, Outcome], *, failures: int, tries: int, is_last_good: bool) -> Decision:
+    """The decision about a revision. `failures`: how often it failed before; `tries`: how often a disturbing phase may.
+
+    A step without an outcome was cancelled; that is no failure.
+    """
+    failed = [f"{step.subject}: {o.message}" for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed)]
+    retries = [(step.subject, o) for step in stage.steps if isinstance(o := outcomes.get(step.id), Retry)]
+    why = "; ".join([*failed, *(f"{subject}: {outcome.message}" for subject, outcome in retries)])
+    if is_last_good:
+        return TryAgain(why, 0.0) if why else GoOn()
+    if failed:
+        return GiveUp(why)
+    if retries:
+        if stage.phase != Phase.DOWNLOAD and failures + 1 >= tries:
+            return GiveUp(f"{why} (tried {failures + 1} times)")
+        return TryAgain(why, max(outcome.after_s for _, outcome in retries))
+    return GoOn()
+
+
+def blocked(plan: Plan) -> str:
+    """Why a plan without steps is nevertheless not settled; "" when it is."""
+    return "; ".join(f"{d.subject}: {d.why}" for d in plan.differences if d.verb == "blocked")
+
+

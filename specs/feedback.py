@@ -1,0 +1,69 @@
+"""What evenkeel says about its work: numbered feedback, and conditions.
+
+Feedback is a stream of things that happened; each entry gets a number and is stored before anybody is told, so that nothing
+said is lost and nothing is said twice under one number. A condition is a named truth about the device now. Wire dialects
+(Kanto's status messages and others) are made from these two at the edge and from nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Kind = Literal[
+    "source-broken",
+    "source-restored",
+    "source-empty",
+    "revision-accepted",
+    "revision-good",
+    "revision-failed",
+    "revision-retried",
+    "rolling-back",
+    "rolled-back",
+    "plan",
+    "step-started",
+    "step-done",
+    "step-retrying",
+    "step-failed",
+    "settled",
+    "stalled",
+    "drift",
+    "engine-lost",
+    "engine-found",
+    "health",
+    "adopted",
+    "started",
+    "stopped",
+]
+"""Every kind of entry; docs/reference/events.md explains each."""
+
+
+class Feedback(Struct, frozen=True, omit_defaults=True):
+    """One thing that happened. `at` is seconds since the epoch; `seq` rises by one and is 0 until the journal has it."""
+
+    kind: Kind
+    message: str
+    seq: int = 0
+    at: float = 0.0
+    domain: str = ""
+    revision: str = ""
+    cycle: str = ""
+    subject: str = ""
+    phase: str = ""
+    step: str = ""
+    place: str = ""
+    seconds: float = 0.0
+
+
+ConditionName = Literal["SourceValid", "EngineReachable", "Settled", "Healthy"]
+
+
+class Condition(Struct, frozen=True):
+    """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds)."""
+
+    name: ConditionName
+    holds: bool
+    reason: str
+    message: str = ""
+    since: float = 0.0
