@@ -68,7 +68,7 @@ def desired_from(files: Sequence[Decoded]) -> tuple[DesiredState, tuple[Problem,
 
 
 def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Document]:
-    from evenkeel.specs import kanto
+    from evenkeel.specs import kanto, manifest
 
     flaws: list[Flaw] = []
     drafts: Sequence[Draft] = ()
@@ -77,8 +77,8 @@ def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Doc
         flaws.append(Flaw((), "expected a mapping with `apiVersion`, `kind`, `metadata` and `spec`"))
     elif kanto.is_desired_state(value):
         drafts = kanto.desired_state_drafts(value, flaws)
-    elif kanto.is_manifest(value):
-        drafts = kanto.manifest_drafts(value, flaws)
+    elif manifest.is_manifest(value):
+        drafts = manifest.manifest_drafts(value, flaws)
     else:
         drafts = _native(value, flaws)
     for flaw in flaws:

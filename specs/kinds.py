@@ -125,9 +125,7 @@ def _extra_hosts(hosts: dict[str, str] | tuple[str, ...], flaws: Flaws) -> tuple
     return _each(hosts, "extraHosts", shorthand.parse_extra_host, flaws)
 
 
-def _each(
-    items: tuple[Item, ...], field: str, convert: Callable[[Item], Result], flaws: Flaws
-) -> tuple[Result, ...]:
+def _each(items: tuple[Item, ...], field: str, convert: Callable[[Item], Result], flaws: Flaws) -> tuple[Result, ...]:
     """Convert every item; what cannot be converted becomes a flaw at its index."""
     results = []
     for index, item in enumerate(items):

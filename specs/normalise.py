@@ -74,7 +74,9 @@ def contradictions(container: Container) -> Iterator[Flaw]:
     taken: dict[str, str] = {}
     for mount in container.mounts:
         if mount.destination in taken:
-            yield Flaw(("mounts",), f"{mount.destination} is mounted twice, from {taken[mount.destination]} and {mount.source}")
+            yield Flaw(
+                ("mounts",), f"{mount.destination} is mounted twice, from {taken[mount.destination]} and {mount.source}"
+            )
         taken[mount.destination] = mount.source
     if container.name in container.depends_on:
         yield Flaw(("dependsOn",), "a container cannot depend on itself")
@@ -85,7 +87,11 @@ def contradictions(container: Container) -> Iterator[Flaw]:
 def _networking(container: Container) -> Iterator[Flaw]:
     if container.network == "host":
         if container.ports:
-            yield Flaw(("ports",), "cannot use port mappings when in host network mode", "remove `ports` or use `network: bridge`")
+            yield Flaw(
+                ("ports",),
+                "cannot use port mappings when in host network mode",
+                "remove `ports` or use `network: bridge`",
+            )
         for name, address in container.extra_hosts:
             if address == "host_ip" or address.startswith("host_ip_"):
                 yield Flaw(

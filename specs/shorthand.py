@@ -20,7 +20,9 @@ _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)
 _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _PERMISSIONS = re.compile(r"[rwm]{1,3}")
 _MODES = get_args(Propagation)
-_PORT_FORM = "expected [hostIP:]hostPort[-end]:containerPort[/tcp|udp], for example 8080:80 or 127.0.0.1:5000-5010:80/udp"
+_PORT_FORM = (
+    "expected [hostIP:]hostPort[-end]:containerPort[/tcp|udp], for example 8080:80 or 127.0.0.1:5000-5010:80/udp"
+)
 
 
 def parse_port(text: str) -> tuple[Port, str]:

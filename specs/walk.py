@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import inspect
+from msgspec import UnsetType, inspect
 
 from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.problem import Path, nearest
@@ -24,6 +24,8 @@ def faults(value: object, expected: type) -> Iterator[Flaw]:
 
 def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
     match kind:
+        case inspect.AnyType():
+            return
         case inspect.Metadata():
             yield from _walk(value, kind.type, path)
         case inspect.StructType():
@@ -66,14 +68,18 @@ def _struct(value: object, kind: inspect.StructType, path: Path) -> Iterator[Fla
 
 def _union(value: object, kind: inspect.UnionType, path: Path) -> Iterator[Flaw]:
     """One member must fit; the faults shown are those of the member that has the value's outer shape."""
-    members = [_bare(member) for member in kind.types]
-    if any(not list(_walk(value, member, path)) for member in kind.types):
+    members = [member for member in kind.types if not _is_nothing(member)]
+    if len(members) == 1:
+        if value is not None or not any(isinstance(member, inspect.NoneType) for member in kind.types):
+            yield from _walk(value, members[0], path)
         return
-    for member in kind.types:
+    if any(not any(_walk(value, member, path)) for member in kind.types):
+        return
+    for member in members:
         if _has_shape(value, _bare(member)):
             yield from _walk(value, member, path)
             return
-    yield Flaw(path, f"expected {' or '.join(_type_name(member) for member in members)}, got {_name(value)}")
+    yield Flaw(path, f"expected {' or '.join(_type_name(_bare(member)) for member in members)}, got {_name(value)}")
 
 
 def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
@@ -104,7 +110,7 @@ def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
         case inspect.NoneType():
             if value is not None:
                 yield Flaw(path, f"expected nothing, got {_name(value)}")
-        case inspect.CustomType() if kind.cls.__name__ == "UnsetType":
+        case inspect.CustomType() if kind.cls is UnsetType:
             yield Flaw(path, f"expected nothing, got {_name(value)}")
         case _:
             raise TypeError(f"the walker does not know {kind}")
@@ -114,6 +120,10 @@ def _bare(kind: inspect.Type) -> inspect.Type:
     while isinstance(kind, inspect.Metadata):
         kind = kind.type
     return kind
+
+
+def _is_nothing(kind: inspect.Type) -> bool:
+    return isinstance(kind, inspect.NoneType) or (isinstance(kind, inspect.CustomType) and kind.cls is UnsetType)
 
 
 def _has_shape(value: object, kind: inspect.Type) -> bool:
