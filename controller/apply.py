@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers.containers.health import longest
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -91,7 +92,7 @@ async def _perform(
     work = _outcome(step, driver, timeout_s, report)
     if not isinstance(step.action, Pull | Verify):
         return await work
-    return await _unless(work, stopping)
+    return await unless(stopping, work)
 
 
 async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress) -> Outcome:
@@ -107,16 +108,3 @@ async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: 
     except Exception as error:
         log.exception("step broke", extra={"fields": {"step": step.id}})
         return Retry(f"internal error: {type(error).__name__}: {error}")
-
-
-async def _unless(work: Awaitable[Outcome], stopping: asyncio.Event) -> Outcome | None:
-    """The outcome of `work`, or `None` when `stopping` came first and the work was cancelled."""
-    task = asyncio.ensure_future(work)
-    stop = asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        for each in (task, stop):
-            each.cancel()
-        await asyncio.gather(task, stop, return_exceptions=True)

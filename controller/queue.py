@@ -40,7 +40,7 @@ class WakeUps:
         """`key` failed: it is due after its back-off, or after `after_s` if that is more. The seconds until then."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        backoff_s = min(self._longest_s, self._first_s * 2 ** min(failures, 30))
+        backoff_s: float = min(self._longest_s, self._first_s * 2.0 ** min(failures, 30))
         wait_s = max(after_s, backoff_s * (0.75 + self._jitter() / 2))
         self.add(key, wait_s)
         return wait_s

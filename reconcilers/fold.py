@@ -55,5 +55,3 @@ def fold(stage: Stage, outcomes: Mapping[str, Outcome], *, failures: int, tries:
 def blocked(plan: Plan) -> str:
     """Why a plan without steps is nevertheless not settled; "" when it is."""
     return "; ".join(f"{d.subject}: {d.why}" for d in plan.differences if d.verb == "blocked")
-
-

@@ -23,10 +23,17 @@ Progress = Callable[[str, int, int], None]
 class Reconciler(Protocol[Want, Seen]):
     """One domain's decisions. Every method is a pure function."""
 
-    domain: str
+    @property
+    def domain(self) -> str:
+        """Its name, which is also its key in the queue."""
+        ...
 
     def select(self, desired: DesiredState) -> Want:
         """What of the desired state is this domain's."""
+        ...
+
+    def images(self, want: Want) -> tuple[str, ...]:
+        """References whose present digest the registry has to be asked for."""
         ...
 
     def diff(self, want: Want, seen: Seen, history: History) -> tuple[Difference, ...]:
@@ -35,6 +42,18 @@ class Reconciler(Protocol[Want, Seen]):
 
     def plan(self, differences: Sequence[Difference], seen: Seen, history: History) -> Plan:
         """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
+        ...
+
+    def as_found(self, seen: Seen) -> DesiredState | None:
+        """What is at work, as a desired state to go back to; `None` when there is nothing."""
+        ...
+
+    def ailing(self, seen: Seen, now: float) -> tuple[str, ...]:
+        """Sentences about what is there and not well. `now`: epoch seconds."""
+        ...
+
+    def present(self, seen: Seen) -> tuple[str, ...]:
+        """Ids of everything that the journal may remember."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Containers: select, diff and plan.
 
-`CONTAINERS` is the domain's reconciler; its functions live in modules of the same names.
+`Containers` puts the domain's functions behind the port; each lives in a module of its own name.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evenkeel.reconcilers.containers import diff as _diff
+from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.specs.desired import DesiredState
@@ -16,12 +17,18 @@ from evenkeel.specs.plan import Difference, History, Plan
 
 
 class Containers:
-    """The reconciler of the containers domain."""
+    """The reconciler of the containers domain. `protected`: names that settings declare system containers."""
 
     domain = "containers"
 
+    def __init__(self, protected: tuple[str, ...] = ()) -> None:
+        self._protected = protected
+
     def select(self, desired: DesiredState) -> _select.ContainersWanted:
-        return _select.select(desired)
+        return _select.select(desired, self._protected)
+
+    def images(self, want: _select.ContainersWanted) -> tuple[str, ...]:
+        return tuple(sorted({container.image for container, _ in want.documents if container.pull_policy == "Always"}))
 
     def diff(self, want: _select.ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
         return _diff.diff(want, seen, history)
@@ -29,5 +36,11 @@ class Containers:
     def plan(self, differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
         return _plan.plan(differences, seen, history)
 
+    def as_found(self, seen: ContainersSeen) -> DesiredState | None:
+        return _found.as_found(seen)
 
-CONTAINERS = Containers()
+    def ailing(self, seen: ContainersSeen, now: float) -> tuple[str, ...]:
+        return tuple(_found.ailing(seen, now))
+
+    def present(self, seen: ContainersSeen) -> tuple[str, ...]:
+        return tuple(instance.id for instance in seen.containers)

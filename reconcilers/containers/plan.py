@@ -1,7 +1,7 @@
 """Differences → steps in stages.
 
-The switch from an old instance to a new one: fetch the image; create the new beside the old; stop the old, let them change
-names, start the new; watch it until it is proven; remove the old. A crash between any two of these leaves a world from which
+The switch from an old instance to a new one: fetch the image; create the new beside the old; let them change names, stop
+the old, start the new; watch it until it is proven; remove the old. A crash between any two of these leaves a world from which
 `diff` and this function find the way, forward or, with last-good as the desired state, back.
 
 INV-04  nothing is disturbed before all images are there (fetch before disturb)
@@ -98,17 +98,16 @@ def _steps(
         if difference.update:
             update = Update(target, container.restart, container.resources)
             yield Step(f"update:{subject}", subject, Phase.UPDATE, update)
-    if starts:
-        for other in others:
-            if other.state in _AWAKE:
-                stop = _stop(subject, other)
-                needs = (*needs, stop.id)
-                yield stop
-    for step in _renames(subject, target, name, others, taken, needs):
+    for step in _renames(subject, target, name, others, taken):
         needs = (*needs, step.id)
         yield step
         if isinstance(step.action, Rename) and step.action.instance == target and candidate is None:
             target = step.action.engine_name
+    for other in others if starts else ():
+        if other.state in _AWAKE:
+            stop = changed(_stop(subject, other), needs=needs)
+            needs = (*needs, stop.id)
+            yield stop
     if starts:
         yield Step(f"start:{subject}", subject, Phase.ACTIVATE, Start(target), needs)
         needs = (f"start:{subject}",)
@@ -119,18 +118,18 @@ def _steps(
         yield Step(f"remove:{other.id}", subject, Phase.CLEANUP, Remove(other.id), needs)
 
 
-def _renames(
-    subject: str, target: str, name: str, others: list[ContainerSeen], taken: set[str], needs: tuple[str, ...]
-) -> Iterator[Step]:
-    """The candidate gets the plain name; whoever has it steps aside first."""
+def _renames(subject: str, target: str, name: str, others: list[ContainerSeen], taken: set[str]) -> Iterator[Step]:
+    """The candidate gets the plain name; whoever has it steps aside first. Both while the old is still at work, so that
+    nothing but stopping and starting falls into the time without it."""
     plain = engine_name(subject)
     if name == plain:
         return
+    needs: tuple[str, ...] = ()
     for other in others:
         if other.engine_name == plain:
             aside = aside_name(plain, other.id, taken)
             taken.add(aside)
-            step = Step(f"aside:{other.id}", subject, Phase.ACTIVATE, Rename(other.id, aside), needs)
+            step = Step(f"aside:{other.id}", subject, Phase.ACTIVATE, Rename(other.id, aside))
             needs = (*needs, step.id)
             yield step
     yield Step(f"rename:{subject}", subject, Phase.ACTIVATE, Rename(target, plain), needs)

@@ -1,0 +1,298 @@
+"""One cycle of one domain: observe, diff, plan, gate, run the first stage, fold.
+
+Level-based: a cycle reads anew the whole of what it needs and does at most one stage; whatever happened before, also to
+another process, shows in what it sees. Rollback is no second path: when the desired revision is in quarantine, last-good is
+desired instead, and everything below this line is the same.
+
+A cycle ends as exactly one of `Settled`, `Progressed`, `Waiting`, `Retrying`, `Stalled`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from evenkeel.controller import apply
+from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.journal import Journal, Role
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
+from evenkeel.reconcilers.gate import ALL_PHASES, Go, Wait, gate
+from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
+from evenkeel.specs.plan import Create, Done, End, Failed, Outcome, Phase, Plan, Retry, Stage, Start, Step, Verify
+from evenkeel.specs.problem import place_text
+
+log = logging.getLogger(__name__)
+
+
+class Settled(NamedTuple):
+    """What is, is what is desired."""
+
+
+class Progressed(NamedTuple):
+    """A stage ended well; look again at once."""
+
+
+class Waiting(NamedTuple):
+    """A stage has to wait, and for what; something will nudge."""
+
+    why: str
+
+
+class Retrying(NamedTuple):
+    """Something failed that may succeed later; not before `after_s` (0: the back-off decides)."""
+
+    why: str
+    after_s: float
+
+
+class Stalled(NamedTuple):
+    """Nothing more will be tried until something changes."""
+
+    why: str
+
+
+Ending = Settled | Progressed | Waiting | Retrying | Stalled
+
+
+class Cycles:
+    """The cycles of one domain. Not reentrant: a domain is strictly serial."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler[Any, Any],
+        driver: Driver[Any],
+        journal: Journal,
+        say: Callable[[Feedback], None],
+        limits: apply.Limits | None = None,
+        tries: int = 5,
+        now: Now = system_now,
+        progress: apply.StepProgress = lambda step, message, done, total: None,
+    ) -> None:
+        """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
+        self._reconciler, self._driver, self._journal = reconciler, driver, journal
+        self._say_entry, self._limits, self._tries = say, limits or apply.Limits(), tries
+        self._now, self._progress = now, progress
+        self._announced: tuple[Role, str] | None = None
+        self._away_since: dict[str, float] = {}
+        self._number = 0
+        self._revision = ""
+        self.open_phases: Collection[Phase] = ALL_PHASES
+
+    async def run(self, stopping: asyncio.Event) -> Ending:
+        """One cycle. Raises JournalError, and nothing for what engines do."""
+        self._number += 1
+        journal = self._journal
+        desired = journal.revision("desired")
+        if desired is None:
+            self._set("Settled", False, "NothingDesired", "nothing has been asked for yet")
+            return Stalled("nothing has been asked for yet")
+        attempt = journal.attempt(desired.digest)
+        if attempt is None or not attempt.failed:
+            ending, plan = await self._pass("desired", desired, stopping)
+            if isinstance(ending, Retrying) and plan is not None and plan.stages[0].phase == Phase.DOWNLOAD:
+                await self._keep_up(desired, stopping)
+            return ending
+        good = journal.revision("last-good")
+        if good is None or good.digest == desired.digest:
+            self._set("Settled", False, "RevisionFailed", attempt.why)
+            return Stalled(attempt.why)
+        ending, _ = await self._pass("last-good", good, stopping)
+        if not isinstance(ending, Settled):
+            return ending
+        if self._set("Settled", False, "RolledBack", f"last-good is in force; {attempt.why}"):
+            self._say("rolled-back", f"last-good {good.digest} is in force again")
+        return Stalled(attempt.why)
+
+    async def _keep_up(self, desired: DesiredState, stopping: asyncio.Event) -> None:
+        """While a new revision cannot be fetched, nothing of it disturbs anything: last-good is kept repaired."""
+        good = self._journal.revision("last-good")
+        while good is not None and good.digest != desired.digest and not stopping.is_set():
+            ending, _ = await self._pass("last-good", good, stopping)
+            if not isinstance(ending, Progressed):
+                break
+        self._revision = desired.digest
+
+    async def _pass(self, role: Role, state: DesiredState, stopping: asyncio.Event) -> tuple[Ending, Plan | None]:
+        """Towards one state by one stage."""
+        journal, reconciler = self._journal, self._reconciler
+        self._revision = state.digest
+        want = reconciler.select(state)
+        try:
+            seen = await self._driver.observe(journal.adopted(), reconciler.images(want))
+        except (Unavailable, TimedOut) as error:
+            if self._set("EngineReachable", False, "Unavailable", error.message):
+                self._say("engine-lost", str(error))
+            return Retrying(str(error), 0.0), None
+        if self._set("EngineReachable", True, "Answers", ""):
+            self._say("engine-found", f"the engine answers: {seen.engine}")
+        journal.forget(reconciler.present(seen))
+        history = journal.history()
+        plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+        self._note_health(seen)
+        found = gate(plan, self.open_phases)
+        match found:
+            case None:
+                return self._settle(role, plan), plan
+            case Wait(why=why):
+                self._set("Settled", False, "Waiting", why)
+                return Waiting(why), plan
+            case Go(stage=stage):
+                self._announce(role, state, plan)
+                self._remember_found(role, stage, seen)
+                return await self._run_stage(role, state, stage, stopping), plan
+
+    def _settle(self, role: Role, plan: Plan) -> Ending:
+        self._announced = None
+        why = blocked(plan)
+        if role == "last-good":
+            return Settled()
+        if why:
+            if self._set("Settled", False, "Blocked", why):
+                self._say("stalled", why)
+            return Stalled(why)
+        if self._journal.digest("last-good") != self._revision:
+            self._journal.promote()
+            self._say("revision-good", "everything asked for is there and proven")
+        elif self._journal.attempt(self._revision) is not None:
+            self._journal.forgive(self._revision)
+        if self._set("Settled", True, "Converged", "everything asked for is there and proven"):
+            self._say("settled", "everything asked for is there and proven")
+        return Settled()
+
+    def _announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
+        """Say once what is going to happen, and whether somebody else's hands made it necessary."""
+        if self._announced == (role, state.digest):
+            return
+        self._announced = (role, state.digest)
+        is_drift = self._journal.digest("last-good") == state.digest
+        for difference in plan.differences:
+            if difference.verb in ("keep", "blocked"):
+                continue
+            message = f"{difference.verb}: {difference.why}"
+            place = place_text(difference.asked)
+            kind: Kind = "drift" if is_drift and role == "desired" else "plan"
+            self._say(kind, message, subject=difference.subject, place=place)
+        self._set("Settled", False, "Converging", f"{len(plan.differences)} subjects differ")
+
+    def _remember_found(self, role: Role, stage: Stage, seen: Any) -> None:
+        """Before the first disturbance without a last-good state: what is at work is what there is to go back to."""
+        if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
+            found = self._reconciler.as_found(seen)
+            if found is not None:
+                self._journal.put("last-good", found, "as found")
+
+    async def _run_stage(self, role: Role, state: DesiredState, stage: Stage, stopping: asyncio.Event) -> Ending:
+        outcomes = await apply.run_stage(
+            stage, self._driver, self._limits, stopping, self._progress, self._before, self._after
+        )
+        attempt = self._journal.attempt(state.digest)
+        is_last_good = role == "last-good" or self._journal.digest("last-good") == state.digest
+        decision = fold(
+            stage, outcomes, failures=attempt.failures if attempt else 0, tries=self._tries, is_last_good=is_last_good
+        )
+        match decision:
+            case GoOn():
+                return Progressed()
+            case TryAgain(why=why, after_s=after_s):
+                self._journal.count_failure(state.digest, why)
+                self._set("Settled", False, "Retrying", why)
+                return Retrying(why, after_s)
+            case GiveUp(why=why):
+                return self._give_up(state, why)
+
+    def _give_up(self, state: DesiredState, why: str) -> Ending:
+        self._journal.count_failure(state.digest, why, failed=True)
+        self._say("revision-failed", why)
+        good = self._journal.digest("last-good")
+        if not good:
+            self._set("Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to")
+            return Stalled(why)
+        self._say("rolling-back", f"going back to {good}")
+        self._set("Settled", False, "RollingBack", why)
+        return Progressed()
+
+    # ── steps ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _before(self, step: Step) -> None:
+        match step.action:
+            case End(instance=instance):
+                self._journal.mark(instance, step.subject, stopped=True)
+                self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
+            case Start(instance=instance):
+                self._journal.mark(instance, step.subject, proven=False)
+            case _:
+                pass
+        self._say("step-started", _words(step), step=step)
+
+    def _after(self, step: Step, outcome: Outcome, seconds: float) -> None:
+        match outcome:
+            case Done(message=message):
+                self._record(step)
+                self._say("step-done", message, step=step, seconds=seconds)
+            case Retry(message=message):
+                self._say("step-retrying", message, step=step, seconds=seconds)
+            case Failed(message=message):
+                self._say("step-failed", message, step=step, seconds=seconds)
+
+    def _record(self, step: Step) -> None:
+        match step.action:
+            case Start(instance=instance):
+                self._journal.mark(instance, step.subject, stopped=False)
+                since = self._away_since.pop(step.subject, None)
+                if since is not None:
+                    self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
+            case Verify(instance=instance):
+                self._journal.mark(instance, step.subject, proven=True)
+            case _:
+                pass
+
+    # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _note_health(self, seen: Any) -> None:
+        ailing = self._reconciler.ailing(seen, self._now())
+        reason = "ContainersAiling" if ailing else "AllWell"
+        before = {condition.name: condition for condition in self._journal.conditions()}.get("Healthy")
+        if self._set("Healthy", not ailing, reason, "; ".join(ailing)) and (ailing or before is not None):
+            self._say("health", "; ".join(ailing) or "all containers are well again")
+
+    def _say(
+        self,
+        kind: Kind,
+        message: str,
+        subject: str = "",
+        place: str = "",
+        step: Step | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        self._say_entry(
+            Feedback(
+                kind,
+                message,
+                domain=self._reconciler.domain,
+                revision=self._revision,
+                cycle=f"{self._reconciler.domain}-{self._number}",
+                subject=step.subject if step else subject,
+                phase=step.phase if step else "",
+                step=step.id if step else "",
+                place=place,
+                seconds=round(seconds, 3),
+            )
+        )
+
+    def _set(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
+        return self._journal.set_condition(Condition(name, holds, reason, message))
+
+
+def _words(step: Step) -> str:
+    match step.action:
+        case Create(container=container, engine_name=engine_name):
+            return f"create {engine_name} from {container.image}"
+        case End(instance=instance, stop=stop):
+            return f"stop {instance[:12]} with {stop.signal}"
+        case _:
+            return step.id

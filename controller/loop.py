@@ -1,0 +1,246 @@
+"""The controller: sources and engines nudge, one worker converges, sinks are told.
+
+One task group. A source brings readings; a good one becomes the desired state, a bad one is reported with its places and
+leaves in force what was. Everything else is a key in the queue. On SIGTERM the sources end first, then the step at work is
+finished, then the sinks have the last word; SIGHUP means "look again now".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from typing import Any, Protocol
+
+from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.journal import Journal
+from evenkeel.controller.queue import WakeUps
+from evenkeel.controller.stopping import unless
+from evenkeel.reconcilers.ports import Driver
+from evenkeel.specs.codec import errors
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.feedback import Condition, Feedback, Kind
+from evenkeel.specs.problem import Problem, problem_text
+
+log = logging.getLogger(__name__)
+
+_NUDGE_DELAY_S = 0.1
+"""Engines nudge in bursts; one look serves them all."""
+
+
+class Reading(Protocol):
+    """What a source found: a state, all problems, and whether there was anything at all."""
+
+    @property
+    def desired(self) -> DesiredState: ...
+    @property
+    def problems(self) -> Sequence[Problem]: ...
+    @property
+    def is_empty(self) -> bool: ...
+
+
+class Source(Protocol):
+    """Where desired states come from."""
+
+    def changes(self) -> AsyncIterator[Reading]:
+        """A reading at the start, and one whenever something changed."""
+        ...
+
+    def look(self) -> None:
+        """Look now instead of waiting."""
+        ...
+
+
+class Sink(Protocol):
+    """Where feedback goes. It is told in order; what it has taken it need not be told again."""
+
+    @property
+    def name(self) -> str:
+        """Its cursor in the journal."""
+        ...
+
+    async def take(self, entries: Sequence[Feedback]) -> None:
+        """Deliver; return when they are safe. Raises OSError to be asked again later."""
+        ...
+
+
+class Controller:
+    """All parts together. Built by `wiring`, run once."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        driver: Driver[Any],
+        cycles: Callable[[Callable[[Feedback], None]], Cycles],
+        source: Source | None = None,
+        sinks: Sequence[Sink] = (),
+        resync: timedelta = timedelta(seconds=60),
+        wake_ups: WakeUps | None = None,
+        empty_removes_all: bool = False,
+        keep: int = 10_000,
+        domain: str = "containers",
+        beat: Callable[[str], None] = lambda state: None,
+    ) -> None:
+        """`keep`: entries of feedback that stay in the journal. `beat(state)` is called at every sign of life."""
+        self._journal, self._driver, self._source, self._sinks = journal, driver, source, sinks
+        self._cycles = cycles(self.say)
+        self._resync_s, self._empty_removes_all = resync.total_seconds(), empty_removes_all
+        self._keep, self._domain, self._beat = keep, domain, beat
+        self._queue = wake_ups or WakeUps()
+        self._stopping, self._said = asyncio.Event(), asyncio.Event()
+
+    def say(self, feedback: Feedback) -> None:
+        """Store an entry, then tell the log and wake the sinks."""
+        entry = self._journal.say(feedback)
+        level = logging.WARNING if entry.kind in _BAD else logging.INFO
+        fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
+        log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})
+        self._said.set()
+
+    def stop(self) -> None:
+        """Finish the step at work and end."""
+        self._stopping.set()
+
+    def look(self) -> None:
+        """Look again now: at the source and at the engine."""
+        if self._source is not None:
+            self._source.look()
+        self._queue.add(self._domain)
+
+    async def run(self) -> None:
+        """Until `stop`. Raises JournalError when intent cannot be kept."""
+        loop = asyncio.get_running_loop()
+        for number, act in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (signal.SIGHUP, self.look)):
+            with suppress(NotImplementedError, ValueError, RuntimeError):
+                loop.add_signal_handler(number, act)
+        self.say(Feedback("started", "the controller is at work"))
+        self._queue.add(self._domain)
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._until_stopped(work())) for work in (self._watch_source, self._watch_engine)
+            ]
+            helpers.append(group.create_task(self._tell()))
+            await self._work()
+            self.say(Feedback("stopped", "the controller was told to stop"))
+            for helper in helpers:
+                helper.cancel()
+        await self._tell_once()
+        await self._driver.close()
+
+    async def converge(self) -> Ending:
+        """Cycle until settled, stalled or told to stop, as one command's whole work."""
+        while True:
+            ending = await self._cycles.run(self._stopping)
+            match ending:
+                case Settled() | Stalled() | Waiting():
+                    break
+                case Progressed():
+                    self._queue.progressed(self._domain)
+                case Retrying(after_s=after_s):
+                    wait_s = self._queue.retry(self._domain, after_s)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._stopping.wait(), wait_s)
+            if self._stopping.is_set():
+                break
+        await self._tell_once()
+        return ending
+
+    def accept(self, reading: Reading) -> bool:
+        """Take over what a source found, or report why not; True when something new is in force."""
+        found = errors(reading.problems)
+        if found:
+            texts = "\n".join(problem_text(problem) for problem in found)
+            self._source_is("source-broken", "Broken", f"{texts}\nwhat was in force stays in force")
+            return False
+        if reading.is_empty and not self._empty_removes_all and self._journal.digest("desired"):
+            self._source_is("source-empty", "Empty", "the source is empty; what was in force stays in force")
+            return False
+        if self._journal.set_condition(Condition("SourceValid", True, "Valid")):
+            self._say_restored()
+        known = self._journal.digest("desired")
+        if not self._journal.put("desired", reading.desired, "files"):
+            return False
+        if reading.desired.digest != known:
+            count = len(reading.desired.documents)
+            self.say(Feedback("revision-accepted", f"{count} documents", revision=reading.desired.digest))
+        return True
+
+    def _source_is(self, kind: Kind, reason: str, message: str) -> None:
+        if self._journal.set_condition(Condition("SourceValid", False, reason, message)):
+            self.say(Feedback(kind, message))
+
+    def _say_restored(self) -> None:
+        if self._journal.last_seq():
+            self.say(Feedback("source-restored", "the source is valid"))
+
+    async def _watch_source(self) -> None:
+        if self._source is None:
+            return
+        async with aclosing(self._source.changes()) as readings:  # type: ignore[type-var]
+            async for reading in readings:
+                self.accept(reading)
+                self._queue.add(self._domain)
+
+    async def _watch_engine(self) -> None:
+        async with aclosing(self._driver.nudges()) as nudges:  # type: ignore[type-var]
+            async for _ in nudges:
+                self._queue.add(self._domain, _NUDGE_DELAY_S)
+
+    async def _work(self) -> None:
+        while not self._stopping.is_set():
+            key = await unless(self._stopping, self._queue.get())
+            if key is None:
+                break
+            ending = await self._cycles.run(self._stopping)
+            self._beat(_state(ending))
+            match ending:
+                case Progressed():
+                    self._queue.progressed(key)
+                    self._queue.add(key)
+                case Retrying(after_s=after_s):
+                    self._queue.retry(key, after_s)
+                case Settled() | Waiting() | Stalled():
+                    self._queue.progressed(key)
+                    self._queue.add(key, self._resync_s)
+            log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
+            self._queue.done(key)
+
+    async def _tell(self) -> None:
+        while True:
+            await self._said.wait()
+            self._said.clear()
+            if not await self._tell_once():
+                await asyncio.sleep(5)
+                self._said.set()
+
+    async def _tell_once(self) -> bool:
+        """Give every sink what it has not taken; False when one could not take it."""
+        complete = True
+        for sink in self._sinks:
+            while entries := self._journal.said(self._journal.delivered(sink.name)):
+                try:
+                    await sink.take(entries)
+                except OSError as error:
+                    log.warning("sink failed", extra={"fields": {"sink": sink.name, "why": str(error)}})
+                    complete = False
+                    break
+                self._journal.confirm(sink.name, entries[-1].seq)
+        if self._journal.last_seq() % 1000 == 0:
+            self._journal.trim(self._keep)
+        return complete
+
+
+_BAD = ("source-broken", "revision-failed", "step-failed", "stalled", "engine-lost", "rolling-back")
+
+
+def _state(ending: Ending) -> str:
+    match ending:
+        case Settled():
+            return "settled"
+        case Progressed():
+            return "converging"
+        case Retrying(why=why) | Waiting(why=why) | Stalled(why=why):
+            return f"{type(ending).__name__.lower()}: {why}"
