@@ -1,0 +1,103 @@
+"""Registry credentials from Docker's own configuration: `auths`, `credHelpers` and `credsStore` of config.json.
+
+Read anew for every pull, so that a changed file counts at once and no secret stays in memory. A secret goes into one header
+of one request and nowhere else; a helper program gets the registry's name on its standard input.
+Format: registries.md §3.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evenkeel.specs.errors import Unavailable
+
+_HUB = "https://index.docker.io/v1/"
+_HELPER_TIMEOUT_S = 20
+
+
+def config_path(configured: str) -> Path:
+    """The file that counts: the configured one, `$DOCKER_CONFIG/config.json`, or the one in the home folder."""
+    if configured:
+        return Path(configured)
+    folder = os.environ.get("DOCKER_CONFIG")
+    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
+
+
+class Credentials(NamedTuple):
+    """What a registry is shown: a user with a password, or an identity token. Its text form says nothing."""
+
+    server: str
+    username: str = ""
+    password: str = ""
+    identity_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials(server={self.server!r}, …)"
+
+
+async def credentials_for(registry: str, path: Path) -> Credentials | None:
+    """The credentials for a registry host; `None` when there are none.
+
+    Raises Unavailable when the file or a helper cannot be read: a pull without its credentials would fail for a reason
+    that is not the true one.
+    """
+    server = _HUB if registry == "docker.io" else registry
+    config = _read(path)
+    helper = (config.get("credHelpers") or {}).get(registry) or config.get("credsStore")
+    found = await _ask_helper(str(helper), server) if helper else None
+    return found or _stored(config, registry, server)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text()) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"file:{path}", f"registry credentials cannot be read: {type(error).__name__}") from None
+    return config if isinstance(config, dict) else {}
+
+
+def _stored(config: dict[str, Any], registry: str, server: str) -> Credentials | None:
+    auths = config.get("auths") or {}
+    for name in (server, registry, f"https://{registry}", f"https://{registry}/v2/", f"https://{registry}/v1/"):
+        entry = auths.get(name)
+        if not isinstance(entry, dict):
+            continue
+        if entry.get("identitytoken"):
+            return Credentials(server, identity_token=str(entry["identitytoken"]))
+        if entry.get("auth"):
+            user, _, password = base64.b64decode(str(entry["auth"])).decode(errors="replace").partition(":")
+            return Credentials(server, user, password.rstrip("\0"))
+        if entry.get("username"):
+            return Credentials(server, str(entry["username"]), str(entry.get("password", "")))
+    return None
+
+
+async def _ask_helper(suffix: str, server: str) -> Credentials | None:
+    """What `docker-credential-<suffix> get` answers; `None` when it knows nothing of the registry."""
+    program = f"docker-credential-{suffix}"
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            "get",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(_HELPER_TIMEOUT_S):
+            answer, _ = await process.communicate(server.encode())
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(f"program:{program}", f"gave no credentials: {type(error).__name__}") from None
+    if process.returncode != 0:
+        return None
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        raise Unavailable(f"program:{program}", "did not answer with JSON") from None
+    if found.get("Username") == "<token>":
+        return Credentials(server, identity_token=str(found.get("Secret", "")))
+    return Credentials(server, str(found.get("Username", "")), str(found.get("Secret", "")))

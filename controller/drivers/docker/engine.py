@@ -1,0 +1,366 @@
+"""Docker as a driver of the containers domain.
+
+One look costs two lists and one inspection for each container of evenkeel's, a few at a time, over connections that are
+kept; containers of others cost nothing. What the answers mean is `parse`, what is asked is `render`; here is only the talking,
+and the judgement of failures: final (`Failed`) or worth another try (`Retry`).
+
+Every action may be performed twice. A name conflict on creation is success when the holder is what was to be created;
+stopping what is stopped, or removing what is gone, is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import math
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from evenkeel.controller.credentials import Credentials, config_path, credentials_for
+from evenkeel.controller.drivers.docker import parse, pull
+from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.render import NAME_LABEL, asked_from, create_body, update_body
+from evenkeel.controller.probe import is_healthy
+from evenkeel.controller.verify import watch_until_proven
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import ExecProbe
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.image import parse_image
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage
+from evenkeel.specs.plan import (
+    Action,
+    Create,
+    Done,
+    End,
+    Failed,
+    Outcome,
+    Pull,
+    Remove,
+    Rename,
+    Retry,
+    Start,
+    Update,
+    Verify,
+)
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 8
+_CALL_TIMEOUT_S = 60.0
+_REMOTE_FRESH_S = 300.0
+"""For so long a registry's answer about a moving tag is good enough."""
+_EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
+_PASSING = ("context deadline", "context canceled", "connection re", "timeout", "transport is closing", "shutting down")
+"""Texts of engine failures that say nothing about the container."""
+
+
+class DockerEngine:
+    """A `Driver` that speaks the Docker Engine API at `address` (`unix:///…` or `tcp://host:port`)."""
+
+    def __init__(self, address: str, network: str = "evenkeel", docker_config: str = "") -> None:
+        """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials."""
+        self._client = EngineClient(address, limit=_AT_ONCE)
+        self._network, self._docker_config = network, docker_config
+        self._version = ""
+        self._image_configs: dict[str, dict[str, Any]] = {}
+        self._remote: dict[str, tuple[float, RemoteImage]] = {}
+
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+        entries, locals_, version = await self._read_all(
+            self._get("/containers/json", {"all": "1"}), self._get("/images/json"), self._engine_version()
+        )
+        ours = [entry["Id"] for entry in entries if parse.is_ours(entry) or parse.entry_name(entry) in names]
+        known = frozenset(ours)
+        others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in known]
+        seen = await self._read_all(*(self._inspect(id_) for id_ in ours))
+        remote = await self._read_all(*(self._ask_registry(image) for image in images))
+        by_reference, digests = parse.parse_images(locals_)
+        return ContainersSeen(
+            engine=version,
+            in_place="finite",
+            containers=tuple(sorted([*others, *(each for each in seen if each)], key=lambda each: each.id)),
+            images=by_reference,
+            digests=digests,
+            remote={image: found for image, found in zip(images, remote, strict=True) if found is not None},
+        )
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        try:
+            return await self._perform(action, progress)
+        except EngineAnswer as answer:
+            if answer.status == 404 or (answer.status >= 500 and _is_passing(answer.message)):
+                return Retry(answer.message)
+            return Failed(answer.message)
+        except (Unavailable, TimedOut) as error:
+            return Retry(error.message)
+        except Refused as error:
+            return Failed(error.message)
+
+    async def nudges(self) -> AsyncIterator[None]:
+        """One for every event about a container, and one whenever the engine was lost and is back."""
+        filters = json.dumps({"type": ["container"], "event": list(_EVENTS)})
+        wait_s = 0.2
+        while True:
+            try:
+                async with self._client.stream("GET", "/events", {"filters": filters}) as events:
+                    wait_s = 0.2
+                    yield
+                    async for _ in events:
+                        yield
+            except (Unavailable, TimedOut, EngineAnswer) as error:
+                log.debug("events ended", extra={"fields": {"why": str(error)}})
+            yield
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, 10.0)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _perform(self, action: Action, progress: Progress) -> Outcome:
+        match action:
+            case Pull():
+                return await self._pull(action, progress)
+            case Create():
+                return await self._create(action)
+            case Start(instance=instance):
+                return await self._start(instance)
+            case Verify():
+                return await watch_until_proven(self._look, action, progress)
+            case End(instance=instance, stop=stop):
+                timeout_s = math.ceil(stop.timeout.total_seconds())
+                await self._post(f"/containers/{instance}/stop", {"t": str(timeout_s)}, timeout_s + _CALL_TIMEOUT_S)
+                return Done("stopped")
+            case Rename(instance=instance, engine_name=engine_name):
+                return await self._rename(instance, engine_name)
+            case Update(instance=instance, restart=restart, resources=resources):
+                _, answer = await self._client.call(
+                    "POST",
+                    f"/containers/{instance}/update",
+                    body=update_body(restart, resources),
+                    timeout_s=_CALL_TIMEOUT_S,
+                )
+                warnings = (answer or {}).get("Warnings") or []
+                return Done("; ".join(["updated in place", *warnings]))
+            case Remove(instance=instance):
+                return await self._remove(instance)
+
+    async def _pull(self, action: Pull, progress: Progress) -> Outcome:
+        ref = parse_image(action.image)
+        query = {"fromImage": f"{ref.registry}/{ref.repository}", "tag": ref.digest or ref.tag}
+        headers = await self._auth(ref.registry)
+        layers, error = pull.Layers(), ""
+        try:
+            async with self._client.stream("POST", "/images/create", query, headers) as lines:
+                async for line in lines:
+                    error = error or str(line.get("error") or "")
+                    layers = pull.advance(layers, line)
+                    progress("pulling", layers.done, layers.total)
+        except EngineAnswer as answer:
+            error = answer.message
+        if error:
+            text = f"{action.image} cannot be pulled: {error}"
+            return Failed(text) if pull.failure(error) == "refused" else Retry(text)
+        self._remote.pop(action.image, None)
+        return Done(f"pulled {action.image}")
+
+    async def _create(self, action: Create) -> Outcome:
+        container = action.container
+        if container.network == "bridge":
+            await self._ensure_network()
+        body = create_body(container, self._network, _address_of)
+        try:
+            _, answer = await self._client.call(
+                "POST", "/containers/create", {"name": action.engine_name}, body, timeout_s=_CALL_TIMEOUT_S
+            )
+        except EngineAnswer as conflict:
+            if conflict.status != 409:
+                raise
+            holder = await self._holder(action.engine_name)
+            if holder is not None and asked_from(holder) == asked_from(body["Labels"]):
+                return Done("was there")
+            return Retry(conflict.message)
+        warnings = answer.get("Warnings") or []
+        if container.log.path:
+            warnings.append("the engine keeps logs in its own folder; log.path has no effect")
+        return Done("; ".join(["created", *warnings]), answer["Id"])
+
+    async def _start(self, instance: str) -> Outcome:
+        for attempt in (1, 2):
+            try:
+                await self._post(f"/containers/{instance}/start")
+                return Done("started")
+            except EngineAnswer as answer:
+                if answer.status == 409 and "paused" in answer.message:
+                    await self._post(f"/containers/{instance}/unpause")
+                    return Done("resumed")
+                if attempt == 1 and answer.status == 404 and answer.message.startswith("network "):
+                    await self._ensure_network()
+                    continue
+                if answer.status == 400:
+                    return Failed(answer.message)
+                raise
+        return Retry("its network could not be made")
+
+    async def _rename(self, instance: str, engine_name: str) -> Outcome:
+        try:
+            await self._post(f"/containers/{instance}/rename", {"name": engine_name})
+        except EngineAnswer as answer:
+            if answer.status == 409:
+                return Retry(answer.message)
+            if not (answer.status == 400 and "same name" in answer.message):
+                raise
+        return Done(f"named {engine_name}")
+
+    async def _remove(self, instance: str) -> Outcome:
+        try:
+            await self._client.call("DELETE", f"/containers/{instance}", {"force": "1"}, timeout_s=_CALL_TIMEOUT_S)
+        except EngineAnswer as answer:
+            if answer.status == 409:
+                return Retry(answer.message)
+            if answer.status != 404:
+                raise
+        return Done("removed")
+
+    async def _ensure_network(self) -> None:
+        try:
+            await self._get(f"/networks/{self._network}")
+            return
+        except EngineAnswer as answer:
+            if answer.status != 404:
+                raise
+        body = {
+            "Name": self._network,
+            "CheckDuplicate": True,
+            "Driver": "bridge",
+            "Labels": {NAME_LABEL: self._network},
+        }
+        try:
+            await self._client.call("POST", "/networks/create", body=body, timeout_s=_CALL_TIMEOUT_S)
+        except EngineAnswer as answer:
+            if answer.status != 409:
+                raise
+
+    async def _holder(self, engine_name: str) -> Mapping[str, str] | None:
+        try:
+            found: dict[str, Any] = await self._get(f"/containers/{engine_name}/json")
+        except EngineAnswer:
+            return None
+        labels: Mapping[str, str] = found["Config"].get("Labels") or {}
+        return labels
+
+    # ── looking ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _inspect(self, id_: str) -> ContainerSeen | None:
+        """One container with its health; `None` when it is gone meanwhile."""
+        try:
+            inspected = await self._get(f"/containers/{id_}/json")
+        except EngineAnswer as answer:
+            if answer.status == 404:
+                return None
+            raise Unavailable("engine:docker", answer.message) from None
+        image_config = None
+        if NAME_LABEL not in (inspected["Config"].get("Labels") or {}):
+            image_config = await self._image_config(inspected.get("Image", ""))
+        return await self._with_health(parse.parse_container(inspected, self._network, image_config))
+
+    async def _look(self, instance: str) -> ContainerSeen | None:
+        return await self._inspect(instance)
+
+    async def _with_health(self, seen: ContainerSeen) -> ContainerSeen:
+        """Network probes are evenkeel's own; a command's result is the engine's and is there already."""
+        health = seen.container.health if seen.container else None
+        if health is None or isinstance(health.probe, ExecProbe) or seen.state != "running":
+            return seen
+        on_host = seen.container is not None and seen.container.network == "host"
+        healthy = await is_healthy(health, "127.0.0.1" if on_host else seen.address)
+        return changed(seen, health="healthy" if healthy else "unhealthy")
+
+    async def _image_config(self, image_id: str) -> dict[str, Any]:
+        """The settings of an image. An id names content, so what was read once holds for ever."""
+        if image_id not in self._image_configs:
+            try:
+                found = await self._get(f"/images/{image_id}/json")
+            except EngineAnswer:
+                return {}
+            self._image_configs[image_id] = found.get("Config") or {}
+        return self._image_configs[image_id]
+
+    async def _ask_registry(self, image: str) -> RemoteImage | None:
+        """What a registry has under a tag now; `None` when it cannot be asked, which is no reason to change anything."""
+        now = asyncio.get_running_loop().time()
+        if image in self._remote and now - self._remote[image][0] < _REMOTE_FRESH_S:
+            return self._remote[image][1]
+        try:
+            headers = await self._auth(parse_image(image).registry)
+            _, answer = await self._client.call(
+                "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_CALL_TIMEOUT_S
+            )
+        except (EngineAnswer, Unavailable, TimedOut) as error:
+            log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
+            return None
+        found = RemoteImage(answer["Descriptor"]["digest"])
+        self._remote[image] = (now, found)
+        return found
+
+    async def _auth(self, registry: str) -> dict[str, str]:
+        found = await credentials_for(registry, config_path(self._docker_config))
+        return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
+
+    async def _engine_version(self) -> str:
+        if not self._version:
+            answer = await self._get("/version")
+            self._version = f"docker {answer.get('Version', '')}".strip()
+        return self._version
+
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        _, answer = await self._client.call("GET", path, query, timeout_s=_CALL_TIMEOUT_S)
+        return answer
+
+    async def _post(
+        self, path: str, query: Mapping[str, str] | None = None, timeout_s: float = _CALL_TIMEOUT_S
+    ) -> None:
+        await self._client.call("POST", path, query, timeout_s=timeout_s)
+
+    async def _read_all(self, *reads: Any) -> list[Any]:
+        """All answers; of several failures the first. EngineAnswer here means that the engine cannot be asked."""
+        try:
+            return await asyncio.gather(*reads)
+        except EngineAnswer as answer:
+            raise Unavailable("engine:docker", answer.message) from None
+
+
+def _auth_text(credentials: Credentials) -> str:
+    """The engine's header: base64url of a JSON object (Engine API, "Authentication")."""
+    fields = {"serveraddress": credentials.server}
+    if credentials.identity_token:
+        fields["identitytoken"] = credentials.identity_token
+    else:
+        fields |= {"username": credentials.username, "password": credentials.password}
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+
+
+def _is_passing(message: str) -> bool:
+    lower = message.lower()
+    return any(text in lower for text in _PASSING)
+
+
+def _address_of(interface: str) -> str:
+    """The first IPv4 address of an interface of the host (Kanto's `host_ip_<interface>`)."""
+    import fcntl
+    import struct
+
+    request = struct.pack("256s", interface.encode()[:15])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            answer = fcntl.ioctl(asking.fileno(), 0x8915, request)  # SIOCGIFADDR
+        except OSError:
+            raise Refused(
+                f"interface:{interface}", f"the host has no interface {interface} with an IPv4 address"
+            ) from None
+    return socket.inet_ntoa(answer[20:24])
