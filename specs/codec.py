@@ -19,9 +19,17 @@ from evenkeel.specs.kinds import KINDS, kind_of
 from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.problem import Path, Place, Problem, Severity, nearest, path_text
 from evenkeel.specs.text import Position, Tree, Value, read_trees
-from evenkeel.specs.walk import faults
+from evenkeel.specs.walk import faults, in_words, sound_part
 
 Noun = TypeVar("Noun")
+
+_MISSING = {
+    "apiVersion": f"write `apiVersion: {written.API_VERSION}`",
+    "kind": nearest("", KINDS),
+    "metadata": "write `metadata:` and, below it, `name:`",
+    "spec": "write `spec:` and, below it, what is asked for",
+}
+"""The keys of a document, and what to do when one is missing."""
 
 
 class Decoded(Struct, frozen=True):
@@ -63,7 +71,8 @@ def desired_from(files: Sequence[Decoded]) -> tuple[DesiredState, tuple[Problem,
                     )
                 )
             first.setdefault(key, document)
-    problems.extend(_unknown_dependencies(first))
+    if not errors(problems):  # a document that could not be read is not one that is missing
+        problems.extend(_unknown_dependencies(first))
     return desired_state(tuple(first.values())), tuple(problems)
 
 
@@ -81,6 +90,8 @@ def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Doc
         drafts = manifest.manifest_drafts(value, flaws)
     else:
         drafts = _native(value, flaws)
+    if any(not flaw.warning for flaw in flaws):
+        drafts = ()
     for flaw in flaws:
         place = Place(file, *_nearest_position(flaw.path, tree))
         severity: Severity = "warning" if flaw.warning else "error"
@@ -89,37 +100,35 @@ def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Doc
 
 
 def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
-    known = ("apiVersion", "kind", "metadata", "spec")
-    flaws.extend(Flaw((key,), f"unknown key `{key}`", nearest(key, known)) for key in value if key not in known)
-    flaws.extend(Flaw((), f"the key `{key}` is missing") for key in known if key not in value)
-    if "apiVersion" in value and value["apiVersion"] != written.API_VERSION:
-        flaws.append(Flaw(("apiVersion",), f"expected `{written.API_VERSION}`, got {value['apiVersion']!r}"))
+    flaws.extend(Flaw((key,), f"unknown key `{key}`", nearest(key, _MISSING)) for key in value if key not in _MISSING)
+    flaws.extend(Flaw((), f"the key `{key}` is missing", _MISSING[key]) for key in _MISSING if key not in value)
+    if value.get("apiVersion", written.API_VERSION) != written.API_VERSION:
+        hint = f"write `apiVersion: {written.API_VERSION}`"
+        flaws.append(Flaw(("apiVersion",), f"unknown version, {in_words(value['apiVersion'])}", hint))
     if not all(key in value for key in ("kind", "metadata", "spec")):
         return ()
     name = value["kind"]
     if not isinstance(name, str) or name not in KINDS:
-        flaws.append(Flaw(("kind",), f"unknown kind {name!r}", nearest(str(name), KINDS)))
+        flaws.append(Flaw(("kind",), f"unknown kind, {in_words(name)}", nearest(str(name)[:40], KINDS)))
         flaws.extend(_below("metadata", faults(value["metadata"], written.MetadataSpec)))
         return ()
     kind = kind_of(name)
-    before = len(flaws)
     metadata = _convert(value["metadata"], written.MetadataSpec, "metadata", flaws)
     spec = _convert(value["spec"], kind.spec, "spec", flaws)
-    if metadata is None or spec is None or len(flaws) > before:
+    if metadata is None or spec is None:
         return ()
+    spoilt = {flaw.path[:2] for flaw in flaws}
     found: list[Flaw] = []
     wanted = kind.finish(metadata, spec, found)
-    flaws.extend(_below("spec", found))
+    flaws.extend(flaw for flaw in _below("spec", found) if flaw.path[:2] not in spoilt)
     return () if wanted is None else [Draft(kind.name, metadata.name, wanted)]
 
 
 def _convert(value: Value, expected: type[Noun], key: str, flaws: list[Flaw]) -> Noun | None:
-    try:
-        return msgspec.convert(value, expected)
-    except msgspec.ValidationError as error:
-        found = list(_below(key, faults(value, expected)))
-        flaws.extend(found or [Flaw((key,), str(error))])
-        return None
+    """The noun, or, when parts of it are wrong, a noun of the other parts: for finding what else is wrong."""
+    found = list(faults(value, expected))
+    flaws.extend(_below(key, found))
+    return sound_part(value, expected, found)
 
 
 def _below(key: str, flaws: Iterable[Flaw]) -> Iterable[Flaw]:
@@ -134,13 +143,24 @@ def _nearest_position(path: Path, tree: Tree) -> Position:
 
 def _placed(draft: Draft, tree: Tree, file: str) -> Document:
     """Give a draft its place, and turn the paths of its values into lines."""
-    paths = draft.paths or {
+    paths = draft.paths or _native_paths(tree)
+    lines = {path: _nearest_position(where, tree) for path, where in paths.items()}
+    return Document(draft.kind, draft.name, draft.wanted, Place(file, *_nearest_position(draft.root, tree)), lines)
+
+
+def _native_paths(tree: Tree) -> dict[str, Path]:
+    """The paths below `spec`, and those of variables and hosts that were written as a list."""
+    paths = {
         path_text(path[1:]): path
         for path in tree.positions
         if len(path) > 1 and path[0] == "spec" and all(isinstance(part, str) for part in path)
     }
-    lines = {path: _nearest_position(where, tree) for path, where in paths.items()}
-    return Document(draft.kind, draft.name, draft.wanted, Place(file, *_nearest_position(draft.root, tree)), lines)
+    spec = tree.value["spec"] if isinstance(tree.value, dict) else None
+    for key, separator in (("env", "="), ("extraHosts", ":")):
+        items = spec.get(key) if isinstance(spec, dict) else None
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            paths[f"{key}.{str(item).partition(separator)[0]}"] = ("spec", key, index)
+    return paths
 
 
 def _unknown_dependencies(documents: dict[tuple[str, str], Document]) -> Iterable[Problem]:

@@ -21,7 +21,7 @@ from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.entries import KEYS, REPORTED, Entry, container_draft, is_name
 from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.problem import Path, nearest, path_text
-from evenkeel.specs.walk import faults
+from evenkeel.specs.walk import MOST_FAULTS, faults
 
 DOMAIN = "containers"
 """Kanto's default; it is configurable (§1.4)."""
@@ -187,7 +187,8 @@ def _entries(component: Mapping[str, object], root: Path, flaws: list[Flaw]) -> 
         if key in KEYS:
             yield Entry(key, text, (*path, "value"))
         elif key not in REPORTED:
-            flaws.append(Flaw((*path, "key"), f"unknown key `{key}`", nearest(key, KEYS)))
+            hint = nearest(key, KEYS) if len(flaws) < MOST_FAULTS else ""
+            flaws.append(Flaw((*path, "key"), f"unknown key `{key}`", hint))
 
 
 def _system_containers(domain: Mapping[str, object], root: Path, name: str, flaws: list[Flaw]) -> list[Draft]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Struct, UnsetType
 
 from evenkeel.specs import shorthand, written
@@ -48,11 +49,37 @@ class Kind(Struct, frozen=True):
 
 def container(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> Container | None:
     """The normal form of a written container, `None` when a flaw prevents it. Paths of flaws begin below `spec`."""
-    before = len(flaws)
+    own: Flaws = []
+    raw = _raw(metadata, spec, own)
     if spec.restart.policy != "on-failure" and spec.restart.max_retries:
         message = f"cannot use max retry count when the restart policy is {spec.restart.policy}"
-        flaws.append(Flaw(("restart", "maxRetries"), message, "use `policy: on-failure`"))
-    raw = Container(
+        own.append(Flaw(("restart", "maxRetries"), message, "use `policy: on-failure`"))
+    if spec.restart.policy != "on-failure" and not isinstance(spec.restart.timeout, UnsetType):
+        message = f"has no effect when the restart policy is {spec.restart.policy}"
+        own.append(Flaw(("restart", "timeout"), message, "use `policy: on-failure`, or leave it out", warning=True))
+    spoilt = {flaw.path[0] for flaw in own if not flaw.warning}
+    found: Flaws = []
+    result = finished(raw, found)
+    flaws.extend(own)
+    flaws.extend(flaw for flaw in found if flaw.path[0] not in spoilt)
+    return None if spoilt else result
+
+
+def finished(raw: Container, flaws: Flaws) -> Container | None:
+    """Normal form and contradictions: the last step for every way in which a container can be asked for."""
+    found: Flaws = []
+    try:
+        result = normal(raw)
+    except ValueError as error:
+        found.append(Flaw(("image",), str(error), "expected registry/repository:tag or registry/repository@sha256:…"))
+        result = normal(msgspec.structs.replace(raw, image="unknown"))
+    found.extend(contradictions(result))
+    flaws.extend(found)
+    return None if found else result
+
+
+def _raw(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> Container:
+    return Container(
         name=metadata.name,
         image=spec.image,
         command=None if isinstance(spec.command, UnsetType) else spec.command,
@@ -71,8 +98,8 @@ def container(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws
             spec.restart.max_retries,
             _duration(spec.restart.timeout, ("restart", "timeout"), flaws),
         ),
-        resources=_resources(spec.resources),
-        log=_log(spec.log),
+        resources=_resources(spec.resources, flaws),
+        log=_log(spec.log, flaws),
         terminal=spec.terminal,
         interactive=spec.interactive,
         labels=tuple(metadata.labels.items()),
@@ -82,19 +109,6 @@ def container(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws
         depends_on=spec.depends_on,
         pull_policy=spec.pull_policy,
     )
-    return finished(raw, flaws) if len(flaws) == before else None
-
-
-def finished(raw: Container, flaws: Flaws) -> Container | None:
-    """Normal form and contradictions: the last step for every way in which a container can be asked for."""
-    try:
-        result = normal(raw)
-    except ValueError as error:
-        flaws.append(Flaw(("image",), str(error), "expected registry/repository:tag or registry/repository@sha256:…"))
-        return None
-    found = list(contradictions(result))
-    flaws.extend(found)
-    return None if found else result
 
 
 def system_containers(
@@ -116,6 +130,12 @@ KINDS = {
 def _env(env: dict[str, str | None] | tuple[str, ...], flaws: Flaws) -> tuple[tuple[str, str | None], ...]:
     if isinstance(env, dict):
         return tuple(env.items())
+    first: dict[str, int] = {}
+    for index, text in enumerate(env):
+        name = text.partition("=")[0]
+        if first.setdefault(name, index) != index:
+            message = f"the variable `{name}` stands here again"
+            flaws.append(Flaw(("env", index), message, f"first at env[{first[name]}]"))
     return _each(env, "env", shorthand.parse_variable, flaws)
 
 
@@ -167,24 +187,34 @@ def _device(item: str | written.DeviceSpec) -> Device:
     return Device(item.container_path or item.host_path, item.host_path, item.permissions)
 
 
-def _resources(spec: written.ResourcesSpec) -> Resources:
-    swap = spec.memory_swap or None
+def _resources(spec: written.ResourcesSpec, flaws: Flaws) -> Resources:
+    swap = spec.memory_swap
     return Resources(
-        parse_size(spec.memory) if spec.memory else None,
-        parse_size(spec.memory_reservation) if spec.memory_reservation else None,
-        UNLIMITED if swap in ("-1", "unlimited") else parse_size(swap) if swap else None,
+        _size(spec.memory, ("resources", "memory"), flaws),
+        _size(spec.memory_reservation, ("resources", "memoryReservation"), flaws),
+        UNLIMITED if swap in ("-1", "unlimited") else _size(swap, ("resources", "memorySwap"), flaws),
     )
 
 
-def _log(spec: written.LogSpec) -> Log:
+def _log(spec: written.LogSpec, flaws: Flaws) -> Log:
     return Log(
         driver=spec.driver,
         max_files=spec.max_files,
-        max_size=parse_size(spec.max_size),
+        max_size=_size(spec.max_size, ("log", "maxSize"), flaws) or 0,
         path=spec.path or "",
         mode=spec.mode,
-        max_buffer_size=parse_size(spec.max_buffer_size),
+        max_buffer_size=_size(spec.max_buffer_size, ("log", "maxBufferSize"), flaws) or 0,
     )
+
+
+def _size(text: str | UnsetType, path: Path, flaws: Flaws) -> int | None:
+    if isinstance(text, UnsetType):
+        return None
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        flaws.append(Flaw(path, str(error)))
+        return None
 
 
 def _health(spec: written.HealthSpec | UnsetType, flaws: Flaws) -> Health | None:

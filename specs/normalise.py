@@ -53,7 +53,7 @@ def normal(raw: Container) -> Container:
         host_name=raw.host_name or (None if network_host else f"{raw.name}-host"),
         domain_name=raw.domain_name or (None if network_host else f"{raw.name}-domain"),
         capabilities=tuple(sorted({_normal_capability(name) for name in raw.capabilities})),
-        restart=Restart(policy, raw.restart.max_retries if retrying else 0, raw.restart.timeout if retrying else None),
+        restart=Restart(policy, raw.restart.max_retries, raw.restart.timeout or None) if retrying else Restart(policy),
         resources=_normal_resources(raw.resources),
         log=_normal_log(raw.log),
         labels=tuple(sorted(dict(raw.labels).items())),
@@ -108,11 +108,14 @@ def _networking(container: Container) -> Iterator[Flaw]:
     for port in container.ports:
         if port.host_port_end < port.host_port:
             yield Flaw(("ports",), f"the range {port.host_port}-{port.host_port_end} does not rise")
-    fixed = [port for port in container.ports if len(host_ports(port)) == 1]
-    for index, port in enumerate(fixed):
-        for other in fixed[index + 1 :]:
-            if (port.host_port, port.host_ip, port.protocol) == (other.host_port, other.host_ip, other.protocol):
+    taken: dict[tuple[int, str, str], set[str]] = {}
+    for port in container.ports:
+        if len(host_ports(port)) == 1:
+            everywhere = "::" if ":" in port.host_ip else "0.0.0.0"
+            addresses = taken.setdefault((port.host_port, port.protocol, everywhere), set())
+            if everywhere in addresses or port.host_ip in addresses or (addresses and port.host_ip == everywhere):
                 yield Flaw(("ports",), f"host port {port.host_port}/{port.protocol} is given to two container ports")
+            addresses.add(port.host_ip)
 
 
 def _rights(container: Container) -> Iterator[Flaw]:
@@ -182,7 +185,7 @@ def _normal_resources(raw: Resources) -> Resources:
 def _normal_log(raw: Log) -> Log:
     """Fields that mean nothing with this driver or mode are set to their defaults, so that they cannot differ."""
     if raw.driver == "none":
-        return Log(driver="none")
+        return Log(driver="none", path=raw.path)
     if raw.mode == "blocking":
         return msgspec.structs.replace(raw, max_buffer_size=Log().max_buffer_size)
     return raw

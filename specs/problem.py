@@ -17,6 +17,10 @@ Path = tuple[str | int, ...]
 
 Severity = Literal["error", "warning"]
 
+_LONGEST_WORD = 100
+_MOST_CHOICES = 500
+"""Beyond these, looking for the nearest word takes longer than the reader would."""
+
 
 class Place(Struct, frozen=True, order=True):
     """Where a value was asked for: `file` with 1-based `line` and `column`, or `topic` with `activity_id`."""
@@ -73,6 +77,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     import difflib
 
     known = sorted(choices)
+    if len(word) > _LONGEST_WORD or len(known) > _MOST_CHOICES:
+        return ""
     by_folded: Mapping[str, str] = {choice.lower(): choice for choice in known}
     found = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=0.6)
     if found:

@@ -10,24 +10,31 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from fractions import Fraction
+from functools import lru_cache
 
-SIZE_PATTERN = r"^\d+(\.\d+)? ?[kKmMgG]$"
-DURATION_PATTERN = r"^(\d+(\.\d+)?(h|m|s|ms|us))+$"
+SIZE_PATTERN = r"^[0-9]{1,18}(\.[0-9]{1,18})? ?[kKmMgG]$"
+DURATION_PATTERN = r"^([0-9]{1,18}(\.[0-9]{1,18})?(h|m|s|ms|us))+$"
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kKmMgG])")
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([kKmMgG])")
 _DURATION = re.compile(DURATION_PATTERN)
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|h|m|s)")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|us|h|m|s)")
 _BYTES = {"k": 1024, "m": 1024**2, "g": 1024**3}
 _MICROSECONDS = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1000, "us": 1}
+_LARGEST = 1024**5
+_LONGEST_TEXT = 100
 _LONGEST_US = 10 * 365 * 24 * 3_600_000_000
 
 
+@lru_cache(256)
 def parse_size(text: str) -> int:
-    """Bytes; ValueError with an example when `text` is no size."""
+    """Bytes; ValueError with an example when `text` is no size, or one of more than 1048576G."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError("expected a size with a unit, for example 64M, 1.5G or 512K")
-    return int(Fraction(match[1]) * _BYTES[match[2].lower()])
+    size = int(Fraction(match[1]) * _BYTES[match[2].lower()])
+    if size > _LARGEST:
+        raise ValueError(f"expected a size of at most {_LARGEST // 1024**3}G")
+    return size
 
 
 def size_text(size: int) -> str:
@@ -47,9 +54,10 @@ def rough_size_text(size: int) -> str:
     return f"{size} B"
 
 
+@lru_cache(256)
 def parse_duration(text: str) -> timedelta:
     """ValueError with an example when `text` is no duration, or one of more than ten years."""
-    if not _DURATION.fullmatch(text):
+    if len(text) > _LONGEST_TEXT or not _DURATION.fullmatch(text):
         raise ValueError("expected a duration with a unit, for example 30s, 1m30s or 500ms")
     total = sum(Fraction(number) * _MICROSECONDS[unit] for number, unit in _DURATION_PART.findall(text))
     if total > _LONGEST_US:

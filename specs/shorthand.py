@@ -37,7 +37,9 @@ def parse_port(text: str) -> tuple[Port, str]:
     host, container, warning = match["host"], match["container"], ""
     if "-" in container and "-" not in host:
         host, container = container, host
-        warning = f"the range stands on the container's side; read as host {host} to container {container}"
+        warning = (
+            f"the range stands on the container's side; read as {host} of the host to {container} of the container"
+        )
     first, last = _port_range(host)
     protocol = "tcp" if match["protocol"] is None else match["protocol"].lower()
     if protocol not in ("tcp", "udp"):
@@ -78,6 +80,7 @@ def parse_mount(text: str) -> Mount:
     if not 1 <= len(rest) <= 3 or not source or not rest[0]:
         raise ValueError(f"expected source:destination[:{'|'.join(_MODES)}][:ro], got `{text}`")
     destination, *options = rest
+    _expect_absolute(source, destination)
     mount = Mount(source=source, destination=destination)
     propagation, access = "", ""
     for option in options:
@@ -104,6 +107,7 @@ def parse_device(text: str) -> Device:
     if len(parts) > 3 or not all(parts):
         raise ValueError(f"expected hostPath[:containerPath[:permissions]], got `{text}`")
     host, container, permissions = (*parts, parts[0], "rwm")[:3] if len(parts) == 1 else (*parts, "rwm")[:3]
+    _expect_absolute(host, container)
     if not _PERMISSIONS.fullmatch(permissions):
         raise ValueError(f"expected permissions made of r, w and m, got `{permissions}`")
     return Device(host_path=host, container_path=container, permissions=permissions)
@@ -133,6 +137,12 @@ def parse_extra_host(text: str) -> tuple[str, str]:
     if not colon or not name or not address:
         raise ValueError(f"expected name:address, got `{text}`")
     return name, address
+
+
+def _expect_absolute(*paths: str) -> None:
+    for path in paths:
+        if not path.startswith("/"):
+            raise ValueError(f"expected an absolute path, got `{path}`")
 
 
 def _port_number(text: str) -> int:

@@ -11,6 +11,7 @@ values, sets and every private tag are refused. Nothing is guessed: what cannot 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,13 +27,10 @@ MOST_DEPTH = 64
 MOST_VALUES = 500_000
 """Per file, aliases expanded."""
 
-_TAGS = {
-    "tag:yaml.org,2002:str",
-    "tag:yaml.org,2002:int",
-    "tag:yaml.org,2002:float",
-    "tag:yaml.org,2002:bool",
-    "tag:yaml.org,2002:null",
-}
+_YAML = "tag:yaml.org,2002:"
+_SCALARS = {f"{_YAML}{name}" for name in ("str", "int", "float", "bool", "null")}
+_COLLECTIONS = {f"{_YAML}{name}" for name in ("seq", "map")}
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class Tree(Struct, frozen=True):
@@ -62,36 +60,60 @@ def read_trees(content: bytes, file: str) -> tuple[list[Tree], list[Problem]]:
     except _Unreadable as error:
         return [], [Problem(Place(file, *error.position), "", error.message, error.hint)]
     problems: list[Problem] = []
-    if text.lstrip()[:1] == "{":
-        problem = _json_problem(text, file)
-        if problem is None or file.endswith(".json"):
-            trees = [] if problem else _json_trees(text, file, problems)
-            return trees, [problem] if problem else problems
+    if text.lstrip()[:1] in ("{", "["):
+        value, problem = _json_value(text, file)
+        if problem is None:
+            return _json_trees(text, value, file, problems), problems
+        if file.endswith(".json"):
+            return [], [problem]
     return _yaml_trees(text, file, problems), problems
 
 
-def _json_problem(text: str, file: str) -> Problem | None:
+def _json_value(text: str, file: str) -> tuple[Value, Problem | None]:
     try:
-        json.loads(text)
+        return json.loads(text), None
     except json.JSONDecodeError as error:
-        return Problem(Place(file, error.lineno, error.colno), "", f"no valid JSON: {error.msg}")
-    except (RecursionError, ValueError) as error:
-        return Problem(Place(file, 1, 1), "", f"no valid JSON: {error}")
-    return None
+        return None, Problem(Place(file, error.lineno, error.colno), "", f"no valid JSON: {error.msg}")
+    except RecursionError:
+        return None, Problem(Place(file, 1, 1), "", f"nested deeper than {MOST_DEPTH} levels")
+    except ValueError:
+        return None, Problem(Place(file, 1, 1), "", "no valid JSON: a number has too many digits")
 
 
-def _json_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:
-    """Positions come from the YAML reader, of which JSON is a subset but for tabs and escaped surrogates."""
-    found: list[Problem] = []
-    flat = text.replace("\t", " ")
-    trees = _yaml_trees(flat, file, found)
-    if found and "\\u" in flat:
-        found = []
-        trees = [Tree(json.loads(text), {}, (1, 1))]
-    problems.extend(found)
-    if len(trees) == 1:
-        return [Tree(json.loads(text), trees[0].positions, trees[0].start)] if not found else trees
-    return trees
+def _json_trees(text: str, value: Value, file: str, problems: list[Problem]) -> list[Tree]:
+    """Positions come from the YAML reader, of which JSON is a subset but for tabs and for characters that are escaped as
+    two surrogates; both are replaced by something of the same width that means the same place."""
+    trees = _yaml_trees(_SURROGATE.sub(r"\\u0020", text.replace("\t", " ")), file, problems)
+    if len(trees) != 1:
+        return trees
+    tree = Tree(value, trees[0].positions, trees[0].start)
+    if _SURROGATE.search(text):
+        for path in _unpaired(value, ()):
+            place = Place(file, *tree.positions.get(path, tree.start))
+            problems.append(Problem(place, path_text(path), "half of a surrogate pair is no character"))
+    return [tree]
+
+
+def _unpaired(value: Value, path: Path) -> Iterator[Path]:
+    """Where texts stand that UTF-8 cannot express. The depth of `value` is bounded by MOST_DEPTH."""
+    if isinstance(value, str):
+        if not _is_text(value):
+            yield path
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unpaired(item, (*path, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from () if _is_text(key) else [path]
+            yield from _unpaired(item, (*path, key))
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _yaml_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:
@@ -102,9 +124,7 @@ def _yaml_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:
     folder = _Folder(reader, file, problems)
     trees: list[Tree] = []
     try:
-        for tree in folder.documents(iter(reader.parse(text))):
-            if tree.value is not None:
-                trees.append(tree)
+        trees.extend(tree for tree in folder.documents(iter(reader.parse(text))) if tree.value is not None)
     except _Unreadable as error:
         problems.append(Problem(Place(file, *error.position), "", error.message, error.hint))
     except MarkedYAMLError as error:
@@ -114,7 +134,9 @@ def _yaml_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:
         hint = "indent with blanks, not with tabs" if "cannot start any token" in message else ""
         problems.append(Problem(place, "", f"no valid YAML: {message}", hint))
     except (YAMLError, ValueError) as error:
-        problems.append(Problem(Place(file, 1, 1), "", f"no valid YAML: {str(error).splitlines()[0]}"))
+        before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
+        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        problems.append(Problem(place, "", f"no valid YAML: {str(error).splitlines()[0]}"))
     return trees
 
 
@@ -129,15 +151,18 @@ class _Folder:
         self._file, self._problems = file, problems
         self._scalars: dict[tuple[str, Any, str | None], Value] = {}
         self._count = 0
-        self._anchors: dict[str, tuple[Value, dict[Path, Position]]] = {}
+        self._anchors: dict[str, tuple[Value, Path, int, int]] = {}
+        """Values with their paths, and which part of the trail is theirs."""
         self._open_anchors: set[str] = set()
         self._positions: dict[Path, Position] = {}
+        self._trail: list[tuple[Path, Position]] = []
+        """The positions again, in the order in which they were found: what stands below a value is a slice of it."""
 
     def documents(self, events: Iterator[Any]) -> Iterator[Tree]:
         for event in events:
             kind = type(event).__name__
             if kind == "DocumentStartEvent":
-                self._positions, self._anchors = {}, {}
+                self._positions, self._trail, self._anchors = {}, [], {}
                 first = next(events)
                 start = _position(first)
                 value = self._value(first, events, (), 0)
@@ -146,74 +171,97 @@ class _Folder:
     def _value(self, event: Any, events: Iterator[Any], path: Path, depth: int) -> Value:
         """The value that starts with `event`. Recursion is bounded by MOST_DEPTH."""
         position = _position(event)
-        self._positions.setdefault(path, position)
-        self._count += 1
-        if self._count > MOST_VALUES:
-            raise _Unreadable(f"more than {MOST_VALUES} values, aliases expanded", position)
+        if path not in self._positions:
+            self._found(path, position)
+        self._spend(1, position)
         if depth > MOST_DEPTH:
             raise _Unreadable(f"nested deeper than {MOST_DEPTH} levels", position)
         kind = type(event).__name__
         if kind == "AliasEvent":
             return self._alias(event.anchor, path, position)
-        before = len(self._positions)
+        before = len(self._trail)
         if event.anchor:
             self._open_anchors.add(event.anchor)
         if kind == "ScalarEvent":
             value = self._scalar(event, path, position)
-        elif kind == "SequenceStartEvent":
-            value = []
-            for item in events:
-                if type(item).__name__ == "SequenceEndEvent":
-                    break
-                value.append(self._value(item, events, (*path, len(value)), depth + 1))
         else:
-            value = self._mapping(events, path, depth)
+            if event.tag and event.tag not in _COLLECTIONS:
+                self._refuse_tag(event.tag, path, position)
+            sequence = kind == "SequenceStartEvent"
+            value = self._sequence(events, path, depth) if sequence else self._mapping(events, path, depth)
         if event.anchor:
             self._open_anchors.discard(event.anchor)
-            inside = list(self._positions.items())[before:]
-            below = {found[len(path) :]: where for found, where in inside if found[: len(path)] == path}
-            self._anchors[event.anchor] = (value, below)
+            self._anchors[event.anchor] = (value, path, before, len(self._trail))
+        return value
+
+    def _sequence(self, events: Iterator[Any], path: Path, depth: int) -> list[Value]:
+        value: list[Value] = []
+        for event in events:
+            if type(event).__name__ == "SequenceEndEvent":
+                break
+            value.append(self._value(event, events, (*path, len(value)), depth + 1))
         return value
 
     def _mapping(self, events: Iterator[Any], path: Path, depth: int) -> dict[str, Value]:
         value: dict[str, Value] = {}
         seen: dict[str, Position] = {}
-        merged: list[Value] = []
+        merged: list[tuple[dict[str, Value], list[tuple[Path, Position]]]] = []
         for event in events:
             if type(event).__name__ == "MappingEndEvent":
                 break
             where = _position(event)
             if type(event).__name__ != "ScalarEvent":
-                raise _Unreadable("expected a plain key", where)
+                raise _Unreadable("expected a plain key", where, "a mapping, list or alias cannot be a key")
             if event.value == "<<" and event.style in (None, ""):
-                merged.append(self._value(next(events), events, (*path, "<<"), depth + 1))
+                merged.extend(self._merged(next(events), events, (*path, "<<"), depth))
                 continue
             key = str(event.value)
+            if "\0" in key:
+                raise _Unreadable("a text cannot hold the character NUL", where)
             if key in seen:
                 first = f"{self._file}:{seen[key][0]}:{seen[key][1]}"
                 place = Place(self._file, *where)
                 message = f"the key `{key}` stands here again"
                 self._problems.append(Problem(place, path_text((*path, key)), message, f"first at {first}"))
             seen.setdefault(key, where)
-            self._positions[(*path, key)] = where
+            self._found((*path, key), where)
             value[key] = self._value(next(events), events, (*path, key), depth + 1)
-        for source in merged:
-            for mapping in source if isinstance(source, list) else [source]:
-                if not isinstance(mapping, dict):
-                    raise _Unreadable("expected a mapping behind `<<`", self._positions[(*path, "<<")])
-                for key, inherited in mapping.items():
-                    value.setdefault(key, inherited)
+        for source, below in merged:
+            inherited = {key: item for key, item in source.items() if key not in value}
+            value.update(inherited)
+            for rest, where in below:
+                if rest[0] in inherited:
+                    self._found((*path, *rest), where)
         return value
+
+    def _merged(
+        self, event: Any, events: Iterator[Any], path: Path, depth: int
+    ) -> list[tuple[dict[str, Value], list[tuple[Path, Position]]]]:
+        """The mappings behind a `<<`, each with the positions below it."""
+        start = len(self._trail)
+        value = self._value(event, events, path, depth + 1)
+        sources = value if isinstance(value, list) else [value]
+        skip = len(path) + isinstance(value, list)
+        below: list[list[tuple[Path, Position]]] = [[] for _ in sources]
+        for found, where in self._trail[start:]:
+            if len(found) > skip:
+                index = found[skip - 1] if isinstance(value, list) else 0
+                below[int(index)].append((found[skip:], where))
+        merged = []
+        for source, positions in zip(sources, below, strict=True):
+            if not isinstance(source, dict):
+                raise _Unreadable("expected a mapping behind `<<`", self._positions[path])
+            merged.append((source, positions))
+        return merged
 
     def _alias(self, anchor: str, path: Path, position: Position) -> Value:
         if anchor in self._open_anchors or anchor not in self._anchors:
             raise _Unreadable(f"`*{anchor}` refers to nothing that ends before it", position)
-        value, below = self._anchors[anchor]
-        self._count += len(below)
-        if self._count > MOST_VALUES:
-            raise _Unreadable(f"more than {MOST_VALUES} values, aliases expanded", position)
-        for rest, where in below.items():
-            self._positions.setdefault((*path, *rest), where)
+        value, origin, start, end = self._anchors[anchor]
+        self._spend(end - start, position)
+        for found, where in self._trail[start:end]:
+            if found != origin:
+                self._found((*path, *found[len(origin) :]), where)
         return value
 
     def _scalar(self, event: Any, path: Path, position: Position) -> Value:
@@ -221,21 +269,44 @@ class _Folder:
         if key in self._scalars:
             return self._scalars[key]
         tag = event.tag or str(self._resolver.resolve(self._node, event.value, event.implicit))
-        place = Place(self._file, *position)
-        if tag not in _TAGS:
-            hint = "put it into quotes" if tag == "tag:yaml.org,2002:timestamp" else "leave the tag out"
-            what = "a date" if tag == "tag:yaml.org,2002:timestamp" else f"the tag `{tag.rpartition(':')[2]}`"
-            self._problems.append(Problem(place, path_text(path), f"{what} is not allowed here", hint))
-            return str(event.value)
-        if tag == "tag:yaml.org,2002:str":
-            value: Value = str(event.value)
-        else:
+        text = str(event.value)
+        if tag == f"{_YAML}timestamp":
+            return self._refuse("a date is not allowed here", "put it into quotes", path, position)
+        if tag not in _SCALARS and event.tag:
+            return self._refuse_tag(tag, path, position)
+        if "\0" in text:
+            return self._refuse("a text cannot hold the character NUL", "", path, position)
+        value: Value = text
+        if tag in _SCALARS and tag != f"{_YAML}str":
             try:
                 value = self._constructor.construct_object(self._node(tag, event.value))
-            except (ValueError, OverflowError):
-                value = str(event.value)
+            except (ValueError, LookupError, OverflowError):
+                if event.tag:
+                    return self._refuse(
+                        f"`{text}` is no {tag.removeprefix(_YAML)}", "leave the tag out", path, position
+                    )
+        if isinstance(value, int) and value.bit_length() > 63:
+            return self._refuse("the number is too large", "put it into quotes if it is a text", path, position)
         self._scalars[key] = value
         return value
+
+    def _refuse_tag(self, tag: str, path: Path, position: Position) -> Value:
+        name = tag.removeprefix(_YAML)
+        return self._refuse(f"the tag `{name}` is not allowed here", "leave the tag out", path, position)
+
+    def _refuse(self, message: str, hint: str, path: Path, position: Position) -> Value:
+        """Report a value and go on with an empty text in its place."""
+        self._problems.append(Problem(Place(self._file, *position), path_text(path), message, hint))
+        return ""
+
+    def _spend(self, count: int, position: Position) -> None:
+        self._count += count
+        if self._count > MOST_VALUES:
+            raise _Unreadable(f"more than {MOST_VALUES} values, aliases expanded", position)
+
+    def _found(self, path: Path, where: Position) -> None:
+        self._positions[path] = where
+        self._trail.append((path, where))
 
 
 def _position(event: Any) -> Position:

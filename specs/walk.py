@@ -1,25 +1,59 @@
 """Every fault of shape at once.
 
-msgspec stops at the first error. When its fast conversion fails, this walker compares the value with the type again and
-yields all faults, each with its path and the nearest valid key or choice. It knows the shapes that `specs.written` uses and
-fails loudly on any other, so that a new kind cannot slip through unchecked.
+msgspec stops at the first error, and its patterns let a line break pass at the end of a text. This walker compares a value
+with a type and yields all faults, each with its path and the nearest valid key or choice; what it lets pass, msgspec
+converts. It knows the shapes that written types use and fails loudly on any other, so that a new kind cannot slip through
+unchecked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
+from typing import TypeVar
 
+import msgspec
 from msgspec import UnsetType, inspect
 
 from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.problem import Path, nearest
 
+Written = TypeVar("Written")
+
+MOST_FAULTS = 1000
+"""Nobody reads more, and suggestions take time."""
+
 
 def faults(value: object, expected: type) -> Iterator[Flaw]:
-    """All faults of `value` against a written type; none means that msgspec accepts it."""
-    yield from _walk(value, inspect.type_info(expected), ())
+    """All faults of `value` against a written type, but at most MOST_FAULTS; none means that msgspec accepts it."""
+    yield from islice(_walk(value, _type_info(expected), ()), MOST_FAULTS)
+
+
+def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) -> Written | None:
+    """What remains of `value` without the keys that have a fault, so that its meaning can be checked nevertheless; texts
+    that are required are made up. `None` when nothing useful remains."""
+    whole: type = expected
+    kind = _type_info(whole)
+    if not isinstance(value, dict) or not isinstance(kind, inspect.StructType):
+        return None
+    spoilt = {flaw.path[0] for flaw in found if flaw.path}
+    made_up = {
+        field.encode_name: "unknown"
+        for field in kind.fields
+        if field.required and isinstance(_bare(field.type), inspect.StrType)
+    }
+    sound = {key: item for key, item in value.items() if key not in spoilt}
+    try:
+        return msgspec.convert({**made_up, **sound}, expected)
+    except msgspec.ValidationError:
+        return None
+
+
+@cache
+def _type_info(expected: type) -> inspect.Type:
+    return inspect.type_info(expected)
 
 
 def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
@@ -35,15 +69,15 @@ def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
         case inspect.VarTupleType() | inspect.ListType():
             if not isinstance(value, list):
                 hint = "put a `-` before each entry" if isinstance(value, str) else ""
-                yield Flaw(path, f"expected a list, got {_name(value)}", hint)
+                yield Flaw(path, f"expected a list, got {in_words(value)}", hint)
                 return
             if kind.min_length is not None and len(value) < kind.min_length:
-                yield Flaw(path, f"expected at least {kind.min_length} entry")
+                yield Flaw(path, f"expected at least {kind.min_length} entry", "leave it out, or add an entry")
             for index, item in enumerate(value):
                 yield from _walk(item, kind.item_type, (*path, index))
         case inspect.DictType():
             if not isinstance(value, dict):
-                yield Flaw(path, f"expected a mapping, got {_name(value)}")
+                yield Flaw(path, f"expected a mapping, got {in_words(value)}")
                 return
             for key, item in value.items():
                 yield from _walk(item, kind.value_type, (*path, key))
@@ -54,7 +88,7 @@ def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
 def _struct(value: object, kind: inspect.StructType, path: Path) -> Iterator[Flaw]:
     fields = {field.encode_name: field for field in kind.fields}
     if not isinstance(value, dict):
-        yield Flaw(path, f"expected a mapping with {', '.join(f'`{name}`' for name in fields)}, got {_name(value)}")
+        yield Flaw(path, f"expected a mapping with {', '.join(f'`{name}`' for name in fields)}, got {in_words(value)}")
         return
     for key, item in value.items():
         if key in fields:
@@ -79,7 +113,7 @@ def _union(value: object, kind: inspect.UnionType, path: Path) -> Iterator[Flaw]
         if _has_shape(value, _bare(member)):
             yield from _walk(value, member, path)
             return
-    yield Flaw(path, f"expected {' or '.join(_type_name(_bare(member)) for member in members)}, got {_name(value)}")
+    yield Flaw(path, f"expected {' or '.join(_type_name(_bare(member)) for member in members)}, got {in_words(value)}")
 
 
 def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
@@ -87,9 +121,9 @@ def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
         case inspect.StrType():
             if not isinstance(value, str):
                 hint = "put it into quotes" if isinstance(value, int | float) else ""
-                yield Flaw(path, f"expected a text, got {_name(value)}", hint)
-            elif kind.pattern and not re.search(kind.pattern, value):
-                yield Flaw(path, f"`{value}` does not fit", _pattern_hint(kind.pattern))
+                yield Flaw(path, f"expected a text, got {in_words(value)}", hint)
+            elif kind.pattern and not re.search(_to_the_end(kind.pattern), value):
+                yield Flaw(path, f"{in_words(value)} does not fit", _pattern_hint(kind.pattern))
             elif kind.min_length and len(value) < kind.min_length:
                 yield Flaw(path, "expected a text that is not empty")
             elif kind.max_length and len(value) > kind.max_length:
@@ -97,21 +131,21 @@ def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
         case inspect.IntType():
             if not isinstance(value, int) or isinstance(value, bool):
                 hint = "leave the quotes out" if isinstance(value, str) and value.isdecimal() else ""
-                yield Flaw(path, f"expected a whole number, got {_name(value)}", hint)
+                yield Flaw(path, f"expected a whole number, got {in_words(value)}", hint)
             elif (kind.ge is not None and value < kind.ge) or (kind.le is not None and value > kind.le):
                 yield Flaw(path, f"expected a number from {kind.ge} to {kind.le}, got {value}")
         case inspect.BoolType():
             if not isinstance(value, bool):
-                yield Flaw(path, f"expected true or false, got {_name(value)}")
+                yield Flaw(path, f"expected true or false, got {in_words(value)}")
         case inspect.LiteralType():
             if value not in kind.values:
                 choices = [str(choice) for choice in kind.values]
-                yield Flaw(path, f"expected one of {', '.join(choices)}; got {_name(value)}", _near(value, choices))
+                yield Flaw(path, f"expected one of {', '.join(choices)}; got {in_words(value)}", _near(value, choices))
         case inspect.NoneType():
             if value is not None:
-                yield Flaw(path, f"expected nothing, got {_name(value)}")
+                yield Flaw(path, f"expected nothing, got {in_words(value)}")
         case inspect.CustomType() if kind.cls is UnsetType:
-            yield Flaw(path, f"expected nothing, got {_name(value)}")
+            yield Flaw(path, f"expected nothing, got {in_words(value)}")
         case _:
             raise TypeError(f"the walker does not know {kind}")
 
@@ -156,7 +190,8 @@ def _type_name(kind: inspect.Type) -> str:
             return "nothing"
 
 
-def _name(value: object) -> str:
+def in_words(value: object) -> str:
+    """What a value is, short enough for a message."""
     match value:
         case None:
             return "nothing"
@@ -179,6 +214,11 @@ def _near(value: object, choices: list[str]) -> str:
     return hint if hint.startswith("did you mean") else ""
 
 
+def _to_the_end(pattern: str) -> str:
+    """In JSON Schema `$` means the end, to Python also the place before a last line break."""
+    return rf"{pattern[:-1]}\Z" if pattern.endswith("$") else pattern
+
+
 def _pattern_hint(pattern: str) -> str:
     from evenkeel.specs.container import NAME_PATTERN
     from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN
@@ -189,4 +229,6 @@ def _pattern_hint(pattern: str) -> str:
         NAME_PATTERN: "expected letters, digits and _ . -, beginning with a letter, a digit or _",
         "^/": "expected an absolute path",
         "^[rwm]{1,3}$": "expected permissions made of r, w and m",
+        r"^(\d+(\.\d+)? ?[kKmMgG]|-1|unlimited)$": "expected a size with a unit, for example 512M, or unlimited",
+        r"^(SIG[A-Z0-9+-]+|[1-9]\d?)$": "expected a signal, for example SIGTERM or 15",
     }.get(pattern, f"expected the form {pattern}")
