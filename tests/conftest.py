@@ -1,0 +1,80 @@
+"""Real engines for tests: a dockerd, a registry and brokers of our own, started when a test first asks for one.
+
+They need root, Debian's packages and no network. A machine that cannot run them fails the tests instead of skipping
+them, for a skipped test looks like a passed one; `make quick`, or EVENKEEL_NO_ENGINE=1, is for saying so on purpose.
+A test that asks for one is marked `engine` by itself.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .engines.broker import Broker
+from .engines.dockerd import Dockerd, make_dockerd
+from .engines.registry import Registry
+
+ENGINES = {"dockerd", "clean_dockerd", "registry", "mosquitto"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if ENGINES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("engine")
+
+
+@pytest.fixture(scope="session")
+def _engines_wanted() -> None:
+    if os.environ.get("EVENKEEL_NO_ENGINE") == "1":
+        pytest.skip("EVENKEEL_NO_ENGINE=1")
+
+
+@pytest.fixture(scope="session")
+def dockerd(_engines_wanted: None) -> Iterator[Dockerd]:
+    """A running engine with the standard images; it lives for the whole session, and so does what a test leaves in it."""
+    engine = make_dockerd()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def clean_dockerd(dockerd: Dockerd) -> Iterator[Dockerd]:
+    """The engine without containers, networks and volumes, running again if a test before stopped it."""
+    if not dockerd.is_up():
+        dockerd.kill()
+        dockerd.start()
+    dockerd.clear()
+    yield dockerd
+    if dockerd.is_up():
+        dockerd.clear()
+
+
+@pytest.fixture(scope="session")
+def registry(_engines_wanted: None) -> Iterator[Registry]:
+    """A running registry, empty, whose CA the engine trusts."""
+    it = Registry(Path(tempfile.mkdtemp(prefix="ek-registry-")))
+    try:
+        it.start()
+        with it.trusted_by_dockerd():
+            yield it
+    finally:
+        it.close()
+
+
+@pytest.fixture
+def mosquitto(_engines_wanted: None) -> Iterator[Callable[..., Broker]]:
+    """`mosquitto()` starts a broker; `mosquitto(persistent=True)` one that keeps sessions over a restart."""
+    brokers: list[Broker] = []
+
+    def make(*, persistent: bool = False, settings: str = "") -> Broker:
+        broker = Broker(Path(tempfile.mkdtemp(prefix="ek-mosquitto-")), persistent=persistent, settings=settings)
+        brokers.append(broker)
+        broker.start()
+        return broker
+
+    yield make
+    for broker in brokers:
+        broker.close()

@@ -1,0 +1,279 @@
+"""A private Docker engine: own socket, own storage, own addresses, killed with everything in it at the end.
+
+It must not disturb an engine that already runs on the machine. Hence a bridge of its own, address ranges that nobody
+else uses, and `--iptables=false`: an engine that starts rebuilds the firewall chains of all others. Ports are published
+by the user-land proxy alone, containers of one engine may talk to each other, and nothing reaches the world outside.
+
+Synchronous and independent of the code under test, so that a test can ask the engine what is really true.
+"""
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from .images import Image, standard
+
+_STARTUP_S = 60.0
+
+
+class Dockerd:
+    """One engine. `start`, `kill` (SIGKILL; containers go on, as after a crash), `stop` (SIGTERM), `restart`, `close`."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.socket = str(folder / "docker.sock")
+        self.address = f"unix://{self.socket}"
+        self.log = folder / "dockerd.log"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        (folder / "daemon.json").write_text("{}")
+        self._net, self._bridge = _make_bridge()
+
+    # -- life and death ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Returns as soon as the engine answers `_ping`."""
+        program = shutil.which("dockerd") or "/usr/sbin/dockerd"
+        command = [
+            program,
+            *("--host", self.address),
+            *("--config-file", str(self.folder / "daemon.json")),
+            *("--data-root", str(self.folder / "data")),
+            *("--exec-root", str(self.folder / "exec")),
+            *("--pidfile", str(self.folder / "pid")),
+            *("--bridge", self._bridge),
+            *("--default-address-pool", f"base={self._net}.0.0/17,size=24"),
+            "--iptables=false",
+            "--ip-masq=false",
+            *("--shutdown-timeout", "3"),
+            *self._options,
+        ]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + _STARTUP_S
+        while not self.is_up():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"dockerd did not start:\n{self.log_tail()}")
+            time.sleep(0.05)
+
+    def is_up(self) -> bool:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.api("GET", "/_ping", timeout_s=2.0)[0] == 200
+        return False
+
+    def stop(self) -> None:
+        """SIGTERM: the engine stops its containers (3 s for those that do not want to) and ends."""
+        self._end(signal.SIGTERM, timeout_s=30)
+
+    def kill(self) -> None:
+        """SIGKILL: nobody is told anything. The next start ends the containers that are left over."""
+        containerd = self.folder / "exec" / "containerd" / "containerd.pid"
+        pid = containerd.read_text() if containerd.exists() else "none"
+        self._end(signal.SIGKILL, timeout_s=10)
+        # It gets a SIGKILL when its parent dies; an engine that starts before that would wait for it in vain.
+        # The same if nobody takes away the zombie, as in some sandboxes: hence no pid file.
+        while Path("/proc", pid, "exe").exists():
+            time.sleep(0.01)
+        containerd.unlink(missing_ok=True)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def _end(self, how: signal.Signals, timeout_s: float) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(timeout_s)
+            self._process = None
+
+    def close(self) -> None:
+        """Ends the engine and everything that it started, and takes away what it mounted and wrote."""
+        with contextlib.suppress(Exception):
+            self.clear()
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.kill()
+        for pid in _processes_of(str(self.folder / "exec")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            target = line.split()[1]
+            if target.startswith(f"{self.folder}/"):
+                _run("umount", "--lazy", target)
+        _remove_bridge(self._net, self._bridge)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log_tail(self, lines: int = 30) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    # -- asking the engine, without the code under test ----------------------------------------------------------------
+
+    def api(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: dict[str, str] | None = None,
+        timeout_s: float = 60.0,
+        **query: str | int | bool | dict[str, Any],
+    ) -> tuple[int, Any]:
+        """Status and decoded answer: JSON, a list of JSON objects for streams, else text."""
+        connection = _UnixConnection(self.socket, timeout_s)
+        sent = dict(headers or {})
+        content = body if isinstance(body, bytes) else None
+        if body is not None and content is None:
+            content, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        if query:
+            values = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in query.items()}
+            path += "?" + urlencode(values)
+        try:
+            connection.request(method, path, content, sent)
+            answer = connection.getresponse()
+            return answer.status, _decoded(answer.read())
+        finally:
+            connection.close()
+
+    def load(self, image: Image, *names: str) -> None:
+        """Makes the image known under `names` (any, e.g. ghcr.io/eclipse/x:1), by default under its own."""
+        status, answer = self.api(
+            "POST", "/images/load", image.archive(*names), headers={"Content-Type": "application/x-tar"}
+        )
+        lines = answer if isinstance(answer, list) else [answer]
+        if status != 200 or any("error" in line for line in lines):
+            raise RuntimeError(f"cannot load {image.name}: {status} {answer}")
+
+    def images(self) -> set[str]:
+        return {tag for image in self.api("GET", "/images/json")[1] for tag in image["RepoTags"] or ()}
+
+    def containers(self) -> dict[str, str]:
+        """Names and states ('running', 'exited', …) of all containers."""
+        return {c["Names"][0].lstrip("/"): c["State"] for c in self.api("GET", "/containers/json", all=True)[1]}
+
+    def inspect(self, name: str) -> Any:
+        status, answer = self.api("GET", f"/containers/{quote(name)}/json")
+        if status != 200:
+            raise LookupError(answer)
+        return answer
+
+    def run(self, name: str, image: str, *, host: dict[str, Any] | None = None, **config: Any) -> str:
+        """Creates and starts a container, behind the back of the code under test; returns its id."""
+        body = {"Image": image, "HostConfig": host or {}, **config}
+        status, answer = self.api("POST", "/containers/create", body, name=name)
+        if status != 201:
+            raise RuntimeError(f"cannot create {name}: {status} {answer}")
+        status, started = self.api("POST", f"/containers/{answer['Id']}/start")
+        if status != 204:
+            raise RuntimeError(f"cannot start {name}: {status} {started}")
+        return str(answer["Id"])
+
+    def clear(self) -> None:
+        """Removes all containers and all networks that somebody made; the images stay."""
+        for container in self.api("GET", "/containers/json", all=True)[1]:
+            self.api("DELETE", f"/containers/{container['Id']}", force=True, v=True)
+        self.api("POST", "/networks/prune")
+        self.api("POST", "/volumes/prune")
+
+
+def make_dockerd(*options: str) -> Dockerd:
+    """A running engine that knows the standard images."""
+    engine = Dockerd(Path(tempfile.mkdtemp(prefix="ek-dockerd-")), *options)
+    try:
+        engine.start()
+        for image in standard().values():
+            engine.load(image)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+# -- the machine around it -------------------------------------------------------------------------------------------
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("engine", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return json.loads(content) if content else None
+    except ValueError:
+        pass
+    try:
+        return [json.loads(line) for line in content.splitlines() if line.strip()]
+    except ValueError:
+        return content.decode(errors="replace")
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _make_bridge() -> tuple[str, str]:
+    """A bridge with the first address of an unused 10.x.0.0/16; its upper half, the lower one is for other networks."""
+    for _ in range(50):
+        number = random.randrange(128, 255)
+        bridge, net = f"ek{number}", f"10.{number}"
+        if f" {net}." in _run("ip", "-4", "route", "show").stdout:
+            continue
+        if _run("ip", "link", "add", "name", bridge, "type", "bridge").returncode == 0:
+            _run("ip", "address", "add", f"{net}.128.1/24", "dev", bridge)
+            _run("ip", "link", "set", bridge, "up")
+            # Elsewhere FORWARD may drop by default, also between two ports of one bridge.
+            _run("iptables", "--wait", "-I", "FORWARD", *_forward(net))
+            return net, bridge
+    raise RuntimeError("no bridge for dockerd: is this root, with `ip`?")
+
+
+def _remove_bridge(net: str, bridge: str) -> None:
+    _run("iptables", "--wait", "-D", "FORWARD", *_forward(net))
+    for name in _run("ip", "-o", "-4", "address", "show").stdout.splitlines():
+        if f" inet {net}." in name:
+            _run("ip", "link", "delete", name.split()[1])
+    _run("ip", "link", "delete", bridge)
+
+
+def _forward(net: str) -> list[str]:
+    return ["-s", f"{net}.0.0/16", "-d", f"{net}.0.0/16", "-j", "ACCEPT"]
+
+
+def _processes_of(exec_root: str) -> Iterator[int]:
+    """containerd and the shims (both have the folder in their arguments), each after the processes it started."""
+    children: dict[int, list[int]] = {}
+    roots: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+            if exec_root in (entry / "cmdline").read_text():
+                roots.append(int(entry.name))
+
+    def below(pid: int) -> list[int]:
+        return [*itertools.chain.from_iterable(below(child) for child in children.get(pid, [])), pid]
+
+    return itertools.chain.from_iterable(below(root) for root in roots)
