@@ -1,0 +1,170 @@
+"""Paths → bytes → a reading: every file's content first, then what it means.
+
+The two halves are apart so that the second one, which may need YAML, runs only when the first brought something new.
+`gather` never raises for what it finds on the disk: what it cannot read is a problem with the name of the file.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from evenkeel.controller.sources.files import cache as parsed
+from evenkeel.specs.codec import Decoded, decode_file, desired_from, errors
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.problem import Place, Problem
+from evenkeel.specs.text import MOST_BYTES
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_TRIES = 3
+"""For a file that is there in the list and gone when it is opened: somebody is just replacing it."""
+
+
+class Reading(NamedTuple):
+    """What the files say, all together. `missing` holds the paths that do not exist, as they were given."""
+
+    desired: DesiredState
+    problems: tuple[Problem, ...]
+    missing: tuple[str, ...]
+    content_digest: str
+    """Names the bytes, the names of the files, and what could not be read. Equal digests: nothing changed at all."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is asked for, and no error hides that something is."""
+        return not self.desired.documents and not errors(self.problems)
+
+
+class Contents(NamedTuple):
+    """The bytes of all files that can be read, by name, and what is wrong with the others."""
+
+    files: tuple[tuple[str, bytes], ...]
+    problems: tuple[Problem, ...]
+    missing: tuple[str, ...]
+    digest: str
+
+
+def read_specs(paths: Sequence[str | Path], cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
+    """Read files, and the `*.yaml`, `*.yml` and `*.json` of folders (one level, in order of name).
+
+    `cache` is a folder for parsed files (see `cache`); with `cache_readonly` nothing is written, whatever happens.
+    """
+    return understand(gather(paths), cache, cache_readonly=cache_readonly)
+
+
+def is_spec(name: str) -> bool:
+    """Whether a file of a folder counts. Hidden files, Kubernetes' `..data`, backups and editors' own files do not."""
+    return name.lower().endswith(_SUFFIXES) and not name.startswith((".", "#"))
+
+
+def gather(paths: Sequence[str | Path]) -> Contents:
+    """Read the bytes of everything, at most 8 MiB and one byte of each file."""
+    for _ in range(_TRIES - 1):
+        contents, vanished = _gather(paths)
+        if not vanished:
+            return contents
+    return _gather(paths)[0]
+
+
+def understand(contents: Contents, cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
+    """What the bytes mean; parses only the files that `cache` does not know."""
+    found: list[Decoded] = []
+    keys: list[str] = []
+    stored = False
+    for name, content in contents.files:
+        key = parsed.key_of(name, content) if cache else ""
+        decoded = parsed.load(cache, key) if cache else None
+        if decoded is None:
+            decoded = decode_file(content, name)
+            if cache and not cache_readonly:
+                stored |= parsed.store(cache, key, decoded)
+        found.append(decoded)
+        keys.append(key)
+    if cache and stored:
+        parsed.prune(cache, keys)
+    desired, problems = desired_from(found)
+    return Reading(desired, (*contents.problems, *problems), contents.missing, contents.digest)
+
+
+def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
+    """Read once; True when a file was listed and then gone."""
+    files: dict[Path, bytes] = {}
+    problems: list[Problem] = []
+    missing: list[str] = []
+    vanished = False
+    for path in dict.fromkeys(Path(path) for path in paths):
+        try:
+            found = _files_of(path)
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(_shown(path))
+            continue
+        except (OSError, ValueError) as error:
+            problems.append(_unreadable(path, error))
+            continue
+        for file in found:
+            if file in files:
+                continue
+            try:
+                files[file] = _content(file)
+            except OSError as error:
+                vanished |= error.errno == errno.ENOENT
+                problems.append(_unreadable(file, error))
+                continue
+            if not files[file]:
+                hint = "write what is asked for, or remove the file"
+                problems.append(Problem(Place(_shown(file), 1, 1), "", "the file is empty", hint))
+    if missing and (files or problems):
+        # Of several places one is gone: not mounted yet, perhaps. What it asked for must not be taken for unwanted.
+        problems.extend(Problem(Place(path), "", "does not exist") for path in missing)
+    shown = tuple((_shown(file), content) for file, content in files.items())
+    return Contents(shown, tuple(problems), tuple(missing), _digest(shown, problems, missing)), vanished
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The path itself, or the files of the folder that it names; what else lies there is left alone."""
+    if not stat.S_ISDIR(path.stat().st_mode):
+        return [path]
+    return sorted(entry for entry in path.iterdir() if is_spec(entry.name) and not _is_folder(entry))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # opening it says why
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file. Never waits for one, as a pipe would let it."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        return file.read(MOST_BYTES + 1)
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> Problem:
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    if isinstance(error, FileNotFoundError):
+        why = "the link leads nowhere" if path.is_symlink() else "it is gone"
+    return Problem(Place(_shown(path)), "", f"cannot be read: {why}")
+
+
+def _shown(path: Path) -> str:
+    """A name that is text, whatever bytes it is made of."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _digest(files: Sequence[tuple[str, bytes]], problems: Sequence[Problem], missing: Sequence[str]) -> str:
+    found = hashlib.sha256()
+    for name, content in files:
+        found.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    for problem in problems:
+        found.update(f"{problem.place.file}\0{problem.message}\0".encode())
+    for path in missing:
+        found.update(path.encode() + b"\0missing\0")
+    return found.hexdigest()

@@ -1,0 +1,170 @@
+"""A reading at the start, and one whenever the files changed.
+
+inotify is a hint and nothing more. A watch sits on a directory's inode: it is deaf as soon as that directory, or a link on
+the way to it, has been replaced. So every round sets up fresh watches on the real directories that decide what the paths
+lead to, looks *after* they stand, compares the directories and the content with what it knew, and only then waits. Whatever
+happens during a look is therefore either in the look or an event after it; what inotify never tells (a network file system,
+another mount namespace) is found by looking again every so often.
+
+A burst is read when it is over: a checkout that is read in the middle asks for things that nobody wanted. Idle, this costs
+one thread that sleeps.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+from evenkeel.controller.sources.files.read import Reading, gather, is_spec, understand
+
+log = logging.getLogger(__name__)
+
+_STEP_MS = 20
+"""Quiet for so long: the burst is over. It is the latency of a single save, too."""
+_DEBOUNCE_MS = 1000
+"""A burst that does not end is read after this long."""
+_PAUSE_S = 0.1
+"""Between two looks of which the first found nothing new: a busy neighbour in a watched directory costs little."""
+_DEAF_S = 5.0
+"""Between two looks while inotify is not to be had."""
+_MOST_LINKS = 40
+"""As the kernel has it; more are a loop."""
+
+
+class FileSource:
+    """Watches files and folders (see `read_specs`); `resync` is how long a change may hide from inotify."""
+
+    def __init__(
+        self, paths: Sequence[str | Path], cache: Path | None = None, resync: timedelta = timedelta(seconds=60)
+    ) -> None:
+        import asyncio
+
+        self._paths = tuple(Path.cwd() / path for path in paths)
+        self._cache, self._resync_s = cache, resync.total_seconds()
+        self._wake = asyncio.Event()
+        self._trouble = ""
+
+    def look(self) -> None:
+        """Look now instead of waiting for an event."""
+        self._wake.set()
+
+    async def changes(self) -> AsyncGenerator[Reading, None]:
+        """Without end; each reading has another `content_digest` than the one before it."""
+        import asyncio
+
+        seen, directories = "", await asyncio.to_thread(watched, self._paths)
+        while True:
+            async with self._watching(directories):
+                reading, now = await asyncio.to_thread(self._look, seen)
+                new = reading is not None
+                if reading is not None:
+                    seen = reading.content_digest
+                    yield reading
+                    del reading  # a large state is not kept while nothing happens
+                if now == directories:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._resync_s):
+                            await self._wake.wait()
+                    self._wake.clear()
+            if not new:
+                await asyncio.sleep(_PAUSE_S)
+            directories = await asyncio.to_thread(watched, self._paths)
+
+    def _look(self, seen: str) -> tuple[Reading | None, frozenset[Path]]:
+        """What there is unless it was `seen`, and the directories that decide about it."""
+        contents = gather(self._paths)
+        reading = None if contents.digest == seen else understand(contents, self._cache)
+        return reading, watched(self._paths)
+
+    @asynccontextmanager
+    async def _watching(self, directories: frozenset[Path]) -> AsyncIterator[None]:
+        """While inside, an event in one of the directories is a wake-up."""
+        import asyncio
+
+        waiting = asyncio.create_task(self._wait(directories))
+        await asyncio.sleep(0)  # awatch sets up its watches before it first waits for anything
+        try:
+            yield
+        finally:
+            waiting.cancel()
+            await asyncio.wait((waiting,))
+
+    async def _wait(self, directories: frozenset[Path]) -> None:
+        import asyncio
+
+        from watchfiles import awatch
+
+        try:
+            async with aclosing(
+                awatch(
+                    *sorted(directories),
+                    watch_filter=None,
+                    step=_STEP_MS,
+                    debounce=_DEBOUNCE_MS,
+                    recursive=False,
+                    ignore_permission_denied=True,
+                )
+            ) as events:
+                await anext(events)
+            self._trouble = ""
+        except FileNotFoundError:
+            pass  # one of them is gone already: look again
+        except (OSError, RuntimeError) as error:  # no watches left, or an event about a name that is no UTF-8
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                log.warning("cannot watch files", extra={"fields": {"why": str(error), "looking_every_s": _DEAF_S}})
+            await asyncio.sleep(_DEAF_S)
+        self._wake.set()
+
+
+def watched(paths: Sequence[Path]) -> frozenset[Path]:
+    """The real directories whose entries decide what `paths` (absolute) lead to and what is in there.
+
+    These are the parents of every path and of every link on the way; where something does not exist, the nearest
+    directory that does; and folders of specs themselves, with all of this for the links in them.
+    """
+    found: set[Path] = set()
+    for path in paths:
+        real = _trace(path, found)
+        if real is None or not real.is_dir():
+            continue
+        found.add(real)
+        with suppress(OSError):
+            for entry in real.iterdir():
+                if is_spec(entry.name) and entry.is_symlink():
+                    _trace(entry, found)
+    return frozenset(found)
+
+
+def _trace(path: Path, found: set[Path]) -> Path | None:
+    """Follow `path` as the kernel does and add the directories on which the way depends; where it ends, if anywhere."""
+    root = Path(path.anchor)
+    here, ahead, links = root, [*path.parts[:0:-1]], 0
+    while ahead:
+        part = ahead.pop()
+        if part == "..":
+            here = here.parent
+            continue
+        try:
+            target = (here / part).readlink()
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # there, and no link
+                here /= part
+                continue
+            found.add(here if here.is_dir() else here.parent)
+            return None
+        except ValueError:  # a NUL in the name
+            return None
+        found.add(here)
+        links += 1
+        if links > _MOST_LINKS:
+            return None
+        if target.is_absolute():
+            here = root
+        ahead += [part for part in reversed(target.parts) if part != target.anchor]
+    found.add(here.parent)
+    return here

@@ -1,0 +1,235 @@
+"""Settings: what an operator decides about evenkeel itself, as opposed to what is asked of the device.
+
+Two shapes of the same thing. The written one (`…Spec`) is what people put into `/etc/evenkeel/config.yaml`, with keys in
+camelCase, texts for durations, and a word about each key for editors. The noun is what the controller works with; it gives
+units, defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
+the first. The defaults of both are held together by a test.
+
+A section for MQTT will follow as one more field of each shape.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Path
+from evenkeel.specs.quantity import parse_duration
+from evenkeel.specs.text import Value
+from evenkeel.specs.walk import faults
+from evenkeel.specs.written import AbsolutePath, Duration, Name
+
+EngineKind = Literal["memory", "docker"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+_RESERVED_NETWORKS = ("bridge", "host", "none", "default")
+_SHORTEST = timedelta(seconds=1)
+
+
+class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Which engine runs the containers."""
+
+    kind: Annotated[EngineKind, Meta(description="`memory`: containers that are only imagined.")] = "memory"
+    address: Annotated[str, Meta(description="The engine's socket.")] = "unix:///var/run/docker.sock"
+    network: Annotated[Name, Meta(description="The network of containers with `network: bridge`.")] = "evenkeel"
+    docker_config: Annotated[
+        str, Meta(description="A `config.json` with credentials. Default: of `$DOCKER_CONFIG`, else of `~/.docker`.")
+    ] = ""
+
+
+class TimeoutsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """How long a single step may take before it is given up and tried again."""
+
+    pull: Annotated[Duration, Meta(description="Fetching one image.")] = "30m"
+    step: Annotated[Duration, Meta(description="Any other step; what a container may take to stop is added.")] = "2m"
+
+
+class BackoffSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The wait before something that failed is tried again; it doubles from `first` to `longest`."""
+
+    first: Annotated[Duration, Meta(description="The first wait.")] = "1s"
+    longest: Annotated[Duration, Meta(description="The longest wait.")] = "5m"
+
+
+class EventsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What happened, one JSON object per line."""
+
+    file: Annotated[str, Meta(description="An absolute path; `-` is standard output; empty: none.")] = ""
+    keep: Annotated[int, Meta(ge=100, le=10_000_000, description="Entries that the journal keeps.")] = 10_000
+
+
+class LogSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The log on standard error."""
+
+    level: Annotated[LogLevel, Meta(description="`debug` also tells of cycles that found nothing to do.")] = "info"
+    format: Annotated[LogFormat, Meta(description="`json`: one object per line, for collectors.")] = "text"
+
+
+class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Settings of evenkeel. Every key may be left out."""
+
+    specs: Annotated[
+        tuple[AbsolutePath, ...],
+        Meta(min_length=1, description="Files, and folders of files (one level), that say what is asked for."),
+    ] = ("/etc/evenkeel/specs",)
+    state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
+    engine: EngineSpec = EngineSpec()
+    system_containers: Annotated[
+        tuple[Name, ...], Meta(description="Names of containers that are never touched, whatever is asked.")
+    ] = ()
+    empty_source_removes_all: Annotated[
+        bool, Meta(description="Whether specs that ask for nothing mean that every container goes.")
+    ] = False
+    resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
+    parallel: Annotated[int, Meta(ge=1, le=32, description="Steps of a stage at once.")] = 3
+    timeouts: TimeoutsSpec = TimeoutsSpec()
+    retries: Annotated[
+        int, Meta(ge=1, le=100, description="Attempts of a disturbing phase before the revision counts as failed.")
+    ] = 5
+    backoff: BackoffSpec = BackoffSpec()
+    events: EventsSpec = EventsSpec()
+    log: LogSpec = LogSpec()
+
+
+class EngineSettings(Struct, frozen=True):
+    """Which engine, and how it is reached."""
+
+    kind: EngineKind = "memory"
+    """Default `memory`, so that nothing on a machine is touched before somebody says so."""
+    address: str = "unix:///var/run/docker.sock"
+    """`unix://` and an absolute path. Default: where Docker listens."""
+    network: str = "evenkeel"
+    """User-defined bridge network for containers in network mode `bridge`: on the engine's own they have no names."""
+    docker_config: str = ""
+    """Path of a `config.json` with credentials. Default "": `$DOCKER_CONFIG` or `~/.docker`, resolved at use, because the
+    daemon's environment is not known here."""
+
+
+class Timeouts(Struct, frozen=True):
+    """Given up after this time, and tried again."""
+
+    pull: timedelta = timedelta(minutes=30)
+    """Fetching one image. Long: giving up loses what an engine has fetched of a layer."""
+    step: timedelta = timedelta(minutes=2)
+    """Any other step, beside the time a container is given to stop. An engine that takes longer hangs."""
+
+
+class Backoff(Struct, frozen=True):
+    """The wait before another attempt doubles from `first` to `longest`."""
+
+    first: timedelta = timedelta(seconds=1)
+    """Short: most hiccups are over soon."""
+    longest: timedelta = timedelta(minutes=5)
+    """What a device waits at most after its engine or its link came back."""
+
+
+class EventSettings(Struct, frozen=True):
+    """Where feedback is written, and how much of it is remembered."""
+
+    file: str = ""
+    """An absolute path for JSON Lines; "" none (the journal has them anyway), "-" standard output."""
+    keep: int = 10_000
+    """Entries in the journal: weeks of ordinary life in some 2 MB of flash."""
+
+
+class LogSettings(Struct, frozen=True):
+    """The log on standard error."""
+
+    level: LogLevel = "info"
+    """A settled device says nothing at `info`."""
+    format: LogFormat = "text"
+    """For people by default; `json` for collectors."""
+
+
+class Settings(Struct, frozen=True):
+    """Everything an operator may decide, complete."""
+
+    specs: tuple[str, ...] = ("/etc/evenkeel/specs",)
+    """Absolute paths of files and folders."""
+    state: str = "/var/lib/evenkeel"
+    """Absolute path of a folder; journal, lock and parse cache live in it."""
+    engine: EngineSettings = EngineSettings()
+    system_containers: tuple[str, ...] = ()
+    """Names, in order, each once. Default none: containers that evenkeel did not create are left alone anyway."""
+    empty_source_removes_all: bool = False
+    """False, because an empty folder is more often an accident (not mounted, wiped) than a wish."""
+    resync: timedelta = timedelta(seconds=60)
+    """Longest time for which a change that no event told of stays unseen. Shorter costs idle CPU."""
+    parallel: int = 3
+    """Steps of a stage at once. More rarely fetches faster over one thin link, and uses memory."""
+    timeouts: Timeouts = Timeouts()
+    retries: int = 5
+    """Attempts of a disturbing phase before the revision counts as failed; fetching is tried for ever."""
+    backoff: Backoff = Backoff()
+    events: EventSettings = EventSettings()
+    log: LogSettings = LogSettings()
+
+
+def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
+    """The settings in plain values; `None`, and every flaw with its path, when they are not valid."""
+    try:
+        spec = msgspec.convert(value, SettingsSpec)
+    except msgspec.ValidationError as error:
+        flaws.extend(list(faults(value, SettingsSpec)) or [Flaw((), str(error))])
+        return None
+    found: list[Flaw] = []
+    settings = Settings(
+        specs=tuple(dict.fromkeys(spec.specs)),
+        state=spec.state,
+        engine=_engine(spec.engine, found),
+        system_containers=tuple(sorted(set(spec.system_containers))),
+        empty_source_removes_all=spec.empty_source_removes_all,
+        resync=_duration(spec.resync, ("resync",), found),
+        parallel=spec.parallel,
+        timeouts=Timeouts(
+            _duration(spec.timeouts.pull, ("timeouts", "pull"), found),
+            _duration(spec.timeouts.step, ("timeouts", "step"), found),
+        ),
+        retries=spec.retries,
+        backoff=_backoff(spec.backoff, found),
+        events=EventSettings(_file(spec.events.file, ("events", "file"), ("", "-"), found), spec.events.keep),
+        log=LogSettings(spec.log.level, spec.log.format),
+    )
+    flaws.extend(found)
+    return None if found else settings
+
+
+def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
+    if not spec.address.startswith("unix:///"):
+        flaws.append(Flaw(("engine", "address"), f"`{spec.address}` does not fit", "expected unix:///path/to/the.sock"))
+    if spec.network in _RESERVED_NETWORKS:
+        hint = "expected the name of a network of its own, for example evenkeel"
+        flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
+    path = _file(spec.docker_config, ("engine", "dockerConfig"), ("",), flaws)
+    return EngineSettings(spec.kind, spec.address, spec.network, path)
+
+
+def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
+    first = _duration(spec.first, ("backoff", "first"), flaws, shortest=timedelta(milliseconds=1))
+    longest = _duration(spec.longest, ("backoff", "longest"), flaws)
+    if longest < first:
+        flaws.append(Flaw(("backoff", "longest"), f"expected at least the {spec.first} of `first`, got {spec.longest}"))
+    return Backoff(first, longest)
+
+
+def _file(text: str, path: Path, others: tuple[str, ...], flaws: list[Flaw]) -> str:
+    if not text.startswith("/") and text not in others:
+        flaws.append(Flaw(path, f"`{text}` does not fit", "expected an absolute path"))
+    return text
+
+
+def _duration(text: str, path: Path, flaws: list[Flaw], shortest: timedelta = _SHORTEST) -> timedelta:
+    try:
+        duration = parse_duration(text)
+    except ValueError as error:
+        flaws.append(Flaw(path, str(error)))
+        return shortest
+    if duration < shortest:
+        unit = "1s" if shortest == _SHORTEST else "1ms"
+        flaws.append(Flaw(path, f"expected a duration of at least {unit}, got {text}"))
+    return duration
