@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal, Role
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
-from evenkeel.reconcilers.gate import ALL_PHASES, Go, Wait, gate
+from evenkeel.reconcilers.gate import Go, IsOpen, Wait, all_open, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import TimedOut, Unavailable
@@ -81,7 +81,7 @@ class Cycles:
         self._away_since: dict[str, float] = {}
         self._number = 0
         self._revision = ""
-        self.open_phases: Collection[Phase] = ALL_PHASES
+        self.is_open: IsOpen = all_open
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
@@ -134,7 +134,7 @@ class Cycles:
         history = journal.history()
         plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
         self._note_health(seen)
-        found = gate(plan, self.open_phases)
+        found = gate(plan, self.is_open)
         match found:
             case None:
                 return self._settle(role, plan), plan

@@ -1,21 +1,22 @@
-"""Whether the first stage of a plan may run.
+"""Which steps of a plan may run now.
 
-From a file every phase is open. A source that gives commands (MQTT) opens phases one by one; until then the plan waits, and
-says for what. A gate never changes a plan.
+From a file every step is open. A source that gives commands (MQTT) opens steps of some subjects and kinds; until then they
+wait, and the plan says for what. A gate never changes a plan, and never lets a step run before those it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import NamedTuple
 
-from evenkeel.specs.plan import Phase, Plan, Stage
+from evenkeel.specs.codec import changed
+from evenkeel.specs.plan import Plan, Stage, Step
 
-ALL_PHASES: frozenset[Phase] = frozenset(Phase)
+IsOpen = Callable[[Step], bool]
 
 
 class Go(NamedTuple):
-    """The stage may run."""
+    """The stage, or the open steps of it, may run."""
 
     stage: Stage
 
@@ -26,11 +27,17 @@ class Wait(NamedTuple):
     why: str
 
 
-def gate(plan: Plan, open_phases: Collection[Phase] = ALL_PHASES) -> Go | Wait | None:
-    """`None` when there is nothing to do."""
+def all_open(step: Step) -> bool:
+    """The gate of a source that asks once and means everything."""
+    return True
+
+
+def gate(plan: Plan, is_open: IsOpen = all_open) -> Go | Wait | None:
+    """The open steps of the first stage; `None` when there is nothing to do."""
     if not plan.stages:
         return None
     stage = plan.stages[0]
-    if stage.phase in open_phases:
-        return Go(stage)
-    return Wait(f"phase {stage.phase} has not been commanded")
+    steps = tuple(step for step in stage.steps if is_open(step))
+    if steps:
+        return Go(stage if len(steps) == len(stage.steps) else changed(stage, steps=steps))
+    return Wait(f"{stage.phase} of {', '.join(sorted({step.subject for step in stage.steps}))} has not been commanded")
