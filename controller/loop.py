@@ -119,10 +119,7 @@ class Controller:
         self.say(Feedback("started", "the controller is at work"))
         self._queue.add(self._domain)
         async with asyncio.TaskGroup() as group:
-            helpers = [
-                group.create_task(self._until_stopped(work())) for work in (self._watch_source, self._watch_engine)
-            ]
-            helpers.append(group.create_task(self._tell()))
+            helpers = [group.create_task(work()) for work in (self._watch_source, self._watch_engine, self._tell)]
             await self._work()
             self.say(Feedback("stopped", "the controller was told to stop"))
             for helper in helpers:
