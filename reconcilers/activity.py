@@ -1,0 +1,276 @@
+"""The decisions of an update agent: identify, allow or refuse a command, mark progress, judge the end. Pure.
+
+The order of commands and every text that travels on the wire are those of Kanto's agent (container-management.md §2.2 to
+§2.5), except where the original is wrong: a rollback is allowed after every failure, one machine for each baseline serves
+commands to one and to all alike, and COMPLETED speaks for all baselines (defects A1, B7, B18; docs/compatibility.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from evenkeel.specs.activity import ActionKind, ActionStatus, Activity, ActivityAction, Baseline, Command, Status
+from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import DesiredState, desired_state
+from evenkeel.specs.plan import Create, Difference, End, Pull, Remove, Rename, Start, Step, Update, Verb, Verify
+
+IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
+    "create": "New container will be created and started.",
+    "recreate": "Existing container will be destroyed and replaced by a new one.",
+    "update": "Existing container will be updated with new configuration.",
+    "check": "No changes detected, existing container will be check only if it is running.",
+    "destroy": "Existing container will be destroyed, no longer needed.",
+}
+_ROLLED_BACK = "Update unsuccessful, but rollback succeeded - "
+ROLLBACK_TEXT: Mapping[ActionKind, str] = {
+    "create": f"{_ROLLED_BACK}new container instance destroyed.",
+    "recreate": f"{_ROLLED_BACK}new container instance destroyed, old container instance restored.",
+    "update": f"{_ROLLED_BACK}container configuration restored from older instance.",
+    "destroy": f"{_ROLLED_BACK}old container instance restored.",
+    "check": "",
+}
+_KINDS: Mapping[Verb, ActionKind] = {
+    "create": "create",
+    "recreate": "recreate",
+    "update": "update",
+    "start": "check",
+    "finish": "check",
+    "remove": "destroy",
+}
+
+
+class Phase(NamedTuple):
+    """What a command does, in statuses and in steps."""
+
+    allowed_after: tuple[Status, ...]
+    working: Status
+    well: Status
+    badly: Status
+    refused: Status
+    action_working: ActionStatus
+    action_well: ActionStatus
+    action_badly: ActionStatus
+    concerns: tuple[ActionKind, ...]
+    opens: tuple[type, ...]
+
+
+PHASES: Mapping[Command, Phase] = {
+    "DOWNLOAD": Phase(
+        ("IDENTIFIED",), "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE",
+        "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", ("create", "recreate"), (Pull, Create),
+    ),
+    "UPDATE": Phase(
+        ("DOWNLOAD_SUCCESS",), "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", "UPDATE_FAILURE",
+        "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", ("recreate", "update", "destroy"), (Update, Rename, End),
+    ),
+    "ACTIVATE": Phase(
+        ("UPDATE_SUCCESS",), "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_FAILURE",
+        "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE",
+        ("create", "recreate", "update", "check"), (Rename, End, Start, Verify),
+    ),
+    "ROLLBACK": Phase(
+        (
+            "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
+            "DOWNLOAD_FAILURE", "UPDATE_FAILURE", "ROLLBACK_FAILURE",
+        ),
+        "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE", "ROLLBACK_FAILURE",
+        "UPDATING", "UPDATE_FAILURE", "UPDATE_FAILURE", ("create", "recreate", "update", "destroy"), (),
+    ),
+    "CLEANUP": Phase(
+        (), "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE", "CLEANUP",
+        "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"), (Remove,),
+    ),
+}  # fmt: skip
+"""`opens` of ROLLBACK is everything: its desired state is another. CLEANUP is allowed at any time."""
+
+_ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
+    ("DOWNLOAD", "create"): "New container created.",
+    ("DOWNLOAD", "recreate"): "New container created.",
+    ("UPDATE", "recreate"): "Old container instance is stopped.",
+    ("UPDATE", "destroy"): "Old container instance is stopped.",
+    ("UPDATE", "update"): "Container instance is updated with new configuration.",
+    ("ACTIVATE", "create"): "New container instance is started.",
+    ("ACTIVATE", "recreate"): "New container instance is started.",
+    ("ACTIVATE", "check"): "Existing container instance is running.",
+    ("CLEANUP", "destroy"): "Old container instance is removed.",
+}
+"""Where a pair is absent the action keeps the message it has."""
+
+
+class Refusal(NamedTuple):
+    """Why a command is not carried out, in the words of the original."""
+
+    status: Status
+    message: str
+
+
+def identify(
+    ordered: Sequence[tuple[str, str]], differences: Sequence[Difference], versions: Mapping[str, str], system: Sequence[str]
+) -> tuple[ActivityAction, ...]:
+    """The actions of a desired state: its components in their order, then what nobody asks for.
+
+    `ordered`: name and version of each component asked for. `versions`: what runs now, by name. A blocked subject is a
+    `check` that will fail with its reason when it is activated; nothing is left out but system containers.
+    """
+    by_subject = {difference.subject: difference for difference in differences}
+    actions = []
+    for name, version in ordered:
+        if name in system:
+            continue
+        difference = by_subject.get(name)
+        kind: ActionKind = _KINDS.get(difference.verb, "check") if difference is not None else "check"
+        actions.append(ActivityAction(name, version, kind, "IDENTIFIED", IDENTIFIED_TEXT[kind]))
+    for difference in differences:
+        if difference.verb == "remove":
+            version = versions.get(difference.subject, "n/a")
+            text = IDENTIFIED_TEXT["destroy"]
+            actions.append(ActivityAction(difference.subject, version, "destroy", "IDENTIFIED", text))
+    return tuple(actions)
+
+
+def baselines(
+    domain: str, asked: Sequence[tuple[str, Sequence[str]]], components: Sequence[str], actions: Sequence[ActivityAction]
+) -> tuple[Baseline, ...]:
+    """The baselines asked for, one for every component in none of them, and `<domain>:remove-components` (§2.3)."""
+    found = [
+        Baseline(title, tuple(name.removeprefix(f"{domain}:") for name in names if name.startswith(f"{domain}:")))
+        for title, names in asked
+    ]
+    covered = {subject for baseline in found for subject in baseline.subjects}
+    found += [Baseline(f"{domain}:{name}", (name,)) for name in dict.fromkeys(components) if name not in covered]
+    destroyed = tuple(action.subject for action in actions if action.kind == "destroy")
+    return (*found, Baseline(f"{domain}:remove-components", destroyed))
+
+
+def addressed(activity: Activity, title: str) -> tuple[Baseline, ...]:
+    """The open baselines that a command is for; "" and "*" are all."""
+    return tuple(b for b in activity.baselines if not b.closed and title in ("", "*", b.title))
+
+
+def begin(activity: Activity, command: Command, title: str) -> Activity | Refusal:
+    """The activity with the command at work in the baselines that allow it, or why none does (§2.4)."""
+    phase = PHASES[command]
+    concerned = addressed(activity, title)
+    if not concerned:
+        return Refusal(phase.refused, f"Unknown baseline {title}")
+    ready = {b.title for b in concerned if not phase.allowed_after or b.status in phase.allowed_after}
+    if not ready:
+        statuses = "|".join(_published(phase.allowed_after))
+        return Refusal(phase.refused, f"{command} is possible only after status {statuses} is reported")
+    return changed(
+        activity,
+        command=command,
+        addressed=title,
+        baselines=tuple(
+            changed(b, status=phase.working) if b.title in ready and command != "CLEANUP" else b for b in activity.baselines
+        ),
+    )
+
+
+def at_work(activity: Activity) -> tuple[Baseline, ...]:
+    """The baselines in which the command at work is carried out."""
+    if not activity.command:
+        return ()
+    concerned = addressed(activity, activity.addressed)
+    if activity.command == "CLEANUP":
+        return concerned
+    return tuple(b for b in concerned if b.status == PHASES[activity.command].working)
+
+
+def to_do(activity: Activity) -> tuple[ActivityAction, ...]:
+    """The actions that the command at work concerns and that have not ended, in their order."""
+    if not activity.command:
+        return ()
+    phase = PHASES[activity.command]
+    subjects = {subject for baseline in at_work(activity) for subject in baseline.subjects}
+    return tuple(
+        action
+        for action in activity.actions
+        if action.subject in subjects and action.kind in phase.concerns and action.status != _ended(phase, action)
+    )
+
+
+def _ended(phase: Phase, action: ActivityAction) -> ActionStatus | None:
+    """The status by which an action is known to have ended this phase; a rollback's says nothing, so it is done again."""
+    return phase.action_well if phase.action_well != "UPDATE_FAILURE" else None
+
+
+def mark(activity: Activity, subject: str, status: ActionStatus, message: str | None = None, progress: int = 0) -> Activity:
+    """The activity with another status of one action; without `message` it keeps its own."""
+    return changed(
+        activity,
+        actions=tuple(
+            changed(action, status=status, message=action.message if message is None else message, progress=progress)
+            if action.subject == subject
+            else action
+            for action in activity.actions
+        ),
+    )
+
+
+def end_well(activity: Activity, action: ActivityAction) -> Activity:
+    """The activity after one action ended the command at work well."""
+    assert activity.command
+    phase = PHASES[activity.command]
+    if activity.command == "ROLLBACK":
+        return mark(activity, action.subject, "UPDATE_FAILURE", ROLLBACK_TEXT[action.kind])
+    if activity.command == "CLEANUP" and action.kind != "destroy":
+        return activity
+    return mark(activity, action.subject, phase.action_well, _ENDED_WELL.get((activity.command, action.kind)))
+
+
+def finish(activity: Activity, *, well: bool) -> Activity:
+    """The activity after its command ended: baselines have their terminal status, closed ones their verdict."""
+    assert activity.command
+    phase = PHASES[activity.command]
+    titles = {baseline.title for baseline in at_work(activity)}
+    done = []
+    for baseline in activity.baselines:
+        if baseline.title not in titles:
+            done.append(baseline)
+        elif activity.command == "CLEANUP":
+            good = well and (baseline.status == "ACTIVATION_SUCCESS" or not baseline.subjects)
+            done.append(changed(baseline, closed=True, good=good))
+        else:
+            done.append(changed(baseline, status=phase.well if well else phase.badly))
+    return changed(activity, baselines=tuple(done), command="", addressed="")
+
+
+def is_over(activity: Activity) -> bool:
+    """Whether every baseline was cleaned up."""
+    return all(baseline.closed for baseline in activity.baselines)
+
+
+def verdict(activity: Activity) -> Status:
+    """COMPLETED when every baseline was activated and cleaned up well; one without actions has nothing to fail at."""
+    acting = {action.subject for action in activity.actions}
+    idle = [b for b in activity.baselines if not acting.intersection(b.subjects)]
+    return "COMPLETED" if all(b.good or b in idle for b in activity.baselines) else "INCOMPLETE"
+
+
+def undone(activity: Activity) -> tuple[ActivityAction, ...]:
+    """Actions of the baselines at work that a clean-up has to take back, because they were not activated."""
+    subjects = {s for b in at_work(activity) if b.status != "ACTIVATION_SUCCESS" for s in b.subjects}
+    return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "check")
+
+
+def in_force(activity: Activity) -> DesiredState:
+    """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere."""
+    good = {subject for baseline in activity.baselines if baseline.good for subject in baseline.subjects}
+    acting = {action.subject for action in activity.actions}
+    documents = [d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting]
+    documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
+    return desired_state(documents)
+
+
+def opens(command: Command) -> Callable[[Step], bool]:
+    """The gate of a command: which kinds of steps it lets run."""
+    kinds = PHASES[command].opens
+    return lambda step: not kinds or isinstance(step.action, kinds)
+
+
+def _published(statuses: Sequence[Status]) -> Sequence[Status]:
+    """The statuses that the original names in a refusal; the ones it lacks are ours alone."""
+    original = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
+    return [status for status in statuses if status in original] if len(statuses) > 1 else statuses

@@ -1,0 +1,96 @@
+"""One desired state's life on the wire, from identification to clean-up, as a value that can be stored.
+
+An activity outlives the process and the connection: everything that is needed to answer the next command, to report truthfully
+and to go back is in here. Vocabulary and statuses are Kanto's (container-management.md §1.2, §2).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from evenkeel.specs.desired import DesiredState
+
+Command = Literal["DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK", "CLEANUP"]
+ActionKind = Literal["create", "recreate", "update", "check", "destroy"]
+Status = Literal[
+    "IDENTIFYING",
+    "IDENTIFIED",
+    "IDENTIFICATION_FAILED",
+    "COMPLETED",
+    "INCOMPLETE",
+    "SUPERSEDED",
+    "DOWNLOADING",
+    "DOWNLOAD_SUCCESS",
+    "DOWNLOAD_FAILURE",
+    "UPDATING",
+    "UPDATE_SUCCESS",
+    "UPDATE_FAILURE",
+    "ACTIVATING",
+    "ACTIVATION_SUCCESS",
+    "ACTIVATION_FAILURE",
+    "ROLLBACK",
+    "ROLLBACK_SUCCESS",
+    "ROLLBACK_FAILURE",
+    "CLEANUP",
+    "CLEANUP_SUCCESS",
+    "CLEANUP_FAILURE",
+]
+ActionStatus = Literal[
+    "IDENTIFIED",
+    "DOWNLOADING",
+    "DOWNLOAD_SUCCESS",
+    "DOWNLOAD_FAILURE",
+    "UPDATING",
+    "UPDATE_SUCCESS",
+    "UPDATE_FAILURE",
+    "ACTIVATING",
+    "ACTIVATION_SUCCESS",
+    "ACTIVATION_FAILURE",
+    "REMOVING",
+    "REMOVAL_SUCCESS",
+    "REMOVAL_FAILURE",
+]
+
+
+class ActivityAction(Struct, frozen=True):
+    """What is done about one component. `progress` is 0 to 100, 0 unknown."""
+
+    subject: str
+    version: str
+    kind: ActionKind
+    status: ActionStatus
+    message: str
+    progress: int = 0
+
+
+class Baseline(Struct, frozen=True):
+    """Components that are commanded together. `closed`: its clean-up is over; `good`: and it was activated before."""
+
+    title: str
+    subjects: tuple[str, ...]
+    status: Status = "IDENTIFIED"
+    closed: bool = False
+    good: bool = False
+
+
+class Activity(Struct, frozen=True):
+    """An open operation. `target` is what was asked for, `before` what was there when it was identified.
+
+    `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
+    Times are epoch seconds.
+    """
+
+    id: str
+    topic: str
+    domain: str
+    target: DesiredState
+    before: DesiredState
+    actions: tuple[ActivityAction, ...]
+    baselines: tuple[Baseline, ...]
+    begun_at: float
+    touched_at: float
+    addressed: str = ""
+    command: Command | Literal[""] = ""
+    notes: str = ""
