@@ -19,7 +19,7 @@ from evenkeel.specs.kinds import KINDS, kind_of
 from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.problem import Path, Place, Problem, Severity, nearest, path_text
 from evenkeel.specs.text import Position, Tree, Value, read_trees
-from evenkeel.specs.walk import faults, in_words, sound_part
+from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
 
 Noun = TypeVar("Noun")
 
@@ -114,18 +114,16 @@ def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
         return ()
     kind = kind_of(name)
     metadata = _convert(value["metadata"], written.MetadataSpec, "metadata", flaws)
-    spec = _convert(value["spec"], kind.spec, "spec", flaws)
+    spec: Sound[Any] | None = _convert(value["spec"], kind.spec, "spec", flaws)
     if metadata is None or spec is None:
         return ()
-    spoilt = {flaw.path[:2] for flaw in flaws}
     found: list[Flaw] = []
-    wanted = kind.finish(metadata, spec, found)
-    flaws.extend(flaw for flaw in _below("spec", found) if flaw.path[:2] not in spoilt)
-    return () if wanted is None else [Draft(kind.name, metadata.name, wanted)]
+    wanted = kind.finish(metadata.noun, spec.noun, found)
+    flaws.extend(_below("spec", beyond(spec, found)))
+    return () if wanted is None else [Draft(kind.name, metadata.noun.name, wanted)]
 
 
-def _convert(value: Value, expected: type[Noun], key: str, flaws: list[Flaw]) -> Noun | None:
-    """The noun, or, when parts of it are wrong, a noun of the other parts: for finding what else is wrong."""
+def _convert(value: Value, expected: type[Noun], key: str, flaws: list[Flaw]) -> Sound[Noun] | None:
     found = list(faults(value, expected))
     flaws.extend(_below(key, found))
     return sound_part(value, expected, found)

@@ -30,6 +30,11 @@ MOST_VALUES = 500_000
 _YAML = "tag:yaml.org,2002:"
 _SCALARS = {f"{_YAML}{name}" for name in ("str", "int", "float", "bool", "null")}
 _COLLECTIONS = {f"{_YAML}{name}" for name in ("seq", "map")}
+_YAML_HINTS = {
+    "cannot start any token": "indent with blanks, not with tabs, and quote texts that begin with @, ` or %",
+    "found unexpected ':'": "put texts with a `:` into quotes",
+    "mapping values are not allowed": "put texts with a `:` into quotes, and indent what belongs together alike",
+}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -131,7 +136,7 @@ def _yaml_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         message = error.problem or error.context or "no valid YAML"
-        hint = "indent with blanks, not with tabs" if "cannot start any token" in message else ""
+        hint = next((hint for part, hint in _YAML_HINTS.items() if part in message), "")
         problems.append(Problem(place, "", f"no valid YAML: {message}", hint))
     except (YAMLError, ValueError) as error:
         before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")

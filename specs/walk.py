@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
-from msgspec import UnsetType, inspect
+from msgspec import Struct, UnsetType, inspect
 
 from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.problem import Path, nearest
@@ -31,24 +31,56 @@ def faults(value: object, expected: type) -> Iterator[Flaw]:
     yield from islice(_walk(value, _type_info(expected), ()), MOST_FAULTS)
 
 
-def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) -> Written | None:
-    """What remains of `value` without the keys that have a fault, so that its meaning can be checked nevertheless; texts
-    that are required are made up. `None` when nothing useful remains."""
+class Sound(Struct, Generic[Written], frozen=True):
+    """What remains of a value without its faults: made so that the meaning of the rest can be checked nevertheless.
+
+    `spoilt` are the keys with a fault. Of a list only the entries with a fault are left out; `kept` has the original
+    indexes of the others.
+    """
+
+    noun: Written
+    spoilt: tuple[str | int, ...] = ()
+    kept: dict[str | int, list[int]] = {}
+
+
+def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) -> Sound[Written] | None:
+    """`value` without what `found` names; required texts are made up. `None` when nothing useful remains."""
     whole: type = expected
     kind = _type_info(whole)
     if not isinstance(value, dict) or not isinstance(kind, inspect.StructType):
         return None
-    spoilt = {flaw.path[0] for flaw in found if flaw.path}
-    made_up = {
+    wrong: dict[str | int, list[str | int | None]] = {}
+    for flaw in found:
+        if flaw.path:
+            wrong.setdefault(flaw.path[0], []).append(flaw.path[1] if len(flaw.path) > 1 else None)
+    sound: dict[str, object] = {
         field.encode_name: "unknown"
         for field in kind.fields
         if field.required and isinstance(_bare(field.type), inspect.StrType)
     }
-    sound = {key: item for key, item in value.items() if key not in spoilt}
+    kept: dict[str | int, list[int]] = {}
+    for key, item in value.items():
+        if key not in wrong:
+            sound[key] = item
+        elif isinstance(item, list) and None not in wrong[key]:
+            kept[key] = [index for index in range(len(item)) if index not in wrong[key]]
+            sound[key] = [item[index] for index in kept[key]]
     try:
-        return msgspec.convert({**made_up, **sound}, expected)
+        return Sound(msgspec.convert(sound, expected), tuple(wrong), kept)
     except msgspec.ValidationError:
         return None
+
+
+def beyond(sound: Sound[Written], flaws: Iterable[Flaw]) -> Iterator[Flaw]:
+    """Of flaws in the sound part those that are no consequence of what was left out, with their original paths."""
+    for flaw in flaws:
+        match flaw.path:
+            case (key, int() as index, *rest) if key in sound.kept:
+                yield msgspec.structs.replace(flaw, path=(key, sound.kept[key][index], *rest))
+            case (key, *_) if key in sound.spoilt:
+                continue
+            case _:
+                yield flaw
 
 
 @cache

@@ -1,0 +1,324 @@
+"""Files to documents: every fault at once, each with its place, its path, what was expected, and a hint."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import inspect
+
+from evenkeel.specs import written
+from evenkeel.specs.codec import Decoded, changed, decode, decode_file, desired_from, encode, errors, plain
+from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Log, Port, Resources, Restart, Stop
+from evenkeel.specs.desired import SystemContainers, asked_at
+from evenkeel.specs.kinds import KINDS
+from evenkeel.specs.problem import Place, problem_text
+from evenkeel.specs.walk import _pattern_hint  # pyright: ignore[reportPrivateUsage]
+
+HEAD = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec:\n  image: nginx\n"
+"""The spec begins in line 4."""
+
+
+def decoded(text: str, file: str = "x.yaml") -> Decoded:
+    return decode_file(textwrap.dedent(text).encode(), file)
+
+
+def complaints(text: str, file: str = "x.yaml") -> list[str]:
+    return [problem_text(problem) for problem in decoded(text, file).problems]
+
+
+def container(text: str) -> Container:
+    result = decoded(text)
+    assert [problem_text(problem) for problem in result.problems] == []
+    (document,) = result.documents
+    assert isinstance(document.wanted, Container)
+    return document.wanted
+
+
+NAME_HINT = "expected letters, digits and _ . -, beginning with a letter, a digit or _"
+
+
+def test_all_planted_errors_are_found_at_once() -> None:
+    text = """\
+        apiVersion: evenkeel/v1
+        kind: Container
+        metadata:
+          name: web server
+        spec:
+          imagee: nginx
+          ports:
+            - "8080"
+            - hostPort: 70000
+              containerPort: 80
+          env:
+            DEBUG: 1
+          restart: {policy: sometimes}
+          resources: {memory: 1M}
+        """
+    assert complaints(text) == [
+        f"x.yaml:4:3: metadata.name: the text `web server` does not fit; {NAME_HINT}",
+        "x.yaml:5:1: spec: the key `image` is missing",
+        "x.yaml:6:3: spec.imagee: unknown key `imagee`; did you mean `image`?",
+        (
+            "x.yaml:8:7: spec.ports[0]: expected [hostIP:]hostPort[-end]:containerPort[/tcp|udp], "
+            "for example 8080:80 or 127.0.0.1:5000-5010:80/udp"
+        ),
+        "x.yaml:9:7: spec.ports[1].hostPort: expected a number from 1 to 65535, got 70000",
+        "x.yaml:12:5: spec.env.DEBUG: expected a text, got the number 1; put it into quotes",
+        "x.yaml:13:13: spec.restart.policy: expected one of always, no, on-failure, unless-stopped; got the text `sometimes`",
+        "x.yaml:14:15: spec.resources.memory: minimum memory allowed is 3M",
+    ]
+    assert decoded(text).documents == ()
+
+
+def test_the_full_form_becomes_the_normal_form() -> None:
+    assert container(
+        """\
+        apiVersion: evenkeel/v1
+        kind: Container
+        metadata: {name: web, labels: {team: body}}
+        spec:
+          image: nginx:1
+          pullPolicy: Always
+          command: [--verbose]
+          env: {B: "1", A: null}
+          ports: ["8080:80", {hostPort: 53, containerPort: 53, protocol: udp, hostIp: localhost}]
+          mounts: [{source: /a, destination: /b, propagation: slave, readOnly: true}, "/c:/d"]
+          devices: [/dev/ttyS0, {hostPath: /dev/a, containerPath: /dev/b, permissions: r}]
+          extraHosts: {broker: host_ip}
+          hostName: web
+          capabilities: [net_admin]
+          restart: {policy: on-failure, maxRetries: 3, timeout: 1m}
+          resources: {memory: 64M, memoryReservation: 32M}
+          log: {maxFiles: 5, maxSize: 1M, mode: non-blocking, maxBufferSize: 2M}
+          terminal: true
+          interactive: true
+          health: {http: {port: 80}, interval: 1s, startPeriod: 5s}
+          stableFor: 10s
+          stop: {signal: SIGINT, timeout: 1s}
+          dependsOn: [b, a]
+        """
+    ) == Container(
+        name="web",
+        image="docker.io/library/nginx:1",
+        pull_policy="Always",
+        command=("--verbose",),
+        env=(("A", None), ("B", "1")),
+        ports=(Port(53, 53, "127.0.0.1", 53, "udp"), Port(8080, 80, host_port_end=8080)),
+        mounts=container(f'{HEAD}  mounts: ["/a:/b:slave:ro", "/c:/d"]').mounts,
+        devices=container(f"{HEAD}  devices: ['/dev/a:/dev/b:r', /dev/ttyS0]").devices,
+        extra_hosts=(("broker", "host_ip"),),
+        host_name="web",
+        domain_name="web-domain",
+        capabilities=("CAP_NET_ADMIN",),
+        restart=Restart("on-failure", 3, timedelta(minutes=1)),
+        resources=Resources(64 * 1024**2, 32 * 1024**2, 128 * 1024**2),
+        log=Log(max_files=5, max_size=1024**2, mode="non-blocking", max_buffer_size=2 * 1024**2),
+        terminal=True,
+        interactive=True,
+        labels=(("team", "body"),),
+        health=Health(HttpProbe(80), timedelta(seconds=1), start_period=timedelta(seconds=5)),
+        stable_for=timedelta(seconds=10),
+        stop=Stop("SIGINT", timedelta(seconds=1)),
+        depends_on=("a", "b"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ports: 80:80", "5... expected a list, got the text `80:80`; put a `-` before each entry"),
+        ("ports: [80]", "spec.ports[0]: expected a text or a mapping, got the number 80"),
+        ("ports: ['80']", "spec.ports[0]: expected [hostIP:]hostPort[-end]:containerPort[/tcp|udp]"),
+        ("ports: [{hostPort: 1}]", "spec.ports[0]: the key `containerPort` is missing"),
+        ("ports: ['80:80', '80:81']", "spec.ports: host port 80/tcp is given to two container ports"),
+        ("ports: ['80:80', '127.0.0.1:80:81']", "spec.ports: host port 80/tcp is given to two container ports"),
+        ("env: {A: 1}", "spec.env.A: expected a text, got the number 1; put it into quotes"),
+        ("env: {A: true}", "spec.env.A: expected a text, got true; put it into quotes"),
+        ("env: {1A: x}", "spec.env.1A: invalid environmental variable declaration provided : 1A"),
+        ("env: [1A=x]", "spec.env[0]: expected NAME=value"),
+        ("env: [A=x, B=y, A=z]", "spec.env[2]: the variable `A` stands here again; first at env[0]"),
+        ("privileged: 'yes'", "spec.privileged: expected true or false, got the text `yes`"),
+        ("network: Host", "spec.network: expected one of bridge, host; got the text `Host`; did you mean `host`?"),
+        ("hostName: ''", "spec.hostName: expected a text that is not empty"),
+        ("image: ''", "spec.image: expected a text that is not empty"),
+        ("image: Nginx", "spec.image: `Nginx` is no repository name"),
+        ("resources: {memory: 64}", "spec.resources.memory: expected a text, got the number 64; put it into quotes"),
+        (
+            "resources: {memory: 64MB}",
+            "spec.resources.memory: the text `64MB` does not fit; expected a size with a unit",
+        ),
+        ("resources: {memory: 9999999999G}", "spec.resources.memory: expected a size of at most 1048576G"),
+        (
+            "resources: {memorySwap: x}",
+            "spec.resources.memorySwap: the text `x` does not fit; expected a size with a unit",
+        ),
+        ("resources: {memorySwap: 9999999999G}", "spec.resources.memorySwap: expected a size of at most 1048576G"),
+        ("resources: {memorySwap: 1G}", "spec.resources.memorySwap: swap memory - 1G, memory must be set as well"),
+        ("log: {maxSize: 9999999999G}", "spec.log.maxSize: expected a size of at most 1048576G"),
+        ("log: {maxFiles: '2'}", "spec.log.maxFiles: expected a whole number, got the text `2`; leave the quotes out"),
+        ("log: {driver: none, path: /x}", "spec.log.path: a log path needs the driver json-file"),
+        ("stableFor: 30", "spec.stableFor: expected a text, got the number 30; put it into quotes"),
+        ("stableFor: 3 s", "spec.stableFor: the text `3 s` does not fit; expected a duration with a unit"),
+        ("stableFor: 999999h", "spec.stableFor: expected a duration of at most ten years"),
+        ('dependsOn: ["a\\n"]', "spec.dependsOn[0]: the text `a\n` does not fit; expected letters, digits"),
+        ("dependsOn: [web]", "spec.dependsOn: a container cannot depend on itself"),
+        ("stop: {signal: '0'}", "spec.stop.signal: the text `0` does not fit; expected a signal"),
+        ('stop: {signal: "SIGTERM\\n"}', "spec.stop.signal: the text `SIGTERM\n` does not fit; expected a signal"),
+        ("health: {interval: 1s}", "spec.health: expected exactly one of `exec`, `http`, `tcp`"),
+        ("health: {exec: []}", "spec.health.exec: expected at least 1 entry"),
+        ("health: {tcp: {port: 1}, timeout: 0s}", "spec.health.timeout: expected a duration of at least 1ms"),
+        ("mounts: ['a:/b']", "spec.mounts[0]: expected an absolute path, got `a`"),
+        ("mounts: ['/a:/b', '/c:/b']", "spec.mounts: /b is mounted twice, from /a and /c"),
+        ("devices: [ttyS0]", "spec.devices[0]: expected an absolute path, got `ttyS0`"),
+        ("extraHosts: {a: nowhere}", "spec.extraHosts.a: `nowhere` is no address; expected an IP address"),
+        ("extraHosts: [a]", "spec.extraHosts[0]: expected name:address"),
+        ("restart: {maxRetries: 1}", "spec.restart.maxRetries: cannot use max retry count when the restart policy is"),
+        (
+            "restart: {timeout: 1s}",
+            "spec.restart.timeout: has no effect when the restart policy is unless-stopped (warning)",
+        ),
+        ("privileged: true\n  devices: [/dev/a]", "spec.devices: cannot create the container as privileged and with"),
+        ("network: host\n  ports: ['1:1']", "spec.ports: cannot use port mappings when in host network mode"),
+        ("network: host\n  extraHosts: {a: host_ip_eth0}", "spec.extraHosts.a: cannot use the host_ip reserved key"),
+    ],
+)
+def test_one_thing_wrong_gives_one_problem(line: str, expected: str) -> None:
+    head = HEAD.replace("  image: nginx\n", "") if line.startswith("image") else HEAD
+    (complaint,) = complaints(f"{head}  {line}\n")
+    expected = expected.replace("5...", "spec.ports:")
+    assert complaint.partition(": ")[2].startswith(expected)
+    assert complaint.startswith("x.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[]", "x.yaml:1:1: expected a mapping with `apiVersion`, `kind`, `metadata` and `spec`"),
+        ("web", "x.yaml:1:1: expected a mapping"),
+        ("kind: Container", "x.yaml:1:1: the key `spec` is missing; write `spec:`"),
+        (
+            HEAD.replace("/v1", "/v2"),
+            "x.yaml:1:1: apiVersion: unknown version, the text `evenkeel/v2`; write `apiVersion: ",
+        ),
+        (HEAD.replace("Container", "Contaner"), "x.yaml:2:1: kind: unknown kind, the text `Contaner`; did you mean"),
+        (HEAD.replace("Container", "[1]"), "x.yaml:2:1: kind: unknown kind, a list"),
+        (HEAD + "status: {}\n", "x.yaml:6:1: status: unknown key `status`; expected one of"),
+        (HEAD.replace("{name: web}", "{}"), "x.yaml:3:1: metadata: the key `name` is missing"),
+        (HEAD.replace("{name: web}", '{name: "web\\n"}'), "x.yaml:3:12: metadata.name: the text `web\n` does not fit"),
+        (HEAD.replace("{name: web}", "web"), "x.yaml:3:1: metadata: expected a mapping with `name`, `labels`, got"),
+    ],
+)
+def test_a_document_must_say_what_it_is(text: str, expected: str) -> None:
+    assert any(complaint.startswith(expected) for complaint in complaints(text)), complaints(text)
+
+
+def test_a_warning_does_not_prevent_anything() -> None:
+    result = decoded(f"{HEAD}  ports: ['localhost:55555:30555-30555/tcp']\n")
+    (document,) = result.documents
+    assert isinstance(document.wanted, Container)
+    assert document.wanted.ports == (Port(30555, 55555, "127.0.0.1", 30555),)
+    (problem,) = result.problems
+    assert problem.severity == "warning"
+    assert problem.hint == "write 127.0.0.1:30555:55555/tcp"
+    assert errors(result.problems) == ()
+
+
+def test_the_lines_of_values_are_kept() -> None:
+    (document,) = decoded(
+        f"{HEAD}  resources:\n    memory: 64M\n  env:\n    - RUST_LOG=info\n  ports: ['1:1']\n"
+    ).documents
+    assert document.place == Place("x.yaml", 1, 1)
+    assert asked_at(document, "resources.memory") == Place("x.yaml", 7, 5)
+    assert asked_at(document, "resources.memorySwap") == Place("x.yaml", 6, 3)
+    assert asked_at(document, "env.RUST_LOG") == Place("x.yaml", 9, 7)
+    assert asked_at(document, "ports") == Place("x.yaml", 10, 3)
+    assert asked_at(document, "hostName") == Place("x.yaml", 1, 1)
+
+
+def test_a_merged_value_has_the_line_where_it_was_written() -> None:
+    text = f"{HEAD}  env: &env {{A: '1'}}\n---\n{HEAD.replace('web', 'b')}  env: {{<<: {{A: '2'}}}}\n"
+    first, second = decoded(text).documents
+    assert (first.lines["env.A"], second.lines["env.A"]) == ((6, 14), (13, 14))
+
+
+def test_a_name_can_be_asked_for_once() -> None:
+    state, problems = desired_from([decoded(HEAD, "a.yaml"), decoded(HEAD, "b.yaml")])
+    assert [problem_text(problem) for problem in problems] == [
+        "b.yaml:1:1: metadata.name: Container `web` is asked for twice; first at a.yaml:1:1"
+    ]
+    assert len(state.documents) == 1
+
+
+def test_dependencies_must_exist_and_must_not_circle() -> None:
+    a, b = (HEAD.replace("web", name) + f"  dependsOn: [{other}]\n" for name, other in (("a", "b"), ("b", "a")))
+    _, problems = desired_from([decoded(f"{a}---\n{b}")])
+    assert [problem_text(problem) for problem in problems] == [
+        "x.yaml:6:3: spec.dependsOn: depends on itself: a → b → a; remove one of these"
+    ]
+    _, problems = desired_from([decoded(a.replace("[b]", "[aa]"))])
+    assert [problem_text(problem) for problem in problems] == [
+        "x.yaml:6:3: spec.dependsOn: no container `aa` is asked for; did you mean `a`?"
+    ]
+
+
+def test_a_container_that_cannot_be_read_is_not_called_missing() -> None:
+    broken = HEAD.replace("web", "b") + "  ports: 1\n"
+    _, problems = desired_from([decoded(f"{HEAD}  dependsOn: [b]\n---\n{broken}")])
+    assert [problem.path for problem in problems] == ["spec.ports"]
+
+
+def test_a_digest_names_content_and_nothing_else() -> None:
+    other = HEAD.replace("web", "other")
+    one, _ = desired_from([decoded(f"# a comment\n{HEAD}---\n{other}")])
+    two, _ = desired_from([decoded(other, "b.yaml"), decoded(f"{HEAD}  env: {{}}\n", "c.yaml")])
+    three, _ = desired_from([decoded(other), decoded(f"{HEAD}  env: {{A: ''}}\n")])
+    assert one.digest == two.digest != three.digest
+
+
+def test_system_containers_are_a_kind() -> None:
+    (document,) = decoded(
+        "{apiVersion: evenkeel/v1, kind: SystemContainers, metadata: {name: x}, spec: {names: [b, a, b]}}"
+    ).documents
+    assert document.wanted == SystemContainers(("a", "b"))
+
+
+def test_nouns_survive_json() -> None:
+    noun = container(f"{HEAD}  health: {{exec: [true-ish]}}\n")
+    assert noun.health is not None
+    assert noun.health.probe == ExecProbe(("true-ish",))
+    assert decode(encode(noun), Container) == noun
+    assert plain(noun)["image"] == "docker.io/library/nginx:latest"
+    assert changed(noun, name="b").name == "b"
+    with pytest.raises(ValueError, match="missing required field"):
+        decode(b"{}", Container)
+
+
+def _types(kind: inspect.Type) -> list[inspect.Type]:
+    """A type and all types in it."""
+    parts: list[Any] = [kind]
+    if isinstance(kind, inspect.StructType):
+        parts += [each for field in kind.fields for each in _types(field.type)]
+    for name in ("type", "item_type", "key_type", "value_type"):
+        if isinstance(inner := getattr(kind, name, None), inspect.Type):
+            parts += _types(inner)
+    for inner in getattr(kind, "types", ()):
+        parts += _types(inner)
+    return parts
+
+
+def test_every_pattern_that_people_can_miss_has_words() -> None:
+    kinds = [each for kind in (*KINDS.values(),) for each in _types(inspect.type_info(kind.spec))]
+    kinds += _types(inspect.type_info(written.MetadataSpec))
+    patterns = {kind.pattern for kind in kinds if isinstance(kind, inspect.StrType) and kind.pattern}
+    assert len(patterns) >= 5
+    assert [pattern for pattern in patterns if "expected the form" in _pattern_hint(pattern)] == []
+
+
+def test_nothing_written_is_lost_on_the_way_through_msgspec() -> None:
+    """The walker's shapes and msgspec's agree: what it lets pass, msgspec converts."""
+    for text in (f"{HEAD}  env: {{A: null}}\n", f"{HEAD}  command: []\n  log: {{}}\n"):
+        msgspec.convert(plain(container(text)), Container)

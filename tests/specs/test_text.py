@@ -1,0 +1,193 @@
+"""Bytes to trees: positions, refusals, and that hostile files cost a bounded time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from evenkeel.specs.problem import problem_text
+from evenkeel.specs.text import MOST_BYTES, Value, read_trees
+
+
+def read(content: str | bytes, file: str = "x.yaml") -> Value:
+    trees, problems = read_trees(content if isinstance(content, bytes) else content.encode(), file)
+    assert [problem_text(problem) for problem in problems] == []
+    (tree,) = trees
+    return tree.value
+
+
+def complaints(content: str | bytes, file: str = "x.yaml") -> list[str]:
+    _, problems = read_trees(content if isinstance(content, bytes) else content.encode(), file)
+    return [problem_text(problem) for problem in problems]
+
+
+def test_every_key_and_item_has_its_place() -> None:
+    ((tree,), _) = read_trees(b"a: 1\nb:\n  - x\n  - c: [y, z]\n", "x.yaml")
+    assert tree.positions == {
+        (): (1, 1),
+        ("a",): (1, 1),
+        ("b",): (2, 1),
+        ("b", 0): (3, 5),
+        ("b", 1): (4, 5),
+        ("b", 1, "c"): (4, 5),
+        ("b", 1, "c", 0): (4, 9),
+        ("b", 1, "c", 1): (4, 12),
+    }
+
+
+def test_json_has_places_too_and_may_hold_tabs_and_any_character() -> None:
+    content = b'{\t"a": "x\\ty",\n\t"b": {"c": "\\ud83d\\ude00"},\n\t"d":"\\/"}'
+    ((tree,), problems) = read_trees(content, "x.json")
+    assert not problems
+    assert tree.value == {"a": "x\ty", "b": {"c": "😀"}, "d": "/"}
+    assert tree.positions[("b", "c")] == (2, 8)
+    assert tree.positions[("d",)] == (3, 2)
+
+
+def test_a_file_has_many_documents_and_empty_ones_are_none() -> None:
+    trees, problems = read_trees("\ufeff---\n---\na: 1\n---\n# nothing\n---\nb: 2\n...\n".encode(), "x.yaml")
+    assert [tree.value for tree in trees] == [{"a": 1}, {"b": 2}]
+    assert [tree.start for tree in trees] == [(3, 1), (7, 1)]
+    assert not problems
+
+
+@pytest.mark.parametrize("content", ["", "# only a comment\n", "---\n", "null\n"])
+def test_a_file_without_documents_is_fine(content: str) -> None:
+    assert read_trees(content.encode(), "x.yaml") == ([], [])
+
+
+def test_scalars_are_those_of_yaml_1_2() -> None:
+    assert read("[yes, 'no', 1, 0x10, 1.5, true, null, ~, =, '1']") == [
+        "yes",
+        "no",
+        1,
+        16,
+        1.5,
+        True,
+        None,
+        None,
+        "=",
+        "1",
+    ]
+    assert read("a: 1:30") == {"a": "1:30"}
+
+
+def test_a_key_is_always_a_text() -> None:
+    assert read("1: a\ntrue: b\n~: c\n") == {"1": "a", "true": "b", "~": "c"}
+
+
+def test_aliases_and_merges_are_followed_to_where_they_were_written() -> None:
+    content = b"a: &a {x: {z: 1}, y: 2}\nb:\n  <<: *a\n  y: 3\nc: *a\nd:\n  <<: [{q: 1}, *a]\n"
+    ((tree,), problems) = read_trees(content, "x.yaml")
+    assert not problems
+    assert isinstance(tree.value, dict)
+    assert tree.value["b"] == {"x": {"z": 1}, "y": 3}
+    assert tree.value["c"] == {"x": {"z": 1}, "y": 2}
+    assert tree.value["d"] == {"q": 1, "x": {"z": 1}, "y": 2}
+    assert tree.positions[("b", "x", "z")] == (1, 12)
+    assert tree.positions[("b", "y")] == (4, 3)
+    assert tree.positions[("c", "y")] == (1, 19)
+    assert tree.positions[("d", "q")] == (7, 9)
+    assert tree.positions[("d", "x", "z")] == (1, 12)
+
+
+@pytest.mark.parametrize("file", ["x.yaml", "x.json"])
+def test_every_duplicate_key_is_found(file: str) -> None:
+    content = '{"a": 1,\n "b": {"c": 1, "c": 2},\n "a": 3, "a": 4}'
+    assert complaints(content, file) == [
+        f"{file}:2:16: b.c: the key `c` stands here again; first at {file}:2:8",
+        f"{file}:3:2: a: the key `a` stands here again; first at {file}:1:2",
+        f"{file}:3:10: a: the key `a` stands here again; first at {file}:1:2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a:\n\tb: 1\n", "x.yaml:2:1: no valid YAML: found character that cannot start any token; indent with blanks"),
+        ("a: [1,\n", "x.yaml:2:1: no valid YAML"),
+        ("a: [80:80]\n", "x.yaml:1:7: no valid YAML: found unexpected ':'; put texts with a `:` into quotes"),
+        (
+            "a: b: c\n",
+            "x.yaml:1:5: no valid YAML: mapping values are not allowed in this context; put texts with a `:`",
+        ),
+        ("a: *b\n", "x.yaml:1:4: `*b` refers to nothing that ends before it"),
+        ("a: &a [*a]\n", "x.yaml:1:8: `*a` refers to nothing that ends before it"),
+        ("? [a]\n: 1\n", "x.yaml:1:3: expected a plain key"),
+        ("a: {<<: 1}\n", "x.yaml:1:9: expected a mapping behind `<<`"),
+        ("a: 2024-01-01\n", "x.yaml:1:4: a: a date is not allowed here; put it into quotes"),
+        ("a: !!binary eA==\n", "x.yaml:1:4: a: the tag `binary` is not allowed here; leave the tag out"),
+        ("a: !!set {b, c}\n", "x.yaml:1:4: a: the tag `set` is not allowed here"),
+        ("a: !!python/object:os.system [x]\n", "x.yaml:1:4: a: the tag `python/object:os.system` is not allowed here"),
+        ("a: !secret x\n", "x.yaml:1:4: a: the tag `!secret` is not allowed here"),
+        ("a: !!bool maybe\n", "x.yaml:1:4: a: `maybe` is no bool"),
+        ("a: !!int ''\n", "x.yaml:1:4: a: `` is no int"),
+        ('a: "\\0"\n', "x.yaml:1:4: a: a text cannot hold the character NUL"),
+        ('"\\0": 1\n', "x.yaml:1:1: a text cannot hold the character NUL"),
+        ("a: b\nc: \x07\n", "x.yaml:2:4: no valid YAML"),
+        ("a: 0x1" + "0" * 5000, "x.yaml:1:4: a: the number is too large"),
+    ],
+)
+def test_what_is_refused_is_named_with_its_place(content: str, expected: str) -> None:
+    assert any(complaint.startswith(expected) for complaint in complaints(content)), complaints(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"a": 1,}', "x.json:1:9: no valid JSON: Expecting property name enclosed in double quotes"),
+        ("{a: 1}", "x.json:1:2: no valid JSON"),
+        ('{"a": "\\ud800"}', "x.json:1:2: a: half of a surrogate pair is no character"),
+        ('{"b": [0, "\\udc00"]}', "x.json:1:11: b[1]: half of a surrogate pair is no character"),
+        ('{"\\ud800": 1}', "x.json:1:1: half of a surrogate pair is no character"),
+        ('{"a": "\\u0000"}', "x.json:1:7: a: a text cannot hold the character NUL"),
+        ('{"a": ' + "1" * 5000 + "}", "x.json:1:1: no valid JSON: a number has too many digits"),
+        ('{"a": 123456789012345678901234567890}', "x.json:1:7: a: the number is too large"),
+    ],
+)
+def test_what_is_refused_in_json_is_named_with_its_place(content: str, expected: str) -> None:
+    assert any(complaint.startswith(expected) for complaint in complaints(content, "x.json")), complaints(
+        content, "x.json"
+    )
+
+
+def test_what_is_no_utf_8_is_named_with_its_place() -> None:
+    assert complaints(b"a: b\nc: \xff") == ["x.yaml:2:4: expected UTF-8 text"]
+    assert complaints("a: 1".encode("utf-16")) == ["x.yaml:1:1: expected UTF-8 text"]
+
+
+HOSTILE = {
+    "brackets": b"[" * 4_000_000,
+    "braces": b"{a: " * 1_000_000,
+    "dashes": b"- " * 2_000_000,
+    "keys of keys": b"? " * 2_000_000,
+    "alias bomb": b"a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 30)),
+    "anchors": b"".join(b"- &a%d 1\n" % n for n in range(100_000)),
+    "nested anchors": b"".join(b"[&a%d " % n for n in range(60)) + b"1," * 100_000 + b"]" * 60,
+    "merges": b"a: &a {x: 1}\nb: {<<: [" + b",".join([b"*a"] * 50_000) + b"]}\n",
+    "chain of merges": b"a0: &a0 {x: 1}\n"
+    + b"".join(b"a%d: &a%d {<<: *a%d, y%d: 1}\n" % (n, n, n - 1, n) for n in range(1, 900)),
+    "duplicates": b"a: 1\n" * 100_000,
+    "too many values": b"- 1\n" * 600_000,
+    "too many bytes": b"#" * (MOST_BYTES + 1),
+    "quotes": b'"\\n' * 2_000_000,
+    "long text": b"a: " + b"x" * 8_000_000,
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("file", ["x.yaml", "x.json"])
+def test_hostile_files_are_read_or_refused_in_bounded_time(content: bytes, file: str) -> None:
+    started = time.monotonic()
+    read_trees(content, file)
+    assert time.monotonic() - started < 30
+
+
+def test_depth_and_size_are_bounded() -> None:
+    assert complaints("[" * 64 + "]" * 64) == []
+    assert complaints("[" * 66 + "]" * 66) == ["x.yaml:1:66: nested deeper than 64 levels"]
+    assert complaints("[" * 100_000, "x.json") == ["x.json:1:1: nested deeper than 64 levels"]
+    assert complaints(HOSTILE["alias bomb"]) == ["x.yaml:6:34: more than 500000 values, aliases expanded"]
+    assert complaints(HOSTILE["too many bytes"]) == ["x.yaml:1:1: the file is larger than 8 MiB"]
