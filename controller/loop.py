@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _NUDGE_DELAY_S = 0.1
 """Engines nudge in bursts; one look serves them all."""
+_LONGEST_LOOK_S = 300.0
+"""A worker that neither ends its cycle nor begins a step for so long hangs."""
 
 
 class Reading(Protocol):
@@ -67,6 +70,20 @@ class Sink(Protocol):
         ...
 
 
+class Life(Protocol):
+    """Who is told that the controller lives, such as the system's service supervisor. Nothing here may raise."""
+
+    @property
+    def every_s(self) -> float:
+        """How often it wants to hear that the worker lives; 0 is never."""
+        ...
+
+    def started(self) -> None: ...
+    def alive(self) -> None: ...
+    def state(self, text: str) -> None: ...
+    def stopping(self) -> None: ...
+
+
 class Controller:
     """All parts together. Built by `wiring`, run once."""
 
@@ -83,12 +100,17 @@ class Controller:
         keep: int = 10_000,
         domain: str = "containers",
         beat: Callable[[str], None] = lambda state: None,
+        life: Life | None = None,
+        longest_step: timedelta = timedelta(minutes=45),
     ) -> None:
-        """`keep`: entries of feedback that stay in the journal. `beat(state)` is called at every sign of life."""
+        """`keep`: entries of feedback that stay in the journal. `beat(state)` is called after every cycle. `longest_step`:
+        a step that takes longer than this means that the worker hangs."""
         self._journal, self._driver, self._source, self._sinks = journal, driver, source, sinks
-        self._cycles = cycles(self.say)
+        self._cycles = cycles(self._worker_says)
         self._resync_s, self._empty_removes_all = resync.total_seconds(), empty_removes_all
-        self._keep, self._domain, self._beat = keep, domain, beat
+        self._keep, self._domain, self._beat, self._life = keep, domain, beat, life
+        self._longest_step_s = longest_step.total_seconds()
+        self._lives_until = math.inf
         self._queue = wake_ups or WakeUps()
         self._stopping, self._said = asyncio.Event(), asyncio.Event()
 
@@ -116,7 +138,10 @@ class Controller:
         for number, act in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (signal.SIGHUP, self.look)):
             with suppress(NotImplementedError, ValueError, RuntimeError):
                 loop.add_signal_handler(number, act)
+        self._lives_until = loop.time() + _LONGEST_LOOK_S
         self.say(Feedback("started", "the controller is at work"))
+        if self._life is not None:
+            self._life.started()
         self._queue.add(self._domain)
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(work()) for work in (self._watch_source, self._watch_engine, self._tell)]
@@ -191,8 +216,12 @@ class Controller:
             key = await unless(self._stopping, self._queue.get())
             if key is None:
                 break
+            self._lives_for(_LONGEST_LOOK_S)
             ending = await self._cycles.run(self._stopping)
+            self._lives_for(2 * self._resync_s + 2 * _LONGEST_LOOK_S)  # idle: at the latest then it looks again
             self._beat(_state(ending))
+            if self._life is not None:
+                self._life.state(_state(ending))
             match ending:
                 case Progressed():
                     self._queue.progressed(key)
@@ -204,6 +233,27 @@ class Controller:
                     self._queue.add(key, self._resync_s)
             log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
             self._queue.done(key)
+
+    def progressed(self) -> None:
+        """A step at work says that it is."""
+        self._lives_for(self._longest_step_s)
+
+    def _worker_says(self, feedback: Feedback) -> None:
+        self._lives_for(self._longest_step_s if feedback.kind == "step-started" else _LONGEST_LOOK_S)
+        self.say(feedback)
+
+    def _lives_for(self, seconds: float) -> None:
+        """A sign of life of the worker; the next one is due in so many seconds."""
+        self._lives_until = asyncio.get_running_loop().time() + seconds
+
+    async def _keep_alive(self) -> None:
+        """Tell that the worker lives for as long as it does: a loop that turns around a worker that hangs says nothing."""
+        while self._life is not None and self._life.every_s > 0:
+            if asyncio.get_running_loop().time() <= self._lives_until:
+                self._life.alive()
+            else:
+                log.error("the worker hangs", extra={"fields": {}})
+            await asyncio.sleep(self._life.every_s)
 
     async def _tell(self) -> None:
         while True:

@@ -1,0 +1,119 @@
+"""The command `evenkeel`.
+
+Each subcommand is a module that is imported when it is called; `--help` imports none of them. Exit codes: 0 well, 1 error,
+2 from `plan` alone (there is something to do), 130 after Ctrl-C. An error is said once, on standard error, without a
+traceback; EVENKEEL_DEBUG=1 shows it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.specs.errors import EvenkeelError, SpecError
+
+SUMMARIES = {
+    "plan": "Show what would be done, and do nothing.",
+    "apply": "Do it: show the plan, ask, converge, give a verdict.",
+    "run": "Be the controller: watch specs and engine, keep them one.",
+    "status": "Say whether all is well, and what to do if not.",
+    "get": "List what is there.",
+    "events": "Show what happened.",
+    "validate": "Check spec files and say everything that is wrong.",
+    "schema": "Print the JSON Schema of spec files, or their reference.",
+    "retry": "Try a failed revision again.",
+    "adopt": "Take over a container that evenkeel did not create.",
+    "demo": "See it work on a simulated engine, in half a minute.",
+    "completion": "Print the completion script for a shell.",
+}
+
+
+class _Commands(click.Group):
+    """Names to modules: click's lazy loading, as its documentation has it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUMMARIES:
+            return None
+        command: click.Command = importlib.import_module(f"evenkeel.controller.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Try it without an engine: evenkeel demo. All options may stand before or after the command.",
+)
+@click.version_option(None, "--version", package_name="evenkeel", message="%(prog)s %(version)s")
+@shared_options
+@click.pass_context
+def commands(ctx: click.Context, options: Options) -> None:
+    """Keep a device on an even keel.
+
+    evenkeel compares what spec files ask for with what an engine runs, shows the difference as a plan, and converges:
+    fetching first, new beside old, watching health, going back to what was good when something is not.
+    """
+    ctx.obj = options
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    try:
+        ended: Any = commands.main(args=arguments, prog_name="evenkeel", standalone_mode=False)
+        sys.stdout.flush()
+        return ended if isinstance(ended, int) else 0
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the outermost place: say it once and end
+        return _say(error)
+
+
+def _say(error: Exception) -> int:
+    """Every expected error in a line of its own; anything else is a bug and says so."""
+    if os.environ.get("EVENKEEL_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    for leaf in _leaves(error):
+        match leaf:
+            case click.ClickException():
+                leaf.show()
+            case SpecError():
+                found = len(leaf.problems)
+                click.echo(f"{leaf}\nerror: {leaf.element}: {found} problem{'s' * (found != 1)}", err=True)
+            case EvenkeelError():
+                click.echo(f"error: {leaf}", err=True)
+            case OSError():
+                about = f"{leaf.filename}: " if leaf.filename else ""
+                click.echo(f"error: {about}{leaf.strerror or leaf}", err=True)
+            case _:
+                text = f"internal error: {type(leaf).__name__}: {leaf}; EVENKEEL_DEBUG=1 shows where"
+                click.echo(text, err=True)
+    return 1
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

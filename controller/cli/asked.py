@@ -1,0 +1,34 @@
+"""What is asked, for a command that acts on it: valid and not empty by accident, or an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from evenkeel.controller.wiring import read_asked
+from evenkeel.specs.codec import errors
+from evenkeel.specs.errors import EvenkeelError, SpecError
+from evenkeel.specs.problem import problem_text
+
+if TYPE_CHECKING:
+    from evenkeel.controller.sources.files import Reading
+    from evenkeel.specs.settings import Settings
+
+
+def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False) -> Reading:
+    """The reading of all specs; warnings are said. SpecError for what is wrong; an error, too, when the place is missing
+    or nothing at all is asked for, because that is more often an accident than a wish."""
+    reading = read_asked(settings, readonly=readonly)
+    element = "specs:" + ", ".join(settings.specs)
+    if errors(reading.problems):
+        raise SpecError(element, reading.problems)
+    if reading.missing:
+        raise EvenkeelError(f"specs:{', '.join(reading.missing)}", "does not exist; --specs says where to look")
+    if reading.is_empty and not (allow_empty or settings.empty_source_removes_all):
+        raise EvenkeelError(
+            element, "asks for nothing, which would remove everything; if that is meant, say --allow-empty"
+        )
+    for problem in reading.problems:
+        click.echo(problem_text(problem), err=True)
+    return reading

@@ -1,0 +1,106 @@
+"""What all commands share: options that say where things are, and how to write on this terminal.
+
+The shared options may stand before or after the name of the command; what stands after it wins. They become settings only
+when a command asks for them, so that `--help` reads nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from evenkeel.templates.style import COLOURED, PLAIN, Style
+
+if TYPE_CHECKING:
+    from evenkeel.specs.settings import Settings
+
+
+class Options(NamedTuple):
+    """The shared options as given; empty is "not given"."""
+
+    config: str = ""
+    state: str = ""
+    specs: tuple[str, ...] = ()
+    engine: str = ""
+    docker_address: str = ""
+    verbose: bool = False
+
+    def settings(self) -> Settings:
+        """The settings file, and what the command line says instead. SettingsError with every problem."""
+        from evenkeel.controller.settings import load_settings
+
+        given: dict[str, Any] = {}
+        if self.state:
+            given["state"] = str(Path(self.state).absolute())
+        if self.specs:
+            given["specs"] = [str(Path(path).absolute()) for path in self.specs]
+        if self.engine:
+            given["engine.kind"] = self.engine
+        if self.docker_address:
+            given["engine.address"] = self.docker_address
+        if self.verbose:
+            given["log.level"] = "debug"
+        return load_settings(Path(self.config) if self.config else None, given)
+
+
+_OPTIONS = (
+    click.option(
+        "--config", metavar="FILE", envvar="EVENKEEL_CONFIG", help="Settings. Default: /etc/evenkeel/config.yaml."
+    ),
+    click.option(
+        "--state",
+        metavar="DIR",
+        envvar="EVENKEEL_STATE",
+        help="Where evenkeel remembers. Default: /var/lib/evenkeel.",
+    ),
+    click.option(
+        "--specs",
+        metavar="PATH",
+        multiple=True,
+        help="A file or folder that says what is asked for; may be given again. Default: /etc/evenkeel/specs.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["memory", "docker"]),
+        help="Which engine runs the containers; `memory` (the default) only simulates.",
+    ),
+    click.option("--docker-address", metavar="ADDRESS", help="The engine's socket, unix:///path."),
+    click.option("-v", "--verbose", is_flag=True, help="Log settled cycles, too."),
+)
+
+
+def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the shared options; it receives them together as `options`."""
+
+    @functools.wraps(function)
+    def with_options(*args: Any, **values: Any) -> Any:
+        above = click.get_current_context().find_object(Options) or Options()
+        here = {name: given for name in Options._fields if (given := values.pop(name))}
+        return function(*args, options=above._replace(**here), **values)
+
+    wrapped: Callable[..., Any] = with_options
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def terminal_width() -> int:
+    """Columns of the terminal, 120 where there is none."""
+    return shutil.get_terminal_size((120, 24)).columns
+
+
+def on_terminal() -> bool:
+    """Whether standard output is something that people look at as it changes."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+def terminal_style() -> Style:
+    """Colours on a terminal, unless NO_COLOR (https://no-color.org) says no."""
+    return COLOURED if on_terminal() and not os.environ.get("NO_COLOR") else PLAIN

@@ -1,0 +1,43 @@
+"""`evenkeel run`: the controller in the foreground, as a service supervisor wants it."""
+
+from __future__ import annotations
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options
+
+
+@click.command("run")
+@shared_options
+def command(options: Options) -> int:
+    """Be the controller: watch specs and engine, keep them one.
+
+    Stays in the foreground and logs to standard error. SIGTERM and Ctrl-C let the step at work end first; SIGHUP means
+    "look again now". Under systemd (Type=notify) it says when it is ready, what its state is, and that its worker lives.
+    """
+    import asyncio
+    import os
+    from pathlib import Path
+
+    from evenkeel.controller import logs
+    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.lock import sole_controller
+    from evenkeel.controller.notify import systemd_of
+    from evenkeel.controller.wiring import build_controller, open_driver, open_source
+
+    settings = options.settings()
+    logs.install(settings.log.level, settings.log.format)
+    state = Path(settings.state)
+
+    async def work() -> None:
+        life = systemd_of(os.environ)
+        controller = build_controller(settings, journal, open_driver(settings), open_source(settings), life)
+        await controller.run()
+
+    with sole_controller(state):
+        journal = open_journal(state)
+        try:
+            asyncio.run(work())
+        finally:
+            journal.close()
+    return 0

@@ -1,0 +1,61 @@
+"""`evenkeel status`: what the journal and the lock tell, at once, without asking an engine."""
+
+from __future__ import annotations
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+
+
+@click.command("status")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
+@click.option("--check", is_flag=True, help="Let the exit code say whether all is well.")
+@shared_options
+def command(options: Options, output: str, check: bool) -> int:
+    """Say whether all is well, and what to do if not.
+
+    Tells whether a controller is at work, what is desired and what was last good, and the conditions:
+
+    \b
+      SourceValid       the specs can be read and mean something
+      EngineReachable   the engine answers
+      Settled           what is, is what is desired
+      Healthy           nothing that evenkeel runs is ailing
+
+    Everything comes from the journal; without a controller at work it may be old, and is marked so.
+
+    Exit code: 0. With --check: 1 unless a controller is at work and every condition holds.
+    """
+    from pathlib import Path
+
+    from evenkeel.controller.clock import system_now
+    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.lock import holder
+    from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
+
+    settings = options.settings()
+    state = Path(settings.state)
+    journal = read_journal(state)
+    desired = journal.digest("desired")
+    attempt = journal.attempt(desired) if desired else None
+    status = Status(
+        state=settings.state,
+        specs=settings.specs,
+        engine=settings.engine.kind,
+        engine_address=settings.engine.address if settings.engine.kind != "memory" else "",
+        pid=holder(state),
+        desired=desired,
+        last_good=journal.digest("last-good"),
+        conditions=journal.conditions(),
+        failure=Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None,
+        known=bool(desired or journal.last_seq()),
+    )
+    journal.close()
+    if output == "text":
+        for line in status_lines(status, system_now(), terminal_width(), terminal_style()):
+            click.echo(line)
+    else:
+        from evenkeel.controller.cli.output import echo_value
+
+        echo_value(status_value(status), output)
+    return 0 if not check or is_well(status) else 1

@@ -1,0 +1,39 @@
+"""`evenkeel validate`: all problems of all files at once."""
+
+from __future__ import annotations
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options
+
+
+@click.command("validate")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@shared_options
+def command(options: Options, paths: tuple[str, ...]) -> int:
+    """Check spec files and say everything that is wrong.
+
+    PATH is a file or a folder; without one, the specs that the controller would read. Each problem stands on a line of
+    its own: file, line, column, what was expected and the nearest thing that is valid.
+
+    Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise.
+    """
+    from evenkeel.controller.wiring import read_files
+    from evenkeel.specs.codec import errors
+    from evenkeel.specs.problem import problem_text
+
+    reading = read_files(paths or options.settings().specs)
+    for problem in reading.problems:
+        click.echo(problem_text(problem))
+    missing = set(reading.missing) - {problem.place.file for problem in reading.problems}
+    for path in sorted(missing):
+        click.echo(f"{path}: does not exist")
+    wrong = len(errors(reading.problems)) + len(missing)
+    if wrong:
+        click.echo(f"{wrong} problem{'s' * (wrong != 1)}", err=True)
+        return 1
+    kinds: dict[str, int] = {}
+    for document in reading.desired.documents:
+        kinds[document.kind] = kinds.get(document.kind, 0) + 1
+    click.echo("valid: " + (", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing is asked for"))
+    return 0

@@ -1,0 +1,87 @@
+"""The log on standard error, for people or for collectors.
+
+Messages are constant and lower-case; what varies is in fields (`extra={"fields": {...}}`). The text form puts the fields
+behind the message, the JSON form makes one object a line with the message as `event`. Where standard error is systemd's
+journal, text lines carry the priority that journald understands and no date of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, TextIO
+
+from evenkeel.templates.fitting import one_line
+
+Form = Literal["text", "json", "journal"]
+
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+
+class Lines(logging.Formatter):
+    """One line for each record, whatever it holds; a traceback follows on lines of its own."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: Mapping[str, Any] = getattr(record, "fields", {})
+        if self._form == "json":
+            return self._as_json(record, fields)
+        shown = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items() if value not in ("", None))
+        text = f"{record.levelname.lower():7} {record.getMessage()}{' ' if shown else ''}{shown}"
+        if self._form == "journal":
+            text = f"<{_PRIORITIES.get(record.levelno, 6)}>{text[8:]}"
+        else:
+            text = f"{_date(record.created)} {text}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+    def _as_json(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
+        found = {
+            **{name: value for name, value in fields.items() if value not in ("", None)},
+            "at": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info:
+            found["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(found, ensure_ascii=False, default=str)
+
+
+def install(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
+    """Send the log of this process to `stream` (standard error)."""
+    stream = stream or sys.stderr
+    target = logging.StreamHandler(stream)
+    target.setFormatter(Lines("journal" if form == "text" and _is_journal(stream) else form))
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(target)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("evenkeel").setLevel(level.upper())
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether the stream is the one that `$JOURNAL_STREAM` names (systemd.exec(5)): device and inode."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def _date(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
+
+
+def _quoted(value: object) -> str:
+    text = one_line(str(value))
+    return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=') else text

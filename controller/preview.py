@@ -1,0 +1,55 @@
+"""What a controller would do now, without one: observe and decide, and nothing else.
+
+The same pure functions as in a cycle, over what is asked, a journal that is only read, and one look at the engine (two when
+something is to be pulled, because its size is worth knowing before somebody says yes).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from evenkeel.controller.journal import Journal
+from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import History, Plan
+from evenkeel.templates.plan_text import pulls
+
+
+class Preview(NamedTuple):
+    """A plan, what it was made from, and what the journal has to say about the revision."""
+
+    plan: Plan
+    seen: ContainersSeen
+    history: History
+    notes: tuple[str, ...]
+
+
+async def preview(
+    reconciler: Reconciler[Any, ContainersSeen], driver: Driver[ContainersSeen], journal: Journal, desired: DesiredState
+) -> Preview:
+    """The plan from what is to `desired`. Raises Unavailable, TimedOut, JournalError."""
+    want, history = reconciler.select(desired), journal.history()
+    adopted, images = journal.adopted(), reconciler.images(want)
+    seen = await driver.observe(adopted, images)
+    plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+    unasked = [image for image in pulls(plan) if image not in seen.remote]
+    if unasked:
+        seen = await driver.observe(adopted, (*images, *unasked))
+        plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+    return Preview(plan, seen, history, notes(journal, desired))
+
+
+def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:
+    """What is remembered of this revision, in sentences."""
+    attempt = journal.attempt(desired.digest)
+    if attempt is None:
+        return ()
+    if not attempt.failed:
+        return (f"revision {desired.digest} failed {attempt.failures} times so far: {attempt.why}",)
+    good = journal.digest("last-good")
+    kept = f"the controller keeps {good} (last good)" if good and good != desired.digest else "nothing is done about it"
+    return (
+        f"revision {desired.digest} failed before: {attempt.why}",
+        f"{kept} until the specs change or somebody runs `evenkeel retry`; the plan is what a retry would do",
+    )

@@ -1,0 +1,96 @@
+"""Feedback as JSON Lines: one entry a line, appended and on the disk before it counts as taken.
+
+Each number stands in the file once, even if the process was killed between writing an entry and confirming it: what the
+file ends with is compared with what is to be written. A line that was cut off in the middle is removed first. The file may
+be rotated by anybody (renamed, or removed); the next entry begins a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.feedback import Feedback
+
+_LONGEST_LINE = 1 << 20
+
+
+class JsonLines:
+    """A sink that appends to a file; `-` is standard output, which nobody can look back into."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.name = f"jsonl:{file}"
+        self._handle = -1
+
+    async def take(self, entries: Sequence[Feedback]) -> None:
+        if self._file == "-":
+            sys.stdout.write("".join(f"{encode(entry).decode()}\n" for entry in entries))
+            sys.stdout.flush()
+            return
+        try:
+            if self._is_rotated():
+                self._close()
+            if self._handle < 0:
+                entries = self._open(entries)
+            _write(self._handle, b"".join(encode(entry) + b"\n" for entry in entries))
+            os.fsync(self._handle)
+        except OSError:
+            self._close()  # what was half written is mended when it is opened again
+            raise
+
+    def _is_rotated(self) -> bool:
+        if self._handle < 0:
+            return False
+        try:
+            named, opened = Path(self._file).stat(), os.fstat(self._handle)
+        except FileNotFoundError:
+            return True
+        return (named.st_dev, named.st_ino) != (opened.st_dev, opened.st_ino)
+
+    def _open(self, entries: Sequence[Feedback]) -> Sequence[Feedback]:
+        """Open and mend the file; the entries that are not in there yet."""
+        path = Path(self._file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        size = os.fstat(self._handle).st_size
+        if not size:
+            folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+            return entries
+        start = max(0, size - _LONGEST_LINE)
+        tail = os.pread(self._handle, size - start, start)
+        whole = tail[: tail.rfind(b"\n") + 1]
+        if len(whole) < len(tail):
+            os.ftruncate(self._handle, start + len(whole))
+        return _not_in(whole[:-1].rpartition(b"\n")[2], entries)
+
+    def _close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def _not_in(last: bytes, entries: Sequence[Feedback]) -> Sequence[Feedback]:
+    """The entries after the one in the line `last`; all of them when it is none of these. A number alone proves nothing:
+    numbers begin anew when the journal is lost."""
+    try:
+        written = decode(last, Feedback)
+    except ValueError:
+        return entries
+    for index, entry in enumerate(entries):
+        if entry == written:
+            return entries[index + 1 :]
+    return entries
+
+
+def _write(handle: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]

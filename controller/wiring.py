@@ -1,0 +1,147 @@
+"""Which parts there are, and how they fit: the only module that names concrete sources, drivers and sinks.
+
+From settings to parts, nothing else: nothing here decides, reads a file or waits. Every part is imported when it is asked
+for, because a status must not load what a controller needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.clock import Now, system_now
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.observed import ContainersSeen
+
+if TYPE_CHECKING:
+    from evenkeel.controller.apply import StepProgress
+    from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
+    from evenkeel.controller.journal import Journal
+    from evenkeel.controller.loop import Controller, Life, Sink, Source
+    from evenkeel.controller.sources.files import Reading
+    from evenkeel.reconcilers.containers import Containers
+    from evenkeel.reconcilers.ports import Driver
+    from evenkeel.specs.plan import Step
+    from evenkeel.specs.settings import Settings
+
+MEMORY_STORE = "memory-engine.json"
+PARSED = "parsed"
+_SLACK = timedelta(minutes=10)
+"""For health checks whose interval is long: a step under watch says something at least that often."""
+
+
+def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[ContainersSeen]:
+    """The engine that the settings name. With `readonly` the memory engine is a copy that is kept nowhere."""
+    match settings.engine.kind:
+        case "memory":
+            from evenkeel.controller.drivers.memory import MemoryEngine
+
+            engine = MemoryEngine(store=Path(settings.state) / MEMORY_STORE)
+            if not readonly:
+                return engine
+            copy = MemoryEngine()
+            copy.world = engine.world
+            return copy
+        case "docker":
+            from evenkeel.controller.drivers.docker import DockerEngine
+
+            return DockerEngine(
+                address=settings.engine.address,
+                network=settings.engine.network,
+                docker_config=settings.engine.docker_config,
+            )
+
+
+def simulated_engine(
+    store: Path | None = None, now: Now = system_now
+) -> tuple[MemoryEngine, type[Image], type[Script]]:
+    """A memory engine to play with, and the words in which its registry and its temper are described."""
+    from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
+
+    return MemoryEngine(store=store, now=now), Image, Script
+
+
+def reconciler(settings: Settings) -> Containers:
+    """The decisions about containers."""
+    from evenkeel.reconcilers.containers import Containers
+
+    return Containers(settings.system_containers)
+
+
+def read_asked(settings: Settings, *, readonly: bool) -> Reading:
+    """What all spec files say now; `readonly` writes no cache either."""
+    from evenkeel.controller.sources.files import read_specs
+
+    return read_specs(settings.specs, Path(settings.state) / PARSED, cache_readonly=readonly)
+
+
+def read_files(paths: Sequence[str]) -> Reading:
+    """What these files say, without a cache."""
+    from evenkeel.controller.sources.files import read_specs
+
+    return read_specs(paths)
+
+
+def open_source(settings: Settings) -> Source:
+    """The files that are watched."""
+    from evenkeel.controller.sources.files import FileSource
+
+    return FileSource(settings.specs, Path(settings.state) / PARSED, settings.resync)
+
+
+def open_sinks(settings: Settings) -> tuple[Sink, ...]:
+    """Where feedback goes beside the journal."""
+    if not settings.events.file:
+        return ()
+    from evenkeel.controller.sinks.jsonl import JsonLines
+
+    return (JsonLines(settings.events.file),)
+
+
+def build_controller(
+    settings: Settings,
+    journal: Journal,
+    driver: Driver[ContainersSeen],
+    source: Source | None = None,
+    life: Life | None = None,
+    told: Callable[[Feedback], None] = lambda entry: None,
+    progress: StepProgress = lambda step, message, done, total: None,
+    now: Now = system_now,
+) -> Controller:
+    """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
+    from evenkeel.controller.apply import Limits
+    from evenkeel.controller.cycle import Cycles
+    from evenkeel.controller.loop import Controller
+    from evenkeel.controller.queue import WakeUps
+
+    limits = Limits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
+    decisions = reconciler(settings)
+
+    def cycles(say: Callable[[Feedback], None]) -> Cycles:
+        def say_and_tell(entry: Feedback) -> None:
+            say(entry)
+            told(entry)
+
+        return Cycles(decisions, driver, journal, say_and_tell, limits, settings.retries, now, progress_and_tell)
+
+    def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
+        controller.progressed()
+        progress(step, message, done, total)
+
+    controller = Controller(
+        journal,
+        driver,
+        cycles,
+        source,
+        open_sinks(settings),
+        settings.resync,
+        WakeUps(settings.backoff.first, settings.backoff.longest),
+        settings.empty_source_removes_all,
+        settings.events.keep,
+        decisions.domain,
+        life=life,
+        longest_step=settings.timeouts.pull + settings.timeouts.step + _SLACK,
+    )
+    return controller

@@ -1,0 +1,89 @@
+"""A plan as plain values, for programs: the stable form behind `evenkeel plan -o json`.
+
+Documented in docs/reference/plan.md; keys are only ever added. Steps are described, not serialised: the containers in them
+carry variables, and variables carry secrets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import Action, Create, Difference, History, Plan, Pull, Rename, Step, Verify
+from evenkeel.specs.problem import Place
+from evenkeel.templates.plan_text import away_s, pull_size, pull_sizes, pulls
+
+
+def plan_value(
+    plan: Plan, seen: ContainersSeen, history: History, revision: str = "", notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown."""
+    known, unknown = pull_sizes(plan, seen)
+    return {
+        "apiVersion": "evenkeel/v1",
+        "kind": "Plan",
+        "domain": plan.domain,
+        "engine": seen.engine,
+        "revision": revision,
+        "changes": bool(plan.stages),
+        "notes": list(notes),
+        "summary": {
+            "verbs": dict(sorted(Counter(difference.verb for difference in plan.differences).items())),
+            "pullBytes": known,
+            "pullsOfUnknownSize": unknown,
+        },
+        "subjects": [_subject(difference, plan, seen, history) for difference in plan.differences],
+        "stages": [
+            {"phase": str(stage.phase), "steps": [_step(step) for step in stage.steps]} for stage in plan.stages
+        ],
+    }
+
+
+def _subject(difference: Difference, plan: Plan, seen: ContainersSeen, history: History) -> dict[str, Any]:
+    container = difference.container
+    image = container.image if container is not None and not difference.candidate else ""
+    return {
+        "name": difference.subject,
+        "verb": difference.verb,
+        "why": difference.why,
+        "asked": _asked(difference.asked),
+        "changes": [
+            {
+                "path": change.path,
+                "old": change.old,
+                "new": change.new,
+                "why": change.why,
+                "asked": _asked(change.asked),
+            }
+            for change in difference.changes
+        ],
+        "secondsAway": away_s(difference, seen, history),
+        "pull": {"image": image, "bytes": pull_size(image, seen) or None} if image in pulls(plan) else None,
+    }
+
+
+def _asked(place: Place) -> dict[str, Any] | None:
+    if place.topic:
+        return {"topic": place.topic, "activityId": place.activity_id}
+    return {"file": place.file, "line": place.line, "column": place.column} if place.file else None
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {"id": step.id, "subject": step.subject, "needs": list(step.needs), **_action(step.action)}
+
+
+def _action(action: Action) -> dict[str, Any]:
+    match action:
+        case Pull(image=image):
+            return {"action": "pull", "image": image}
+        case Create(container=container, engine_name=engine_name):
+            return {"action": "create", "image": container.image, "engineName": engine_name}
+        case Rename(instance=instance, engine_name=engine_name):
+            return {"action": "rename", "instance": instance, "engineName": engine_name}
+        case Verify(instance=instance):
+            return {"action": "verify", "instance": instance}
+        case _:
+            words = {"Start": "start", "End": "stop", "Update": "update", "Remove": "remove"}
+            return {"action": words[type(action).__name__], "instance": action.instance}

@@ -1,0 +1,161 @@
+"""What `evenkeel status` says, from values alone.
+
+Three questions in this order: is somebody at work, is all as asked, and if not, what can I do. What the journal holds is
+only as fresh as the controller that wrote it; without one at work every condition is a memory, and the text says so.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from evenkeel.specs.feedback import Condition
+from evenkeel.templates.fitting import one_line
+from evenkeel.templates.style import PLAIN, Style, paint
+
+
+class Failure(NamedTuple):
+    """A revision that did not succeed. `given_up`: it is not tried again by itself."""
+
+    digest: str
+    why: str
+    failures: int
+    at: float
+    given_up: bool
+
+
+class Status(NamedTuple):
+    """Everything that is known without asking an engine. `pid` is `None` when no controller is at work; times are seconds
+    since the epoch."""
+
+    state: str
+    specs: tuple[str, ...]
+    engine: str
+    engine_address: str = ""
+    pid: int | None = None
+    desired: str = ""
+    last_good: str = ""
+    conditions: tuple[Condition, ...] = ()
+    failure: Failure | None = None
+    known: bool = True
+
+
+def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
+    """The whole text. `now`: seconds since the epoch."""
+    return tuple(_lines(status, now, width, style))
+
+
+def is_well(status: Status) -> bool:
+    """A controller is at work and has nothing to complain of."""
+    return status.pid is not None and all(condition.holds for condition in status.conditions)
+
+
+def status_value(status: Status) -> dict[str, Any]:
+    """The same as plain values; keys are only ever added."""
+    failure = status.failure
+    return {
+        "apiVersion": "evenkeel/v1",
+        "kind": "Status",
+        "controller": {"atWork": status.pid is not None, "process": status.pid},
+        "engine": {
+            "kind": status.engine,
+            "address": status.engine_address or None,
+            "simulated": status.engine == "memory",
+        },
+        "specs": list(status.specs),
+        "state": status.state,
+        "desired": status.desired or None,
+        "lastGood": status.last_good or None,
+        "stale": status.pid is None,
+        "conditions": [
+            {
+                "name": condition.name,
+                "holds": condition.holds,
+                "reason": condition.reason,
+                "message": condition.message,
+                "since": condition.since,
+            }
+            for condition in status.conditions
+        ],
+        "failure": None
+        if failure is None
+        else {
+            "revision": failure.digest,
+            "why": failure.why,
+            "failures": failure.failures,
+            "at": failure.at,
+            "givenUp": failure.given_up,
+        },
+    }
+
+
+def ago_text(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `4 d`: as exact as people are about the past."""
+    seconds = max(seconds, 0.0)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str]:
+    if status.pid is not None:
+        yield _field("controller", paint(f"at work (process {status.pid})", "good", style))
+    else:
+        yield _field("controller", paint("not at work", "bad", style) + "; start it: evenkeel run")
+    yield _field("engine", f"{status.engine} {status.engine_address}".rstrip())
+    if status.engine == "memory":
+        yield _field("", paint("the memory engine only simulates: no container of this machine runs", "change", style))
+    yield _field("specs", ", ".join(one_line(path) for path in status.specs))
+    yield _field("state", one_line(status.state))
+    if not status.known:
+        yield _field("desired", "nothing yet: no controller ever worked with this state directory")
+        return
+    yield _field("desired", status.desired or "nothing has been asked for yet")
+    same = status.last_good and status.last_good == status.desired
+    yield _field("last good", f"{status.last_good or 'none yet'}{' (the desired one)' if same else ''}")
+    yield ""
+    if status.conditions and status.pid is None:
+        yield paint("as the last controller left it; what happened since is not known:", "change", style)
+    for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
+        yield from _condition(condition, now, width, style)
+    yield from _failure(status, now, width, style)
+
+
+_ORDER = ("SourceValid", "EngineReachable", "Settled", "Healthy")
+_HEAD = 12
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name:<{_HEAD}}{value}"
+
+
+def _condition(condition: Condition, now: float, width: int, style: Style) -> Iterator[str]:
+    mark = paint("yes", "good", style) if condition.holds else paint("no ", "bad", style)
+    since = f"since {ago_text(now - condition.since)}" if condition.since else ""
+    yield f"{condition.name:<17}{mark}  {condition.reason}  {paint(since, 'faint', style)}".rstrip()
+    if condition.message and not (condition.holds and condition.reason == "Converged"):
+        yield from _indented(condition.message, width)
+
+
+def _failure(status: Status, now: float, width: int, style: Style) -> Iterator[str]:
+    failure = status.failure
+    if failure is None:
+        return
+    yield ""
+    ago = ago_text(now - failure.at)
+    times = "once" if failure.failures == 1 else f"{failure.failures} times"
+    if not failure.given_up:
+        yield f"revision {failure.digest} failed {times}, last {ago} ago; it is tried again by itself:"
+        yield from _indented(failure.why, width)
+        return
+    yield paint(f"revision {failure.digest} failed {ago} ago and is not tried again:", "bad", style)
+    yield from _indented(failure.why, width)
+    kept = f"last good ({status.last_good}) is kept. " if status.last_good else ""
+    yield from _indented(f"{kept}Change the specs, or try the same again: evenkeel retry", width)
+
+
+def _indented(text: str, width: int) -> Iterator[str]:
+    for line in text.splitlines():
+        yield from textwrap.wrap(one_line(line), max(width, 40), initial_indent="    ", subsequent_indent="    ")

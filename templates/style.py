@@ -1,0 +1,38 @@
+"""Colours as a value.
+
+Whoever prints decides once whether there are colours (a terminal, no `NO_COLOR`) and hands a `Style` down; text is made by the
+same functions either way, and what is measured is always the bare text.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Role = Literal["add", "change", "remove", "good", "bad", "faint", "strong"]
+
+_CODES: dict[Role, str] = {
+    "add": "32",
+    "change": "33",
+    "remove": "31",
+    "good": "32",
+    "bad": "1;31",
+    "faint": "2",
+    "strong": "1",
+}
+
+
+class Style(NamedTuple):
+    """Whether words are painted with ANSI sequences."""
+
+    coloured: bool = False
+
+
+PLAIN = Style()
+COLOURED = Style(coloured=True)
+
+
+def paint(text: str, role: Role | None, style: Style) -> str:
+    """`text` in the colour of its role, or as it is."""
+    if not style.coloured or role is None or not text:
+        return text
+    return f"\x1b[{_CODES[role]}m{text}\x1b[0m"
