@@ -23,7 +23,24 @@ from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
-from evenkeel.specs.plan import Create, Done, End, Failed, Outcome, Phase, Plan, Retry, Stage, Start, Step, Verify
+from evenkeel.specs.plan import (
+    Create,
+    Done,
+    End,
+    Failed,
+    Outcome,
+    Phase,
+    Plan,
+    Pull,
+    Remove,
+    Rename,
+    Retry,
+    Stage,
+    Start,
+    Step,
+    Update,
+    Verify,
+)
 from evenkeel.specs.problem import place_text
 
 log = logging.getLogger(__name__)
@@ -147,7 +164,8 @@ class Cycles:
                 return await self._run_stage(role, state, stage, stopping), plan
 
     def _settle(self, role: Role, plan: Plan) -> Ending:
-        self._announced = None
+        if self._announced is not None and self._announced[0] == role:
+            self._announced = None
         why = blocked(plan)
         if role == "last-good":
             return Settled()
@@ -290,9 +308,19 @@ class Cycles:
 
 def _words(step: Step) -> str:
     match step.action:
+        case Pull(image=image):
+            return f"pull {image}"
         case Create(container=container, engine_name=engine_name):
             return f"create {engine_name} from {container.image}"
+        case Rename(instance=instance, engine_name=engine_name):
+            return f"name {instance[:12]} {engine_name}"
+        case Start(instance=instance):
+            return f"start {instance[:12]}"
         case End(instance=instance, stop=stop):
             return f"stop {instance[:12]} with {stop.signal}"
-        case _:
-            return step.id
+        case Update(instance=instance):
+            return f"update {instance[:12]} in place"
+        case Verify(instance=instance):
+            return f"watch {instance[:12]} until it is proven"
+        case Remove(instance=instance):
+            return f"remove {instance[:12]}"

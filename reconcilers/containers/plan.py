@@ -81,7 +81,7 @@ def _steps(
         for other in others:
             if other.state in _AWAKE:
                 yield _stop(subject, other)
-            yield Step(f"remove:{other.id}", subject, Phase.CLEANUP, Remove(other.id))
+            yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, Remove(other.id))
         return
     candidate = by_id.get(difference.candidate)
     needs: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ def _steps(
         yield Step(f"verify:{subject}", subject, Phase.VERIFY, Verify(target, container), needs)
         needs = (f"verify:{subject}",)
     for other in others:
-        yield Step(f"remove:{other.id}", subject, Phase.CLEANUP, Remove(other.id), needs)
+        yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, Remove(other.id), needs)
 
 
 def _renames(subject: str, target: str, name: str, others: list[ContainerSeen], taken: set[str]) -> Iterator[Step]:
@@ -129,7 +129,7 @@ def _renames(subject: str, target: str, name: str, others: list[ContainerSeen], 
         if other.engine_name == plain:
             aside = aside_name(plain, other.id, taken)
             taken.add(aside)
-            step = Step(f"aside:{other.id}", subject, Phase.ACTIVATE, Rename(other.id, aside))
+            step = Step(f"aside:{other.id[:12]}", subject, Phase.ACTIVATE, Rename(other.id, aside))
             needs = (*needs, step.id)
             yield step
     yield Step(f"rename:{subject}", subject, Phase.ACTIVATE, Rename(target, plain), needs)
@@ -138,7 +138,7 @@ def _renames(subject: str, target: str, name: str, others: list[ContainerSeen], 
 def _stop(subject: str, instance: ContainerSeen) -> Step:
     """An instance is stopped the way it was asked to be when it was created."""
     stop = instance.container.stop if instance.container else Stop()
-    return Step(f"stop:{instance.id}", subject, Phase.ACTIVATE, End(instance.id, stop))
+    return Step(f"stop:{instance.id[:12]}", subject, Phase.ACTIVATE, End(instance.id, stop))
 
 
 def _with_dependencies(
