@@ -118,8 +118,9 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     yield ""
     if status.conditions and status.pid is None:
         yield paint("as the last controller left it; what happened since is not known:", "change", style)
+    reason_width = max((len(condition.reason) for condition in status.conditions), default=0)
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
-        yield from _condition(condition, now, width, style)
+        yield from _condition(condition, reason_width, now, width, style)
     yield from _failure(status, now, width, style)
 
 
@@ -131,10 +132,10 @@ def _field(name: str, value: str) -> str:
     return f"{name:<{_HEAD}}{value}"
 
 
-def _condition(condition: Condition, now: float, width: int, style: Style) -> Iterator[str]:
+def _condition(condition: Condition, reason_width: int, now: float, width: int, style: Style) -> Iterator[str]:
     mark = paint("yes", "good", style) if condition.holds else paint("no ", "bad", style)
     since = f"since {ago_text(now - condition.since)}" if condition.since else ""
-    yield f"{condition.name:<17}{mark}  {condition.reason}  {paint(since, 'faint', style)}".rstrip()
+    yield f"{condition.name:<17}{mark}  {condition.reason:<{reason_width}}  {paint(since, 'faint', style)}".rstrip()
     if condition.message and not (condition.holds and condition.reason == "Converged"):
         yield from _indented(condition.message, width)
 

@@ -1,0 +1,71 @@
+"""`evenkeel adopt`: from now on a container counts as evenkeel's own, with all that follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options
+
+if TYPE_CHECKING:
+    from evenkeel.specs.observed import ContainersSeen
+    from evenkeel.specs.settings import Settings
+
+
+@click.command("adopt")
+@click.argument("name")
+@click.option("--to-remove", is_flag=True, help="Adopt it although nobody asks for it, so that it is removed.")
+@shared_options
+def command(options: Options, name: str, to_remove: bool) -> int:
+    """Take over a container that evenkeel did not create.
+
+    evenkeel never touches containers of others. One that is adopted is compared with the specs like its own: updated, or
+    recreated where it differs, and removed when nobody asks for it. So NAME has to be asked for first.
+    """
+    import asyncio
+    from pathlib import Path
+
+    from evenkeel.controller.cli.asked import asked
+    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.lock import ask_to_look_again
+    from evenkeel.controller.wiring import reconciler
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.feedback import Feedback
+
+    settings = options.settings()
+    want = reconciler(settings).select(asked(settings, readonly=True, allow_empty=True).desired)
+    if name in want.system:
+        raise EvenkeelError(f"container:{name}", "is a system container, which is never touched")
+    if not to_remove and name not in {container.name for container, _ in want.documents}:
+        raise EvenkeelError(
+            f"container:{name}",
+            "nobody asks for it, so it would be removed; write a spec for it first, or say --to-remove",
+        )
+    seen = asyncio.run(_look(settings))
+    known = {instance.engine_name: instance for instance in seen.containers}
+    if name not in known:
+        raise EvenkeelError(f"container:{name}", f"is not there; the engine is {seen.engine}")
+    if known[name].container is not None:
+        click.echo(f"{name} is evenkeel's own already.")
+        return 0
+    state = Path(settings.state)
+    journal = open_journal(state)
+    try:
+        if journal.adopt(name):
+            journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
+    finally:
+        journal.close()
+    told = ask_to_look_again(state)
+    click.echo(f"{name} is adopted." + ("" if told else " `evenkeel plan` shows what follows from it."))
+    return 0
+
+
+async def _look(settings: Settings) -> ContainersSeen:
+    from evenkeel.controller.wiring import open_driver
+
+    driver = open_driver(settings, readonly=True)
+    try:
+        return await driver.observe()
+    finally:
+        await driver.close()

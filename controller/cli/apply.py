@@ -1,0 +1,142 @@
+"""`evenkeel apply`: a whole convergence as one command, with the same controller that runs for ever elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style, terminal_width
+
+if TYPE_CHECKING:
+    from evenkeel.controller.cycle import Ending
+    from evenkeel.controller.journal import Journal
+    from evenkeel.controller.sources.files import Reading
+    from evenkeel.reconcilers.ports import Driver
+    from evenkeel.specs.observed import ContainersSeen
+    from evenkeel.specs.settings import Settings
+
+
+@click.command("apply")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--retry", is_flag=True, help="Try a revision again that failed before.")
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@click.option("--allow-empty", is_flag=True, help="Specs that ask for nothing mean that everything goes.")
+@shared_options
+def command(options: Options, yes: bool, retry: bool, timeout: float | None, allow_empty: bool) -> int:
+    """Do it: show the plan, ask, converge, give a verdict.
+
+    Shows the plan, asks, and then does it: fetch, create beside the old, switch, watch the health, remove the old. When
+    what is new does not become healthy, what was good is put back. Ctrl-C lets the step at work end first.
+
+    Works on the same state as `evenkeel run`, so only one of them at a time.
+
+    Exit code: 0 all is as asked, 1 it is not (and the text says why), 130 stopped by Ctrl-C.
+    """
+    import asyncio
+    from pathlib import Path
+
+    from evenkeel.controller.cli.asked import asked
+    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.lock import sole_controller
+    from evenkeel.controller.wiring import open_driver
+
+    settings = options.settings()
+    if allow_empty:
+        from evenkeel.specs.codec import changed
+
+        settings = changed(settings, empty_source_removes_all=True)
+    state = Path(settings.state)
+    with sole_controller(state):
+        reading = asked(settings, readonly=False, allow_empty=allow_empty)
+        journal = open_journal(state)
+
+        async def work() -> int:
+            driver = open_driver(settings)
+            try:
+                if not await _agreed(settings, driver, journal, reading, yes=yes, retry=retry):
+                    return 1
+                return await _converge(settings, driver, journal, reading, timeout)
+            finally:
+                await driver.close()
+
+        try:
+            return asyncio.run(work())
+        finally:
+            journal.close()
+
+
+async def _agreed(
+    settings: Settings, driver: Driver[ContainersSeen], journal: Journal, reading: Reading, *, yes: bool, retry: bool
+) -> bool:
+    """Show what will be done and ask; True when it shall be done."""
+    from evenkeel.controller.preview import preview
+    from evenkeel.controller.wiring import reconciler
+    from evenkeel.templates.plan_text import plan_lines
+
+    found = await preview(reconciler(settings), driver, journal, reading.desired)
+    for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
+        click.echo(line)
+    attempt = journal.attempt(reading.desired.digest)
+    if attempt is not None and attempt.failed:
+        if not retry:
+            click.echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
+            click.echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
+            return False
+        journal.forgive(attempt.digest)
+    if yes or not found.plan.stages:
+        return True
+    if not sys.stdin.isatty():
+        click.echo("error: nobody can be asked here; --yes does it without asking", err=True)
+        return False
+    if click.confirm("Do it?"):
+        return True
+    click.echo("Nothing was done.")
+    return False
+
+
+async def _converge(
+    settings: Settings, driver: Driver[ContainersSeen], journal: Journal, reading: Reading, limit_s: float | None
+) -> int:
+    import asyncio
+    import signal
+
+    from evenkeel.controller.cli.steps import showing
+    from evenkeel.controller.wiring import build_controller
+
+    stopped: list[str] = []
+    with showing(on_terminal(), terminal_style()) as show:
+        controller = build_controller(settings, journal, driver, told=show.told, progress=show.progress)
+
+        def stop(why: str) -> None:
+            stopped.append(why)
+            controller.stop()
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, stop, "interrupted")
+        loop.add_signal_handler(signal.SIGTERM, stop, "terminated")
+        if limit_s is not None:
+            loop.call_later(limit_s, stop, f"no end after {limit_s:g} s")
+        controller.accept(reading)
+        ending = await controller.converge()
+    return _verdict(ending, journal, stopped)
+
+
+def _verdict(ending: Ending, journal: Journal, stopped: list[str]) -> int:
+    """Say how it ended; the exit code."""
+    from evenkeel.controller.cycle import Progressed, Retrying, Settled
+
+    match ending:
+        case Settled():
+            click.echo("Done: everything asked for is there and proven.")
+            return 0
+        case Progressed() | Retrying() if stopped:
+            click.echo(f"Stopped ({stopped[0]}) before the end; `evenkeel apply` goes on from here.", err=True)
+            return 130 if stopped[0] == "interrupted" else 1
+        case _:
+            good = journal.digest("last-good")
+            back = f"\nlast good ({good}) is in force." if good and good != journal.digest("desired") else ""
+            why = getattr(ending, "why", "no more was done")
+            click.echo(f"Not done: {why}{back}", err=True)
+            return 1

@@ -1,0 +1,99 @@
+"""`evenkeel events`: what the journal says happened."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options, terminal_style
+
+if TYPE_CHECKING:
+    from evenkeel.specs.feedback import Feedback
+    from evenkeel.templates.style import Role
+
+_POLL_S = 0.3
+_ROLES: dict[str, Role] = {
+    "revision-good": "good",
+    "settled": "good",
+    "source-broken": "bad",
+    "revision-failed": "bad",
+    "step-failed": "bad",
+    "stalled": "bad",
+    "engine-lost": "bad",
+    "rolling-back": "change",
+    "rolled-back": "change",
+    "drift": "change",
+    "step-retrying": "change",
+}
+
+
+@click.command("events")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on, until Ctrl-C.")
+@click.option("--since", type=click.IntRange(min=0), metavar="NUMBER", help="Everything after this number.")
+@click.option("--last", type=click.IntRange(min=0), default=50, show_default=True, help="How many of the newest.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
+@shared_options
+def command(options: Options, follow: bool, since: int | None, last: int, output: str) -> int:
+    """Show what happened.
+
+    Every entry has a number that never changes; a program that remembers the last number it saw gets everything after it,
+    and nothing twice, with --since.
+    """
+    import time
+
+    state = Path(options.settings().state)
+    after = max(_newest(state) - last, 0) if since is None else since
+    while True:
+        entries = _said(state, after)
+        for entry in entries:
+            click.echo(_line(entry, output))
+            after = entry.seq
+        if entries:
+            continue
+        if not follow:
+            return 0
+        sys.stdout.flush()
+        time.sleep(_POLL_S)
+
+
+def _newest(state: Path) -> int:
+    from evenkeel.controller.journal import read_journal
+
+    journal = read_journal(state)
+    try:
+        return journal.last_seq()
+    finally:
+        journal.close()
+
+
+def _said(state: Path, after: int) -> tuple[Feedback, ...]:
+    """Each look opens the journal anew: a reader of a resting journal does not see a writer that comes."""
+    from evenkeel.controller.journal import read_journal
+
+    journal = read_journal(state)
+    try:
+        return journal.said(after)
+    finally:
+        journal.close()
+
+
+def _line(entry: Feedback, output: str) -> str:
+    if output == "json":
+        from evenkeel.specs.codec import encode
+
+        return encode(entry).decode()
+    import time
+
+    from evenkeel.templates.fitting import one_line
+    from evenkeel.templates.style import paint
+
+    style = terminal_style()
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
+    kind = paint(f"{entry.kind:<17}", _ROLES.get(entry.kind), style)
+    subject = f"{entry.subject}: " if entry.subject else ""
+    place = f"  {paint(entry.place, 'faint', style)}" if entry.place else ""
+    took = f" ({entry.seconds:.1f} s)" if entry.seconds >= 0.1 else ""
+    return f"{entry.seq:>6}  {at}  {kind} {subject}{one_line(entry.message)}{took}{place}"

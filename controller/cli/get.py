@@ -1,0 +1,116 @@
+"""`evenkeel get`: what is there, asked of the engine itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+
+if TYPE_CHECKING:
+    from evenkeel.controller.journal import Journal
+    from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+    from evenkeel.specs.settings import Settings
+    from evenkeel.templates.style import Role
+
+
+@click.command("get")
+@click.argument("what", type=click.Choice(["containers"]))
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "wide", "json", "yaml"]), default="text", help="How to print."
+)
+@shared_options
+def command(options: Options, what: str, output: str) -> int:
+    """List what is there.
+
+    Asks the engine and shows every container, whoever created it. The column BY tells whose it is: `evenkeel` (managed),
+    `system` (never touched) or `others` (not ours; `evenkeel adopt` takes one over). -o wide shows more columns.
+    """
+    import asyncio
+    from pathlib import Path
+
+    from evenkeel.controller.clock import system_now
+    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.wiring import open_driver
+
+    settings = options.settings()
+    journal = read_journal(Path(settings.state))
+
+    async def look() -> ContainersSeen:
+        driver = open_driver(settings, readonly=True)
+        try:
+            return await driver.observe(journal.adopted())
+        finally:
+            await driver.close()
+
+    seen = asyncio.run(look())
+    found = [_item(instance, _system(settings, journal)) for instance in seen.containers]
+    found.sort(key=lambda item: (item["by"] != "evenkeel", item["name"], item["engineName"]))
+    journal.close()
+    if output in ("json", "yaml"):
+        from evenkeel.controller.cli.output import echo_value
+
+        echo_value({"apiVersion": "evenkeel/v1", "kind": "Containers", "engine": seen.engine, "items": found}, output)
+        return 0
+    from evenkeel.templates.tables import table_lines
+
+    rows = [_row(item, system_now(), wide=output == "wide") for item in found]
+    columns = ["NAME", "STATE", "HEALTH", "BY", "RESTARTS", "SINCE", "IMAGE"]
+    if output == "wide":
+        columns[6:6] = ["ID", "ENGINE NAME", "ADDRESS"]
+    width = 0 if output == "wide" else terminal_width()
+    for line in table_lines(columns, rows, width, terminal_style(), _colour):
+        click.echo(line)
+    return 0
+
+
+def _system(settings: Settings, journal: Journal) -> set[str]:
+    from evenkeel.controller.wiring import reconciler
+    from evenkeel.specs.desired import DesiredState
+
+    desired = journal.revision("desired") or DesiredState()
+    return set(reconciler(settings).select(desired).system)
+
+
+def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
+    """Facts, and nothing that may hold a secret."""
+    names = {instance.name, instance.engine_name}
+    return {
+        "name": instance.name,
+        "engineName": instance.engine_name,
+        "id": instance.id,
+        "by": "system" if names & system else "evenkeel" if instance.container is not None else "others",
+        "state": instance.state,
+        "health": instance.health,
+        "image": instance.image,
+        "imageId": instance.image_id,
+        "restarts": instance.restart_count,
+        "exitCode": instance.exit_code if instance.state in ("exited", "dead", "restarting") else None,
+        "error": instance.error or None,
+        "address": instance.address or None,
+        "createdAt": instance.created_at or None,
+        "startedAt": instance.started_at or None,
+        "finishedAt": instance.finished_at or None,
+    }
+
+
+def _row(item: dict[str, Any], now: float, *, wide: bool) -> list[str]:
+    from evenkeel.templates.status_text import ago_text
+
+    at = item["startedAt"] if item["state"] in ("running", "paused", "restarting") else item["finishedAt"]
+    at = at or item["createdAt"]
+    state = f"{item['state']} ({item['exitCode']})" if item["exitCode"] is not None else item["state"]
+    health = "" if item["health"] == "none" else item["health"]
+    row = [item["name"], state, health, item["by"], str(item["restarts"]), ago_text(now - at) if at else ""]
+    if wide:
+        row += [item["id"][:12], item["engineName"], item["address"] or ""]
+    return [*row, item["image"]]
+
+
+def _colour(column: str, cell: str) -> Role | None:
+    if column == "STATE":
+        return "good" if cell == "running" else "bad" if cell.startswith(("exited", "dead", "restarting")) else "change"
+    if column == "HEALTH":
+        return {"healthy": "good", "unhealthy": "bad"}.get(cell, "faint")  # type: ignore[return-value]
+    return None

@@ -1,0 +1,27 @@
+"""`evenkeel schema`: for editors the JSON Schema, for people the reference."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("schema")
+@click.option("--reference", "as_reference", is_flag=True, help="All keys as a page of Markdown instead.")
+def command(as_reference: bool) -> int:
+    """Print the JSON Schema of spec files, or their reference.
+
+    \b
+      evenkeel schema > evenkeel.schema.json
+      # yaml-language-server: $schema=evenkeel.schema.json      as the first line of a spec file
+    """
+    if as_reference:
+        from evenkeel.specs.schema import reference
+        from evenkeel.templates.render import render
+
+        click.echo(render("reference.md.j2", {"kinds": reference()}), nl=False)
+        return 0
+    from evenkeel.controller.cli.output import echo_value
+    from evenkeel.specs.schema import json_schema
+
+    echo_value(json_schema(), "json")
+    return 0

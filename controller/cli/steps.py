@@ -1,0 +1,123 @@
+"""Showing work as it happens: bars on a terminal, plain lines elsewhere.
+
+Both hear the same two things: entries of feedback after they were stored, and how far a long step is. Both only show;
+neither decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.plan import Pull, Step
+from evenkeel.templates.fitting import one_line
+from evenkeel.templates.style import PLAIN, Role, Style, paint
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_MARKS: dict[str, tuple[str, Role | None]] = {
+    "step-done": ("✓", "good"),
+    "step-failed": ("✗", "bad"),
+    "step-retrying": ("…", "change"),
+    "revision-failed": ("✗", "bad"),
+    "rolling-back": ("↩", "change"),
+    "rolled-back": ("↩", "change"),
+    "engine-lost": ("✗", "bad"),
+    "drift": ("!", "change"),
+    "health": ("♥", "change"),
+    "stalled": ("✗", "bad"),
+}
+
+
+class Show(Protocol):
+    """Where work is shown."""
+
+    def told(self, entry: Feedback) -> None: ...
+    def progress(self, step: Step, message: str, done: int, total: int) -> None: ...
+
+
+def entry_line(entry: Feedback, style: Style = PLAIN) -> str:
+    """One line for an entry, "" for those that nobody misses while watching."""
+    if entry.kind not in _MARKS:
+        return ""
+    mark, role = _MARKS[entry.kind]
+    took = f" ({entry.seconds:.1f} s)" if entry.seconds >= 0.1 else ""
+    what = "" if entry.kind.startswith("step-") else f"{entry.kind.replace('-', ' ')}: "
+    subject = f"{entry.subject}: " if entry.subject else ""
+    return f"  {paint(mark, role, style)} {subject}{what}{one_line(entry.message)}{paint(took, 'faint', style)}"
+
+
+class Lines:
+    """Plain lines, one for each thing that ended."""
+
+    def __init__(self, echo: Callable[[str], None] = click.echo, style: Style = PLAIN) -> None:
+        self._echo, self._style = echo, style
+
+    def told(self, entry: Feedback) -> None:
+        line = entry_line(entry, self._style)
+        if line:
+            self._echo(line)
+
+    def progress(self, step: Step, message: str, done: int, total: int) -> None:
+        pass
+
+
+class Bars:
+    """A bar for each step at work, below the lines of those that ended."""
+
+    def __init__(self, bars: Progress, style: Style) -> None:
+        self._bars, self._tasks = bars, dict[str, "TaskID"]()
+        self._lines = Lines(lambda line: bars.console.print(_as_text(line), soft_wrap=True), style)
+
+    def told(self, entry: Feedback) -> None:
+        if entry.kind == "step-started":
+            words = one_line(f"{entry.subject}: {entry.message}")
+            self._tasks[entry.step] = self._bars.add_task(words, total=None, far="")
+        elif entry.kind in ("step-done", "step-failed", "step-retrying") and entry.step in self._tasks:
+            self._bars.remove_task(self._tasks.pop(entry.step))
+        self._lines.told(entry)
+
+    def progress(self, step: Step, message: str, done: int, total: int) -> None:
+        task = self._tasks.get(step.id)
+        if task is not None:
+            far = _far(done, total) if isinstance(step.action, Pull) else one_line(message)
+            self._bars.update(task, completed=done, total=total or None, far=far)
+
+
+@contextmanager
+def showing(on_terminal: bool, style: Style) -> Iterator[Show]:
+    """Bars on a terminal, lines elsewhere."""
+    if not on_terminal:
+        yield Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.text import Text
+
+    class Words(ProgressColumn):
+        """Descriptions as they are: names and messages are no markup."""
+
+        def render(self, task: Task) -> Text:
+            return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+    console = Console(no_color=not style.coloured, highlight=False)
+    columns = (SpinnerColumn(), Words(), BarColumn(bar_width=30), TextColumn("{task.fields[far]}", markup=False))
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield Bars(bars, style)
+
+
+def _as_text(line: str) -> object:
+    from rich.text import Text
+
+    return Text.from_ansi(line)
+
+
+def _far(done: int, total: int) -> str:
+    from evenkeel.specs.quantity import rough_size_text
+
+    return f"{rough_size_text(done)} of {rough_size_text(total)}" if total else rough_size_text(done)
