@@ -11,6 +11,7 @@ and never need a new container (`CONDUCT`), and all others.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
@@ -23,10 +24,13 @@ from evenkeel.specs.shorthand import device_text, mount_text, port_text
 CONDUCT = ("pull_policy", "depends_on", "stable_for")
 """Read from what is wanted whenever they matter; a container that was created under others is as good as new."""
 
+InPlace = Literal["all", "finite", "none"]
+"""What an engine is able to change without a new container; see `ContainersSeen.in_place`."""
+
 _SIZES = ("resources.", "log.maxSize", "log.maxBufferSize")
-_SECRET_NAMES = ("PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CONNECTION_STRING", "AUTH")
+_SECRET_NAMES = ("PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CONNECTION_STRING", "AUTH")
 HIDDEN = "(hidden)"
-_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]+:)[^@\s]+(@)")
+_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
 
 
 class Field(NamedTuple):
@@ -62,7 +66,7 @@ def in_place_differs(wanted: Container, seen: Container) -> bool:
     return wanted.resources != seen.resources or _policy(wanted) != _policy(seen)
 
 
-def can_update(wanted: Resources, seen: Resources, in_place: Literal["all", "finite", "none"]) -> bool:
+def can_update(wanted: Resources, seen: Resources, in_place: InPlace) -> bool:
     """Whether an engine of this ability changes the limits of a running container.
 
     Docker cannot lift a memory limit, and with unlimited swap it either refuses a new one or keeps the old one in the
@@ -73,6 +77,13 @@ def can_update(wanted: Resources, seen: Resources, in_place: Literal["all", "fin
     if in_place == "none" or (wanted.memory is None) != (seen.memory is None):
         return False
     return UNLIMITED not in (wanted.memory_swap, seen.memory_swap)
+
+
+def changes_in_place(path: str, wanted: Container, seen: Container, in_place: InPlace) -> bool:
+    """Whether an engine of this ability changes what is at `path` without a new container."""
+    if path.startswith("resources."):
+        return can_update(wanted.resources, seen.resources, in_place)
+    return path.startswith("restart.") and in_place != "none"
 
 
 def fields(old: Container, new: Container) -> tuple[Field, ...]:
@@ -99,7 +110,7 @@ def _keyed(container: Container) -> dict[str, Any]:
     value: dict[str, Any] = plain(container)
     keyed: dict[str, Any] = {
         "image": container.image,
-        "command": " ".join(container.command) if container.command else None,
+        "command": shlex.join(container.command) if container.command else None,
         "env": dict(container.env),
         "ports": {port_text(port): port_text(port) for port in container.ports},
         "mounts": {mount.destination: mount_text(mount) for mount in container.mounts},
@@ -121,7 +132,7 @@ def _keyed(container: Container) -> dict[str, Any]:
     if container.health is not None and isinstance(container.health.probe, ExecProbe):
         health = container.health
         keyed["health"] = {
-            "exec": " ".join(health.probe.command) if isinstance(health.probe, ExecProbe) else "",
+            "exec": shlex.join(health.probe.command) if isinstance(health.probe, ExecProbe) else "",
             "interval": duration_text(health.interval),
             "timeout": duration_text(health.timeout),
             "retries": health.retries,
@@ -163,7 +174,7 @@ def _text(path: tuple[str, ...], value: Any) -> str:
     if value is _ABSENT:
         return ""
     dotted = ".".join(path)
-    if path[0] == "env" and len(path) > 1 and _looks_secret(path[1]):
+    if path[0] in ("env", "labels") and _looks_secret(path[1]):
         return HIDDEN
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -173,7 +184,28 @@ def _text(path: tuple[str, ...], value: Any) -> str:
         return duration_text(value)
     if value is None:
         return "(removed)"
-    return _PASSWORD_IN_URL.sub(rf"\1{HIDDEN}\2", str(value))
+    if value == "" and path[0] in ("env", "labels"):
+        return "(empty)"
+    text = _command_text(value) if path in (("command",), ("health", "exec")) else str(value)
+    return _PASSWORD_IN_URL.sub(rf"\1{HIDDEN}\2", text)
+
+
+def _command_text(command: str) -> str:
+    """Without the values of options that look secret, written `--token=x`, `--token x` or `TOKEN=x`."""
+    shown: list[str] = []
+    hide = False
+    for word in shlex.split(command):
+        name, equals, _ = word.partition("=")
+        if hide and not word.startswith("-"):
+            shown.append(HIDDEN)
+            hide = False
+        elif equals and _looks_secret(name):
+            shown.append(f"{name}={HIDDEN}")
+            hide = False
+        else:
+            shown.append(shlex.quote(word))
+            hide = word.startswith("-") and _looks_secret(word)
+    return " ".join(shown)
 
 
 def _looks_secret(name: str) -> bool:

@@ -89,7 +89,7 @@ def _wanted(
         why = "it differs in what only a new container can change"
         yield Difference(name, "recreate", why, container, others=others, changes=changes, asked=asked)
         return
-    yield from _settling(container, document, matching, instances, history)
+    yield from _settling(container, document, matching, instances, history, seen.in_place)
 
 
 def _settling(
@@ -98,6 +98,7 @@ def _settling(
     matching: list[ContainerSeen],
     instances: list[ContainerSeen],
     history: History,
+    in_place: compare.InPlace,
 ) -> Iterator[Difference]:
     """A candidate is there: what it still needs to be the one, running, up to date and alone."""
     candidate = max(matching, key=lambda instance: _rank(instance, history))
@@ -109,13 +110,13 @@ def _settling(
     verify = start or candidate.id not in history.proven
     if not (others or update or start or renamed or verify):
         return
-    changes = tuple(_field_changes(container, document, candidate.container)) if update else ()
+    changes = tuple(_field_changes(container, document, candidate.container, in_place)) if update else ()
     verb: Verb
     switching = bool(others) and (start or any(i.id in others and i.state in _AWAKE for i in instances))
     if switching:
         old = max((i for i in instances if i.id in others), key=lambda instance: _rank(instance, history))
         assert old.container is not None
-        changes = tuple(_field_changes(container, document, old.container)) or changes
+        changes = tuple(_field_changes(container, document, old.container, in_place)) or changes
         verb, why = "recreate", "the switch to the new container is not finished"
     elif update:
         verb, why = "update", "limits and restart policy change in place"
@@ -202,7 +203,7 @@ def _changes(
     container: Container, document: Document, current: ContainerSeen, moved: str, seen: ContainersSeen
 ) -> Iterator[Change]:
     assert current.container is not None
-    yield from _field_changes(container, document, current.container)
+    yield from _field_changes(container, document, current.container, seen.in_place)
     if moved and seen.digests.get(moved) != current.image_id and container.image == current.container.image:
         digest = moved.partition("@")[2]
         asked = asked_at(document, "image")
@@ -212,9 +213,13 @@ def _changes(
         yield Change(container.name, "", "dead", "running", "the engine cannot revive it", document.place)
 
 
-def _field_changes(container: Container, document: Document, old: Container) -> Iterator[Change]:
+def _field_changes(
+    container: Container, document: Document, old: Container, in_place: compare.InPlace
+) -> Iterator[Change]:
     if compare.identity(container) == compare.identity(old) and not compare.in_place_differs(container, old):
         return
     conduct = {name: getattr(old, name) for name in compare.CONDUCT}
     for field in compare.fields(old, changed(container, **conduct)):
-        yield Change(container.name, field.path, field.old, field.new, "it differs", asked_at(document, field.path))
+        changes = compare.changes_in_place(field.path, container, old, in_place)
+        why = "changes in place" if changes else "needs a new container"
+        yield Change(container.name, field.path, field.old, field.new, why, asked_at(document, field.path))

@@ -1,0 +1,203 @@
+"""Cases of the containers domain as people read them: desired documents as text, the world in a compact YAML form.
+
+A case is one decision: what somebody asked for, what an engine shows, what the journal remembers. Unknown keys are refused, so
+that a misspelt one is not a case of something else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+from ruamel.yaml import YAML
+
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.codec import decode_file, desired_from, errors
+from evenkeel.specs.container import Container
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.image import normal_image, parse_image
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
+from evenkeel.specs.plan import (
+    Action,
+    Create,
+    Difference,
+    End,
+    History,
+    Plan,
+    Pull,
+    Remove,
+    Rename,
+    Start,
+    Update,
+    Verify,
+)
+from evenkeel.specs.problem import Place, place_text, problem_text
+
+FOLDER = Path(__file__).parent / "cases"
+
+
+class Instance(Struct, frozen=True, forbid_unknown_fields=True):
+    """One container of the engine. `spec` is what it was created from, in the words of a document; `as desired` is what
+    the case asks for; without it the container is somebody else's. `id` is the engine's name with `#` in front."""
+
+    spec: dict[str, Any] | Literal["as desired"] | None = None
+    labels: dict[str, str] = {}
+    name: str = ""
+    state: State = "running"
+    image_id: str = ""
+    exit_code: int = 0
+    restart_count: int = 0
+    health: HealthSeen = "none"
+    proven: bool | None = None
+    stopped: bool = False
+    created_at: float = 0.0
+
+
+class Observed(Struct, frozen=True, forbid_unknown_fields=True):
+    """One look. Containers by engine name; `images` are local references (with an id where one matters); `digests` local
+    repository digests; `remote` what registries answered."""
+
+    in_place: Literal["all", "finite", "none"] = "all"
+    containers: dict[str, Instance] = {}
+    images: list[str] | dict[str, str] = []
+    digests: dict[str, str] = {}
+    remote: dict[str, str] = {}
+    rejected: list[str] = []
+
+
+class Case(Struct, frozen=True, forbid_unknown_fields=True):
+    """`hidden`: texts that must appear nowhere in what people are shown."""
+
+    why: str
+    desired: str = ""
+    observed: Observed = Observed()
+    nothing_because: str = ""
+    protected: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+
+def all_cases() -> Iterator[tuple[str, Case]]:
+    """Every case of every file, by `topic/name`."""
+    for file in sorted(FOLDER.glob("*.yaml")):
+        for name, value in YAML(typ="safe", pure=True).load(file).items():
+            try:
+                yield f"{file.stem}/{name}", msgspec.convert(value, Case)
+            except msgspec.ValidationError as error:
+                raise AssertionError(f"{file.name}: {name}: {error}") from None
+
+
+def desired_of(case: Case) -> DesiredState:
+    state, problems = desired_from([decode_file(case.desired.encode(), "desired.yaml")])
+    assert not errors(problems), "\n".join(map(problem_text, problems))
+    return state
+
+
+def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]:
+    observed = case.observed
+    images = observed.images if isinstance(observed.images, dict) else {image: "" for image in observed.images}
+    ids = {normal_image(image): id_ or f"sha256:{normal_image(image)}" for image, id_ in images.items()}
+    containers, proven, stopped = [], [], []
+    for engine_name, instance in observed.containers.items():
+        container = _container(instance, instance.name or engine_name, desired)
+        id_ = f"#{engine_name}"
+        image = container.image if container else ""
+        containers.append(
+            ContainerSeen(
+                id_,
+                instance.name or engine_name,
+                engine_name,
+                instance.image_id or ids.get(image, f"sha256:{image}"),
+                instance.state,
+                container,
+                image,
+                instance.health,
+                instance.exit_code,
+                restart_count=instance.restart_count,
+                created_at=instance.created_at,
+            )
+        )
+        if instance.proven if instance.proven is not None else instance.state == "running":
+            proven.append(id_)
+        if instance.stopped:
+            stopped.append(id_)
+    remote = {normal_image(image): RemoteImage(digest) for image, digest in observed.remote.items()}
+    seen = ContainersSeen("case", observed.in_place, tuple(containers), ids, observed.digests, remote)
+    return seen, History(proven=tuple(proven), stopped=tuple(stopped), **_rejected(observed))
+
+
+def _rejected(observed: Observed) -> dict[str, Any]:
+    return {"rejected": tuple(observed.rejected)} if observed.rejected else {}
+
+
+def _container(instance: Instance, name: str, desired: DesiredState) -> Container | None:
+    if instance.spec is None:
+        return None
+    if instance.spec == "as desired":
+        (wanted,) = (d.wanted for d in desired.documents if d.name == name and isinstance(d.wanted, Container))
+        return wanted
+    document = {
+        "apiVersion": "evenkeel/v1",
+        "kind": "Container",
+        "metadata": {"name": name, "labels": instance.labels},
+        "spec": instance.spec,
+    }
+    decoded = decode_file(json.dumps(document).encode(), "observed")
+    assert not errors(decoded.problems), "\n".join(map(problem_text, decoded.problems))
+    container = decoded.documents[0].wanted
+    assert isinstance(container, Container)
+    return container
+
+
+def decide(
+    case: Case, desired: DesiredState, seen: ContainersSeen, history: History
+) -> tuple[tuple[Difference, ...], Plan]:
+    reconciler = Containers(case.protected)
+    differences = reconciler.diff(reconciler.select(desired), seen, history)
+    return differences, reconciler.plan(differences, seen, history)
+
+
+def plan_text(plan: Plan) -> str:
+    """A plan as lines for people who review it: differences with their changes, then one line for each stage."""
+    lines = [line for difference in plan.differences for line in _difference_lines(difference)]
+    for number, stage in enumerate(plan.stages, 1):
+        steps = [f"{step.subject}: {_action_text(step.action)}" for step in stage.steps]
+        lines.append(f"{number} {stage.phase:8} {' | '.join(steps)}")
+    return "\n".join(lines) or "nothing"
+
+
+def _difference_lines(difference: Difference) -> Iterator[str]:
+    asked = f" [{_place(difference.asked)}]" if difference.asked != Place() else ""
+    yield f"{difference.subject} {difference.verb}: {difference.why}{asked}"
+    for change in difference.changes:
+        yield (
+            f"  {change.path or '·'}: {change.old or '∅'} → {change.new or '∅'}  ({change.why}) [{_place(change.asked)}]"
+        )
+
+
+def _place(place: Place) -> str:
+    return place_text(place).removeprefix("desired.yaml:")
+
+
+def _action_text(action: Action) -> str:
+    match action:
+        case Pull(image=image, policy=policy):
+            return f"pull {image}" + (f" ({policy})" if policy != "IfNotPresent" else "")
+        case Create(container=container, engine_name=name):
+            return f"create {name} from {parse_image(container.image).repository}"
+        case Rename(instance=instance, engine_name=name):
+            return f"rename {instance} to {name}"
+        case Start(instance=instance):
+            return f"start {instance}"
+        case End(instance=instance, stop=stop):
+            return f"stop {instance} with {stop.signal} within {stop.timeout.total_seconds():g} s"
+        case Update(instance=instance, restart=restart, resources=resources):
+            limits = f"{resources.memory}/{resources.memory_reservation}/{resources.memory_swap}"
+            return f"update {instance} to {restart.policy} {restart.max_retries}, memory {limits}"
+        case Verify(instance=instance):
+            return f"verify {instance}"
+        case Remove(instance=instance):
+            return f"remove {instance}"
