@@ -1,0 +1,112 @@
+"""The journal's file: one SQLite database, WAL and `synchronous=FULL`.
+
+What a write returned from is on the disk. Readers never create or change a file; a second writer waits for the first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from evenkeel.controller.clock import Now, system_now
+from evenkeel.specs.errors import JournalError
+
+FILE = "journal.sqlite"
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL) STRICT;
+CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL) STRICT;
+CREATE TABLE attempt (digest TEXT PRIMARY KEY, failures INTEGER NOT NULL, why TEXT NOT NULL, at REAL NOT NULL,
+                      failed INTEGER NOT NULL) STRICT;
+CREATE TABLE instance (id TEXT PRIMARY KEY, subject TEXT NOT NULL, proven INTEGER NOT NULL DEFAULT 0,
+                       stopped INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE switch (subject TEXT PRIMARY KEY, seconds REAL NOT NULL) STRICT;
+CREATE TABLE adopted (name TEXT PRIMARY KEY, at REAL NOT NULL) STRICT;
+CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
+CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
+CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL) STRICT;
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
+                     retain INTEGER NOT NULL) STRICT;
+"""
+
+
+class Database:
+    """The open file. Reads return rows; writes are transactions. Every failure is a JournalError."""
+
+    def __init__(self, connection: sqlite3.Connection, element: str, now: Now) -> None:
+        self._connection, self._element, self.now = connection, element, now
+
+    def one(self, query: str, *values: object) -> Any:
+        """The first row, `None` when there is none."""
+        return next(iter(self.all(query, *values)), None)
+
+    def all(self, query: str, *values: object) -> list[Any]:
+        """All rows."""
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(self._element, f"cannot be read: {error}") from error
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it, on the disk, or nothing."""
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+        except sqlite3.Error as error:
+            raise JournalError(self._element, f"cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def open_database(state: Path, now: Now = system_now) -> Database:
+    """The file of a state directory, to read and write; directory and file are made when they are not there."""
+    path = state / FILE
+    element = f"journal:{path}"
+    try:
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        elif version != VERSION:
+            raise JournalError(element, f"has version {version}; this evenkeel knows version {VERSION}")
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(element, f"cannot be opened: {error}") from error
+    return Database(connection, element, now)
+
+
+def read_database(state: Path) -> Database:
+    """The file to read only; an empty one when there is none. Creates and changes no file.
+
+    Without a WAL file nobody writes, and SQLite is told that the file will not change, because it would otherwise create
+    its index files.
+    """
+    path = state / FILE
+    element = f"journal:{path}"
+    try:
+        if not path.exists():
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            connection.executescript(_SCHEMA)
+        else:
+            quiet = not path.with_name(f"{FILE}-wal").exists()
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}",
+                uri=True,
+                isolation_level=None,
+                timeout=10,
+            )
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(element, f"cannot be opened: {error}") from error
+    return Database(connection, element, system_now)

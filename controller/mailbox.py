@@ -1,0 +1,89 @@
+"""Messages on their way in and out, and the activity that they make up: the journal's part that belongs to the wire.
+
+A message that came in is stored before the broker is told that it arrived, and one that goes out is stored before it is
+published and forgotten only when the broker has acknowledged it. What an activity has become and what is said about it are
+written in one transaction, so that no crash separates the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evenkeel.controller.database import Database
+from evenkeel.specs.activity import Activity
+from evenkeel.specs.codec import decode, encode
+
+
+class Incoming(NamedTuple):
+    """A message that has not been dealt with. `at`: epoch seconds of its arrival."""
+
+    id: int
+    topic: str
+    payload: bytes
+    at: float
+
+
+class Outgoing(NamedTuple):
+    """A message to be published."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+class Mailbox:
+    """Inbox, outbox and the open activity."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take_in(self, topic: str, payload: bytes) -> None:
+        """Store a message that arrived."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO inbox (topic, payload, at) VALUES (?, ?, ?)", (topic, payload, self._database.now())
+            )
+
+    def incoming(self) -> Incoming | None:
+        """The oldest message that has not been dealt with."""
+        row = self._database.one("SELECT id, topic, payload, at FROM inbox ORDER BY id LIMIT 1")
+        return Incoming(*row) if row else None
+
+    def dealt_with(self, message: Incoming) -> None:
+        """Forget a message."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM inbox WHERE id = ?", (message.id,))
+
+    def send(self, *messages: Outgoing) -> None:
+        """Store messages to be published, in this order."""
+        with self._database.writing() as connection:
+            connection.executemany("INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)", messages)
+
+    def outgoing(self) -> tuple[int, Outgoing] | None:
+        """The oldest message that the broker has not acknowledged, with its number."""
+        row = self._database.one("SELECT id, topic, payload, retain FROM outbox ORDER BY id LIMIT 1")
+        return (row[0], Outgoing(row[1], row[2], bool(row[3]))) if row else None
+
+    def sent(self, number: int) -> None:
+        """The broker has acknowledged a message."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM outbox WHERE id = ?", (number,))
+
+    def waiting(self) -> int:
+        """How many messages wait to be published."""
+        return int(self._database.one("SELECT count(*) FROM outbox")[0])
+
+    def activity(self) -> Activity | None:
+        """The open activity."""
+        row = self._database.one("SELECT body FROM activity")
+        return decode(row[0], Activity) if row else None
+
+    def record(self, activity: Activity | None, messages: Sequence[Outgoing] = ()) -> None:
+        """What the activity has become (`None`: it is over), and what is said about it, together."""
+        with self._database.writing() as connection:
+            if activity is None:
+                connection.execute("DELETE FROM activity")
+            else:
+                connection.execute("INSERT OR REPLACE INTO activity VALUES (1, ?)", (encode(activity),))
+            connection.executemany("INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)", messages)
