@@ -1,0 +1,502 @@
+"""Kanto's desired state: table 1.6, conformance groups 25–29 and 51, and the texts of §1.7 (container-management.md)."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from evenkeel.specs import kanto
+from evenkeel.specs.codec import decode_file, errors, plain
+from evenkeel.specs.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart
+from evenkeel.specs.desired import SystemContainers, asked_at
+from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import path_text, problem_text
+
+DATA = Path(__file__).parent.parent / "data"
+MIB = 1024**2
+
+
+def config(*settings: str | tuple[str, str]) -> list[dict[str, str]]:
+    """`"key=value"` → `{"key": "key", "value": "value"}`."""
+    pairs = [setting.partition("=")[::2] if isinstance(setting, str) else setting for setting in settings]
+    return [{"key": key, "value": value} for key, value in pairs]
+
+
+def component(*settings: str, name: str = "web", version: str = "1") -> dict[str, Any]:
+    return {"id": name, "version": version, "config": config(*settings)}
+
+
+def message(*components: dict[str, Any], **payload: Any) -> dict[str, Any]:
+    domains = [{"id": "containers", "components": list(components)}]
+    return {"activityId": "a", "timestamp": 1, "payload": {"domains": domains, **payload}}
+
+
+def container(*settings: str) -> Container:
+    flaws: list[Flaw] = []
+    drafts = kanto.desired_state_drafts(message(component(*settings)), flaws)
+    assert flaws == []
+    (draft,) = drafts
+    assert isinstance(draft.wanted, Container)
+    return draft.wanted
+
+
+def complaints(value: object) -> list[str]:
+    """What is wrong, without the way to the component."""
+    flaws: list[Flaw] = []
+    kanto.desired_state_drafts(value, flaws)
+    texts = []
+    for flaw in flaws:
+        where = path_text(flaw.path).removeprefix("payload.").removeprefix("domains[0].").removeprefix("components[0].")
+        texts.append(
+            (f"{where}: " if where else "")
+            + flaw.message
+            + (f"; {flaw.hint}" if flaw.hint else "")
+            + (" (warning)" * flaw.warning)
+        )
+    return texts
+
+
+def test_group_25_a_component_without_config_has_the_defaults() -> None:
+    assert container() == Container(
+        name="web",
+        image="docker.io/library/web:1",
+        host_name="web-host",
+        domain_name="web-domain",
+        network="bridge",
+        privileged=False,
+        restart=Restart("unless-stopped", 0, None),
+        resources=Resources(),
+        log=Log("json-file", 2, 100 * MIB, "", "blocking"),
+        terminal=False,
+        interactive=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "expected"),
+    [
+        (["image=reg.example/x:2"], "image", "reg.example/x:2"),
+        (["image=a", "image=b"], "image", "docker.io/library/b:latest"),
+        (["terminal=1"], "terminal", True),
+        (["terminal=F"], "terminal", False),
+        (["interactive=TRUE"], "interactive", True),
+        (["privileged=t"], "privileged", True),
+        (["privileged=true", "privileged=False"], "privileged", False),
+        (["restartPolicy=no"], "restart", Restart("no")),
+        (["restartPolicy=always"], "restart", Restart("always")),
+        (["restartPolicy=on-failure"], "restart", Restart("on-failure")),
+        (["restartPolicy=on-failure", "restartMaxRetries=5"], "restart", Restart("on-failure", 5)),
+        (["restartPolicy=on-failure", "restartTimeout=90"], "restart", Restart("on-failure", 0, timedelta(seconds=90))),
+        (
+            ["restartPolicy=on-failure", "restartTimeout=1m30s"],
+            "restart",
+            Restart("on-failure", 0, timedelta(seconds=90)),
+        ),
+        (["restartPolicy=on-failure", "restartTimeout=0"], "restart", Restart("on-failure")),
+        (["restartPolicy=on-failure", "restartTimeout=0s"], "restart", Restart("on-failure")),
+        (["restartMaxRetries=0", "restartTimeout=0"], "restart", Restart()),
+        (["device=/dev/a:/dev/b"], "devices", (Device("/dev/b", "/dev/a", "rwm"),)),
+        (["device=/dev/a:/dev/b:mw"], "devices", (Device("/dev/b", "/dev/a", "mw"),)),
+        (["port=80:8888/tcp"], "ports", (Port(80, 8888, host_port_end=80),)),
+        (["port=5000-6000:8080/udp"], "ports", (Port(5000, 8080, host_port_end=6000, protocol="udp"),)),
+        (["port=localhost:80:80"], "ports", (Port(80, 80, "127.0.0.1", 80),)),
+        (["port=[::1]:80:80"], "ports", (Port(80, 80, "::1", 80),)),
+        (["network=host"], "network", "host"),
+        (["network=host"], "host_name", None),
+        (["host=a:host_ip", "host=b:10.0.0.1"], "extra_hosts", (("a", "host_ip"), ("b", "10.0.0.1"))),
+        (["host=a:container_b-host"], "extra_hosts", (("a", "container_b-host"),)),
+        (["mount=/a:/b"], "mounts", (Mount("/b", "/a"),)),
+        (["mount=/a:/b:"], "mounts", (Mount("/b", "/a"),)),
+        (["mount=/a:/b:rshared"], "mounts", (Mount("/b", "/a", "rshared"),)),
+        (["env=B=1", "env=A", "env=C="], "env", (("A", None), ("B", "1"), ("C", ""))),
+        (["cmd=--b", "env=X=1", "cmd=a", "cmd="], "command", ("--b", "a", "")),
+        (["logDriver=none"], "log", Log("none")),
+        (["logMaxFiles=5", "logMaxSize=1M"], "log", Log(max_files=5, max_size=MIB)),
+        (["logPath=/data/log"], "log", Log(path="/data/log")),
+        (["logMode=non-blocking"], "log", Log(mode="non-blocking")),
+        (["logMode=non-blocking", "logMaxBufferSize=2M"], "log", Log(mode="non-blocking", max_buffer_size=2 * MIB)),
+        (["logMaxBufferSize=2M"], "log", Log()),
+        (["memory=50M"], "resources", Resources(50 * MIB, None, 100 * MIB)),
+        (["memory=50m", "memorySwap=100 M"], "resources", Resources(50 * MIB, None, 100 * MIB)),
+        (["memory=50M", "memorySwap=-1"], "resources", Resources(50 * MIB, None, UNLIMITED)),
+        (["memory=50M", "memorySwap=70M"], "resources", Resources(50 * MIB, None, 70 * MIB)),
+        (["memory=50M", "memoryReservation=20M"], "resources", Resources(50 * MIB, 20 * MIB, 100 * MIB)),
+        (["memory=", "memoryReservation=", "memorySwap="], "resources", Resources()),
+        (["hostName=h"], "host_name", "h"),
+        (["domainName=d"], "domain_name", "d"),
+        (["capability=net_admin", "capability=CAP_SYS_TIME"], "capabilities", ("CAP_NET_ADMIN", "CAP_SYS_TIME")),
+        (["status=Running", "finishedAt=", "exitCode=0", "created=x", "restartCount=1"], "restart", Restart()),
+        (["manuallyStopped=false", "startedSuccessfullyBefore=true"], "privileged", False),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else None,
+)
+def test_table_1_6(settings: list[str], field: str, expected: object) -> None:
+    assert getattr(container(*settings), field) == expected
+
+
+SIZE_HINT = "expected a size with a unit, for example 64M, 1.5G or 512K"
+PRIVILEGED = "cannot create the container as privileged and with {} at the same time - choose one of the options"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["image="], "the containers image configuration is invalid; expected registry/repository:tag"),
+        (["image=Upper"], "`Upper` is no repository name (lower-case letters, digits and . _ - /); expected registry/"),
+        (["terminal=YES"], "expected true or false, got `YES`"),
+        (["interactive="], "expected true or false, got ``"),
+        (["privileged=on"], "expected true or false, got `on`"),
+        (["restartPolicy=unsupported"], "unsupported restart policy type unsupported; "),
+        (["restartPolicy=on_failure"], "unsupported restart policy type on_failure; did you mean `on-failure`?"),
+        (["restartPolicy="], "unsupported restart policy type ; expected one of: `always`, `no`, `on-failure`"),
+        (["restartPolicy=on-failure", "restartMaxRetries=-1"], "restart policy max retry count cannot be negative"),
+        (["restartPolicy=on-failure", "restartMaxRetries=X"], "expected a whole number, got `X`"),
+        (["restartPolicy=on-failure", "restartTimeout=-1"], "restart policy retry timeout cannot be negative"),
+        (
+            ["restartPolicy=on-failure", "restartTimeout=X"],
+            "expected seconds or a duration, got `X`; for example 30 or 1m30s",
+        ),
+        (["restartMaxRetries=1"], "`restartMaxRetries` has no effect when the restart policy is unless-stopped; use"),
+        (
+            ["restartPolicy=always", "restartTimeout=1"],
+            "`restartTimeout` has no effect when the restart policy is always",
+        ),
+        (
+            ["device=/dev/xyz:/dev/x:y"],
+            "incorrect configuration value for device mapping /dev/xyz:/dev/x:y; expected perm",
+        ),
+        (["device=/a:/b:r:w"], "incorrect configuration value for device mapping /a:/b:r:w; expected hostPath"),
+        (
+            ["port=123.456.789.000:80:80"],
+            "Incorrect port mapping configuration 123.456.789.000:80:80; `123.456.789.000` is",
+        ),
+        (["port=8080"], "Incorrect port mapping configuration 8080; expected [hostIP:]hostPort[-end]:containerPort"),
+        (
+            ["port=99999:80"],
+            "Incorrect port mapping configuration 99999:80; expected a port from 1 to 65535, got `99999`",
+        ),
+        (["port=localhost:55555:30555-30555/tcp"], "the range stands on the container's side; read as 30555-30555 of"),
+        (["network=custom"], "unsupported network mode custom; expected one of: `bridge`, `host`"),
+        (["host=ctr_host"], "expected name:address, got `ctr_host`"),
+        (["host=a:nowhere"], "`nowhere` is no address; expected an IP address, host_ip, host_ip_<interface> or"),
+        (["mount=/TMP"], "Incorrect number of parameters of the mount point /TMP; expected source:destination["),
+        (["mount=/a:/b:c:d"], "Incorrect number of parameters of the mount point /a:/b:c:d; expected"),
+        (["mount=:/b"], "source and destination must be set for a mount point; expected source:destination["),
+        (["mount=/a:"], "source and destination must be set for a mount point; expected source:destination["),
+        (["mount=/a:/b:c"], "propagation mode must be set to one of the supported modes; expected one of rprivate"),
+        (["mount=a:/b"], "incorrect path of the mount point a:/b; expected an absolute path, got `a`"),
+        (["env=1VAR=1"], "invalid environmental variable declaration provided : 1VAR; expected NAME=value"),
+        (["env=$VAR=1"], "invalid environmental variable declaration provided : $VAR; expected NAME=value"),
+        (["env=V@R=1"], "invalid environmental variable declaration provided : V@R; expected NAME=value"),
+        (["logDriver=syslog"], "unsupported log driver configuration; expected one of: `json-file`, `none`"),
+        (["logMaxFiles=-1"], "max log files cannot be < 1"),
+        (["logMaxFiles=x"], "expected a whole number, got `x`"),
+        (["logMaxFiles=0"], "0 means the default, 2; expected at least 1 (warning)"),
+        (["logMaxSize="], f"max logs size must be set; {SIZE_HINT}"),
+        (["logMaxSize=asdf"], f"invalid format of max logs size - asdf; {SIZE_HINT}"),
+        (["logPath=log"], "expected an absolute path, got `log`"),
+        (
+            ["logDriver=none", "logPath=/log"],
+            "`logPath` has no effect when the log driver is none; leave it out (warning)",
+        ),
+        (["logMode=fast"], "unsupported log mode configuration; expected one of: `blocking`, `non-blocking`"),
+        (["logMode=non-blocking", "logMaxBufferSize="], f"max buffer size must be set; {SIZE_HINT}"),
+        (["logMode=non-blocking", "logMaxBufferSize=adf"], f"invalid format of max buffer size - adf; {SIZE_HINT}"),
+        (["memory=100"], f"invalid format of memory - 100; {SIZE_HINT}"),
+        (["memory=2.8M"], "minimum memory allowed is 3M"),
+        (["memoryReservation=x"], f"invalid format of memory reservation - x; {SIZE_HINT}"),
+        (["memory=10M", "memoryReservation=20M"], "reservation memory - 20M must be lower than memory - 10M"),
+        (["memory=10M", "memorySwap=x"], f"invalid format of swap memory - x; {SIZE_HINT}"),
+        (["memorySwap=10M"], "swap memory - 10M, memory must be set as well"),
+        (["memory=10M", "memorySwap=5M"], "swap memory - 5M is less than memory - 10M; `memorySwap` counts memory and"),
+        (["capability="], "expected the name of a capability, for example CAP_NET_ADMIN"),
+        (["network=host", "port=1:1"], "cannot use port mappings when in host network mode; remove `ports` or use"),
+        (
+            ["network=host", "host=a:host_ip"],
+            "cannot use the host_ip reserved key or any of its modifications when in host",
+        ),
+        (
+            ["network=host", "host=a:host_ip_eth0"],
+            "cannot use the host_ip reserved key or any of its modifications when",
+        ),
+        (["privileged=true", "device=/a:/b"], PRIVILEGED.format("specified devices")),
+        (["privileged=true", "capability=ALL"], PRIVILEGED.format("extra capabilities")),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else None,
+)
+def test_what_is_wrong_is_said_in_kantos_words_at_the_last_setting(settings: list[str], expected: str) -> None:
+    (complaint,) = complaints(message(component(*settings)))
+    assert complaint.startswith(f"config[{len(settings) - 1}].value: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("restartTimout=1", "config[0].key: unknown key `restartTimout`; did you mean `restartTimeout`?"),
+        ("Image=x", "config[0].key: unknown key `Image`; did you mean `image`?"),
+        ("volume=x", "config[0].key: unknown key `volume`"),
+    ],
+)
+def test_an_unknown_key_is_an_error_with_the_nearest_one(setting: str, expected: str) -> None:
+    assert complaints(message(component(setting))) == [expected]
+
+
+def test_group_26_all_faults_of_a_component_are_found_and_nothing_is_dropped() -> None:
+    value = message(
+        component(
+            *("device=/dev/xyz:x", "device=/dev/abc:/dev/ABC", "port=123.456.789.000:80:80", "port=80:8888/tcp"),
+            *(
+                "mount=/TMP",
+                "mount=/tmp:/var/tmp",
+                "restartPolicy=on-failure",
+                "restartMaxRetries=5",
+                "restartTimeout=X",
+            ),
+            *("terminal=YES", "interactive=1", "memory=50M", "env=B=1", "cmd=x", "env=A=1", "cmd=y"),
+        )
+    )
+    assert [complaint.partition(":")[0] for complaint in complaints(value)] == [
+        *("config[2].value", "config[4].value", "config[0].value", "config[8].value", "config[9].value")
+    ]
+
+
+IN_COMPONENT = (
+    "cannot convert desired state components to container configurations: invalid configuration for container {}: "
+)
+IN_BASELINE = "cannot process desired state baselines with containers: problem with baseline {}: "
+DOMAIN = {"id": "containers", "components": []}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (
+            {"payload": None},
+            ["domains: one domain expected in desired state specification, but got 0; expected the domain"],
+        ),
+        (
+            {"payload": {}},
+            ["domains: one domain expected in desired state specification, but got 0; expected the domain"],
+        ),
+        ({"activityId": "a"}, ["domains: one domain expected in desired state specification, but got 0"]),
+        (
+            {"domains": []},
+            [
+                "domains: one domain expected in desired state specification, but got 0; expected the domain `containers`"
+            ],
+        ),
+        (
+            {"domains": [DOMAIN, {"id": "self-update"}]},
+            ["domains: one domain expected in desired state specification, but got 2; leave only `containers`; other"],
+        ),
+        (
+            {"domains": [{"id": "container"}]},
+            ["id: domain id mismatch - expecting containers, received container; did you mean `containers`?"],
+        ),
+        ({"domains": [{}]}, ["id: domain id mismatch - expecting containers, received "]),
+        (
+            {"domains": [DOMAIN], "softwareNodes": []},
+            ["softwareNodes: unknown key `softwareNodes`; this is a report of the current state; a desired state has"],
+        ),
+        (
+            {"domains": [DOMAIN], "activityId": "a"},
+            ["activityId: unknown key `activityId`; it stands beside `payload`"],
+        ),
+        ({"payload": {"domains": [DOMAIN]}, "activityID": ""}, ["activityID: unknown key `activityID`; did you mean"]),
+        (
+            {"domains": [{**DOMAIN, "component": []}]},
+            ["component: unknown key `component`; did you mean `components`?"],
+        ),
+        ({"domains": "x"}, ["domains: expected a list, got the text `x`", "domains: one domain expected"]),
+        (
+            {"domains": [DOMAIN, 5]},
+            ["domains[1]: expected a mapping with `id`, `config`, `components`, got the number 5"],
+        ),
+        ([], ["expected a mapping with `domains`, `baselines`, got a list", "domains: one domain expected"]),
+        (
+            message({"id": "a", "version": "1", "parameters": []}),
+            ["parameters: unknown key `parameters`; did you mean `config`?"],
+        ),
+        (message({"id": "a", "version": 1.5}), ["version: expected a text, got the number 1.5; put it into quotes"]),
+        (
+            message({"id": "a", "version": "1", "config": [{"key": "env", "value": 1}]}),
+            ["config[0].value: expected a text, got the number 1; put it into quotes"],
+        ),
+        (message({"id": "a", "version": "1", "config": [{"value": "1"}]}), ["config[0]: the key `key` is missing"]),
+        (
+            message({"version": "1"}),
+            ["components[0]: the key `id` is missing; the id of a component is the name of its"],
+        ),
+        (
+            message({"id": "", "version": "1"}),
+            ["components[0]: the key `id` is missing; the id of a component is the name"],
+        ),
+        (
+            message({"id": "a"}),
+            ["components[0]: the containers image configuration is invalid; give a key `image`, or a"],
+        ),
+        (
+            message({"id": "containers:a", "version": "1"}),
+            ["id: invalid container name format : containers:a; leave out `containers:`, the id is the name of the"],
+        ),
+        (
+            message({"id": ".invalid_name", "version": "1"}),
+            ["id: invalid container name format : .invalid_name; expected"],
+        ),
+        (message({"id": "a\n", "version": "1"}), ["id: invalid container name format : a\n; expected letters"]),
+        (
+            message(component(name="a"), component(name="b"), component(name="a")),
+            ["components[2].id: the component `a` stands here again; first at payload.domains[0].components[0]"],
+        ),
+    ],
+)
+def test_group_27_what_is_wrong_around_components(value: object, expected: list[str]) -> None:
+    found = complaints(value)
+    assert len(found) == len(expected), found
+    for complaint, start in zip(found, expected, strict=True):
+        assert complaint.startswith(start)
+
+
+def test_an_envelope_is_not_needed_and_null_is_nothing() -> None:
+    flaws: list[Flaw] = []
+    payload = {"domains": [{"id": "containers", "config": None, "components": None}], "baselines": None}
+    assert kanto.desired_state_drafts(payload, flaws) == []
+    (draft,) = kanto.desired_state_drafts(message(component())["payload"], flaws)
+    assert flaws == []
+    assert draft.root == ("domains", 0, "components", 0)
+    assert draft.paths["image"] == ("domains", 0, "components", 0, "version")
+
+
+def test_the_domain_is_configurable() -> None:
+    flaws: list[Flaw] = []
+    value = {
+        "domains": [{"id": "apps", "components": [component()]}],
+        "baselines": [{"title": "t", "components": ["apps:web"]}],
+    }
+    (draft,) = kanto.desired_state_drafts(value, flaws, "apps")
+    assert (draft.name, flaws) == ("web", [])
+    assert kanto.baselines(value, "apps") == (("t", ("web",)),)
+    assert kanto.baselines(value) == (("t", ()),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["systemContainers=sys-container-1, corelib"], [("corelib", "sys-container-1")]),
+        (["systemContainers="], [()]),
+        (["systemContainers=a", "systemContainers=b"], [("b",)]),
+        ([], []),
+    ],
+)
+def test_group_28_a_domain_may_name_system_containers(settings: list[str], expected: list[tuple[str, ...]]) -> None:
+    flaws: list[Flaw] = []
+    value = {"domains": [{"id": "containers", "config": config(*settings), "components": []}]}
+    drafts = kanto.desired_state_drafts(value, flaws)
+    assert flaws == []
+    assert [draft.wanted for draft in drafts] == [SystemContainers(names) for names in expected]
+    assert [(draft.kind, draft.name) for draft in drafts] == [("SystemContainers", "containers")] * len(expected)
+
+
+def test_a_domain_has_no_other_settings() -> None:
+    value = {"domains": [{"id": "containers", "config": config("systemContainer=a", "systemContainers=a b")}]}
+    assert complaints(value) == [
+        "config[0].key: unknown key `systemContainer`; did you mean `systemContainers`?",
+        "config[1].value: invalid container name format : a b; expected names between commas",
+    ]
+
+
+def test_baselines_group_components_of_the_own_domain() -> None:
+    value = message(
+        component(name="fog"),
+        component(name="mist"),
+        baselines=[{"title": "front", "components": ["containers:fog", "other:x"]}],
+    )
+    assert complaints(value) == []
+    assert kanto.baselines(value) == (("front", ("fog",)),)
+    assert kanto.baselines({}) == kanto.baselines(None) == ()
+
+
+def test_baselines_refer_to_components_that_are_there_once() -> None:
+    value = message(
+        component(name="fog"),
+        baselines=[
+            {
+                "title": "a",
+                "components": ["containers:fogg", "containers:fog", "fog"],
+                "description": "",
+                "preconditions": "",
+            },
+            {"title": "b", "components": ["containers:fog"]},
+            {"title": "b"},
+            {"component": []},
+        ],
+    )
+    assert complaints(value) == [
+        "baselines[3].component: unknown key `component`; did you mean `components`?",
+        "baselines[3]: the key `title` is missing",
+        "baselines[0].components[0]: cannot find container component containers:fogg; did you mean `fog`?",
+        "baselines[0].components[2]: `fog` names no domain; write `containers:fog` (warning)",
+        "baselines[1].components[0]: cannot find container component containers:fog; the baseline `a` has it already",
+        "baselines[2].title: the baseline `b` stands here again; commands name baselines by title",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (
+            message(component("privileged=true", "device=/dev/a:/dev/a", name="x")),
+            IN_COMPONENT.format("x") + PRIVILEGED.format("specified devices"),
+        ),
+        (
+            message(component(name="a"), baselines=[{"title": "t", "components": ["containers:b"]}]),
+            IN_BASELINE.format("t") + "cannot find container component containers:b",
+        ),
+        (
+            message(component(name="a"))["payload"] | {"domains": []},
+            "one domain expected in desired state specification, but got 0",
+        ),
+        ({"domains": [{"id": "other"}]}, "domain id mismatch - expecting containers, received other"),
+    ],
+)
+def test_a_rejection_is_kantos_whole_sentence(value: dict[str, Any], expected: str) -> None:
+    flaws: list[Flaw] = []
+    kanto.desired_state_drafts(value, flaws)
+    assert kanto.rejection(value, flaws[0]) == expected
+
+
+def test_a_difference_can_point_to_the_line_that_asked() -> None:
+    text = json.dumps(message(component("image=x:1", "env=A=1", "env=B=1", "memory=64M", "port=1:1")), indent=1)
+    (document,) = decode_file(text.encode(), "ds.json").documents
+    lines = text.splitlines()
+
+    def line(path: str) -> str:
+        return lines[asked_at(document, path).line - 1].strip()
+
+    assert line("image") == '"value": "x:1"'
+    assert line("env.B") == '"value": "B=1"'
+    assert line("env") == line("env.C") == '"value": "A=1"'
+    assert line("resources.memory") == line("resources") == '"value": "64M"'
+    assert line("ports") == '"value": "1:1"'
+    assert line("hostName") == "{"
+
+
+def test_an_inventory_node_can_be_pasted_into_a_desired_state() -> None:
+    """§2.8: its keys are read, including the duration text and `localhost`."""
+    assert container(
+        *("image=reg.example/lamp:1.4", "restartPolicy=on-failure", "restartMaxRetries=3", "restartTimeout=20s"),
+        *("port=localhost:8080:80/tcp", "memory=64M", "memorySwap=128M", "env=LEVEL=1", "status=Running"),
+        *("created=2026-01-02T03:04:05.678901234Z", "domainName=d", "hostName=h"),
+    ).restart == Restart("on-failure", 3, timedelta(seconds=20))
+
+
+def test_the_published_desired_state_of_leda(snapshot: SnapshotAssertion) -> None:
+    result = decode_file((DATA / "leda-desired-state.json").read_bytes(), "leda-desired-state.json")
+    assert errors(result.problems) == ()
+    assert [problem_text(problem) for problem in result.problems] == snapshot(name="warnings")
+    assert {document.name: plain(document.wanted) for document in result.documents} == snapshot(name="containers")
