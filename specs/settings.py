@@ -201,7 +201,9 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
 
 def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
     if not spec.address.startswith("unix:///"):
-        flaws.append(Flaw(("engine", "address"), f"`{spec.address}` does not fit", "expected unix:///path/to/the.sock"))
+        flaws.append(
+            Flaw(("engine", "address"), f"the text `{spec.address}` does not fit", "expected unix:///path/to/the.sock")
+        )
     if spec.network in _RESERVED_NETWORKS:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
@@ -219,7 +221,7 @@ def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
 
 def _file(text: str, path: Path, others: tuple[str, ...], flaws: list[Flaw]) -> str:
     if not text.startswith("/") and text not in others:
-        flaws.append(Flaw(path, f"`{text}` does not fit", "expected an absolute path"))
+        flaws.append(Flaw(path, f"the text `{text}` does not fit", "expected an absolute path"))
     return text
 
 

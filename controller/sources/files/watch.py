@@ -18,8 +18,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evenkeel.controller.sources.files.read import Reading, gather, is_spec, understand
+
+if TYPE_CHECKING:
+    import asyncio
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +33,7 @@ _DEBOUNCE_MS = 1000
 """A burst that does not end is read after this long."""
 _PAUSE_S = 0.1
 """Between two looks of which the first found nothing new: a busy neighbour in a watched directory costs little."""
-_DEAF_S = 5.0
+_DEAF_S = 2.0
 """Between two looks while inotify is not to be had."""
 _MOST_LINKS = 40
 """As the kernel has it; more are a loop."""
@@ -85,15 +89,23 @@ class FileSource:
         """While inside, an event in one of the directories is a wake-up."""
         import asyncio
 
-        waiting = asyncio.create_task(self._wait(directories))
+        waiting = asyncio.create_task(self._event(directories))
+        waiting.add_done_callback(self._ended)
         await asyncio.sleep(0)  # awatch sets up its watches before it first waits for anything
         try:
             yield
         finally:
             waiting.cancel()
             await asyncio.wait((waiting,))
+            if not waiting.cancelled():
+                waiting.result()  # a bug must not make the source deaf and keep quiet
 
-    async def _wait(self, directories: frozenset[Path]) -> None:
+    def _ended(self, waiting: asyncio.Task[None]) -> None:
+        if not waiting.cancelled():
+            self._wake.set()
+
+    async def _event(self, directories: frozenset[Path]) -> None:
+        """Until something happened in one of the directories, or may have."""
         import asyncio
 
         from watchfiles import awatch
@@ -112,13 +124,14 @@ class FileSource:
                 await anext(events)
             self._trouble = ""
         except FileNotFoundError:
-            pass  # one of them is gone already: look again
-        except (OSError, RuntimeError) as error:  # no watches left, or an event about a name that is no UTF-8
+            pass  # one of them is gone already
+        except ExceptionGroup as group:  # the watch stood and broke, for example on a name that is no UTF-8
+            log.debug("watch broke", extra={"fields": {"why": str(group.exceptions[0])}})
+        except (OSError, RuntimeError) as error:  # it could not be set up: too many watches or open files
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 log.warning("cannot watch files", extra={"fields": {"why": str(error), "looking_every_s": _DEAF_S}})
             await asyncio.sleep(_DEAF_S)
-        self._wake.set()
 
 
 def watched(paths: Sequence[Path]) -> frozenset[Path]:
