@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal, Role
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
-from evenkeel.reconcilers.gate import Go, IsOpen, Wait, all_open, gate
+from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import TimedOut, Unavailable
@@ -98,7 +98,8 @@ class Cycles:
         self._away_since: dict[str, float] = {}
         self._number = 0
         self._revision = ""
-        self.is_open: IsOpen = all_open
+        self.hands_off: frozenset[str] = frozenset()
+        """Subjects that an open activity is about; they are left to it."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
@@ -125,6 +126,36 @@ class Cycles:
             self._say("rolled-back", f"last-good {good.digest} is in force again")
         return Stalled(attempt.why)
 
+    async def towards(
+        self, want: Any, subject: str, is_open: IsOpen, stopping: asyncio.Event, progress: apply.StepProgress
+    ) -> Ending:
+        """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
+        of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller."""
+        self._number += 1
+        journal, reconciler = self._journal, self._reconciler
+        try:
+            seen = await self._driver.observe(journal.adopted(), reconciler.images(want))
+        except (Unavailable, TimedOut) as error:
+            return Retrying(str(error), 0.0)
+        history = journal.history()
+        differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
+        plan = reconciler.plan(differences, seen, history)
+        if blocked(plan):
+            return Stalled(blocked(plan))
+        found = gate(plan, is_open)
+        if not isinstance(found, Go):
+            return Settled()
+        outcomes = await apply.run_stage(
+            found.stage, self._driver, self._limits, stopping, progress, self._before, self._after
+        )
+        match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
+            case GoOn():
+                return Progressed() if len(outcomes) == len(found.stage.steps) else Waiting("told to stop")
+            case TryAgain(why=why, after_s=after_s):
+                return Retrying(why, after_s)
+            case GiveUp(why=why):
+                return Stalled(why.removeprefix(f"{subject}: "))
+
     async def _keep_up(self, desired: DesiredState, stopping: asyncio.Event) -> None:
         """While a new revision cannot be fetched, nothing of it disturbs anything: last-good is kept repaired."""
         good = self._journal.revision("last-good")
@@ -149,9 +180,11 @@ class Cycles:
             self._say("engine-found", f"the engine answers: {seen.engine}")
         journal.forget(reconciler.present(seen))
         history = journal.history()
-        plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+        differences = reconciler.diff(want, seen, history)
+        mine = [difference for difference in differences if difference.subject not in self.hands_off]
+        plan = reconciler.plan(mine, seen, history)
         self._note_health(seen)
-        found = gate(plan, self.is_open)
+        found = gate(plan)
         match found:
             case None:
                 return self._settle(role, plan), plan
@@ -161,7 +194,7 @@ class Cycles:
             case Go(stage=stage):
                 self._announce(role, state, plan)
                 self._remember_found(role, stage, seen)
-                return await self._run_stage(role, state, stage, stopping), plan
+                return await self._run_stage(role, state, stage, seen, stopping), plan
 
     def _settle(self, role: Role, plan: Plan) -> Ending:
         if self._announced is not None and self._announced[0] == role:
@@ -177,7 +210,7 @@ class Cycles:
             self._journal.promote()
             self._say("revision-good", "everything asked for is there and proven")
         elif self._journal.attempt(self._revision) is not None:
-            self._journal.forgive(self._revision)
+            self._journal.forgive(self._revision, images=False)
         if self._set("Settled", True, "Converged", "everything asked for is there and proven"):
             self._say("settled", "everything asked for is there and proven")
         return Settled()
@@ -200,11 +233,13 @@ class Cycles:
     def _remember_found(self, role: Role, stage: Stage, seen: Any) -> None:
         """Before the first disturbance without a last-good state: what is at work is what there is to go back to."""
         if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
-            found = self._reconciler.as_found(seen)
+            found = self._reconciler.as_found(seen, self._journal.unproven())
             if found is not None:
                 self._journal.put("last-good", found, "as found")
 
-    async def _run_stage(self, role: Role, state: DesiredState, stage: Stage, stopping: asyncio.Event) -> Ending:
+    async def _run_stage(
+        self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
+    ) -> Ending:
         outcomes = await apply.run_stage(
             stage, self._driver, self._limits, stopping, self._progress, self._before, self._after
         )
@@ -215,13 +250,29 @@ class Cycles:
         )
         match decision:
             case GoOn():
+                if stage.phase == Phase.DOWNLOAD and attempt is not None and not attempt.failed:
+                    self._journal.forgive(state.digest, images=False)
                 return Progressed()
             case TryAgain(why=why, after_s=after_s):
+                if is_last_good and self._reject(stage, outcomes, seen):
+                    return Progressed()
                 self._journal.count_failure(state.digest, why)
                 self._set("Settled", False, "Retrying", why)
                 return Retrying(why, after_s)
             case GiveUp(why=why):
                 return self._give_up(state, why)
+
+    def _reject(self, stage: Stage, outcomes: Mapping[str, Outcome], seen: Any) -> bool:
+        """Put content that failed into quarantine: with nothing new asked for, there is no revision to blame."""
+        rejected = False
+        for step in stage.steps:
+            outcome = outcomes.get(step.id)
+            content = self._reconciler.blamed(step, seen) if isinstance(outcome, Failed) else ""
+            if content and isinstance(outcome, Failed):
+                self._journal.count_failure(content, outcome.message, failed=True)
+                self._say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
+                rejected = True
+        return rejected
 
     def _give_up(self, state: DesiredState, why: str) -> Ending:
         self._journal.count_failure(state.digest, why, failed=True)
