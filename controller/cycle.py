@@ -20,6 +20,7 @@ from evenkeel.controller.journal import Journal, Role
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
 from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
@@ -113,7 +114,7 @@ class Cycles:
         if attempt is None or not attempt.failed:
             ending, plan = await self._pass("desired", desired, stopping)
             if isinstance(ending, Retrying) and plan is not None and plan.stages[0].phase == Phase.DOWNLOAD:
-                await self._keep_up(desired, stopping)
+                await self._keep_up(desired, plan.stages[0], stopping)
             return ending
         good = journal.revision("last-good")
         if good is None or good.digest == desired.digest:
@@ -156,17 +157,23 @@ class Cycles:
             case GiveUp(why=why):
                 return Stalled(why.removeprefix(f"{subject}: "))
 
-    async def _keep_up(self, desired: DesiredState, stopping: asyncio.Event) -> None:
-        """While a new revision cannot be fetched, nothing of it disturbs anything: last-good is kept repaired."""
+    async def _keep_up(self, desired: DesiredState, stage: Stage, stopping: asyncio.Event) -> None:
+        """While something cannot be fetched, last-good is kept repaired, as far as it needs nothing that cannot be
+        fetched: one missing image must not keep another container down. `stage` is the download that failed."""
         good = self._journal.revision("last-good")
-        while good is not None and good.digest != desired.digest and not stopping.is_set():
-            ending, _ = await self._pass("last-good", good, stopping)
-            if not isinstance(ending, Progressed):
+        stuck = _subjects(stage) if good is not None and good.digest == desired.digest else frozenset()
+        while good is not None and not stopping.is_set():
+            ending, plan = await self._pass("last-good", good, stopping, stuck)
+            if isinstance(ending, Retrying) and plan is not None and plan.stages[0].phase == Phase.DOWNLOAD:
+                stuck |= _subjects(plan.stages[0])
+            elif not isinstance(ending, Progressed):
                 break
         self._revision = desired.digest
 
-    async def _pass(self, role: Role, state: DesiredState, stopping: asyncio.Event) -> tuple[Ending, Plan | None]:
-        """Towards one state by one stage."""
+    async def _pass(
+        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: frozenset[str] = frozenset()
+    ) -> tuple[Ending, Plan | None]:
+        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
         journal, reconciler = self._journal, self._reconciler
         self._revision = state.digest
         want = reconciler.select(state)
@@ -181,7 +188,13 @@ class Cycles:
         journal.forget(reconciler.present(seen))
         history = journal.history()
         differences = reconciler.diff(want, seen, history)
-        mine = [difference for difference in differences if difference.subject not in self.hands_off]
+        mine = [
+            changed(difference, verb="blocked", why="it cannot be fetched")
+            if difference.subject in stuck
+            else difference
+            for difference in differences
+            if difference.subject not in self.hands_off
+        ]
         plan = reconciler.plan(mine, seen, history)
         self._note_health(seen)
         found = gate(plan)
@@ -199,6 +212,7 @@ class Cycles:
     def _settle(self, role: Role, plan: Plan) -> Ending:
         if self._announced is not None and self._announced[0] == role:
             self._announced = None
+        self._away_since.clear()
         why = blocked(plan)
         if role == "last-good":
             return Settled()
@@ -355,6 +369,10 @@ class Cycles:
 
     def _set(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
         return self._journal.set_condition(Condition(name, holds, reason, message))
+
+
+def _subjects(stage: Stage) -> frozenset[str]:
+    return frozenset(step.subject for step in stage.steps)
 
 
 def _words(step: Step) -> str:

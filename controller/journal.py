@@ -24,8 +24,12 @@ Role = Literal["desired", "last-good", "files", "message"]
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007)."""
 
 
+_IMAGE = "digest LIKE 'sha256:%'"
+"""Attempts with images: the tag of a revision in force was pushed again, and what came was no good."""
+
+
 class Attempt(NamedTuple):
-    """What became of a revision so far. `failed`: it is in quarantine until it changes or is retried."""
+    """What became of a revision, or of an image, so far. `failed`: in quarantine until it changes or is retried."""
 
     digest: str
     failures: int
@@ -102,10 +106,12 @@ class Journal:
         assert found is not None
         return found
 
-    def forgive(self, digest: str) -> bool:
-        """Forget the failures of a revision, so that it is tried again; False when there were none."""
+    def forgive(self, digest: str, *, images: bool = True) -> bool:
+        """Forget the failures of a revision and, with `images`, of all images, so that they are tried again; False when
+        there were none."""
+        also = f" OR {_IMAGE}" if images else ""
         with self._database.writing() as connection:
-            return connection.execute("DELETE FROM attempt WHERE digest = ?", (digest,)).rowcount > 0
+            return connection.execute(f"DELETE FROM attempt WHERE digest = ?{also}", (digest,)).rowcount > 0
 
     # ── what planning has to remember ──────────────────────────────────────────────────────────────────────────
 
@@ -116,6 +122,7 @@ class Journal:
             proven=tuple(row[0] for row in rows if row[1]),
             stopped=tuple(row[0] for row in rows if row[2]),
             switch_s=dict(self._database.all("SELECT subject, seconds FROM switch ORDER BY subject")),
+            rejected=tuple(row[0] for row in self._database.all(f"SELECT digest FROM attempt WHERE {_IMAGE}")),
         )
 
     def mark(self, instance: str, subject: str, *, proven: bool | None = None, stopped: bool | None = None) -> None:
@@ -125,6 +132,10 @@ class Journal:
             for column, value in (("proven", proven), ("stopped", stopped)):
                 if value is not None:
                     connection.execute(f"UPDATE instance SET {column} = ? WHERE id = ?", (int(value), instance))
+
+    def unproven(self) -> tuple[str, ...]:
+        """Ids of instances that evenkeel had to do with and that are not proven."""
+        return tuple(row[0] for row in self._database.all("SELECT id FROM instance WHERE NOT proven ORDER BY id"))
 
     def forget(self, present: Sequence[str]) -> None:
         """Drop what is remembered of instances that are not `present` any more."""

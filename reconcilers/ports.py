@@ -6,11 +6,11 @@ only thing that touches one. Between them lie values, and nothing else knows bot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan
+from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan, Step
 
 Want = TypeVar("Want")
 Seen = TypeVar("Seen", contravariant=True)
@@ -44,8 +44,14 @@ class Reconciler(Protocol[Want, Seen]):
         """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
         ...
 
-    def as_found(self, seen: Seen) -> DesiredState | None:
-        """What is at work, as a desired state to go back to; `None` when there is nothing."""
+    def as_found(self, seen: Seen, but: Collection[str]) -> DesiredState | None:
+        """What was at work before, as a desired state to go back to; `None` when there is nothing. `but`: ids of
+        instances that do not count, because evenkeel started them and they are not proven."""
+        ...
+
+    def blamed(self, step: Step, seen: Seen) -> str:
+        """The id of the content that a failed step disproves although nobody changed what is asked, "" when there is
+        none, or nothing else to go back to."""
         ...
 
     def ailing(self, seen: Seen, now: float) -> tuple[str, ...]:

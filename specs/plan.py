@@ -179,9 +179,10 @@ class History(Struct, frozen=True):
 
     `proven`: ids of instances whose health was proven. `stopped`: ids that evenkeel itself stopped and has not started
     since, so that an ended process is told from an interrupted switch. `switch_s`: for how many seconds a subject was
-    away when it was last switched.
+    away when it was last switched. `rejected`: ids of images that were pushed again under a tag in force and failed.
     """
 
     proven: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
     switch_s: dict[str, float] = {}
+    rejected: tuple[str, ...] = ()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from evenkeel.reconcilers.containers import diff as _diff
 from evenkeel.reconcilers.containers import found as _found
@@ -13,7 +13,7 @@ from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.plan import Difference, History, Plan
+from evenkeel.specs.plan import Difference, History, Plan, Step
 
 
 class Containers:
@@ -36,8 +36,11 @@ class Containers:
     def plan(self, differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
         return _plan.plan(differences, seen, history)
 
-    def as_found(self, seen: ContainersSeen) -> DesiredState | None:
-        return _found.as_found(seen)
+    def as_found(self, seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
+        return _found.as_found(seen, but)
+
+    def blamed(self, step: Step, seen: ContainersSeen) -> str:
+        return _found.blamed(step, seen)
 
     def ailing(self, seen: ContainersSeen, now: float) -> tuple[str, ...]:
         return tuple(_found.ailing(seen, now))

@@ -50,7 +50,7 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
     found.extend(
         Difference(name, "keep", "system container, never touched")
         for name in want.system
-        if name in instances or engine_name(name) in foreign
+        if name in instances or name in wanted_names or engine_name(name) in foreign
     )
     return tuple(sorted(found, key=lambda difference: difference.subject))
 
@@ -71,9 +71,9 @@ def _wanted(
             container, asked=place,
         )  # fmt: skip
         return
-    moved = moved_digest(container, seen)
+    moved = moved_digest(container, seen, history)
     matching = [instance for instance in instances if _matches(container, instance, moved, seen)]
-    if not matching and _absent_for_ever(container, seen):
+    if not matching and _absent_for_ever(container, seen, history):
         why = f"the image {container.image} is not there and pullPolicy is Never"
         yield Difference(name, "blocked", why, container, asked=asked_at(document, "image"))
         return
@@ -117,7 +117,9 @@ def _settling(
         old = max((i for i in instances if i.id in others), key=lambda instance: _rank(instance, history))
         assert old.container is not None
         changes = tuple(_field_changes(container, document, old.container, in_place)) or changes
-        verb, why = "recreate", "the switch to the new container is not finished"
+        failed = old.image_id in history.rejected and candidate.image_id not in history.rejected
+        why = "the image that was pushed again failed" if failed else "the switch to the new container is not finished"
+        verb = "recreate"
     elif update:
         verb, why = "update", "limits and restart policy change in place"
     elif start:
@@ -144,17 +146,19 @@ def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: Conta
     return not moved or seen.digests.get(moved) == instance.image_id
 
 
-def moved_digest(container: Container, seen: ContainersSeen) -> str:
-    """`registry/repository@digest` that the registry has under the wanted tag, when it was asked and answered."""
+def moved_digest(container: Container, seen: ContainersSeen, history: History) -> str:
+    """`registry/repository@digest` that the registry has under the wanted tag, when it was asked and answered; "" also
+    when that was tried and failed, for then the tag counts as not pushed again."""
     if container.pull_policy != "Always" or container.image not in seen.remote:
         return ""
     ref = parse_image(container.image)
-    return f"{ref.registry}/{ref.repository}@{seen.remote[container.image].digest}"
+    moved = f"{ref.registry}/{ref.repository}@{seen.remote[container.image].digest}"
+    return "" if seen.digests.get(moved) in history.rejected else moved
 
 
-def image_is_there(container: Container, seen: ContainersSeen) -> bool:
+def image_is_there(container: Container, seen: ContainersSeen, history: History) -> bool:
     """Whether creating it needs no pull."""
-    moved = moved_digest(container, seen)
+    moved = moved_digest(container, seen, history)
     if moved:
         return moved in seen.digests and seen.images.get(container.image) == seen.digests[moved]
     ref = parse_image(container.image)
@@ -163,14 +167,15 @@ def image_is_there(container: Container, seen: ContainersSeen) -> bool:
     return container.image in seen.images
 
 
-def _absent_for_ever(container: Container, seen: ContainersSeen) -> bool:
-    return container.pull_policy == "Never" and not image_is_there(container, seen)
+def _absent_for_ever(container: Container, seen: ContainersSeen, history: History) -> bool:
+    return container.pull_policy == "Never" and not image_is_there(container, seen, history)
 
 
-def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, float, str]:
-    """Of several alike: the one at work, the proven one, the one with the name, the newest."""
+def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, str]:
+    """Of several alike: one whose image did not fail, the one at work, the proven one, the one with the name, the newest."""
+    sound = instance.image_id not in history.rejected
     named = instance.engine_name == engine_name(instance.name)
-    return instance.state in _AWAKE, instance.id in history.proven, named, instance.created_at, instance.id
+    return sound, instance.state in _AWAKE, instance.id in history.proven, named, instance.created_at, instance.id
 
 
 def _needs_start(instance: ContainerSeen, history: History) -> tuple[bool, str]:

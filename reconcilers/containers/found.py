@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.reconcilers.containers.naming import engine_name, is_aside
 from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.plan import Start, Step, Verify
 
 _AT_WORK = ("running", "restarting", "paused")
+_NEVER_WORKED = ("created", "dead")
 
 
-def as_found(seen: ContainersSeen) -> DesiredState | None:
-    """The containers of evenkeel that are at work, as if somebody had asked for them; `None` when there are none.
+def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
+    """The containers of evenkeel that work or have worked, as if somebody had asked for them; `None` when there are none.
 
     Where the journal knows no last-good state, because it is new or was lost, this is what a failed revision goes back to.
+    Of several instances of one name the one that stepped aside counts: it was good until somebody began to replace it, and
+    it may be stopped for just that. `but`: ids of instances that do not count.
     """
+    best: dict[str, ContainerSeen] = {}
+    for instance in seen.containers:
+        if instance.container is None or instance.state in _NEVER_WORKED or instance.id in but:
+            continue
+        if instance.name not in best or _goodness(instance) > _goodness(best[instance.name]):
+            best[instance.name] = instance
     documents = [
-        Document("Container", instance.name, instance.container)
-        for instance in seen.containers
-        if instance.container is not None
-        and instance.state in _AT_WORK
-        and instance.engine_name == engine_name(instance.name)
+        Document("Container", name, instance.container) for name, instance in best.items() if instance.container
     ]
     return desired_state(documents) if documents else None
+
+
+def _goodness(instance: ContainerSeen) -> tuple[bool, bool, bool, float, str]:
+    plain = engine_name(instance.name)
+    aside = is_aside(instance.engine_name, plain)
+    return aside, instance.state in _AT_WORK, instance.engine_name == plain, instance.created_at, instance.id
+
+
+def blamed(step: Step, seen: ContainersSeen) -> str:
+    """The image id of an instance that did not start or prove itself, if another of the same name and reference but with
+    other content is there: then a tag was pushed again, and the new content is to blame."""
+    if not isinstance(step.action, Start | Verify):
+        return ""
+    failed = next((instance for instance in seen.containers if instance.id == step.action.instance), None)
+    if failed is None:
+        return ""
+    alike = [
+        other
+        for other in seen.containers
+        if other.container is not None and (other.name, other.image) == (failed.name, failed.image)
+    ]
+    return failed.image_id if any(other.image_id != failed.image_id for other in alike) else ""
 
 
 def ailing(seen: ContainersSeen, now: float) -> Iterator[str]:

@@ -37,7 +37,10 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     """The watch after one more look; the verdict when there is one. `seen` is `None` when the instance is gone."""
     if seen is None:
         return watch, Verdict(False, "it disappeared while it was watched")
-    ended = seen.state in ("exited", "dead") or seen.restart_count > watch.restarts
+    restarted = seen.restart_count > watch.restarts
+    if restarted:
+        watch = watch._replace(restarts=seen.restart_count, good_since=None)
+    ended = seen.state in ("exited", "dead", "restarting") or restarted
     if ended and seen.exit_code != 0:
         return watch, Verdict(
             False, f"it ended with exit code {seen.exit_code}" + (f": {seen.error}" if seen.error else "")
@@ -57,7 +60,7 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         return _late(container, watch._replace(good_since=None), now)
     watch = watch._replace(good_since=now if watch.good_since is None else watch.good_since, bad_probes=0)
     stable_s = container.stable_for.total_seconds()
-    if now - (watch.good_since or now) >= stable_s:
+    if now - (now if watch.good_since is None else watch.good_since) >= stable_s:
         how = "healthy" if container.health else "up"
         return watch, Verdict(True, f"{how} for {stable_s:g} s" if stable_s else how)
     return watch, None

@@ -11,12 +11,17 @@ from collections.abc import Collection
 
 from evenkeel.specs.container import Container, container_digest
 
+_PREFIX = "ek-"
+_ASIDE = ".old-"
 _ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def engine_name(name: str) -> str:
-    """The plain name; engines want two characters and no leading underscore (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`)."""
-    return name if _ENGINE_NAME.fullmatch(name) else f"ek-{name}"
+    """The plain name; engines want two characters and no leading underscore (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`).
+
+    No two names share one: what looks like a name that was given its prefix here gets another one.
+    """
+    return name if _is_engine_name(name) else f"{_PREFIX}{name}"
 
 
 def free_name(container: Container, taken: Collection[str]) -> str:
@@ -29,7 +34,18 @@ def free_name(container: Container, taken: Collection[str]) -> str:
 
 def aside_name(plain: str, instance: str, taken: Collection[str]) -> str:
     """The name of an instance that has to give up the plain one."""
-    return _numbered(f"{plain}.old-{instance[:8]}", taken)
+    return _numbered(f"{plain}{_ASIDE}{instance[:8]}", taken)
+
+
+def is_aside(name: str, plain: str) -> bool:
+    """Whether `name` is one that `aside_name` gives to those who had `plain`."""
+    return name.startswith(f"{plain}{_ASIDE}")
+
+
+def _is_engine_name(name: str) -> bool:
+    if name.startswith(_PREFIX) and not _is_engine_name(name.removeprefix(_PREFIX)):
+        return False
+    return _ENGINE_NAME.fullmatch(name) is not None
 
 
 def _numbered(name: str, taken: Collection[str]) -> str:

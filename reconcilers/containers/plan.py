@@ -12,6 +12,7 @@ INV-06  a container starts only after all those it depends on are proven
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from evenkeel.reconcilers.containers.diff import image_is_there
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
@@ -46,8 +47,8 @@ def plan(differences: Sequence[Difference], seen: ContainersSeen, history: Histo
     taken = {instance.engine_name for instance in seen.containers}
     steps: list[Step] = []
     for difference in active:
-        steps.extend(_steps(difference, by_id, seen, taken))
-    ordered = _with_dependencies(steps, active, by_id)
+        steps.extend(_steps(difference, by_id, seen, history, taken))
+    ordered = _with_dependencies(_with_asides(steps), active, by_id)
     return Plan("containers", judged, stages(ordered))
 
 
@@ -73,7 +74,7 @@ def _blocked_with(differences: Sequence[Difference]) -> Iterator[Difference]:
 
 
 def _steps(
-    difference: Difference, by_id: dict[str, ContainerSeen], seen: ContainersSeen, taken: set[str]
+    difference: Difference, by_id: dict[str, ContainerSeen], seen: ContainersSeen, history: History, taken: set[str]
 ) -> Iterator[Step]:
     subject, container = difference.subject, difference.container
     others = [by_id[id_] for id_ in difference.others]
@@ -86,7 +87,7 @@ def _steps(
     candidate = by_id.get(difference.candidate)
     needs: tuple[str, ...] = ()
     if candidate is None:
-        if not image_is_there(container, seen):
+        if not image_is_there(container, seen, history):
             pull = Pull(container.image, container.pull_policy)
             yield Step(f"pull:{container.image}", subject, Phase.DOWNLOAD, pull)
         name = free_name(container, taken)
@@ -98,12 +99,12 @@ def _steps(
         if difference.update:
             update = Update(target, container.restart, container.resources)
             yield Step(f"update:{subject}", subject, Phase.UPDATE, update)
-    for step in _renames(subject, target, name, others, taken):
+    for step in _renames(subject, target, name, seen, taken):
         needs = (*needs, step.id)
         yield step
         if isinstance(step.action, Rename) and step.action.instance == target and candidate is None:
             target = step.action.engine_name
-    for other in others if starts else ():
+    for other in others:
         if other.state in _AWAKE:
             stop = changed(_stop(subject, other), needs=needs)
             needs = (*needs, stop.id)
@@ -118,14 +119,15 @@ def _steps(
         yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, Remove(other.id), needs)
 
 
-def _renames(subject: str, target: str, name: str, others: list[ContainerSeen], taken: set[str]) -> Iterator[Step]:
-    """The candidate gets the plain name; whoever has it steps aside first. Both while the old is still at work, so that
-    nothing but stopping and starting falls into the time without it."""
+def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: set[str]) -> Iterator[Step]:
+    """The candidate gets the plain name; whoever has it steps aside first, be it an instance that it replaces or one of
+    another subject that somebody renamed. All while the old is still at work, so that nothing but stopping and starting
+    falls into the time without it."""
     plain = engine_name(subject)
     if name == plain:
         return
     needs: tuple[str, ...] = ()
-    for other in others:
+    for other in seen.containers:
         if other.engine_name == plain:
             aside = aside_name(plain, other.id, taken)
             taken.add(aside)
@@ -133,6 +135,21 @@ def _renames(subject: str, target: str, name: str, others: list[ContainerSeen], 
             needs = (*needs, step.id)
             yield step
     yield Step(f"rename:{subject}", subject, Phase.ACTIVATE, Rename(target, plain), needs)
+
+
+def _is_aside(step: Step) -> bool:
+    return step.id.startswith("aside:")
+
+
+def _with_asides(steps: list[Step]) -> list[Step]:
+    """An instance that steps aside for another subject gets its own name after that, not at the same time."""
+    asides = {step.action.instance: step.id for step in steps if isinstance(step.action, Rename) and _is_aside(step)}
+    return [
+        changed(step, needs=(*step.needs, asides[step.action.instance]))
+        if isinstance(step.action, Rename) and asides.get(step.action.instance, step.id) != step.id
+        else step
+        for step in steps
+    ]
 
 
 def _stop(subject: str, instance: ContainerSeen) -> Step:
@@ -145,31 +162,56 @@ def _with_dependencies(
     steps: list[Step], differences: Sequence[Difference], by_id: dict[str, ContainerSeen]
 ) -> list[Step]:
     """Add the order between subjects: what is depended on is proven first and stopped last, and a host port is free
-    before it is taken. A stop that frees a port for another subject waits for nobody, or both would wait for ever."""
+    before it is taken. What frees a port or a name for another subject waits for nobody, or both would wait for ever."""
     ids = {step.id for step in steps}
     frees = _port_needs(steps, differences, by_id)
-    needed_to_free = {stop for stops in frees.values() for stop in stops}
+    asides = {step.id for step in steps if _is_aside(step)}
+    freeing = _with_needs(asides.union(*frees.values()), steps)
+    dependents = _dependents_stops(steps, by_id)
     wanted = {difference.subject: difference.container for difference in differences}
     ordered: list[Step] = []
     for step in steps:
         extra: list[str] = list(frees.get(step.id, ()))
         container = wanted.get(step.subject)
-        if step.phase == Phase.ACTIVATE and step.id not in needed_to_free:
+        if step.phase == Phase.ACTIVATE and step.id not in freeing:
             if container is not None:
                 extra += [f"verify:{name}" for name in container.depends_on if f"verify:{name}" in ids]
-            elif isinstance(step.action, End):
-                extra += [stop for stop in _dependents_stops(step, steps, by_id) if stop not in needed_to_free]
+            else:
+                extra += [stop for stop in dependents.get(step.id, ()) if stop not in freeing]
         ordered.append(changed(step, needs=(*step.needs, *extra)) if extra else step)
     return ordered
 
 
-def _dependents_stops(step: Step, steps: list[Step], by_id: dict[str, ContainerSeen]) -> Iterator[str]:
-    """Stops of unwanted containers that depended on the one that `step` stops."""
-    for other in steps:
-        if isinstance(other.action, End) and other.subject != step.subject:
-            container = by_id[other.action.instance].container
-            if container is not None and step.subject in container.depends_on:
-                yield other.id
+def _with_needs(wanted: set[str], steps: list[Step]) -> set[str]:
+    """`wanted` and all that these steps need, and what those need."""
+    needs = {step.id: step.needs for step in steps}
+    found: set[str] = set()
+    while wanted:
+        found |= wanted
+        wanted = {need for id_ in wanted for need in needs.get(id_, ())} - found
+    return found
+
+
+def _dependents_stops(steps: list[Step], by_id: dict[str, ContainerSeen]) -> dict[str, tuple[str, ...]]:
+    """Stops of unwanted containers → stops of the containers that depended on them when they were created.
+
+    Two that were created at different times may each depend on the other; then there is no order to keep.
+    """
+    stops: dict[str, list[tuple[str, Container | None]]] = {}
+    for step in steps:
+        if isinstance(step.action, End):
+            stops.setdefault(step.subject, []).append((step.id, by_id[step.action.instance].container))
+    found: dict[str, tuple[str, ...]] = {}
+    for subject, own in stops.items():
+        for id_, container in own:
+            for name in container.depends_on if container is not None else ():
+                for needed, _ in stops.get(name, ()) if name != subject else ():
+                    found[needed] = (*found.get(needed, ()), id_)
+    try:
+        TopologicalSorter(found).prepare()
+    except CycleError:
+        return {}
+    return found
 
 
 def _port_needs(

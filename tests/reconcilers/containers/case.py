@@ -98,7 +98,7 @@ def desired_of(case: Case) -> DesiredState:
 
 def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]:
     observed = case.observed
-    images = observed.images if isinstance(observed.images, dict) else {image: "" for image in observed.images}
+    images = observed.images if isinstance(observed.images, dict) else dict.fromkeys(observed.images, "")
     ids = {normal_image(image): id_ or f"sha256:{normal_image(image)}" for image, id_ in images.items()}
     containers, proven, stopped = [], [], []
     for engine_name, instance in observed.containers.items():

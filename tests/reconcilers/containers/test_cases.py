@@ -7,12 +7,13 @@ a case in which nothing happens says why.
 from __future__ import annotations
 
 import pytest
-from .case import Case, all_cases, decide, desired_of, plan_text, seen_of
 from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.desired import desired_state
 from evenkeel.specs.plan import Plan
+
+from .case import Case, all_cases, decide, desired_of, plan_text, seen_of
 
 CASES = dict(all_cases())
 
