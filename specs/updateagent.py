@@ -1,0 +1,201 @@
+"""The messages of Kanto's Containers Update Agent: what stands on `containersupdate/…`, out and in.
+
+Written: feedback and inventory, with Kanto's key order; like Kanto, everything empty is left out (container-management.md
+§1.2), but not the envelope's own three keys. Nothing that was made of nouns fails to be written.
+
+Read: envelopes and commands, from anybody who may publish. Reading never raises and is bounded in size and depth. Keys are
+taken in any case and unknown ones of the envelope are ignored, as Go does (update-manager.md §2.2); what Go drops without a
+word (a wrong type, a number that is none) is a problem that names its place, and so are equal keys, of which Go takes the
+last. The activity is found even in a message of which nothing else can be read, so that its sender can be answered.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import msgspec
+from msgspec import Struct
+
+from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Place, Problem, nearest, path_text
+from evenkeel.specs.text import Value
+from evenkeel.specs.walk import MOST_FAULTS, in_words
+from evenkeel.specs.wire import read_json, rescued_activity, sound_text
+
+CommandName = Literal["DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK", "CLEANUP"]
+Status = Literal[
+    "IDENTIFYING", "IDENTIFIED", "IDENTIFICATION_FAILED", "RUNNING", "COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT",
+    "SUPERSEDED", "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE",
+    "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE",
+    "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE",
+]  # fmt: skip
+"""Of an operation or a baseline."""
+ActionStatus = Literal[
+    "IDENTIFIED", "DOWNLOADING", "DOWNLOAD_FAILURE", "DOWNLOAD_SUCCESS", "UPDATING", "UPDATE_FAILURE", "UPDATE_SUCCESS",
+    "REMOVING", "REMOVAL_FAILURE", "REMOVAL_SUCCESS", "ACTIVATING", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
+]  # fmt: skip
+NodeType = Literal["IMAGE", "RAW", "DATA", "APPLICATION", "CONTAINER"]
+
+
+class Component(Struct, frozen=True, omit_defaults=True):
+    """What an action is about: `<domain>:<container name>`."""
+
+    id: str = ""
+    version: str = ""
+
+
+class Action(Struct, frozen=True, omit_defaults=True):
+    """One component's part of an operation. `component` is always written: the update manager crashes without (B-01)."""
+
+    component: Component
+    status: ActionStatus
+    progress: int = 0
+    """Percent."""
+    message: str = ""
+
+
+class FeedbackMessage(Struct, frozen=True, omit_defaults=True):
+    """How far an operation, or one baseline of it, has come."""
+
+    baseline: str = ""
+    status: Status | Literal[""] = ""
+    message: str = ""
+    actions: tuple[Action, ...] = ()
+
+
+class KeyValue(Struct, frozen=True, omit_defaults=True):
+    """A parameter; one without value is written as its key alone."""
+
+    key: str
+    value: str = ""
+
+
+class SoftwareNode(Struct, frozen=True, omit_defaults=True):
+    """The agent, or a container."""
+
+    id: str
+    version: str = ""
+    name: str = ""
+    parameters: tuple[KeyValue, ...] = ()
+    type: NodeType | Literal[""] = ""
+
+
+class Association(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """Node `source_id` has node `target_id`."""
+
+    source_id: str
+    target_id: str
+
+
+class Inventory(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """The current state. The containers agent has no hardware nodes."""
+
+    software_nodes: tuple[SoftwareNode, ...] = ()
+    associations: tuple[Association, ...] = ()
+
+
+class Envelope(Struct, frozen=True, rename="camel"):
+    """Around every message. `timestamp` is milliseconds since the epoch, at which the message was made."""
+
+    activity_id: str
+    timestamp: int
+    payload: Any = None
+
+
+class Command(Struct, frozen=True):
+    """Open one phase, for one baseline or (`""`, `"*"`) for all."""
+
+    command: CommandName
+    baseline: str = ""
+    activity_id: str = ""
+
+
+class Received(NamedTuple):
+    """An envelope that arrived: its payload (`None` when there is none), in which keys are spelled as Kanto spells them,
+    and all that is wrong. With problems the payload may be incomplete; `activity_id` is right if it was readable."""
+
+    activity_id: str
+    payload: Value
+    problems: tuple[Problem, ...]
+
+
+def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: FeedbackMessage) -> bytes:
+    """A message for `desiredstatefeedback`. Progress is brought into 0…100: beyond 255 the whole message is dropped."""
+    actions = tuple(
+        msgspec.structs.replace(action, progress=min(max(action.progress, 0), 100)) for action in feedback.actions
+    )
+    return _written(Envelope(activity_id, timestamp_ms, msgspec.structs.replace(feedback, actions=actions)))
+
+
+def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Inventory) -> bytes:
+    """A message for `currentstate`."""
+    return _written(Envelope(activity_id, timestamp_ms, inventory))
+
+
+def read_envelope(content: bytes, topic: str = "") -> Received:
+    """Whatever arrived. `topic` is only used to name the place of problems."""
+    flaws: list[Flaw] = []
+    root = read_json(content, flaws)
+    fields: dict[str, Value] = {}
+    if isinstance(root, dict):
+        fields = root
+    elif root is not None:
+        flaws.append(Flaw((), f"expected a mapping with `activityId`, `timestamp` and `payload`, got {in_words(root)}"))
+    activity_id = fields.get("activityId")
+    if activity_id is None:
+        activity_id = "" if not flaws or "activityId" in fields else rescued_activity(content)
+    elif not isinstance(activity_id, str):
+        flaws.append(Flaw(("activityId",), f"expected a text, got {in_words(activity_id)}"))
+        activity_id = ""
+    timestamp, payload = fields.get("timestamp"), fields.get("payload")
+    if timestamp is not None and (not isinstance(timestamp, int) or isinstance(timestamp, bool)):
+        flaws.append(Flaw(("timestamp",), f"expected a whole number of milliseconds, got {in_words(timestamp)}"))
+    if payload is not None and not isinstance(payload, dict):
+        flaws.append(Flaw(("payload",), f"expected a mapping, got {in_words(payload)}"))
+        payload = None
+    place = Place(topic=topic, activity_id=activity_id)
+    problems = (Problem(place, _short(path_text(flaw.path)), flaw.message, flaw.hint) for flaw in flaws[:MOST_FAULTS])
+    return Received(activity_id, payload, tuple(problems))
+
+
+def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ...]:
+    """The command, or why it is none; every problem's place has the activity."""
+    received = read_envelope(content, topic)
+    place = Place(topic=topic, activity_id=received.activity_id)
+    problems = list(received.problems)
+    payload = received.payload if isinstance(received.payload, dict) else {}
+    command, baseline = payload.get("command"), payload.get("baseline")
+    if not isinstance(baseline, str | None):
+        problems.append(Problem(place, "payload.baseline", f"expected a text, got {in_words(baseline)}"))
+    for known in get_args(CommandName):
+        if command == known and not problems:
+            return Command(known, str(baseline or ""), received.activity_id)
+    if command not in get_args(CommandName) and not (problems and command is None):
+        hint = nearest(command if isinstance(command, str) else "", get_args(CommandName))
+        problems.append(Problem(place, "payload.command", f"expected a command, got {in_words(command)}", hint))
+    return tuple(problems)
+
+
+def _short(text: str) -> str:
+    """A path for people; keys of strangers may be long."""
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def _written(envelope: Envelope) -> bytes:
+    """JSON; also of texts that UTF-8 cannot express."""
+    try:
+        return msgspec.json.encode(envelope)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_sound(msgspec.to_builtins(envelope)))
+
+
+def _sound(value: Any) -> Any:
+    match value:
+        case str():
+            return sound_text(value)
+        case list() | tuple():
+            return [_sound(item) for item in value]
+        case dict():
+            return {key: _sound(item) for key, item in value.items()}
+        case _:
+            return value
