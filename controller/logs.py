@@ -69,6 +69,12 @@ def install(level: str, form: Literal["text", "json"], stream: TextIO | None = N
     logging.getLogger("evenkeel").setLevel(level.upper())
 
 
+def silence() -> None:
+    """No log: a command shows what happens in its own way, and errors come back as such."""
+    root = logging.getLogger()
+    root.addHandler(logging.NullHandler())
+
+
 def _is_journal(stream: TextIO) -> bool:
     """Whether the stream is the one that `$JOURNAL_STREAM` names (systemd.exec(5)): device and inode."""
     try:

@@ -158,7 +158,7 @@ class _Block:
         if difference.verb == "create" and difference.container is not None:
             yield fitting_image(difference.container.image, max(room, 12)), asked
             return
-        changes = [change for change in difference.changes if change.path]
+        changes = [change for change in difference.changes if change.path and not _follows(change, difference)]
         if not changes or difference.verb in ("start", "finish"):
             yield from ((text, asked) for text in self._wrapped(self._why(), room))
             return
@@ -183,6 +183,15 @@ class _Block:
     def _wrapped(self, text: str, room: int = 0) -> list[str]:
         room = max(room or self._width - self._body_column, 20)
         return textwrap.wrap(one_line(text), room, break_on_hyphens=False) or [""]
+
+
+def _follows(change: Change, difference: Difference) -> bool:
+    """Whether a change follows from another one: swap that nobody asked for is twice the memory."""
+    if change.path != "resources.memorySwap" or difference.container is None:
+        return False
+    resources = difference.container.resources
+    derived = resources.memory is not None and resources.memory_swap == 2 * resources.memory
+    return derived and any(other.path == "resources.memory" for other in difference.changes)
 
 
 def _values(change: Change, room: int) -> str:

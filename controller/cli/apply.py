@@ -37,12 +37,17 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     import asyncio
     from pathlib import Path
 
+    from evenkeel.controller import logs
     from evenkeel.controller.cli.asked import asked
     from evenkeel.controller.journal import open_journal
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.wiring import open_driver
 
     settings = options.settings()
+    if options.verbose:
+        logs.install(settings.log.level, settings.log.format)
+    else:
+        logs.silence()
     if allow_empty:
         from evenkeel.specs.codec import changed
 
@@ -79,12 +84,10 @@ async def _agreed(
     for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
         click.echo(line)
     attempt = journal.attempt(reading.desired.digest)
-    if attempt is not None and attempt.failed:
-        if not retry:
-            click.echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
-            click.echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
-            return False
-        journal.forgive(attempt.digest)
+    if attempt is not None and attempt.failed and not retry:
+        click.echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
+        click.echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
+        return False
     if yes or not found.plan.stages:
         return True
     if not sys.stdin.isatty():
@@ -104,6 +107,7 @@ async def _converge(
 
     from evenkeel.controller.cli.steps import showing
     from evenkeel.controller.wiring import build_controller
+    from evenkeel.specs.feedback import Feedback
 
     stopped: list[str] = []
     with showing(on_terminal(), terminal_style()) as show:
@@ -119,6 +123,10 @@ async def _converge(
         if limit_s is not None:
             loop.call_later(limit_s, stop, f"no end after {limit_s:g} s")
         controller.accept(reading)
+        failure = journal.attempt(reading.desired.digest)
+        if failure is not None and journal.forgive(failure.digest):
+            why = f"an operator retries it; it had failed: {failure.why}"
+            controller.say(Feedback("revision-retried", why, revision=failure.digest))
         ending = await controller.converge()
     return _verdict(ending, journal, stopped)
 

@@ -37,6 +37,7 @@ _MARKS: dict[str, tuple[str, Role | None]] = {
 class Show(Protocol):
     """Where work is shown."""
 
+    def echo(self, line: str) -> None: ...
     def told(self, entry: Feedback) -> None: ...
     def progress(self, step: Step, message: str, done: int, total: int) -> None: ...
 
@@ -56,12 +57,12 @@ class Lines:
     """Plain lines, one for each thing that ended."""
 
     def __init__(self, echo: Callable[[str], None] = click.echo, style: Style = PLAIN) -> None:
-        self._echo, self._style = echo, style
+        self.echo, self._style = echo, style
 
     def told(self, entry: Feedback) -> None:
         line = entry_line(entry, self._style)
         if line:
-            self._echo(line)
+            self.echo(line)
 
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         pass
@@ -72,7 +73,10 @@ class Bars:
 
     def __init__(self, bars: Progress, style: Style) -> None:
         self._bars, self._tasks = bars, dict[str, "TaskID"]()
-        self._lines = Lines(lambda line: bars.console.print(_as_text(line), soft_wrap=True), style)
+        self._lines = Lines(self.echo, style)
+
+    def echo(self, line: str) -> None:
+        self._bars.console.print(_as_text(line), soft_wrap=True)
 
     def told(self, entry: Feedback) -> None:
         if entry.kind == "step-started":
