@@ -50,11 +50,6 @@ class Mailbox:
         row = self._database.one("SELECT id, topic, payload, at FROM inbox ORDER BY id LIMIT 1")
         return Incoming(*row) if row else None
 
-    def dealt_with(self, message: Incoming) -> None:
-        """Forget a message."""
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM inbox WHERE id = ?", (message.id,))
-
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
         with self._database.writing() as connection:
@@ -79,11 +74,15 @@ class Mailbox:
         row = self._database.one("SELECT body FROM activity")
         return decode(row[0], Activity) if row else None
 
-    def record(self, activity: Activity | None, messages: Sequence[Outgoing] = ()) -> None:
-        """What the activity has become (`None`: it is over), and what is said about it, together."""
+    def record(
+        self, activity: Activity | None, messages: Sequence[Outgoing] = (), dealt_with: Incoming | None = None
+    ) -> None:
+        """What the activity has become (`None`: none is open), what is said about it, and which message that answers."""
         with self._database.writing() as connection:
             if activity is None:
                 connection.execute("DELETE FROM activity")
             else:
                 connection.execute("INSERT OR REPLACE INTO activity VALUES (1, ?)", (encode(activity),))
             connection.executemany("INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)", messages)
+            if dealt_with is not None:
+                connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))

@@ -274,3 +274,15 @@ def _published(statuses: Sequence[Status]) -> Sequence[Status]:
     """The statuses that the original names in a refusal; the ones it lacks are ours alone."""
     original = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
     return [status for status in statuses if status in original] if len(statuses) > 1 else statuses
+
+
+def next_alone(activity: Activity) -> Command:
+    """What an agent without a commander does next: every phase for all, and back when one fails."""
+    statuses = {baseline.status for baseline in activity.baselines if not baseline.closed}
+    if any(status.endswith("_FAILURE") and status != "ROLLBACK_FAILURE" for status in statuses):
+        return "ROLLBACK"
+    commands: tuple[Command, ...] = ("DOWNLOAD", "UPDATE", "ACTIVATE")
+    for command in commands:
+        if statuses.intersection(PHASES[command].allowed_after):
+            return command
+    return "CLEANUP"

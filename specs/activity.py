@@ -79,7 +79,7 @@ class Activity(Struct, frozen=True):
     """An open operation. `target` is what was asked for, `before` what was there when it was identified.
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
-    Times are epoch seconds.
+    `content` names the message that began it. `alone`: nobody commands, the agent does. Times are epoch seconds.
     """
 
     id: str
@@ -93,4 +93,5 @@ class Activity(Struct, frozen=True):
     touched_at: float
     addressed: str = ""
     command: Command | Literal[""] = ""
-    notes: str = ""
+    content: str = ""
+    alone: bool = False

@@ -33,6 +33,9 @@ Kind = Literal[
     "engine-found",
     "health",
     "adopted",
+    "activity",
+    "message-ignored",
+    "released",
     "started",
     "stopped",
 ]

@@ -1,0 +1,346 @@
+"""The update agent: desired states and commands in, activities driven, feedback out.
+
+Speaks as Kanto's Containers Update Agent does (container-management.md §1 and §2) over topics below `<domain>update/`. What may
+happen is decided in `reconcilers.activity`, what has to be done to containers by the same planner as for files; here both
+meet the journal, which holds every message until it is dealt with and every answer until the broker has it.
+
+Messages are dealt with strictly in order, by the controller's one worker. Only two things do not wait: a question for the
+current state, which changes nothing, and a new desired state, which cuts short what the old one was fetching.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.journal import Journal
+from evenkeel.controller.mailbox import Incoming, Outgoing
+from evenkeel.controller.phases import Phases, all_instances
+from evenkeel.reconcilers import activity as activities
+from evenkeel.reconcilers.containers.select import ContainersWanted, select
+from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.specs import kanto, updateagent
+from evenkeel.specs.activity import Activity, Status
+from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.inventory import image_version, inventory
+from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.problem import Place, path_text, problem_text
+
+
+class AgentSettings(NamedTuple):
+    """How the agent behaves. `alone_after`: without a command for so long it commands itself; `None` is never."""
+
+    domain: str = "containers"
+    system_containers: tuple[str, ...] = ()
+    verbose: bool = False
+    operation_timeout: timedelta = timedelta(hours=1)
+    alone_after: timedelta | None = None
+    patience: timedelta = timedelta(minutes=2)
+
+
+def topic_prefix(domain: str) -> str:
+    """`containers` → `containersupdate`, `self-update` → `selfupdate` (container-management.md §1.1)."""
+    bare = domain.replace("-", "")
+    return bare if bare.endswith("update") else f"{bare}update"
+
+
+class UpdateAgent:
+    """One domain's agent. `arrived` and `report` may be called at any time, `work` by one worker only."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        journal: Journal,
+        driver: Driver[ContainersSeen],
+        reconciler: Reconciler[ContainersWanted, ContainersSeen],
+        phases: Phases,
+        say: Callable[[Feedback], None],
+        wake_worker: Callable[[], None],
+        wake_sender: Callable[[], None],
+        now: Now = system_now,
+    ) -> None:
+        self._settings, self._journal, self._mail = settings, journal, journal.mail
+        self._driver, self._reconciler, self._phases = driver, reconciler, phases
+        self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
+        self._reported: updateagent.Inventory | None = None
+        prefix = topic_prefix(settings.domain)
+        self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
+        self.get_topic, self.state_topic = f"{prefix}/currentstate/get", f"{prefix}/currentstate"
+        self.feedback_topic = f"{prefix}/desiredstatefeedback"
+
+    # ── at any time ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def arrived(self, topic: str, payload: bytes) -> None:
+        """A message is here; when this returns it is safe and may be acknowledged."""
+        if topic == self.get_topic:
+            received = updateagent.read_envelope(payload, topic)
+            if received.problems:
+                self._ignored(topic, "; ".join(problem_text(problem) for problem in received.problems))
+            else:
+                await self.report(received.activity_id)
+            return
+        self._mail.take_in(topic, payload)
+        if topic == self.desired_topic:
+            self._phases.interrupt()
+        self._wake_worker()
+
+    async def report(self, activity_id: str, *, only_news: bool = False) -> None:
+        """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
+        agent's own node alone (§2.7)."""
+        try:
+            seen = await self._driver.observe(self._journal.adopted())
+        except (Unavailable, TimedOut):
+            seen = ContainersSeen("")
+        found = inventory(self._settings.domain, seen, self._settings.verbose, system=self._settings.system_containers)
+        if only_news and found == self._reported:
+            return
+        self._reported = found
+        body = updateagent.inventory_bytes(activity_id, self._now_ms(), found)
+        self._mail.send(Outgoing(self.state_topic, body, retain=True))
+        self._wake_sender()
+
+    async def introduce(self) -> None:
+        """The unsolicited report of a new connection, named as Kanto names it (§1.3)."""
+        await self.report(f"initial-current-state-{self._now_ms()}")
+
+    async def report_news(self) -> None:
+        """The unsolicited report of a change; Kanto has none, so it carries the same kind of name."""
+        await self.report(f"current-state-{self._now_ms()}", only_news=True)
+
+    # ── the worker's part ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def work(self) -> None:
+        """Deal with everything that waits; return when nothing does, or when told to stop."""
+        while not self._phases.stopping.is_set():
+            self._phases.resume()
+            activity, message = self._mail.activity(), self._mail.incoming()
+            if activity is not None and activities.is_over(activity):
+                self._close(activity)
+                await self.report(activity.id)
+            elif activity is not None and activity.command and not self._supersedes(message, activity):
+                await self._carry_out(activity)
+            elif message is not None:
+                await self._deal_with(message, activity)
+            elif activity is None or not self._is_due(activity):
+                break
+        self._phases.keep_hands_off(self._mail.activity())
+
+    def due_in_s(self) -> float | None:
+        """In how many seconds the open activity wants to be looked at without a message."""
+        activity = self._mail.activity()
+        if activity is None:
+            return None
+        waits = [self._settings.operation_timeout.total_seconds()]
+        if self._settings.alone_after is not None:
+            waits.append(self._settings.alone_after.total_seconds())
+        return max(0.0, activity.touched_at + min(waits) - self._now())
+
+    def _is_due(self, activity: Activity) -> bool:
+        """Begin what nobody commands: the next phase of an agent that is alone, or the end of one that was left."""
+        idle_s = self._now() - activity.touched_at
+        alone_after = self._settings.alone_after
+        fresh = all(baseline.status == "IDENTIFIED" for baseline in activity.baselines)
+        if activity.alone or (fresh and alone_after is not None and idle_s >= alone_after.total_seconds()):
+            begun = activities.begin(activity, activities.next_alone(activity), "")
+            assert isinstance(begun, Activity)
+            self._mail.record(changed(begun, alone=True, touched_at=self._now()))
+            return True
+        if idle_s >= self._settings.operation_timeout.total_seconds():
+            begun = activities.begin(activity, "CLEANUP", "")
+            assert isinstance(begun, Activity)
+            self._say(Feedback("activity", f"{activity.id}: no command for {idle_s:.0f} s; it is ended"))
+            self._mail.record(changed(begun, touched_at=self._now()))
+            return True
+        return False
+
+    def _supersedes(self, message: Incoming | None, activity: Activity) -> bool:
+        return message is not None and message.topic == self.desired_topic
+
+    async def _carry_out(self, activity: Activity) -> None:
+        """The command at work, to its end or until it is interrupted."""
+
+        def tell(now: Activity, status: Status, message: str = "") -> None:
+            self._tell(now, status, message, baseline=activity.addressed)
+
+        want = self._want(activity.target)
+        before = self._want(activity.before)
+        ended = await self._phases.carry_out(activity, want, before, tell)
+        if ended is None:
+            return
+        self._mail.record(changed(ended, touched_at=self._now()))
+
+    def _close(self, activity: Activity) -> None:
+        """Say how it ended, and keep in force what was reached."""
+        verdict = activities.verdict(activity)
+        if verdict == "COMPLETED" or any(baseline.good and baseline.subjects for baseline in activity.baselines):
+            state = activities.in_force(activity)
+            self._journal.put("message", state, activity.topic)
+            self._journal.put("desired", state, activity.topic)
+        self._say(Feedback("activity", f"{activity.id}: {verdict}"))
+        self._mail.record(None, [self._feedback(activity, verdict)])
+        self._wake_sender()
+
+    # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _deal_with(self, message: Incoming, activity: Activity | None) -> None:
+        if message.topic == self.desired_topic:
+            await self._desired_state(message, activity)
+        elif message.topic == self.command_topic:
+            self._command(message, activity)
+        else:
+            self._ignored(message.topic, "nobody here knows this topic")
+            self._mail.record(activity, dealt_with=message)
+
+    def _command(self, message: Incoming, activity: Activity | None) -> None:
+        command = updateagent.read_command(message.payload, message.topic)
+        if not isinstance(command, updateagent.Command):
+            self._ignored(message.topic, "; ".join(problem_text(problem) for problem in command))
+            self._mail.record(activity, dealt_with=message)
+            return
+        if activity is None or command.activity_id != activity.id:
+            open_one = f"activity {activity.id} is open" if activity else "no activity is open"
+            self._ignored(message.topic, f"{command.command} for activity {command.activity_id}, but {open_one}")
+            self._mail.record(activity, dealt_with=message)
+            return
+        begun = activities.begin(activity, command.command, command.baseline)
+        if isinstance(begun, activities.Refusal):
+            refusal = self._feedback(activity, begun.status, begun.message, command.baseline)
+            self._mail.record(activity, [refusal], message)
+            self._wake_sender()
+            return
+        self._mail.record(changed(begun, alone=False, touched_at=self._now()), dealt_with=message)
+
+    async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
+        received = updateagent.read_envelope(message.payload, message.topic)
+        content = hashlib.sha256(message.payload).hexdigest()[:16]
+        if open_one is not None and (open_one.id, open_one.content) == (received.activity_id, content):
+            self._mail.record(open_one, [self._standing(open_one)], message)
+            self._wake_sender()
+            return
+        value = {"payload": received.payload or {}}
+        flaws: list[Flaw] = []
+        drafts = kanto.desired_state_drafts(value, flaws, self._settings.domain)
+        reasons = [problem_text(changed(problem, place=Place())) for problem in received.problems]
+        reasons += [_reason(value, flaw) for flaw in flaws if not flaw.warning] if not reasons else []
+        if reasons:
+            self._reject(received.activity_id, "; ".join(reasons), message, open_one)
+            return
+        if open_one is not None:
+            await self._supersede(open_one)
+        place = Place(topic=message.topic, activity_id=received.activity_id)
+        target = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
+        notes = "; ".join(_reason(value, flaw) for flaw in flaws)
+        await self._identify(message, received.activity_id, target, value, content, notes)
+
+    async def _supersede(self, activity: Activity) -> None:
+        """Undo what an open activity began, and say that another took its place."""
+        await self._phases.take_back(activity, self._want(activity.before))
+        self._say(Feedback("activity", f"{activity.id}: SUPERSEDED"))
+        self._mail.record(None, [self._feedback(activity, "SUPERSEDED")])
+
+    async def _identify(
+        self, message: Incoming, id_: str, target: DesiredState, value: Mapping[str, Any], content: str, notes: str
+    ) -> None:
+        want = self._want(target)
+        try:
+            seen = await self._phases.observe(self._reconciler.images(want))
+        except (Unavailable, TimedOut) as error:
+            self._reject(id_, error.message, message, None, identifying=True)
+            return
+        differences = self._reconciler.diff(want, seen, self._journal.history())
+        blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
+        if blocked:
+            self._reject(id_, "; ".join(blocked), message, None, identifying=True)
+            return
+        versions = {each.name: image_version(each.image) for each in seen.containers}
+        components = _components(value)
+        actions = activities.identify(components, differences, versions, want.system)
+        domain, now = self._settings.domain, self._now()
+        asked = kanto.baselines(value, domain)
+        activity = Activity(
+            id=id_,
+            topic=message.topic,
+            domain=domain,
+            target=target,
+            before=all_instances(seen),
+            actions=actions,
+            baselines=activities.baselines(domain, asked, [name for name, _ in components], actions),
+            begun_at=now,
+            touched_at=now,
+            content=content,
+        )
+        self._say(Feedback("activity", f"{id_}: IDENTIFIED, {len(actions)} actions", revision=target.digest))
+        said = [
+            self._feedback(changed(activity, actions=()), "IDENTIFYING"),
+            self._feedback(activity, "IDENTIFIED", notes),
+        ]
+        self._mail.record(activity, said, message)
+        self._wake_sender()
+        if not actions:
+            self._close(changed(activity, baselines=()))
+
+    def _reject(
+        self, id_: str, why: str, message: Incoming, open_one: Activity | None, *, identifying: bool = False
+    ) -> None:
+        """Refuse a desired state with every reason; an open activity stays as it is."""
+        self._say(Feedback("activity", f"{id_}: IDENTIFICATION_FAILED, {why}"))
+        said = [self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING"))] if identifying else []
+        failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
+        self._mail.record(open_one, [*said, self._message(id_, failed)], message)
+        self._wake_sender()
+
+    # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
+        self._mail.record(activity, [self._feedback(activity, status, message, baseline)])
+        self._wake_sender()
+
+    def _standing(self, activity: Activity) -> Outgoing:
+        """Where an activity stands, for somebody who asks for it again."""
+        statuses = {baseline.status for baseline in activity.baselines}
+        return self._feedback(activity, statuses.pop() if len(statuses) == 1 else "IDENTIFIED")
+
+    def _feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
+        actions = tuple(
+            updateagent.Action(
+                updateagent.Component(f"{activity.domain}:{action.subject}", action.version),
+                action.status,
+                action.progress,
+                action.message,
+            )
+            for action in activity.actions
+        )
+        return self._message(activity.id, updateagent.FeedbackMessage(baseline, status, message, actions))
+
+    def _message(self, id_: str, feedback: updateagent.FeedbackMessage) -> Outgoing:
+        return Outgoing(self.feedback_topic, updateagent.feedback_bytes(id_, self._now_ms(), feedback))
+
+    def _ignored(self, topic: str, why: str) -> None:
+        self._say(Feedback("message-ignored", why, place=topic))
+
+    def _want(self, state: DesiredState) -> ContainersWanted:
+        """A state's own list of system containers replaces the configured one, for this state only (§1.5)."""
+        has_own = any(document.kind == "SystemContainers" for document in state.documents)
+        return select(state, () if has_own else self._settings.system_containers)
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+
+def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
+    """Kanto's text for a flaw, where it stands, and what helps."""
+    text = f"{kanto.rejection(value, flaw)} [{path_text(flaw.path)}]"
+    return f"{text}, {flaw.hint}" if flaw.hint else text
+
+
+def _components(value: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """Id and version of every component of a valid desired state, in order."""
+    domains = value["payload"].get("domains") or [{}]
+    return [(item["id"], item.get("version", "")) for item in domains[0].get("components") or ()]
