@@ -46,7 +46,7 @@ class KindRows(Struct, frozen=True):
 def json_schema() -> Schema:
     """JSON Schema 2020-12 for one document of any kind."""
     references, definitions = _components()
-    return {
+    schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "evenkeel document",
         "description": "Something that shall be so on this device.",
@@ -68,6 +68,8 @@ def json_schema() -> Schema:
         ],
         "$defs": definitions,
     }
+    plain: Schema = msgspec.json.decode(msgspec.json.encode(schema))  # defaults are tuples, to a schema they are lists
+    return plain
 
 
 def reference() -> tuple[KindRows, ...]:
