@@ -430,7 +430,7 @@ def containers(draw: st.DrawFn) -> Container:
     network = draw(st.sampled_from(["bridge", "host"]))
     memory = draw(st.none() | SIZES)
     restart = draw(
-        st.sampled_from(["no", "always", "unless-stopped"]).map(Restart)
+        st.sampled_from([Restart("no"), Restart("always"), Restart()])
         | st.builds(
             Restart,
             st.just("on-failure"),
