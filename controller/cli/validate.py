@@ -35,5 +35,7 @@ def command(options: Options, paths: tuple[str, ...]) -> int:
     kinds: dict[str, int] = {}
     for document in reading.desired.documents:
         kinds[document.kind] = kinds.get(document.kind, 0) + 1
-    click.echo("valid: " + (", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing is asked for"))
+    count = len(reading.desired.documents)
+    listed = ", ".join(f"{number} {kind}" for kind, number in kinds.items()) or "nothing is asked for"
+    click.echo(f"valid: {count} document{'s' * (count != 1)} ({listed})")
     return 0
