@@ -235,9 +235,9 @@ class UpdateAgent:
         if open_one is not None:
             await self._supersede(open_one)
         place = Place(topic=message.topic, activity_id=received.activity_id)
-        target = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
+        state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
         notes = "; ".join(_reason(value, flaw) for flaw in flaws)
-        await self._identify(message, received.activity_id, target, value, content, notes)
+        await self._identify(message, received.activity_id, activities.asked_now(state), value, content, notes)
 
     async def _supersede(self, activity: Activity) -> None:
         """Undo what an open activity began, and say that another took its place."""

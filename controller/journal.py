@@ -73,6 +73,11 @@ class Journal:
             self._give(connection, role, state.digest)
         return True
 
+    def drop(self, role: Role) -> bool:
+        """Nothing has that role any more; False when nothing had."""
+        with self._database.writing() as connection:
+            return connection.execute("DELETE FROM role WHERE name = ?", (role,)).rowcount > 0
+
     def promote(self) -> None:
         """What is desired is good: it becomes last-good, and what else is remembered of it is forgotten."""
         with self._database.writing() as connection:

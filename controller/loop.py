@@ -182,13 +182,20 @@ class Controller:
             return False
         if self._journal.set_condition(Condition("SourceValid", True, "Valid")):
             self._say_restored()
-        known = self._journal.digest("desired")
-        if not self._journal.put("desired", reading.desired, "files"):
+        before = self._journal.digest("files")
+        is_new = self._journal.put("files", reading.desired, "files")
+        if self._journal.digest("message"):
+            if reading.desired.digest != before:
+                self.say(
+                    Feedback("source-overruled", "a message is in force; `evenkeel release` gives the files their say")
+                )
             return False
+        known = self._journal.digest("desired")
+        is_new = self._journal.put("desired", reading.desired, "files") or is_new
         if reading.desired.digest != known:
             count = len(reading.desired.documents)
             self.say(Feedback("revision-accepted", f"{count} documents", revision=reading.desired.digest))
-        return True
+        return is_new
 
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:
         if self._journal.set_condition(Condition("SourceValid", False, reason, message)):

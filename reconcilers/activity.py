@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from evenkeel.specs.activity import ActionKind, ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Container, PullPolicy
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Create, Difference, End, Pull, Remove, Rename, Start, Step, Update, Verb, Verify
 
@@ -106,7 +107,10 @@ class Refusal(NamedTuple):
 
 
 def identify(
-    ordered: Sequence[tuple[str, str]], differences: Sequence[Difference], versions: Mapping[str, str], system: Sequence[str]
+    ordered: Sequence[tuple[str, str]],
+    differences: Sequence[Difference],
+    versions: Mapping[str, str],
+    system: Sequence[str],
 ) -> tuple[ActivityAction, ...]:
     """The actions of a desired state: its components in their order, then what nobody asks for.
 
@@ -130,13 +134,13 @@ def identify(
 
 
 def baselines(
-    domain: str, asked: Sequence[tuple[str, Sequence[str]]], components: Sequence[str], actions: Sequence[ActivityAction]
+    domain: str,
+    asked: Sequence[tuple[str, Sequence[str]]],
+    components: Sequence[str],
+    actions: Sequence[ActivityAction],
 ) -> tuple[Baseline, ...]:
-    """The baselines asked for, one for every component in none of them, and `<domain>:remove-components` (§2.3)."""
-    found = [
-        Baseline(title, tuple(name.removeprefix(f"{domain}:") for name in names if name.startswith(f"{domain}:")))
-        for title, names in asked
-    ]
+    """The baselines asked for (with the names of their own components), one for every component in none of them, and `<domain>:remove-components` (§2.3)."""
+    found = [Baseline(title, tuple(names)) for title, names in asked]
     covered = {subject for baseline in found for subject in baseline.subjects}
     found += [Baseline(f"{domain}:{name}", (name,)) for name in dict.fromkeys(components) if name not in covered]
     destroyed = tuple(action.subject for action in actions if action.kind == "destroy")
@@ -163,7 +167,8 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
         command=command,
         addressed=title,
         baselines=tuple(
-            changed(b, status=phase.working) if b.title in ready and command != "CLEANUP" else b for b in activity.baselines
+            changed(b, status=phase.working) if b.title in ready and command != "CLEANUP" else b
+            for b in activity.baselines
         ),
     )
 
@@ -196,7 +201,9 @@ def _ended(phase: Phase, action: ActivityAction) -> ActionStatus | None:
     return phase.action_well if phase.action_well != "UPDATE_FAILURE" else None
 
 
-def mark(activity: Activity, subject: str, status: ActionStatus, message: str | None = None, progress: int = 0) -> Activity:
+def mark(
+    activity: Activity, subject: str, status: ActionStatus, message: str | None = None, progress: int = 0
+) -> Activity:
     """The activity with another status of one action; without `message` it keeps its own."""
     return changed(
         activity,
@@ -256,12 +263,15 @@ def undone(activity: Activity) -> tuple[ActivityAction, ...]:
 
 
 def in_force(activity: Activity) -> DesiredState:
-    """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere."""
+    """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere.
+    A tag that is pushed again later is not followed by itself: nobody has commanded that."""
     good = {subject for baseline in activity.baselines if baseline.good for subject in baseline.subjects}
     acting = {action.subject for action in activity.actions}
-    documents = [d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting]
+    documents = [
+        d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting
+    ]
     documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
-    return desired_state(documents)
+    return _with_policy(desired_state(documents), "Always", "IfNotPresent")
 
 
 def opens(command: Command) -> Callable[[Step], bool]:
@@ -274,6 +284,22 @@ def _published(statuses: Sequence[Status]) -> Sequence[Status]:
     """The statuses that the original names in a refusal; the ones it lacks are ours alone."""
     original = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
     return [status for status in statuses if status in original] if len(statuses) > 1 else statuses
+
+
+def asked_now(state: DesiredState) -> DesiredState:
+    """What is asked for now is meant as it is now: for the time of the activity a tag is looked up again (defect A10)."""
+    return _with_policy(state, "IfNotPresent", "Always")
+
+
+def _with_policy(state: DesiredState, old: PullPolicy, new: PullPolicy) -> DesiredState:
+    return desired_state(
+        [
+            changed(document, wanted=changed(document.wanted, pull_policy=new))
+            if isinstance(document.wanted, Container) and document.wanted.pull_policy == old
+            else document
+            for document in state.documents
+        ]
+    )
 
 
 def next_alone(activity: Activity) -> Command:

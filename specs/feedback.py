@@ -15,6 +15,7 @@ Kind = Literal[
     "source-broken",
     "source-restored",
     "source-empty",
+    "source-overruled",
     "revision-accepted",
     "revision-good",
     "revision-failed",

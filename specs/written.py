@@ -27,7 +27,9 @@ API_VERSION = "evenkeel/v1"
 
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=200, description="A name: letters, digits and `_ . -`.")]
 Size = Annotated[str, Meta(pattern=SIZE_PATTERN, description="A size with a binary unit: `64M`, `1.5G`, `512K`.")]
-Duration = Annotated[str, Meta(pattern=DURATION_PATTERN, description="A duration with a unit: `30s`, `1m30s`, `500ms`.")]
+Duration = Annotated[
+    str, Meta(pattern=DURATION_PATTERN, description="A duration with a unit: `30s`, `1m30s`, `500ms`.")
+]
 PortNumber = Annotated[int, Meta(ge=1, le=65535)]
 AbsolutePath = Annotated[str, Meta(pattern="^/", description="An absolute path.")]
 Text = Annotated[str, Meta(min_length=1)]
@@ -38,8 +40,12 @@ class PortSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 
     host_port: Annotated[PortNumber, Meta(description="The port on the host, or the first of a range.")]
     container_port: Annotated[PortNumber, Meta(description="The port inside the container.")]
-    host_port_end: Annotated[PortNumber, Meta(description="The last of a range; the engine takes a free one.")] | UnsetType = UNSET
-    host_ip: Annotated[Text, Meta(description="IPv4 or IPv6 address, or `localhost`. Default: `0.0.0.0`.")] | UnsetType = UNSET
+    host_port_end: (
+        Annotated[PortNumber, Meta(description="The last of a range; the engine takes a free one.")] | UnsetType
+    ) = UNSET
+    host_ip: (
+        Annotated[Text, Meta(description="IPv4 or IPv6 address, or `localhost`. Default: `0.0.0.0`.")] | UnsetType
+    ) = UNSET
     protocol: Protocol = "tcp"
 
 
@@ -56,7 +62,9 @@ class DeviceSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
     """A device node of the host inside the container."""
 
     host_path: Annotated[AbsolutePath, Meta(description="The device on the host.")]
-    container_path: Annotated[AbsolutePath, Meta(description="Its path inside the container. Default: the same.")] | UnsetType = UNSET
+    container_path: (
+        Annotated[AbsolutePath, Meta(description="Its path inside the container. Default: the same.")] | UnsetType
+    ) = UNSET
     permissions: Annotated[str, Meta(pattern="^[rwm]{1,3}$", description="Made of `r`, `w` and `m`.")] = "rwm"
 
 
@@ -64,15 +72,25 @@ class RestartSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
     """What the engine does when the container's process ends."""
 
     policy: RestartPolicy = "unless-stopped"
-    max_retries: Annotated[int, Meta(ge=0, le=1_000_000, description="With `on-failure`: how often; 0 is without limit.")] = 0
-    timeout: Annotated[Duration, Meta(description="With `on-failure`: longest wait between two tries, where the engine has such a limit.")] | UnsetType = UNSET
+    max_retries: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="With `on-failure`: how often; 0 is without limit.")
+    ] = 0
+    timeout: (
+        Annotated[
+            Duration,
+            Meta(description="With `on-failure`: longest wait between two tries, where the engine has such a limit."),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ResourcesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Limits. They change in place, without a restart."""
 
     memory: Annotated[Size, Meta(description="Most memory the container may use; at least `3M`.")] | UnsetType = UNSET
-    memory_reservation: Annotated[Size, Meta(description="What it keeps when memory is short; less than `memory`.")] | UnsetType = UNSET
+    memory_reservation: (
+        Annotated[Size, Meta(description="What it keeps when memory is short; less than `memory`.")] | UnsetType
+    ) = UNSET
     memory_swap: (
         Annotated[
             str,
@@ -91,9 +109,13 @@ class LogSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     driver: LogDriver = "json-file"
     max_files: Annotated[int, Meta(ge=1, le=10_000, description="How many files are kept.")] = 2
     max_size: Annotated[Size, Meta(description="Size at which a file is rotated.")] = "100M"
-    path: Annotated[AbsolutePath, Meta(description="Folder for the files, where the engine lets one choose.")] | UnsetType = UNSET
+    path: (
+        Annotated[AbsolutePath, Meta(description="Folder for the files, where the engine lets one choose.")] | UnsetType
+    ) = UNSET
     mode: LogMode = "blocking"
-    max_buffer_size: Annotated[Size, Meta(description="With `non-blocking`: the buffer, beyond which output is dropped.")] = "1M"
+    max_buffer_size: Annotated[
+        Size, Meta(description="With `non-blocking`: the buffer, beyond which output is dropped.")
+    ] = "1M"
 
 
 class HttpProbeSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -112,7 +134,10 @@ class TcpProbeSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
 class HealthSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """When the container counts as healthy. Give exactly one of `exec`, `http`, `tcp`."""
 
-    exec: Annotated[tuple[str, ...], Meta(min_length=1, description="A command inside the container that must exit 0.")] | UnsetType = UNSET
+    exec: (
+        Annotated[tuple[str, ...], Meta(min_length=1, description="A command inside the container that must exit 0.")]
+        | UnsetType
+    ) = UNSET
     http: HttpProbeSpec | UnsetType = UNSET
     tcp: TcpProbeSpec | UnsetType = UNSET
     interval: Duration = "10s"
@@ -124,7 +149,9 @@ class HealthSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
 class StopSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """How the container is asked to end."""
 
-    signal: Annotated[str, Meta(pattern=r"^(SIG[A-Z0-9+-]+|[1-9]\d?)$", description="A signal name or number.")] = "SIGTERM"
+    signal: Annotated[str, Meta(pattern=r"^(SIG[A-Z0-9+-]+|[1-9]\d?)$", description="A signal name or number.")] = (
+        "SIGTERM"
+    )
     timeout: Annotated[Duration, Meta(description="Time until SIGKILL.")] = "10s"
 
 
@@ -132,7 +159,9 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     """A container that shall run on this device."""
 
     image: Annotated[Text, Meta(description="Image reference; `@sha256:…` pins it.")]
-    pull_policy: Annotated[PullPolicy, Meta(description="`Always` also follows a tag that is pushed again.")] = "IfNotPresent"
+    pull_policy: Annotated[PullPolicy, Meta(description="`Always` also follows a tag that is pushed again.")] = (
+        "IfNotPresent"
+    )
     command: Annotated[tuple[str, ...], Meta(description="Arguments that replace the image's own.")] | UnsetType = UNSET
     env: Annotated[
         dict[str, str | None] | tuple[str, ...],
@@ -160,17 +189,25 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     ] = {}
     host_name: Annotated[Text, Meta(description="Default: `<name>-host`, as with Kanto.")] | UnsetType = UNSET
     domain_name: Annotated[Text, Meta(description="Default: `<name>-domain`, as with Kanto.")] | UnsetType = UNSET
-    privileged: Annotated[bool, Meta(description="All rights on the host; excludes `devices` and `capabilities`.")] = False
-    capabilities: Annotated[tuple[Text, ...], Meta(description="Extra Linux capabilities, for example `CAP_NET_ADMIN`.")] = ()
+    privileged: Annotated[bool, Meta(description="All rights on the host; excludes `devices` and `capabilities`.")] = (
+        False
+    )
+    capabilities: Annotated[
+        tuple[Text, ...], Meta(description="Extra Linux capabilities, for example `CAP_NET_ADMIN`.")
+    ] = ()
     restart: RestartSpec = RestartSpec()
     resources: ResourcesSpec = ResourcesSpec()
     log: LogSpec = LogSpec()
     terminal: Annotated[bool, Meta(description="Give the process a terminal.")] = False
     interactive: Annotated[bool, Meta(description="Keep its standard input open.")] = False
     health: HealthSpec | UnsetType = UNSET
-    stable_for: Annotated[Duration, Meta(description="How long it must stay up, or healthy, to count as proven.")] = "3s"
+    stable_for: Annotated[Duration, Meta(description="How long it must stay up, or healthy, to count as proven.")] = (
+        "3s"
+    )
     stop: StopSpec = StopSpec()
-    depends_on: Annotated[tuple[Name, ...], Meta(description="Containers that must be proven before this one starts.")] = ()
+    depends_on: Annotated[
+        tuple[Name, ...], Meta(description="Containers that must be proven before this one starts.")
+    ] = ()
 
 
 class SystemContainersSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

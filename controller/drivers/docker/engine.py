@@ -5,7 +5,8 @@ kept; containers of others cost nothing. What the answers mean is `parse`, what 
 and the judgement of failures: final (`Failed`) or worth another try (`Retry`).
 
 Every action may be performed twice. A name conflict on creation is success when the holder is what was to be created;
-stopping what is stopped, or removing what is gone, is done.
+stopping what is stopped, or removing what is gone, is done. What was created or updated is read again: an engine that made
+something else of it would be asked for the same for ever.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.render import NAME_LABEL, asked_from, create_body, update_body
 from evenkeel.controller.probe import is_healthy
 from evenkeel.controller.verify import watch_until_proven
+from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import ExecProbe
+from evenkeel.specs.container import Container, ExecProbe
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage
@@ -51,8 +53,16 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 8
 _CALL_TIMEOUT_S = 60.0
+_PULL_SILENCE_S = 300.0
+"""A pull says several things a second; one from a registry that hangs is silent without end. Unpacking may be, for a while."""
+_REMOTE_TIMEOUT_S = 10.0
 _REMOTE_FRESH_S = 300.0
-"""For so long a registry's answer about a moving tag is good enough."""
+"""For so long a registry's answer about a moving tag is good enough,"""
+_REMOTE_LOST_S = 60.0
+"""and for so long one that does not answer is not asked again."""
+_REGISTRY_TIMEOUT_S = 10.0
+_REMOTE_SILENT_S = 60.0
+"""For so long a registry that did not answer is not asked again: every look waits for it."""
 _EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
 _PASSING = ("context deadline", "context canceled", "connection re", "timeout", "transport is closing", "shutting down")
 """Texts of engine failures that say nothing about the container."""
@@ -67,8 +77,9 @@ class DockerEngine:
         self._network, self._docker_config = network, docker_config
         self._networking = asyncio.Lock()
         self._version = ""
+        self._abilities: parse.Abilities | None = None
         self._image_configs: dict[str, dict[str, Any]] = {}
-        self._remote: dict[str, tuple[float, RemoteImage]] = {}
+        self._remote: dict[str, tuple[float, RemoteImage | None]] = {}
 
     async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
         entries, locals_, version = await self._read_all(
@@ -77,12 +88,12 @@ class DockerEngine:
         ours = [entry["Id"] for entry in entries if parse.is_ours(entry) or parse.entry_name(entry) in names]
         known = frozenset(ours)
         others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in known]
-        seen = await self._read_all(*(self._inspect(id_) for id_ in ours))
+        seen = await self._read_all(*(self._look(id_) for id_ in ours))
         remote = await self._read_all(*(self._ask_registry(image) for image in images))
         by_reference, digests = parse.parse_images(locals_)
         return ContainersSeen(
             engine=version,
-            in_place="finite",
+            in_place="none" if self._abilities and not all(self._abilities) else "finite",
             containers=tuple(sorted([*others, *(each for each in seen if each)], key=lambda each: each.id)),
             images=by_reference,
             digests=digests,
@@ -93,7 +104,7 @@ class DockerEngine:
         try:
             return await self._perform(action, progress)
         except EngineAnswer as answer:
-            if answer.status == 404 or (answer.status >= 500 and _is_passing(answer.message)):
+            if _is_passing(answer):
                 return Retry(answer.message)
             return Failed(answer.message)
         except (Unavailable, TimedOut) as error:
@@ -139,15 +150,8 @@ class DockerEngine:
                 return Done("stopped")
             case Rename(instance=instance, engine_name=engine_name):
                 return await self._rename(instance, engine_name)
-            case Update(instance=instance, restart=restart, resources=resources):
-                _, answer = await self._client.call(
-                    "POST",
-                    f"/containers/{instance}/update",
-                    body=update_body(restart, resources),
-                    timeout_s=_CALL_TIMEOUT_S,
-                )
-                warnings = (answer or {}).get("Warnings") or []
-                return Done("; ".join(["updated in place", *warnings]))
+            case Update():
+                return await self._update(action)
             case Remove(instance=instance):
                 return await self._remove(instance)
 
@@ -157,7 +161,9 @@ class DockerEngine:
         headers = await self._auth(ref.registry)
         layers, error = pull.Layers(), ""
         try:
-            async with self._client.stream("POST", "/images/create", query, headers) as lines:
+            async with self._client.stream(
+                "POST", "/images/create", query, headers, silence_s=_PULL_SILENCE_S
+            ) as lines:
                 async for line in lines:
                     error = error or str(line.get("error") or "")
                     layers = pull.advance(layers, line)
@@ -182,14 +188,37 @@ class DockerEngine:
         except EngineAnswer as conflict:
             if conflict.status != 409:
                 raise
-            holder = await self._holder(action.engine_name)
-            if holder is not None and asked_from(holder) == asked_from(body["Labels"]):
-                return Done("was there")
+            holder = await self._inspect(action.engine_name)
+            if holder is not None and holder.container == container:
+                return Done("was there", holder.id)
             return Retry(conflict.message)
+        made = await self._inspect(answer["Id"])
+        if made is None or made.container is None:
+            return Retry("it disappeared while it was created")
+        if made.container != container:
+            return Failed(f"the engine made something else of it: {_what_differs(container, made.container)}")
         warnings = answer.get("Warnings") or []
         if container.log.path:
             warnings.append("the engine keeps logs in its own folder; log.path has no effect")
         return Done("; ".join(["created", *warnings]), answer["Id"])
+
+    async def _update(self, action: Update) -> Outcome:
+        """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
+        before = await self._inspect(action.instance)
+        if before is None or before.container is None:
+            return Retry("it is not there any more")
+        body = update_body(action.restart, action.resources)
+        if body["MemoryReservation"] < 0 and before.container.resources.memory_reservation is None:
+            body["MemoryReservation"] = 0
+        _, answer = await self._client.call(
+            "POST", f"/containers/{action.instance}/update", body=body, timeout_s=_CALL_TIMEOUT_S
+        )
+        after = await self._inspect(action.instance)
+        if after is not None and after.container is not None:
+            wanted = changed(after.container, restart=action.restart, resources=action.resources)
+            if compare.in_place_differs(wanted, after.container):
+                return Failed(f"the engine made something else of it: {_what_differs(wanted, after.container)}")
+        return Done("; ".join(["updated in place", *((answer or {}).get("Warnings") or [])]))
 
     async def _start(self, instance: str) -> Outcome:
         for attempt in (1, 2):
@@ -219,11 +248,14 @@ class DockerEngine:
         return Done(f"named {engine_name}")
 
     async def _remove(self, instance: str) -> Outcome:
+        """With the volumes that the engine made for it and nobody named, which nobody could find again; those of a container
+        that was adopted stay, because they are older than evenkeel's word for it."""
         try:
-            await self._client.call("DELETE", f"/containers/{instance}", {"force": "1"}, timeout_s=_CALL_TIMEOUT_S)
+            found = await self._get(f"/containers/{instance}/json")
+            volumes = "1" if NAME_LABEL in (found["Config"].get("Labels") or {}) else "0"
+            query = {"force": "1", "v": volumes}
+            await self._client.call("DELETE", f"/containers/{instance}", query, timeout_s=_CALL_TIMEOUT_S)
         except EngineAnswer as answer:
-            if answer.status == 409:
-                return Retry(answer.message)
             if answer.status != 404:
                 raise
         return Done("removed")
@@ -239,18 +271,14 @@ class DockerEngine:
             body = {"Name": self._network, "CheckDuplicate": True, "Driver": "bridge", "Labels": labels}
             await self._client.call("POST", "/networks/create", body=body, timeout_s=_CALL_TIMEOUT_S)
 
-    async def _holder(self, engine_name: str) -> Mapping[str, str] | None:
-        try:
-            found: dict[str, Any] = await self._get(f"/containers/{engine_name}/json")
-        except EngineAnswer:
-            return None
-        labels: Mapping[str, str] = found["Config"].get("Labels") or {}
-        return labels
-
     # ── looking ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _inspect(self, id_: str) -> ContainerSeen | None:
+    async def _look(self, instance: str) -> ContainerSeen | None:
         """One container with its health; `None` when it is gone meanwhile."""
+        found = await self._inspect(instance)
+        return await self._with_health(found) if found else None
+
+    async def _inspect(self, id_: str) -> ContainerSeen | None:
         try:
             inspected = await self._get(f"/containers/{id_}/json")
         except EngineAnswer as answer:
@@ -258,12 +286,17 @@ class DockerEngine:
                 return None
             raise Unavailable("engine:docker", answer.message) from None
         image_config = None
-        if NAME_LABEL not in (inspected["Config"].get("Labels") or {}):
+        if asked_from(inspected["Config"].get("Labels") or {}) is None:
             image_config = await self._image_config(inspected.get("Image", ""))
-        return await self._with_health(parse.parse_container(inspected, self._network, image_config))
+        abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
+        return parse.parse_container(inspected, self._network, image_config, abilities)
 
-    async def _look(self, instance: str) -> ContainerSeen | None:
-        return await self._inspect(instance)
+    async def _what_it_keeps(self) -> parse.Abilities:
+        """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""
+        if self._abilities is None:
+            found = await self._get("/info")
+            self._abilities = parse.Abilities(bool(found.get("MemoryLimit")), bool(found.get("SwapLimit")))
+        return self._abilities
 
     async def _with_health(self, seen: ContainerSeen) -> ContainerSeen:
         """Network probes are evenkeel's own; a command's result is the engine's and is there already."""
@@ -287,18 +320,20 @@ class DockerEngine:
     async def _ask_registry(self, image: str) -> RemoteImage | None:
         """What a registry has under a tag now; `None` when it cannot be asked, which is no reason to change anything."""
         now = asyncio.get_running_loop().time()
-        if image in self._remote and now - self._remote[image][0] < _REMOTE_FRESH_S:
-            return self._remote[image][1]
+        if image in self._remote:
+            asked_at, known = self._remote[image]
+            if now - asked_at < (_REMOTE_SILENT_S if known is None else _REMOTE_FRESH_S):
+                return known
+        found = None
         try:
             headers = await self._auth(parse_image(image).registry)
             _, answer = await self._client.call(
-                "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_CALL_TIMEOUT_S
+                "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_REMOTE_TIMEOUT_S
             )
+            found = RemoteImage(answer["Descriptor"]["digest"])
         except (EngineAnswer, Unavailable, TimedOut) as error:
             log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
-            return None
-        found = RemoteImage(answer["Descriptor"]["digest"])
-        self._remote[image] = (now, found)
+        self._remote[image] = (now + _REMOTE_FRESH_S, found)
         return found
 
     async def _auth(self, registry: str) -> dict[str, str]:
@@ -338,9 +373,17 @@ def _auth_text(credentials: Credentials) -> str:
     return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
 
 
-def _is_passing(message: str) -> bool:
-    lower = message.lower()
-    return any(text in lower for text in _PASSING)
+def _is_passing(answer: EngineAnswer) -> bool:
+    """Whether a refusal says nothing about what was asked for: look again, and try again."""
+    lower = answer.message.lower()
+    if answer.status >= 500:
+        return any(text in lower for text in _PASSING)
+    return answer.status == 404 or (answer.status == 409 and "remov" in lower)
+
+
+def _what_differs(wanted: Container, made: Container) -> str:
+    found = compare.fields(wanted, made)
+    return ", ".join(f"{field.path} is {field.new or 'not there'} instead of {field.old or 'none'}" for field in found)
 
 
 def _address_of(interface: str) -> str:
