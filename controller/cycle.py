@@ -146,8 +146,13 @@ class Cycles:
         found = gate(plan, is_open)
         if not isinstance(found, Go):
             return Settled()
+
+        def report(step: Step, message: str, done: int, total: int) -> None:
+            self._progress(step, message, done, total)
+            progress(step, message, done, total)
+
         outcomes = await apply.run_stage(
-            found.stage, self._driver, self._limits, stopping, progress, self._before, self._after
+            found.stage, self._driver, self._limits, stopping, report, self._before, self._after
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():

@@ -84,6 +84,30 @@ class Life(Protocol):
     def stopping(self) -> None: ...
 
 
+class Agent(Protocol):
+    """Who asks by messages, and for whom activities are driven."""
+
+    async def serve(self) -> None:
+        """Keep the connection, take messages in, send answers out; until cancelled."""
+        ...
+
+    async def work(self) -> None:
+        """Deal with everything that waits, as part of the one worker's work."""
+        ...
+
+    def due_in_s(self) -> float | None:
+        """In how many seconds it has work without a message."""
+        ...
+
+    def look(self) -> None:
+        """Something about the containers may have changed."""
+        ...
+
+    def stop(self) -> None:
+        """Cut short what can be cut short."""
+        ...
+
+
 class Controller:
     """All parts together. Built by `wiring`, run once."""
 
@@ -102,6 +126,7 @@ class Controller:
         beat: Callable[[str], None] = lambda state: None,
         life: Life | None = None,
         longest_step: timedelta = timedelta(minutes=45),
+        agent: Callable[[Controller], Agent] | None = None,
     ) -> None:
         """`keep`: entries of feedback that stay in the journal. `beat(state)` is called after every cycle. `longest_step`:
         a step that takes longer than this means that the worker hangs."""
@@ -113,6 +138,21 @@ class Controller:
         self._lives_until = math.inf
         self._queue = wake_ups or WakeUps()
         self._stopping, self._said = asyncio.Event(), asyncio.Event()
+        self._agent = agent(self) if agent is not None else None
+
+    @property
+    def cycles(self) -> Cycles:
+        """The worker's cycles, for an agent to drive."""
+        return self._cycles
+
+    @property
+    def stopping(self) -> asyncio.Event:
+        """Set when the controller was told to stop."""
+        return self._stopping
+
+    def wake(self) -> None:
+        """The worker has something to do."""
+        self._queue.add(self._domain)
 
     def say(self, feedback: Feedback) -> None:
         """Store an entry, then tell the log and wake the sinks."""
@@ -125,6 +165,8 @@ class Controller:
     def stop(self) -> None:
         """Finish the step at work and end."""
         self._stopping.set()
+        if self._agent is not None:
+            self._agent.stop()
 
     def look(self) -> None:
         """Look again now: at the source and at the engine."""
@@ -144,7 +186,10 @@ class Controller:
             self._life.started()
         self._queue.add(self._domain)
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(work()) for work in (self._watch_source, self._watch_engine, self._tell)]
+            work = [self._watch_source, self._watch_engine, self._tell, self._keep_alive]
+            if self._agent is not None:
+                work.append(self._agent.serve)
+            helpers = [group.create_task(each()) for each in work]
             await self._work()
             self.say(Feedback("stopped", "the controller was told to stop"))
             for helper in helpers:
@@ -217,6 +262,8 @@ class Controller:
         async with aclosing(self._driver.nudges()) as nudges:  # type: ignore[type-var]
             async for _ in nudges:
                 self._queue.add(self._domain, _NUDGE_DELAY_S)
+                if self._agent is not None:
+                    self._agent.look()
 
     async def _work(self) -> None:
         while not self._stopping.is_set():
@@ -224,6 +271,8 @@ class Controller:
             if key is None:
                 break
             self._lives_for(_LONGEST_LOOK_S)
+            if self._agent is not None:
+                await self._agent.work()
             ending = await self._cycles.run(self._stopping)
             self._lives_for(2 * self._resync_s + 2 * _LONGEST_LOOK_S)  # idle: at the latest then it looks again
             self._beat(_state(ending))
@@ -238,6 +287,9 @@ class Controller:
                 case Settled() | Waiting() | Stalled():
                     self._queue.progressed(key)
                     self._queue.add(key, self._resync_s)
+            due_s = self._agent.due_in_s() if self._agent is not None else None
+            if due_s is not None:
+                self._queue.add(key, due_s)
             log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
             self._queue.done(key)
 

@@ -1,0 +1,83 @@
+"""The update agent on its broker: messages from the link into the journal, answers from the journal to the link.
+
+Nothing is acknowledged before it is stored, and nothing stored is forgotten before it is acknowledged; so a broker or a
+controller may die between any two lines here. Answers leave in the order in which they were given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.agent import UpdateAgent
+from evenkeel.controller.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from evenkeel.controller.mqtt_link import MqttLink
+    from evenkeel.controller.phases import Phases
+
+
+class Bridge:
+    """An `Agent` of the controller: an update agent and its link."""
+
+    def __init__(
+        self,
+        agent: Callable[[Callable[[], None]], UpdateAgent],
+        link: MqttLink,
+        mail: Mailbox,
+        phases: Phases,
+        debounce: timedelta = timedelta(seconds=1),
+    ) -> None:
+        """`agent` is given the function that wakes the sender. `debounce`: changes of containers are reported together."""
+        self._link, self._mail, self._phases = link, mail, phases
+        self._to_send, self._changed = asyncio.Event(), asyncio.Event()
+        self._debounce_s = debounce.total_seconds()
+        self._agent = agent(self._to_send.set)
+
+    async def serve(self) -> None:
+        agent = self._agent
+        async with self._link, asyncio.TaskGroup() as group:
+            await self._link.subscribe(agent.desired_topic, agent.command_topic, agent.get_topic)
+            for work in (self._receive, self._send, self._introduce, self._report_changes):
+                group.create_task(work())
+
+    async def work(self) -> None:
+        await self._agent.work()
+
+    def due_in_s(self) -> float | None:
+        return self._agent.due_in_s()
+
+    def look(self) -> None:
+        self._changed.set()
+
+    def stop(self) -> None:
+        self._phases.interrupt()
+
+    async def _receive(self) -> None:
+        async for message in self._link.messages():
+            await self._agent.arrived(message.topic, message.payload)
+            await message.done()
+
+    async def _send(self) -> None:
+        while True:
+            found = self._mail.outgoing()
+            if found is None:
+                await self._to_send.wait()
+                self._to_send.clear()
+                continue
+            number, message = found
+            await self._link.publish(message.topic, message.payload, qos=1, retain=message.retain)
+            self._mail.sent(number)
+
+    async def _introduce(self) -> None:
+        async for _ in self._link.connections():
+            await self._agent.introduce()
+
+    async def _report_changes(self) -> None:
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(self._debounce_s)
+            self._changed.clear()
+            await self._agent.report_news()
