@@ -5,7 +5,7 @@ camelCase, texts for durations, and a word about each key for editors. The noun 
 units, defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
 the first. The defaults of both are held together by a test.
 
-A section for MQTT will follow as one more field of each shape.
+The sections of the broker and of the update agent are in `specs.mqtt`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from evenkeel.specs.mqtt import (
+    MqttSettings,
+    MqttSpec,
+    UpdateAgentSettings,
+    UpdateAgentSpec,
+    mqtt_from,
+    update_agent_from,
+)
 from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path
-from evenkeel.specs.quantity import parse_duration
+from evenkeel.specs.setting_texts import duration_from, file_from
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import faults
 from evenkeel.specs.written import AbsolutePath, Duration, Name
@@ -28,7 +35,6 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
 _RESERVED_NETWORKS = ("bridge", "host", "none", "default")
-_SHORTEST = timedelta(seconds=1)
 
 
 class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -94,6 +100,8 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     backoff: BackoffSpec = BackoffSpec()
     events: EventsSpec = EventsSpec()
     log: LogSpec = LogSpec()
+    mqtt: MqttSpec = MqttSpec()
+    update_agent: UpdateAgentSpec = UpdateAgentSpec()
 
 
 class EngineSettings(Struct, frozen=True):
@@ -168,6 +176,8 @@ class Settings(Struct, frozen=True):
     backoff: Backoff = Backoff()
     events: EventSettings = EventSettings()
     log: LogSettings = LogSettings()
+    mqtt: MqttSettings = MqttSettings()
+    update_agent: UpdateAgentSettings = UpdateAgentSettings()
 
 
 def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
@@ -184,17 +194,21 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         engine=_engine(spec.engine, found),
         system_containers=tuple(sorted(set(spec.system_containers))),
         empty_source_removes_all=spec.empty_source_removes_all,
-        resync=_duration(spec.resync, ("resync",), found),
+        resync=duration_from(spec.resync, ("resync",), found),
         parallel=spec.parallel,
         timeouts=Timeouts(
-            _duration(spec.timeouts.pull, ("timeouts", "pull"), found),
-            _duration(spec.timeouts.step, ("timeouts", "step"), found),
+            duration_from(spec.timeouts.pull, ("timeouts", "pull"), found),
+            duration_from(spec.timeouts.step, ("timeouts", "step"), found),
         ),
         retries=spec.retries,
         backoff=_backoff(spec.backoff, found),
-        events=EventSettings(_file(spec.events.file, ("events", "file"), ("", "-"), found), spec.events.keep),
+        events=EventSettings(file_from(spec.events.file, ("events", "file"), found, ("", "-")), spec.events.keep),
         log=LogSettings(spec.log.level, spec.log.format),
+        mqtt=mqtt_from(spec.mqtt, found),
+        update_agent=update_agent_from(spec.update_agent, found),
     )
+    if settings.update_agent.enable and not settings.mqtt.enabled:
+        found.append(Flaw(("updateAgent", "enable"), "the agent needs a broker", "write `mqtt: {enabled: true}`"))
     flaws.extend(found)
     return None if found else settings
 
@@ -207,31 +221,13 @@ def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
     if spec.network in _RESERVED_NETWORKS:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
-    path = _file(spec.docker_config, ("engine", "dockerConfig"), ("",), flaws)
+    path = file_from(spec.docker_config, ("engine", "dockerConfig"), flaws)
     return EngineSettings(spec.kind, spec.address, spec.network, path)
 
 
 def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
-    first = _duration(spec.first, ("backoff", "first"), flaws, shortest=timedelta(milliseconds=1))
-    longest = _duration(spec.longest, ("backoff", "longest"), flaws)
+    first = duration_from(spec.first, ("backoff", "first"), flaws, shortest=timedelta(milliseconds=1))
+    longest = duration_from(spec.longest, ("backoff", "longest"), flaws)
     if longest < first:
         flaws.append(Flaw(("backoff", "longest"), f"expected at least the {spec.first} of `first`, got {spec.longest}"))
     return Backoff(first, longest)
-
-
-def _file(text: str, path: Path, others: tuple[str, ...], flaws: list[Flaw]) -> str:
-    if not text.startswith("/") and text not in others:
-        flaws.append(Flaw(path, f"the text `{text}` does not fit", "expected an absolute path"))
-    return text
-
-
-def _duration(text: str, path: Path, flaws: list[Flaw], shortest: timedelta = _SHORTEST) -> timedelta:
-    try:
-        duration = parse_duration(text)
-    except ValueError as error:
-        flaws.append(Flaw(path, str(error)))
-        return shortest
-    if duration < shortest:
-        unit = "1s" if shortest == _SHORTEST else "1ms"
-        flaws.append(Flaw(path, f"expected a duration of at least {unit}, got {text}"))
-    return duration

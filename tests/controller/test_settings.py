@@ -58,6 +58,25 @@ retries: 1
 backoff: {first: 500ms, longest: 10s}
 events: {file: "-", keep: 100}
 log: {level: debug, format: json}
+mqtt:
+  enabled: true
+  broker: ssl://broker.example
+  clientId: device-7
+  version: 5
+  keepAlive: 1m
+  connectTimeout: 5s
+  usernameFile: /u
+  passwordFile: /p
+  tls: {rootCa: /ca.pem, clientCert: /c.pem, clientKey: /k.pem}
+  will: {topic: gone, payload: now, retain: true}
+updateAgent:
+  enable: true
+  domain: my-domain
+  systemContainers: [sua, cloud, sua]
+  verboseInventory: true
+  operationTimeout: 10m
+  autonomous: {after: 2m}
+  reportDebounce: 0s
 """
 
 
@@ -74,6 +93,15 @@ def test_everything_can_be_set(file: Path) -> None:
     assert settings.backoff.first == timedelta(milliseconds=500)
     assert (settings.events.file, settings.events.keep) == ("-", 100)
     assert (settings.log.level, settings.log.format) == ("debug", "json")
+    mqtt, agent = settings.mqtt, settings.update_agent
+    assert (mqtt.broker, mqtt.client_id, mqtt.version) == ("ssl://broker.example", "device-7", "5")
+    assert (mqtt.keep_alive, mqtt.connect_timeout) == (timedelta(minutes=1), timedelta(seconds=5))
+    assert (mqtt.username_file, mqtt.password_file, mqtt.tls.client_key) == ("/u", "/p", "/k.pem")
+    assert mqtt.will is not None
+    assert (mqtt.will.topic, mqtt.will.payload, mqtt.will.retain) == ("gone", "now", True)
+    assert (agent.domain, agent.system_containers, agent.verbose_inventory) == ("my-domain", ("cloud", "sua"), True)
+    assert (agent.operation_timeout, agent.autonomous.after) == (timedelta(minutes=10), timedelta(minutes=2))
+    assert agent.report_debounce == timedelta(0)
     assert not {name for name in settings.__struct_fields__ if getattr(settings, name) == getattr(Settings(), name)}
 
 
