@@ -2,7 +2,8 @@
 
 Phases are barriers: nothing is disturbed before all is fetched, nothing old is removed before all that is new is proven.
 Starting and proving belong together, because a container starts only when those it depends on are proven; so ACTIVATE and
-VERIFY share one rank and are ordered by needs alone.
+VERIFY share one rank and are ordered by needs. What may start does so before anything is watched, because watching takes its
+time; that is also what happens when only first stages run and the rest is planned anew each time.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ def stages(steps: Sequence[Step]) -> tuple[Stage, ...]:
             {id_: [need for need in step.needs if need in ranked] for id_, step in ranked.items()}
         )
         sorter.prepare()
+        ready: set[str] = set()
         while sorter.is_active():
-            ready = sorted(sorter.get_ready())
-            for phase in phases:
-                at_once = tuple(ranked[id_] for id_ in ready if ranked[id_].phase == phase)
-                if at_once:
-                    found.append(Stage(phase, at_once))
-            sorter.done(*ready)
+            ready.update(sorter.get_ready())
+            phase = min((ranked[id_].phase for id_ in ready), key=phases.index)
+            at_once = tuple(ranked[id_] for id_ in sorted(ready) if ranked[id_].phase == phase)
+            found.append(Stage(phase, at_once))
+            sorter.done(*(step.id for step in at_once))
+            ready.difference_update(step.id for step in at_once)
     return tuple(found)

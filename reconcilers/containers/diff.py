@@ -18,7 +18,7 @@ from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, Restart
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen
@@ -105,7 +105,7 @@ def _settling(
     assert candidate.container is not None
     others = tuple(sorted(instance.id for instance in instances if instance.id != candidate.id))
     update = compare.in_place_differs(container, candidate.container)
-    start, why_start = _needs_start(candidate, history)
+    start, why_start = _needs_start(candidate, container.restart, history)
     renamed = candidate.engine_name != engine_name(container.name)
     verify = start or candidate.id not in history.proven
     if not (others or update or start or renamed or verify):
@@ -178,14 +178,12 @@ def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, 
     return sound, instance.state in _AWAKE, instance.id in history.proven, named, instance.created_at, instance.id
 
 
-def _needs_start(instance: ContainerSeen, history: History) -> tuple[bool, str]:
-    """Whether a wanted instance has to be started; an ended process may be what its restart policy allows.
+def _needs_start(instance: ContainerSeen, restart: Restart, history: History) -> tuple[bool, str]:
+    """Whether a wanted instance has to be started; an ended process may be what the wanted restart policy allows.
 
     `always` and `unless-stopped` want it running; `on-failure` wants it until it ends well or has no tries left; `no` lets
     it end. What evenkeel stopped itself, in a switch that did not come to its end, is started again in any case.
     """
-    assert instance.container is not None
-    restart = instance.container.restart
     match instance.state:
         case "created":
             return True, "it was created and never started"

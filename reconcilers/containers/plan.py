@@ -141,6 +141,10 @@ def _is_aside(step: Step) -> bool:
     return step.id.startswith("aside:")
 
 
+def _is_of_another(step: Step, action: Rename, by_id: dict[str, ContainerSeen]) -> bool:
+    return action.instance in by_id and by_id[action.instance].name != step.subject
+
+
 def _with_asides(steps: list[Step]) -> list[Step]:
     """An instance that steps aside for another subject gets its own name after that, not at the same time."""
     asides = {step.action.instance: step.id for step in steps if isinstance(step.action, Rename) and _is_aside(step)}
@@ -165,8 +169,8 @@ def _with_dependencies(
     before it is taken. What frees a port or a name for another subject waits for nobody, or both would wait for ever."""
     ids = {step.id for step in steps}
     frees = _port_needs(steps, differences, by_id)
-    asides = {step.id for step in steps if _is_aside(step)}
-    freeing = _with_needs(asides.union(*frees.values()), steps)
+    names = {step.id for step in steps if isinstance(step.action, Rename) and _is_of_another(step, step.action, by_id)}
+    freeing = _with_needs(names.union(*frees.values()), steps)
     dependents = _dependents_stops(steps, by_id)
     wanted = {difference.subject: difference.container for difference in differences}
     ordered: list[Step] = []
