@@ -65,7 +65,7 @@ def desired_from(files: Sequence[Decoded]) -> tuple[DesiredState, tuple[Problem,
                 problems.append(
                     Problem(
                         document.place,
-                        "metadata.name",
+                        "",
                         f"{document.kind} `{document.name}` is asked for twice",
                         f"first at {earlier.file}:{earlier.line}:{earlier.column}",
                     )
@@ -153,7 +153,7 @@ def _native_paths(tree: Tree) -> dict[str, Path]:
         for path in tree.positions
         if len(path) > 1 and path[0] == "spec" and all(isinstance(part, str) for part in path)
     }
-    spec = tree.value["spec"] if isinstance(tree.value, dict) else None
+    spec = tree.value.get("spec") if isinstance(tree.value, dict) else None
     for key, separator in (("env", "="), ("extraHosts", ":")):
         items = spec.get(key) if isinstance(spec, dict) else None
         for index, item in enumerate(items if isinstance(items, list) else ()):

@@ -28,7 +28,7 @@ MOST_FAULTS = 1000
 
 def faults(value: object, expected: type) -> Iterator[Flaw]:
     """All faults of `value` against a written type, but at most MOST_FAULTS; none means that msgspec accepts it."""
-    yield from islice(_walk(value, _type_info(expected), ()), MOST_FAULTS)
+    yield from islice(_walk(value, _inspected(expected), ()), MOST_FAULTS)
 
 
 class Sound(Struct, Generic[Written], frozen=True):
@@ -46,7 +46,7 @@ class Sound(Struct, Generic[Written], frozen=True):
 def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) -> Sound[Written] | None:
     """`value` without what `found` names; required texts are made up. `None` when nothing useful remains."""
     whole: type = expected
-    kind = _type_info(whole)
+    kind = _inspected(whole)
     if not isinstance(value, dict) or not isinstance(kind, inspect.StructType):
         return None
     wrong: dict[str | int, list[str | int | None]] = {}
@@ -84,7 +84,7 @@ def beyond(sound: Sound[Written], flaws: Iterable[Flaw]) -> Iterator[Flaw]:
 
 
 @cache
-def _type_info(expected: type) -> inspect.Type:
+def _inspected(expected: type) -> inspect.Type:
     return inspect.type_info(expected)
 
 

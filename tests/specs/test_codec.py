@@ -248,7 +248,7 @@ def test_a_merged_value_has_the_line_where_it_was_written() -> None:
 def test_a_name_can_be_asked_for_once() -> None:
     state, problems = desired_from([decoded(HEAD, "a.yaml"), decoded(HEAD, "b.yaml")])
     assert [problem_text(problem) for problem in problems] == [
-        "b.yaml:1:1: metadata.name: Container `web` is asked for twice; first at a.yaml:1:1"
+        "b.yaml:1:1: Container `web` is asked for twice; first at a.yaml:1:1"
     ]
     assert len(state.documents) == 1
 

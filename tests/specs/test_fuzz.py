@@ -138,7 +138,7 @@ def test_any_punctuation(text: str) -> None:
 
 
 @given(TREES | NATIVE | SPECS | STATES, st.sampled_from(["x.yaml", "x.json"]), st.booleans())
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_any_tree(value: Any, file: str, ascii_only: bool) -> None:
     content = json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass")
     first = read(content, file)
