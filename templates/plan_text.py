@@ -10,6 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Change, Difference, History, Plan, Pull, Verb
@@ -18,7 +19,7 @@ from evenkeel.specs.quantity import rough_size_text
 from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
-LEAST_WIDTH = 60
+LEAST_WIDTH = 72
 USUAL_SWITCH_S = 1.0
 """Assumed time without a container that was never switched before."""
 
@@ -41,6 +42,7 @@ _SUMMARY: dict[Verb, str] = {
     "remove": "to remove",
     "blocked": "blocked",
 }
+_NAME = 4
 _VERB_WIDTH = 11
 _AWAKE = ("running", "restarting", "paused")
 
@@ -48,17 +50,18 @@ _AWAKE = ("running", "restarting", "paused")
 def plan_lines(
     plan: Plan, seen: ContainersSeen, history: History, width: int = 80, style: Style = PLAIN
 ) -> tuple[str, ...]:
-    """The whole text; the last line is the summary. `width`: columns of the terminal."""
+    """The whole text; the summary stands last. `width`: columns of the terminal."""
     width = max(width, LEAST_WIDTH)
     lines: list[str] = []
     if plan.differences:
         lines.append(paint(plan.domain, "strong", style))
-        name_width = min(max(len(difference.subject) for difference in plan.differences), 30)
-        place_width = max(len(_place(difference.asked)) for difference in plan.differences)
+        names = [len(difference.subject) for difference in plan.differences]
+        places = [len(_place(difference.asked)) for difference in plan.differences]
+        columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)))
         for difference in plan.differences:
-            found = _Block(difference, width, 2 + 2 + name_width + 3, place_width, style)
-            lines.extend(found.lines(_details(difference, plan, seen, history)))
-    lines.append(summary(plan, seen))
+            block = _Block(difference, columns, style)
+            lines.extend(block.lines(_details(difference, plan, seen, history)))
+    lines.extend(textwrap.wrap(summary(plan, seen), width, subsequent_indent="      "))
     return tuple(lines)
 
 
@@ -116,73 +119,103 @@ def _place(place: Place) -> str:
     return place_text(place, short=True)
 
 
-class _Block:
-    """The lines of one subject; all columns are counted in bare text and painted last."""
+class _Columns(NamedTuple):
+    """Where things stand, counted in bare text: `  + name   verb       body           place`."""
 
-    def __init__(self, difference: Difference, width: int, lead: int, place_width: int, style: Style) -> None:
-        self._difference, self._width, self._lead, self._style = difference, width, lead, style
-        self._place_column = width - place_width if place_width else width
-        self._body_column = lead if difference.verb == "keep" else lead + _VERB_WIDTH
+    width: int
+    name_width: int
+    place_width: int
+
+    @property
+    def verb(self) -> int:
+        return _NAME + self.name_width + 3
+
+    @property
+    def body(self) -> int:
+        return self.verb + _VERB_WIDTH
+
+    @property
+    def place(self) -> int:
+        return self.width - self.place_width
+
+
+class _Block:
+    """The lines of one subject."""
+
+    def __init__(self, difference: Difference, columns: _Columns, style: Style) -> None:
+        self._difference, self._columns, self._style = difference, columns, style
+        self._body = columns.verb if difference.verb == "keep" else columns.body
+        self._room = max(columns.place - 2 - self._body, 12)
+        self._full_room = columns.width - self._body
 
     def lines(self, details: str) -> Iterator[str]:
         """The subject's line, its further changes, and the details below."""
         place = _place(self._difference.asked)
-        rows = list(self._rows())
-        for number, (text, asked) in enumerate(rows):
-            shown = place if number == 0 else "" if asked == place else asked
-            yield self._line(text, shown, first=number == 0)
-        for text in self._wrapped(details) if details else ():
-            yield self._line(text, "", first=False, role="faint")
-
-    def _line(self, text: str, place: str, *, first: bool, role: Role | None = None) -> str:
         mark, colour = _MARKS[self._difference.verb]
-        if first:
-            name = cut(one_line(self._difference.subject), self._lead - 5)
-            head = f"  {mark} {name}".ljust(self._lead)
-            if self._difference.verb != "keep":
-                head += self._difference.verb.ljust(_VERB_WIDTH)
-        else:
-            head = " " * self._body_column
-        bare = f"{head}{text}"
-        line = paint(head.rstrip(), colour, self._style) + " " * (len(head) - len(head.rstrip()))
-        line += paint(text, role if self._difference.verb != "keep" else "faint", self._style)
+        verb = "" if self._difference.verb == "keep" else self._difference.verb
+        name = one_line(self._difference.subject)
+        head = f"  {mark} {name}"
+        if len(name) > self._columns.name_width:
+            yield paint(cut(head, self._columns.width), colour, self._style)
+            head = ""
+        head = f"{head:<{self._columns.verb}}{verb}"
+        for number, (text, asked) in enumerate(self._rows()):
+            shown = place if number == 0 else "" if asked == place else asked
+            yield self._line(head if number == 0 else "", text, shown, colour)
+        for text in textwrap.wrap(details, self._full_room):
+            yield self._line("", text, "", None, "faint")
+
+    def _line(self, head: str, text: str, place: str, colour: Role | None, role: Role | None = None) -> str:
+        if self._difference.verb == "keep":
+            role = "faint"
+        bare = f"{head:<{self._body}}{text}"
+        line = paint(head, colour, self._style) + " " * (self._body - len(head)) + paint(text, role, self._style)
         if place:
-            line += " " * max(self._place_column - len(bare), 2) + paint(place, "faint", self._style)
+            if len(place) > self._columns.place_width:
+                place = "…" + place[1 - self._columns.place_width :]
+            line += " " * max(self._columns.place - len(bare), 2) + paint(place, "faint", self._style)
         return line.rstrip()
 
     def _rows(self) -> Iterator[tuple[str, str]]:
-        """Texts of the body column, each with its place."""
+        """Texts of the body column, each with its place; what has no place of its own may be as long as the line."""
         difference = self._difference
-        room = self._place_column - 2 - self._body_column
         asked = _place(difference.asked)
         if difference.verb == "create" and difference.container is not None:
-            yield fitting_image(difference.container.image, max(room, 12)), asked
+            yield fitting_image(difference.container.image, self._room), asked
             return
         changes = [change for change in difference.changes if change.path and not _follows(change, difference)]
         if not changes or difference.verb in ("start", "finish"):
-            yield from ((text, asked) for text in self._wrapped(self._why(), room))
+            yield from ((text, asked) for text in self._wrapped(self._why(), self._room if asked else self._full_room))
             return
-        path_width = max(len(change.path) for change in changes)
+        path_width = min(max(len(change.path) for change in changes), self._room)
         for change in changes:
-            for number, text in enumerate(self._change(change, path_width, room)):
+            for number, text in enumerate(self._change(change, path_width)):
                 yield text, _place(change.asked) if number == 0 else asked
 
-    def _change(self, change: Change, path_width: int, room: int) -> Iterable[str]:
+    def _change(self, change: Change, path_width: int) -> Iterable[str]:
         """`path   old → new` on one line, or, where that does not fit, the values below the path."""
         path = one_line(change.path)
-        values = _values(change, room - path_width - 3)
-        if path_width + 3 + len(values) <= room:
+        room = self._room - path_width - 3
+        values = _values(change, room)
+        if len(values) <= room:
             return (f"{path:<{path_width}}   {values}",)
-        below = self._width - self._body_column - 2
-        return cut(path, max(room, 12)), "  " + cut(_values(change, below), below)
+        below = self._full_room - 2
+        return cut(path, self._room), "  " + cut(_values(change, below), below)
 
     def _why(self) -> str:
         odd = [change.why for change in self._difference.changes if not change.path]
         return odd[0] if odd and self._difference.verb == "recreate" else self._difference.why
 
-    def _wrapped(self, text: str, room: int = 0) -> list[str]:
-        room = max(room or self._width - self._body_column, 20)
-        return textwrap.wrap(one_line(text), room, break_on_hyphens=False) or [""]
+    def _wrapped(self, text: str, room: int) -> Iterator[str]:
+        """The first line in `room`, further ones in the whole of what is left of the terminal."""
+        text = one_line(text)
+        first = textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=len(text.split(" ")[0]) > room)
+        if not first:
+            yield ""
+            return
+        head = first[0] if len(first[0]) <= room else ""
+        yield head
+        yield from textwrap.wrap(text[len(head) :].strip(), self._full_room, break_on_hyphens=False)
 
 
 def _follows(change: Change, difference: Difference) -> bool:
@@ -200,7 +233,7 @@ def _values(change: Change, room: int) -> str:
     if change.path == "image" and old and new:
         return fitting_pair(old, new, room)
     if not old:
-        return f"+ {new}" if new else ""
+        return "added" if new and change.path.endswith(new) else f"+ {new}"
     if not new:
-        return f"- {old}"
+        return "removed" if change.path.endswith(old) else f"- {old}"
     return f"{old} → {new}"

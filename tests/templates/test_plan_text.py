@@ -1,0 +1,149 @@
+"""Plans as text: all verbs in two widths, read by a person when they change; and what must hold for any plan."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Container, Port, PullPolicy, Resources
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
+from evenkeel.specs.normalise import normal
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage, State
+from evenkeel.specs.plan import History, Plan
+from evenkeel.specs.problem import Place
+from evenkeel.templates.plan_json import plan_value
+from evenkeel.templates.plan_text import plan_lines
+from evenkeel.templates.style import COLOURED
+
+BROKER = "ghcr.io/eclipse/kuksa.val/databroker"
+
+
+def container(name: str, image: str = "", **fields: object) -> Container:
+    return normal(changed(Container(name, image or f"ghcr.io/eclipse/kuksa.val.services/{name}:v0.1.0"), **fields))
+
+
+def asked(file: str, line: int, wanted: Container, **lines: int) -> Document:
+    found = {path.replace("_", "."): (number, 3) for path, number in lines.items()}
+    return Document("Container", wanted.name, wanted, Place(f"/etc/evenkeel/specs/{file}", line, 1), found)
+
+
+def there(wanted: Container, id_: str = "", state: State = "running", exit_code: int = 0) -> ContainerSeen:
+    id_ = id_ or f"id-{wanted.name}"
+    return ContainerSeen(id_, wanted.name, wanted.name, "sha256:1", state, wanted, wanted.image, exit_code=exit_code)
+
+
+def decide(desired: DesiredState, seen: ContainersSeen, history: History) -> Plan:
+    reconciler = Containers()
+    return reconciler.plan(reconciler.diff(reconciler.select(desired), seen, history), seen, history)
+
+
+def everything() -> tuple[Plan, ContainersSeen, History]:
+    """Every verb once, and what is hard to print: long names, many changes, sizes that nobody knows."""
+    broker = container("databroker", f"{BROKER}:0.2.4")
+    seat = container("seat-service", resources=Resources(memory=64 * 1024**2))
+    ports = container("gateway", "docker.io/library/nginx:1.27", ports=(Port(8080, 80),), env=(("MODE", "slow"),))
+    digest = container("pinned", f"registry.example.com:5000/a/very/deep/path/to/pinned@sha256:{'a' * 64}")
+    started, finished = container("started"), container("finished")
+    never: PullPolicy = "Never"
+    foreign = ContainerSeen("id-taken", "taken", "taken", "sha256:2", "running", None, "docker.io/library/busybox:1")
+    system = ContainerSeen("id-agent", "self-update-agent", "self-update-agent", "sha256:3", "running")
+    documents = (
+        asked("10-apps.yaml", 31, container("feeder", "ghcr.io/eclipse/kuksa.val.feeders/dbc2val:v0.1.1")),
+        asked("10-apps.yaml", 1, container("databroker", f"{BROKER}:0.2.5"), image=12),
+        asked("20-seat.yaml", 1, container("seat-service", resources=Resources(memory=96 * 1024**2)), resources=9),
+        asked(
+            "gateway-of-the-vehicle.yaml",
+            1,
+            container("gateway", "docker.io/library/nginx:1.28", ports=(Port(9090, 80),), env=(("MODE", "fast" * 30),)),
+            image=5,
+            ports=7,
+            env=9,
+        ),
+        asked(
+            "pinned.yaml",
+            1,
+            changed(digest, image=f"registry.example.com:5000/a/very/deep/path/to/pinned@sha256:{'b' * 64}"),
+        ),
+        asked("more.yaml", 1, started),
+        asked("more.yaml", 9, finished),
+        asked("more.yaml", 17, container("absent", pull_policy=never)),
+        asked("more.yaml", 25, container("taken")),
+        asked("more.yaml", 33, container("a-container-with-a-name-that-is-much-too-long-for-any-table", "b:1")),
+        Document("SystemContainers", "s", SystemContainers(("self-update-agent",))),
+    )
+    seen = ContainersSeen(
+        "memory",
+        containers=(
+            there(broker),
+            there(seat),
+            there(ports),
+            there(digest),
+            there(started, state="exited", exit_code=137),
+            there(finished),
+            there(container("hvac")),
+            foreign,
+            system,
+        ),
+        remote={f"{BROKER}:0.2.5": RemoteImage("sha256:4", 43_200_000)},
+        images={"ghcr.io/eclipse/kuksa.val.feeders/dbc2val:v0.1.1": "sha256:5"},
+    )
+    history = History(
+        proven=tuple(instance.id for instance in seen.containers if instance.name != "finished"),
+        switch_s={"gateway": 0.234},
+    )
+    return decide(desired_state(documents), seen, history), seen, history
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 120])
+def test_every_verb(width: int, snapshot: SnapshotAssertion) -> None:
+    text = "\n".join(plan_lines(*everything(), width))
+    assert f"\n{text}\n" == snapshot
+
+
+def test_the_example_of_the_issue(snapshot: SnapshotAssertion) -> None:
+    plan, seen, history = everything()
+    subjects = ("feeder", "databroker", "seat-service", "hvac", "self-update-agent")
+    plan = changed(plan, differences=tuple(found for found in plan.differences if found.subject in subjects))
+    assert "\n" + "\n".join(plan_lines(plan, seen, history, 110)) + "\n" == snapshot
+
+
+@pytest.mark.parametrize("width", range(72, 200, 7))
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    assert [line for line in plan_lines(*everything(), width) if len(line) > width] == []
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_colours_change_nothing_but_colours(width: int) -> None:
+    coloured = plan_lines(*everything(), width, COLOURED)
+    bare = tuple(re.sub(r"\x1b\[[\d;]*m", "", line) for line in coloured)
+    assert bare == plan_lines(*everything(), width)
+    assert coloured != bare
+
+
+def test_nothing_to_do_is_one_line() -> None:
+    assert plan_lines(Plan("containers"), ContainersSeen("memory"), History()) == ("Nothing to do.",)
+
+
+def test_control_characters_of_a_spec_do_not_reach_the_terminal() -> None:
+    evil = container("evil", env=(("A", "\x1b[2J\rgone\n\u202e"),))
+    document = asked("e.yaml", 1, changed(evil, env=(("A", "\x1b]0;title\x07"),)))
+    seen = ContainersSeen("memory", containers=(there(evil),))
+    text = "".join(plan_lines(decide(desired_state((document,)), seen, History()), seen, History(), 120))
+    assert "env.A" in text
+    assert not set(text) & set("\x1b\r\n\x07\u202e")
+
+
+def test_the_value_for_programs_says_the_same(snapshot: SnapshotAssertion) -> None:
+    assert plan_value(*everything(), "0123456789abcdef", ("a note",)) == snapshot
+
+
+def test_the_value_for_programs_holds_no_secret() -> None:
+    secret = container("app", env=(("DB_PASSWORD", "hunter2"),))
+    seen = ContainersSeen("memory")
+    plan = decide(desired_state((asked("a.yaml", 1, secret),)), seen, History())
+    assert "hunter2" not in str(plan_value(plan, seen, History()))
+    assert "hunter2" not in "".join(plan_lines(plan, seen, History()))

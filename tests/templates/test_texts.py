@@ -1,0 +1,136 @@
+"""Tables, status, cutting and rendering."""
+
+from __future__ import annotations
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from evenkeel.specs.errors import Bug
+from evenkeel.specs.feedback import Condition
+from evenkeel.specs.schema import reference
+from evenkeel.templates import render
+from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
+from evenkeel.templates.status_text import Failure, Status, ago_text, is_well, status_lines, status_value
+from evenkeel.templates.tables import table_lines
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (99, "ghcr.io/eclipse/kuksa.val/databroker:0.2.5"),
+        (42, "ghcr.io/eclipse/kuksa.val/databroker:0.2.5"),
+        (41, "…/eclipse/kuksa.val/databroker:0.2.5"),
+        (30, "…/kuksa.val/databroker:0.2.5"),
+        (20, "…/databroker:0.2.5"),
+        (10, "…ker:0.2.5"),
+        (1, "…"),
+    ],
+)
+def test_an_image_loses_its_left_end_and_only_what_it_must(width: int, expected: str) -> None:
+    assert fitting_image("ghcr.io/eclipse/kuksa.val/databroker:0.2.5", width) == expected
+
+
+def test_a_digest_is_cut_before_the_name() -> None:
+    image = f"registry.example.com/a/b@sha256:{'a' * 64}"
+    assert fitting_image(image, 60) == f"registry.example.com/a/b@sha256:{'a' * 12}…"
+
+
+def test_both_images_of_a_pair_are_cut_alike() -> None:
+    assert fitting_pair("r.io/x/a:1", "r.io/x/a:2", 23) == "r.io/x/a:1 → r.io/x/a:2"
+    assert fitting_pair("r.io/x/a:1", "r.io/x/a:2", 22) == "…/x/a:1 → …/x/a:2"
+    assert fitting_pair("r.io/x/a:1", "r.io/x/a:2", 1) == "…/a:1 → …/a:2"
+
+
+def test_cut_keeps_the_beginning() -> None:
+    assert (cut("abc", 3), cut("abcd", 3), cut("abcd", 0)) == ("abc", "ab…", "…")
+
+
+def test_one_line_is_harmless() -> None:
+    assert one_line("a\nb\x1b[31m\x00é") == "a b?[31m?é"
+
+
+def test_columns_are_as_wide_as_their_cells() -> None:
+    lines = table_lines(("NAME", "IMAGE"), (("a", "x" * 30), ("longer-name", "")), 30)
+    assert lines == ("NAME         IMAGE", f"a            {'x' * 16}…", "longer-name  -")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_800, "2 d"), (86_400, "24 h")],
+)
+def test_the_past_is_as_exact_as_people_are(seconds: float, text: str) -> None:
+    assert ago_text(seconds) == text
+
+
+def status(*, pid: int | None = 4711, failed: bool = False) -> Status:
+    return Status(
+        state="/var/lib/evenkeel",
+        specs=("/etc/evenkeel/specs",),
+        engine="docker",
+        engine_address="unix:///var/run/docker.sock",
+        pid=pid,
+        desired="343610b4986d32d0",
+        last_good="88f6deffe9062ca0" if failed else "343610b4986d32d0",
+        conditions=(
+            Condition("EngineReachable", True, "Answers", "", NOW - 7200),
+            Condition("Healthy", True, "AllWell", "", NOW - 90),
+            Condition("Settled", not failed, "RolledBack" if failed else "Converged", "why it is so", NOW - 30),
+            Condition("SourceValid", True, "Valid", "", NOW - 200_000),
+        ),
+        failure=Failure("343610b4986d32d0", "databroker: it ended with exit code 1", 1, NOW - 31, True)
+        if failed
+        else None,
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(status(), id="well"),
+        pytest.param(status(pid=None), id="stale"),
+        pytest.param(status(failed=True), id="failed"),
+        pytest.param(
+            status()._replace(failure=Failure("343610b4986d32d0", "registry: no answer", 3, NOW - 5, False)),
+            id="trying",
+        ),
+        pytest.param(Status("/s", ("/a", "/b"), "memory", known=False), id="nothing yet"),
+    ],
+)
+def test_status_answers_what_people_ask(told: Status, snapshot: SnapshotAssertion) -> None:
+    assert "\n" + "\n".join(status_lines(told, NOW, 80)) + "\n" == snapshot
+
+
+def test_well_needs_a_controller_at_work() -> None:
+    assert is_well(status())
+    assert not is_well(status(pid=None))
+    assert not is_well(status(failed=True))
+    assert status_value(status(pid=None))["stale"] is True
+
+
+def test_the_reference_names_every_key() -> None:
+    page = render.render("reference.md.j2", {"kinds": reference()})
+    missing = [row.path for kind in reference() for row in kind.rows if f"| `{row.path}` |" not in page]
+    assert missing == []
+    assert "\n## SystemContainers\n" in page
+
+
+def test_a_name_that_is_not_given_is_an_error() -> None:
+    with pytest.raises(Bug, match=r"template:reference\.md\.j2: cannot be rendered: 'kinds' is undefined"):
+        render.render("reference.md.j2", {})
+
+
+def test_output_has_an_end() -> None:
+    with pytest.raises(Bug, match="made more than 1000 characters"):
+        render.render("reference.md.j2", {"kinds": reference()}, most=1000)
+
+
+def test_a_template_cannot_reach_beyond_its_values() -> None:
+    environment = render._environment()
+    from jinja2.exceptions import SecurityError
+
+    with pytest.raises(SecurityError):
+        environment.from_string("{{ x.__class__.__mro__ }}").render(x=1)
+    with pytest.raises(SecurityError):
+        environment.from_string("{{ x.append(1) }}").render(x=[])
