@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from evenkeel.reconcilers.containers.health import Watch, judge, look_again_after, longest
+from evenkeel.reconcilers.containers.health import Watch, judge, longest, look_again_after
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.observed import ContainerSeen
 from evenkeel.specs.plan import Done, Failed, Outcome, Verify

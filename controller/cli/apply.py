@@ -12,7 +12,7 @@ from evenkeel.controller.cli.options import Options, on_terminal, shared_options
 if TYPE_CHECKING:
     from evenkeel.controller.cycle import Ending
     from evenkeel.controller.journal import Journal
-    from evenkeel.controller.sources.files import Reading
+    from evenkeel.controller.loop import Reading
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.observed import ContainersSeen
     from evenkeel.specs.settings import Settings

@@ -12,7 +12,7 @@ from evenkeel.specs.errors import EvenkeelError, SpecError
 from evenkeel.specs.problem import problem_text
 
 if TYPE_CHECKING:
-    from evenkeel.controller.sources.files import Reading
+    from evenkeel.controller.loop import Reading
     from evenkeel.specs.settings import Settings
 
 

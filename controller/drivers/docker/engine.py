@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 8
 _CALL_TIMEOUT_S = 60.0
+_PULL_SILENCE_S = 120.0
+"""A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
 _PULL_SILENCE_S = 300.0
 """A pull says several things a second; one from a registry that hangs is silent without end. Unpacking may be, for a while."""
 _REMOTE_TIMEOUT_S = 10.0
