@@ -92,11 +92,11 @@ def _json_trees(text: str, value: Value, file: str, problems: list[Problem]) -> 
     if len(trees) != 1:
         return trees
     tree = Tree(value, trees[0].positions, trees[0].start)
-    if _SURROGATE.search(text):
-        for path in _unpaired(value, ()):
-            place = Place(file, *tree.positions.get(path, tree.start))
-            problems.append(Problem(place, path_text(path), "half of a surrogate pair is no character"))
-    return [tree]
+    unpaired = list(_unpaired(value, ())) if _SURROGATE.search(text) else []
+    for path in unpaired:
+        place = Place(file, *tree.positions.get(path, tree.start))
+        problems.append(Problem(place, path_text(path), "half of a surrogate pair is no character"))
+    return [] if unpaired else [tree]  # nothing later could write such a text
 
 
 def _unpaired(value: Value, path: Path) -> Iterator[Path]:

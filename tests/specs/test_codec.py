@@ -286,6 +286,15 @@ def test_system_containers_are_a_kind() -> None:
     assert document.wanted == SystemContainers(("a", "b"))
 
 
+def test_a_text_that_cannot_be_written_again_is_not_read() -> None:
+    text = '{"apiVersion":"evenkeel/v1","kind":"Container","metadata":{"name":"a"},"spec":{"image":"x","command":["\\ud800"]}}'
+    result = decoded(text, "x.json")
+    assert [problem_text(problem) for problem in result.problems] == [
+        f"x.json:1:{text.index('[') + 2}: spec.command[0]: half of a surrogate pair is no character"
+    ]
+    assert desired_from([result])[0].documents == ()
+
+
 def test_nouns_survive_json() -> None:
     noun = container(f"{HEAD}  health: {{exec: [true-ish]}}\n")
     assert noun.health is not None
