@@ -48,7 +48,7 @@ async def credentials_for(registry: str, path: Path) -> Credentials | None:
     """
     server = _HUB if registry == "docker.io" else registry
     config = _read(path)
-    helper = (config.get("credHelpers") or {}).get(registry) or config.get("credsStore")
+    helper = _mapping(config, "credHelpers").get(registry) or config.get("credsStore")
     found = await _ask_helper(str(helper), server) if helper else None
     return found or _stored(config, registry, server)
 
@@ -61,16 +61,29 @@ def _read(path: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
+def _mapping(config: dict[str, Any], key: str) -> dict[str, Any]:
+    found = config.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _host(name: str) -> str:
+    """Docker writes registries as hosts, and as addresses of old (`https://host/v1/`)."""
+    return name.removeprefix("https://").removeprefix("http://").partition("/")[0]
+
+
 def _stored(config: dict[str, Any], registry: str, server: str) -> Credentials | None:
-    auths = config.get("auths") or {}
-    for name in (server, registry, f"https://{registry}", f"https://{registry}/v2/", f"https://{registry}/v1/"):
-        entry = auths.get(name)
-        if not isinstance(entry, dict):
+    auths = _mapping(config, "auths")
+    for name in sorted(auths, key=lambda name: (name != server, name)):
+        entry = auths[name]
+        if not isinstance(entry, dict) or _host(name) not in (registry, _host(server)):
             continue
         if entry.get("identitytoken"):
             return Credentials(server, identity_token=str(entry["identitytoken"]))
         if entry.get("auth"):
-            user, _, password = base64.b64decode(str(entry["auth"])).decode(errors="replace").partition(":")
+            try:
+                user, _, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
+            except ValueError:
+                raise Unavailable(f"registry:{registry}", "its credentials are no base64 text") from None
             return Credentials(server, user, password.rstrip("\0"))
         if entry.get("username"):
             return Credentials(server, str(entry["username"]), str(entry.get("password", "")))
@@ -78,8 +91,12 @@ def _stored(config: dict[str, Any], registry: str, server: str) -> Credentials |
 
 
 async def _ask_helper(suffix: str, server: str) -> Credentials | None:
-    """What `docker-credential-<suffix> get` answers; `None` when it knows nothing of the registry."""
+    """What `docker-credential-<suffix> get` answers; `None` when it knows nothing of the registry.
+
+    A helper is quick or it hangs; one that hangs is killed, also when nobody waits for its answer any more.
+    """
     program = f"docker-credential-{suffix}"
+    element = f"program:{program}"
     try:
         process = await asyncio.create_subprocess_exec(
             program,
@@ -88,16 +105,25 @@ async def _ask_helper(suffix: str, server: str) -> Credentials | None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
+    except OSError as error:
+        raise Unavailable(element, f"gave no credentials: {type(error).__name__}") from None
+    try:
         async with asyncio.timeout(_HELPER_TIMEOUT_S):
             answer, _ = await process.communicate(server.encode())
     except (OSError, TimeoutError) as error:
-        raise Unavailable(f"program:{program}", f"gave no credentials: {type(error).__name__}") from None
+        raise Unavailable(element, f"gave no credentials: {type(error).__name__}") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         return None
     try:
         found = json.loads(answer)
     except ValueError:
-        raise Unavailable(f"program:{program}", "did not answer with JSON") from None
+        found = None
+    if not isinstance(found, dict):
+        raise Unavailable(element, "did not answer with a JSON object")
     if found.get("Username") == "<token>":
         return Credentials(server, identity_token=str(found.get("Secret", "")))
     return Credentials(server, str(found.get("Username", "")), str(found.get("Secret", "")))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
 from evenkeel.specs.container import Health, HttpProbe, TcpProbe
 
 _MOST_HEAD_BYTES = 4096
+_SAFE = "/?&=%:@!$'()*+,;~"
+"""What is a path and a query already stays as it is."""
 
 
 async def is_healthy(health: Health, address: str) -> bool:
-    """Whether one try succeeds within the check's timeout. Never raises for what the container does."""
+    """Whether one try succeeds within the check's timeout. Never raises for what the container does.
+
+    A container without an address has no health: "" would be asked of the host itself.
+    """
+    if not address:
+        return False
     try:
         async with asyncio.timeout(health.timeout.total_seconds()):
             match health.probe:
@@ -35,7 +43,7 @@ async def _status(address: str, port: int, path: str) -> int:
         connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD_BYTES * 4)
         host = f"[{address}]" if ":" in address else address
         headers = [("Host", f"{host}:{port}"), ("Connection", "close"), ("User-Agent", "evenkeel")]
-        request = connection.send(h11.Request(method="GET", target=path, headers=headers))
+        request = connection.send(h11.Request(method="GET", target=quote(path, safe=_SAFE), headers=headers))
         writer.write((request or b"") + (connection.send(h11.EndOfMessage()) or b""))
         await writer.drain()
         while True:

@@ -8,9 +8,11 @@ are subtracted, so that it can be adopted as it is.
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, SPEC_LABEL, asked_from
 from evenkeel.specs.container import (
@@ -43,6 +45,17 @@ _STATES: dict[str, State] = {
 }
 _HEALTH: dict[str, HealthSeen] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
 _OUR_LABELS = (NAME_LABEL, SPEC_LABEL)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
+
+
+class Abilities(NamedTuple):
+    """Which limits an engine keeps. On a kernel without the cgroup it discards them at creation, with a warning."""
+
+    memory: bool = True
+    swap: bool = True
+
+
+_ALL = Abilities()
 
 
 def is_ours(entry: Mapping[str, Any]) -> bool:
@@ -71,12 +84,15 @@ def parse_foreign(entry: Mapping[str, Any]) -> ContainerSeen:
 
 
 def parse_container(
-    inspected: Mapping[str, Any], network: str, image_config: Mapping[str, Any] | None = None
+    inspected: Mapping[str, Any],
+    network: str,
+    image_config: Mapping[str, Any] | None = None,
+    abilities: Abilities = _ALL,
 ) -> ContainerSeen:
-    """A container of evenkeel's, or one to adopt, from its inspection.
+    """A container of evenkeel's, or one to adopt, from its inspection. Never raises for what an engine may say.
 
     `network`: the user-defined network that stands for mode bridge. `image_config`: the `Config` of its image, needed for a
-    container without evenkeel's label.
+    container without a label that can be read. `abilities`: what to make of limits that are not there.
     """
     config, state = inspected["Config"], inspected["State"]
     labels = config.get("Labels") or {}
@@ -90,7 +106,7 @@ def parse_container(
         engine_name=engine_name,
         image_id=inspected.get("Image", ""),
         state=_STATES.get(state.get("Status", ""), "dead"),
-        container=normal(_container(name, inspected, network, asked, image_config or {})),
+        container=normal(_container(name, inspected, network, asked, image_config or {}, abilities)),
         image=_image(config.get("Image", "")),
         health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none"),
         exit_code=state.get("ExitCode") or 0,
@@ -101,6 +117,16 @@ def parse_container(
         finished_at=parse_time(state.get("FinishedAt", "")),
         address=next((each["IPAddress"] for each in networks.values() if each.get("IPAddress")), ""),
     )
+
+
+def lost_limits(inspected: Mapping[str, Any]) -> bool:
+    """Whether a container has not the limits it was created with: somebody changed them, or the engine cannot keep them."""
+    asked = asked_from(inspected["Config"].get("Labels") or {})
+    if asked is None or asked.resources.memory is None:
+        return False
+    host = inspected["HostConfig"]
+    lost_swap = (asked.resources.memory_swap or 0) > 0 > (host.get("MemorySwap") or 0)
+    return not host.get("Memory") or lost_swap
 
 
 def parse_images(entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, str]]:
@@ -119,15 +145,12 @@ def parse_images(entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], 
 
 
 def parse_time(text: str) -> float:
-    """Docker's RFC 3339 with nanoseconds → epoch seconds; 0 for its zero time."""
-    if not text or text.startswith("0001-"):
-        return 0.0
-    whole, _, rest = text.removesuffix("Z").partition(".")
+    """RFC 3339 with nanoseconds → epoch seconds; 0 for the engine's zero time."""
     try:
-        moment = datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp()
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return 0.0
-    return moment + (float(f"0.{rest}") if rest.isdigit() else 0.0)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() if moment.year > 1 else 0.0
 
 
 def _container(
@@ -136,6 +159,7 @@ def _container(
     network: str,
     asked: Container | None,
     image_config: Mapping[str, Any],
+    abilities: Abilities,
 ) -> Container:
     config, host = inspected["Config"], inspected["HostConfig"]
     on_host = host.get("NetworkMode") == "host"
@@ -144,11 +168,11 @@ def _container(
     inherited = asked is None and list(cmd) == (image_config.get("Cmd") or [])
     return Container(
         name=name,
-        image=_image(config.get("Image", "")),
+        image=_image(config.get("Image", ""), inspected.get("Image", "")),
         command=None if inherited or (asked is not None and asked.command is None) else cmd,
         env=_env(config, asked, image_config),
         ports=_ports(host.get("PortBindings") or {}),
-        mounts=tuple(_mount(mount) for mount in inspected.get("Mounts") or () if mount.get("Type") == "bind"),
+        mounts=_mounts(inspected.get("Mounts") or (), base.mounts),
         devices=tuple(
             Device(device["PathInContainer"], device["PathOnHost"], device.get("CgroupPermissions") or "rwm")
             for device in host.get("Devices") or ()
@@ -160,14 +184,14 @@ def _container(
         privileged=bool(host.get("Privileged")),
         capabilities=tuple(host.get("CapAdd") or ()),
         restart=_restart(host.get("RestartPolicy") or {}, base.restart.timeout),
-        resources=_resources(host),
+        resources=_resources(host, base.resources, abilities),
         log=_log(host.get("LogConfig") or {}, base.log),
         terminal=bool(config.get("Tty")),
         interactive=bool(config.get("OpenStdin")),
         labels=_labels(config, asked, image_config),
-        health=_health(config.get("Healthcheck") or {}, base.health, image_config),
+        health=_health(config.get("Healthcheck") or {}, asked, image_config),
         stable_for=base.stable_for,
-        stop=_stop(config, base.stop),
+        stop=_stop(config, base.stop, image_config),
         depends_on=base.depends_on,
         pull_policy=base.pull_policy,
     )
@@ -176,11 +200,11 @@ def _container(
 def _env(
     config: Mapping[str, Any], asked: Container | None, image_config: Mapping[str, Any]
 ) -> tuple[tuple[str, str | None], ...]:
-    actual: dict[str, str | None] = dict(_variable(text) for text in config.get("Env") or ())
+    actual = dict(_variable(text) for text in config.get("Env") or ())
     if asked is not None:
         return tuple((name, actual.get(name)) for name, _ in asked.env)
-    inherited: dict[str, str | None] = dict(_variable(text) for text in image_config.get("Env") or ())
-    return tuple((name, value) for name, value in actual.items() if inherited.get(name, "\0") != value)
+    inherited = dict(_variable(text) for text in image_config.get("Env") or ())
+    return tuple((name, value) for name, value in actual.items() if name not in inherited or inherited[name] != value)
 
 
 def _labels(
@@ -195,9 +219,10 @@ def _labels(
     )
 
 
-def _variable(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    return name, value
+def _variable(text: str) -> tuple[str, str | None]:
+    """A name alone removes the image's variable; the engine keeps it so."""
+    name, equals, value = text.partition("=")
+    return name, value if equals else None
 
 
 def _ports(bindings: Mapping[str, Sequence[Mapping[str, str]] | None]) -> tuple[Port, ...]:
@@ -218,12 +243,25 @@ def _ports(bindings: Mapping[str, Sequence[Mapping[str, str]] | None]) -> tuple[
     return tuple(ports)
 
 
-def _mount(mount: Mapping[str, Any]) -> Mount:
-    propagation: Propagation = "rprivate"
-    for mode in get_args(Propagation):
-        if mode == mount.get("Propagation"):
-            propagation = mode
-    return Mount(mount["Destination"], mount["Source"], propagation, not mount.get("RW", True))
+def _mounts(found: Sequence[Mapping[str, Any]], asked: Sequence[Mount]) -> tuple[Mount, ...]:
+    """Bind mounts alone. The engine tidies paths up (`/a//b/`): one that was asked for is shown as it was."""
+    words = {(_tidy(mount.destination), _tidy(mount.source)): mount for mount in asked}
+    mounts = []
+    for mount in found:
+        if mount.get("Type") == "bind":
+            destination, source = mount["Destination"], mount["Source"]
+            word = words.get((_tidy(destination), _tidy(source)), Mount(destination, source))
+            mounts.append(Mount(word.destination, word.source, _propagation(mount), not mount.get("RW", True)))
+    return tuple(mounts)
+
+
+def _propagation(mount: Mapping[str, Any]) -> Propagation:
+    found = mount.get("Propagation")
+    return next((mode for mode in get_args(Propagation) if mode == found), "rprivate")
+
+
+def _tidy(path: str) -> str:
+    return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def _extra_hosts(inspected: Mapping[str, Any], network: str) -> tuple[tuple[str, str], ...]:
@@ -246,66 +284,81 @@ def _restart(policy: Mapping[str, Any], timeout: timedelta | None) -> Restart:
     return Restart(name, policy.get("MaximumRetryCount") or 0, timeout)
 
 
-def _resources(host: Mapping[str, Any]) -> Resources:
-    """0 and -1 both mean "no limit" for memory and reservation; without a memory limit swap means nothing."""
+def _resources(host: Mapping[str, Any], asked: Resources, abilities: Abilities) -> Resources:
+    """0 and -1 both mean "no limit" for memory and reservation; without a memory limit swap means nothing.
+
+    What the engine cannot keep at all counts as kept: creating it anew would not help.
+    """
+    if not abilities.memory:
+        return asked
     memory = host.get("Memory") or 0
     reservation = host.get("MemoryReservation") or 0
-    swap = host.get("MemorySwap") or 0
-    return Resources(
-        memory if memory > 0 else None,
-        reservation if reservation > 0 else None,
-        None if memory <= 0 else UNLIMITED if swap < 0 else swap or None,
-    )
+    swap: int | None = host.get("MemorySwap") or 0
+    if not abilities.swap:
+        swap = asked.memory_swap if asked.memory == memory else None
+    elif memory <= 0:
+        swap = None
+    elif swap is not None and swap < 0:
+        swap = UNLIMITED
+    return Resources(memory if memory > 0 else None, reservation if reservation > 0 else None, swap or None)
 
 
 def _log(log: Mapping[str, Any], asked: Log) -> Log:
-    """A driver that evenkeel has no word for is drift: it is reported as one that nobody asks for."""
-    config = log.get("Config") or {}
-    if log.get("Type") == "none":
-        return Log(driver="none")
+    """A driver that evenkeel has no word for is drift: it is reported as one that nobody can ask for."""
+    driver, config = log.get("Type") or "json-file", log.get("Config") or {}
+    if driver != "json-file":
+        return Log(driver="none", path="" if driver == "none" else f"({driver})")
+    files = str(config.get("max-file", ""))
     return Log(
         driver="json-file",
-        max_files=int(config.get("max-file", Log().max_files)),
-        max_size=_bytes(config.get("max-size", ""), Log().max_size),
+        max_files=int(files) if files.isdecimal() else Log().max_files,
+        max_size=_bytes(config.get("max-size", ""), 1000, Log().max_size),
         path=asked.path,
         mode="non-blocking" if config.get("mode") == "non-blocking" else "blocking",
-        max_buffer_size=_bytes(config.get("max-buffer-size", ""), Log().max_buffer_size),
+        max_buffer_size=_bytes(config.get("max-buffer-size", ""), 1024, Log().max_buffer_size),
     )
 
 
-def _bytes(text: str, default: int) -> int:
-    """Docker's size options: a number with an optional unit, decimal as Docker reads it."""
-    units = {"k": 1000, "m": 1000**2, "g": 1000**3}
-    number = text.lower().rstrip("b").rstrip("kmg")
-    if not number.replace(".", "", 1).isdigit():
-        return default
-    unit = text.lower().rstrip("b")[len(number) :]
-    return int(float(number) * units.get(unit, 1))
+def _bytes(text: str, kilo: int, default: int) -> int:
+    """Docker's size options: a number with an optional unit; file sizes are decimal, buffers binary (go-units)."""
+    found = _SIZE.fullmatch(text)
+    return int(float(found[1]) * kilo ** " kmgtp".index(found[2].lower() or " ")) if found else default
 
 
-def _health(check: Mapping[str, Any], asked: Health | None, image_config: Mapping[str, Any]) -> Health | None:
-    """Probes over the network are evenkeel's own; a command is the engine's. The image's own check is not asked for."""
-    if asked is not None and not isinstance(asked.probe, ExecProbe):
-        return asked
+def _health(check: Mapping[str, Any], asked: Container | None, image_config: Mapping[str, Any]) -> Health | None:
+    """Probes over the network are evenkeel's own; a command is the engine's.
+
+    An image's own check is nobody's wish: it is in force where none was asked for, and lends its start period to one that
+    has none.
+    """
+    wish = asked.health if asked else None
+    if asked is not None and (wish is None or not isinstance(wish.probe, ExecProbe)):
+        return wish
     test = check.get("Test") or []
     if len(test) < 2 or test[0] != "CMD" or (asked is None and check == (image_config.get("Healthcheck") or {})):
         return None
     return Health(
         ExecProbe(tuple(test[1:])),
-        interval=_duration(check.get("Interval")),
-        timeout=_duration(check.get("Timeout")),
-        retries=check.get("Retries") or Health(ExecProbe(())).retries,
-        start_period=_duration(check.get("StartPeriod")),
+        interval=_duration(check.get("Interval")) or _ENGINES_HEALTH.interval,
+        timeout=_duration(check.get("Timeout")) or _ENGINES_HEALTH.timeout,
+        retries=check.get("Retries") or _ENGINES_HEALTH.retries,
+        start_period=timedelta(0) if wish and not wish.start_period else _duration(check.get("StartPeriod")),
     )
+
+
+_ENGINES_HEALTH = Health(ExecProbe(()), interval=timedelta(seconds=30), timeout=timedelta(seconds=30), retries=3)
+"""What the engine does where a check says nothing."""
 
 
 def _duration(nanoseconds: int | None) -> timedelta:
     return timedelta(microseconds=(nanoseconds or 0) // 1000)
 
 
-def _stop(config: Mapping[str, Any], asked: Stop) -> Stop:
-    """The engine counts whole seconds, rounded up when it was asked."""
+def _stop(config: Mapping[str, Any], asked: Stop, image_config: Mapping[str, Any]) -> Stop:
+    """The engine counts whole seconds, rounded up when it was asked. The signal of an image is nobody's wish."""
     signal, seconds = config.get("StopSignal") or Stop().signal, config.get("StopTimeout")
+    if signal == image_config.get("StopSignal"):
+        signal = Stop().signal
     if seconds is None:
         return Stop(signal)
     if signal == asked.signal and 0 <= seconds - asked.timeout.total_seconds() < 1:
@@ -313,8 +366,9 @@ def _stop(config: Mapping[str, Any], asked: Stop) -> Stop:
     return Stop(signal, timedelta(seconds=seconds))
 
 
-def _image(text: str) -> str:
+def _image(text: str, otherwise: str = "") -> str:
+    """The normal form; for what is no reference, such as an id, `otherwise` or the text itself."""
     try:
         return normal_image(text)
     except ValueError:
-        return text
+        return otherwise or text
