@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from evenkeel.specs.errors import Unavailable
 
 _HUB = "https://index.docker.io/v1/"
-_HELPER_TIMEOUT_S = 20
+_PROGRAM_TIMEOUT_S = 20
 
 
 def config_path(configured: str) -> Path:
@@ -49,7 +49,7 @@ async def credentials_for(registry: str, path: Path) -> Credentials | None:
     server = _HUB if registry == "docker.io" else registry
     config = _read(path)
     helper = _mapping(config, "credHelpers").get(registry) or config.get("credsStore")
-    found = await _ask_helper(str(helper), server) if helper else None
+    found = await _ask_program(str(helper), server) if helper else None
     return found or _stored(config, registry, server)
 
 
@@ -90,7 +90,7 @@ def _stored(config: dict[str, Any], registry: str, server: str) -> Credentials |
     return None
 
 
-async def _ask_helper(suffix: str, server: str) -> Credentials | None:
+async def _ask_program(suffix: str, server: str) -> Credentials | None:
     """What `docker-credential-<suffix> get` answers; `None` when it knows nothing of the registry.
 
     A helper is quick or it hangs; one that hangs is killed, also when nobody waits for its answer any more.
@@ -108,7 +108,7 @@ async def _ask_helper(suffix: str, server: str) -> Credentials | None:
     except OSError as error:
         raise Unavailable(element, f"gave no credentials: {type(error).__name__}") from None
     try:
-        async with asyncio.timeout(_HELPER_TIMEOUT_S):
+        async with asyncio.timeout(_PROGRAM_TIMEOUT_S):
             answer, _ = await process.communicate(server.encode())
     except (OSError, TimeoutError) as error:
         raise Unavailable(element, f"gave no credentials: {type(error).__name__}") from None
