@@ -55,16 +55,11 @@ _AT_ONCE = 8
 _CALL_TIMEOUT_S = 60.0
 _PULL_SILENCE_S = 120.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
-_PULL_SILENCE_S = 300.0
-"""A pull says several things a second; one from a registry that hangs is silent without end. Unpacking may be, for a while."""
-_REMOTE_TIMEOUT_S = 10.0
+_REGISTRY_TIMEOUT_S = 10.0
 _REMOTE_FRESH_S = 300.0
 """For so long a registry's answer about a moving tag is good enough,"""
 _REMOTE_LOST_S = 60.0
-"""and for so long one that does not answer is not asked again."""
-_REGISTRY_TIMEOUT_S = 10.0
-_REMOTE_SILENT_S = 60.0
-"""For so long a registry that did not answer is not asked again: every look waits for it."""
+"""and for so long one that does not answer is not asked again: every look waits for it."""
 _EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
 _PASSING = ("context deadline", "context canceled", "connection re", "timeout", "transport is closing", "shutting down")
 """Texts of engine failures that say nothing about the container."""
@@ -324,18 +319,18 @@ class DockerEngine:
         now = asyncio.get_running_loop().time()
         if image in self._remote:
             asked_at, known = self._remote[image]
-            if now - asked_at < (_REMOTE_SILENT_S if known is None else _REMOTE_FRESH_S):
+            if now - asked_at < (_REMOTE_LOST_S if known is None else _REMOTE_FRESH_S):
                 return known
         found = None
         try:
             headers = await self._auth(parse_image(image).registry)
             _, answer = await self._client.call(
-                "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_REMOTE_TIMEOUT_S
+                "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_REGISTRY_TIMEOUT_S
             )
             found = RemoteImage(answer["Descriptor"]["digest"])
         except (EngineAnswer, Unavailable, TimedOut) as error:
             log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
-        self._remote[image] = (now + _REMOTE_FRESH_S, found)
+        self._remote[image] = (now, found)
         return found
 
     async def _auth(self, registry: str) -> dict[str, str]:

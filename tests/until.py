@@ -1,0 +1,31 @@
+"""Waiting for what the world does, and never longer than needed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+_EVERY_S = 0.02
+
+
+def until(look: Callable[[], Found], timeout_s: float = 30.0, what: str = "") -> Found:
+    """The first answer that is true; AssertionError with the last one when there is none in time."""
+    pause, deadline = threading.Event(), time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what or look}; at the end: {found!r}"
+        pause.wait(_EVERY_S)
+    return found
+
+
+async def soon(look: Callable[[], Found], timeout_s: float = 30.0, what: str = "") -> Found:
+    """The same while an event loop turns."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    while not (found := look()):
+        assert loop.time() < deadline, f"not within {timeout_s:g} s: {what or look}; at the end: {found!r}"
+        await asyncio.sleep(_EVERY_S)
+    return found
