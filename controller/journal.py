@@ -144,11 +144,12 @@ class Journal:
 
     def forget(self, present: Sequence[str]) -> None:
         """Drop what is remembered of instances that are not `present` any more."""
-        known = [row[0] for row in self._database.all("SELECT id FROM instance")]
-        gone = set(known).difference(present)
+        known = self._database.all("SELECT id FROM instance UNION SELECT instance FROM adopted")
+        gone = [(id_,) for id_ in sorted({row[0] for row in known}.difference(present))]
         if gone:
             with self._database.writing() as connection:
-                connection.executemany("DELETE FROM instance WHERE id = ?", [(id_,) for id_ in gone])
+                connection.executemany("DELETE FROM instance WHERE id = ?", gone)
+                connection.executemany("DELETE FROM adopted WHERE instance = ?", gone)
 
     def time_switch(self, subject: str, seconds: float) -> None:
         """Remember for how long a subject was away when it was switched."""
@@ -156,13 +157,16 @@ class Journal:
             connection.execute("INSERT OR REPLACE INTO switch VALUES (?, ?)", (subject, round(seconds, 3)))
 
     def adopted(self) -> tuple[str, ...]:
-        """Names of containers that evenkeel did not create and was told to take over."""
-        return tuple(row[0] for row in self._database.all("SELECT name FROM adopted ORDER BY name"))
+        """Ids of containers that evenkeel did not create and was told to take over. Ids, not names: who else makes a
+        container of that name later has adopted nothing."""
+        return tuple(row[0] for row in self._database.all("SELECT instance FROM adopted ORDER BY instance"))
 
-    def adopt(self, name: str) -> bool:
+    def adopt(self, instance: str) -> bool:
         """Take over a container; False when it was already."""
         with self._database.writing() as connection:
-            return connection.execute("INSERT OR IGNORE INTO adopted VALUES (?, ?)", (name, self._now())).rowcount > 0
+            return (
+                connection.execute("INSERT OR IGNORE INTO adopted VALUES (?, ?)", (instance, self._now())).rowcount > 0
+            )
 
     # ── feedback and conditions ────────────────────────────────────────────────────────────────────────────────
 

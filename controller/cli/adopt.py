@@ -52,7 +52,7 @@ def command(options: Options, name: str, to_remove: bool) -> int:
     state = Path(settings.state)
     journal = open_journal(state)
     try:
-        if journal.adopt(name):
+        if journal.adopt(known[name].id):
             journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
     finally:
         journal.close()

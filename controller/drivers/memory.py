@@ -79,9 +79,10 @@ class Kept:
 
 @dataclass
 class World:
-    """Local images (reference → version of it), and containers by id."""
+    """Local images (reference → version of it), what was pulled (image id → how it behaves), and containers by id."""
 
     images: dict[str, int] = field(default_factory=dict)
+    pulled: dict[str, Image] = field(default_factory=dict)
     containers: dict[str, Kept] = field(default_factory=dict)
     created: int = 0
 
@@ -200,6 +201,7 @@ class MemoryEngine:
             if step < steps:
                 await asyncio.sleep(image.size / self.script.pull_rate / steps)
         self.world.images[action.image] = image.version
+        self.world.pulled[_image_id(action.image, image.version)] = image
         self._touched()
         return Done(f"pulled {action.image}")
 
@@ -251,7 +253,7 @@ class MemoryEngine:
     def _present(self) -> list[Kept]:
         """All containers, after processes that end by themselves have been let end."""
         for kept in list(self.world.containers.values()):
-            image = self._offered(kept.image)
+            image = self._behaviour(kept)
             ends = image.exits_with is not None and self._now() >= kept.started_at + image.exits_after_s
             if kept.state == "running" and ends and image.exits_with is not None:
                 policy = kept.container.restart.policy if kept.container else "no"
@@ -265,10 +267,10 @@ class MemoryEngine:
 
     def _seen(self, kept: Kept, names: Sequence[str] = ()) -> ContainerSeen:
         container = kept.container
-        foreign = kept.id.startswith("foreign-") and kept.engine_name not in names
+        foreign = kept.id.startswith("foreign-") and not {kept.id, kept.engine_name} & set(names)
         health: HealthSeen = "none"
         if container is not None and container.health is not None and kept.state == "running":
-            health = "healthy" if self._offered(kept.image).healthy else "unhealthy"
+            health = "healthy" if self._behaviour(kept).healthy else "unhealthy"
         return ContainerSeen(
             id=kept.id,
             name=container.name if container is not None and not foreign else kept.engine_name,
@@ -298,6 +300,13 @@ class MemoryEngine:
     def _offered(self, ref: str) -> Image:
         default = Image(pull="missing") if self.script.shut_registry else Image(size=_made_up_size(ref))
         return self.catalogue.get(ref, default)
+
+    def _behaviour(self, kept: Kept) -> Image:
+        """How the image of a container behaves, though its tag may have been pushed again since."""
+        offered = self._offered(kept.image)
+        if kept.image_id == _image_id(kept.image, offered.version):
+            return offered
+        return self.world.pulled.get(kept.image_id, offered)
 
     def _remote(self, ref: str) -> RemoteImage | None:
         image = self._offered(ref)

@@ -82,7 +82,11 @@ class DockerEngine:
         entries, locals_, version = await self._read_all(
             self._get("/containers/json", {"all": "1"}), self._get("/images/json"), self._engine_version()
         )
-        ours = [entry["Id"] for entry in entries if parse.is_ours(entry) or parse.entry_name(entry) in names]
+        ours = [
+            entry["Id"]
+            for entry in entries
+            if parse.is_ours(entry) or entry["Id"] in names or parse.entry_name(entry) in names
+        ]
         known = frozenset(ours)
         others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in known]
         seen = await self._read_all(*(self._look(id_) for id_ in ours))
