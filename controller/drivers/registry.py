@@ -23,7 +23,9 @@ from evenkeel.specs.observed import RemoteImage
 if TYPE_CHECKING:
     import httpx
 
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 8.0
+_SILENCE_S = 3.0
+"""Less than the whole: httpx closes what it gives up by itself, and loses a connection that is cancelled in its handshake."""
 _AT_ONCE = 4
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -50,7 +52,8 @@ async def _look_up(ref: ImageRef, docker_config: str) -> RemoteImage | None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             credentials = await credentials_for(ref.registry, config_path(docker_config))
-            async with httpx.AsyncClient(verify=_trust(ref.registry), follow_redirects=True) as client:
+            trust = _trust(ref.registry)
+            async with httpx.AsyncClient(verify=trust, follow_redirects=True, timeout=_SILENCE_S) as client:
                 return await _ask(client, ref, credentials)
     except (httpx.HTTPError, OSError, TimeoutError, EvenkeelError, ValueError, KeyError, TypeError):
         return None

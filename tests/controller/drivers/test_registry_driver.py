@@ -1,0 +1,178 @@
+"""What registries say before a pull: a real one with a password, and a small one that wants tokens."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.engines.images import ARCHITECTURE, MANIFEST, standard
+from tests.engines.registry import Registry
+
+from evenkeel.controller.drivers import registry as under_test
+from evenkeel.controller.drivers.registry import look_up
+from evenkeel.specs.observed import RemoteImage
+
+MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+
+
+def size_of(name: str) -> int:
+    return sum(layer["size"] for layer in json.loads(standard()[name].manifest())["layers"])
+
+
+async def test_digest_and_size_of_a_tag_and_of_a_digest(registry: Registry) -> None:
+    digest = registry.push("web", "1")
+    assert digest == standard()["web:1"].digest
+    images = [registry.reference("web", "1"), f"{registry.reference('web')}@{digest}"]
+    found = await look_up(images, str(registry.docker_config))
+    assert found == {image: RemoteImage(digest, size_of("web:1")) for image in images}
+
+
+async def test_of_many_architectures_ours(registry: Registry) -> None:
+    registry.push("multi", "ours", standard()["web:1"])
+    registry.push("multi", "others", standard()["sleeper:1"])
+    entries = [
+        {
+            "mediaType": MANIFEST,
+            "digest": standard()[name].digest,
+            "size": len(standard()[name].manifest()),
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for name, architecture in (("sleeper:1", "s390x"), ("web:1", ARCHITECTURE))
+    ]
+    content = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_LIST, "manifests": entries}).encode()
+    digest = registry.put_manifest("multi", "1", content, MANIFEST_LIST)
+    image = registry.reference("multi", "1")
+    assert await look_up([image], str(registry.docker_config)) == {image: RemoteImage(digest, size_of("web:1"))}
+
+
+async def test_what_is_not_known_is_absent_and_takes_nothing_with_it(registry: Registry, tmp_path: Path) -> None:
+    registry.push("web", "1")
+    good, config = registry.reference("web", "1"), str(registry.docker_config)
+    missing = [registry.reference("web", "nosuch"), registry.reference("nosuch", "1"), "localhost:1/x:1"]
+    assert set(await look_up([*missing, good], config)) == {good}
+    assert await look_up([good], str(tmp_path / "none.json")) == {}
+    wrong = base64.b64encode(b"driver:wrong").decode()
+    (tmp_path / "wrong.json").write_text(json.dumps({"auths": {registry.host: {"auth": wrong}}}))
+    assert await look_up([good], str(tmp_path / "wrong.json")) == {}
+
+
+async def test_a_certificate_nobody_vouches_for(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    registry.push("web", "1")
+    monkeypatch.setattr(under_test, "_CERTIFICATES", tmp_path)
+    assert await look_up([registry.reference("web", "1")], str(registry.docker_config)) == {}
+
+
+async def test_a_registry_that_hangs_makes_nobody_wait(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.push("web", "1")
+    monkeypatch.setattr(under_test, "_SILENCE_S", 0.5)
+    registry.freeze()
+    try:
+        assert await look_up([registry.reference("web", "1")], str(registry.docker_config)) == {}
+    finally:
+        registry.thaw()
+
+
+# ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TokenRegistry:
+    """As Docker Hub and GitHub do it: 401 with a challenge, a token for a user, the manifest for a token."""
+
+    def __init__(self, certificates: Path) -> None:
+        registry = self
+        self.asked: list[tuple[str, str]] = []
+        self.realm = ""
+        self.field = "token"
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                registry.answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.host = f"localhost:{self.server.server_address[1]}"
+        self.realm = f"https://{self.host}/token"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        given = request.headers.get("Authorization", "")
+        self.asked.append((request.path, given))
+        where = urlsplit(request.path)
+        status, headers, content = 200, {}, b""
+        if where.path == "/token":
+            scope = parse_qs(where.query)["scope"][0]
+            content = json.dumps({self.field: f"token for {scope}"}).encode()
+        elif given == "Bearer token for repository:a/b:pull":
+            content = standard()["web:1"].manifest()
+            headers = {"Docker-Content-Digest": standard()["web:1"].digest, "Content-Type": MANIFEST}
+        else:
+            status = 401
+            challenge = f'Bearer realm="{self.realm}",service="registry",scope="repository:a/b:pull"'
+            headers = {"WWW-Authenticate": challenge}
+        request.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(content)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def tokens(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenRegistry]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(registry.ca))
+    it = TokenRegistry(registry.folder)
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def config(tokens: TokenRegistry, tmp_path: Path) -> Callable[[bool], str]:
+    def write(with_password: bool) -> str:
+        basic = base64.b64encode(b"driver:secret").decode()
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"auths": {tokens.host: {"auth": basic}} if with_password else {}}))
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("field", ["token", "access_token"])
+@pytest.mark.parametrize("with_password", [True, False])
+async def test_a_token_for_a_user_or_for_anybody(
+    tokens: TokenRegistry, config: Callable[[bool], str], field: str, with_password: bool
+) -> None:
+    tokens.field = field
+    image = f"{tokens.host}/a/b:1"
+    assert await look_up([image], config(with_password)) == {
+        image: RemoteImage(standard()["web:1"].digest, size_of("web:1"))
+    }
+    paths = [urlsplit(path).path for path, _ in tokens.asked]
+    assert paths == ["/v2/a/b/manifests/1", "/token", "/v2/a/b/manifests/1"]
+    basic = "Basic " + base64.b64encode(b"driver:secret").decode()
+    given = [authorization for _, authorization in tokens.asked]
+    assert given[:2] == ["", basic if with_password else ""]
+
+
+async def test_a_password_goes_nowhere_without_encryption(tokens: TokenRegistry, config: Callable[[bool], str]) -> None:
+    tokens.realm = f"http://{tokens.host}/token"
+    assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
+    assert [authorization for _, authorization in tokens.asked] == [""]
