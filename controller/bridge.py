@@ -7,16 +7,20 @@ controller may die between any two lines here. Answers leave in the order in whi
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.mailbox import Mailbox
+from evenkeel.specs.errors import Refused
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.controller.phases import Phases
+
+log = logging.getLogger(__name__)
 
 
 class Bridge:
@@ -38,8 +42,8 @@ class Bridge:
 
     async def serve(self) -> None:
         agent = self._agent
+        self._link.subscribe(agent.desired_topic, agent.command_topic, agent.get_topic)
         async with self._link, asyncio.TaskGroup() as group:
-            await self._link.subscribe(agent.desired_topic, agent.command_topic, agent.get_topic)
             for work in (self._receive, self._send, self._introduce, self._report_changes):
                 group.create_task(work())
 
@@ -68,12 +72,17 @@ class Bridge:
                 self._to_send.clear()
                 continue
             number, message = found
-            await self._link.publish(message.topic, message.payload, qos=1, retain=message.retain)
+            try:
+                await self._link.publish(message.topic, message.payload, qos=1, retain=message.retain)
+            except Refused as error:
+                log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": error.message}})
             self._mail.sent(number)
 
     async def _introduce(self) -> None:
-        async for _ in self._link.connections():
-            await self._agent.introduce()
+        """A report on every connection, after all subscriptions are in force: who answers to it is heard."""
+        async for connected in self._link.connections():
+            if connected:
+                await self._agent.introduce()
 
     async def _report_changes(self) -> None:
         while True:

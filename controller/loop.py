@@ -222,7 +222,7 @@ class Controller:
             texts = "\n".join(problem_text(problem) for problem in found)
             self._source_is("source-broken", "Broken", f"{texts}\nwhat was in force stays in force")
             return False
-        if reading.is_empty and not self._empty_removes_all and self._journal.digest("desired"):
+        if reading.is_empty and not self._empty_removes_all:
             self._source_is("source-empty", "Empty", "the source is empty; what was in force stays in force")
             return False
         if self._journal.set_condition(Condition("SourceValid", True, "Valid")):

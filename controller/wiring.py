@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.apply import StepProgress
     from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal import Journal
-    from evenkeel.controller.loop import Controller, Life, Sink, Source
+    from evenkeel.controller.loop import Agent, Controller, Life, Sink, Source
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.ports import Driver
@@ -67,7 +67,13 @@ def reconciler(settings: Settings) -> Containers:
     """The decisions about containers."""
     from evenkeel.reconcilers.containers import Containers
 
-    return Containers(settings.system_containers)
+    protected = {*settings.system_containers, *(settings.update_agent.system_containers if serves(settings) else ())}
+    return Containers(tuple(sorted(protected)))
+
+
+def serves(settings: Settings) -> bool:
+    """Whether there is an update agent."""
+    return settings.mqtt.enabled and settings.update_agent.enable
 
 
 def read_asked(settings: Settings, *, readonly: bool) -> Reading:
@@ -100,6 +106,45 @@ def open_sinks(settings: Settings) -> tuple[Sink, ...]:
     return (JsonLines(settings.events.file),)
 
 
+def open_agent(
+    settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
+) -> Callable[[Controller], Agent]:
+    """The update agent on its broker, for the controller whose worker it shares."""
+    from evenkeel.controller.agent import AgentSettings, UpdateAgent
+    from evenkeel.controller.bridge import Bridge
+    from evenkeel.controller.mqtt_link import MqttLink
+    from evenkeel.controller.phases import Phases
+
+    asked = settings.update_agent
+    conduct = AgentSettings(
+        domain=asked.domain,
+        system_containers=tuple(sorted({*asked.system_containers, *settings.system_containers})),
+        verbose=asked.verbose_inventory,
+        operation_timeout=asked.operation_timeout,
+        alone_after=asked.autonomous.after,
+    )
+
+    def build(controller: Controller) -> Agent:
+        phases = Phases(journal, driver, controller.cycles, controller.stopping, conduct.patience)
+
+        def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
+            return UpdateAgent(
+                conduct,
+                journal,
+                driver,
+                reconciler(settings),
+                phases,
+                controller.say,
+                controller.wake,
+                wake_sender,
+                now,
+            )
+
+        return Bridge(agent, MqttLink(settings.mqtt), journal.mail, phases, asked.report_debounce)
+
+    return build
+
+
 def build_controller(
     settings: Settings,
     journal: Journal,
@@ -109,6 +154,7 @@ def build_controller(
     told: Callable[[Feedback], None] = lambda entry: None,
     progress: StepProgress = lambda step, message, done, total: None,
     now: Now = system_now,
+    agent: Callable[[Controller], Agent] | None = None,
 ) -> Controller:
     """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
     from evenkeel.controller.apply import Limits
@@ -143,5 +189,6 @@ def build_controller(
         decisions.domain,
         life=life,
         longest_step=settings.timeouts.pull + settings.timeouts.step + _SLACK,
+        agent=agent,
     )
     return controller

@@ -23,7 +23,7 @@ def command(options: Options) -> int:
     from evenkeel.controller.journal import open_journal
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.notify import systemd_of
-    from evenkeel.controller.wiring import build_controller, open_driver, open_source
+    from evenkeel.controller.wiring import build_controller, open_agent, open_driver, open_source, serves
 
     settings = options.settings()
     logs.install(settings.log.level, settings.log.format)
@@ -31,7 +31,9 @@ def command(options: Options) -> int:
 
     async def work() -> None:
         life = systemd_of(os.environ)
-        controller = build_controller(settings, journal, open_driver(settings), open_source(settings), life)
+        driver = open_driver(settings)
+        agent = open_agent(settings, journal, driver) if serves(settings) else None
+        controller = build_controller(settings, journal, driver, open_source(settings), life, agent=agent)
         await controller.run()
 
     with sole_controller(state):
