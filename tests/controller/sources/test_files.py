@@ -173,5 +173,7 @@ def test_the_digest_is_of_names_and_bytes(folder: Path) -> None:
     assert look() == 4
     (folder / "b.yaml").unlink()
     assert look() == 4
-    shutil.rmtree(folder)
+    (folder / "c.yaml").symlink_to("nowhere")
     assert look() == 5
+    shutil.rmtree(folder)
+    assert look() == 6
