@@ -165,6 +165,8 @@ class Controller:
     def stop(self) -> None:
         """Finish the step at work and end."""
         self._stopping.set()
+        if self._life is not None:
+            self._life.stopping()
         if self._agent is not None:
             self._agent.stop()
 
