@@ -58,9 +58,9 @@ class Lines(logging.Formatter):
 
 def install(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
     """Send the log of this process to `stream` (standard error)."""
-    stream = stream or sys.stderr
-    target = logging.StreamHandler(stream)
-    target.setFormatter(Lines("journal" if form == "text" and _is_journal(stream) else form))
+    out: TextIO = sys.stderr if stream is None else stream
+    target = logging.StreamHandler(out)
+    target.setFormatter(Lines("journal" if form == "text" and _is_journal(out) else form))
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)

@@ -37,8 +37,10 @@ class Options(NamedTuple):
         from evenkeel.controller.settings import load_settings
 
         given: dict[str, Any] = {}
-        if self.state:
-            given["state"] = str(Path(self.state).absolute())
+        config = self.config or os.environ.get("EVENKEEL_CONFIG", "")
+        state = self.state or os.environ.get("EVENKEEL_STATE", "")
+        if state:
+            given["state"] = str(Path(state).absolute())
         if self.specs:
             given["specs"] = [str(Path(path).absolute()) for path in self.specs]
         if self.engine:
@@ -47,18 +49,15 @@ class Options(NamedTuple):
             given["engine.address"] = self.docker_address
         if self.verbose:
             given["log.level"] = "debug"
-        return load_settings(Path(self.config) if self.config else None, given)
+        return load_settings(Path(config) if config else None, given)
 
 
 _OPTIONS = (
     click.option(
-        "--config", metavar="FILE", envvar="EVENKEEL_CONFIG", help="Settings. Default: /etc/evenkeel/config.yaml."
+        "--config", metavar="FILE", help="Settings. Default: $EVENKEEL_CONFIG, else /etc/evenkeel/config.yaml."
     ),
     click.option(
-        "--state",
-        metavar="DIR",
-        envvar="EVENKEEL_STATE",
-        help="Where evenkeel remembers. Default: /var/lib/evenkeel.",
+        "--state", metavar="DIR", help="Where evenkeel remembers. Default: $EVENKEEL_STATE, else /var/lib/evenkeel."
     ),
     click.option(
         "--specs",

@@ -57,7 +57,10 @@ class Lines:
     """Plain lines, one for each thing that ended."""
 
     def __init__(self, echo: Callable[[str], None] = click.echo, style: Style = PLAIN) -> None:
-        self.echo, self._style = echo, style
+        self._echo, self._style = echo, style
+
+    def echo(self, line: str) -> None:
+        self._echo(line)
 
     def told(self, entry: Feedback) -> None:
         line = entry_line(entry, self._style)

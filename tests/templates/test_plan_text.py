@@ -107,7 +107,14 @@ def test_every_verb(width: int, snapshot: SnapshotAssertion) -> None:
 def test_the_example_of_the_issue(snapshot: SnapshotAssertion) -> None:
     plan, seen, history = everything()
     subjects = ("feeder", "databroker", "seat-service", "hvac", "self-update-agent")
-    plan = changed(plan, differences=tuple(found for found in plan.differences if found.subject in subjects))
+    plan = changed(
+        plan,
+        differences=tuple(found for found in plan.differences if found.subject in subjects),
+        stages=tuple(
+            changed(stage, steps=tuple(step for step in stage.steps if step.subject in subjects))
+            for stage in plan.stages
+        ),
+    )
     assert "\n" + "\n".join(plan_lines(plan, seen, history, 110)) + "\n" == snapshot
 
 

@@ -1,0 +1,116 @@
+"""Running the real command, in a process of its own, on folders of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evenkeel.controller.drivers.memory import MemoryEngine
+from evenkeel.controller.wiring import MEMORY_STORE
+from evenkeel.specs.container import Container
+from evenkeel.specs.normalise import normal
+
+ROOT = Path(__file__).parents[3]
+_ALWAYS = {"PYTHONPATH": str(ROOT / ".dev"), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100", "TERM": "xterm"}
+_NEVER = ("NO_COLOR", "EVENKEEL_DEBUG", "EVENKEEL_STATE", "EVENKEEL_CONFIG", "NOTIFY_SOCKET", "JOURNAL_STREAM")
+
+
+def spec(name: str, image: str = "docker.io/library/nginx:1", more: str = "") -> str:
+    """A spec that is proven soon."""
+    lines = "".join(f"  {line}\n" for line in more.splitlines())
+    return (
+        f"apiVersion: evenkeel/v1\nkind: Container\nmetadata: {{name: {name}}}\n"
+        f"spec:\n  image: {image}\n  stableFor: 100ms\n{lines}"
+    )
+
+
+class Device:
+    """A device with a memory engine: specs, state, and the command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.specs, self.state, self.config = folder / "specs", folder / "state", folder / "config.yaml"
+        self.specs.mkdir()
+        self.settings()
+        self._running: list[subprocess.Popen[str]] = []
+
+    def settings(self, **more: object) -> None:
+        """Write the settings file."""
+        found = {"specs": [str(self.specs)], "state": str(self.state), **more}
+        self.config.write_text(json.dumps(found))
+
+    def write(self, *documents: str, file: str = "10-apps.yaml") -> None:
+        """What is asked for from now on."""
+        (self.specs / ".new").write_text("---\n".join(documents))
+        (self.specs / ".new").replace(self.specs / file)
+
+    def put_foreign(self, name: str, image: str = "docker.io/library/nginx:1", **fields: Any) -> None:
+        """Somebody else runs a container."""
+        MemoryEngine(store=self.state / MEMORY_STORE).put_foreign(normal(Container(name, image, **fields)))
+
+    def engine(self) -> MemoryEngine:
+        return MemoryEngine(store=self.state / MEMORY_STORE)
+
+    def run(self, *arguments: str, ok: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The command, to its end."""
+        done = subprocess.run(
+            self.line(*arguments), env=self.environment(**environment), text=True, capture_output=True, timeout=60
+        )
+        assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """The command, left running."""
+        process = subprocess.Popen(
+            self.line(*arguments),
+            env=self.environment(**environment),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._running.append(process)
+        return process
+
+    def line(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "evenkeel.controller", *arguments]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in _NEVER}
+        return {**kept, **_ALWAYS, "EVENKEEL_CONFIG": str(self.config), **more}
+
+    def status(self) -> Any:
+        return json.loads(self.run("status", "-o", "json").stdout)
+
+    def is_settled(self) -> bool:
+        conditions = {found["name"]: found["holds"] for found in self.status()["conditions"]}
+        return bool(conditions.get("Settled"))
+
+    def close(self) -> None:
+        for process in self._running:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def ended(process: subprocess.Popen[str], number: signal.Signals | None = None) -> tuple[int, str, str]:
+    """Send a signal and wait for the end: exit code, output, errors."""
+    if number is not None:
+        process.send_signal(number)
+    out, errors = process.communicate(timeout=30)
+    return process.returncode, out, errors
+
+
+def until(holds: Callable[[], bool], limit_s: float = 30.0) -> None:
+    """Wait for something in another process."""
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)

@@ -1,0 +1,17 @@
+"""A device for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .command import Device
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Device]:
+    it = Device(tmp_path)
+    yield it
+    it.close()

@@ -1,0 +1,271 @@
+"""The short commands: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from evenkeel.controller.cli import SUMMARIES
+
+from .command import ROOT, Device, spec
+
+pytestmark = pytest.mark.e2e
+
+
+def test_plan_tells_by_its_exit_code_whether_there_is_something_to_do(device: Device) -> None:
+    device.write(spec("web"))
+    assert "+ web   create     docker.io/library/nginx:1" in device.run("plan", ok=2).stdout
+    assert device.run("apply", "--yes").stdout.endswith("Done: everything asked for is there and proven.\n")
+    assert device.run("plan").stdout == "Nothing to do.\n"
+
+
+def test_plan_with_nothing_but_a_blocked_wish_is_an_error(device: Device) -> None:
+    device.write(spec("web", more="pullPolicy: Never"))
+    done = device.run("plan", ok=1)
+    assert "! web   blocked" in done.stdout
+    assert done.stdout.endswith("Plan: 1 blocked.\n")
+
+
+def test_plan_for_programs(device: Device) -> None:
+    device.write(spec("web"))
+    as_json = json.loads(device.run("plan", "-o", "json", ok=2).stdout)
+    assert [(each["name"], each["verb"], each["asked"]["line"]) for each in as_json["subjects"]] == [
+        ("web", "create", 1)
+    ]
+    assert [stage["phase"] for stage in as_json["stages"]] == ["DOWNLOAD", "UPDATE", "ACTIVATE", "VERIFY"]
+    as_yaml = YAML(typ="safe").load(device.run("plan", "-o", "yaml", ok=2).stdout)
+    assert as_yaml == as_json
+
+
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
+def test_nothing_asked_for_is_an_accident_until_somebody_says_otherwise(
+    device: Device, command: tuple[str, ...]
+) -> None:
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    (device.specs / "10-apps.yaml").unlink()
+    assert "asks for nothing, which would remove everything" in device.run(*command, ok=1).stderr
+    assert list(device.engine().running()) == ["web"]
+    device.run(*command, "--allow-empty", ok=2 if command == ("plan",) else 0)
+    assert list(device.engine().running()) == (["web"] if command == ("plan",) else [])
+
+
+@pytest.mark.parametrize("command", [("plan",), ("plan", "--allow-empty"), ("apply", "--yes", "--allow-empty")])
+def test_a_missing_folder_is_never_a_wish(device: Device, command: tuple[str, ...]) -> None:
+    device.specs.rmdir()
+    assert device.run(*command, ok=1).stderr == (
+        f"error: specs:{device.specs}: does not exist; --specs says where to look\n"
+    )
+
+
+def test_validate_says_everything_that_is_wrong(device: Device) -> None:
+    device.write(spec("web", more="imge: x\nports: [a]"), spec("web"), "kind: Contaner\n")
+    done = device.run("validate", ok=1)
+    assert len(done.stdout.splitlines()) >= 4
+    assert f"{device.specs}/10-apps.yaml:7:3: spec.imge: unknown key `imge`; did you mean `image`?" in done.stdout
+    assert re.fullmatch(r"\d+ problems\n", done.stderr)
+    assert device.run("plan", ok=1).stderr.count("\n") == len(done.stdout.splitlines()) + 1
+    assert not device.state.exists()
+
+
+def test_validate_reads_what_it_is_given(device: Device, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(spec("one"))
+    assert device.run("validate", str(other)).stdout == "valid: 1 document (1 Container)\n"
+    assert device.run("validate", str(tmp_path / "gone"), ok=1).stdout == f"{tmp_path}/gone: does not exist\n"
+
+
+@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/containers/*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_valid(device: Device, example: Path) -> None:
+    assert "(warning)" not in device.run("validate", str(example)).stdout
+
+
+def test_the_example_settings_are_valid(device: Device) -> None:
+    shown = device.run("status", "-o", "json", EVENKEEL_CONFIG=str(ROOT / "examples/config.yaml")).stdout
+    assert json.loads(shown)["engine"]["kind"] == "docker"
+
+
+def test_status_before_anything_happened(device: Device) -> None:
+    shown = device.run("status").stdout
+    assert "controller  not at work; start it: evenkeel run" in shown
+    assert "the memory engine only simulates" in shown
+    assert "nothing yet" in shown
+    assert not device.state.exists()
+    device.run("status", "--check", ok=1)
+
+
+def test_status_without_a_controller_says_that_it_is_old(device: Device) -> None:
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    shown = device.run("status").stdout
+    assert "as the last controller left it" in shown
+    assert re.search(r"Settled +yes  Converged", shown)
+    assert device.status()["stale"] is True
+
+
+def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> None:
+    """Two containers want one port of the host: the second one cannot start, and what was good comes back."""
+    first, second = spec("web", more='ports: ["8080:80"]'), spec("wiki", more='ports: ["8080:80"]')
+    device.write(first)
+    device.run("apply", "--yes")
+    device.put_foreign("squatter")
+    device.write(first, second)
+    done = device.run("apply", "--yes", ok=1)
+    assert "port 8080 is already allocated, by web" in done.stderr
+    assert set(device.engine().running()) == {"squatter", "web"}
+
+    assert "is not tried again:" in device.run("status").stdout
+    assert "evenkeel retry" in device.run("status").stdout
+    plan = device.run("plan", ok=2).stdout
+    assert "failed before: wiki: port 8080 is already allocated" in plan
+    assert "until the specs change or somebody runs `evenkeel retry`" in plan
+    assert "--retry tries it nevertheless" in device.run("apply", "--yes", ok=1).stderr
+    assert "is tried again" in device.run("retry").stdout
+    assert device.run("retry").stdout == "No failed revision: there is nothing to retry.\n"
+    assert [each["kind"] for each in events(device)][-1] == "revision-retried"
+    assert "port 8080 is already allocated" in device.run("apply", "--yes", ok=1).stderr
+    device.write(first, spec("wiki", more='ports: ["8081:80"]'))
+    device.run("apply", "--yes")
+
+
+def events(device: Device, *arguments: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in device.run("events", "-o", "json", *arguments).stdout.splitlines()]
+
+
+def test_events_are_numbered_and_resumed_without_gap(device: Device) -> None:
+    assert events(device) == []
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    found = events(device, "--since", "0")
+    assert [each["seq"] for each in found] == list(range(1, len(found) + 1))
+    assert [each["seq"] for each in events(device, "--since", "3")] == list(range(4, len(found) + 1))
+    assert [each["seq"] for each in events(device, "--last", "2")] == [len(found) - 1, len(found)]
+    assert "step-done" in device.run("events").stdout
+
+
+def test_get_containers_tells_whose_they_are(device: Device) -> None:
+    device.put_foreign("portal")
+    device.put_foreign("agent")
+    system = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: s}\nspec: {names: [agent]}\n"
+    device.write(spec("web", more="env: {DB_PASSWORD: hunter2}"), system)
+    device.run("apply", "--yes")
+    rows = [line.split() for line in device.run("get", "containers").stdout.splitlines()]
+    assert rows[0] == ["NAME", "STATE", "HEALTH", "BY", "RESTARTS", "SINCE", "IMAGE"]
+    assert {row[0]: row[3] for row in rows[1:]} == {"web": "evenkeel", "portal": "others", "agent": "system"}
+    assert "ENGINE NAME" in device.run("get", "containers", "-o", "wide").stdout
+    shown = device.run("get", "containers", "-o", "json").stdout
+    assert {each["name"]: each["state"] for each in json.loads(shown)["items"]}["web"] == "running"
+    assert "hunter2" not in shown
+
+
+def test_adopt_takes_over_what_is_asked_for_and_nothing_else(device: Device) -> None:
+    device.put_foreign("web", "docker.io/library/nginx:1")
+    device.write(spec("other"))
+    assert "nobody asks for it, so it would be removed" in device.run("adopt", "web", ok=1).stderr
+    device.write(spec("web", "docker.io/library/nginx:2"))
+    assert "evenkeel adopt web" in device.run("plan", ok=1).stdout
+    assert "is not there" in device.run("adopt", "nobody", "--to-remove", ok=1).stderr
+    assert "web is adopted" in device.run("adopt", "web").stdout
+    assert "~ web   recreate" in device.run("plan", ok=2).stdout
+
+
+def test_schema_is_json_and_reference_is_markdown(device: Device) -> None:
+    assert json.loads(device.run("schema").stdout)["title"] == "evenkeel document"
+    assert device.run("schema", "--reference").stdout.startswith("# Reference of spec files\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(device: Device, shell: str) -> None:
+    script = device.run("completion", shell).stdout
+    assert "_EVENKEEL_COMPLETE" in script
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    asked = {"_EVENKEEL_COMPLETE": f"{shell}_complete", "COMP_WORDS": "evenkeel va", "COMP_CWORD": "1"}
+    if shell == "fish":
+        asked["COMP_CWORD"] = "va"
+    assert "validate" in device.run(**asked).stdout
+
+
+def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
+    done = device.run("plan", "--engine", "dokcer", ok=1)
+    assert "'dokcer' is not one of" in done.stderr
+    assert device.run("--config", "/nowhere.yaml", "status", ok=1).stderr == (
+        "error: file:/nowhere.yaml: there is no such file\n"
+    )
+    device.run("frobnicate", ok=1)
+
+
+def test_a_bug_says_so_and_shows_where_only_when_asked(device: Device) -> None:
+    device.write(spec("web"))
+    (device.state).mkdir()
+    (device.state / "journal.sqlite").write_bytes(b"this is no database, but long enough to look like one" * 99)
+    done = device.run("plan", ok=1)
+    assert done.stderr.startswith(f"error: journal:{device.state}/journal.sqlite: cannot be ")
+    assert len(done.stderr.splitlines()) == 1
+    shown = subprocess.run(
+        device.line("plan"), env=device.environment(EVENKEEL_DEBUG="1"), text=True, capture_output=True
+    )
+    assert "Traceback" in shown.stderr
+
+
+@pytest.mark.parametrize("name", list(SUMMARIES))
+def test_every_command_explains_itself(name: str) -> None:
+    """The list of commands is told without loading them, so it could tell something else."""
+    command = importlib.import_module(f"evenkeel.controller.cli.{name}").command
+    assert command.name == name
+    assert (command.help or "").splitlines()[0] == SUMMARIES[name]
+
+
+def test_without_arguments_it_helps(device: Device) -> None:
+    shown = device.run().stdout
+    assert all(summary in shown for summary in SUMMARIES.values())
+    assert shown == device.run("--help").stdout
+
+
+def on_a_terminal(device: Device, *arguments: str, **environment: str) -> str:
+    """What the command prints on a terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        device.line(*arguments), env=device.environment(**environment), stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    process.wait(30)
+    return shown.decode()
+
+
+def test_colours_on_a_terminal_only_and_never_against_no_color(device: Device) -> None:
+    device.write(spec("web"))
+    assert "\x1b[32m" in on_a_terminal(device, "plan")
+    assert "\x1b[" not in on_a_terminal(device, "plan", NO_COLOR="1")
+    assert "\x1b[" not in on_a_terminal(device, "plan", TERM="dumb")
+    assert "\x1b[" not in device.run("plan", ok=2).stdout
+
+
+def test_bars_on_a_terminal_and_lines_elsewhere(device: Device) -> None:
+    device.write(spec("web"))
+    shown = on_a_terminal(device, "apply", "--yes")
+    assert "━" in shown
+    assert "✓" in shown
+    assert not re.search(r"\x1b\[[\d;]*3\dm", on_a_terminal(device, "apply", "--yes", NO_COLOR="1"))
+    device.write(spec("web", "docker.io/library/nginx:2"))
+    plain = device.run("apply", "--yes").stdout
+    assert "  ✓ web: pulled docker.io/library/nginx:2" in plain
+    assert "━" not in plain

@@ -1,0 +1,133 @@
+"""A plan is dry: under a guard that fails on any write and on any call to the engine that is not a read.
+
+And it is light: what a command does not need, it does not import.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import guard
+from .command import Device, ended, spec, until
+
+pytestmark = pytest.mark.e2e
+
+READING = [
+    ("plan",),
+    ("plan", "-o", "json"),
+    ("plan", "-o", "yaml"),
+    ("plan", "--allow-empty"),
+    ("status",),
+    ("get", "containers"),
+    ("events",),
+    ("validate",),
+    ("schema",),
+]
+
+
+def guarded(device: Device, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, str(guard.__file__), *arguments]
+    return subprocess.run(line, env=device.environment(), text=True, capture_output=True, timeout=60)
+
+
+def everything_in(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file with its date and content, and every folder. Not SQLite's index of readers' locks, which is no content."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in (folder, *folder.rglob("*"))
+        if path.exists() and path.suffix != ".sqlite-shm"
+    }
+
+
+@pytest.mark.parametrize("before", ["nothing", "settled", "changed", "failed", "killed"])
+def test_reading_commands_write_nothing(device: Device, before: str, tmp_path: Path) -> None:
+    device.write(spec("web", more='ports: ["8080:80"]'))
+    if before != "nothing":
+        device.run("apply", "--yes")
+    if before == "changed":
+        device.write(spec("web", "docker.io/library/nginx:2"), spec("wiki"))
+    if before == "failed":
+        device.write(spec("web", more='ports: ["8080:80"]'), spec("wiki", more='ports: ["8080:80"]'))
+        device.run("apply", "--yes", ok=1)
+    if before == "killed":
+        process = device.start("run")
+        until(lambda: device.status()["controller"]["atWork"])
+        ended(process, signal.SIGKILL)
+        device.write(spec("web", "docker.io/library/nginx:2"))
+    found = everything_in(tmp_path)
+    for arguments in READING:
+        done = guarded(device, *arguments)
+        assert "not dry" not in done.stderr, arguments
+        assert done.returncode in (0, 2), done.stderr
+        assert everything_in(tmp_path) == found, arguments
+
+
+def test_a_plan_beside_a_controller_at_work_disturbs_nothing(device: Device) -> None:
+    device.write(spec("web"))
+    process = device.start("run")
+    until(device.is_settled)
+    assert guarded(device, "plan").stdout == "Nothing to do.\n"
+    assert "Converged" in guarded(device, "status").stdout
+    assert ended(process, signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.parametrize("arguments", [("apply", "--yes"), ("run",), ("retry",), ("adopt", "web", "--to-remove")])
+def test_the_guard_bites(device: Device, arguments: tuple[str, ...]) -> None:
+    device.put_foreign("web")
+    device.write(spec("other", more='ports: ["8080:80"]'))
+    if arguments == ("retry",):
+        device.write(spec("a", more='ports: ["8080:80"]'), spec("b", more='ports: ["8080:80"]'))
+        device.run("apply", "--yes", ok=1)
+    done = guarded(device, *arguments)
+    assert done.returncode == guard.VIOLATION
+    assert "not dry: " in done.stderr
+
+
+# --- what is imported ------------------------------------------------------------------------------------------------
+
+_SCRIPT = """
+import json, sys
+from evenkeel.controller.cli import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+sys.exit(code)
+"""
+HEAVY = {"rich", "deepdiff", "jinja2", "ruamel", "httpx", "h11", "paho", "watchfiles"}
+INSTANT = [(), ("--help",), ("plan", "--help"), ("status",), ("events",), ("retry",)]
+
+
+@pytest.fixture
+def settled(device: Device) -> Device:
+    """All is as asked, the specs are parsed and kept, and there is no settings file to read."""
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    return device
+
+
+def imported(device: Device, *arguments: str) -> set[str]:
+    """The top-level modules that the command has loaded at its end."""
+    given = ("--state", str(device.state), "--specs", str(device.specs), *arguments)
+    environment = device.environment()
+    del environment["EVENKEEL_CONFIG"]
+    done = subprocess.run([sys.executable, "-c", _SCRIPT, *given], env=environment, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", INSTANT, ids=" ".join)
+def test_instant_commands_load_no_asyncio(settled: Device, arguments: tuple[str, ...]) -> None:
+    assert imported(settled, *arguments) & (HEAVY | {"asyncio", "logging", "ssl", "subprocess"}) == set()
+
+
+def test_help_loads_no_command(settled: Device) -> None:
+    assert imported(settled, "--help") & {"msgspec", "sqlite3"} == set()
+
+
+def test_a_plan_of_equal_state_loads_nothing_to_compare_draw_or_parse_with(settled: Device) -> None:
+    assert imported(settled, "plan") & HEAVY == set()

@@ -1,0 +1,158 @@
+"""The long commands: apply and run, stopped in every way there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from evenkeel.controller.drivers.memory import MemoryEngine
+
+from .command import ROOT, Device, ended, spec, until
+
+pytestmark = pytest.mark.e2e
+
+
+def test_apply_asks_and_does_nothing_without_an_answer(device: Device) -> None:
+    device.write(spec("web"))
+    done = device.run("apply", ok=1)
+    assert "+ web   create" in done.stdout
+    assert "--yes does it without asking" in done.stderr
+    assert device.engine().running() == {}
+
+
+def test_apply_stopped_by_ctrl_c_is_gone_on_with(device: Device) -> None:
+    device.write(spec("slow", more="health: {tcp: {port: 1}}").replace("stableFor: 100ms", "stableFor: 30s"))
+    process = device.start("apply", "--yes")
+    until(lambda: device.engine().running() != {})
+    code, _, errors = ended(process, signal.SIGINT)
+    assert (code, errors) == (130, "Stopped (interrupted) before the end; `evenkeel apply` goes on from here.\n")
+    assert "~ slow   finish" in device.run("plan", ok=2).stdout
+    assert device.run("apply", "--yes", "--timeout", "0.5", ok=1).stderr.startswith("Stopped (no end after 0.5 s)")
+
+
+def test_apply_after_kill_9_converges(device: Device) -> None:
+    device.write(spec("web").replace("stableFor: 100ms", "stableFor: 2s"), spec("wiki"))
+    process = device.start("apply", "--yes")
+    until(lambda: device.engine().running() != {})
+    ended(process, signal.SIGKILL)
+    device.run("apply", "--yes")
+    assert set(device.engine().running()) == {"web", "wiki"}
+
+
+def test_run_follows_the_files_says_so_and_ends_in_order(device: Device) -> None:
+    device.write(spec("web"))
+    process = device.start("run")
+    until(device.is_settled)
+    assert device.status()["controller"] == {"atWork": True, "process": process.pid}
+    device.run("status", "--check")
+    assert f"a controller (process {process.pid}) is at work here" in device.run("apply", "--yes", ok=1).stderr
+    device.write(spec("web"), spec("wiki"))
+    until(lambda: set(device.engine().running()) == {"web", "wiki"})
+    code, out, errors = ended(process, signal.SIGTERM)
+    assert (code, out) == (0, "")
+    assert re.search(r"Z info    stopped message=", errors)
+    assert device.status()["controller"]["atWork"] is False
+
+
+def test_events_are_followed_across_the_start_of_a_controller(device: Device) -> None:
+    follower = device.start("events", "--follow", "-o", "json")
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    process = device.start("run")
+    until(lambda: '"started"' in device.run("events", "-o", "json").stdout)
+    ended(process, signal.SIGTERM)
+    wanted = [
+        json.loads(line)["seq"] for line in device.run("events", "-o", "json", "--since", "0").stdout.splitlines()
+    ]
+    assert follower.stdout is not None
+    found: list[int] = []
+    while len(found) < len(wanted):
+        found.append(json.loads(follower.stdout.readline())["seq"])
+    assert found == wanted
+    code, _, errors = ended(follower, signal.SIGINT)
+    assert (code, errors) == (130, "\nstopped\n")
+
+
+def test_retry_reaches_a_controller_at_work(device: Device) -> None:
+    """The port is taken when the revision is first tried, and free when somebody says: again."""
+    device.put_foreign("squatter", ports=spec_ports(8080))
+    device.write(spec("web", more='ports: ["8080:80"]'))
+    process = device.start("run")
+    until(lambda: bool(device.status()["failure"]))
+    assert device.status()["failure"]["givenUp"] is True
+    until(lambda: "web" not in device.engine().running())
+    ended(process, signal.SIGTERM)
+    free = device.engine()
+    free.remove("squatter")
+    process = device.start("run")
+    until(lambda: device.status()["controller"]["atWork"])
+    assert "is tried again" in device.run("retry").stdout
+    until(device.is_settled)
+    ended(process, signal.SIGTERM)
+    assert set(device.engine().running()) == {"web"}
+
+
+def spec_ports(host_port: int) -> object:
+    from evenkeel.specs.container import Port
+
+    return (Port(host_port, 80),)
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_hears_ready_alive_state_and_stopping(device: Device, tmp_path: Path, abstract: bool) -> None:
+    address = f"\0evenkeel-test-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(address)
+        channel.settimeout(20)
+        device.write(spec("web"))
+        process = device.start("run", NOTIFY_SOCKET=address.replace("\0", "@"), WATCHDOG_USEC="600000", WATCHDOG_PID="")
+        heard = [channel.recv(4096).decode()]
+        while "STATUS=settled" not in heard or heard.count("WATCHDOG=1") < 3:
+            heard.append(channel.recv(4096).decode())
+        process.terminate()
+        while not heard[-1].startswith("STOPPING=1"):
+            heard.append(channel.recv(4096).decode())
+        ended(process)
+    assert heard[0].startswith("READY=1\n")
+
+
+def test_events_in_a_file_stand_there_once_whatever_is_killed(device: Device, tmp_path: Path) -> None:
+    file = tmp_path / "log" / "events.jsonl"
+    device.settings(events={"file": str(file)})
+    for number in range(6):
+        device.write(spec("web", f"docker.io/library/nginx:{number}"))
+        process = device.start("run")
+        until(lambda image=f"docker.io/library/nginx:{number}": image in device.engine().running().values())  # type: ignore[misc]
+        ended(process, signal.SIGKILL)
+    process = device.start("run")
+    until(device.is_settled)
+    ended(process, signal.SIGTERM)
+    found = [json.loads(line)["seq"] for line in file.read_text().splitlines()]
+    wanted = device.run("events", "-o", "json", "--since", "0").stdout.splitlines()
+    assert found == list(range(1, len(wanted) + 1))
+
+
+def test_a_journal_that_cannot_be_written_stops_the_controller_with_a_reason(device: Device) -> None:
+    device.state.mkdir()
+    (device.state / "journal.sqlite").mkdir()
+    assert device.run("run", ok=1).stderr.startswith(f"error: journal:{device.state}/journal.sqlite: cannot be opened")
+
+
+def test_the_demonstration_ends_as_told(device: Device) -> None:
+    shown = device.run("demo", "--fast").stdout
+    assert "~ databroker          recreate   image   …/databroker:0.2.4 → …/databroker:0.2.5" in shown
+    assert "revision failed: databroker: it ended with exit code 1" in shown
+    assert "rolled back: last-good" in shown
+    assert not device.state.exists()
+
+
+@pytest.mark.parametrize("act", ["first", "update", "broken"])
+def test_the_specs_of_the_demonstration_can_be_applied_by_hand(device: Device, act: str) -> None:
+    device.run("--specs", str(ROOT / "examples" / "demo" / act), "apply", "--yes")
+    assert "databroker" in device.engine().running()
+    assert isinstance(device.engine(), MemoryEngine)
