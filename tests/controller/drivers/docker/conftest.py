@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.engines.dockerd import Dockerd
+
+from .rig import Rig
+
+
+@pytest.fixture
+async def rig(clean_dockerd: Dockerd, tmp_path: Path) -> AsyncIterator[Rig]:
+    """The driver with an engine that has nothing but images."""
+    it = Rig(clean_dockerd.address, tmp_path)
+    yield it
+    await it.close()

@@ -1,0 +1,175 @@
+"""Between a client and an engine: counts what is asked, and may slow it down, refuse it, or tell before and after.
+
+It is no part of any conversation: requests and answers pass as they are, streams piece by piece. It lives in a thread of its
+own, so that it serves the event loop of a test as well as another process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import h11
+
+_VERSION = re.compile(r"^/v\d+\.\d+")
+
+
+class Proxy:
+    """`asked`: method and path of every request, `most_at_once` how many were under way together (streams aside).
+
+    `delay_s` before every answer; `only_reads` answers 403 to whatever is not GET or HEAD. `before(asked)` and
+    `after(asked)` are called around every request that writes, in the proxy's thread.
+    """
+
+    def __init__(self, path: Path, engine: str, *, delay_s: float = 0.0, only_reads: bool = False) -> None:
+        self.address = f"unix://{path}"
+        self.asked: list[str] = []
+        self.most_at_once = 0
+        self.delay_s, self.only_reads = delay_s, only_reads
+        self.before: Callable[[str], None] = lambda asked: None
+        self.after: Callable[[str], None] = lambda asked: None
+        self._path, self._engine, self._at_once = path, engine, 0
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready, self._end = threading.Event(), asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="proxy")
+
+    @property
+    def writes(self) -> list[str]:
+        return [asked for asked in self.asked if not asked.startswith(("GET", "HEAD"))]
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve_all())
+
+    async def _serve_all(self) -> None:
+        server = await asyncio.start_unix_server(self._serve, self._path)
+        self._ready.set()
+        await self._end.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            with suppress(OSError, h11.ProtocolError, asyncio.CancelledError):
+                client = _Side(h11.Connection(h11.SERVER), reader, writer)
+                while await self._one(client):
+                    pass
+        finally:
+            writer.transport.abort()
+            self._tasks.discard(task)
+
+    async def _one(self, client: _Side) -> bool:
+        """One request and its answer; False when the client has no more."""
+        request = await client.event()
+        if not isinstance(request, h11.Request):
+            return False
+        asked = f"{request.method.decode()} {_VERSION.sub('', request.target.decode()).partition('?')[0]}"
+        self.asked.append(asked)
+        is_write = not asked.startswith(("GET", "HEAD"))
+        is_stream = asked in ("GET /events", "POST /images/create")
+        self._at_once += not is_stream
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if is_write:
+                self.before(asked)
+            if self.delay_s and not is_stream:
+                await asyncio.sleep(self.delay_s)
+            if is_write and self.only_reads:
+                await client.refuse()
+            else:
+                await self._pass_on(client, request)
+            if is_write:
+                self.after(asked)
+        finally:
+            self._at_once -= not is_stream
+        return client.next_cycle()
+
+    async def _pass_on(self, client: _Side, request: h11.Request) -> None:
+        engine = _Side(h11.Connection(h11.CLIENT), *await asyncio.open_unix_connection(self._engine))
+        gone = asyncio.ensure_future(client.gone())
+        try:
+            await engine.send(request)
+            while isinstance(data := await client.event(), h11.Data):
+                await engine.send(data)
+            await engine.send(data)
+            work = asyncio.ensure_future(_answer(engine, client))
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+                raise ConnectionResetError("the client left")
+            work.result()
+        finally:
+            gone.cancel()
+            engine.writer.transport.abort()
+
+
+async def _answer(engine: _Side, client: _Side) -> None:
+    while True:
+        event = await engine.event()
+        if isinstance(event, h11.ConnectionClosed):
+            raise ConnectionResetError("the engine left")
+        await client.send(event)
+        if isinstance(event, h11.EndOfMessage):
+            return
+
+
+class _Side:
+    """One connection, in events."""
+
+    def __init__(self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.http, self.reader, self.writer = http, reader, writer
+
+    async def event(self) -> h11.Event:
+        while True:
+            event = self.http.next_event()
+            if event is h11.NEED_DATA:
+                self.http.receive_data(await self.reader.read(1 << 16))
+            elif isinstance(event, h11.Event):
+                return event
+            else:
+                raise ConnectionResetError("a request before the answer to the last one")
+
+    async def gone(self) -> None:
+        """Returns when the peer has closed; nobody here sends a request before the last one is answered."""
+        while not self.reader.at_eof():  # noqa: ASYNC110 - nothing says so otherwise
+            await asyncio.sleep(0.01)
+
+    async def send(self, event: h11.Event) -> None:
+        self.writer.write(self.http.send(event) or b"")
+        await self.writer.drain()
+
+    async def refuse(self) -> None:
+        while not isinstance(await self.event(), h11.EndOfMessage):
+            pass
+        body = json.dumps({"message": "refused by the proxy of a test"}).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        await self.send(h11.Response(status_code=403, headers=headers))
+        await self.send(h11.Data(data=body))
+        await self.send(h11.EndOfMessage())
+
+    def next_cycle(self) -> bool:
+        if self.http.our_state is not h11.DONE or self.http.their_state is not h11.DONE:
+            return False
+        self.http.start_next_cycle()
+        return True
