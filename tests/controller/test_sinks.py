@@ -1,0 +1,101 @@
+"""JSON Lines: each number once, on the disk, whatever happens to the process or the file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evenkeel.controller.sinks.jsonl import JsonLines
+from evenkeel.specs.codec import encode
+from evenkeel.specs.feedback import Feedback
+
+
+def entries(first: int, last: int, at: float = 1.0) -> list[Feedback]:
+    return [Feedback("plan", f"entry {number}", seq=number, at=at) for number in range(first, last + 1)]
+
+
+def take(sink: JsonLines, found: list[Feedback]) -> None:
+    asyncio.run(sink.take(found))
+
+
+def numbers(file: Path) -> list[int]:
+    return [json.loads(line)["seq"] for line in file.read_text().splitlines()]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "log" / "events.jsonl"
+
+
+def test_entries_are_appended_in_order(file: Path) -> None:
+    sink = JsonLines(str(file))
+    take(sink, entries(1, 3))
+    take(sink, entries(4, 5))
+    assert numbers(file) == [1, 2, 3, 4, 5]
+    assert oct(file.stat().st_mode)[-3:] == "640"
+
+
+def test_what_was_written_and_not_confirmed_is_not_written_again(file: Path) -> None:
+    take(JsonLines(str(file)), entries(1, 3))
+    take(JsonLines(str(file)), entries(1, 5))
+    assert numbers(file) == [1, 2, 3, 4, 5]
+
+
+@given(st.integers(0, 400))
+def test_a_write_cut_off_anywhere_is_mended(tmp_path_factory: pytest.TempPathFactory, length: int) -> None:
+    file = tmp_path_factory.mktemp("cut") / "events.jsonl"
+    whole = b"".join(encode(entry) + b"\n" for entry in entries(1, 6))
+    file.write_bytes(whole[:length])
+    take(JsonLines(str(file)), entries(1, 8))
+    assert numbers(file) == list(range(1, 9))
+
+
+def test_a_new_journal_begins_anew_and_loses_nothing(file: Path) -> None:
+    take(JsonLines(str(file)), entries(1, 9, at=1.0))
+    take(JsonLines(str(file)), entries(1, 2, at=2.0))
+    assert numbers(file) == [*range(1, 10), 1, 2]
+
+
+def test_a_file_that_is_rotated_is_begun_anew(file: Path) -> None:
+    sink = JsonLines(str(file))
+    take(sink, entries(1, 2))
+    file.rename(file.with_name("events.jsonl.1"))
+    take(sink, entries(3, 4))
+    file.unlink()
+    take(sink, entries(5, 5))
+    assert numbers(file.with_name("events.jsonl.1")) == [1, 2]
+    assert numbers(file) == [5]
+
+
+def test_a_disk_that_is_full_is_said_and_nothing_is_lost(file: Path) -> None:
+    sink = JsonLines("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        take(sink, entries(1, 2))
+    with pytest.raises(OSError, match="No space left"):
+        take(sink, entries(1, 2))
+
+
+def test_what_is_no_entry_of_ours_is_left_alone(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("hello\n")
+    take(JsonLines(str(file)), entries(1, 1))
+    assert file.read_text().startswith('hello\n{"kind":"plan"')
+
+
+def test_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    take(JsonLines("-"), entries(1, 2))
+    assert [json.loads(line)["seq"] for line in capfd.readouterr().out.splitlines()] == [1, 2]
+
+
+def test_it_does_not_keep_descriptors(file: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    sink = JsonLines(str(file))
+    for number in range(1, 30):
+        take(sink, entries(number, number))
+        file.unlink()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
