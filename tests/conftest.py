@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,11 +67,11 @@ def registry(_engines_wanted: None) -> Iterator[Registry]:
 
 @pytest.fixture
 def mosquitto(_engines_wanted: None) -> Iterator[Callable[..., Broker]]:
-    """`mosquitto()` starts a broker; `mosquitto(persistent=True)` one that keeps sessions over a restart."""
+    """`mosquitto()` starts a broker; `mosquitto(persistent=True)` one that keeps sessions over a restart; see Broker."""
     brokers: list[Broker] = []
 
-    def make(*, persistent: bool = False, settings: str = "") -> Broker:
-        broker = Broker(Path(tempfile.mkdtemp(prefix="ek-mosquitto-")), persistent=persistent, settings=settings)
+    def make(**options: Any) -> Broker:
+        broker = Broker(Path(tempfile.mkdtemp(prefix="ek-mosquitto-")), **options)
         brokers.append(broker)
         broker.start()
         return broker

@@ -1,7 +1,9 @@
 """A private mosquitto: a plain listener on a loopback port, that a test may stop, kill and start again.
 
 Its port and its folder stay the same, so that clients find it again; with `persistent` also sessions, queued messages
-and retained ones (mosquitto writes them when it is stopped, not when it is killed).
+and retained ones (mosquitto writes them when it is stopped, not when it is killed). `users` (name → password) are the only
+ones let in. With `secure` there are more listeners: TLS, WebSocket, and both together, TLS for who has a certificate of the
+CA only; the files of `make_certificates` lie in its folder.
 """
 
 import contextlib
@@ -12,24 +14,44 @@ import subprocess
 import time
 from pathlib import Path
 
+from .certificates import make_certificates
 from .registry import free_port
 
 
 class Broker:
-    def __init__(self, folder: Path, *, persistent: bool = False, settings: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        persistent: bool = False,
+        settings: str = "",
+        users: dict[str, str] | None = None,
+        secure: bool = False,
+    ) -> None:
         self.folder = folder
         self.address, self.port = "127.0.0.1", free_port()
         self.log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
         lines = [
             f"listener {self.port} {self.address}",
-            "allow_anonymous true",
+            f"allow_anonymous {str(users is None).lower()}",
             "user root",
             f"persistence {str(persistent).lower()}",
             f"persistence_location {folder}/",
             "set_tcp_nodelay true",
             settings,
         ]
+        if users is not None:
+            lines.append(f"password_file {self._passwords(users)}")
+        if secure:
+            self.tls_port, self.ws_port, self.wss_port = free_port(), free_port(), free_port()
+            make_certificates(folder)
+            tls = [f"cafile {folder}/ca.crt", f"certfile {folder}/server.crt", f"keyfile {folder}/server.key"]
+            tls.append("require_certificate true")
+            # behind the plain one: Debian's 2.0.11 does not start with listeners for WebSocket only
+            lines += [f"listener {self.tls_port} {self.address}", *tls]
+            lines += [f"listener {self.ws_port} {self.address}", "protocol websockets"]
+            lines += [f"listener {self.wss_port} {self.address}", "protocol websockets", *tls]
         (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 
     def start(self) -> None:
@@ -68,6 +90,17 @@ class Broker:
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _passwords(self, users: dict[str, str]) -> Path:
+        file = self.folder / "passwords"
+        file.write_text("".join(f"{name}:{password}\n" for name, password in users.items()))
+        subprocess.run(["mosquitto_passwd", "-U", str(file)], check=True, timeout=10)
+        return file
+
+    def set_users(self, users: dict[str, str]) -> None:
+        """From now on, and without a restart, these are let in."""
+        self._passwords(users)
+        self._signal(signal.SIGHUP)
 
     def _signal(self, which: signal.Signals) -> None:
         if self._process is not None:

@@ -1,0 +1,275 @@
+"""The link, as the rest of evenkeel uses it, in the event loop. Its thread runs one `line` after the other.
+
+* `publish` returns when the broker has the message, through any number of connections. What was under way when one broke is
+  published again, in order, before what came later: at least once.
+* Messages are handed over in order of arrival and acknowledged in that order, each after its consumer said `done`. The
+  session at the broker outlives connections and this process: what was not done is delivered again, and what is sent while
+  nobody is here waits. Whoever consumes has to recognise what it had already.
+* `connections` says True when all subscriptions are in force, so that whoever speaks then hears the answer.
+* Nothing that a broker or a publisher sends ends the link; at worst the connection is made again.
+
+Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+from typing import Literal
+
+from evenkeel.controller.mqtt_link.access import broker_element, read_access
+from evenkeel.controller.mqtt_link.line import Accepted, Arrived, Event, Line, Published, Subscribed
+from evenkeel.controller.mqtt_link.session import Message, Outgoing, Session
+from evenkeel.specs.errors import EvenkeelError, Unavailable
+from evenkeel.specs.mqtt import MqttSettings
+from evenkeel.specs.settings import Backoff
+from evenkeel.specs.wire import MOST_BYTES
+
+log = logging.getLogger(__name__)
+
+_STEADY_S = 30.0
+"""A connection that held for so long ends the back-off."""
+_MOST_WAITING = 1000
+"""Messages with QoS 0 beyond these are dropped; the others wait at the broker, which has a window."""
+_CLOSE_S = 5.0
+_LONGEST_TOPIC = 65535
+_BACKOFF = Backoff(longest=timedelta(minutes=1))
+
+
+class MqttLink:
+    """The connection. Use it as `async with`, or `start` and `close` it; all methods belong to the event loop."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        topics: Sequence[str] = (),
+        *,
+        backoff: Backoff = _BACKOFF,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """`topics` to hear; payloads of more than `most_bytes` are dropped. Nothing happens before `start`."""
+        self._settings, self._backoff, self._most_bytes = settings, backoff, most_bytes
+        self._element = broker_element(settings)
+        self._topics: dict[str, None] = {}
+        self._in_force: set[str] = set()
+        self._line: Line | None = None
+        self._session: Session | None = None
+        self._outbox: deque[Outgoing] = deque()
+        self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._watchers: list[asyncio.Queue[bool | None]] = []
+        self._stop, self._thread = threading.Event(), threading.Thread(target=self._run, daemon=True, name="mqtt-link")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._up = False
+        self.why = "not started"
+        """Why there is no connection; "" when there is one."""
+        self._want(topics)
+
+    async def __aenter__(self) -> MqttLink:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has let us in and all subscriptions are in force."""
+        return self._up
+
+    def start(self) -> None:
+        """Begin to connect; goes on until `close`."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Say good-bye to the broker and end. Publishing that is not finished raises Unavailable."""
+        self._stop.set()
+        if self._line is not None:
+            self._line.leave()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, _CLOSE_S)
+        if self._thread.is_alive():  # in a call of the system that nothing interrupts; it ends by itself
+            log.warning("link is still connecting", extra={"fields": {"broker": self._element}})
+        for outgoing in self._outbox:
+            if not outgoing.done.done():
+                outgoing.done.set_exception(Unavailable(self._element, "the link was closed"))
+        self._outbox.clear()
+        self._inbox.put_nowait(None)
+        for watcher in self._watchers:
+            watcher.put_nowait(None)
+
+    def subscribe(self, *topics: str) -> None:
+        """Hear more topics, from now on and on every later connection; `connections` says when they are in force."""
+        self._want(topics)
+        if self._session is not None:
+            self._session.ask(self._missing())
+            self._up = self._up and not self._session.waits
+
+    async def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 1, retain: bool = False) -> None:
+        """Return when the broker has the message; with QoS 0, when it was sent. Waits for a connection, for ever.
+
+        Cancelled, it may be delivered nevertheless. Raises Refused when the broker does not take it (MQTT 5 only says
+        so), Unavailable when the link is closed.
+        """
+        if not topic or any(sign in topic for sign in "+#\0") or len(topic.encode()) > _LONGEST_TOPIC:
+            raise ValueError("expected a topic without wildcards")
+        if self._stop.is_set():
+            raise Unavailable(self._element, "the link was closed")
+        outgoing = Outgoing(topic, payload, qos, retain, asyncio.get_running_loop().create_future())
+        self._outbox.append(outgoing)
+        if self._session is not None:
+            self._session.send(self._outbox)
+        await outgoing.done
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Messages in order of arrival, for one consumer, until the link is closed."""
+        while (message := await self._inbox.get()) is not None:
+            yield message
+
+    async def connections(self) -> AsyncIterator[bool]:
+        """True when all subscriptions are in force (now, after each connecting, after `subscribe`), False when the
+        connection is lost; until the link is closed."""
+        changes: asyncio.Queue[bool | None] = asyncio.Queue()
+        if self._up:
+            changes.put_nowait(True)
+        self._watchers.append(changes)
+        try:
+            while (connected := await changes.get()) is not None:
+                yield connected
+        finally:
+            self._watchers.remove(changes)
+
+    # ── in the event loop ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _heard(self, line: Line, event: Event) -> None:
+        if isinstance(event, Accepted) and line is self._line:
+            self._session = Session(line, event.window)
+        session = self._session
+        if session is None or session.line is not line:
+            return
+        match event:
+            case Accepted():
+                self._begin(session, event.session_present)
+            case Arrived():
+                self._receive(session, event)
+            case Published():
+                session.published(event, self._element)
+                session.send(self._outbox)
+            case Subscribed():
+                for topic, refused in session.answered(event):
+                    if refused:
+                        log.error("subscription refused", extra={"fields": {"broker": self._element, "topic": topic}})
+                    else:
+                        self._in_force.add(topic)
+                self._rise(session)
+
+    def _begin(self, session: Session, session_present: bool) -> None:
+        if not session_present:
+            self._in_force.clear()
+        self.why = ""
+        fields = {"broker": self._element, "session": "kept" if session_present else "new"}
+        log.info("connected to the broker", extra={"fields": fields})
+        session.ask(self._missing())
+        session.send(self._outbox)
+        self._rise(session)
+
+    def _rise(self, session: Session) -> None:
+        if not session.waits and not self._up:
+            self._up = True
+            self._tell_watchers()
+
+    def _tell_watchers(self) -> None:
+        for watcher in self._watchers:
+            watcher.put_nowait(self._up)
+
+    def _want(self, topics: Sequence[str]) -> None:
+        for topic in topics:
+            if not topic or "\0" in topic or len(topic.encode()) > _LONGEST_TOPIC:
+                raise ValueError("expected a topic")
+        self._topics.update(dict.fromkeys(topics))
+
+    def _missing(self) -> list[str]:
+        """What is not known to be in force: after a start everything, because the session may be of other days."""
+        return [topic for topic in self._topics if topic not in self._in_force]
+
+    def _receive(self, session: Session, arrived: Arrived) -> None:
+        done = session.delivery(arrived.mid)
+        why = self._unwanted(arrived)
+        if why:
+            fields = {"why": why, "topic": arrived.topic or "", "bytes": len(arrived.payload)}
+            log.warning("message dropped", extra={"fields": {"broker": self._element, **fields}})
+            done()
+        else:
+            message = Message(arrived.topic or "", arrived.payload, arrived.retained, arrived.duplicate, done)
+            self._inbox.put_nowait(message)
+
+    def _unwanted(self, arrived: Arrived) -> str:
+        from paho.mqtt.client import topic_matches_sub
+
+        if arrived.topic is None:
+            return "the topic is no UTF-8 text"
+        if len(arrived.payload) > self._most_bytes:
+            return f"it is larger than {self._most_bytes} bytes"
+        if not any(topic_matches_sub(topic, arrived.topic) for topic in self._topics):
+            return "nobody asked for it"
+        return "too many wait" if not arrived.mid and self._inbox.qsize() >= _MOST_WAITING else ""
+
+    def _begun(self, line: Line) -> None:
+        self._line = line
+        if self._stop.is_set():
+            line.leave()
+
+    def _ended(self, line: Line, why: str, wait_s: float) -> None:
+        session, self._session, self._line = self._session, None, None
+        line.release()
+        fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
+        if session is not None:
+            self._outbox.extendleft(reversed(session.end()))
+        if self._up:
+            self._up = False
+            self._tell_watchers()
+        if self._stop.is_set():
+            log.info("left the broker", extra={"fields": {"broker": self._element}})
+        elif session is not None or why != self.why:
+            log.warning("no connection to the broker", extra={"fields": fields})
+        else:
+            log.debug("still no connection to the broker", extra={"fields": fields})
+        self.why = why
+
+    # ── in the thread ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            line = Line(self._settings, self._most_bytes, self._tell)
+            try:
+                access = read_access(self._settings)
+                self._call(self._begun, line)
+                why = line.run(access, self._stop)
+            except EvenkeelError as error:
+                why = error.message
+            failures = 1 if line.held_s > _STEADY_S else failures + 1
+            longest_s = self._backoff.longest.total_seconds()
+            wait_s = min(longest_s, self._backoff.first.total_seconds() * 2 ** min(failures - 1, 30))
+            wait_s *= random.uniform(0.5, 1)
+            if not self._call(self._ended, line, why, wait_s):
+                line.release()
+                return
+            self._stop.wait(wait_s)
+
+    def _tell(self, line: Line, event: Event) -> None:
+        self._call(self._heard, line, event)
+
+    def _call(self, act: Callable[..., None], *values: object) -> bool:
+        """Have `act` called in the event loop; False when there is none any more."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(act, *values)
+        except RuntimeError:
+            return False
+        return True

@@ -1,0 +1,110 @@
+"""What belongs to one connection, and to no other: packet ids of messages under way in both directions.
+
+In the event loop. A session that is not the link's any more is `over`: what it still had under way goes back to the link, and
+nothing is acknowledged in its name, because on another connection the same packet id may be another message's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from evenkeel.controller.mqtt_link.line import Line, Published, Subscribed
+from evenkeel.specs.errors import Refused
+
+
+@dataclass(eq=False)
+class Outgoing:
+    """A message to publish; `done` is its publisher's, who may have given up."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    done: asyncio.Future[None]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that arrived. `duplicate`: the broker has tried to deliver it before."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    duplicate: bool
+    acknowledge: Callable[[], None] = field(repr=False, compare=False)
+
+    async def done(self) -> None:
+        """It is safe with us: it need not be delivered again."""
+        self.acknowledge()
+
+
+class Session:
+    """The state of one connection that was accepted."""
+
+    def __init__(self, line: Line, window: int) -> None:
+        self.line, self._window = line, window
+        self._flying: dict[int, Outgoing] = {}
+        self._asked: dict[int, list[str]] = {}
+        self._deliveries: deque[list[int | bool]] = deque()
+        """Packet id, and whether the message is done, in order of arrival."""
+        self._over = False
+
+    def send(self, outbox: deque[Outgoing]) -> None:
+        """Publish as much as the broker takes at once."""
+        while outbox and len(self._flying) < self._window:
+            outgoing = outbox.popleft()
+            if outgoing.done.done():
+                continue
+            mid = self.line.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
+            if outgoing.qos == 0:
+                outgoing.done.set_result(None)
+            else:
+                self._flying[mid] = outgoing
+
+    def published(self, event: Published, element: str) -> None:
+        """The broker's answer reaches the publisher."""
+        outgoing = self._flying.pop(event.mid, None)
+        if outgoing is None or outgoing.done.done():
+            return
+        if event.refusal:
+            outgoing.done.set_exception(Refused(element, f"the message was refused: {event.refusal}"))
+        else:
+            outgoing.done.set_result(None)
+
+    def ask(self, topics: Sequence[str]) -> None:
+        """Subscribe to those that were not asked for yet."""
+        asked = {topic for several in self._asked.values() for topic in several}
+        missing = [topic for topic in topics if topic not in asked]
+        if missing:
+            self._asked[self.line.subscribe(missing)] = missing
+
+    def answered(self, event: Subscribed) -> list[tuple[str, bool]]:
+        """Topics, and whether the broker refuses them."""
+        return list(zip(self._asked.pop(event.mid, ()), event.refused, strict=False))
+
+    @property
+    def waits(self) -> bool:
+        """Whether a subscription is unanswered."""
+        return bool(self._asked)
+
+    def delivery(self, mid: int) -> Callable[[], None]:
+        """What to call when the message `mid` is done. MQTT wants acknowledgements in order of arrival."""
+        if not mid:
+            return lambda: None
+        delivery: list[int | bool] = [mid, False]
+        self._deliveries.append(delivery)
+
+        def done() -> None:
+            delivery[1] = True
+            while not self._over and self._deliveries and self._deliveries[0][1]:
+                self.line.acknowledge(int(self._deliveries.popleft()[0]))
+
+        return done
+
+    def end(self) -> list[Outgoing]:
+        """What was under way, in order."""
+        self._over = True
+        return list(self._flying.values())
