@@ -1,0 +1,334 @@
+"""Write the pages of docs/reference that follow from the code: the spec, the commands, the settings.
+
+`make docs` runs it; tests/docs holds the pages to what it would write. `--check` writes nothing and says which differ. What a
+page says beyond its tables is written here, because a page is either made or written, never both.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1] / ".dev"))  # a fresh clone is documented without being installed
+
+import click
+
+from evenkeel.controller.cli import SUMMARIES, commands
+from evenkeel.specs import mqtt as mqtt_module
+from evenkeel.specs import settings as settings_module
+from evenkeel.specs.container import NAME_PATTERN
+from evenkeel.specs.quantity import DURATION_PATTERN
+from evenkeel.specs.schema import reference
+from evenkeel.specs.settings import Settings, SettingsSpec
+from evenkeel.templates.render import render
+
+FOLDER = Path(__file__).parent / "reference"
+MADE = "<!-- Made by `make docs`; do not edit. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    """File names in docs/reference, and what they hold."""
+    return {"spec.md": spec_page(), "cli.md": cli_page(), "settings.md": settings_page()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write all pages, or with `--check` only say which are out of date."""
+    stale = []
+    for name, text in pages().items():
+        path = FOLDER / name
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if "--check" not in arguments:
+            path.write_text(text)
+    for name in stale:
+        print(f"docs/reference/{name} {'is out of date' if '--check' in arguments else 'written'}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+# --- the spec ---------------------------------------------------------------------------------------------------------
+
+
+_EXAMPLES = ("image", "environment", "network", "storage", "resources", "rights", "lifecycle", "system")
+_SPEC_TEXTS = """\
+## Texts
+
+| type | form | examples |
+|---|---|---|
+| name | letters, digits and `_ . -`, beginning with a letter, a digit or `_`; up to 200 | `seat-service` |
+| size | a number, and `K`, `M` or `G` (1024, 1024², 1024³) | `64M`, `1.5G` |
+| duration | numbers with `h`, `m`, `s`, `ms`, `us` | `30s`, `1m30s`, `500ms` |
+| image | `[registry/]repository[:tag][@digest]` | `nginx` (short for `docker.io/library/nginx:latest`) |
+
+Order in lists counts for `command` and `health.exec` only. What is left out has the default of the table. Lines and files do
+not count either: moving a document to another file changes nothing.
+
+Besides shape, combinations are checked. Errors are, among others: `ports` with `network: host`; `devices` or `capabilities`
+with `privileged`; a reservation above `memory`; `memorySwap` below `memory` or without it; a destination that is mounted
+twice; a host port that is given twice; `maxRetries` without `policy: on-failure`; `dependsOn` that names no container of the
+specs, or goes in a circle; a name that is asked for twice, in whatever files.
+
+What an engine makes of some of these keys: [engines.md](../engines.md).
+
+## Kanto's documents
+
+A file may also hold a Kanto desired state or a Kanto container manifest, as they are; see
+[howto/migrate-from-kanto.md](../howto/migrate-from-kanto.md).
+
+## Examples
+
+The files of [examples/containers](../../examples/containers), as they are.
+"""
+
+
+def spec_page() -> str:
+    """What `evenkeel schema --reference` prints, the texts that it names, and the examples."""
+    tables = re.sub(r"\n{3,}", "\n\n", render("reference.md.j2", {"kinds": reference()})).rstrip()
+    folder = Path(__file__).parents[1] / "examples" / "containers"
+    shown = [
+        f"### {name}\n\n```yaml\n{(folder / name).with_suffix('.yaml').read_text().rstrip()}\n```" for name in _EXAMPLES
+    ]
+    return "\n\n".join([MADE.rstrip(), tables, _SPEC_TEXTS.rstrip(), *shown]) + "\n"
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+_CLI_HEAD = """\
+# Commands
+
+`evenkeel` is one command with subcommands. `evenkeel COMMAND --help` says the same as this page.
+
+| command | |
+|---|---|
+"""
+_EXIT_CODES = """\
+## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | well |
+| 1 | an error, a wrong call included, said on standard error; or "no", from `status --check`, `validate`, `apply` |
+| 2 | only from `plan`: there is something to do |
+| 130 | stopped by Ctrl-C |
+
+## Environment
+
+| variable | meaning |
+|---|---|
+| `EVENKEEL_CONFIG` | as `--config` |
+| `EVENKEEL_STATE` | as `--state` |
+| `EVENKEEL_DEBUG` | not empty: show the traceback of an error |
+| `NO_COLOR` | not empty: no colours on a terminal |
+| `DOCKER_CONFIG` | folder of the `config.json` with credentials for registries, unless the settings name one |
+| `NOTIFY_SOCKET`, `WATCHDOG_USEC` | set by systemd, read by `evenkeel run` |
+"""
+
+
+def cli_page() -> str:
+    """Every command with its own options; those that all share stand once, on top."""
+    root = click.Context(commands, info_name="evenkeel", **commands.context_settings)
+    shared = {param.name for param in commands.get_params(root)}
+    lines = [MADE + _CLI_HEAD.rstrip()]
+    lines += [f"| [`{name}`](#evenkeel-{name}) | {summary} |" for name, summary in SUMMARIES.items()]
+    lines += ["", "## Options of all commands", "", "They may stand before or after the name of the command.", ""]
+    lines += list(_options(commands, root, set()))
+    for name in SUMMARIES:
+        command = commands.get_command(root, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=root)
+        lines += ["", f"## evenkeel {name}", "", "```text"]
+        lines += [" ".join(["evenkeel", name, *command.collect_usage_pieces(inner)]), "```", ""]
+        lines += [_prose(command.help or "")]
+        own = list(_options(command, inner, shared))
+        lines += ["", *own] if own else []
+    return "\n".join(lines) + "\n\n" + _EXIT_CODES
+
+
+def _prose(text: str) -> str:
+    """Paragraphs of a help text as Markdown; those that click is told not to wrap are shown as they are."""
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text))
+    found = []
+    for paragraph in paragraphs:
+        if paragraph.startswith("\b"):
+            found.append("```text\n" + inspect.cleandoc(paragraph.removeprefix("\b")) + "\n```")
+        else:
+            found.append(" ".join(paragraph.split()))
+    return "\n\n".join(found)
+
+
+def _options(command: click.Command, context: click.Context, but: set[str | None]) -> Iterator[str]:
+    """The rows of a table; nothing when there is no option of its own."""
+    rows = []
+    for param in command.get_params(context):
+        record = param.get_help_record(context)
+        if record is not None and record[1] and param.name not in but:
+            rows.append(f"| `{_cell(record[0])}` | {_cell(record[1])} |")
+    if rows:
+        yield from ("| option | meaning |", "|---|---|", *rows)
+
+
+# --- the settings -----------------------------------------------------------------------------------------------------
+
+_SETTINGS_HEAD = """\
+# Settings
+
+What an operator decides about evenkeel itself, in `/etc/evenkeel/config.yaml` (YAML or JSON; `--config` and
+`EVENKEEL_CONFIG` name another file). Every key may be left out. Unknown keys and wrong values are errors, all of them
+reported with their lines, and evenkeel does not start. `--specs`, `--state`, `--engine`, `--docker-address` and
+`--verbose` take precedence over the file. A running controller reads the file only when it starts.
+
+A whole file with comments: [examples/config.yaml](../../examples/config.yaml). What the keys of `mqtt` and `updateAgent` do:
+[howto/mqtt.md](../howto/mqtt.md).
+"""
+_TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}
+_MODULES = (settings_module, mqtt_module)
+
+
+class Field(NamedTuple):
+    """One key: its dotted path, what it may be, its default, its meaning, and why the default is what it is."""
+
+    path: str
+    kind: str
+    default: str
+    meaning: str
+    why: str
+
+
+def settings_page() -> str:
+    """One table for the keys at the top, and one for each section."""
+    sections: dict[str, list[Field]] = {}
+    for field in _fields(SettingsSpec, Settings, ""):
+        sections.setdefault(field.path.rpartition(".")[0], []).append(field)
+    lines = [MADE + _SETTINGS_HEAD.rstrip()]
+    for section in sections:
+        title = f"`{section}`" if section else "The file"
+        lines += ["", f"## {title}", "", _section_text(section), ""]
+        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+        for field in sections[section]:
+            meaning = " ".join([field.meaning, *_news(field.meaning, field.why)])
+            lines.append(f"| `{field.path}` | {field.kind} | {field.default} | {_cell(meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _section_text(section: str) -> str:
+    here: Any = SettingsSpec
+    for key in section.split(".") if section else ():
+        names = dict(zip(here.__struct_encode_fields__, here.__struct_fields__, strict=True))
+        here = _struct_of(_hints(here)[names[key]])
+    return inspect.cleandoc(here.__doc__ or "")
+
+
+def _fields(spec: Any, noun: Any, path: str) -> Iterator[Field]:
+    """The keys below a written section, depth first; `noun` is the same section as the controller knows it."""
+    hints, nouns, reasons = _hints(spec), _hints(noun), _reasons(noun.__name__)
+    defaults = spec.__struct_defaults__
+    missing = len(spec.__struct_fields__) - len(defaults)
+    inner: list[tuple[Any, Any, str]] = []
+    for index, (name, key) in enumerate(zip(spec.__struct_fields__, spec.__struct_encode_fields__, strict=True)):
+        below = f"{path}{key}"
+        struct = _struct_of(hints[name])
+        if struct is not None:
+            inner.append((struct, _struct_of(nouns[name]), f"{below}."))
+            continue
+        default = defaults[index - missing] if index >= missing else ...
+        why = reasons.get(name, "")
+        yield Field(below, _kind(hints[name]), _default(default), _meaning(hints[name]), why)
+    for struct, other, below in inner:
+        yield from _fields(struct, other, below)
+
+
+def _hints(struct: Any) -> dict[str, Any]:
+    return typing.get_type_hints(struct, include_extras=True)
+
+
+def _parts(hint: Any) -> tuple[Any, list[Any]]:
+    """A type without its notes, and the notes."""
+    if typing.get_origin(hint) is typing.Annotated:
+        bare, *notes = typing.get_args(hint)
+        return bare, notes
+    return hint, []
+
+
+def _struct_of(hint: Any) -> Any:
+    """The section that a key holds, `None` for a plain value."""
+    bare, _ = _parts(hint)
+    members = typing.get_args(bare) if typing.get_origin(bare) in (types.UnionType, typing.Union) else (bare,)
+    return next((each for each in members if hasattr(each, "__struct_fields__")), None)
+
+
+def _kind(hint: Any) -> str:
+    bare, notes = _parts(hint)
+    origin, arguments = typing.get_origin(bare), typing.get_args(bare)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_kind(each) for each in arguments if each is not type(None))
+    if origin is Literal:
+        return " or ".join(f"`{each}`" for each in arguments)
+    if origin is tuple:
+        return f"list of {_kind(arguments[0])}"
+    if bare is bool:
+        return "true or false"
+    if bare is int:
+        least, most = (
+            next((getattr(n, name) for n in notes if getattr(n, name) is not None), None) for name in ("ge", "le")
+        )
+        return "number" if least is None else f"number from {least} to {most}"
+    pattern = next((note.pattern for note in notes if note.pattern), "")
+    return _TEXTS.get(pattern, "text")
+
+
+def _meaning(hint: Any) -> str:
+    _, notes = _parts(hint)
+    bare, _ = _parts(hint)
+    if not notes and typing.get_origin(bare) in (types.UnionType, typing.Union):
+        return " ".join(_meaning(each) for each in typing.get_args(bare))
+    return next((note.description for note in reversed(notes) if note.description), "")
+
+
+def _default(value: Any) -> str:
+    if value is ...:
+        return "required"
+    if value in (None, "", ()):
+        return "none"
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _news(meaning: str, why: str) -> Iterator[str]:
+    """The sentences of a reason that say more than the meaning did, to somebody who does not read code."""
+    for sentence in re.split(r"(?<=\.) ", why):
+        known = sentence[:12].lower() == meaning[:12].lower() or sentence.startswith(("Absolute path", "An absolute"))
+        if sentence and not known and not re.search(r"`\w+_\w+`", sentence):
+            yield sentence
+
+
+def _reasons(noun: str) -> dict[str, str]:
+    """The text below each field of a noun, which says why its default is what it is."""
+    found: dict[str, str] = {}
+    for module in _MODULES:
+        tree = ast.parse(inspect.getsource(module))
+        for definition in tree.body:
+            if not isinstance(definition, ast.ClassDef) or definition.name != noun:
+                continue
+            for field, text in zip(definition.body, definition.body[1:], strict=False):
+                if (
+                    isinstance(field, ast.AnnAssign)
+                    and isinstance(field.target, ast.Name)
+                    and isinstance(text, ast.Expr)
+                ):
+                    found[field.target.id] = " ".join(str(ast.literal_eval(text.value)).split())
+    return found
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
