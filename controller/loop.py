@@ -35,7 +35,7 @@ _LONGEST_LOOK_S = 300.0
 
 
 class Reading(Protocol):
-    """What a source found: a state, all problems, and whether there was anything at all."""
+    """What a source found: a state, all problems, whether there was anything at all, and which of its places are gone."""
 
     @property
     def desired(self) -> DesiredState: ...
@@ -43,6 +43,8 @@ class Reading(Protocol):
     def problems(self) -> Sequence[Problem]: ...
     @property
     def is_empty(self) -> bool: ...
+    @property
+    def missing(self) -> Sequence[str]: ...
 
 
 class Source(Protocol):
@@ -224,8 +226,9 @@ class Controller:
             texts = "\n".join(problem_text(problem) for problem in found)
             self._source_is("source-broken", "Broken", f"{texts}\nwhat was in force stays in force")
             return False
-        if reading.is_empty and not self._empty_removes_all:
-            self._source_is("source-empty", "Empty", "the source is empty; what was in force stays in force")
+        if reading.is_empty and (reading.missing or not self._empty_removes_all):
+            what = f"{', '.join(reading.missing)} is not there" if reading.missing else "the source is empty"
+            self._source_is("source-empty", "Empty", f"{what}; what was in force stays in force")
             return False
         if self._journal.set_condition(Condition("SourceValid", True, "Valid")):
             self._say_restored()

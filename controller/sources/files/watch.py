@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_STEP_MS = 20
+_STEP_MS = 50
 """Quiet for so long: the burst is over. It is the latency of a single save, too."""
 _DEBOUNCE_MS = 1000
 """A burst that does not end is read after this long."""
