@@ -1,0 +1,256 @@
+"""A bench: real cycles, a real journal and the memory engine, on virtual time, with somebody who watches every action.
+
+The watcher asserts the invariants at the moment of each action, and can cut the power before or after the effect of any of
+them; what was going on is cancelled, and a new controller finds the engine as it was left, with its journal or without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.virtual import now
+
+from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying
+from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
+from evenkeel.controller.journal import Journal, open_journal
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Container
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import Action, Create, Done, End, Outcome, Plan, Pull, Remove, Rename, Start, Update, Verify
+
+SYSTEM = "system"
+STRANGER = "stranger"
+_FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def asking(containers: Sequence[Container]) -> DesiredState:
+    return desired_state([Document("Container", container.name, container) for container in containers])
+
+
+class Cut(NamedTuple):
+    """The power goes at the action of this number, before or after its effect; the journal may go with it."""
+
+    action: int
+    after: bool
+    journal_lost: bool = False
+
+
+class Watched:
+    """The driver, watched. Actions are counted over all controllers."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        self.engine = engine
+        self.done: list[Action] = []
+        self.proven: set[str] = set()
+        self.to_fetch: tuple[Container, ...] = ()
+        self.kept_up: frozenset[str] = frozenset()
+        self.cuts: list[Cut] = []
+        self.power_gone = asyncio.Event()
+        self.untouchable: dict[str, Kept] = {}
+
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+        return await self.engine.observe(names, images)
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        self.done.append(action)
+        number = len(self.done)
+        self._check(action)
+        cut = next((cut for cut in self.cuts if cut.action == number), None)
+        if cut and not cut.after:
+            await self._cut()
+        if isinstance(action, Start):
+            self.proven.discard(action.instance)
+        outcome = await self.engine.perform(action, progress)
+        if isinstance(action, Verify) and isinstance(outcome, Done):
+            self.proven.add(outcome.instance)
+        if cut and cut.after:
+            await self._cut()
+        return outcome
+
+    def nudges(self) -> AsyncIterator[None]:
+        return self.engine.nudges()
+
+    async def close(self) -> None:
+        await self.engine.close()
+
+    async def _cut(self) -> None:
+        self.power_gone.set()
+        await asyncio.Event().wait()
+
+    def _check(self, action: Action) -> None:
+        for id_, kept in self.untouchable.items():
+            assert self.engine.world.containers.get(id_) == kept, f"{kept.engine_name} was touched"
+        match action:
+            case Pull():
+                return
+            case Create(engine_name=name):
+                assert name not in {kept.engine_name for kept in self.untouchable.values()}
+            case Start() | End() | Rename() | Update() | Verify() | Remove():
+                assert action.instance not in self.untouchable
+        self._check_fetched(action)
+        if isinstance(action, Remove):
+            self._check_removal(self.engine.world.containers.get(action.instance))
+
+    def _check_fetched(self, action: Action) -> None:
+        """INV-04: when the first thing is disturbed, everything wanted is created already or can be."""
+        world = self.engine.world
+        for container in self.to_fetch:
+            made = any(
+                kept.container is not None and (kept.container.name, kept.image) == (container.name, container.image)
+                for kept in world.containers.values()
+            )
+            assert made or container.image in world.images, f"{action} before {container.image} was fetched"
+
+    def _check_removal(self, removed: Kept | None) -> None:
+        """INV-05: what was proven goes only when something of its name is proven and was at work, if the name matters."""
+        if removed is None or removed.container is None or removed.id not in self.proven:
+            return
+        name = removed.container.name
+        if name not in self.kept_up:
+            return
+        others = [
+            kept
+            for kept in self.engine.world.containers.values()
+            if kept.container is not None and kept.container.name == name and kept.id in self.proven and kept != removed
+        ]
+        assert any(kept.state != "created" for kept in others), (
+            f"{removed.engine_name} removed before its successor is proven"
+        )
+
+
+class Bench:
+    """One device."""
+
+    def __init__(self, folder: Path, catalogue: dict[str, Image] | None = None) -> None:
+        self.engine = MemoryEngine(catalogue, now=now)
+        self.driver = Watched(self.engine)
+        self.said: list[Feedback] = []
+        self._folder, self._states = folder, 0
+        self.journal = self._open()
+
+    def protect(self) -> None:
+        """Put a system container of evenkeel's own and a stranger's container there, which must stay as they are."""
+        plain = Container(name=SYSTEM, image="docker.io/library/system:1")
+        kept = Kept("0ff", SYSTEM, "sha256:system", plain, "running", plain.image)
+        self.engine.world.containers[kept.id] = kept
+        self.engine.put_foreign(changed(plain, name=STRANGER))
+        self.driver.untouchable = {
+            id_: kept for id_, kept in self.engine.world.containers.items() if kept.engine_name in (SYSTEM, STRANGER)
+        }
+
+    def cycles(self) -> Cycles:
+        """A controller, as after a start."""
+        return Cycles(Containers((SYSTEM,)), self.driver, self.journal, self._say, now=now)
+
+    async def converge(
+        self, state: DesiredState, cuts: Sequence[Cut] = (), *, good: DesiredState | None = None
+    ) -> Ending:
+        """Ask for a state and follow it to its end, through all cuts (counted from here). `good`: what it goes back to,
+        because it must fail."""
+        begun = len(self.driver.done)
+        self.driver.cuts = [cut._replace(action=cut.action + begun) for cut in cuts]
+        wanted = containers_of(state)
+        self.driver.to_fetch = () if good is not None else tuple(wanted.values())
+        self.driver.kept_up = frozenset(wanted if good is None else wanted.keys() & containers_of(good))
+        self.journal.put("desired", state, "test")
+        while True:
+            self.driver.power_gone.clear()
+            work = asyncio.ensure_future(self._follow(self.cycles()))
+            gone = asyncio.ensure_future(self.driver.power_gone.wait())
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            gone.cancel()
+            if work.done() and not self.driver.power_gone.is_set():
+                return work.result()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            cut = next(cut for cut in self.driver.cuts if cut.action <= len(self.driver.done))
+            self.driver.cuts = [other for other in self.driver.cuts if other.action > len(self.driver.done)]
+            if cut.journal_lost:
+                self.journal.close()
+                self.journal = self._open()
+                self.journal.put("desired", state, "test")
+
+    async def abandon(self, state: DesiredState, actions: int) -> None:
+        """Ask for a state and lose the power at the action of this number."""
+        self.driver.to_fetch, self.driver.kept_up = (), frozenset()
+        self.driver.cuts = [Cut(len(self.driver.done) + max(actions, 1), after=actions % 2 == 0)]
+        self.driver.power_gone.clear()
+        self.journal.put("desired", state, "test")
+        work = asyncio.ensure_future(self._follow(self.cycles()))
+        gone = asyncio.ensure_future(self.driver.power_gone.wait())
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for each in (work, gone):
+            each.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+    async def _follow(self, cycles: Cycles) -> Ending:
+        stopping = asyncio.Event()
+        retries = 0
+        for _ in range(300):
+            ending = await cycles.run(stopping)
+            if isinstance(ending, Retrying) and retries < 20:
+                retries += 1
+                await asyncio.sleep(max(ending.after_s, 10.0))
+            elif not isinstance(ending, Progressed):
+                return ending
+        raise AssertionError(f"does not converge: {self.said[-12:]}")
+
+    async def plan(self, state: DesiredState) -> Plan:
+        """What would be done now."""
+        reconciler = Containers((SYSTEM,))
+        want = reconciler.select(state)
+        seen = await self.engine.observe(self.journal.adopted(), reconciler.images(want))
+        history = self.journal.history()
+        return reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+
+    def own(self) -> list[Kept]:
+        """What evenkeel may touch."""
+        return [kept for kept in self.engine.world.containers.values() if kept.id not in self.driver.untouchable]
+
+    def working(self, name: str) -> list[Container]:
+        """What works under a name, as it was asked for."""
+        self.engine.running()  # lets processes end that end by themselves
+        return [
+            kept.container
+            for kept in self.own()
+            if kept.container is not None
+            and kept.container.name == name
+            and kept.state == "running"
+            and kept.engine_name == engine_name(name)
+        ]
+
+    def close(self) -> None:
+        self.journal.close()
+
+    def _say(self, feedback: Feedback) -> None:
+        self.said.append(self.journal.say(feedback))
+
+    def _open(self) -> Journal:
+        self._states += 1
+        return open_journal(self._folder / str(self._states), now)
+
+
+@contextmanager
+def bench(catalogue: dict[str, Image] | None = None) -> Iterator[Bench]:
+    folder = Path(tempfile.mkdtemp(dir=_FAST))
+    it = Bench(folder, catalogue)
+    try:
+        yield it
+    finally:
+        it.close()
+        shutil.rmtree(folder)
+
+
+def containers_of(state: DesiredState) -> dict[str, Container]:
+    return {d.name: d.wanted for d in state.documents if isinstance(d.wanted, Container)}
