@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,22 @@ from evenkeel.specs.container import Container
 from evenkeel.specs.normalise import normal
 
 ROOT = Path(__file__).parents[3]
-_ALWAYS = {"PYTHONPATH": str(ROOT / ".dev"), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100", "TERM": "xterm"}
-_NEVER = ("NO_COLOR", "EVENKEEL_DEBUG", "EVENKEEL_STATE", "EVENKEEL_CONFIG", "NOTIFY_SOCKET", "JOURNAL_STREAM")
+_COMPILED = Path(tempfile.gettempdir()) / f"evenkeel-tests-{os.getuid()}"
+_ALWAYS = {
+    "PYTHONPATH": str(ROOT / ".dev"),
+    "PYTHONPYCACHEPREFIX": str(_COMPILED),  # compiled once, wherever the machine says not to
+    "COLUMNS": "100",
+    "TERM": "xterm",
+}
+_NEVER = (
+    "PYTHONDONTWRITEBYTECODE",
+    "NO_COLOR",
+    "EVENKEEL_DEBUG",
+    "EVENKEEL_STATE",
+    "EVENKEEL_CONFIG",
+    "NOTIFY_SOCKET",
+    "JOURNAL_STREAM",
+)
 
 
 def spec(name: str, image: str = "docker.io/library/nginx:1", more: str = "") -> str:
