@@ -18,19 +18,20 @@ from typing import Any, NamedTuple
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Incoming, Outgoing
-from evenkeel.controller.phases import Phases, all_instances
+from evenkeel.controller.phases import Phases, at_work, digest_of, restoring
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import kanto, updateagent
 from evenkeel.specs.activity import Activity, Status
-from evenkeel.specs.codec import changed
+from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place, path_text, problem_text
 
 
@@ -77,14 +78,19 @@ class UpdateAgent:
 
     # ── at any time ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def arrived(self, topic: str, payload: bytes) -> None:
-        """A message is here; when this returns it is safe and may be acknowledged."""
+    async def arrived(self, topic: str, payload: bytes, *, duplicate: bool = False) -> None:
+        """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
+        tried to deliver it before; a command that was heard then is not heard again."""
         if topic == self.get_topic:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
                 self._ignored(topic, "; ".join(problem_text(problem) for problem in received.problems))
             else:
                 await self.report(received.activity_id)
+            return
+        activity = self._mail.activity()
+        if duplicate and ((activity and activity.heard == _digest(payload)) or self._mail.has(topic, payload)):
+            self._ignored(topic, "it was delivered before")
             return
         self._mail.take_in(topic, payload)
         if topic == self.desired_topic:
@@ -169,8 +175,7 @@ class UpdateAgent:
         def tell(now: Activity, status: Status, message: str = "") -> None:
             self._tell(now, status, message, baseline=activity.addressed)
 
-        want = self._want(activity.target)
-        before = self._want(activity.before)
+        want, before = self._want(activity.target), self._want_before(activity)
         ended = await self._phases.carry_out(activity, want, before, tell)
         if ended is None:
             return
@@ -179,13 +184,18 @@ class UpdateAgent:
     def _close(self, activity: Activity) -> None:
         """Say how it ended, and keep in force what was reached."""
         verdict = activities.verdict(activity)
-        if verdict == "COMPLETED" or any(baseline.good and baseline.subjects for baseline in activity.baselines):
-            state = activities.in_force(activity)
-            self._journal.put("message", state, activity.topic)
-            self._journal.put("desired", state, activity.topic)
+        self._put_in_force(activity)
         self._say(Feedback("activity", f"{activity.id}: {verdict}"))
         self._mail.record(None, [self._feedback(activity, verdict)])
         self._wake_sender()
+
+    def _put_in_force(self, activity: Activity) -> None:
+        """What was activated is desired from now on, even if the same once failed."""
+        if activities.reached(activity):
+            state = activities.in_force(activity)
+            self._journal.forgive(state.digest, images=False)
+            self._journal.put("message", state, activity.topic, activity.id)
+            self._journal.put("desired", state, activity.topic, activity.id)
 
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -215,12 +225,17 @@ class UpdateAgent:
             self._mail.record(activity, [refusal], message)
             self._wake_sender()
             return
-        self._mail.record(changed(begun, alone=False, touched_at=self._now()), dealt_with=message)
+        heard = _digest(message.payload)
+        self._mail.record(changed(begun, alone=False, heard=heard, touched_at=self._now()), dealt_with=message)
 
     async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
         received = updateagent.read_envelope(message.payload, message.topic)
-        content = hashlib.sha256(message.payload).hexdigest()[:16]
-        if open_one is not None and (open_one.id, open_one.content) == (received.activity_id, content):
+        content = _digest(encode(received.payload))
+        if (
+            open_one is not None
+            and not received.problems
+            and (open_one.id, open_one.content) == (received.activity_id, content)
+        ):
             self._mail.record(open_one, [self._standing(open_one)], message)
             self._wake_sender()
             return
@@ -232,36 +247,67 @@ class UpdateAgent:
         if reasons:
             self._reject(received.activity_id, "; ".join(reasons), message, open_one)
             return
-        if open_one is not None:
-            await self._supersede(open_one)
         place = Place(topic=message.topic, activity_id=received.activity_id)
         state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
         notes = "; ".join(_reason(value, flaw) for flaw in flaws)
-        await self._identify(message, received.activity_id, activities.asked_now(state), value, content, notes)
+        target = activities.asked_now(state)
+        self._journal.forgive(target.digest)
+        found = await self._look(message, received.activity_id, target, open_one)
+        if found is not None and open_one is not None:
+            if not await self._supersede(open_one):
+                return
+            found = await self._look(message, received.activity_id, target, None)
+        if found is not None:
+            self._identify(message, received.activity_id, target, value, content, notes, *found)
 
-    async def _supersede(self, activity: Activity) -> None:
-        """Undo what an open activity began, and say that another took its place."""
-        await self._phases.take_back(activity, self._want(activity.before))
+    async def _supersede(self, activity: Activity) -> bool:
+        """Undo what an open activity began, keep what it activated, and say that another took its place. False when told to
+        stop meanwhile."""
+        if not await self._phases.take_back(activity, self._want_before(activity)):
+            return False
+        self._put_in_force(activity)
         self._say(Feedback("activity", f"{activity.id}: SUPERSEDED"))
         self._mail.record(None, [self._feedback(activity, "SUPERSEDED")])
+        return True
 
-    async def _identify(
-        self, message: Incoming, id_: str, target: DesiredState, value: Mapping[str, Any], content: str, notes: str
-    ) -> None:
+    async def _look(
+        self, message: Incoming, id_: str, target: DesiredState, open_one: Activity | None
+    ) -> tuple[ContainersSeen, Sequence[Difference]] | None:
+        """What differs; `None` when nothing can be said of it (the message is then answered, an open activity stays as it
+        is) or when told to stop (the message then waits)."""
         want = self._want(target)
         try:
             seen = await self._phases.observe(self._reconciler.images(want))
         except (Unavailable, TimedOut) as error:
-            self._reject(id_, error.message, message, None, identifying=True)
-            return
+            self._reject(id_, error.message, message, open_one, identifying=True)
+            return None
+        if seen is None:
+            return None
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
         if blocked:
-            self._reject(id_, "; ".join(blocked), message, None, identifying=True)
-            return
-        versions = {each.name: image_version(each.image) for each in seen.containers}
+            self._reject(id_, "; ".join(blocked), message, open_one, identifying=True)
+            return None
+        return seen, differences
+
+    def _identify(
+        self,
+        message: Incoming,
+        id_: str,
+        target: DesiredState,
+        value: Mapping[str, Any],
+        content: str,
+        notes: str,
+        seen: ContainersSeen,
+        differences: Sequence[Difference],
+    ) -> None:
+        instances = at_work(seen, self._journal.history())
+        there = {
+            name: activities.AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
+            for name, each in instances.items()
+        }
         components = _components(value)
-        actions = activities.identify(components, differences, versions, want.system)
+        actions = activities.identify(components, differences, there, self._want(target).system)
         domain, now = self._settings.domain, self._now()
         asked = kanto.baselines(value, domain)
         activity = Activity(
@@ -269,7 +315,7 @@ class UpdateAgent:
             topic=message.topic,
             domain=domain,
             target=target,
-            before=all_instances(seen),
+            before=restoring(instances),
             actions=actions,
             baselines=activities.baselines(domain, asked, [name for name, _ in components], actions),
             begun_at=now,
@@ -283,8 +329,6 @@ class UpdateAgent:
         ]
         self._mail.record(activity, said, message)
         self._wake_sender()
-        if not actions:
-            self._close(changed(activity, baselines=()))
 
     def _reject(
         self, id_: str, why: str, message: Incoming, open_one: Activity | None, *, identifying: bool = False
@@ -330,8 +374,16 @@ class UpdateAgent:
         has_own = any(document.kind == "SystemContainers" for document in state.documents)
         return select(state, () if has_own else self._settings.system_containers)
 
+    def _want_before(self, activity: Activity) -> ContainersWanted:
+        """What was there, seen with the same list of system containers as the target: the way back is as wide as the way."""
+        return self._want(activity.before)._replace(system=self._want(activity.target).system)
+
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
@@ -343,4 +395,4 @@ def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
 def _components(value: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     """Id and version of every component of a valid desired state, in order."""
     domains = value["payload"].get("domains") or [{}]
-    return [(item["id"], item.get("version", "")) for item in domains[0].get("components") or ()]
+    return [(item["id"], item.get("version") or "") for item in domains[0].get("components") or ()]

@@ -24,6 +24,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
+from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import (
     Create,
     Done,
@@ -77,6 +78,14 @@ class Stalled(NamedTuple):
 Ending = Settled | Progressed | Waiting | Retrying | Stalled
 
 
+class Known(NamedTuple):
+    """What a caller knows better than a look. `meant`: images → the digests meant by them, which are not looked up again
+    ("": any). `rejected`: ids of images that are not meant."""
+
+    meant: Mapping[str, str] = {}
+    rejected: tuple[str, ...] = ()
+
+
 class Cycles:
     """The cycles of one domain. Not reentrant: a domain is strictly serial."""
 
@@ -128,17 +137,27 @@ class Cycles:
         return Stalled(attempt.why)
 
     async def towards(
-        self, want: Any, subject: str, is_open: IsOpen, stopping: asyncio.Event, progress: apply.StepProgress
+        self,
+        want: Any,
+        subject: str,
+        is_open: IsOpen,
+        stopping: asyncio.Event,
+        progress: apply.StepProgress,
+        known: Known = Known(),  # noqa: B008 - a value
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
         of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller."""
         self._number += 1
         journal, reconciler = self._journal, self._reconciler
+        images = [image for image in reconciler.images(want) if image not in known.meant]
         try:
-            seen = await self._driver.observe(journal.adopted(), reconciler.images(want))
+            seen = await self._driver.observe(journal.adopted(), images)
         except (Unavailable, TimedOut) as error:
             return Retrying(str(error), 0.0)
+        meant = {image: RemoteImage(digest) for image, digest in known.meant.items() if digest}
+        seen = changed(seen, remote={**seen.remote, **meant})
         history = journal.history()
+        history = changed(history, rejected=(*history.rejected, *known.rejected))
         differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
         plan = reconciler.plan(differences, seen, history)
         if blocked(plan):

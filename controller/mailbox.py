@@ -45,6 +45,11 @@ class Mailbox:
                 "INSERT INTO inbox (topic, payload, at) VALUES (?, ?, ?)", (topic, payload, self._database.now())
             )
 
+    def has(self, topic: str, payload: bytes) -> bool:
+        """Whether just this message has not been dealt with yet."""
+        query = "SELECT 1 FROM inbox WHERE topic = ? AND payload = ? LIMIT 1"
+        return self._database.one(query, topic, payload) is not None
+
     def incoming(self) -> Incoming | None:
         """The oldest message that has not been dealt with."""
         row = self._database.one("SELECT id, topic, payload, at FROM inbox ORDER BY id LIMIT 1")

@@ -7,13 +7,14 @@ does only what is left of it. Trouble that may pass is waited out for a while be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from evenkeel.controller.cycle import Cycles, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import Journal
 from evenkeel.reconcilers import activity as activities
+from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.gate import IsOpen, all_open
@@ -22,8 +23,9 @@ from evenkeel.specs.activity import Activity, ActivityAction, Status
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import TimedOut, Unavailable
-from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.plan import Step
+from evenkeel.specs.image import parse_image
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.plan import History, Step
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
@@ -36,15 +38,45 @@ class _Interrupted(Exception):
     """Told to stop, or a newer desired state has come."""
 
 
-def all_instances(seen: ContainersSeen) -> DesiredState:
-    """What there is of evenkeel's, whether it runs or not: what a rollback restores."""
+def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
+    """Of every name of evenkeel's the instance that a rollback has to restore. In the middle of a switch that is the old one:
+    it was proven, and may be stopped for just that switch."""
+    found: dict[str, ContainerSeen] = {}
+    for each in seen.containers:
+        if each.container is None:
+            continue
+        other = found.get(each.name)
+        if other is None or _standing(each, history) > _standing(other, history):
+            found[each.name] = each
+    return found
+
+
+def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, str]:
+    worked = each.state not in ("created", "dead")
+    awake = each.state in ("running", "restarting", "paused")
+    named = each.engine_name == engine_name(each.name)
+    return worked, each.id in history.proven, awake, named, each.created_at, each.id
+
+
+def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
+    """What was there, as if somebody had asked for it: exactly that content, whatever a tag names by now."""
     return desired_state(
         [
-            Document("Container", each.name, each.container)
-            for each in seen.containers
-            if each.container is not None and each.engine_name == engine_name(each.name)
+            Document("Container", name, changed(each.container, pull_policy="IfNotPresent"))
+            for name, each in instances.items()
+            if each.container is not None
         ]
     )
+
+
+def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
+    """The digest under which the engine knows the content of an instance; "" when under none."""
+    if instance.container is None:
+        return ""
+    ref = parse_image(instance.container.image)
+    start = f"{ref.registry}/{ref.repository}@"
+    known = sorted(name for name, id_ in seen.digests.items() if id_ == instance.image_id and name.startswith(start))
+    return known[0].removeprefix(start) if known else ""
 
 
 class Phases:
@@ -57,10 +89,11 @@ class Phases:
         cycles: Cycles,
         stopping: asyncio.Event,
         patience: timedelta = timedelta(minutes=2),
+        now: Now = system_now,
     ) -> None:
         """`patience`: for how long passing trouble is waited out."""
         self._journal, self._driver, self._cycles = journal, driver, cycles
-        self._patience_s = patience.total_seconds()
+        self._patience_s, self._now = patience.total_seconds(), now
         self._interrupted = asyncio.Event()
         self.stopping = stopping
 
@@ -78,14 +111,18 @@ class Phases:
         actions = activity.actions if activity is not None else ()
         self._cycles.hands_off = frozenset(action.subject for action in actions if action.kind != "check")
 
-    async def observe(self, images: Sequence[str]) -> ContainersSeen:
-        """One look, waiting out passing trouble; raises what is left after that."""
+    async def observe(self, images: Sequence[str] = ()) -> ContainersSeen | None:
+        """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile."""
         deadline = asyncio.get_running_loop().time() + self._patience_s
         while True:
             try:
                 return await self._driver.observe(self._journal.adopted(), images)
             except (Unavailable, TimedOut):
-                if asyncio.get_running_loop().time() > deadline or not await self._pause(1.0):
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                if not await _pause(1.0, self._interrupted):
+                    if self.stopping.is_set():
+                        return None
                     raise
 
     async def carry_out(
@@ -103,11 +140,17 @@ class Phases:
         except _Interrupted:
             return None
 
-    async def take_back(self, activity: Activity, before: ContainersWanted) -> None:
-        """Silently undo what is not activated of an activity that another takes the place of."""
-        for action in activities.undone(changed(activity, command="CLEANUP", addressed="")):
-            with suppress(_Interrupted):
-                await self._drive(action, before, all_open)
+    async def take_back(self, activity: Activity, before: ContainersWanted) -> bool:
+        """Silently undo what is not activated of an activity that another takes the place of; False when told to stop
+        meanwhile. Nothing else cuts it short, or it would be left half done and forgotten."""
+        try:
+            actions = activities.undone(changed(activity, command="CLEANUP", addressed=""))
+            await self._give_way(actions, before, self.stopping)
+            for action in actions:
+                await self._restore(action, before, self.stopping)
+        except _Interrupted:
+            return False
+        return True
 
     async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
         command = activity.command
@@ -116,33 +159,71 @@ class Phases:
         for action in activities.to_do(activity):
             activity = activities.mark(activity, action.subject, phase.action_working)
             tell(activity, phase.working)
-            why = await self._drive(action, want, activities.opens(command), _Progress(activity, action, tell))
+            report = _Progress(activity, action, tell)
+            known = _meant(action, want)
+            why = await self._drive(action, want, activities.opens(command), self._interrupted, known, report)
+            ended = False
+            if not why and command == "DOWNLOAD":
+                why, activity = await self._settle_content(activity, action)
+            elif not why and command == "ACTIVATE":
+                why, ended = await self._judge(action)
             if why:
                 activity = activities.mark(activity, action.subject, phase.action_badly, why)
                 activity = activities.finish(activity, well=False)
                 tell(activity, phase.badly)
                 return activity
-            activity = activities.end_well(activity, action)
+            activity = activities.end_well(activity, action, ended=ended)
         activity = activities.finish(activity, well=True)
         tell(activity, phase.well)
         return activity
+
+    async def _settle_content(self, activity: Activity, action: ActivityAction) -> tuple[str, Activity]:
+        """From here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names."""
+        try:
+            seen = await self.observe()
+        except (Unavailable, TimedOut) as error:
+            return error.message, activity
+        if seen is None:
+            raise _Interrupted
+        own = [each for each in seen.containers if each.name == action.subject and each.container is not None]
+        newest = max(
+            own, key=lambda each: (each.created_at, seen.images.get(each.image) == each.image_id), default=None
+        )
+        return "", activities.settle_content(activity, action.subject, digest_of(newest, seen) if newest else "")
+
+    async def _judge(self, action: ActivityAction) -> tuple[str, bool]:
+        """Why something that counts as started is not well, and whether it has come to its end instead of running."""
+        try:
+            seen = await self.observe()
+        except (Unavailable, TimedOut) as error:
+            return error.message, False
+        if seen is None:
+            raise _Interrupted
+        own = tuple(each for each in seen.containers if each.name == action.subject)
+        if any(each.state == "running" or each.state == "restarting" for each in own):
+            return "; ".join(ailing(changed(seen, containers=own), self._now())), False
+        return "", True
 
     async def _roll_back(self, activity: Activity, before: ContainersWanted, tell: Tell) -> Activity:
         """Back to what was there, component by component; one that fails does not keep the others from it."""
         subjects = {subject for baseline in activities.at_work(activity) for subject in baseline.subjects}
         actions = [action for action in activity.actions if action.subject in subjects]
-        well = True
-        for action in actions:
-            if action.kind == "check":
-                continue
-            activity = activities.mark(activity, action.subject, "UPDATING")
+        left = activities.to_roll_back(activity)
+        if left:
+            activity = activities.mark(activity, left[0].subject, "UPDATING")
             tell(activity, "ROLLBACK")
-            why = await self._drive(action, before, all_open)
+            await self._give_way(left, before, self._interrupted)
+        well = True
+        for action in left:
+            if action is not left[0]:
+                activity = activities.mark(activity, action.subject, "UPDATING")
+                tell(activity, "ROLLBACK")
+            why = await self._restore(action, before, self._interrupted)
             well = well and not why
             activity = activities.end_well(activity, action)
             if why:
                 activity = activities.mark(activity, action.subject, "UPDATE_FAILURE", why)
-            if action is not actions[-1]:
+            if action.subject != actions[-1].subject:
                 tell(activity, "ROLLBACK")
         activity = activities.finish(activity, well=well)
         tell(activity, "ROLLBACK_SUCCESS" if well else "ROLLBACK_FAILURE")
@@ -153,13 +234,19 @@ class Phases:
     ) -> Activity:
         """Remove what was replaced where it was activated, and what was begun where it was not."""
         well = True
-        taken_back = {action.subject for action in activities.undone(activity)}
-        for action in activities.undone(activity):
-            await self._drive(action, before, all_open)
+        undone = activities.undone(activity)
+        taken_back = {action.subject for action in undone}
+        await self._give_way(undone, before, self._interrupted)
+        for action in undone:
+            why = await self._restore(action, before, self._interrupted)
+            if why:
+                well = False
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
         for action in activities.to_do(activity):
             if action.subject in taken_back:
                 continue
-            why = await self._drive(action, want, activities.opens("CLEANUP"))
+            known = _meant(action, want)
+            why = await self._drive(action, want, activities.opens("CLEANUP"), self._interrupted, known)
             if why and action.kind == "destroy":
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -169,18 +256,40 @@ class Phases:
         tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
         return activity
 
+    async def _give_way(self, actions: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event) -> None:
+        """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.
+        What fails here fails again in the second half, and is told there."""
+        for action in actions if len(actions) > 1 else ():
+            await self._restore(action, before, cut, activities.gives_way)
+
+    async def _restore(
+        self, action: ActivityAction, before: ContainersWanted, cut: asyncio.Event, is_open: IsOpen = all_open
+    ) -> str:
+        """Back to what was there, also to its content; "" when it went well, else why not."""
+        try:
+            seen = await self._driver.observe(self._journal.adopted())
+        except (Unavailable, TimedOut):
+            seen = None  # the same trouble is waited out below
+        newer: tuple[str, ...] = ()
+        if seen is not None and action.image_before:
+            own = {each.image_id for each in seen.containers if each.name == action.subject}
+            newer = tuple(sorted(own - {action.image_before}))
+        return await self._drive(action, before, is_open, cut, Known(rejected=newer))
+
     async def _drive(
         self,
         action: ActivityAction,
         want: ContainersWanted,
         is_open: IsOpen,
+        cut: asyncio.Event,
+        known: Known,
         progress: Callable[[Step, str, int, int], None] = lambda step, message, done, total: None,
     ) -> str:
-        """As far as the gate is open; "" when it went well, else why not."""
+        """As far as the gate is open; "" when it went well, else why not. `cut` interrupts it."""
         loop = asyncio.get_running_loop()
         deadline, wait_s = loop.time() + self._patience_s, 0.5
         while True:
-            ending = await self._cycles.towards(want, action.subject, is_open, self._interrupted, progress)
+            ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
             match ending:
                 case Settled():
                     return ""
@@ -191,19 +300,29 @@ class Phases:
                 case Retrying(why=why):
                     if loop.time() >= deadline:
                         return why
-                    if not await self._pause(wait_s):
+                    if not await _pause(wait_s, cut):
                         raise _Interrupted
                     wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
                 case Waiting():
                     raise _Interrupted
 
-    async def _pause(self, seconds: float) -> bool:
-        """Wait; False when interrupted meanwhile."""
-        try:
-            await asyncio.wait_for(self._interrupted.wait(), seconds)
-        except TimeoutError:
-            return True
-        return False
+
+def _meant(action: ActivityAction, want: ContainersWanted) -> Known:
+    """The content of the image, once it is settled."""
+    if action.digest is None:
+        return Known()
+    return Known(
+        {container.image: action.digest for container, _ in want.documents if container.name == action.subject}
+    )
+
+
+async def _pause(seconds: float, cut: asyncio.Event) -> bool:
+    """Wait; False when cut short."""
+    try:
+        await asyncio.wait_for(cut.wait(), seconds)
+    except TimeoutError:
+        return True
+    return False
 
 
 class _Progress:

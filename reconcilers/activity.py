@@ -83,7 +83,8 @@ PHASES: Mapping[Command, Phase] = {
         "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"), (Remove,),
     ),
 }  # fmt: skip
-"""`opens` of ROLLBACK is everything: its desired state is another. CLEANUP is allowed at any time."""
+"""`opens` is what a command adds to those before it; a gate that was opened stays open, so that what fell over since is put up
+again. ROLLBACK opens everything: its desired state is another. CLEANUP is allowed at any time."""
 
 _ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("DOWNLOAD", "create"): "New container created.",
@@ -97,6 +98,7 @@ _ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("CLEANUP", "destroy"): "Old container instance is removed.",
 }
 """Where a pair is absent the action keeps the message it has."""
+_HAS_ENDED = "Existing container instance has ended, as its restart policy lets it."
 
 
 class Refusal(NamedTuple):
@@ -106,16 +108,22 @@ class Refusal(NamedTuple):
     message: str
 
 
+class AtWork(NamedTuple):
+    """What is there of a name: the version its image tells, the image's id, and the digest of its content ("" unknown)."""
+
+    version: str
+    image_id: str = ""
+    digest: str = ""
+
+
 def identify(
     ordered: Sequence[tuple[str, str]],
     differences: Sequence[Difference],
-    versions: Mapping[str, str],
+    there: Mapping[str, AtWork],
     system: Sequence[str],
 ) -> tuple[ActivityAction, ...]:
-    """The actions of a desired state: its components in their order, then what nobody asks for.
-
-    `ordered`: name and version of each component asked for. `versions`: what runs now, by name. A blocked subject is a
-    `check` that will fail with its reason when it is activated; nothing is left out but system containers.
+    """The actions of a desired state: its components in their order, then what nobody asks for; nothing is left out but
+    system containers. `ordered`: name and version of each component asked for. `there`: what runs now, by name.
     """
     by_subject = {difference.subject: difference for difference in differences}
     actions = []
@@ -124,12 +132,21 @@ def identify(
             continue
         difference = by_subject.get(name)
         kind: ActionKind = _KINDS.get(difference.verb, "check") if difference is not None else "check"
-        actions.append(ActivityAction(name, version, kind, "IDENTIFIED", IDENTIFIED_TEXT[kind]))
+        old = there.get(name, AtWork("n/a"))
+        digest = old.digest if kind in ("check", "update") else None
+        text = IDENTIFIED_TEXT[kind]
+        actions.append(
+            ActivityAction(name, version, kind, "IDENTIFIED", text, digest=digest, image_before=old.image_id)
+        )
     for difference in differences:
         if difference.verb == "remove":
-            version = versions.get(difference.subject, "n/a")
+            old = there.get(difference.subject, AtWork("n/a"))
             text = IDENTIFIED_TEXT["destroy"]
-            actions.append(ActivityAction(difference.subject, version, "destroy", "IDENTIFIED", text))
+            actions.append(
+                ActivityAction(
+                    difference.subject, old.version, "destroy", "IDENTIFIED", text, image_before=old.image_id
+                )
+            )
     return tuple(actions)
 
 
@@ -201,6 +218,23 @@ def _ended(phase: Phase, action: ActivityAction) -> ActionStatus | None:
     return phase.action_well if phase.action_well != "UPDATE_FAILURE" else None
 
 
+def to_roll_back(activity: Activity) -> tuple[ActivityAction, ...]:
+    """The actions whose way back is not told as gone well yet."""
+    return tuple(
+        action
+        for action in to_do(activity)
+        if (action.status, action.message) != ("UPDATE_FAILURE", ROLLBACK_TEXT[action.kind])
+    )
+
+
+def settle_content(activity: Activity, subject: str, digest: str) -> Activity:
+    """The activity in which one action means exactly this content of its image."""
+    return changed(
+        activity,
+        actions=tuple(changed(a, digest=digest) if a.subject == subject else a for a in activity.actions),
+    )
+
+
 def mark(
     activity: Activity, subject: str, status: ActionStatus, message: str | None = None, progress: int = 0
 ) -> Activity:
@@ -216,10 +250,12 @@ def mark(
     )
 
 
-def end_well(activity: Activity, action: ActivityAction) -> Activity:
-    """The activity after one action ended the command at work well."""
+def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False) -> Activity:
+    """The activity after one action ended the command at work well. `ended`: its process has come to its end."""
     assert activity.command
     phase = PHASES[activity.command]
+    if ended and activity.command == "ACTIVATE" and action.kind == "check":
+        return mark(activity, action.subject, phase.action_well, _HAS_ENDED)
     if activity.command == "ROLLBACK":
         return mark(activity, action.subject, "UPDATE_FAILURE", ROLLBACK_TEXT[action.kind])
     if activity.command == "CLEANUP" and action.kind != "destroy":
@@ -232,12 +268,14 @@ def finish(activity: Activity, *, well: bool) -> Activity:
     assert activity.command
     phase = PHASES[activity.command]
     titles = {baseline.title for baseline in at_work(activity)}
+    left_over = {action.subject for action in activity.actions if action.status == "REMOVAL_FAILURE"}
     done = []
     for baseline in activity.baselines:
         if baseline.title not in titles:
             done.append(baseline)
         elif activity.command == "CLEANUP":
-            good = well and (baseline.status == "ACTIVATION_SUCCESS" or not baseline.subjects)
+            activated = baseline.status == "ACTIVATION_SUCCESS" or not baseline.subjects
+            good = activated and not left_over.intersection(baseline.subjects)
             done.append(changed(baseline, closed=True, good=good))
         else:
             done.append(changed(baseline, status=phase.well if well else phase.badly))
@@ -245,8 +283,8 @@ def finish(activity: Activity, *, well: bool) -> Activity:
 
 
 def is_over(activity: Activity) -> bool:
-    """Whether every baseline was cleaned up."""
-    return all(baseline.closed for baseline in activity.baselines)
+    """Whether every baseline was cleaned up, or there was nothing to do from the beginning."""
+    return not activity.actions or all(baseline.closed for baseline in activity.baselines)
 
 
 def verdict(activity: Activity) -> Status:
@@ -265,7 +303,7 @@ def undone(activity: Activity) -> tuple[ActivityAction, ...]:
 def in_force(activity: Activity) -> DesiredState:
     """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere.
     A tag that is pushed again later is not followed by itself: nobody has commanded that."""
-    good = {subject for baseline in activity.baselines if baseline.good for subject in baseline.subjects}
+    good = {subject for baseline in activity.baselines if _is_activated(baseline) for subject in baseline.subjects}
     acting = {action.subject for action in activity.actions}
     documents = [
         d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting
@@ -274,10 +312,28 @@ def in_force(activity: Activity) -> DesiredState:
     return _with_policy(desired_state(documents), "Always", "IfNotPresent")
 
 
+def reached(activity: Activity) -> bool:
+    """Whether any of its target is in force, or all of it because there was nothing to do."""
+    return not activity.actions or any(baseline.subjects and _is_activated(baseline) for baseline in activity.baselines)
+
+
+def _is_activated(baseline: Baseline) -> bool:
+    return baseline.status == "ACTIVATION_SUCCESS"
+
+
 def opens(command: Command) -> Callable[[Step], bool]:
     """The gate of a command: which kinds of steps it lets run."""
-    kinds = PHASES[command].opens
-    return lambda step: not kinds or isinstance(step.action, kinds)
+    kinds: tuple[type, ...] = ()
+    for name, phase in PHASES.items():
+        kinds += phase.opens
+        if name == command:
+            break
+    return lambda step: command == "ROLLBACK" or isinstance(step.action, kinds)
+
+
+def gives_way(step: Step) -> bool:
+    """The gate of the first half of a way back: all that is new gives way before anything old takes its place."""
+    return not isinstance(step.action, (Start, Verify, Remove))
 
 
 def _published(statuses: Sequence[Status]) -> Sequence[Status]:

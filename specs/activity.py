@@ -55,7 +55,11 @@ ActionStatus = Literal[
 
 
 class ActivityAction(Struct, frozen=True):
-    """What is done about one component. `progress` is 0 to 100, 0 unknown."""
+    """What is done about one component. `progress` is 0 to 100, 0 unknown.
+
+    `digest` names the content that is meant by the image, from when that is settled: what was checked when the action was
+    identified, or what was fetched; "" when the engine knows none. `image_before` is the id of the image that was at work.
+    """
 
     subject: str
     version: str
@@ -63,6 +67,8 @@ class ActivityAction(Struct, frozen=True):
     status: ActionStatus
     message: str
     progress: int = 0
+    digest: str | None = None
+    image_before: str = ""
 
 
 class Baseline(Struct, frozen=True):
@@ -79,7 +85,8 @@ class Activity(Struct, frozen=True):
     """An open operation. `target` is what was asked for, `before` what was there when it was identified.
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
-    `content` names the message that began it. `alone`: nobody commands, the agent does. Times are epoch seconds.
+    `content` names what it was asked for, `heard` the message of its newest command. `alone`: nobody commands, the agent
+    does. Times are epoch seconds.
     """
 
     id: str
@@ -94,4 +101,5 @@ class Activity(Struct, frozen=True):
     addressed: str = ""
     command: Command | Literal[""] = ""
     content: str = ""
+    heard: str = ""
     alone: bool = False
