@@ -320,6 +320,8 @@ class DockerEngine:
 
     async def _ask_registry(self, image: str) -> RemoteImage | None:
         """What a registry has under a tag now; `None` when it cannot be asked, which is no reason to change anything."""
+        if parse_image(image).digest:
+            return None  # a digest names one content for ever
         now = asyncio.get_running_loop().time()
         if image in self._remote:
             asked_at, known = self._remote[image]

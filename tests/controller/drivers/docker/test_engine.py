@@ -225,7 +225,7 @@ async def test_what_the_process_sees(clean_dockerd: Dockerd, rig: Rig, tmp_path:
     )
     await rig.settle(wanted)
     code, output = run_inside(clean_dockerd, "it", "env")
-    variables = dict(line.strip().partition("=")[::2] for line in output.splitlines())
+    variables = {line.partition("=")[0]: line.strip().partition("=")[2] for line in output.splitlines()}
     assert (code, variables["A"], variables["EMPTY"], "VERSION" in variables) == (0, "x=y z", "", False)
     assert run_inside(clean_dockerd, "it", "cat", "/m/file") == (0, "content")
     assert run_inside(clean_dockerd, "it", "touch", "/m/new")[0] != 0

@@ -1,0 +1,316 @@
+"""The driver over time: events, engines that end and come back, registries that change their mind."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines.dockerd import Dockerd
+from tests.engines.images import build, standard
+from tests.engines.registry import Registry
+from tests.until import soon
+
+from evenkeel.controller.cycle import Retrying, Settled, Stalled
+from evenkeel.controller.drivers.docker import DockerEngine, engine
+from evenkeel.specs.container import Container
+from evenkeel.specs.observed import RemoteImage
+from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry
+
+from .rig import Rig, container
+
+
+class Nudges:
+    """Counts them as they come."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def listen(self, docker: DockerEngine) -> None:
+        async with aclosing(docker.nudges()) as nudges:  # type: ignore[type-var]
+            async for _ in nudges:
+                self.count += 1
+
+    async def after(self, before: int, timeout_s: float = 15) -> None:
+        await soon(lambda: self.count > before, timeout_s, "a nudge")
+
+    async def quiet(self) -> int:
+        """How many there were when none came for a moment."""
+        while True:
+            before = self.count
+            await asyncio.sleep(0.3)
+            if self.count == before:
+                return before
+
+
+@asynccontextmanager
+async def listening(docker: DockerEngine) -> AsyncIterator[Nudges]:
+    nudges = Nudges()
+    task = asyncio.create_task(nudges.listen(docker))
+    try:
+        await nudges.after(0)  # one when the stream begins
+        yield nudges
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_whatever_happens_to_a_container_nudges(clean_dockerd: Dockerd, rig: Rig) -> None:
+    checked = {"Test": ["CMD", "/bin/false"], "Interval": 200_000_000, "Retries": 1}
+    async with listening(rig.engine) as nudges:
+
+        async def nudged_by(method: str, path: str, body: object = None, **query: Any) -> None:
+            before = await nudges.quiet()
+            status, answer = await asyncio.to_thread(clean_dockerd.api, method, path, body, **query)
+            assert status < 300, answer
+            await nudges.after(before)
+
+        await nudged_by("POST", "/containers/create", {"Image": "sleeper:1"}, name="it")
+        await nudged_by("POST", "/containers/it/start")
+        await nudged_by("POST", "/containers/it/pause")
+        await nudged_by("POST", "/containers/it/unpause")
+        await nudged_by("POST", "/containers/it/rename", name="that")
+        await nudged_by("POST", "/containers/that/update", {"Memory": 64 << 20, "MemorySwap": 64 << 20})
+        await nudged_by("POST", "/containers/that/kill", signal="KILL")
+        await nudged_by("DELETE", "/containers/that", force=1)
+        clean_dockerd.run("sick", "sleeper:1", Healthcheck=checked)
+        before = await nudges.quiet()
+        await soon(lambda: clean_dockerd.inspect("sick")["State"]["Health"]["Status"] == "unhealthy")
+        assert nudges.count >= before
+
+
+async def test_health_of_a_command_nudges(clean_dockerd: Dockerd, rig: Rig) -> None:
+    checked = {"Test": ["CMD", "/bin/false"], "Interval": 1_500_000_000, "Retries": 1}
+    clean_dockerd.run("sick", "sleeper:1", Healthcheck=checked)
+    async with listening(rig.engine) as nudges:
+        before = nudges.count
+        await nudges.after(before)
+        await soon(lambda: clean_dockerd.inspect("sick")["State"]["Health"]["Status"] == "unhealthy", 2)
+
+
+async def test_probes_of_the_engine_itself_do_not_nudge(clean_dockerd: Dockerd, rig: Rig) -> None:
+    """Else every health check of every container would be a look at all of them."""
+    checked = {"Test": ["CMD", "/bin/true"], "Interval": 200_000_000}
+    clean_dockerd.run("well", "sleeper:1", Healthcheck=checked)
+    await soon(lambda: clean_dockerd.inspect("well")["State"]["Health"]["Status"] == "healthy")
+    async with listening(rig.engine) as nudges:
+        assert await nudges.quiet() <= 1
+        await soon(lambda: len(clean_dockerd.inspect("well")["State"]["Health"]["Log"]) >= 5)
+        assert nudges.count == 1
+
+
+# ── an engine that ends ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_an_engine_that_ends_and_comes_back(clean_dockerd: Dockerd, rig: Rig, how: str) -> None:
+    wanted = container("it", "web:1")
+    await rig.settle(wanted)
+    async with listening(rig.engine) as nudges:
+        before = nudges.count
+        await asyncio.to_thread(getattr(clean_dockerd, how))
+        await nudges.after(before)
+        ending = await rig.cycles.run(asyncio.Event())
+        assert isinstance(ending, Retrying)
+        conditions = {condition.name: condition.holds for condition in rig.journal.conditions()}
+        assert conditions["EngineReachable"] is False
+        before = await nudges.quiet()
+        await asyncio.to_thread(clean_dockerd.start)
+        await nudges.after(before)
+    assert await rig.converge(wanted) == Settled()
+    assert clean_dockerd.containers() == {"it": "running"}
+    conditions = {condition.name: condition.holds for condition in rig.journal.conditions()}
+    assert conditions["EngineReachable"] is True
+
+
+async def test_an_engine_that_ends_in_the_middle_of_the_work(clean_dockerd: Dockerd, rig: Rig) -> None:
+    """Every step is retried until the engine is there again; nothing is left over and nothing lost."""
+    await rig.settle(*(container(f"c{number}") for number in range(4)))
+    wanted = [container(f"c{number}", env=(("A", "2"),)) for number in range(4)]
+    work = asyncio.create_task(rig.converge(*wanted))
+    await soon(lambda: "rename" in rig.steps() or work.done())
+    await asyncio.to_thread(clean_dockerd.kill)
+    await asyncio.to_thread(clean_dockerd.start)
+    assert await work == Settled(), [(entry.kind, entry.message) for entry in rig.said if "fail" in entry.kind]
+    assert clean_dockerd.containers() == {f"c{number}": "running" for number in range(4)}
+    for number in range(4):
+        assert "A=2" in clean_dockerd.inspect(f"c{number}")["Config"]["Env"]
+
+
+async def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
+    docker = DockerEngine(f"unix://{tmp_path}/nosuch.sock")
+    outcome = await docker.perform(Pull("web:1", "Always"), lambda *_: None)
+    assert isinstance(outcome, Retry)
+    await docker.close()
+
+
+# ── pulls ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def pulled(docker: DockerEngine, image: str) -> tuple[Outcome, list[tuple[int, int]]]:
+    progress: list[tuple[int, int]] = []
+    outcome = await docker.perform(Pull(image, "Always"), lambda _, done, total: progress.append((done, total)))
+    return outcome, progress
+
+
+def forget(dockerd: Dockerd, *names: str) -> None:
+    for name in names:
+        dockerd.api("DELETE", f"/images/{name}", force=1)
+
+
+async def test_a_pull_with_a_password_counts_bytes(clean_dockerd: Dockerd, registry: Registry) -> None:
+    image = build("heavy:1", ["/bin/sleep", "1"], size=9_000_000)
+    registry.push("heavy", "1", image)
+    size = json.loads(image.manifest())["layers"][-1]["size"]
+    docker = DockerEngine(clean_dockerd.address, docker_config=str(registry.docker_config))
+    try:
+        outcome, progress = await pulled(docker, registry.reference("heavy", "1"))
+        assert isinstance(outcome, Done)
+        assert progress == sorted(progress)
+        assert progress[-1][0] == progress[-1][1] >= size
+        again, progress = await pulled(docker, registry.reference("heavy", "1"))
+        assert isinstance(again, Done)
+        assert progress[-1] == (0, 0)
+    finally:
+        await docker.close()
+        forget(clean_dockerd, registry.reference("heavy", "1"))
+
+
+async def test_pulls_that_fail(clean_dockerd: Dockerd, registry: Registry, tmp_path: Path) -> None:
+    registry.push("web", "1")
+    config = tmp_path / "config.json"
+    basic = base64.b64encode(b"driver:wrong").decode()
+    config.write_text(json.dumps({"auths": {registry.host: {"auth": basic}}}))
+    wrong = DockerEngine(clean_dockerd.address, docker_config=str(config))
+    outcome, _ = await pulled(wrong, registry.reference("web", "1"))
+    assert isinstance(outcome, Failed)
+    assert "unauthorized" in outcome.message
+    assert "wrong" not in outcome.message
+    config.write_text("{")
+    outcome, _ = await pulled(wrong, registry.reference("web", "1"))
+    assert isinstance(outcome, Retry)
+    assert "credentials cannot be read" in outcome.message
+    await wrong.close()
+    right = DockerEngine(clean_dockerd.address, docker_config=str(registry.docker_config))
+    outcome, _ = await pulled(right, registry.reference("nosuch", "1"))
+    assert isinstance(outcome, Failed)
+    outcome, _ = await pulled(right, "localhost:1/web:1")
+    assert isinstance(outcome, Retry)
+    assert "refused" in outcome.message
+    await right.close()
+
+
+async def test_a_registry_that_hangs_is_tried_again_later(
+    clean_dockerd: Dockerd, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = build("slow:1", ["/bin/sleep", "1"], size=30_000_000)
+    registry.push("slow", "1", image)
+    monkeypatch.setattr(engine, "_PULL_SILENCE_S", 1.0)
+    docker = DockerEngine(clean_dockerd.address, docker_config=str(registry.docker_config))
+    frozen: list[int] = []
+
+    def freeze(_: str, done: int, total: int) -> None:
+        if not frozen:
+            registry.freeze()
+            frozen.append(done)
+
+    try:
+        outcome = await docker.perform(Pull(registry.reference("slow", "1"), "Always"), freeze)
+        assert isinstance(outcome, Retry)
+        registry.thaw()
+        outcome, _ = await pulled(docker, registry.reference("slow", "1"))
+        assert isinstance(outcome, Done)
+    finally:
+        registry.thaw()
+        await docker.close()
+        forget(clean_dockerd, registry.reference("slow", "1"))
+
+
+# ── tags that move, digests that do not ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_tag_that_moved(clean_dockerd: Dockerd, registry: Registry, tmp_path: Path) -> None:
+    reference = registry.reference("moving", "1")
+    wanted = container("it", reference, pull_policy="Always")
+    registry.push("moving", "1", standard()["sleeper:1"])
+    first = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
+    await first.settle(wanted)
+    before = clean_dockerd.inspect("it")["Image"]
+    registry.push("moving", "1", standard()["sleeper:2"])
+    await first.settle(wanted)  # what was asked a moment ago is not asked again
+    assert clean_dockerd.inspect("it")["Image"] == before
+    await first.close()
+    second = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
+    await second.settle(wanted)
+    assert clean_dockerd.inspect("it")["Image"] == standard()["sleeper:2"].id
+    assert [entry.message for entry in second.said if entry.kind == "drift"]
+    await second.close()
+    forget(clean_dockerd, reference)
+
+
+async def test_a_tag_that_moved_means_nothing_where_it_is_not_asked_for(
+    clean_dockerd: Dockerd, registry: Registry, tmp_path: Path
+) -> None:
+    reference = registry.reference("staying", "1")
+    registry.push("staying", "1", standard()["sleeper:1"])
+    rig = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
+    await rig.settle(container("it", reference))
+    registry.push("staying", "1", standard()["sleeper:2"])
+    await rig.settle(container("it", reference))
+    assert clean_dockerd.inspect("it")["Image"] == standard()["sleeper:1"].id
+    await rig.close()
+    forget(clean_dockerd, reference)
+
+
+@pytest.mark.parametrize("tag", ["", "1"])
+async def test_a_digest_pins(clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, tag: str) -> None:
+    digest = registry.push("pinned", "1", standard()["sleeper:1"])
+    registry.push("pinned", "1", standard()["sleeper:2"])
+    reference = f"{registry.reference('pinned', tag)}@{digest}"
+    rig = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
+    await rig.settle(container("it", reference, pull_policy="Always"))
+    assert clean_dockerd.inspect("it")["Image"] == standard()["sleeper:1"].id
+    await rig.close()
+    forget(clean_dockerd, reference)
+
+
+async def test_a_registry_that_is_gone_changes_nothing(
+    clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_REGISTRY_TIMEOUT_S", 1.0)
+    reference = registry.reference("gone", "1")
+    wanted: Container = container("it", reference, pull_policy="Always")
+    registry.push("gone", "1", standard()["sleeper:1"])
+    first = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
+    await first.settle(wanted)
+    seen = await first.engine.observe((), (reference,))
+    assert seen.remote == {reference: RemoteImage(standard()["sleeper:1"].digest)}
+    await first.close()
+    second = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
+    registry.freeze()
+    try:
+        begun = asyncio.get_running_loop().time()
+        await second.settle(wanted)
+        assert asyncio.get_running_loop().time() - begun < 5  # asked once, not at every look
+    finally:
+        registry.thaw()
+    await second.close()
+    forget(clean_dockerd, reference)
+
+
+async def test_an_image_that_cannot_be_fetched_disturbs_nothing(clean_dockerd: Dockerd, rig: Rig) -> None:
+    good = container("it")
+    await rig.settle(good)
+    before = clean_dockerd.inspect("it")["Id"]
+    ending = await rig.converge(container("it", "localhost:1/x:1", pull_policy="Never"))
+    assert isinstance(ending, Stalled)
+    assert clean_dockerd.inspect("it")["Id"] == before
+    assert clean_dockerd.containers() == {"it": "running"}
