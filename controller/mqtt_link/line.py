@@ -67,9 +67,11 @@ Event = Accepted | Arrived | Published | Subscribed
 class Line:
     """One connection."""
 
-    def __init__(self, settings: MqttSettings, most_bytes: int, tell: Callable[[Line, Event], None]) -> None:
-        """`tell` is called from the thread of `run`."""
-        self._settings, self._most_bytes, self._tell = settings, most_bytes, tell
+    def __init__(
+        self, settings: MqttSettings, most_bytes: int, tell: Callable[[Line, Event], None], lasting: bool = True
+    ) -> None:
+        """`tell` is called from the thread of `run`. `lasting`: the broker keeps the session when the line ends."""
+        self._settings, self._most_bytes, self._tell, self._lasting = settings, most_bytes, tell, lasting
         self._client: Client | None = None
         self._accepted_at, self._why, self._leaving = 0.0, "", False
 
@@ -132,7 +134,7 @@ class Line:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id_of(self._settings),
-            clean_session=None if five else False,
+            clean_session=None if five else not self._lasting,
             protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
             transport="websockets" if access.address.websocket else "tcp",
             reconnect_on_failure=False,
@@ -164,10 +166,10 @@ class Line:
         from paho.mqtt.properties import Properties
 
         properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = _SESSION_EXPIRY_S
+        properties.SessionExpiryInterval = _SESSION_EXPIRY_S if self._lasting else 0
         properties.ReceiveMaximum = WINDOW
         properties.MaximumPacketSize = self._most_bytes + _TOPIC_AND_PROPERTIES
-        client.connect(host, port, keep_alive, clean_start=False, properties=properties)
+        client.connect(host, port, keep_alive, clean_start=not self._lasting, properties=properties)
 
     def _on_connect(self, client: Client, _: object, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
@@ -181,7 +183,7 @@ class Line:
         if flags.is_disconnect_packet_from_server:
             self._why = self._why or f"ended by the broker: {str(reason).lower()}"
         elif str(reason) == "Keep alive timeout":
-            self._why = self._why or "the broker fell silent"
+            self._why = self._why or ("the broker fell silent" if self._accepted_at else "no answer from the broker")
 
     def _on_message(self, client: Client, _: object, message: MQTTMessage) -> None:
         topic: str | None = None

@@ -51,9 +51,11 @@ class MqttLink:
         *,
         backoff: Backoff = _BACKOFF,
         most_bytes: int = MOST_BYTES,
+        lasting: bool = True,
     ) -> None:
-        """`topics` to hear; payloads of more than `most_bytes` are dropped. Nothing happens before `start`."""
-        self._settings, self._backoff, self._most_bytes = settings, backoff, most_bytes
+        """`topics` to hear; payloads of more than `most_bytes` are dropped. `lasting`: the broker keeps the session while
+        nobody is here; otherwise it ends with the connection. Nothing happens before `start`."""
+        self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
         self._element = broker_element(settings)
         self._topics: dict[str, None] = {}
         self._in_force: set[str] = set()
@@ -246,7 +248,7 @@ class MqttLink:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            line = Line(self._settings, self._most_bytes, self._tell)
+            line = Line(self._settings, self._most_bytes, self._tell, self._lasting)
             try:
                 access = read_access(self._settings)
                 self._call(self._begun, line)

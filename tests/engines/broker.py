@@ -93,8 +93,9 @@ class Broker:
 
     def _passwords(self, users: dict[str, str]) -> Path:
         file = self.folder / "passwords"
-        file.write_text("".join(f"{name}:{password}\n" for name, password in users.items()))
-        subprocess.run(["mosquitto_passwd", "-U", str(file)], check=True, timeout=10)
+        file.write_text("")
+        for name, password in users.items():
+            subprocess.run(["mosquitto_passwd", "-b", str(file), name, password], check=True, timeout=10)
         return file
 
     def set_users(self, users: dict[str, str]) -> None:
