@@ -77,10 +77,19 @@ async def run_stage(
                 outcomes[step.id] = outcome
                 after(step, outcome, asyncio.get_running_loop().time() - begun)
 
-    async with asyncio.TaskGroup() as group:
-        for step in stage.steps:
-            group.create_task(run(step))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in stage.steps:
+                group.create_task(run(step))
+    except BaseExceptionGroup as raised:
+        raise first(raised) from raised
     return outcomes
+
+
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in a group of groups; a group says less to those who catch one kind."""
+    error = group.exceptions[0]
+    return first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _perform(

@@ -16,6 +16,7 @@ from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any, Protocol
 
+from evenkeel.controller.apply import first
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.queue import WakeUps
@@ -140,6 +141,7 @@ class Controller:
         self._lives_until = math.inf
         self._queue = wake_ups or WakeUps()
         self._stopping, self._said = asyncio.Event(), asyncio.Event()
+        self._trimmed = 0
         self._agent = agent(self) if agent is not None else None
 
     @property
@@ -189,17 +191,21 @@ class Controller:
         if self._life is not None:
             self._life.started()
         self._queue.add(self._domain)
-        async with asyncio.TaskGroup() as group:
-            work = [self._watch_source, self._watch_engine, self._tell, self._keep_alive]
-            if self._agent is not None:
-                work.append(self._agent.serve)
-            helpers = [group.create_task(each()) for each in work]
-            await self._work()
-            self.say(Feedback("stopped", "the controller was told to stop"))
-            for helper in helpers:
-                helper.cancel()
-        await self._tell_once()
-        await self._driver.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                work = [self._watch_source, self._watch_engine, self._tell, self._keep_alive]
+                if self._agent is not None:
+                    work.append(self._agent.serve)
+                helpers = [group.create_task(each()) for each in work]
+                await self._work()
+                self.say(Feedback("stopped", "the controller was told to stop"))
+                for helper in helpers:
+                    helper.cancel()
+            await self._tell_once()
+        except BaseExceptionGroup as raised:
+            raise first(raised) from raised
+        finally:
+            await self._driver.close()
 
     async def converge(self) -> Ending:
         """Cycle until settled, stalled or told to stop, as one command's whole work."""
@@ -230,8 +236,9 @@ class Controller:
             what = f"{', '.join(reading.missing)} is not there" if reading.missing else "the source is empty"
             self._source_is("source-empty", "Empty", f"{what}; what was in force stays in force")
             return False
-        if self._journal.set_condition(Condition("SourceValid", True, "Valid")):
-            self._say_restored()
+        was_bad = any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions())
+        if self._journal.set_condition(Condition("SourceValid", True, "Valid")) and was_bad:
+            self.say(Feedback("source-restored", "the source is valid"))
         before = self._journal.digest("files")
         is_new = self._journal.put("files", reading.desired, "files")
         if self._journal.digest("message"):
@@ -251,10 +258,6 @@ class Controller:
         if self._journal.set_condition(Condition("SourceValid", False, reason, message)):
             self.say(Feedback(kind, message))
 
-    def _say_restored(self) -> None:
-        if self._journal.last_seq():
-            self.say(Feedback("source-restored", "the source is valid"))
-
     async def _watch_source(self) -> None:
         if self._source is None:
             return
@@ -266,7 +269,7 @@ class Controller:
     async def _watch_engine(self) -> None:
         async with aclosing(self._driver.nudges()) as nudges:  # type: ignore[type-var]
             async for _ in nudges:
-                self._queue.add(self._domain, _NUDGE_DELAY_S)
+                self._queue.nudge(self._domain, _NUDGE_DELAY_S)
                 if self._agent is not None:
                     self._agent.look()
 
@@ -339,8 +342,9 @@ class Controller:
                     complete = False
                     break
                 self._journal.confirm(sink.name, entries[-1].seq)
-        if self._journal.last_seq() % 1000 == 0:
+        if (last := self._journal.last_seq()) >= self._trimmed + 1000:
             self._journal.trim(self._keep)
+            self._trimmed = last
         return complete
 
 

@@ -27,6 +27,7 @@ class WakeUps:
         self._due: dict[str, float] = {}
         self._working: set[str] = set()
         self._failures: dict[str, int] = {}
+        self._patient_until: dict[str, float] = {}
         self._news = asyncio.Event()
 
     def add(self, key: str, after_s: float = 0.0) -> None:
@@ -36,6 +37,11 @@ class WakeUps:
             self._due[key] = due
             self._news.set()
 
+    def nudge(self, key: str, after_s: float = 0.0) -> None:
+        """Something about `key` changed by itself: as `add`, but while it backs off, not before a quarter of its wait is
+        over, because what fails and is tried again may well be what changes things."""
+        self.add(key, max(after_s, self._patient_until.get(key, 0.0) - asyncio.get_running_loop().time()))
+
     def retry(self, key: str, after_s: float = 0.0) -> float:
         """`key` failed: it is due after its back-off, or after `after_s` if that is more. The seconds until then."""
         failures = self._failures.get(key, 0)
@@ -43,11 +49,13 @@ class WakeUps:
         backoff_s: float = min(self._longest_s, self._first_s * 2.0 ** min(failures, 30))
         wait_s = max(after_s, backoff_s * (0.75 + self._jitter() / 2))
         self.add(key, wait_s)
+        self._patient_until[key] = asyncio.get_running_loop().time() + wait_s / 4
         return wait_s
 
     def progressed(self, key: str) -> None:
         """`key` did not fail: its next back-off starts anew."""
         self._failures.pop(key, None)
+        self._patient_until.pop(key, None)
 
     async def get(self) -> str:
         """The next due key; it is not handed out again before `done`."""
