@@ -38,6 +38,14 @@ class Attempt(NamedTuple):
     failed: bool
 
 
+class Origin(NamedTuple):
+    """Who asked: `files`, or a topic and the activity that came over it; since when, in epoch seconds."""
+
+    source: str
+    activity: str
+    at: float
+
+
 class Journal:
     """Reads and writes the file; every writing method is one transaction."""
 
@@ -58,11 +66,18 @@ class Journal:
         row = self._database.one("SELECT digest FROM role WHERE name = ?", role)
         return str(row[0]) if row else ""
 
-    def put(self, role: Role, state: DesiredState, source: str) -> bool:
-        """Give a state a role. False when it had it, in the same places, already."""
+    def origin(self, role: Role) -> Origin | None:
+        """Who asked for the state in that role, `None` when there is none."""
+        row = self._database.one("SELECT source, activity, at FROM role WHERE name = ?", role)
+        return Origin(*row) if row else None
+
+    def put(self, role: Role, state: DesiredState, source: str, activity: str = "") -> bool:
+        """Give a state a role. False when it had it, in the same places and from the same origin, already."""
         content = encode(state)
-        old = self._database.one("SELECT content FROM revision JOIN role USING (digest) WHERE role.name = ?", role)
-        if old is not None and old[0] == content:
+        old = self._database.one(
+            "SELECT content, role.source, activity FROM revision JOIN role USING (digest) WHERE role.name = ?", role
+        )
+        if old is not None and old == (content, source, activity):
             return False
         with self._database.writing() as connection:
             connection.execute(
@@ -70,7 +85,7 @@ class Journal:
                 " SET content = excluded.content, source = excluded.source",
                 (state.digest, content, source, self._now()),
             )
-            self._give(connection, role, state.digest)
+            self._give(connection, role, state.digest, source, activity)
         return True
 
     def drop(self, role: Role) -> bool:
@@ -81,15 +96,14 @@ class Journal:
     def promote(self) -> None:
         """What is desired is good: it becomes last-good, and what else is remembered of it is forgotten."""
         with self._database.writing() as connection:
-            digest = self.digest("desired")
-            self._give(connection, "last-good", digest)
+            digest, origin = self.digest("desired"), self.origin("desired")
+            self._give(connection, "last-good", digest, *(origin[:2] if origin else ("", "")))
             connection.execute("DELETE FROM attempt WHERE digest = ?", (digest,))
             connection.execute("DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)")
 
-    def _give(self, connection: sqlite3.Connection, role: Role, digest: str) -> None:
+    def _give(self, connection: sqlite3.Connection, role: Role, digest: str, source: str, activity: str) -> None:
         connection.execute(
-            "INSERT INTO role VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, at = excluded.at",
-            (role, digest, self._now()),
+            "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?)", (role, digest, self._now(), source, activity)
         )
 
     # ── attempts ───────────────────────────────────────────────────────────────────────────────────────────────

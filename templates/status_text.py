@@ -10,7 +10,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from evenkeel.specs.activity import Activity
 from evenkeel.specs.feedback import Condition
+from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
+from evenkeel.templates.ago import ago_text
 from evenkeel.templates.fitting import one_line
 from evenkeel.templates.style import PLAIN, Style, paint
 
@@ -27,7 +30,7 @@ class Failure(NamedTuple):
 
 class Status(NamedTuple):
     """Everything that is known without asking an engine. `pid` is `None` when no controller is at work; times are seconds
-    since the epoch."""
+    since the epoch. `message`: what is desired came over MQTT; `waiting`: for the broker."""
 
     state: str
     specs: tuple[str, ...]
@@ -39,6 +42,9 @@ class Status(NamedTuple):
     conditions: tuple[Condition, ...] = ()
     failure: Failure | None = None
     known: bool = True
+    message: Message | None = None
+    activity: Activity | None = None
+    waiting: int = 0
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -66,6 +72,8 @@ def status_value(status: Status) -> dict[str, Any]:
         "specs": list(status.specs),
         "state": status.state,
         "desired": status.desired or None,
+        "asked": "message" if status.message is not None else "files",
+        "message": message_value(status.message),
         "lastGood": status.last_good or None,
         "stale": status.pid is None,
         "conditions": [
@@ -87,16 +95,9 @@ def status_value(status: Status) -> dict[str, Any]:
             "at": failure.at,
             "givenUp": failure.given_up,
         },
+        "activity": activity_value(status.activity),
+        "messagesWaiting": status.waiting,
     }
-
-
-def ago_text(seconds: float) -> str:
-    """`12 s`, `5 min`, `3 h`, `4 d`: as exact as people are about the past."""
-    seconds = max(seconds, 0.0)
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str]:
@@ -113,6 +114,8 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         yield _field("desired", "nothing yet: no controller ever worked with this state directory")
         return
     yield _field("desired", status.desired or "nothing has been asked for yet")
+    if status.message is not None:
+        yield _field("", f"asked by {message_text(status.message, now)}; `evenkeel release` gives the files their say")
     same = status.last_good and status.last_good == status.desired
     yield _field("last good", f"{status.last_good or 'none yet'}{' (the desired one)' if same else ''}")
     yield ""
@@ -121,6 +124,13 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     reason_width = max((len(condition.reason) for condition in status.conditions), default=0)
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
         yield from _condition(condition, reason_width, now, width, style)
+    if status.activity is not None:
+        yield ""
+        yield from activity_lines(status.activity, now, width, style)
+    if status.waiting:
+        words = "message waits" if status.waiting == 1 else "messages wait"
+        yield ""
+        yield paint(f"{status.waiting} {words} for the broker", "change", style)
     yield from _failure(status, now, width, style)
 
 

@@ -28,7 +28,11 @@ SUMMARIES = {
     "validate": "Check spec files and say everything that is wrong.",
     "schema": "Print the JSON Schema of spec files, or their reference.",
     "retry": "Try a failed revision again.",
+    "publish": "Ask an update agent for a desired state over MQTT, and follow it.",
+    "watch": "Show live what update agents do.",
+    "release": "Give the spec files their say again after a desired state from MQTT.",
     "adopt": "Take over a container that evenkeel did not create.",
+    "migrate": "Write the settings that do what a config.json of Kanto does.",
     "demo": "See it work on a simulated engine, in half a minute.",
     "completion": "Print the completion script for a shell.",
 }

@@ -30,7 +30,8 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     Shows the plan, asks, and then does it: fetch, create beside the old, switch, watch the health, remove the old. When
     what is new does not become healthy, what was good is put back. Ctrl-C lets the step at work end first.
 
-    Works on the same state as `evenkeel run`, so only one of them at a time.
+    Works on the same state as `evenkeel run`, so only one of them at a time; and not against a desired state that came over
+    MQTT, which `evenkeel release` ends.
 
     Exit code: 0 all is as asked, 1 it is not (and the text says why), 130 stopped by Ctrl-C.
     """
@@ -38,8 +39,8 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     from pathlib import Path
 
     from evenkeel.controller import logs
-    from evenkeel.controller.cli.asked import asked
-    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.cli.asked import asked, message_in_force
+    from evenkeel.controller.journal import open_journal, read_journal
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.wiring import open_driver
 
@@ -53,6 +54,15 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
 
         settings = changed(settings, empty_source_removes_all=True)
     state = Path(settings.state)
+    reader = read_journal(state)
+    message = message_in_force(reader)
+    reader.close()
+    if message is not None:
+        from evenkeel.specs.errors import EvenkeelError
+        from evenkeel.specs.problem import Place, place_text
+
+        about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
+        raise EvenkeelError(about, "is in force, and not the files; `evenkeel release` gives them their say")
     with sole_controller(state):
         reading = asked(settings, readonly=False, allow_empty=allow_empty)
         journal = open_journal(state)

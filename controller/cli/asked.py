@@ -12,8 +12,10 @@ from evenkeel.specs.errors import EvenkeelError, SpecError
 from evenkeel.specs.problem import problem_text
 
 if TYPE_CHECKING:
+    from evenkeel.controller.journal import Journal
     from evenkeel.controller.loop import Reading
     from evenkeel.specs.settings import Settings
+    from evenkeel.templates.activity_text import Message
 
 
 def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False) -> Reading:
@@ -32,3 +34,11 @@ def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False) -> R
     for problem in reading.problems:
         click.echo(problem_text(problem), err=True)
     return reading
+
+
+def message_in_force(journal: Journal) -> Message | None:
+    """Where the desired state came from, when it came over MQTT: then the files are not asked (docs/adr/0007)."""
+    from evenkeel.templates.activity_text import Message
+
+    origin = journal.origin("message")
+    return Message(origin.source, origin.activity, origin.at) if origin is not None else None

@@ -96,7 +96,7 @@ def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
 
 
 def _row(item: dict[str, Any], now: float, *, wide: bool) -> list[str]:
-    from evenkeel.templates.status_text import ago_text
+    from evenkeel.templates.ago import ago_text
 
     at = item["startedAt"] if item["state"] in ("running", "paused", "restarting") else item["finishedAt"]
     at = at or item["createdAt"]

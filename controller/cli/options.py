@@ -32,8 +32,8 @@ class Options(NamedTuple):
     docker_address: str = ""
     verbose: bool = False
 
-    def settings(self) -> Settings:
-        """The settings file, and what the command line says instead. SettingsError with every problem."""
+    def settings(self, kanto_config: str | None = None) -> Settings:
+        """The settings file (or one of Kanto's), and what the command line says instead. SettingsError with every problem."""
         from evenkeel.controller.settings import load_settings
 
         given: dict[str, Any] = {}
@@ -49,6 +49,13 @@ class Options(NamedTuple):
             given["engine.address"] = self.docker_address
         if self.verbose:
             given["log.level"] = "debug"
+        if kanto_config is not None:
+            from evenkeel.controller.kanto_config import load_kanto_config
+            from evenkeel.specs.errors import SettingsError
+
+            if self.config:
+                raise SettingsError("option:--kanto-config", "there is --config already; leave one of them")
+            return load_kanto_config(Path(kanto_config), given)
         return load_settings(Path(config) if config else None, given)
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+
+if TYPE_CHECKING:
+    from evenkeel.specs.activity import Activity
+    from evenkeel.templates.activity_text import Message
 
 
 @click.command("plan")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
 @click.option("--allow-empty", is_flag=True, help="Specs that ask for nothing mean that everything goes.")
+@click.option("--files", is_flag=True, help="Plan for the files, also when a desired state from MQTT is in force.")
 @shared_options
-def command(options: Options, output: str, allow_empty: bool) -> int:
+def command(options: Options, output: str, allow_empty: bool, files: bool) -> int:
     """Show what would be done, and do nothing.
 
     Reads the specs, looks at the engine and prints what differs, why, and where it was asked for. Nothing is written,
-    nothing on the device changes.
+    nothing on the device changes. When a desired state that came over MQTT is in force, the plan is for that, because that
+    is what a controller does; --files shows what `evenkeel release` would lead to.
 
     \b
       +  create     a container that is not there
@@ -32,19 +40,22 @@ def command(options: Options, output: str, allow_empty: bool) -> int:
     import asyncio
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import asked
+    from evenkeel.controller.cli.asked import asked, message_in_force
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.preview import Preview, preview
     from evenkeel.controller.wiring import open_driver, reconciler
 
     settings = options.settings()
-    reading = asked(settings, readonly=True, allow_empty=allow_empty)
     journal = read_journal(Path(settings.state))
+    message = message_in_force(journal)
+    by_message = journal.revision("message") if message is not None and not files else None
+    desired = by_message or asked(settings, readonly=True, allow_empty=allow_empty).desired
+    notes = _notes(message, journal.mail.activity(), files)
 
     async def look() -> Preview:
         driver = open_driver(settings, readonly=True)
         try:
-            return await preview(reconciler(settings), driver, journal, reading.desired)
+            return await preview(reconciler(settings), driver, journal, desired)
         finally:
             await driver.close()
 
@@ -55,7 +66,7 @@ def command(options: Options, output: str, allow_empty: bool) -> int:
 
         for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
             click.echo(line)
-        for note in found.notes:
+        for note in (*notes, *found.notes):
             click.echo(f"Note: {note}")
         if settings.engine.kind == "memory":
             click.echo("Note: this is the memory engine, which only simulates; --engine docker is real", err=True)
@@ -63,7 +74,20 @@ def command(options: Options, output: str, allow_empty: bool) -> int:
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value
 
-        echo_value(plan_value(found.plan, found.seen, found.history, reading.desired.digest, found.notes), output)
+        echo_value(plan_value(found.plan, found.seen, found.history, desired.digest, (*notes, *found.notes)), output)
     if found.plan.stages:
         return 2
     return 1 if any(difference.verb == "blocked" for difference in found.plan.differences) else 0
+
+
+def _notes(message: Message | None, activity: Activity | None, files: bool) -> tuple[str, ...]:
+    from evenkeel.specs.problem import Place, place_text
+
+    notes = []
+    if message is not None:
+        about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
+        other = "the plan is what `evenkeel release` would lead to" if files else "--files plans for the files instead"
+        notes.append(f"in force is {about}, and not the files; {other}")
+    if activity is not None:
+        notes.append(f"activity {activity.id} is open: what it is about is left to it until it ends")
+    return tuple(notes)

@@ -8,12 +8,17 @@ from evenkeel.controller.cli.options import Options, shared_options
 
 
 @click.command("run")
+@click.option(
+    "--kanto-config",
+    metavar="FILE",
+    help="Settings from the config.json of Kanto's container-management (`connection`, `update_agent`) instead.",
+)
 @shared_options
-def command(options: Options) -> int:
+def command(options: Options, kanto_config: str | None) -> int:
     """Be the controller: watch specs and engine, keep them one.
 
     Stays in the foreground and logs to standard error. SIGTERM and Ctrl-C let the step at work end first; SIGHUP means
-    "look again now". Under systemd (Type=notify) it says when it is ready, what its state is, and that its worker lives.
+    "look again now". With `updateAgent` in the settings it serves desired states over MQTT, too. Under systemd (Type=notify) it says when it is ready, what its state is, and that its worker lives.
     """
     import asyncio
     import os
@@ -25,7 +30,7 @@ def command(options: Options) -> int:
     from evenkeel.controller.notify import systemd_of
     from evenkeel.controller.wiring import build_controller, open_agent, open_driver, open_source, serves
 
-    settings = options.settings()
+    settings = options.settings(kanto_config)
     logs.install(settings.log.level, settings.log.format)
     state = Path(settings.state)
 

@@ -22,12 +22,15 @@ def command(options: Options, output: str, check: bool) -> int:
       Settled           what is, is what is desired
       Healthy           nothing that evenkeel runs is ailing
 
+    When what is desired came over MQTT, it tells the topic and the activity; and of an activity that is open, how far it is.
+
     Everything comes from the journal; without a controller at work it may be old, and is marked so.
 
     Exit code: 0. With --check: 1 unless a controller is at work and every condition holds.
     """
     from pathlib import Path
 
+    from evenkeel.controller.cli.asked import message_in_force
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.lock import holder
@@ -49,6 +52,9 @@ def command(options: Options, output: str, check: bool) -> int:
         conditions=journal.conditions(),
         failure=Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None,
         known=bool(desired or journal.last_seq()),
+        message=message_in_force(journal),
+        activity=journal.mail.activity(),
+        waiting=journal.mail.waiting(),
     )
     journal.close()
     if output == "text":

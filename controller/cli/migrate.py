@@ -1,0 +1,43 @@
+"""`evenkeel migrate`: from Kanto's configuration to one of our own, once."""
+
+from __future__ import annotations
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options
+
+
+@click.command("migrate")
+@click.argument("kanto_config", metavar="KANTO-CONFIG", type=click.Path(dir_okay=False))
+@click.option("--to", metavar="DIR", type=click.Path(file_okay=False), help="Write there instead of printing.")
+@click.option("--replace", is_flag=True, help="Replace files that are there already.")
+@shared_options
+def command(options: Options, kanto_config: str, to: str | None, replace: bool) -> int:
+    """Write the settings that do what a config.json of Kanto does.
+
+    Reads the sections `connection` and `update_agent` of container-management's config.json and prints the equivalent
+    config.yaml. With --to it is written into DIR, and the password, when there is one, beside it into a file that only its
+    owner may read; it is never printed. To use the file as it is, without migrating: evenkeel run --kanto-config FILE.
+
+    Exit code: 0; 1 when the file is wrong, or something is there already.
+    """
+    from pathlib import Path
+
+    from evenkeel.controller.kanto_config import load_kanto_config, migrate, to_yaml
+    from evenkeel.specs.codec import changed
+
+    source = Path(kanto_config)
+    if to is not None:
+        folder = Path(to)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in migrate(source, folder / "config.yaml", replace=replace):
+            click.echo(f"wrote {file}")
+        return 0
+    settings = load_kanto_config(source)
+    if settings.mqtt.password_key:
+        settings = changed(
+            settings, mqtt=changed(settings.mqtt, password_file="/etc/evenkeel/mqtt-password", password_key="")
+        )
+        click.echo("Note: write the password into /etc/evenkeel/mqtt-password; --to DIR does that, too", err=True)
+    click.echo(to_yaml(settings), nl=False)
+    return 0

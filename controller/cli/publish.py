@@ -1,0 +1,163 @@
+"""`evenkeel publish`: what a cloud or an Update Manager does, from a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style
+
+if TYPE_CHECKING:
+    from evenkeel.specs.normalise import Flaw
+    from evenkeel.specs.settings import Settings
+
+
+@click.command("publish")
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False))
+@click.option("--drive", is_flag=True, help="Send the commands, too, as an Update Manager does.")
+@click.option("--activity", metavar="ID", default="", help="Its activityId. Default: the file's, else a new one.")
+@click.option("--broker", metavar="URL", default="", help="Another broker than the settings': tcp://host:1883.")
+@click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Give up after so many seconds.")
+@shared_options
+def command(
+    options: Options, file: str, drive: bool, activity: str, broker: str, domain: str, timeout: float | None
+) -> int:
+    """Ask an update agent for a desired state over MQTT, and follow it.
+
+    FILE is a desired state of Kanto's, with or without its envelope, or documents of evenkeel's kinds, which are then said in
+    Kanto's words (and refused where it has none). It is checked first; what is wrong is said with its place, and nothing is
+    sent. Connects as the settings under `mqtt` say.
+
+    An agent only identifies what there is to do and then waits for commands. --drive sends them: DOWNLOAD, UPDATE, ACTIVATE,
+    CLEANUP, each when the last one ended well, and ROLLBACK and CLEANUP when it did not. Without it somebody else commands,
+    or the agent goes on alone (`updateAgent.autonomous.after`).
+
+    Exit code: 0 COMPLETED; 1 any other end, or none in time.
+    """
+    import asyncio
+
+    from evenkeel.controller import logs
+    from evenkeel.specs.codec import changed
+
+    settings = options.settings()
+    if options.verbose:
+        logs.install(settings.log.level, settings.log.format)
+    else:
+        logs.silence()
+    if broker:
+        settings = changed(settings, mqtt=changed(settings.mqtt, broker=_address(broker)))
+    domain = domain or settings.update_agent.domain
+    found_id, payload = _asked(file, domain)
+    return asyncio.run(_follow(settings, activity or found_id or _new_id(), payload, domain, drive, timeout))
+
+
+async def _follow(
+    settings: Settings, activity: str, payload: Any, domain: str, drive: bool, limit_s: float | None
+) -> int:
+    from evenkeel.controller.cli.following import following
+    from evenkeel.controller.commander import Commander, connected, passing_link
+    from evenkeel.specs.updateagent import read_envelope
+
+    link = passing_link(settings, "publish")
+    commander = Commander(link, domain)
+    assert not read_envelope(commander.message(activity, payload)).problems
+    async with link:
+        connect_s = settings.mqtt.connect_timeout.total_seconds()
+        await connected(link, f"broker:{settings.mqtt.broker}", min(connect_s, limit_s or connect_s))
+        click.echo(f"activity {activity}")
+        with following(on_terminal(), terminal_style()) as told:
+            end = await commander.carry_out(activity, payload, drive=drive, told=told, limit_s=limit_s)
+    if end.status != "COMPLETED":
+        click.echo(f"Not done: {end.status}{f', {end.message}' if end.message else ''}", err=True)
+        return 1
+    return 0
+
+
+def _asked(file: str, domain: str) -> tuple[str, Any]:
+    """Activity ("" when the file names none) and payload; SpecError with every problem."""
+    from pathlib import Path
+
+    from evenkeel.specs import kanto
+    from evenkeel.specs.codec import decode_file, desired_from, errors
+    from evenkeel.specs.errors import SpecError
+    from evenkeel.specs.problem import Place, Problem, problem_text
+    from evenkeel.specs.text import read_trees
+    from evenkeel.specs.translate import kanto_payload
+
+    content = Path(file).read_bytes()
+    element = f"file:{file}"
+    trees, problems = read_trees(content, file)
+    values = [tree.value for tree in trees if isinstance(tree.value, dict)]
+    if not problems and any(kanto.is_desired_state(value) for value in values):
+        if len(trees) != 1:
+            message = "a message holds one desired state, and there are more documents in this file"
+            raise SpecError(element, [Problem(Place(file, *trees[1].start), "", message)])
+        flaws: list[Flaw] = []
+        kanto.desired_state_drafts(values[0], flaws, domain)
+        _say(element, flaws, [_nearest(flaw.path, trees[0], file) for flaw in flaws])
+        enveloped = "payload" in values[0]
+        found_id = values[0].get("activityId") if enveloped else ""
+        return (found_id if isinstance(found_id, str) else ""), (values[0]["payload"] if enveloped else values[0])
+    state, found = desired_from([decode_file(content, file)])
+    if errors(found):
+        raise SpecError(element, errors(found))
+    for problem in found:
+        click.echo(problem_text(problem), err=True)
+    flaws = []
+    payload = kanto_payload(state, flaws, domain)
+    _say(element, flaws, [_place_of(flaw, state.documents, file) for flaw in flaws])
+    return "", payload
+
+
+def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
+    """Warnings are said; SpecError for everything else."""
+    from evenkeel.specs.codec import errors
+    from evenkeel.specs.errors import SpecError
+    from evenkeel.specs.problem import Problem, path_text, problem_text
+
+    problems = [
+        Problem(place, path_text(flaw.path), flaw.message, flaw.hint, "warning" if flaw.warning else "error")
+        for flaw, place in zip(flaws, places, strict=True)
+    ]
+    if errors(problems):
+        raise SpecError(element, sorted(problems))
+    for problem in problems:
+        click.echo(problem_text(problem), err=True)
+
+
+def _nearest(path: Any, tree: Any, file: str) -> Any:
+    from evenkeel.specs.problem import Place
+
+    while path and path not in tree.positions:
+        path = path[:-1]
+    return Place(file, *tree.positions.get(path, tree.start))
+
+
+def _place_of(flaw: Flaw, documents: Any, file: str) -> Any:
+    """The place of a value in the document that a flaw's path begins with."""
+    from evenkeel.specs.desired import asked_at
+    from evenkeel.specs.problem import Place, path_text
+
+    for document in documents:
+        if flaw.path and document.name == flaw.path[0]:
+            return asked_at(document, path_text(flaw.path[1:]))
+    return Place(file)
+
+
+def _address(url: str) -> str:
+    from evenkeel.specs.errors import SettingsError
+    from evenkeel.specs.mqtt import broker_address
+
+    try:
+        broker_address(url)
+    except ValueError as error:
+        raise SettingsError("option:--broker", str(error)) from None
+    return url
+
+
+def _new_id() -> str:
+    import uuid
+
+    return str(uuid.uuid4())

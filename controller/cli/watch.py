@@ -1,0 +1,98 @@
+"""`evenkeel watch`: what update agents say, as they say it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style
+
+if TYPE_CHECKING:
+    from evenkeel.specs.settings import Settings
+
+
+@click.command("watch")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+@click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="End after so many seconds.")
+@shared_options
+def command(options: Options, output: str, domain: str, timeout: float | None) -> int:
+    """Show live what update agents do.
+
+    Connects as the settings under `mqtt` say and shows every activity's feedback: on a terminal a bar for each component,
+    elsewhere a line for each message. With -o json each message is a line: topic, activityId, timestamp and payload, also
+    those of desired states, commands and current states. Ctrl-C ends it.
+
+    Exit code: 0; 1 when the broker cannot be reached.
+    """
+    import asyncio
+
+    from evenkeel.controller import logs
+
+    settings = options.settings()
+    if options.verbose:
+        logs.install(settings.log.level, settings.log.format)
+    else:
+        logs.silence()
+    asyncio.run(_watch(settings, domain or settings.update_agent.domain, output, timeout))
+    return 0
+
+
+async def _watch(settings: Settings, domain: str, output: str, limit_s: float | None) -> None:
+    import asyncio
+    import signal
+    from contextlib import suppress
+
+    from evenkeel.controller.agent import topic_prefix
+    from evenkeel.controller.cli.following import following
+    from evenkeel.controller.commander import connected, passing_link
+    from evenkeel.controller.stopping import unless
+    from evenkeel.specs.heard import heard_from
+
+    prefix = topic_prefix(domain)
+    feedback = f"{prefix}/desiredstatefeedback"
+    others = (f"{prefix}/desiredstate", f"{prefix}/desiredstate/command", f"{prefix}/currentstate")
+    link = passing_link(settings, "watch")
+    link.subscribe(feedback, *(others if output == "json" else ()))
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if limit_s is not None:
+        loop.call_later(limit_s, stop.set)
+
+    async def show() -> None:
+        await connected(link, f"broker:{settings.mqtt.broker}", settings.mqtt.connect_timeout.total_seconds())
+        click.echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
+        with following(on_terminal() and output == "text", terminal_style(), named=True) as told:
+            async for message in link.messages():
+                await message.done()
+                if output == "json":
+                    click.echo(_line(message.topic, message.payload))
+                elif (heard := heard_from(message.payload)) is not None:
+                    told(heard)
+
+    async with link:
+        with suppress(asyncio.CancelledError):
+            await unless(stop, show())
+
+
+def _line(topic: str, content: bytes) -> str:
+    """What cannot be read is shown as the text that it is."""
+    import json
+
+    from evenkeel.specs.updateagent import read_envelope
+
+    received = read_envelope(content, topic)
+    if received.problems:
+        return json.dumps({"topic": topic, "unreadable": content.decode(errors="replace")}, ensure_ascii=False)
+    value = json.loads(content)
+    return json.dumps(
+        {
+            "topic": topic,
+            "activityId": received.activity_id,
+            "timestamp": value.get("timestamp"),
+            "payload": received.payload,
+        },
+        ensure_ascii=False,
+    )
