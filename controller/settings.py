@@ -7,11 +7,12 @@ their defaults is `specs.settings`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.problem import Place, Problem, path_text, problem_text
 from evenkeel.specs.settings import Settings, settings_from
 from evenkeel.specs.text import Tree, Value, read_trees
@@ -30,23 +31,38 @@ def load_settings(
     """
     file = path or default
     problems: list[Problem] = []
-    tree = _tree(file, problems, required=path is not None)
-    flaws: list[Flaw] = []
-    value = tree.value
-    for key, item in (overrides or {}).items():
+    tree = read_tree(file, problems, required=path is not None)
+    return settings_of(tree.value, overrides or {}, lambda keys: (place_in(tree, keys, file), keys), problems, file)
+
+
+def settings_of(
+    value: Value,
+    overrides: Mapping[str, Value],
+    where: Callable[[Keys], tuple[Place, Keys]],
+    problems: Sequence[Problem],
+    file: Path,
+) -> Settings:
+    """The settings that `value` and `overrides` say; SettingsError about `file` with `problems` and all others.
+
+    `where` tells for a path of the settings where it stands in what was written, and how it is called there.
+    """
+    found, flaws = list(problems), list[Flaw]()
+    for key, item in overrides.items():
         value = _with(value, key.split("."), item)
     settings = settings_from(value, flaws)
     for flaw in flaws:
         text = path_text(flaw.path)
-        overridden = any(text == key or text.startswith((f"{key}.", f"{key}[")) for key in overrides or {})
-        place = Place(_COMMAND_LINE) if overridden else _place(flaw, tree, str(file))
-        problems.append(Problem(place, text, flaw.message, flaw.hint))
-    if problems or settings is None:
-        raise SettingsError(f"file:{file}", "\n".join(problem_text(problem) for problem in sorted(problems)))
+        if any(text == key or text.startswith((f"{key}.", f"{key}[")) for key in overrides):
+            found.append(Problem(Place(_COMMAND_LINE), text, flaw.message, flaw.hint))
+        else:
+            place, keys = where(flaw.path)
+            found.append(Problem(place, path_text(keys), flaw.message, flaw.hint))
+    if found or settings is None:
+        raise SettingsError(f"file:{file}", "\n".join(problem_text(problem) for problem in sorted(found)))
     return settings
 
 
-def _tree(file: Path, problems: list[Problem], *, required: bool) -> Tree:
+def read_tree(file: Path, problems: list[Problem], *, required: bool) -> Tree:
     """The one document of a file, an empty mapping when there is none."""
     empty = Tree({}, {}, (1, 1))
     try:
@@ -74,8 +90,8 @@ def _with(value: Value, path: list[str], item: Value) -> Value:
     return {**value, key: _with(value.get(key, {}), rest, item)}
 
 
-def _place(flaw: Flaw, tree: Tree, file: str) -> Place:
-    path = flaw.path
-    while path and path not in tree.positions:
-        path = path[:-1]
-    return Place(file, *tree.positions.get(path, tree.start))
+def place_in(tree: Tree, keys: Keys, file: Path) -> Place:
+    """Where a value stands, or the nearest one around it that is there."""
+    while keys and keys not in tree.positions:
+        keys = keys[:-1]
+    return Place(str(file), *tree.positions.get(keys, tree.start))

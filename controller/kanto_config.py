@@ -1,0 +1,112 @@
+"""Kanto's `config.json`, used as it is or turned into a `config.yaml` of our own.
+
+`load_kanto_config` gives the same `Settings` that `load_settings` gives, so that a device can be switched over by naming the
+file it has. The password stays in that file and is read from there at every connection. `migrate` writes what `to_yaml` says
+and, beside it, the password into a file of its own that only its owner may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from evenkeel.controller.files import write_atomically
+from evenkeel.controller.settings import place_in, read_tree, settings_of
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import SettingsError
+from evenkeel.specs.kanto_settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
+from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Path as Keys
+from evenkeel.specs.problem import Place, Problem, path_text
+from evenkeel.specs.quantity import duration_text
+from evenkeel.specs.settings import Settings
+from evenkeel.specs.text import Value
+
+PASSWORD_FILE = "mqtt-password"
+
+
+def load_kanto_config(path: Path, overrides: Mapping[str, Value] | None = None) -> Settings:
+    """The settings in Kanto's configuration, defaults for the rest; SettingsError with every problem, one to a line.
+
+    `overrides` as for `load_settings`.
+    """
+    return _load(path, overrides or {})[0]
+
+
+def to_yaml(settings: Settings) -> str:
+    """What to write into `config.yaml` for these settings: all that differs from the defaults."""
+    from ruamel.yaml import YAML
+
+    if settings.mqtt.password_key:
+        raise ValueError("the password has no file of its own")
+    yaml, text = YAML(), StringIO()
+    yaml.width = 100_000
+    written = _written(settings, Settings())
+    if written:
+        yaml.dump(written, text)
+    return text.getvalue()
+
+
+def migrate(kanto: Path, config: Path, *, replace: bool = False) -> tuple[Path, ...]:
+    """Write `config`, and the password beside it when there is one; the files written. SettingsError when Kanto's
+    configuration is wrong, or when a file is there already and `replace` does not say that it may go."""
+    settings, password = _load(kanto, {})
+    secret = config.with_name(PASSWORD_FILE).absolute()
+    files = (secret, config) if settings.mqtt.password_key else (config,)
+    for file in files:
+        if file.exists() and not replace:
+            raise SettingsError(f"file:{file}", "is there already")
+    if settings.mqtt.password_key:
+        settings = changed(settings, mqtt=changed(settings.mqtt, password_file=str(secret), password_key=""))
+    text = f"# Made of {kanto}; every key that is not here has its default.\n{to_yaml(settings)}"
+    try:
+        if secret in files:
+            write_atomically(secret, f"{password}\n".encode(), mode=0o600)
+        write_atomically(config, text.encode())
+    except OSError as error:
+        raise SettingsError(f"file:{config}", f"cannot be written: {error.strerror}") from error
+    return files
+
+
+def _load(path: Path, overrides: Mapping[str, Value]) -> tuple[Settings, str]:
+    """The settings, and the password."""
+    problems: list[Problem] = []
+    tree = read_tree(path, problems, required=True)
+    problems = [problem for problem in problems if not problem.path or problem.path.startswith(SECTIONS)]
+    flaws: list[Flaw] = []
+    written = kanto_settings(tree.value, flaws)
+    for flaw in flaws:
+        problems.append(Problem(place_in(tree, flaw.path, path), path_text(flaw.path), flaw.message, flaw.hint))
+
+    def where(keys: Keys) -> tuple[Place, Keys]:
+        theirs = kanto_path(keys)
+        return place_in(tree, theirs, path), theirs or keys
+
+    settings = settings_of(written, overrides, where, problems, path)
+    password = kanto_password(tree.value) or ""
+    mqtt = settings.mqtt
+    if password and mqtt.username and not mqtt.password_file:
+        mqtt = changed(mqtt, password_file=str(path.absolute()), password_key=".".join(PASSWORD))
+    return changed(settings, mqtt=mqtt), password
+
+
+def _written(noun: Any, usual: Any) -> dict[str, Any]:
+    """A section as somebody would have written it; of one that is not there by default, all of it."""
+    written: dict[str, Any] = {}
+    for name in noun.__struct_fields__:
+        value = getattr(noun, name)
+        default = getattr(usual, name) if usual is not None else None
+        if value == default:
+            continue
+        first, *rest = name.split("_")
+        key = first + "".join(part.title() for part in rest)
+        if hasattr(value, "__struct_fields__"):
+            written[key] = _written(value, default)
+        elif isinstance(value, timedelta):
+            written[key] = duration_text(value)
+        else:
+            written[key] = list(value) if isinstance(value, tuple) else value
+    return written

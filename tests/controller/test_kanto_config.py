@@ -1,0 +1,294 @@
+"""Kanto's config.json: read as it is, refused with places, and turned into a config.yaml that says the same."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evenkeel.controller.kanto_config import load_kanto_config, migrate, to_yaml
+from evenkeel.controller.mqtt_link.access import read_access
+from evenkeel.controller.settings import load_settings
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import SettingsError
+from evenkeel.specs.mqtt import AutonomousSettings, MqttSettings, TlsSettings, UpdateAgentSettings, WillSettings
+from evenkeel.specs.settings import EngineSettings, EventSettings, LogSettings, Settings
+
+LEDA = """{
+    "log": {"log_file": "/var/log/container-management.log"},
+    "deployment": {"home_dir": "/data/var/lib/container-management"},
+    "manager": {"default_ctrs_stop_timeout": 5},
+    "containers": {"registry_configurations": {"ghcr.io": {"credentials": {"user_id": "u", "password": "p"}}}},
+    "things": {"enable": false, "enable": false},
+    "update_agent": {
+        "enable": true,
+        "system_containers": ["sua"]
+    },
+    "connection": {
+        "broker_url": "tcp://127.0.0.1:1884",
+        "keep_alive": "1m",
+        "disconnect_timeout": "250ms",
+        "client_username": "device",
+        "client_password": "s3cret",
+        "connect_timeout": "10s",
+        "acknowledge_timeout": "15s"
+    }
+}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.json"
+
+
+def written(file: Path, **sections: Any) -> Settings:
+    file.write_text(json.dumps(sections))
+    return load_kanto_config(file)
+
+
+def complaints(file: Path, text: str) -> list[str]:
+    file.write_text(text)
+    with pytest.raises(SettingsError) as raised:
+        load_kanto_config(file)
+    assert raised.value.element == f"file:{file}"
+    return raised.value.message.replace(str(file), "F").splitlines()
+
+
+def test_a_device_of_leda_is_taken_over_by_naming_its_file(file: Path) -> None:
+    file.write_text(LEDA)
+    settings = load_kanto_config(file)
+    assert settings == changed(
+        Settings(),
+        mqtt=MqttSettings(
+            enabled=True,
+            broker="tcp://127.0.0.1:1884",
+            keep_alive=timedelta(minutes=1),
+            connect_timeout=timedelta(seconds=10),
+            username="device",
+            password_file=str(file),
+            password_key="connection.client_password",
+        ),
+        update_agent=UpdateAgentSettings(enable=True, system_containers=("sua",)),
+    )
+    assert read_access(settings.mqtt).password == "s3cret"
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"connection": null, "update_agent": {}}', '{"connection": {"broker_url": ""}}']
+)
+def test_defaults_are_those_of_kanto(file: Path, text: str) -> None:
+    file.write_text(text)
+    settings = load_kanto_config(file)
+    assert settings == Settings()
+    mqtt, agent = settings.mqtt, settings.update_agent
+    assert (mqtt.broker, mqtt.keep_alive) == ("tcp://localhost:1883", timedelta(seconds=20))
+    assert mqtt.connect_timeout == timedelta(seconds=30)
+    assert (agent.enable, agent.domain, agent.verbose_inventory) == (False, "containers", False)
+
+
+def test_everything_that_kanto_has_arrives(file: Path) -> None:
+    files = {"root_ca": "/ca.crt", "client_cert": "/c.cert", "client_key": "/c.key"}
+    settings = written(
+        file,
+        connection={"broker_url": "tcps://broker:8884", "transport": files},
+        update_agent={
+            "enable": True,
+            "domain": "my-cars",
+            "system_containers": ["b", "a"],
+            "verbose_inventory_report": True,
+        },
+    )
+    assert settings.mqtt.broker == "tcps://broker:8884"
+    assert settings.mqtt.tls == TlsSettings("/ca.crt", "/c.cert", "/c.key")
+    assert settings.update_agent == UpdateAgentSettings(True, "my-cars", ("a", "b"), True)
+
+
+def test_what_kanto_passes_over_does_not_stop_us(file: Path) -> None:
+    settings = written(
+        file,
+        connection={
+            "broker_url": "tcp://b",
+            "transport": {"root_ca": "relative.crt"},
+            "client_password": "without a user",
+        },
+    )
+    assert (settings.mqtt.tls, settings.mqtt.password_file) == (TlsSettings(), "")
+
+
+def test_overrides_take_precedence(file: Path) -> None:
+    file.write_text(LEDA)
+    settings = load_kanto_config(file, {"mqtt.broker": "tcp://other", "state": "/s"})
+    assert (settings.mqtt.broker, settings.state, settings.mqtt.username) == ("tcp://other", "/s", "device")
+
+
+def test_unknown_keys_of_both_sections_are_errors_with_the_nearest_key(file: Path) -> None:
+    text = """{
+  "update_agent": {"verbose_inventory": true, "enabled": true},
+  "connection": {
+    "broker": "tcp://b",
+    "transport": {"rootca": "/ca"}
+  },
+  "containers": {"whatever": 1}
+}"""
+    assert complaints(file, text) == [
+        "F:2:20: update_agent.verbose_inventory: unknown key `verbose_inventory`; did you mean `verbose_inventory_report`?",
+        "F:2:47: update_agent.enabled: unknown key `enabled`; did you mean `enable`?",
+        "F:4:5: connection.broker: unknown key `broker`; did you mean `broker_url`?",
+        "F:5:19: connection.transport.rootca: unknown key `rootca`; did you mean `root_ca`?",
+    ]
+
+
+def test_wrong_values_are_told_in_the_words_of_kanto(file: Path) -> None:
+    text = """{
+  "update_agent": {
+    "domain": "no domain"
+  },
+  "connection": {
+    "broker_url": "http://b",
+    "keep_alive": "10",
+    "acknowledge_timeout": "soon"
+  }
+}"""
+    assert complaints(file, text) == [
+        "F:8:5: connection.acknowledge_timeout: expected a duration with a unit, for example 30s, 1m30s or 500ms",
+    ]
+    domain, keep_alive = complaints(file, text.replace('"soon"', '"1s"'))
+    assert domain.startswith("F:3:5: update_agent.domain: the text `no domain` does not fit; expected letters, digits")
+    assert keep_alive.startswith("F:7:5: connection.keep_alive: the text `10` does not fit; expected a duration")
+    (complaint,) = complaints(file, text.replace('"soon"', '"1s"').replace('"10"', '"10s"').replace("no domain", "d"))
+    assert complaint.startswith("F:6:5: connection.broker_url: expected an address such as ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[]", "F:1:1: expected a mapping with `connection` and `update_agent`"),
+        ('{"connection": []}', "F:1:2: connection: expected a mapping with `broker_url`, "),
+        ('{"connection": {"keep_alive": 20}}', "F:1:17: connection.keep_alive: expected a text, got the number 20"),
+        ('{"connection": {"client_password": 31337}}', "F:1:17: connection.client_password: expected a text"),
+        (
+            '{"update_agent": {"enable": "yes"}}',
+            "F:1:19: update_agent.enable: expected true or false, got the text `yes`",
+        ),
+        (
+            '{"update_agent": {"enable": true, "enable": false}}',
+            "F:1:35: update_agent.enable: the key `enable` stands here",
+        ),
+        ('{"connection": ', "F:1:16: no valid JSON: "),
+    ],
+)
+def test_every_fault_has_its_place(file: Path, text: str, expected: str) -> None:
+    (complaint,) = complaints(file, text)
+    assert complaint.startswith(expected)
+    assert "31337" not in complaint
+
+
+def test_a_named_file_must_exist(file: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such file"):
+        load_kanto_config(file)
+
+
+# ── config.yaml ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_migration_writes_what_means_the_same_and_the_password_apart(file: Path, tmp_path: Path) -> None:
+    file.write_text(LEDA)
+    config = tmp_path / "etc" / "config.yaml"
+    secret = tmp_path / "etc" / "mqtt-password"
+    assert migrate(file, config) == (secret, config)
+    assert secret.read_text() == "s3cret\n"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert config.read_text() == (
+        f"# Made of {file}; every key that is not here has its default.\n"
+        "mqtt:\n"
+        "  enabled: true\n"
+        "  broker: tcp://127.0.0.1:1884\n"
+        "  keepAlive: 1m\n"
+        "  connectTimeout: 10s\n"
+        "  username: device\n"
+        f"  passwordFile: {secret}\n"
+        "updateAgent:\n"
+        "  enable: true\n"
+        "  systemContainers:\n"
+        "  - sua\n"
+    )
+    before, after = load_kanto_config(file), load_settings(config)
+    assert read_access(after.mqtt).password == read_access(before.mqtt).password
+    own_file = {"password_file": str(secret), "password_key": ""}
+    assert after == changed(before, mqtt=changed(before.mqtt, **own_file))
+
+
+def test_migration_replaces_nothing_unless_told(file: Path, tmp_path: Path) -> None:
+    file.write_text(LEDA)
+    config = tmp_path / "config.yaml"
+    secret = tmp_path / "mqtt-password"
+    secret.write_text("old")
+    with pytest.raises(SettingsError, match="is there already"):
+        migrate(file, config)
+    assert not config.exists()
+    assert secret.read_text() == "old"
+    migrate(file, config, replace=True)
+    assert secret.read_text() == "s3cret\n"
+    with pytest.raises(SettingsError, match="is there already"):
+        migrate(file, config)
+
+
+def test_migration_without_password_writes_one_file_and_of_nothing_next_to_nothing(file: Path, tmp_path: Path) -> None:
+    file.write_text("{}")
+    config = tmp_path / "config.yaml"
+    assert migrate(file, config) == (config,)
+    assert config.read_text().startswith("# Made of ")
+    assert load_settings(config) == Settings()
+
+
+def test_a_wrong_configuration_is_not_migrated(file: Path, tmp_path: Path) -> None:
+    file.write_text('{"connection": {"brokerurl": "x"}}')
+    with pytest.raises(SettingsError):
+        migrate(file, tmp_path / "config.yaml")
+    assert not (tmp_path / "config.yaml").exists()
+
+
+EVERYTHING = Settings(
+    specs=("/a", "/b"),
+    state="/s",
+    engine=EngineSettings("docker", "unix:///x.sock", "net", "/c.json"),
+    system_containers=("x",),
+    empty_source_removes_all=True,
+    resync=timedelta(seconds=90),
+    parallel=4,
+    retries=2,
+    events=EventSettings("-", 200),
+    log=LogSettings("debug", "json"),
+    mqtt=MqttSettings(
+        enabled=True,
+        broker="ssl://b",
+        client_id="1234",
+        version="5",
+        keep_alive=timedelta(seconds=5),
+        username_file="/u",
+        password_file="/p",
+        tls=TlsSettings("/ca", "/c", "/k"),
+        will=WillSettings("gone", "yes: no #\n", retain=True),
+    ),
+    update_agent=UpdateAgentSettings(
+        enable=True, autonomous=AutonomousSettings(timedelta(minutes=5)), report_debounce=timedelta(milliseconds=5)
+    ),
+)
+
+
+@pytest.mark.parametrize("settings", [Settings(), EVERYTHING])
+def test_settings_that_are_written_are_read_again(tmp_path: Path, settings: Settings) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(to_yaml(settings))
+    assert load_settings(config) == settings
+
+
+def test_settings_with_a_password_in_the_middle_of_something_are_not_written(file: Path) -> None:
+    file.write_text(LEDA)
+    with pytest.raises(ValueError, match="no file of its own"):
+        to_yaml(load_kanto_config(file))
