@@ -4,45 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from evenkeel.reconcilers.containers.naming import engine_name, is_aside
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import Start, Step, Verify
 
 _AT_WORK = ("running", "restarting", "paused")
+_NEVER_WORKED = ("created", "dead")
 
 
 def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
     """The containers of evenkeel that work or should, as if somebody had asked for them; `None` when there are none.
 
     Where the journal knows no last-good state, because it is new or was lost, this is what a failed revision goes back to.
-    Of several instances of one name the one that stepped aside counts: it was good until somebody began to replace it, and
-    it may be stopped for just that. What ended and may end does not count, nor do the instances whose ids are in `but`.
+    Of several instances of one name the oldest counts: a successor is younger, and nothing is removed before that is
+    proven, so the oldest was good until somebody began to replace it, and may be stopped for just that. What ended, may
+    end and is alone does not count, nor do the instances whose ids are in `but`.
     """
-    best: dict[str, ContainerSeen] = {}
+    by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
-        if instance.container is None or instance.id in but or not _counts(instance, instance.container):
+        if instance.container is not None:
+            by_name.setdefault(instance.name, []).append(instance)
+    documents = []
+    for name, instances in by_name.items():
+        worked = [each for each in instances if each.state not in _NEVER_WORKED and each.id not in but]
+        oldest = min(worked, key=lambda instance: (instance.created_at, instance.id), default=None)
+        if oldest is None or oldest.container is None:
             continue
-        if instance.name not in best or _goodness(instance) > _goodness(best[instance.name]):
-            best[instance.name] = instance
-    documents = [
-        Document("Container", name, instance.container) for name, instance in best.items() if instance.container
-    ]
+        if oldest.state in _AT_WORK or len(instances) > 1 or _lasts(oldest.container):
+            documents.append(Document("Container", name, oldest.container))
     return desired_state(documents) if documents else None
 
 
-def _counts(instance: ContainerSeen, container: Container) -> bool:
-    if instance.state == "exited":
-        lasting = container.restart.policy in ("always", "unless-stopped")
-        return lasting or is_aside(instance.engine_name, engine_name(instance.name))
-    return instance.state in _AT_WORK
-
-
-def _goodness(instance: ContainerSeen) -> tuple[bool, bool, bool, float, str]:
-    plain = engine_name(instance.name)
-    aside = is_aside(instance.engine_name, plain)
-    return aside, instance.state in _AT_WORK, instance.engine_name == plain, instance.created_at, instance.id
+def _lasts(container: Container) -> bool:
+    return container.restart.policy in ("always", "unless-stopped")
 
 
 def blamed(step: Step, seen: ContainersSeen) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Collection
 from evenkeel.specs.container import Container, container_digest
 
 _PREFIX = "ek-"
-_ASIDE = ".old-"
 _ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
@@ -34,12 +33,7 @@ def free_name(container: Container, taken: Collection[str]) -> str:
 
 def aside_name(plain: str, instance: str, taken: Collection[str]) -> str:
     """The name of an instance that has to give up the plain one."""
-    return _numbered(f"{plain}{_ASIDE}{instance[:8]}", taken)
-
-
-def is_aside(name: str, plain: str) -> bool:
-    """Whether `name` is one that `aside_name` gives to those who had `plain`."""
-    return name.startswith(f"{plain}{_ASIDE}")
+    return _numbered(f"{plain}.old-{instance[:8]}", taken)
 
 
 def _is_engine_name(name: str) -> bool:

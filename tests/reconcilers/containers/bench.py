@@ -19,7 +19,7 @@ from tests.virtual import now
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying
 from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
-from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
@@ -99,6 +99,8 @@ class Watched:
             case Start() | End() | Rename() | Update() | Verify() | Remove():
                 assert action.instance not in self.untouchable
         self._check_fetched(action)
+        if isinstance(action, Start):
+            self._check_dependencies(self.engine.world.containers[action.instance])
         if isinstance(action, Remove):
             self._check_removal(self.engine.world.containers.get(action.instance))
 
@@ -111,6 +113,21 @@ class Watched:
                 for kept in world.containers.values()
             )
             assert made or container.image in world.images, f"{action} before {container.image} was fetched"
+
+    def _check_dependencies(self, starting: Kept) -> None:
+        """INV-06: what a container depends on is proven, in the form in which it is wanted, before it starts."""
+        wanted = {container.name: container for container in self.to_fetch}
+        container = wanted.get(starting.container.name) if starting.container is not None else None
+        for name in container.depends_on if container is not None else ():
+            may_end = wanted[name].restart.policy in ("no", "on-failure")
+            assert any(
+                kept.container is not None
+                and kept.container.name == name
+                and compare.same_identity(wanted[name], kept.container)
+                and kept.id in self.proven
+                and (kept.state == "running" or may_end)
+                for kept in self.engine.world.containers.values()
+            ), f"{starting.engine_name} starts before {name} is proven"
 
     def _check_removal(self, removed: Kept | None) -> None:
         """INV-05: what was proven goes only when something of its name is proven and was at work, if the name matters."""
