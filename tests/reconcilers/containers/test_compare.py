@@ -1,0 +1,169 @@
+"""What counts as the same container, what changes in place, and how differences are worded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.compare import Field, can_update, changes_in_place, fields
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import (
+    UNLIMITED,
+    Container,
+    Device,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Log,
+    Mount,
+    Port,
+    Resources,
+    Restart,
+    Stop,
+    TcpProbe,
+)
+from evenkeel.specs.normalise import normal
+
+WEB = normal(Container("web", "web:1"))
+EXEC = Health(ExecProbe(("check",)))
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another value for a field, and what it means for a container that was created with the default."""
+
+    value: object
+    identity: bool = True
+    in_place: bool = False
+
+
+OTHERS = {
+    "name": Other("other"),
+    "image": Other("docker.io/library/web:2"),
+    "command": Other(("serve",)),
+    "env": Other((("A", "1"),)),
+    "ports": Other((Port(80, 80, host_port_end=80),)),
+    "mounts": Other((Mount("/a", "/b"),)),
+    "devices": Other((Device("/dev/a", "/dev/a"),)),
+    "network": Other("host"),
+    "extra_hosts": Other((("a", "10.0.0.1"),)),
+    "host_name": Other("other"),
+    "domain_name": Other("other"),
+    "privileged": Other(True),
+    "capabilities": Other(("CAP_SYS_TIME",)),
+    "restart": Other(Restart("always"), identity=False, in_place=True),
+    "resources": Other(Resources(64 << 20, None, 128 << 20), identity=False, in_place=True),
+    "log": Other(Log(max_files=7)),
+    "terminal": Other(True),
+    "interactive": Other(True),
+    "labels": Other((("a", "1"),)),
+    "health": Other(EXEC),
+    "stable_for": Other(timedelta(seconds=9), identity=False),
+    "stop": Other(Stop("SIGINT")),
+    "depends_on": Other(("db",), identity=False),
+    "pull_policy": Other("Never", identity=False),
+}
+
+
+def test_every_field_of_the_model_is_decided_on() -> None:
+    assert set(OTHERS) == set(Container.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_field_is_identity_or_changes_in_place_or_is_conduct(name: str) -> None:
+    other = OTHERS[name]
+    wanted = changed(WEB, **{name: other.value})
+    assert compare.same_identity(wanted, WEB) is not other.identity
+    assert compare.in_place_differs(wanted, WEB) is other.in_place
+
+
+@pytest.mark.parametrize("name", set(OTHERS) - {"name", *compare.CONDUCT})
+def test_a_difference_is_shown_wherever_there_is_one(name: str) -> None:
+    """A recreate without a visible change would leave everybody wondering."""
+    wanted = changed(WEB, **{name: OTHERS[name].value})
+    assert fields(WEB, wanted)
+    assert [(f.path, f.new, f.old) for f in fields(wanted, WEB)] == [
+        (f.path, f.old, f.new) for f in fields(WEB, wanted)
+    ]
+
+
+@pytest.mark.parametrize("probe", [HttpProbe(80), TcpProbe(80)])
+def test_probes_from_outside_are_conduct(probe: HttpProbe | TcpProbe) -> None:
+    assert compare.same_identity(changed(WEB, health=Health(probe)), WEB)
+    assert not compare.same_identity(changed(WEB, health=Health(probe)), changed(WEB, health=EXEC))
+
+
+def test_a_longest_wait_between_restarts_is_not_compared() -> None:
+    one = changed(WEB, restart=Restart("on-failure", 3, timedelta(seconds=5)))
+    two = changed(WEB, restart=Restart("on-failure", 3))
+    assert not compare.in_place_differs(one, two)
+
+
+M64, M128, LIMITLESS = Resources(64, None, 128), Resources(128, None, 256), Resources(64, None, UNLIMITED)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "all_", "finite", "none"),
+    [
+        (M64, M64, True, True, True),
+        (M128, M64, True, True, False),
+        (M64, Resources(), True, False, False),
+        (Resources(), M64, True, False, False),
+        (LIMITLESS, M64, True, False, False),
+        (M64, LIMITLESS, True, False, False),
+        (LIMITLESS, LIMITLESS, True, True, True),
+        (Resources(None, 32), Resources(), True, True, False),
+    ],
+)
+def test_what_an_engine_can_update(wanted: Resources, seen: Resources, all_: bool, finite: bool, none: bool) -> None:
+    able = [can_update(wanted, seen, "all"), can_update(wanted, seen, "finite"), can_update(wanted, seen, "none")]
+    assert able == [all_, finite, none]
+
+
+@pytest.mark.parametrize(
+    ("path", "in_place", "expected"),
+    [
+        ("resources.memory", "all", True),
+        ("resources.memory", "finite", False),
+        ("resources.memory", "none", False),
+        ("restart.policy", "all", True),
+        ("restart.policy", "finite", True),
+        ("restart.policy", "none", False),
+        ("image", "all", False),
+        ("env.restart.x", "all", False),
+    ],
+)
+def test_where_a_change_can_be_made(path: str, in_place: compare.InPlace, expected: bool) -> None:
+    assert changes_in_place(path, changed(WEB, resources=M64), WEB, in_place) is expected
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("env", (("TOKEN", "x"),), Field("env.TOKEN", "", "(hidden)")),
+        ("env", (("MONKEY", "x"),), Field("env.MONKEY", "", "(hidden)")),  # too much is better than too little
+        ("env", (("EMPTY", ""),), Field("env.EMPTY", "", "(empty)")),
+        ("env", (("GONE", None),), Field("env.GONE", "", "(removed)")),
+        ("env", (("URL", "amqp://u:p@h/x?y=z@w"),), Field("env.URL", "", "amqp://u:(hidden)@h/x?y=z@w")),
+        ("command", ("a b", "c'd"), Field("command", "", "'a b' 'c'\"'\"'d'")),
+        ("command", ("--key", "-v"), Field("command", "", "--key -v")),
+        ("command", ("--key", "v", "w"), Field("command", "", "--key (hidden) w")),
+        ("command", ("x", "--auth=a b=c"), Field("command", "", "x --auth=(hidden)")),
+        ("command", ("curl", "http://u:p@h"), Field("command", "", "curl http://u:(hidden)@h")),
+        ("privileged", True, Field("privileged", "false", "true")),
+        ("log", Log(max_size=1536), Field("log.maxSize", "100M", "1536B")),
+        ("resources", Resources(None, 1 << 20), Field("resources.memoryReservation", "", "1M")),
+    ],
+)
+def test_how_a_value_is_worded(field: str, value: object, expected: Field) -> None:
+    assert fields(WEB, changed(WEB, **{field: value})) == (expected,)
+
+
+def test_fields_come_in_order_of_path_and_without_conduct() -> None:
+    wanted = changed(
+        WEB, terminal=True, env=(("B", "1"), ("A", "1")), stable_for=timedelta(9), image="docker.io/library/x:1"
+    )
+    assert [field.path for field in fields(WEB, wanted)] == ["env.A", "env.B", "image", "terminal"]

@@ -1,0 +1,193 @@
+"""When a started container counts as proven: stories of looks, told as tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+
+from evenkeel.reconcilers.containers.health import Watch, judge, longest, look_again_after
+from evenkeel.specs.container import Container, Health, HttpProbe, Restart, RestartPolicy
+from evenkeel.specs.observed import ContainerSeen, HealthSeen, State
+
+UP_3_S = Container("web", "web:1", stable_for=timedelta(seconds=3))
+HEALTHY_2_S = Container(
+    "web",
+    "web:1",
+    stable_for=timedelta(seconds=2),
+    health=Health(HttpProbe(80), interval=timedelta(seconds=1), retries=3, start_period=timedelta(seconds=5)),
+)
+
+
+class Look(NamedTuple):
+    """What is seen at a time, in seconds since the watch began."""
+
+    at: float
+    state: State = "running"
+    health: HealthSeen = "none"
+    exit_code: int = 0
+    restarts: int = 0
+    error: str = ""
+
+
+GONE = None
+
+
+def watch(container: Container, *looks: Look | None, at: float = 0.0) -> str:
+    """The verdict of the first look that has one, with its number; "open" when none has."""
+    known = Watch(since=at)
+    for number, look in enumerate(looks, 1):
+        seen = look and ContainerSeen(
+            "1", "web", "web", "i", look.state, container, health=look.health, exit_code=look.exit_code,
+            restart_count=look.restarts, error=look.error,
+        )  # fmt: skip
+        known, verdict = judge(container, known, seen, at + (look.at if look else 0.0))
+        if verdict is not None:
+            return f"{number}: {'proven' if verdict.proven else 'disproven'}: {verdict.why}"
+    return "open"
+
+
+def with_policy(policy: RestartPolicy, container: Container = UP_3_S) -> Container:
+    return Container(container.name, container.image, stable_for=container.stable_for, restart=Restart(policy))
+
+
+@pytest.mark.parametrize("at", [0.0, 1e9], ids=["at the beginning of time", "later"])
+def test_up_for_long_enough(at: float) -> None:
+    assert watch(UP_3_S, Look(0), Look(1), Look(2.9), Look(3.0), at=at) == "4: proven: up for 3 s"
+    assert watch(UP_3_S, Look(0), Look(2.9), at=at) == "open"
+
+
+def test_stable_for_nothing_is_up_at_the_first_look() -> None:
+    assert watch(Container("web", "web:1", stable_for=timedelta(0)), Look(0)) == "1: proven: up"
+
+
+def test_gone() -> None:
+    assert watch(UP_3_S, Look(0), GONE) == "2: disproven: it disappeared while it was watched"
+
+
+def test_never_started() -> None:
+    assert watch(UP_3_S, Look(0, "created")) == "1: disproven: it did not start"
+    assert watch(UP_3_S, Look(0, "created", error="no such file")) == "1: disproven: it did not start: no such file"
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure", "always", "unless-stopped"])
+def test_a_bad_end_disproves_at_once(policy: RestartPolicy) -> None:
+    container = with_policy(policy)
+    assert watch(container, Look(0), Look(1, "exited", exit_code=7)) == "2: disproven: it ended with exit code 7"
+    assert watch(container, Look(0), Look(1, "dead", exit_code=137)) == "2: disproven: it ended with exit code 137"
+    told = watch(container, Look(0), Look(1, "exited", exit_code=127, error="not found"))
+    assert told == "2: disproven: it ended with exit code 127: not found"
+
+
+def test_a_bad_end_before_the_first_look() -> None:
+    """The engine was slow, or the controller was away: the first look finds it between two tries."""
+    assert watch(UP_3_S, Look(0, "restarting", exit_code=1, restarts=4)) == "1: disproven: it ended with exit code 1"
+
+
+def test_a_restart_between_two_looks_begins_the_count_anew() -> None:
+    """While it runs again, an engine reports no exit code; a restart is not staying up."""
+    looks = [
+        Look(0),
+        Look(2),
+        Look(2.5, restarts=1),
+        Look(3.5, restarts=1),
+        Look(5.4, restarts=1),
+        Look(5.5, restarts=1),
+    ]
+    assert watch(UP_3_S, *looks) == "6: proven: up for 3 s"
+    again = [Look(t, restarts=n) for n, t in enumerate((0.0, 2.0, 4.0, 6.0, 8.0))]
+    assert watch(UP_3_S, *again) == "open"
+
+
+def test_a_restart_with_a_bad_end_disproves() -> None:
+    assert watch(UP_3_S, Look(0), Look(1, restarts=1, exit_code=1)) == "2: disproven: it ended with exit code 1"
+
+
+def test_restarts_of_old_do_not_count() -> None:
+    known = Watch(since=0.0, restarts=9)
+    seen = ContainerSeen("1", "web", "web", "i", "running", UP_3_S, restart_count=9)
+    assert judge(UP_3_S, known, seen, 0.0) == (Watch(0.0, 0.0, 0, 9), None)
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure"])
+def test_a_good_end_proves_what_may_end(policy: RestartPolicy) -> None:
+    assert watch(with_policy(policy), Look(0), Look(1, "exited")) == "2: proven: it ended with exit code 0"
+
+
+@pytest.mark.parametrize("policy", ["always", "unless-stopped"])
+def test_a_good_end_of_what_the_engine_brings_back_is_no_verdict(policy: RestartPolicy) -> None:
+    assert watch(with_policy(policy), Look(0), Look(1, "exited")) == "open"
+
+
+def test_paused_is_not_up() -> None:
+    assert watch(UP_3_S, Look(0), Look(2, "paused"), Look(3.5), Look(6.4)) == "open"
+    assert watch(UP_3_S, *(Look(t, "paused") for t in (0, 20, 33, 34))).startswith("4: disproven: it did not become")
+
+
+def test_healthy_for_long_enough() -> None:
+    looks = [
+        Look(0, health="starting"),
+        Look(1, health="healthy"),
+        Look(2, health="healthy"),
+        Look(3, health="healthy"),
+    ]
+    assert watch(HEALTHY_2_S, *looks) == "4: proven: healthy for 2 s"
+
+
+def test_up_alone_is_not_healthy() -> None:
+    assert watch(HEALTHY_2_S, *(Look(t, health="starting") for t in range(10))) == "open"
+    assert watch(HEALTHY_2_S, *(Look(t) for t in range(10))) == "open"
+
+
+def test_unhealthy_while_it_starts_does_not_count() -> None:
+    looks = [Look(t, health="unhealthy") for t in (0, 1, 2, 3, 4)]
+    assert watch(HEALTHY_2_S, *looks) == "open"
+    assert watch(HEALTHY_2_S, *looks, *(Look(t, health="healthy") for t in (5, 6, 7))) == "8: proven: healthy for 2 s"
+
+
+def test_unhealthy_too_often_in_a_row() -> None:
+    looks = [Look(t, health="unhealthy") for t in (5, 6, 7)]
+    assert watch(HEALTHY_2_S, *looks) == "3: disproven: it failed its health check 3 times in a row"
+
+
+def test_a_good_look_breaks_the_row() -> None:
+    row: list[HealthSeen] = ["unhealthy", "unhealthy", "healthy", "unhealthy", "unhealthy", "healthy", "unhealthy"]
+    assert watch(HEALTHY_2_S, *(Look(5 + n, health=health) for n, health in enumerate(row))) == "open"
+
+
+def test_healthy_and_ill_again_begins_the_count_anew() -> None:
+    looks = [
+        Look(6, health="healthy"),
+        Look(7.9, health="unhealthy"),
+        Look(8, health="healthy"),
+        Look(9.9, health="healthy"),
+    ]
+    assert watch(HEALTHY_2_S, *looks) == "open"
+
+
+def test_never_healthy_ends_at_last() -> None:
+    limit_s = longest(HEALTHY_2_S).total_seconds()
+    assert watch(HEALTHY_2_S, Look(0), Look(limit_s, health="starting")) == "open"
+    told = watch(HEALTHY_2_S, Look(0), Look(limit_s + 1, health="starting"))
+    assert told == f"2: disproven: it did not become healthy within {limit_s:g} s"
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        (Container("a", "a", stable_for=timedelta(0)), 0.05),
+        (Container("a", "a", stable_for=timedelta(seconds=2)), 0.5),
+        (Container("a", "a", stable_for=timedelta(minutes=5)), 1.0),
+        (HEALTHY_2_S, 1.0),
+        (Container("a", "a", stable_for=timedelta(0), health=Health(HttpProbe(80), timedelta(seconds=9))), 0.2),
+        (Container("a", "a", stable_for=timedelta(minutes=1), health=Health(HttpProbe(80), timedelta(seconds=9))), 9.0),
+    ],
+)
+def test_how_often_is_looked(container: Container, expected: float) -> None:
+    assert look_again_after(container) == expected
+
+
+def test_how_long_is_watched() -> None:
+    assert longest(UP_3_S) == timedelta(seconds=33)
+    assert longest(HEALTHY_2_S) == timedelta(seconds=5 + 3 * (1 + 5) + 2 + 30)
