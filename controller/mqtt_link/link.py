@@ -24,7 +24,7 @@ from typing import Literal
 
 from evenkeel.controller.mqtt_link.access import broker_element, read_access
 from evenkeel.controller.mqtt_link.line import Accepted, Arrived, Event, Line, Published, Subscribed
-from evenkeel.controller.mqtt_link.session import Message, Outgoing, Session
+from evenkeel.controller.mqtt_link.session import Message, Outgoing, Session, check_topic, unwanted
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.mqtt import MqttSettings
 from evenkeel.specs.settings import Backoff
@@ -34,10 +34,7 @@ log = logging.getLogger(__name__)
 
 _STEADY_S = 30.0
 """A connection that held for so long ends the back-off."""
-_MOST_WAITING = 1000
-"""Messages with QoS 0 beyond these are dropped; the others wait at the broker, which has a window."""
 _CLOSE_S = 5.0
-_LONGEST_TOPIC = 65535
 _BACKOFF = Backoff(longest=timedelta(minutes=1))
 
 
@@ -118,8 +115,7 @@ class MqttLink:
         Cancelled, it may be delivered nevertheless. Raises Refused when the broker does not take it (MQTT 5 only says
         so), Unavailable when the link is closed.
         """
-        if not topic or any(sign in topic for sign in "+#\0") or len(topic.encode()) > _LONGEST_TOPIC:
-            raise ValueError("expected a topic without wildcards")
+        check_topic(topic, wildcards=False)
         if self._stop.is_set():
             raise Unavailable(self._element, "the link was closed")
         outgoing = Outgoing(topic, payload, qos, retain, asyncio.get_running_loop().create_future())
@@ -191,8 +187,7 @@ class MqttLink:
 
     def _want(self, topics: Sequence[str]) -> None:
         for topic in topics:
-            if not topic or "\0" in topic or len(topic.encode()) > _LONGEST_TOPIC:
-                raise ValueError("expected a topic")
+            check_topic(topic, wildcards=True)
         self._topics.update(dict.fromkeys(topics))
 
     def _missing(self) -> list[str]:
@@ -201,7 +196,7 @@ class MqttLink:
 
     def _receive(self, session: Session, arrived: Arrived) -> None:
         done = session.delivery(arrived.mid)
-        why = self._unwanted(arrived)
+        why = unwanted(arrived, self._topics, self._most_bytes, self._inbox.qsize())
         if why:
             fields = {"why": why, "topic": arrived.topic or "", "bytes": len(arrived.payload)}
             log.warning("message dropped", extra={"fields": {"broker": self._element, **fields}})
@@ -209,17 +204,6 @@ class MqttLink:
         else:
             message = Message(arrived.topic or "", arrived.payload, arrived.retained, arrived.duplicate, done)
             self._inbox.put_nowait(message)
-
-    def _unwanted(self, arrived: Arrived) -> str:
-        from paho.mqtt.client import topic_matches_sub
-
-        if arrived.topic is None:
-            return "the topic is no UTF-8 text"
-        if len(arrived.payload) > self._most_bytes:
-            return f"it is larger than {self._most_bytes} bytes"
-        if not any(topic_matches_sub(topic, arrived.topic) for topic in self._topics):
-            return "nobody asked for it"
-        return "too many wait" if not arrived.mid and self._inbox.qsize() >= _MOST_WAITING else ""
 
     def _begun(self, line: Line) -> None:
         self._line = line

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from evenkeel.controller.mqtt_link.line import Line, Published, Subscribed
+from evenkeel.controller.mqtt_link.line import Arrived, Line, Published, Subscribed
 from evenkeel.specs.errors import Refused
+
+_LONGEST_TOPIC = 65535
+_MOST_WAITING = 1000
+"""Messages with QoS 0 beyond these are dropped; the others wait at the broker, which has a window."""
 
 
 @dataclass(eq=False)
@@ -108,3 +112,25 @@ class Session:
         """What was under way, in order."""
         self._over = True
         return list(self._flying.values())
+
+
+def check_topic(topic: str, *, wildcards: bool) -> None:
+    """ValueError when a broker would end the connection for it. `wildcards`: whether it is to be subscribed to."""
+    levels = topic.split("/")
+    wild = [level for level in levels if "+" in level or "#" in level]
+    misplaced = any(len(level) > 1 for level in wild) or "#" in levels[:-1]
+    if not topic or "\0" in topic or len(topic.encode()) > _LONGEST_TOPIC or misplaced or (wild and not wildcards):
+        raise ValueError("expected a topic, with wildcards only where they mean something")
+
+
+def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: int) -> str:
+    """Why a message is not handed over; "" when it is."""
+    from paho.mqtt.client import topic_matches_sub
+
+    if arrived.topic is None:
+        return "the topic is no UTF-8 text"
+    if len(arrived.payload) > most_bytes:
+        return f"it is larger than {most_bytes} bytes"
+    if not any(topic_matches_sub(topic, arrived.topic) for topic in topics):
+        return "nobody asked for it"
+    return "too many wait" if not arrived.mid and waiting >= _MOST_WAITING else ""

@@ -343,11 +343,24 @@ async def test_closing_ends_what_waits(mosquitto: Mosquitto) -> None:
     assert await watching == []
 
 
-@pytest.mark.parametrize("topic", ["", "a/#", "+", "a\0b", "x" * 65536])
-async def test_a_topic_to_publish_to_has_no_wildcards(mosquitto: Mosquitto, topic: str) -> None:
-    it = link(mosquitto())
-    with pytest.raises(ValueError, match="expected a topic"):
-        await it.publish(topic, b"x")
+@pytest.mark.parametrize("topic", ["", "a/#", "+", "a\0b", "x" * 65536, "\ud800"])
+async def test_a_topic_to_publish_to_has_no_wildcards(topic: str) -> None:
+    with pytest.raises(ValueError, match=r"expected a topic|surrogates"):
+        await MqttLink(MqttSettings()).publish(topic, b"x")
+
+
+@pytest.mark.parametrize("topic", ["", "a#", "#/a", "a+/b", "a\0b", "x" * 65536, "\ud800"])
+def test_wildcards_stand_where_they_mean_something(topic: str) -> None:
+    with pytest.raises(ValueError, match=r"expected a topic|surrogates"):
+        MqttLink(MqttSettings(), [topic])
+    MqttLink(MqttSettings(), ["#", "+/a", "a/+/b/#", "$SYS/#"])
+
+
+def test_paho_is_imported_when_a_connection_is_made() -> None:
+    program = "import sys, evenkeel.controller.mqtt_link; print('paho' in sys.modules)"
+    path = {"PYTHONPATH": str(Path(__file__).parents[2] / ".dev")}
+    done = subprocess.run([sys.executable, "-c", program], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 # ── connections ─────────────────────────────────────────────────────────────────────────────────────────────────────────
