@@ -287,6 +287,8 @@ class Phases:
     ) -> str:
         """As far as the gate is open; "" when it went well, else why not. `cut` interrupts it."""
         loop = asyncio.get_running_loop()
+        own = tuple(wanted for wanted in want.documents if wanted[0].name == action.subject)
+        want = want._replace(documents=own)  # no others are compared, no others' images looked up
         deadline, wait_s = loop.time() + self._patience_s, 0.5
         while True:
             ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)

@@ -9,7 +9,9 @@ container-management.md §2.9 writes it: `front DOWNLOADING horn=IDENTIFIED fog=
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -135,7 +137,7 @@ DEVICES: list[Device] = []
 
 
 class Device:
-    """Built inside the virtual loop. `cut_at`: at which pulse, counted from 1, the power is lost, once; 0 is never."""
+    """Built inside the virtual loop. `cuts`: at which pulses, counted from 1, the power is lost."""
 
     def __init__(
         self,
@@ -149,7 +151,7 @@ class Device:
         self.engine.script.pull_rate = 1e9
         self.settings = settings or AgentSettings(system_containers=system)
         self.pulses: list[str] = []
-        self.cut_at = 0
+        self.cuts: list[int] = []
         self._patience = patience
         self._folder = tempfile.TemporaryDirectory(prefix="ek-agent-", dir=_FAST if Path(_FAST).is_dir() else None)
         DEVICES.append(self)
@@ -180,31 +182,44 @@ class Device:
         self.die()
         self._folder.cleanup()
 
+    def twin(self) -> Device:
+        """Another device on which the same has happened."""
+        other = Device(settings=self.settings, catalogue=dict(self.engine.catalogue))
+        other.die()
+        for file in Path(self._folder.name).iterdir():
+            shutil.copy(file, other._folder.name)
+        other.engine.world = copy.deepcopy(self.engine.world)
+        other.boot()
+        return other
+
     def reboot(self) -> None:
         self.die()
         self.boot()
 
     def pulse(self, where: str) -> None:
         self.pulses.append(where)
-        if len(self.pulses) == self.cut_at:
+        if len(self.pulses) in self.cuts:
             raise PowerLoss(where)
 
     def _say(self, feedback: Feedback) -> None:
         self.journal.say(feedback)
-        self.pulse(f"said {feedback.kind}")
+        if not feedback.kind.startswith("step-"):  # those stand right beside what is done to the engine
+            self.pulse(f"said {feedback.kind}")
 
     def _stored(self) -> None:
         self.pulse("stored feedback")
 
     async def working(self, work: Callable[[], Any]) -> None:
-        """Do it; when the power is lost meanwhile, boot and do what was left."""
-        try:
-            await work()
-        except BaseException as error:
-            if not _is_power_loss(error):
-                raise
+        """Do it; whenever the power is lost meanwhile, boot and do what was left."""
+        while True:
+            try:
+                await work()
+                return
+            except BaseException as error:
+                if not _is_power_loss(error):
+                    raise
             self.reboot()
-            await self.agent.work()
+            work = self.agent.work
 
     async def settle(self) -> None:
         """What the controller does when no message waits: cycles, until there is nothing left."""
@@ -224,10 +239,8 @@ class Device:
             arrived = True
             await self.agent.work()
 
-        await self.working(work)
-        if not arrived:  # the broker delivers again what was not acknowledged
-            await self.agent.arrived(topic, payload)
-            await self.agent.work()
+        while not arrived:  # the broker delivers again what was not acknowledged
+            await self.working(work)
         return self.said()
 
     async def desired(self, activity: str, *components: Asked, **how: Any) -> list[Said]:
@@ -263,7 +276,8 @@ class Device:
                 assert message.retain
                 self.states.append(content)
                 continue
-            assert message.topic == "containersupdate/desiredstatefeedback" and not message.retain
+            assert message.topic == "containersupdate/desiredstatefeedback"
+            assert not message.retain
             payload = content["payload"]
             actions = tuple(
                 (each["component"]["id"].removeprefix("containers:"), each["status"], each.get("message", ""))

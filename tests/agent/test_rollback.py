@@ -13,7 +13,7 @@ import pytest
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
-from evenkeel.specs.plan import Create, End, Pull, Start, Update, Verify
+from evenkeel.specs.plan import Create, End, Pull, Remove, Start, Update, Verify
 
 from .harness import Device, asked, lines, statuses
 
@@ -60,7 +60,9 @@ CASES = [
 ] + [(state, KINDS) for state in STATES]
 
 
-async def device_in(state: str, kinds: tuple[str, ...], baseline: str | None = None) -> tuple[Device, list[object]]:
+async def device_in(
+    state: str, kinds: tuple[str, ...], baseline: str | None = None
+) -> tuple[Device, list[tuple[str, ...]]]:
     """A device on which an activity of these actions stands in `state`, and the world before it."""
     device = Device()
     await device.bring("before", *(BEFORE[kind] for kind in kinds if kind in BEFORE))
@@ -74,15 +76,13 @@ async def device_in(state: str, kinds: tuple[str, ...], baseline: str | None = N
         end = device.fail(*failing)
     else:
         end = _nothing
-    for command in STATES[state]:
-        said = await device.command("a", command, baseline)
+    said = await device.commands("a", *STATES[state], baseline=baseline)
     end()
-    if STATES[state]:
-        assert said[-1].status == state
+    assert not said or said[-1].status == state
     return device, world
 
 
-def snapshot(device: Device) -> list[object]:
+def snapshot(device: Device) -> list[tuple[str, ...]]:
     """All that is to be as it was: every instance, by id, with name, state, limits and restart policy."""
     device.running()
     return sorted(
@@ -301,7 +301,7 @@ def test_cleanup_that_cannot_take_back_says_so() -> None:
         world = snapshot(device)
         await device.desired("x", asked("aa"), asked("new"))
         await device.command("x", "DOWNLOAD")
-        heal = device.fail(_remove(), "new", message="device or resource busy")
+        heal = device.fail(Remove, "new", message="device or resource busy")
         said = await device.command("x", "CLEANUP")
         assert statuses(said) == ["CLEANUP_FAILURE", "INCOMPLETE"]
         assert said[-1].of("new") == ("REMOVAL_FAILURE", "device or resource busy")
@@ -310,12 +310,6 @@ def test_cleanup_that_cannot_take_back_says_so() -> None:
         assert snapshot(device) == world
 
     run(scenario())
-
-
-def _remove() -> type:
-    from evenkeel.specs.plan import Remove
-
-    return Remove
 
 
 @pytest.mark.parametrize("hand", ["kill", "remove"])

@@ -1,0 +1,228 @@
+"""The power is cut everywhere: after every stored feedback, after every entry of the journal, before and after everything
+that is done to the engine; once in every run. Then the same commands lead to the same world, and what was said is the same,
+in the same order, with at most one message of work in progress said twice.
+
+Defect A6 of the original: it forgets the operation and ignores the commands that follow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import pytest
+from tests.virtual import run
+
+from evenkeel.controller.drivers.memory import Image
+
+from .harness import COMMAND, COMMANDS, DESIRED, Device, Said, asked, command_message, desired_state, lines
+
+BEFORE = (
+    asked("same"),
+    asked("swap", "1", ("port", "8080:80")),
+    asked("limit", "1", ("memory", "64M")),
+    asked("gone"),
+)
+AFTER = (
+    asked("same"),
+    asked("new"),
+    asked("swap", "2", ("port", "8080:80")),
+    asked("limit", "1", ("memory", "96M")),
+)
+IN_PROGRESS = ("DOWNLOADING", "UPDATING", "ACTIVATING", "ROLLBACK")
+
+
+async def all_goes_well(device: Device) -> list[Said]:
+    return await device.desired("x", *AFTER) + await device.commands("x", *COMMANDS)
+
+
+async def rolled_back(device: Device) -> list[Said]:
+    said = await device.desired("x", *AFTER)
+    return said + await device.commands("x", "DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK", "CLEANUP")
+
+
+async def download_fails(device: Device) -> list[Said]:
+    device.engine.catalogue["reg.example/missing:1"] = Image(pull="missing")
+    said = await device.desired("x", *AFTER, asked("missing"))
+    return said + await device.commands("x", "DOWNLOAD", "CLEANUP")
+
+
+async def health_is_bad(device: Device) -> list[Said]:
+    device.engine.catalogue["reg.example/swap:2"] = Image(exits_with=1)
+    said = await device.desired("x", *AFTER)
+    return said + await device.commands("x", "DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
+
+
+async def one_after_the_other(device: Device) -> list[Said]:
+    said = await device.desired("x", *AFTER, baselines={"front": ["containers:swap", "containers:new"]})
+    for baseline in ("front", "containers:same", "containers:limit", "containers:remove-components"):
+        said += await device.commands("x", *COMMANDS, baseline=baseline)
+    return said
+
+
+async def superseded(device: Device) -> list[Said]:
+    said = await device.desired("w", asked("same"), asked("swap", "3"), asked("other"))
+    said += await device.commands("w", "DOWNLOAD", "UPDATE")
+    return said + await device.desired("x", *AFTER[:2]) + await device.commands("x", *COMMANDS)
+
+
+async def nothing_to_do(device: Device) -> list[Said]:
+    said = await device.desired("v")
+    said += await device.commands("v", *COMMANDS)
+    return said + await device.desired("x")
+
+
+async def wrong_and_refused(device: Device) -> list[Said]:
+    said = await device.desired("v", asked("x", "1", ("memory", "1"))) + await device.desired("x", *AFTER)
+    return said + await device.commands("x", "ACTIVATE", "DOWNLOAD", "CLEANUP")
+
+
+Scenario = Callable[[Device], Awaitable[list[Said]]]
+SCENARIOS: Sequence[Scenario] = (
+    all_goes_well, rolled_back, download_fails, health_is_bad,
+    one_after_the_other, superseded, nothing_to_do, wrong_and_refused,
+)  # fmt: skip
+
+
+class Ended(NamedTuple):
+    """What was said, the world after it, what is in force, and where the power could have been cut."""
+
+    said: list[Said]
+    world: list[tuple[str, ...]]
+    in_force: list[tuple[str, str]]
+    pulses: list[str]
+
+
+async def had(scenario: Scenario, device: Device, *cuts: int) -> Ended:
+    device.cuts, device.pulses = list(cuts), []
+    said = await scenario(device)
+    pulses, world = list(device.pulses), device.instances()
+    assert device.journal.mail.activity() is None
+    assert device.journal.mail.incoming() is None
+    device.cuts = []
+    await device.settle()
+    assert device.instances() == world
+    state = device.journal.revision("desired")
+    assert state is not None
+    return Ended(said, world, [(each.name, getattr(each.wanted, "image", "")) for each in state.documents], pulses)
+
+
+def without_repetition(said: Sequence[Said], at_most: int) -> list[str]:
+    """Messages of work in progress may stand twice in a row, so often."""
+    found: list[str] = []
+    for each in said:
+        if each.status in IN_PROGRESS and found and found[-1] == each.line:
+            at_most -= 1
+            continue
+        found.append(each.line)
+    assert at_most >= 0, lines(said)
+    return found
+
+
+def compare(ended: Ended, expected: Ended, where: str, cuts: int) -> None:
+    assert ended.world == expected.world, where
+    assert ended.in_force == expected.in_force, where
+    assert without_repetition(ended.said, cuts) == lines(expected.said), where
+    texts = {(each.line, each.actions) for each in expected.said}
+    assert all((each.line, each.actions) in texts for each in ended.said), where
+
+
+async def prepared() -> Device:
+    device = Device()
+    await device.bring("before", *BEFORE)
+    return device
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_power_cut_anywhere(scenario: Scenario) -> None:
+    async def story() -> None:
+        device = await prepared()
+        expected = await had(scenario, device.twin())
+        assert len(expected.pulses) > 5
+        for cut, pulse in enumerate(expected.pulses, start=1):
+            compare(await had(scenario, device.twin(), cut), expected, f"cut at {cut}, {pulse}", 1)
+
+    run(story())
+
+
+def test_power_cut_again_soon_after() -> None:
+    async def story() -> None:
+        device = await prepared()
+        expected = await had(rolled_back, device.twin())
+        for cut in range(1, len(expected.pulses), 3):
+            cuts = [cut, cut + 1, cut + 4]
+            compare(await had(rolled_back, device.twin(), *cuts), expected, f"cut at {cuts}", 3)
+
+    run(story())
+
+
+def test_told_to_stop_in_the_middle_of_a_pull() -> None:
+    """An orderly end is no failure: nothing is said of it, and the command goes on after the start."""
+
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**9)})
+        device.engine.script.pull_rate = 1e7
+        await device.desired("x", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("x", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(20)
+        device.stopping.set()
+        device.phases.interrupt()
+        await work
+        before = device.said()
+        assert {each.status for each in before} == {"DOWNLOADING"}
+        device.reboot()
+        device.engine.script.pull_rate = 1e12
+        await device.agent.work()
+        after = device.said()
+        assert lines(after) == ["DOWNLOADING big=DOWNLOADING", "DOWNLOAD_SUCCESS big=DOWNLOAD_SUCCESS"]
+
+    run(story())
+
+
+def test_told_to_stop_while_the_engine_is_away() -> None:
+    """The desired state waits in the mailbox for the next start; it is not refused for being badly timed."""
+
+    async def story() -> None:
+        device = Device()
+        device.engine.script.unreachable = True
+        await device.agent.arrived(DESIRED, desired_state("x", asked("lamp")))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        device.stopping.set()
+        device.phases.interrupt()
+        await work
+        assert device.said() == []
+        device.reboot()
+        device.engine.script.unreachable = False
+        await device.agent.work()
+        assert lines(device.said()) == ["IDENTIFYING", "IDENTIFIED lamp=IDENTIFIED"]
+
+    run(story())
+
+
+def test_a_message_that_the_broker_delivers_again_is_heard_once() -> None:
+    """A crash between storing and acknowledging makes a broker repeat: a second DOWNLOAD would be refused as one in the wrong
+    order, and a commander would take that for a failed download."""
+
+    async def story() -> None:
+        device = Device()
+        state, command = desired_state("x", asked("lamp")), command_message("x", "DOWNLOAD")
+        for topic, payload in ((DESIRED, state), (COMMAND, command)):
+            await device.agent.arrived(topic, payload)
+            await device.agent.arrived(topic, payload, duplicate=True)  # still in the mailbox
+            await device.agent.work()
+            await device.agent.arrived(topic, payload, duplicate=True)  # dealt with
+            await device.agent.work()
+        assert lines(device.said()) == [
+            "IDENTIFYING",
+            "IDENTIFIED lamp=IDENTIFIED",
+            "IDENTIFIED lamp=IDENTIFIED",
+            "DOWNLOADING lamp=DOWNLOADING",
+            "DOWNLOAD_SUCCESS lamp=DOWNLOAD_SUCCESS",
+        ]
+        said = await device.send(COMMAND, command)  # no duplicate, but a second command
+        assert lines(said) == ["DOWNLOAD_FAILURE lamp=DOWNLOAD_SUCCESS"]
+
+    run(story())
