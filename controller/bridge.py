@@ -61,7 +61,7 @@ class Bridge:
 
     async def _receive(self) -> None:
         async for message in self._link.messages():
-            await self._agent.arrived(message.topic, message.payload)
+            await self._agent.arrived(message.topic, message.payload, duplicate=message.duplicate)
             await message.done()
 
     async def _send(self) -> None:

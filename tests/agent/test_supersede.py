@@ -1,0 +1,237 @@
+"""A new desired state takes the place of an open one: the old activity is told so, what it began is undone, what it activated
+stays, and the new one begins from there. The same activity again changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.virtual import run
+
+from evenkeel.controller.drivers.memory import Image
+from evenkeel.specs.container import Container
+from evenkeel.specs.plan import Remove
+
+from .harness import COMMAND, DESIRED, Device, asked, command_message, desired_state, lines, statuses
+
+PHASES = ("DOWNLOAD", "UPDATE", "ACTIVATE")
+
+
+@pytest.mark.parametrize("commands", [PHASES[:0], PHASES[:1], PHASES[:2]])
+def test_superseded_is_told_and_undone(commands: tuple[str, ...]) -> None:
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"))
+        old = device.id_of("lamp")
+        await device.desired("a", asked("lamp", "2"), asked("fog"))
+        await device.commands("a", *commands)
+        said = await device.desired("b", asked("lamp"), asked("mist"))
+        assert [(each.activity, each.status) for each in said] == [
+            ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+        ]  # fmt: skip
+        assert said[-1].actions == (
+            ("lamp", "IDENTIFIED", "No changes detected, existing container will be check only if it is running."),
+            ("mist", "IDENTIFIED", "New container will be created and started."),
+            ("horn", "IDENTIFIED", "Existing container will be destroyed, no longer needed."),
+        )
+        assert device.running() == {"lamp": "reg.example/lamp:1", "horn": "reg.example/horn:1"}
+        assert device.id_of("lamp") == old
+        assert len(device.kept()) == 2
+        assert await device.command("a", "CLEANUP") == []
+        await device.commands("b", *PHASES, "CLEANUP")
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:1", "mist": "reg.example/mist:1"}
+        assert len(device.kept()) == 2
+
+    run(story())
+
+
+def test_what_was_activated_stays() -> None:
+    """Also while the new activity is open and the controller keeps everything else as it is desired."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"))
+        await device.desired("a", asked("lamp", "2"), asked("horn"))
+        await device.commands("a", *PHASES)
+        new = device.id_of("lamp")
+        said = await device.desired("b", asked("lamp", "2"), asked("horn"), asked("mist"))
+        assert [each.activity for each in said if each.status == "SUPERSEDED"] == ["a"]
+        assert lines(said)[-1] == "IDENTIFIED lamp=IDENTIFIED horn=IDENTIFIED mist=IDENTIFIED"
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:2", "horn": "reg.example/horn:1"}
+        assert device.id_of("lamp") == new
+        assert len(device.kept()) == 2  # the old lamp is gone, too
+        await device.commands("b", *PHASES, "CLEANUP")
+        await device.settle()
+        assert device.id_of("lamp") == new
+        assert len(device.kept()) == 3
+
+    run(story())
+
+
+def test_a_pull_is_cut_short() -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
+        await device.desired("a", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        begun = asyncio.get_running_loop().time()
+        await device.agent.arrived(DESIRED, desired_state("b", asked("small")))
+        await work
+        assert asyncio.get_running_loop().time() - begun < 5
+        said = device.said()
+        assert [(each.activity, each.status) for each in said if each.status != "DOWNLOADING"] == [
+            ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+        ]  # fmt: skip
+
+    run(story())
+
+
+def test_many_in_a_row_leave_nothing_behind() -> None:
+    """Also when the next one comes while the last is being undone."""
+
+    async def story() -> None:
+        device = Device()
+        device.engine.script.perform_s = 0.5
+        await device.bring("before", asked("lamp"), asked("horn"))
+        world = device.instances()
+        await device.desired("a0", asked("lamp", "2"), asked("horn", "2"))
+        await device.commands("a0", "DOWNLOAD", "UPDATE")
+        work = None
+        for number in range(1, 20):
+            await device.agent.arrived(
+                DESIRED, desired_state(f"a{number}", asked("lamp", str(number + 2)), asked("horn"))
+            )
+            work = work or asyncio.create_task(device.agent.work())
+            await asyncio.sleep(0.2)
+        assert work
+        await work
+        said = device.said()
+        assert [each.activity for each in said if each.status == "SUPERSEDED"] == [f"a{n}" for n in range(19)]
+        assert device.journal.mail.activity() is not None
+        assert said[-1].activity == "a19"
+        assert device.instances() == world
+        await device.command("a19", "CLEANUP")
+        await device.settle()
+        assert device.instances() == world
+
+    run(story())
+
+
+@pytest.mark.parametrize("commands", [PHASES[:0], PHASES[:2]])
+@pytest.mark.parametrize("bad", ["invalid", "blocked", "unreachable"])
+def test_a_rejected_one_supersedes_nothing(commands: tuple[str, ...], bad: str) -> None:
+    """As with Kanto, the open operation stays in place and can be commanded on (container-management.md §1.7)."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("lamp"))
+        before = await device.commands("a", *commands)
+        if bad == "blocked":
+            device.engine.put_foreign(Container(name="horn", image="docker.io/library/other:1"))
+        device.engine.script.unreachable = bad == "unreachable"
+        said = await device.desired("b", asked("horn", "1", *([("memory", "1")] if bad == "invalid" else [])))
+        device.engine.script.unreachable = False
+        assert said[-1].activity == "b"
+        assert said[-1].status == "IDENTIFICATION_FAILED"
+        assert said[-1].message
+        assert all(each.activity == "b" for each in said)
+        after = await device.commands("a", *PHASES[len(commands) :], "CLEANUP")
+        assert after[-1].status == "COMPLETED"
+        assert before + after
+        assert device.running()["lamp"] == "reg.example/lamp:1"
+
+    run(story())
+
+
+@pytest.mark.parametrize("timestamp", [1, 2])
+@pytest.mark.parametrize(("commands", "stands"), [(PHASES[:0], "IDENTIFIED"), (PHASES[:1], "DOWNLOAD_SUCCESS")])
+def test_the_same_activity_again_changes_nothing(commands: tuple[str, ...], stands: str, timestamp: int) -> None:
+    """It is answered with where it stands. The time stamp says when it was sent, not what is asked for."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("lamp"))
+        await device.commands("a", *commands)
+        world = device.instances()
+        said = await device.desired("a", asked("lamp"), timestamp=timestamp)
+        assert statuses(said) == [stands]
+        assert device.instances() == world
+        said = await device.commands("a", *PHASES[len(commands) :], "CLEANUP")
+        assert said[-1].status == "COMPLETED"
+
+    run(story())
+
+
+def test_the_same_activity_again_while_it_is_at_work() -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**10)})
+        await device.desired("a", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        await device.agent.arrived(DESIRED, desired_state("a", asked("big")))
+        await work
+        assert statuses(device.said())[-1] == "DOWNLOAD_SUCCESS"
+
+    run(story())
+
+
+def test_the_same_activity_with_other_content_is_another() -> None:
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("lamp"))
+        said = await device.desired("a", asked("lamp", "2"))
+        assert statuses(said) == ["SUPERSEDED", "IDENTIFYING", "IDENTIFIED"]
+
+    run(story())
+
+
+def test_what_cannot_be_undone_at_once_is_undone_later() -> None:
+    async def story() -> None:
+        device = Device(patience=timedelta(seconds=5))
+        await device.bring("before", asked("lamp"))
+        world = device.instances()
+        await device.desired("a", asked("lamp"), asked("fog"))
+        await device.command("a", "DOWNLOAD")
+        heal = device.fail(Remove, "fog")
+        await device.desired("b", asked("lamp"))
+        heal()
+        said = await device.commands("b", *PHASES, "CLEANUP")
+        assert said[-1].status == "COMPLETED"
+        await device.settle()
+        assert device.instances() == world
+
+    run(story())
+
+
+def test_files_stay_overruled_and_are_kept_by_the_message() -> None:
+    """What a message brought is kept against drift, also after a restart."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("a", asked("lamp"))
+        device.reboot()
+        device.engine.remove("lamp")
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:1"}
+
+    run(story())
+
+
+def test_drift_is_left_alone_where_an_activity_is_at_work_and_repaired_elsewhere() -> None:
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"))
+        await device.desired("a", asked("lamp", "2"), asked("horn"))
+        await device.commands("a", "DOWNLOAD", "UPDATE")
+        device.engine.remove("horn")
+        await device.settle()
+        assert device.running() == {"horn": "reg.example/horn:1"}
+        said = await device.commands("a", "ACTIVATE", "CLEANUP")
+        assert said[-1].status == "COMPLETED"
+
+    run(story())
