@@ -75,17 +75,35 @@ def open_database(state: Path, now: Now = system_now) -> Database:
     try:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(element, f"cannot be opened: {error}") from error
+    database = Database(connection, element, now)
+    try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
-            raise JournalError(element, f"has version {version}; this evenkeel knows version {VERSION}")
-    except (sqlite3.Error, OSError) as error:
+        if _version(connection) == 0:
+            with database.writing():
+                for statement in (_SCHEMA if _version(connection) == 0 else "").split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+        _check_version(connection, element)
+    except sqlite3.Error as error:
+        connection.close()
         raise JournalError(element, f"cannot be opened: {error}") from error
-    return Database(connection, element, now)
+    except JournalError:
+        connection.close()
+        raise
+    return database
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_version(connection: sqlite3.Connection, element: str) -> None:
+    if (version := _version(connection)) != VERSION:
+        raise JournalError(element, f"has version {version}; this evenkeel knows version {VERSION}")
 
 
 def read_database(state: Path) -> Database:
@@ -96,18 +114,30 @@ def read_database(state: Path) -> Database:
     """
     path = state / FILE
     element = f"journal:{path}"
+    if not path.exists():
+        return Database(_nothing(), element, system_now)
+    quiet = not path.with_name(f"{FILE}-wal").exists()
+    address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
     try:
-        if not path.exists():
-            connection = sqlite3.connect(":memory:", isolation_level=None)
-            connection.executescript(_SCHEMA)
-        else:
-            quiet = not path.with_name(f"{FILE}-wal").exists()
-            connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}",
-                uri=True,
-                isolation_level=None,
-                timeout=10,
-            )
-    except (sqlite3.Error, OSError) as error:
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)
+    except sqlite3.Error as error:
         raise JournalError(element, f"cannot be opened: {error}") from error
+    try:
+        if _version(connection) == 0:  # somebody is just making it
+            connection.close()
+            connection = _nothing()
+        else:
+            _check_version(connection, element)
+    except sqlite3.Error as error:
+        connection.close()
+        raise JournalError(element, f"cannot be read: {error}") from error
+    except JournalError:
+        connection.close()
+        raise
     return Database(connection, element, system_now)
+
+
+def _nothing() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(_SCHEMA)
+    return connection

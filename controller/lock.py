@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,16 +26,25 @@ def sole_controller(state: Path) -> Iterator[None]:
     state.mkdir(mode=0o750, parents=True, exist_ok=True)
     handle = os.open(state / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(handle):
             holder = os.read(handle, 32).decode(errors="replace").strip()
-            raise Busy(f"state:{state}", f"a controller (process {holder or 'unknown'}) is at work here") from None
+            raise Busy(f"state:{state}", f"a controller (process {holder or 'unknown'}) is at work here")
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock could be had. Who asks for the holder has a lock, too, for a moment, so one refusal says little."""
+    for attempt in range(6):
+        if attempt:
+            time.sleep(0.01)
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 def holder(state: Path) -> int | None:
