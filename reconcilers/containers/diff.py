@@ -12,7 +12,7 @@ INV-03  a difference never asks for the removal of the candidate
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.naming import engine_name
@@ -36,13 +36,21 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
             foreign[instance.engine_name] = instance
         else:
             instances[instance.name].append(instance)
+    proven, stopped = frozenset(history.proven), frozenset(history.stopped)
     found: list[Difference] = []
     wanted_names = set()
     for container, document in want.documents:
         wanted_names.add(container.name)
         if container.name in want.system:
             continue
-        found.extend(_wanted(container, document, instances.get(container.name, []), foreign, seen, history))
+        its = instances.get(container.name, [])
+        if not _is_settled(container, its, proven):
+            known = changed(
+                history,
+                proven=tuple(instance.id for instance in its if instance.id in proven),
+                stopped=tuple(instance.id for instance in its if instance.id in stopped),
+            )
+            found.extend(_wanted(container, document, its, foreign, seen, known))
     for name in instances:
         if name not in wanted_names and name not in want.system:
             others = tuple(sorted(instance.id for instance in instances[name]))
@@ -53,6 +61,19 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
         if name in instances or name in wanted_names or engine_name(name) in foreign
     )
     return tuple(sorted(found, key=lambda difference: difference.subject))
+
+
+def _is_settled(container: Container, instances: list[ContainerSeen], proven: Collection[str]) -> bool:
+    """The ordinary case, told at a glance: one instance, as it is wanted, at work under its name, and proven."""
+    if len(instances) != 1 or container.pull_policy == "Always":
+        return False
+    (only,) = instances
+    return (
+        only.state == "running"
+        and only.container == container
+        and only.id in proven
+        and only.engine_name == engine_name(container.name)
+    )
 
 
 def _wanted(
