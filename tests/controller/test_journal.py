@@ -1,0 +1,374 @@
+"""The journal: what a method returned from is on the disk, readers leave no trace, and a settled device writes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from evenkeel.controller.database import FILE
+from evenkeel.controller.journal import Journal, open_journal, read_journal
+from evenkeel.specs.container import Container
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.errors import JournalError
+from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.problem import Place
+
+ROOT = Path(__file__).parents[2]
+
+
+class Clock:
+    """A date that a test sets."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "var" / "evenkeel"
+
+
+@pytest.fixture
+def journal(state: Path, clock: Clock) -> Iterator[Journal]:
+    journal = open_journal(state, clock)
+    yield journal
+    journal.close()
+
+
+def asking(*images: str, line: int = 1) -> DesiredState:
+    place = Place("/etc/x.yaml", line, 1)
+    return desired_state([Document("Container", image, Container(image, image), place) for image in images])
+
+
+def content(state: Path) -> dict[str, bytes]:
+    """Every file but the index of the log, which is shared memory: readers note in it how far they read."""
+    return {file.name: file.read_bytes() for file in sorted(state.iterdir()) if not file.name.endswith("-shm")}
+
+
+# ── desired state ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
+    assert journal.revision("desired") is None
+    assert journal.digest("desired") == ""
+    assert journal.attempt("x") is None
+    assert journal.said() == ()
+    assert journal.last_seq() == 0
+    assert journal.conditions() == ()
+    assert journal.adopted() == ()
+    assert journal.delivered("log") == 0
+
+
+def test_a_state_is_kept_in_its_role_with_its_places(journal: Journal) -> None:
+    one, two = asking("one"), asking("two")
+    assert journal.put("desired", one, "files")
+    assert journal.revision("desired") == one
+    assert journal.revision("last-good") is None
+    assert journal.put("desired", two, "files")
+    assert journal.digest("desired") == two.digest
+
+
+def test_the_same_state_is_no_news_but_other_places_are_kept(journal: Journal) -> None:
+    assert journal.put("desired", asking("one"), "files")
+    assert not journal.put("desired", asking("one"), "files")
+    moved = asking("one", line=7)
+    assert moved.digest == asking("one").digest
+    assert journal.put("desired", moved, "files")
+    assert journal.revision("desired") == moved
+
+
+def test_what_proved_good_is_promoted_and_the_rest_forgotten(journal: Journal, state: Path) -> None:
+    for number in range(5):
+        journal.put("desired", asking(f"try{number}"), "files")
+    journal.count_failure(asking("try4").digest, "once")
+    journal.promote()
+    assert journal.digest("last-good") == journal.digest("desired") == asking("try4").digest
+    assert journal.attempt(asking("try4").digest) is None
+    journal.put("desired", asking("next"), "files")
+    assert journal.revision("last-good") == asking("try4")
+    with sqlite3.connect(state / FILE) as connection:
+        assert connection.execute("SELECT count(*) FROM revision").fetchone() == (2,)
+    connection.close()
+
+
+# ── attempts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_failures_are_counted_until_they_are_forgiven(journal: Journal, clock: Clock) -> None:
+    journal.count_failure("abc", "first")
+    clock.at = 2000.0
+    attempt = journal.count_failure("abc", "second", failed=True)
+    assert attempt == ("abc", 2, "second", 2000.0, True)
+    assert journal.count_failure("abc", "third").failed, "quarantine ends by being forgiven only"
+    assert journal.attempt("xyz") is None
+    assert journal.forgive("abc")
+    assert not journal.forgive("abc")
+    assert journal.attempt("abc") is None
+
+
+def test_images_are_remembered_beside_revisions(journal: Journal) -> None:
+    journal.count_failure("sha256:bad", "it ended with exit code 1", failed=True)
+    journal.count_failure("abc", "other")
+    assert journal.history().rejected == ("sha256:bad",)
+    journal.forgive("abc", images=False)
+    assert journal.history().rejected == ("sha256:bad",)
+    assert journal.forgive("abc")
+    assert journal.history().rejected == ()
+
+
+# ── what planning has to remember ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_instances_are_marked_and_forgotten_when_they_are_gone(journal: Journal) -> None:
+    journal.mark("1", "web", proven=True)
+    journal.mark("2", "web", stopped=True)
+    journal.mark("3", "db", proven=False)
+    history = journal.history()
+    assert (history.proven, history.stopped) == (("1",), ("2",))
+    assert journal.unproven() == ("2", "3")
+    journal.mark("2", "web", stopped=False, proven=True)
+    journal.mark("1", "web", proven=False)
+    assert (journal.history().proven, journal.history().stopped) == (("2",), ())
+    journal.forget(["1", "3"])
+    assert journal.history().proven == ()
+    assert journal.unproven() == ("1", "3")
+
+
+def test_switches_are_timed(journal: Journal) -> None:
+    journal.time_switch("web", 1.23456)
+    journal.time_switch("web", 2.0)
+    journal.time_switch("db", 0.0004)
+    assert journal.history().switch_s == {"web": 2.0, "db": 0.0}
+
+
+# ── feedback and conditions ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_feedback_is_numbered_and_dated(journal: Journal, clock: Clock) -> None:
+    first = journal.say(Feedback("plan", "a"))
+    clock.at = 1001.5
+    second = journal.say(Feedback("settled", "b", seq=99, at=5.0))
+    assert [(entry.seq, entry.at) for entry in (first, second)] == [(1, 1000.0), (2, 1001.5)]
+    assert journal.said() == (first, second)
+    assert journal.said(after=1) == (second,)
+    assert journal.said(limit=1) == (first,)
+    assert journal.last_seq() == 2
+
+
+def test_numbers_are_never_used_twice(journal: Journal, state: Path) -> None:
+    for _ in range(5):
+        journal.say(Feedback("plan", "a"))
+    journal.trim(0)
+    assert journal.said() == ()
+    journal.close()
+    again = open_journal(state)
+    assert again.say(Feedback("plan", "b")).seq == 6
+    again.close()
+
+
+def test_trimming_keeps_what_a_sink_waits_for(journal: Journal) -> None:
+    for _ in range(10):
+        journal.say(Feedback("plan", "a"))
+    journal.confirm("fast", 10)
+    journal.confirm("slow", 4)
+    journal.trim(3)
+    assert [entry.seq for entry in journal.said()] == [5, 6, 7, 8, 9, 10]
+    journal.confirm("slow", 9)
+    journal.trim(3)
+    assert [entry.seq for entry in journal.said()] == [8, 9, 10]
+    assert (journal.delivered("fast"), journal.delivered("slow"), journal.delivered("new")) == (10, 9, 0)
+
+
+def test_a_condition_is_stored_only_when_it_says_something_new(journal: Journal, clock: Clock) -> None:
+    assert journal.set_condition(Condition("Settled", False, "Converging", "1 differs"))
+    clock.at = 1010.0
+    assert not journal.set_condition(Condition("Settled", False, "Converging", "1 differs"))
+    assert journal.set_condition(Condition("Settled", False, "Retrying", "offline"))
+    assert [condition.since for condition in journal.conditions()] == [1000.0], "it does not hold since then"
+    assert journal.set_condition(Condition("Settled", True, "Converged"))
+    assert journal.conditions() == (Condition("Settled", True, "Converged", "", 1010.0),)
+
+
+# ── the file ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_already_so_is_not_written(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("one"), "files")
+    journal.mark("1", "web", proven=True)
+    journal.set_condition(Condition("Settled", True, "Converged"))
+    before = content(state)
+    journal.put("desired", asking("one"), "files")
+    journal.set_condition(Condition("Settled", True, "Converged"))
+    journal.forget(["1", "2"])
+    assert content(state) == before
+
+
+def test_the_folder_is_not_for_everybody(journal: Journal, state: Path) -> None:
+    assert stat.S_IMODE(state.stat().st_mode) & 0o007 == 0
+
+
+def test_a_journal_survives_its_process(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("one"), "files")
+    journal.say(Feedback("plan", "a"))
+    journal.close()
+    again = open_journal(state)
+    assert again.revision("desired") == asking("one")
+    assert [entry.message for entry in again.said()] == ["a"]
+    again.close()
+
+
+def test_two_connections_see_what_the_other_has_written(journal: Journal, state: Path) -> None:
+    """A short-lived command writes while the controller is at work."""
+    other = open_journal(state)
+    other.adopt("stranger")
+    assert journal.adopted() == ("stranger",)
+    assert not journal.adopt("stranger")
+    assert [journal.say(Feedback("plan", "a")).seq, other.say(Feedback("plan", "b")).seq] == [1, 2]
+    reader = read_journal(state)
+    assert [entry.message for entry in reader.said()] == ["a", "b"]
+    journal.say(Feedback("plan", "c"))
+    assert [entry.message for entry in reader.said()] == ["a", "b", "c"]
+    reader.close()
+    other.close()
+
+
+def test_many_may_open_a_new_journal_at_once(state: Path) -> None:
+    def use(number: int) -> int:
+        journal = open_journal(state)
+        try:
+            return journal.say(Feedback("plan", str(number))).seq
+        finally:
+            journal.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(use, range(24))) == list(range(1, 25))
+
+
+def test_a_reader_creates_nothing(tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    reader = read_journal(absent)
+    assert reader.revision("desired") is None
+    assert reader.said() == ()
+    reader.close()
+    assert not absent.exists()
+
+
+def test_a_reader_changes_no_file_of_a_controller_that_is_gone(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("one"), "files")
+    journal.close()
+    before = content(state)
+    assert [file.name for file in state.iterdir()] == [FILE]
+    reader = read_journal(state)
+    assert reader.digest("desired") == asking("one").digest
+    assert reader.attempt("x") is None
+    reader.close()
+    assert content(state) == before
+    assert [file.name for file in state.iterdir()] == [FILE]
+
+
+def test_a_reader_changes_no_file_of_a_controller_at_work(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("one"), "files")
+    before, names = content(state), {file.name for file in state.iterdir()}
+    reader = read_journal(state)
+    assert reader.digest("desired") == asking("one").digest
+    reader.close()
+    assert content(state) == before
+    assert {file.name for file in state.iterdir()} == names
+
+
+def test_a_reader_cannot_write(journal: Journal, state: Path) -> None:
+    reader = read_journal(state)
+    with pytest.raises(JournalError, match="cannot be written"):
+        reader.say(Feedback("plan", "a"))
+    reader.close()
+
+
+def test_a_journal_that_is_just_being_made_is_empty(state: Path) -> None:
+    state.mkdir(parents=True)
+    (state / FILE).touch()
+    reader = read_journal(state)
+    assert reader.said() == ()
+    reader.close()
+
+
+@pytest.mark.parametrize("openers", [open_journal, read_journal])
+def test_what_is_no_journal_is_refused(state: Path, openers: type) -> None:
+    state.mkdir(parents=True)
+    (state / FILE).write_bytes(b"this is no database at all, and long enough to be seen as none" * 20)
+    with pytest.raises(JournalError) as raised:
+        openers(state)
+    assert raised.value.element == f"journal:{state / FILE}"
+
+
+@pytest.mark.parametrize("openers", [open_journal, read_journal])
+def test_a_journal_of_another_version_is_refused(journal: Journal, state: Path, openers: type) -> None:
+    journal.close()
+    with sqlite3.connect(state / FILE) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(JournalError, match="has version 99"):
+        openers(state)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match="cannot be opened"):
+        open_journal(tmp_path / "file" / "state")
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from evenkeel.controller.journal import open_journal
+from evenkeel.specs.feedback import Feedback
+journal = open_journal(Path(sys.argv[1]))
+for number in range(10**9):
+    seq = journal.say(Feedback("plan", str(number))).seq
+    journal.mark(str(number % 7), "web", proven=bool(number % 2))
+    sys.stdout.write(f"{seq}\\n")
+    sys.stdout.flush()
+"""
+
+
+@pytest.mark.parametrize("after", [1, 10, 100])
+def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(state: Path, after: int) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(state)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".dev")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout is not None
+    acknowledged = [int(writer.stdout.readline()) for _ in range(after)]
+    writer.send_signal(signal.SIGKILL)
+    acknowledged += [int(line) for line in writer.stdout.read().splitlines() if line]
+    assert writer.wait() == -signal.SIGKILL
+    writer.stdout.close()
+
+    reader = read_journal(state)  # what is not checkpointed is in the log beside the file
+    kept = [entry.seq for entry in reader.said(limit=10**6)]
+    reader.close()
+    assert kept[: len(acknowledged)] == acknowledged
+    assert len(kept) <= len(acknowledged) + 1
+
+    again = open_journal(state)
+    assert [entry.seq for entry in again.said(limit=10**6)] == kept
+    assert again.say(Feedback("plan", "on")).seq == kept[-1] + 1
+    again.close()
