@@ -123,8 +123,8 @@ async def assert_reached(device: Bench, state: DesiredState) -> None:
     for kept in own:
         assert kept.container is not None
         container = wanted[kept.container.name]
-        assert compare.same_identity(container, kept.container)
-        assert not compare.in_place_differs(container, kept.container)
+        conduct = {name: getattr(container, name) for name in compare.CONDUCT}
+        assert changed(kept.container, **conduct) == container
         may_have_ended = container.restart.policy == "no" or (
             container.restart.policy == "on-failure" and not kept.exit_code
         )
