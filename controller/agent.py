@@ -34,6 +34,9 @@ from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place, path_text, problem_text
 
+_LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
+"""In characters; a broker may refuse what is longer than it likes, and nobody reads it."""
+
 
 class AgentSettings(NamedTuple):
     """How the agent behaves. `alone_after`: without a command for so long it commands itself; `None` is never."""
@@ -245,11 +248,11 @@ class UpdateAgent:
         reasons = [problem_text(changed(problem, place=Place())) for problem in received.problems]
         reasons += [_reason(value, flaw) for flaw in flaws if not flaw.warning] if not reasons else []
         if reasons:
-            self._reject(received.activity_id, "; ".join(reasons), message, open_one)
+            self._reject(received.activity_id, _joined(reasons), message, open_one)
             return
         place = Place(topic=message.topic, activity_id=received.activity_id)
         state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
-        notes = "; ".join(_reason(value, flaw) for flaw in flaws)
+        notes = _joined([_reason(value, flaw) for flaw in flaws])
         target = activities.asked_now(state)
         self._journal.forgive(target.digest)
         found = await self._look(message, received.activity_id, target, open_one)
@@ -286,7 +289,7 @@ class UpdateAgent:
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
         if blocked:
-            self._reject(id_, "; ".join(blocked), message, open_one, identifying=True)
+            self._reject(id_, _joined(blocked), message, open_one, identifying=True)
             return None
         return seen, differences
 
@@ -380,6 +383,18 @@ class UpdateAgent:
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
+
+
+def _joined(reasons: Sequence[str]) -> str:
+    """All reasons, as far as they go into one message; long ones of strangers are cut short."""
+    told, length = [], 0
+    for reason in reasons:
+        told.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
+        length += len(told[-1])
+        if length > _LONGEST_MESSAGE and len(told) < len(reasons):
+            told.append(f"and {len(reasons) - len(told)} more")
+            break
+    return "; ".join(told)
 
 
 def _digest(content: bytes) -> str:
