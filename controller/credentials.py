@@ -21,8 +21,13 @@ _PROGRAM_TIMEOUT_S = 20
 
 
 def config_path(configured: str) -> Path:
-    """The file that counts: the configured one, `$DOCKER_CONFIG/config.json`, or the one in the home folder."""
+    """The file that counts: the configured one, `$DOCKER_CONFIG/config.json`, or the one in the home folder.
+
+    Raises Unavailable when the configured one is not there: a pull without it would fail for another reason.
+    """
     if configured:
+        if not Path(configured).exists():
+            raise Unavailable(f"file:{configured}", "registry credentials are configured to be here, and are not")
         return Path(configured)
     folder = os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path.home() / ".docker") / "config.json"

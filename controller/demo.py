@@ -18,7 +18,14 @@ from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.clock import system_now
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.preview import preview
-from evenkeel.controller.wiring import build_controller, open_source, read_files, reconciler, simulated_engine
+from evenkeel.controller.wiring import (
+    build_controller,
+    image_sizes,
+    open_source,
+    read_files,
+    reconciler,
+    simulated_engine,
+)
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Feedback
@@ -155,7 +162,13 @@ class Demo:
     async def _plan(self, act: str, verbs: dict[Verb, int]) -> None:
         """Show the plan for files that are not in force yet."""
         desired = read_files([str(SPECS / act)]).desired
-        found = await preview(reconciler(self._settings), self._engine, self._journal, desired)
+        found = await preview(
+            reconciler(self._settings),
+            self._engine,
+            self._journal,
+            desired,
+            image_sizes(self._settings, self._engine),
+        )
         self._screen.echo(paint("\n$ evenkeel plan", "faint", self._screen.style))
         for line in plan_lines(found.plan, found.seen, found.history, self._screen.width, self._screen.style):
             self._screen.echo(line)

@@ -1,19 +1,24 @@
 """What a controller would do now, without one: observe and decide, and nothing else.
 
-The same pure functions as in a cycle, over what is asked, a journal that is only read, and one look at the engine (two when
-something is to be pulled, because its size is worth knowing before somebody says yes).
+The same pure functions as in a cycle, over what is asked, a journal that is only read, and one look at the engine. When
+something is to be pulled its registry is asked how large it is, because that is worth knowing before somebody says yes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from evenkeel.controller.journal import Journal
 from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, RemoteImage
 from evenkeel.specs.plan import History, Plan
 from evenkeel.templates.plan_text import pulls
+
+Sizes = Callable[[Sequence[str]], Awaitable[dict[str, RemoteImage]]]
+"""What registries say of images; those that do not answer are absent."""
 
 
 class Preview(NamedTuple):
@@ -26,17 +31,19 @@ class Preview(NamedTuple):
 
 
 async def preview(
-    reconciler: Reconciler[Any, ContainersSeen], driver: Driver[ContainersSeen], journal: Journal, desired: DesiredState
+    reconciler: Reconciler[Any, ContainersSeen],
+    driver: Driver[ContainersSeen],
+    journal: Journal,
+    desired: DesiredState,
+    sizes: Sizes,
 ) -> Preview:
     """The plan from what is to `desired`. Raises Unavailable, TimedOut, JournalError."""
     want, history = reconciler.select(desired), journal.history()
-    adopted, images = journal.adopted(), reconciler.images(want)
-    seen = await driver.observe(adopted, images)
+    seen = await driver.observe(journal.adopted(), reconciler.images(want))
     plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
-    unasked = [image for image in pulls(plan) if image not in seen.remote]
-    if unasked:
-        seen = await driver.observe(adopted, (*images, *unasked))
-        plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+    unknown = [image for image in pulls(plan) if image not in seen.remote or not seen.remote[image].size]
+    if unknown:
+        seen = changed(seen, remote={**seen.remote, **await sizes(unknown)})
     return Preview(plan, seen, history, notes(journal, desired))
 
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, RemoteImage
 
 if TYPE_CHECKING:
     from evenkeel.controller.apply import StepProgress
     from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal import Journal
     from evenkeel.controller.loop import Agent, Controller, Life, Sink, Source
+    from evenkeel.controller.preview import Sizes
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.ports import Driver
@@ -52,6 +53,20 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 network=settings.engine.network,
                 docker_config=settings.engine.docker_config,
             )
+
+
+def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
+    """How to learn what a pull will fetch. Docker does not tell, so its registries are asked; the memory engine knows."""
+
+    async def of_registries(images: Sequence[str]) -> dict[str, RemoteImage]:
+        from evenkeel.controller.drivers.registry import look_up
+
+        return await look_up(images, settings.engine.docker_config)
+
+    async def of_engine(images: Sequence[str]) -> dict[str, RemoteImage]:
+        return (await driver.observe((), images)).remote
+
+    return of_registries if settings.engine.kind == "docker" else of_engine
 
 
 def simulated_engine(

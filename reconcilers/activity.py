@@ -156,7 +156,10 @@ def baselines(
     components: Sequence[str],
     actions: Sequence[ActivityAction],
 ) -> tuple[Baseline, ...]:
-    """The baselines asked for (with the names of their own components), one for every component in none of them, and `<domain>:remove-components` (§2.3)."""
+    """The baselines asked for, one for every component in none of them, and `<domain>:remove-components` (§2.3).
+
+    `asked`: titles with the names of their own components.
+    """
     found = [Baseline(title, tuple(names)) for title, names in asked]
     covered = {subject for baseline in found for subject in baseline.subjects}
     found += [Baseline(f"{domain}:{name}", (name,)) for name in dict.fromkeys(components) if name not in covered]

@@ -72,8 +72,8 @@ class Driver(Protocol[SeenCo]):
     """
 
     async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> SeenCo:
-        """The world now. `names`: ids or names of containers to look at whoever created them; `images`: references whose present
-        registry digest is wanted. Raises `Unavailable` or `TimedOut` when the engine cannot be asked."""
+        """The world now. `names`: ids or names of containers to look at whoever created them; `images`: references whose
+        present registry digest is wanted. Raises `Unavailable` or `TimedOut` when the engine cannot be asked."""
         ...
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

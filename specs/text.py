@@ -1,7 +1,7 @@
 """Bytes of a file → documents of plain values, with the line and column of everything in them.
 
 YAML is read as a stream of events and folded here, not composed by the library: its C composer recurses without limit and
-a few kilobytes of `[` end the process. Folding the events bounds depth and size, finds every duplicate key, and yields the
+a hundred kilobytes of `[` end the process. Folding the events bounds depth and size, finds every duplicate key, and yields the
 positions that errors and plans point to, in one pass that is faster than loading.
 
 Rules: YAML 1.2 and JSON; many documents per file; anchors, aliases and `<<` are followed, within a bound; dates, binary

@@ -87,10 +87,10 @@ async def _agreed(
 ) -> bool:
     """Show what will be done and ask; True when it shall be done."""
     from evenkeel.controller.preview import preview
-    from evenkeel.controller.wiring import reconciler
+    from evenkeel.controller.wiring import image_sizes, reconciler
     from evenkeel.templates.plan_text import plan_lines
 
-    found = await preview(reconciler(settings), driver, journal, reading.desired)
+    found = await preview(reconciler(settings), driver, journal, reading.desired, image_sizes(settings, driver))
     for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
         click.echo(line)
     attempt = journal.attempt(reading.desired.digest)

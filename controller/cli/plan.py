@@ -43,7 +43,7 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
     from evenkeel.controller.cli.asked import asked, message_in_force
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.preview import Preview, preview
-    from evenkeel.controller.wiring import open_driver, reconciler
+    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler
 
     settings = options.settings()
     journal = read_journal(Path(settings.state))
@@ -55,7 +55,7 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
     async def look() -> Preview:
         driver = open_driver(settings, readonly=True)
         try:
-            return await preview(reconciler(settings), driver, journal, desired)
+            return await preview(reconciler(settings), driver, journal, desired, image_sizes(settings, driver))
         finally:
             await driver.close()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, ExecProbe, Health
 from evenkeel.specs.observed import ContainerSeen
 
 _SLACK = timedelta(seconds=30)
@@ -24,6 +24,8 @@ class Watch(NamedTuple):
     good_since: float | None = None
     bad_probes: int = 0
     restarts: int = 0
+    bad_at: float | None = None
+    """When a failed probe was last counted."""
 
 
 class Verdict(NamedTuple):
@@ -51,14 +53,12 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         return watch, Verdict(True, "it ended with exit code 0")
     good = seen.state in ("running", "restarting", "exited") if container.health is None else seen.health == "healthy"
     if container.health is not None and seen.health == "unhealthy":
-        within_start = now - watch.since < container.health.start_period.total_seconds()
-        bad = watch.bad_probes if within_start else watch.bad_probes + 1
-        watch = watch._replace(bad_probes=bad, good_since=None)
-        if bad >= container.health.retries:
-            return watch, Verdict(False, f"it failed its health check {bad} times in a row")
+        watch = _count_failure(container.health, watch, now)
+        if watch.bad_probes >= container.health.retries:
+            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row")
     if not good:
         return _late(container, watch._replace(good_since=None), now)
-    watch = watch._replace(good_since=now if watch.good_since is None else watch.good_since, bad_probes=0)
+    watch = watch._replace(good_since=now if watch.good_since is None else watch.good_since, bad_probes=0, bad_at=None)
     stable_s = container.stable_for.total_seconds()
     if now - (now if watch.good_since is None else watch.good_since) >= stable_s:
         how = "healthy" if container.health else "up"
@@ -67,11 +67,8 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
 
 
 def look_again_after(container: Container) -> float:
-    """Seconds between two looks: often enough to see a fast end, no more often than the health check."""
-    stable_s = container.stable_for.total_seconds()
-    if container.health is None:
-        return min(max(stable_s / 4, 0.05), 1.0)
-    return min(container.health.interval.total_seconds(), max(stable_s / 2, 0.2))
+    """Seconds between two looks: often enough to see a fast end or a fast start, whatever the interval of the check."""
+    return min(max(container.stable_for.total_seconds() / 4, 0.05), 1.0)
 
 
 def longest(container: Container) -> timedelta:
@@ -80,6 +77,19 @@ def longest(container: Container) -> timedelta:
         return container.stable_for + _SLACK
     health = container.health
     return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK
+
+
+def _count_failure(health: Health, watch: Watch, now: float) -> Watch:
+    """One more failed probe. It counts once an interval, however often one looks, and not while the container starts; a
+    command is counted by the engine, which says "unhealthy" when there were enough."""
+    watch = watch._replace(good_since=None)
+    if isinstance(health.probe, ExecProbe):
+        return watch._replace(bad_probes=health.retries)
+    starting = now - watch.since < health.start_period.total_seconds()
+    just_counted = watch.bad_at is not None and now - watch.bad_at < health.interval.total_seconds()
+    if starting or just_counted:
+        return watch
+    return watch._replace(bad_probes=watch.bad_probes + 1, bad_at=now)
 
 
 def _late(container: Container, watch: Watch, now: float) -> tuple[Watch, Verdict | None]:

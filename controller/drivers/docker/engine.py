@@ -18,7 +18,7 @@ import logging
 import math
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from evenkeel.controller.credentials import Credentials, config_path, credentials_for
 from evenkeel.controller.drivers.docker import parse, pull
@@ -73,6 +73,8 @@ class DockerEngine:
         self._client = EngineClient(address, limit=_AT_ONCE)
         self._network, self._docker_config = network, docker_config
         self._networking = asyncio.Lock()
+        self._in_place: Literal["finite", "none"] = "finite"
+        """Docker changes limits but does not lift them; Podman's copy of the API has no update at all."""
         self._version = ""
         self._abilities: parse.Abilities | None = None
         self._image_configs: dict[str, dict[str, Any]] = {}
@@ -346,7 +348,9 @@ class DockerEngine:
     async def _engine_version(self) -> str:
         if not self._version:
             answer = await self._get("/version")
-            self._version = f"docker {answer.get('Version', '')}".strip()
+            is_podman = any("podman" in str(part.get("Name", "")).lower() for part in answer.get("Components") or ())
+            self._in_place = "none" if is_podman else "finite"
+            self._version = f"{'podman' if is_podman else 'docker'} {answer.get('Version', '')}".strip()
         return self._version
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:

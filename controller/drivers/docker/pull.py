@@ -23,6 +23,7 @@ _FINAL = (
     "invalid tag format",
     "unsupported media type",
     "server gave http response to https client",
+    "client sent an http request to an https server",
     "certificate signed by unknown authority",
     "no space left on device",
 )
