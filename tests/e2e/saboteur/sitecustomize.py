@@ -1,0 +1,56 @@
+"""Kills its own process with SIGKILL right before the n-th thing that it makes durable: power loss, at a chosen moment.
+
+Python runs this file at its start when it lies on PYTHONPATH; the command under test is the real one and knows nothing of it.
+A moment is a transaction that the journal begins, or a world that the memory engine is about to write. Between two moments
+nothing happens that would outlive the process, so killing at each of them is killing anywhere.
+
+EVENKEEL_MOMENTS is a file that gets a line for every moment; EVENKEEL_KILL_AT the number of the one that is not reached.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_kill_at = int(os.environ.get("EVENKEEL_KILL_AT", "0"))
+_moments = os.environ.get("EVENKEEL_MOMENTS", "")
+_count = 0
+
+
+def _moment(what: str) -> None:
+    global _count
+    _count += 1
+    if _count == _kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if _moments:
+        handle = os.open(_moments, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(handle, f"{_count} {what}\n".encode())
+        os.close(handle)
+
+
+def _traced(statement: str) -> None:
+    if statement.startswith("BEGIN"):
+        _moment("journal")
+
+
+def _watch(event: str, values: tuple[Any, ...]) -> None:
+    if event == "os.rename" and str(values[1]).endswith("memory-engine.json"):
+        _moment("world")
+
+
+def _connect(*values: Any, **more: Any) -> sqlite3.Connection:
+    connection = _sqlite3_connect(*values, **more)
+    connection.set_trace_callback(_traced)
+    return connection
+
+
+if _kill_at or _moments:
+    import sqlite3
+
+    _sqlite3_connect, sqlite3.connect = sqlite3.connect, _connect
+    sys.addaudithook(_watch)

@@ -1,0 +1,168 @@
+"""kill -9 between any two steps of `evenkeel run`, for every such moment, on the memory engine, whose world is a file.
+
+Whatever the moment: nothing is lost when it happens, and the next controller brings the world to where it was to be, leaves
+nothing behind, and numbers what it says without a gap.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from tests.controller.cli.command import Device, ended, spec
+from tests.until import until
+
+from evenkeel.controller.drivers.memory import Kept
+from evenkeel.controller.journal import read_journal
+from evenkeel.specs.errors import JournalError
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+SABOTEUR = Path(__file__).parent / "saboteur"
+WEB1, WEB2 = "docker.io/library/app35:1", "docker.io/library/app176:2"
+DB, LOG = "docker.io/library/db116:1", "docker.io/library/web94:1"
+PORT = 'ports: ["8080:80"]'
+
+FIRST = (spec("db", DB), spec("web", WEB1, "dependsOn: [db]"))
+BEFORE = (spec("db", DB, PORT), spec("log", LOG), spec("web", WEB1, "dependsOn: [db]"))
+CHANGED = (spec("db", DB, f"{PORT}\nrestart: {{policy: always}}"), spec("web", WEB2, "dependsOn: [db]"))
+FAILING = (spec("db", DB, PORT), spec("log", LOG, PORT), spec("web", WEB1, "dependsOn: [db]"))
+
+
+class Sabotaged(Device):
+    """A device whose command can be killed at a moment."""
+
+    def begin(self, kill_at: int = 0, moments: Path | None = None) -> subprocess.Popen[str]:
+        more = {"EVENKEEL_KILL_AT": str(kill_at), "EVENKEEL_MOMENTS": str(moments or "")}
+        paths = f"{SABOTEUR}:{self.environment()['PYTHONPATH']}"
+        return self.start("run", PYTHONPATH=paths, **more)
+
+    def instances(self) -> dict[str, list[Kept]]:
+        found: dict[str, list[Kept]] = {}
+        for kept in self.engine().world.containers.values():
+            found.setdefault(kept.container.name if kept.container else "", []).append(kept)
+        return found
+
+    def is_over(self, settled: str) -> bool:
+        """Something new is desired, and it is settled, or given up and all the way back."""
+        with suppress(JournalError), closing(read_journal(self.state)) as journal:  # it may be about to be made
+            desired = journal.digest("desired")
+            reasons = [condition.reason for condition in journal.conditions() if condition.name == "Settled"]
+            if desired in ("", settled) or not reasons:
+                return False
+            attempt = journal.attempt(desired)
+            if attempt is not None and attempt.failed:
+                return reasons == ["RolledBack"]
+            return journal.digest("last-good") == desired and reasons == ["Converged"]
+        return False
+
+    def desired(self) -> str:
+        with closing(read_journal(self.state)) as journal:
+            return journal.digest("desired")
+
+    def numbers(self) -> list[int]:
+        if not self.state.exists():
+            return []
+        with suppress(JournalError), closing(read_journal(self.state)) as journal:
+            return [entry.seq for entry in journal.said(0, 10_000)]
+        return []
+
+
+Make = Callable[[str], Sabotaged]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Devices that begin with the state of the one called `settled`, if there is one."""
+    made: list[Sabotaged] = []
+
+    def device(name: str) -> Sabotaged:
+        folder = tmp_path / name
+        folder.mkdir()
+        it = Sabotaged(folder)
+        it.settings(backoff={"first": "1ms", "longest": "1s"})
+        if (tmp_path / "settled").exists() and name != "settled":
+            shutil.copytree(tmp_path / "settled" / "state", it.state)
+        made.append(it)
+        return it
+
+    yield device
+    for it in made:
+        it.close()
+
+
+def _here(settled: tuple[str, ...], wanted: tuple[str, ...]) -> set[str]:
+    """Names that are asked for before and after: at every moment there must be one of them."""
+
+    def names(documents: tuple[str, ...]) -> set[str]:
+        return {text.partition("name: ")[2].partition("}")[0] for text in documents}
+
+    return names(settled) & names(wanted)
+
+
+@pytest.mark.parametrize(
+    ("settled", "wanted", "images"),
+    [
+        ((), FIRST, {"db": DB, "web": WEB1}),
+        (BEFORE, CHANGED, {"db": DB, "web": WEB2}),
+        (BEFORE, FAILING, {"db": DB, "log": LOG, "web": WEB1}),
+    ],
+    ids=["create", "recreate-update-remove", "fail-and-roll-back"],
+)
+def test_power_loss_at_every_moment(
+    make: Make, tmp_path: Path, settled: tuple[str, ...], wanted: tuple[str, ...], images: dict[str, str]
+) -> None:
+    before = ""
+    if settled:
+        first = make("settled")
+        first.write(*settled)
+        first.run("apply", "--yes")
+        before = first.desired()
+    moments = tmp_path / "moments"
+    whole = make("whole")
+    whole.write(*wanted)
+    process = whole.begin(moments=moments)
+    until(lambda: whole.is_over(before))
+    assert ended(process, signal.SIGTERM)[0] == 0
+    _check(whole, images)
+    count = len(moments.read_text().splitlines())
+    assert count > 30
+
+    def one(kill_at: int) -> None:
+        device = make(f"killed-{kill_at}")
+        device.write(*wanted)
+        process = device.begin(kill_at=kill_at)
+        code, _, errors = ended(process)
+        assert code == -signal.SIGKILL, errors
+        assert _here(settled, wanted) <= set(device.instances()), "lost"
+        numbers = device.numbers()
+        process = device.begin()
+        until(lambda: device.is_over(before))
+        assert ended(process, signal.SIGTERM)[0] == 0
+        _check(device, images)
+        assert device.numbers()[: len(numbers)] == numbers
+        shutil.rmtree(device.state)
+
+    # The last moments are those of the orderly end, which comes when it is asked for.
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = {kill_at: pool.submit(one, kill_at) for kill_at in range(1, count - 2)}
+    failed = {kill_at: outcome.exception() for kill_at, outcome in outcomes.items() if outcome.exception()}
+    lines = moments.read_text().splitlines()
+    assert not failed, [(kill_at, lines[kill_at - 1], str(why)[:300]) for kill_at, why in failed.items()]
+
+
+def _check(device: Sabotaged, images: dict[str, str]) -> None:
+    found = device.instances()
+    assert {name: [kept.image for kept in instances] for name, instances in found.items()} == {
+        name: [image] for name, image in images.items()
+    }
+    for name, (kept,) in found.items():
+        assert (kept.engine_name, kept.state) == (name, "running")
+    numbers = device.numbers()
+    assert numbers == list(range(1, len(numbers) + 1))
