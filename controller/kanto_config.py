@@ -28,6 +28,10 @@ from evenkeel.specs.text import Value
 PASSWORD_FILE = "mqtt-password"
 
 
+_REAL_ENGINE: Mapping[str, Value] = {"engine.kind": "docker"}
+"""Kanto's own engine cannot be taken over, but a device that ran containers must not end up with simulated ones."""
+
+
 def load_kanto_config(path: Path, overrides: Mapping[str, Value] | None = None) -> Settings:
     """The settings in Kanto's configuration, defaults for the rest; SettingsError with every problem, one to a line.
 
@@ -85,7 +89,7 @@ def _load(path: Path, overrides: Mapping[str, Value]) -> tuple[Settings, str]:
         theirs = kanto_path(keys)
         return place_in(tree, theirs, path), theirs or keys
 
-    settings = settings_of(written, overrides, where, problems, path)
+    settings = settings_of(written, {**_REAL_ENGINE, **overrides}, where, problems, path)
     password = kanto_password(tree.value) or ""
     mqtt = settings.mqtt
     if password and mqtt.username and not mqtt.password_file:

@@ -58,11 +58,15 @@ def complaints(file: Path, text: str) -> list[str]:
     return raised.value.message.replace(str(file), "F").splitlines()
 
 
+TAKEN_OVER = changed(Settings(), engine=changed(Settings().engine, kind="docker"))
+"""What ran real containers goes on to."""
+
+
 def test_a_device_of_leda_is_taken_over_by_naming_its_file(file: Path) -> None:
     file.write_text(LEDA)
     settings = load_kanto_config(file)
     assert settings == changed(
-        Settings(),
+        TAKEN_OVER,
         mqtt=MqttSettings(
             enabled=True,
             broker="tcp://127.0.0.1:1884",
@@ -84,7 +88,7 @@ def test_a_device_of_leda_is_taken_over_by_naming_its_file(file: Path) -> None:
 def test_defaults_are_those_of_kanto(file: Path, text: str) -> None:
     file.write_text(text)
     settings = load_kanto_config(file)
-    assert settings == Settings()
+    assert settings == TAKEN_OVER
     mqtt, agent = settings.mqtt, settings.update_agent
     assert (mqtt.broker, mqtt.keep_alive) == ("tcp://localhost:1883", timedelta(seconds=20))
     assert mqtt.connect_timeout == timedelta(seconds=30)
@@ -205,6 +209,8 @@ def test_migration_writes_what_means_the_same_and_the_password_apart(file: Path,
     assert secret.stat().st_mode & 0o777 == 0o600
     assert config.read_text() == (
         f"# Made of {file}; every key that is not here has its default.\n"
+        "engine:\n"
+        "  kind: docker\n"
         "mqtt:\n"
         "  enabled: true\n"
         "  broker: tcp://127.0.0.1:1884\n"
@@ -243,7 +249,7 @@ def test_migration_without_password_writes_one_file_and_of_nothing_next_to_nothi
     config = tmp_path / "config.yaml"
     assert migrate(file, config) == (config,)
     assert config.read_text().startswith("# Made of ")
-    assert load_settings(config) == Settings()
+    assert load_settings(config) == TAKEN_OVER
 
 
 def test_a_wrong_configuration_is_not_migrated(file: Path, tmp_path: Path) -> None:
