@@ -222,7 +222,12 @@ class Cycles:
         plan = reconciler.plan(mine, seen, history)
         self._note_health(seen)
         found = gate(plan)
+        left = [each.subject for each in differences if each.subject in self.hands_off and each.verb != "keep"]
         match found:
+            case None if left:
+                why = f"an open activity is about {', '.join(left)}"
+                self._set("Settled", False, "Waiting", why)
+                return Waiting(why), plan
             case None:
                 return self._settle(role, plan), plan
             case Wait(why=why):

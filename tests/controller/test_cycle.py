@@ -1,0 +1,606 @@
+"""Cycles: the journal, the memory engine and the reconciler together, on virtual time.
+
+What is asserted is the state of the world, of the journal and of the conditions; what was said only where saying it is the
+point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.virtual import now, run
+
+from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.database import FILE
+from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
+from evenkeel.controller.journal import Journal, open_journal
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.container import Container, Health, HttpProbe, Resources, Restart
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.feedback import Condition
+from evenkeel.specs.normalise import normal
+from evenkeel.specs.plan import Action, Create, Failed, Outcome, Phase, Pull, Retry, Start, Verify
+
+
+def container(name: str, image: str = "", **fields: Any) -> Container:
+    return normal(Container(name, image or f"{name}:1", **fields))
+
+
+def asking(*containers: Container) -> DesiredState:
+    return desired_state([Document("Container", each.name, each) for each in containers])
+
+
+class Device:
+    """A journal, an engine and a controller that can be started anew."""
+
+    def __init__(self, state: Path, catalogue: dict[str, Image]) -> None:
+        self.engine = MemoryEngine({f"docker.io/library/{ref}": image for ref, image in catalogue.items()}, now=now)
+        self.state = state
+        self.journal: Journal = open_journal(state, now)
+        self.stopping = asyncio.Event()
+        self.start()
+
+    def start(self) -> None:
+        self.cycles = Cycles(Containers(("system",)), self.engine, self.journal, self._say, tries=3, now=now)
+
+    def _say(self, feedback: Feedback) -> None:
+        self.journal.say(feedback)
+
+    def lose_journal(self) -> None:
+        self.journal.close()
+        self.state = self.state.with_name(f"{self.state.name}-new")
+        self.journal = open_journal(self.state, now)
+        self.start()
+
+    def ask(self, *containers: Container) -> DesiredState:
+        state = asking(*containers)
+        self.journal.put("desired", state, "files")
+        return state
+
+    async def cycle(self) -> Ending:
+        return await self.cycles.run(self.stopping)
+
+    async def follow(self) -> Ending:
+        """Until something else than progress."""
+        for _ in range(100):
+            ending = await self.cycle()
+            if not isinstance(ending, Progressed):
+                return ending
+        raise AssertionError("endless progress")
+
+    async def reach(self, *containers: Container) -> DesiredState:
+        state = self.ask(*containers)
+        assert isinstance(await self.follow(), Settled)
+        return state
+
+    def conditions(self) -> dict[str, Condition]:
+        return {condition.name: condition for condition in self.journal.conditions()}
+
+    def settled(self) -> tuple[bool, str]:
+        condition = self.conditions()["Settled"]
+        return condition.holds, condition.reason
+
+    def said(self, *kinds: str) -> list[tuple[str, str]]:
+        return [(entry.kind, entry.message) for entry in self.journal.said() if not kinds or entry.kind in kinds]
+
+    def running(self) -> dict[str, str]:
+        return {name: image.removeprefix("docker.io/library/") for name, image in self.engine.running().items()}
+
+    def fail(self, outcome: Outcome, action: type[Action], times: int = 10**9) -> list[Action]:
+        """Script failures; the list grows by every action that failed."""
+        failed: list[Action] = []
+
+        def script(performed: Action) -> Outcome | None:
+            if isinstance(performed, action) and len(failed) < times:
+                failed.append(performed)
+                return outcome
+            return None
+
+        self.engine.script.failures.append(script)
+        return failed
+
+    def written(self) -> dict[str, bytes]:
+        """What is on the disk; the index of the log is shared memory."""
+        return {file.name: file.read_bytes() for file in self.state.iterdir() if not file.name.endswith("-shm")}
+
+
+Work = Callable[[Device], Coroutine[Any, Any, None]]
+OnDevice = Callable[..., None]
+
+
+@pytest.fixture
+def on_device(tmp_path: Path) -> OnDevice:
+    """Run a scenario on a fresh device; keywords are images of the catalogue, `bad=Image(…)` is `bad:1`."""
+
+    def play(work: Work, **catalogue: Image) -> None:
+        async def scenario() -> None:
+            device = Device(tmp_path / "state", {f"{name}:1": image for name, image in catalogue.items()})
+            try:
+                await work(device)
+            finally:
+                device.journal.close()
+
+        run(scenario())
+
+    return play
+
+
+# ── settling ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nobody_has_asked_for_anything(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.engine.put_foreign(container("stranger"))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.settled() == (False, "NothingDesired")
+        assert list(device.running()) == ["stranger"]
+
+    on_device(work)
+
+
+def test_what_is_asked_for_comes_about_and_is_last_good(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        state = await device.reach(container("web"), container("db"))
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+        assert device.settled() == (True, "Converged")
+        assert device.journal.revision("last-good") == state
+        assert device.said("revision-good", "settled") == [
+            ("revision-good", "everything asked for is there and proven"),
+            ("settled", "everything asked for is there and proven"),
+        ]
+
+    on_device(work)
+
+
+def test_a_settled_cycle_writes_nothing(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db", pull_policy="Always"))
+        device.engine.put_foreign(container("stranger"))
+        assert isinstance(await device.cycle(), Settled)
+        before = device.written()
+        for _ in range(5):
+            await asyncio.sleep(60)
+            assert isinstance(await device.cycle(), Settled)
+        assert device.written() == before
+        device.start()
+        assert isinstance(await device.cycle(), Settled)
+        assert device.written() == before, "a start is no reason to write either"
+        assert FILE in before
+
+    on_device(work)
+
+
+def test_a_stalled_cycle_writes_nothing(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        before = device.written()
+        for _ in range(5):
+            assert isinstance(await device.cycle(), Stalled)
+        assert device.written() == before
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_drift_is_repaired_and_called_drift(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        device.engine.kill("web")
+        device.engine.remove("db")
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+        assert device.said("drift") == [
+            ("drift", "create: it is asked for and not there"),
+            ("drift", "start: it is not running (exit code 137)"),
+        ]
+        assert device.conditions()["Settled"].since > device.journal.said()[0].at
+
+    on_device(work)
+
+
+def test_what_is_blocked_is_stalled_and_not_good(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.engine.put_foreign(container("web"))
+        device.ask(container("web"), container("db"))
+        ending = await device.follow()
+        assert isinstance(ending, Stalled)
+        assert "did not create" in ending.why
+        assert device.running() == {"web": "web:1", "db": "db:1"}, "others go on"
+        assert device.settled() == (False, "Blocked")
+        assert device.journal.digest("last-good") == ""
+        device.engine.remove("web")
+        assert isinstance(await device.follow(), Settled)
+
+    on_device(work)
+
+
+def test_what_an_activity_is_about_is_left_to_it(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        device.cycles.hands_off = frozenset({"web"})
+        device.engine.kill("web")
+        device.engine.kill("db")
+        assert await device.follow() == Waiting("an open activity is about web")
+        assert device.settled() == (False, "Waiting"), "not all is as asked for"
+        assert device.running() == {"db": "db:1"}
+        device.cycles.hands_off = frozenset()
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+
+    on_device(work)
+
+
+def test_a_stop_ends_after_the_step_at_work(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.engine.script.perform_s = 10
+        device.ask(container("web"))
+        for _ in range(2):
+            assert isinstance(await device.cycle(), Progressed)  # pulled, created
+        asyncio.get_running_loop().call_later(5, device.stopping.set)
+        begun = now()
+        assert isinstance(await device.cycle(), Progressed)
+        assert now() - begun == 10, "starting is finished"
+        assert device.running() == {"web": "web:1"}
+        device.stopping.clear()
+        asyncio.get_running_loop().call_later(11, device.stopping.set)
+        begun = now()
+        assert isinstance(await device.cycle(), Progressed)
+        assert now() - begun == 11, "watching is cut short"
+        assert device.journal.history().proven == ()
+        assert device.journal.attempt(device.journal.digest("desired")) is None, "a stop is no failure"
+
+    on_device(work)
+
+
+# ── the engine goes and comes ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_engine_that_is_away_is_tried_again_and_costs_no_tries(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.engine.script.unreachable = True
+        for _ in range(10):
+            assert isinstance(await device.cycle(), Retrying)
+        assert not device.conditions()["EngineReachable"].holds
+        device.engine.script.unreachable = False
+        assert isinstance(await device.follow(), Settled)
+        assert device.conditions()["EngineReachable"].holds
+        assert [kind for kind, _ in device.said("engine-lost", "engine-found")] == [
+            "engine-found",
+            "engine-lost",
+            "engine-found",
+        ]
+        assert device.journal.attempt(device.journal.digest("desired")) is None
+
+    on_device(work)
+
+
+# ── failures ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_disturbing_phase_has_a_number_of_tries(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        good = await device.reach(container("web"))
+        failed = device.fail(Retry("the engine is busy", 7), Create)
+        bad = device.ask(container("web", "web:2"))
+        for number in (1, 2):
+            ending = await device.follow()
+            assert ending == Retrying("web: the engine is busy", 7)
+            attempt = device.journal.attempt(bad.digest)
+            assert attempt is not None
+            assert (attempt.failures, attempt.failed) == (number, False)
+            assert device.settled() == (False, "Retrying")
+        assert await device.follow() == Stalled("web: the engine is busy (tried 3 times)")
+        assert len(failed) == 3
+        assert device.settled() == (False, "RolledBack")
+        assert device.journal.digest("last-good") == good.digest
+
+    on_device(work)
+
+
+def test_fetching_is_tried_for_ever_and_costs_no_tries(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.fail(Retry("offline"), Pull, times=20)
+        device.ask(container("web", "web:2"))
+        for _ in range(20):
+            assert isinstance(await device.follow(), Retrying)
+            assert device.running() == {"web": "web:1"}
+        device.fail(Retry("busy"), Create, times=2)
+        assert isinstance(await device.follow(), Retrying), "the first try of a disturbing phase"
+        assert isinstance(await device.follow(), Retrying)
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:2"}
+        assert device.journal.attempt(device.journal.digest("desired")) is None
+
+    on_device(work)
+
+
+def test_while_fetching_fails_last_good_is_kept_up(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        device.ask(container("web", "far:1"), container("db"))
+        assert isinstance(await device.follow(), Retrying)
+        device.engine.kill("db")
+        device.engine.kill("web")
+        device.engine.change("db", resources=Resources(64 << 20))
+        assert isinstance(await device.follow(), Retrying)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+        (db,) = [kept for kept in device.engine.world.containers.values() if kept.engine_name == "db"]
+        assert db.container is not None
+        assert db.container.resources == Resources()
+
+    on_device(work, far=Image(pull="unreachable"))
+
+
+def test_an_image_that_cannot_be_fetched_keeps_no_other_container_down(on_device: OnDevice) -> None:
+    """Nothing new is asked for: an image went missing, and another container died."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"), container("app", depends_on=("web",)))
+        device.engine.remove("web")
+        del device.engine.world.images["docker.io/library/web:1"]
+        device.engine.kill("db")
+        device.engine.kill("app")
+        pulls = device.fail(Retry("offline"), Pull)
+        for _ in range(3):
+            assert isinstance(await device.follow(), Retrying)
+            assert device.running() == {"db": "db:1"}, "app depends on what cannot be fetched"
+        assert len(pulls) == 3
+        device.engine.script.failures.clear()
+        assert isinstance(await device.follow(), Settled)
+        assert len(device.running()) == 3
+
+    on_device(work)
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (Image(pull="missing"), "web: manifest for docker.io/library/bad:1 not found"),
+        (Image(exits_with=3), "web: it ended with exit code 3"),
+        (Image(healthy=False), "web: it failed its health check 3 times in a row"),
+    ],
+)
+def test_a_revision_that_fails_is_rolled_back_and_quarantined(on_device: OnDevice, bad: Image, why: str) -> None:
+    async def work(device: Device) -> None:
+        good = await device.reach(container("web"), container("db"))
+        wish = device.ask(container("web", "bad:1", health=Health(HttpProbe(80))), container("db", "db:2"))
+        assert await device.follow() == Stalled(why)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+        assert device.journal.digest("last-good") == good.digest
+        assert device.settled() == (False, "RolledBack")
+        assert [kind for kind, _ in device.said("revision-failed", "rolling-back", "rolled-back")] == [
+            "revision-failed",
+            "rolling-back",
+            "rolled-back",
+        ]
+
+        pulled = device.fail(Failed("never"), Pull)
+        device.start()
+        assert await device.follow() == Stalled(why), "quarantine outlives the process"
+        device.engine.kill("web")
+        assert await device.follow() == Stalled(why)
+        assert device.running() == {"web": "web:1", "db": "db:1"}, "last-good is kept up"
+        assert pulled == []
+
+        assert device.journal.forgive(wish.digest)
+        device.engine.script.failures.clear()
+        device.engine.catalogue.clear()
+        assert isinstance(await device.follow(), Settled), "an operator's word lets it try again"
+        assert device.running() == {"web": "bad:1", "db": "db:2"}
+
+    on_device(work, bad=bad)
+
+
+def test_quarantine_ends_with_other_content_and_comes_back_with_the_same(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        good = await device.reach(container("web"))
+        bad = device.ask(container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        better = device.ask(container("web", "web:2"))
+        assert isinstance(await device.follow(), Settled)
+        assert device.journal.digest("last-good") == better.digest
+        device.ask(container("web", "bad:1"))
+        begun = device.journal.last_seq()
+        assert isinstance(await device.follow(), Stalled)
+        assert "step-started" not in {entry.kind for entry in device.journal.said(after=begun)}
+        assert device.running() == {"web": "web:2"}
+        assert {good.digest, better.digest}.isdisjoint({bad.digest})
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_going_back_to_what_was_asked_for_before_settles(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        device.ask(container("web"))
+        assert isinstance(await device.follow(), Settled)
+        assert device.settled() == (True, "Converged")
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_a_first_revision_that_fails_has_nothing_to_go_back_to(on_device: OnDevice) -> None:
+    """It must not become its own last-good because it was seen at work before it was watched."""
+
+    async def work(device: Device) -> None:
+        device.ask(container("web", "bad:1"))
+        assert await device.follow() == Stalled("web: it ended with exit code 1")
+        assert device.journal.digest("last-good") == ""
+        assert device.settled() == (False, "RevisionFailed")
+        assert await device.follow() == Stalled("web: it ended with exit code 1")
+
+    on_device(work, bad=Image(exits_with=1, exits_after_s=2))
+
+
+def test_what_is_found_without_a_journal_is_gone_back_to(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        device.lose_journal()
+        device.ask(container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+        assert device.journal.revision("last-good") == asking(container("web"), container("db"))
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.engine.put_foreign(container("web"))
+        device.journal.adopt("foreign-web")
+        device.ask(container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_a_rollback_is_never_given_up(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "bad:1"))
+        while not device.said("rolling-back"):
+            await device.cycle()
+        failed = device.fail(Failed("no"), Start, times=50)
+        for _ in range(50):
+            assert isinstance(await device.follow(), Retrying)
+        assert len(failed) == 50
+        assert isinstance(await device.follow(), Stalled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_an_update_in_place_is_rolled_back_in_place(on_device: OnDevice) -> None:
+    """Kanto writes the changed object back (B3)."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        (id_,) = [kept.id for kept in device.engine.world.containers.values() if kept.engine_name == "web"]
+        device.ask(container("web", resources=Resources(64 << 20)), container("db", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        web: Kept = device.engine.world.containers[id_]
+        assert web.container == container("web")
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_a_tag_that_is_pushed_again_and_fails_is_gone_back_from(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        state = await device.reach(container("web", pull_policy="Always", restart=Restart("always")))
+        device.engine.catalogue["docker.io/library/web:1"] = Image(version=2, exits_with=1)
+        assert isinstance(await device.follow(), Settled)
+        (web,) = device.engine.world.containers.values()
+        assert web.state == "running"
+        assert len(device.said("rolling-back")) == 1
+        before = device.written()
+        for _ in range(3):
+            assert isinstance(await device.cycle(), Settled)
+        assert device.written() == before, "what failed is not tried again"
+        assert device.journal.digest("last-good") == state.digest
+        assert device.journal.forgive(state.digest)
+        assert isinstance(await device.follow(), Settled)
+        assert len(device.said("rolling-back")) == 2, "an operator's word lets it try again"
+
+    on_device(work)
+
+
+# ── what is said and remembered ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_step_is_said_with_what_it_belongs_to(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        state = await device.reach(container("web"))
+        steps = [entry for entry in device.journal.said() if entry.kind in ("step-started", "step-done")]
+        assert [(entry.kind, entry.phase) for entry in steps] == [
+            (kind, phase)
+            for phase in (Phase.DOWNLOAD, Phase.UPDATE, Phase.ACTIVATE, Phase.VERIFY)
+            for kind in ("step-started", "step-done")
+        ]
+        assert {(entry.subject, entry.revision, entry.domain) for entry in steps} == {
+            ("web", state.digest, "containers")
+        }
+        assert {entry.cycle for entry in steps} == {f"containers-{n}" for n in (1, 2, 3, 4)}
+        assert steps[-1].seconds == 3.0
+        assert [entry.seq for entry in device.journal.said()] == list(range(1, device.journal.last_seq() + 1))
+
+    on_device(work)
+
+
+def test_a_plan_is_announced_once_with_its_places(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.ask(container("web"), container("db"))
+        device.fail(Retry("busy"), Create, times=1)
+        assert isinstance(await device.follow(), Retrying)
+        assert isinstance(await device.follow(), Settled)
+        assert device.said("plan") == [("plan", "create: it is asked for and not there")] * 2
+
+    on_device(work)
+
+
+def test_switches_are_timed(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.engine.script.perform_s = 0.5
+        await device.reach(container("web"))
+        assert device.journal.history().switch_s == {}
+        await device.reach(container("web", "web:2"))
+        assert device.journal.history().switch_s == {"web": 1.0}
+        await device.reach()
+        await asyncio.sleep(3600)
+        await device.reach(container("web"))
+        assert device.journal.history().switch_s == {"web": 1.0}, "coming back after an hour is no switch"
+
+    on_device(work)
+
+
+def test_health_is_a_condition_and_said_when_it_changes(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web", restart=Restart("no"), health=Health(HttpProbe(80), timedelta(seconds=1))))
+        assert device.said("health") == []
+        device.engine.catalogue["docker.io/library/web:1"] = Image(healthy=False)
+        await device.cycle()
+        await device.cycle()
+        assert device.said("health") == [("health", "web fails its health check")]
+        assert device.conditions()["Healthy"].message == "web fails its health check"
+        device.engine.catalogue.clear()
+        await device.cycle()
+        assert device.said("health")[1:] == [("health", "all containers are well again")]
+        device.engine.kill("web", 2)
+        assert isinstance(await device.cycle(), Settled), "its policy lets it end"
+        assert device.conditions()["Healthy"].message == "web ended with exit code 2"
+
+    on_device(work)
+
+
+def test_what_is_gone_is_forgotten(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        await device.reach(container("web", "web:2"))
+        await device.cycle()
+        assert len(device.journal.history().proven) == 1
+        assert device.journal.unproven() == ()
+
+    on_device(work)
+
+
+def test_a_proof_ends_with_the_run_that_was_proven(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.engine.kill("web")
+        failed = device.fail(Retry("busy"), Verify, times=1)
+        assert isinstance(await device.follow(), Retrying)
+        assert device.journal.history().proven == ()
+        assert len(failed) == 1
+        assert isinstance(await device.follow(), Settled)
+
+    on_device(work)
