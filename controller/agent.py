@@ -11,7 +11,7 @@ current state, which changes nothing, and a new desired state, which cuts short 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import kanto, updateagent
 from evenkeel.specs.activity import Activity, Status
 from evenkeel.specs.codec import changed, encode
+from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
@@ -252,7 +253,7 @@ class UpdateAgent:
             return
         place = Place(topic=message.topic, activity_id=received.activity_id)
         state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
-        notes = _joined([_reason(value, flaw) for flaw in flaws])
+        notes = _joined([*(_reason(value, flaw) for flaw in flaws), *_other_versions(value, state)])
         target = activities.asked_now(state)
         self._journal.forgive(target.digest)
         found = await self._look(message, received.activity_id, target, open_one)
@@ -405,6 +406,15 @@ def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
     """Kanto's text for a flaw, where it stands, and what helps."""
     text = f"{kanto.rejection(value, flaw)} [{path_text(flaw.path)}]"
     return f"{text}, {flaw.hint}" if flaw.hint else text
+
+
+def _other_versions(value: Mapping[str, Any], state: DesiredState) -> Iterator[str]:
+    """Versions that are labels only: the image has another tag, and the image is what runs (defect B25)."""
+    images = {each.name: each.wanted.image for each in state.documents if isinstance(each.wanted, Container)}
+    for name, version in _components(value):
+        tag = image_version(images.get(name, ""))
+        if version and tag not in (version, "n/a") and not tag.startswith("sha256:"):
+            yield f"the version {version} of {name} is only shown; what runs is {images[name]}"
 
 
 def _components(value: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
