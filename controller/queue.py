@@ -25,6 +25,7 @@ class WakeUps:
         """`first` and `longest` bound the back-off; `jitter` gives numbers in [0, 1)."""
         self._first_s, self._longest_s, self._jitter = first.total_seconds(), longest.total_seconds(), jitter
         self._due: dict[str, float] = {}
+        self._nudged: dict[str, float] = {}
         self._working: set[str] = set()
         self._failures: dict[str, int] = {}
         self._patient_until: dict[str, float] = {}
@@ -32,15 +33,12 @@ class WakeUps:
 
     def add(self, key: str, after_s: float = 0.0) -> None:
         """`key` is due in `after_s` seconds, or earlier if it was already."""
-        due = asyncio.get_running_loop().time() + after_s
-        if key not in self._due or due < self._due[key]:
-            self._due[key] = due
-            self._news.set()
+        self._put(self._due, key, after_s)
 
     def nudge(self, key: str, after_s: float = 0.0) -> None:
         """Something about `key` changed by itself: as `add`, but while it backs off, not before a quarter of its wait is
         over, because what fails and is tried again may well be what changes things."""
-        self.add(key, max(after_s, self._patient_until.get(key, 0.0) - asyncio.get_running_loop().time()))
+        self._put(self._nudged, key, after_s)
 
     def retry(self, key: str, after_s: float = 0.0) -> float:
         """`key` failed: it is due after its back-off, or after `after_s` if that is more. The seconds until then."""
@@ -48,8 +46,8 @@ class WakeUps:
         self._failures[key] = failures + 1
         backoff_s: float = min(self._longest_s, self._first_s * 2.0 ** min(failures, 30))
         wait_s = max(after_s, backoff_s * (0.75 + self._jitter() / 2))
-        self.add(key, wait_s)
         self._patient_until[key] = asyncio.get_running_loop().time() + wait_s / 4
+        self.add(key, wait_s)
         return wait_s
 
     def progressed(self, key: str) -> None:
@@ -62,12 +60,13 @@ class WakeUps:
         loop = asyncio.get_running_loop()
         while True:
             self._news.clear()
-            free = {key: due for key, due in self._due.items() if key not in self._working}
+            free = {key: due for key, due in self._all_due().items() if key not in self._working}
             if free:
                 key = min(free, key=lambda each: (free[each], each))
                 wait_s = free[key] - loop.time()
                 if wait_s <= 0:
-                    del self._due[key]
+                    self._due.pop(key, None)
+                    self._nudged.pop(key, None)
                     self._working.add(key)
                     return key
                 try:
@@ -81,3 +80,17 @@ class WakeUps:
         """The work on `key` is over; if it was added meanwhile it can be had again."""
         self._working.discard(key)
         self._news.set()
+
+    def _put(self, where: dict[str, float], key: str, after_s: float) -> None:
+        due = asyncio.get_running_loop().time() + after_s
+        if key not in where or due < where[key]:
+            where[key] = due
+            self._news.set()
+
+    def _all_due(self) -> dict[str, float]:
+        """When each key is due, nudges as late as patience wants them."""
+        due = dict(self._due)
+        for key, nudged in self._nudged.items():
+            patient = max(nudged, self._patient_until.get(key, nudged))
+            due[key] = min(due.get(key, patient), patient)
+        return due

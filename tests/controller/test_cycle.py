@@ -22,7 +22,7 @@ from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.container import Container, Health, HttpProbe, Resources, Restart
 from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.feedback import Condition
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.plan import Action, Create, Failed, Outcome, Phase, Pull, Retry, Start, Verify
 

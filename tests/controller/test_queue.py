@@ -183,6 +183,13 @@ def test_news_ends_a_wait_but_a_nudge_has_patience() -> None:
         wake_ups.add("a")
         assert await wake_ups.get() == "a"
         assert time() == begun
+        wake_ups.nudge("a")  # while it is worked on, before it fails
+        begun = time()
+        wait_s = wake_ups.retry("a")
+        wake_ups.done("a")
+        assert await wake_ups.get() == "a"
+        assert time() - begun == wait_s / 4
+        begun = time()
         wake_ups.progressed("a")
         wake_ups.done("a")
         wake_ups.nudge("a", 0.1)

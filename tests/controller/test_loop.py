@@ -1,0 +1,576 @@
+"""The whole controller on virtual time: sources and engines nudge, one worker converges, sinks are told, a stop is orderly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.virtual import now, run
+
+from evenkeel.controller.apply import Limits
+from evenkeel.controller.cycle import Cycles, Retrying, Settled
+from evenkeel.controller.database import FILE
+from evenkeel.controller.drivers.memory import Image, MemoryEngine
+from evenkeel.controller.journal import Journal, open_journal
+from evenkeel.controller.loop import Controller
+from evenkeel.controller.queue import WakeUps
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.container import Container
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.errors import JournalError
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.normalise import normal
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import Action, Outcome, Pull, Remove, Retry, Start
+from evenkeel.specs.problem import Place, Problem
+
+RESYNC_S = 60.0
+
+
+class Reading(NamedTuple):
+    """What a source found."""
+
+    desired: DesiredState = desired_state([])
+    problems: tuple[Problem, ...] = ()
+    is_empty: bool = False
+    missing: tuple[str, ...] = ()
+
+
+EMPTY = Reading(is_empty=True)
+BROKEN = Reading(problems=(Problem(Place("/etc/x.yaml", 3, 5), "spec.image", "no image"),))
+DOUBTFUL = Problem(Place("/etc/x.yaml", 3, 5), "spec.ports[0]", "written the other way round", severity="warning")
+
+
+def asking(*images: str) -> Reading:
+    containers = [normal(Container(image.partition(":")[0], image)) for image in images]
+    return Reading(desired_state([Document("Container", each.name, each) for each in containers]))
+
+
+class Scripted:
+    """A source that a test speaks for."""
+
+    def __init__(self) -> None:
+        self.readings: asyncio.Queue[Reading] = asyncio.Queue()
+        self.looks = 0
+        self.closed = False
+
+    async def changes(self) -> AsyncIterator[Reading]:
+        try:
+            while True:
+                yield await self.readings.get()
+        finally:
+            self.closed = True
+
+    def look(self) -> None:
+        self.looks += 1
+
+
+class Listener:
+    """A sink that takes, or fails as a test wants."""
+
+    def __init__(self, name: str = "listener") -> None:
+        self.name = name
+        self.taken: list[Feedback] = []
+        self.batches: list[int] = []
+        self.failure: Exception | None = None
+
+    async def take(self, entries: Sequence[Feedback]) -> None:
+        await asyncio.sleep(0.01)
+        if self.failure is not None:
+            raise self.failure
+        self.batches.append(len(entries))
+        self.taken.extend(entries)
+
+    def kinds(self) -> list[str]:
+        return [entry.kind for entry in self.taken]
+
+
+class Counting(MemoryEngine):
+    """The memory engine, with a count of looks at it."""
+
+    looks = 0
+    closed = False
+
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+        self.looks += 1
+        return await super().observe(names, images)
+
+    async def close(self) -> None:
+        self.closed = True
+        await super().close()
+
+
+class Stage:
+    """All that a test plays with."""
+
+    def __init__(self, state: Path, **settings: Any) -> None:
+        self.engine = Counting(now=now)
+        self.journal: Journal = open_journal(state, now)
+        self.source, self.sink, self.beats = Scripted(), Listener(), list[str]()
+        self.settings, self.limits = settings, Limits()
+        self.controller = self.make()
+
+    def make(self) -> Controller:
+        """A controller, as after a start."""
+
+        def cycles(say: Callable[[Feedback], None]) -> Cycles:
+            return Cycles(Containers(), self.engine, self.journal, say, self.limits, now=now)
+
+        return Controller(
+            self.journal,
+            self.engine,
+            cycles,
+            self.source,
+            [self.sink],
+            timedelta(seconds=RESYNC_S),
+            WakeUps(jitter=lambda: 0.5),
+            beat=self.beats.append,
+            **self.settings,
+        )
+
+    def say(self, *readings: Reading) -> None:
+        for reading in readings:
+            self.source.readings.put_nowait(reading)
+
+    def at(self, seconds: float, act: Callable[..., object], *arguments: object) -> None:
+        """Do something in so many seconds."""
+        asyncio.get_running_loop().call_later(seconds, act, *arguments)
+
+    async def play(self, seconds: float) -> None:
+        """Run the controller for so long."""
+        self.at(seconds, self.controller.stop)
+        await self.controller.run()
+
+    def running(self) -> dict[str, str]:
+        return {name: image.removeprefix("docker.io/library/") for name, image in self.engine.running().items()}
+
+
+def time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+Work = Callable[[Stage], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def on_stage(tmp_path: Path) -> Callable[..., None]:
+    """Run a scenario; keywords are arguments of the controller."""
+
+    def play(work: Work, **settings: Any) -> None:
+        async def scenario() -> None:
+            stage = Stage(tmp_path, **settings)
+            try:
+                await work(stage)
+            finally:
+                stage.journal.close()
+
+        run(scenario())
+
+    return play
+
+
+OnStage = Callable[..., None]
+
+
+# ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_from_a_wish_to_a_settled_device(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        await stage.play(20)
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        kinds = stage.sink.kinds()
+        assert kinds[:2] == ["started", "revision-accepted"]
+        assert kinds[-1] == "stopped"
+        assert kinds.index("revision-good") < kinds.index("settled")
+        assert "source-restored" not in kinds, "it was never broken"
+        assert [entry.seq for entry in stage.sink.taken] == list(range(1, len(kinds) + 1))
+        assert stage.beats[-1] == "settled"
+        assert stage.engine.closed
+        assert stage.source.closed
+
+    on_stage(work)
+
+
+def test_a_new_wish_is_taken_up_at_once(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, stage.say, asking("web:2"))
+        stage.at(101, lambda: moments.append(stage.engine.world.images.copy()))
+        moments: list[dict[str, int]] = []
+        await stage.play(110)
+        assert "docker.io/library/web:2" in moments[0]
+        assert stage.running() == {"web": "web:2"}
+
+    on_stage(work)
+
+
+def test_a_new_wish_ends_a_long_back_off(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.catalogue["docker.io/library/far:1"] = Image(pull="unreachable")
+        stage.say(asking("far:1"))
+        stage.at(1000, stage.say, asking("web:1"))
+        await stage.play(1010)
+        assert stage.running() == {"web": "web:1"}
+
+    on_stage(work)
+
+
+def test_a_broken_source_leaves_in_force_what_was(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, stage.say, BROKEN)
+        stage.at(200, stage.say, BROKEN)
+        stage.at(250, stage.engine.kill, "web")
+        stage.at(300, stage.say, asking("web:1"))
+        await stage.play(400)
+        assert stage.running() == {"web": "web:1"}
+        told = [entry for entry in stage.sink.taken if entry.kind.startswith("source")]
+        assert [entry.kind for entry in told] == ["source-broken", "source-restored"]
+        assert told[0].message.startswith("/etc/x.yaml:3:5: spec.image: no image")
+
+    on_stage(work)
+
+
+def test_a_warning_keeps_nothing_from_happening(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1")._replace(problems=(DOUBTFUL,)))
+        await stage.play(20)
+        assert stage.running() == {"web": "web:1"}
+
+    on_stage(work)
+
+
+@pytest.mark.parametrize("empty", [EMPTY, EMPTY._replace(missing=("/etc/evenkeel/specs",))])
+def test_an_empty_source_never_means_remove_everything(on_stage: OnStage, empty: Reading) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, stage.say, empty)
+        stage.at(150, stage.engine.kill, "web")
+        await stage.play(300)
+        assert stage.running() == {"web": "web:1"}
+        assert "source-empty" in stage.sink.kinds()
+
+    on_stage(work)
+
+
+def test_an_empty_source_removes_everything_if_settings_say_so(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.put_foreign(normal(Container("stranger", "x:1")))
+        stage.say(asking("web:1"))
+        stage.at(100, stage.say, EMPTY)
+        await stage.play(200)
+        assert stage.running() == {"stranger": "x:1"}
+
+    on_stage(work, empty_removes_all=True)
+
+
+def test_a_source_that_vanished_removes_nothing_whatever_settings_say(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, stage.say, EMPTY._replace(missing=("/etc/evenkeel/specs",)))
+        await stage.play(200)
+        assert stage.running() == {"web": "web:1"}
+
+    on_stage(work, empty_removes_all=True)
+
+
+def test_without_a_source_what_is_in_the_journal_is_kept_up(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.journal.put("desired", asking("web:1").desired, "files")
+        await stage.play(20)
+        assert stage.running() == {"web": "web:1"}
+
+    on_stage(work)
+
+
+# ── looking ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_settled_device_is_looked_at_now_and_then_and_nothing_is_written(on_stage: OnStage, tmp_path: Path) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        found: list[tuple[int, dict[str, bytes]]] = []
+
+        def note() -> None:
+            files = {file.name: file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm")}
+            found.append((stage.engine.looks, files))
+
+        stage.at(100, note)
+        stage.at(100 + 10 * RESYNC_S, note)
+        await stage.play(1000)
+        (looks, files), (later_looks, later_files) = found
+        assert later_looks - looks == 10
+        assert later_files == files
+        assert FILE in files
+
+    on_stage(work)
+
+
+def test_drift_is_seen_when_the_engine_nudges(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(61.5, stage.engine.kill, "web")
+        stage.at(62, lambda: states.append(stage.running()))
+        states: list[dict[str, str]] = []
+        await stage.play(70)
+        assert states == [{"web": "web:1"}], "before the next look that was due anyway"
+
+    on_stage(work)
+
+
+def test_a_burst_of_nudges_is_one_look(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        found: list[int] = []
+
+        def burst() -> None:
+            found.append(stage.engine.looks)
+            for number in range(50):
+                stage.at(number / 1000, stage.engine.put_foreign, normal(Container(f"s{number}", "x:1")))
+
+        stage.at(62, burst)
+        stage.at(63, lambda: found.append(stage.engine.looks))
+        await stage.play(70)
+        assert found[1] - found[0] == 1
+
+    on_stage(work)
+
+
+def test_a_nudge_that_is_our_own_doing_undermines_no_back_off(on_stage: OnStage) -> None:
+    """Something in the stage works, and changes the engine, each time that something else fails."""
+
+    async def work(stage: Stage) -> None:
+        attempts: list[float] = []
+
+        def busy(action: Action) -> Outcome | None:
+            if isinstance(action, Start):
+                attempts.append(time())
+                stage.engine.put_foreign(normal(Container("noise", "x:1")))
+                return Retry("busy")
+            return None
+
+        stage.say(asking("web:1"))
+        stage.at(100, stage.engine.script.failures.append, busy)
+        stage.at(100, stage.engine.kill, "web")
+        await stage.play(100 + 3600)
+        gaps = [later - earlier for earlier, later in pairwise(attempts)]
+        assert len(attempts) < 80, "in an hour"
+        assert gaps[-1] >= 300 / 4
+        assert gaps[1:8] == sorted(gaps[1:8])
+
+    on_stage(work)
+
+
+def test_a_hangup_is_look_again_now(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        found: list[int] = []
+        stage.at(70, lambda: found.append(stage.engine.looks))
+        stage.at(71, os.kill, os.getpid(), signal.SIGHUP)
+        stage.at(72, lambda: found.append(stage.engine.looks))
+        await stage.play(80)
+        assert found[1] - found[0] == 1
+        assert stage.source.looks == 1
+
+    on_stage(work)
+
+
+def test_an_engine_that_is_away_for_a_while(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, setattr, stage.engine.script, "unreachable", True)
+        stage.at(1000, setattr, stage.engine.script, "unreachable", False)
+        stage.at(1000, stage.engine.kill, "web")
+        await stage.play(2000)
+        assert stage.running() == {"web": "web:1"}
+        assert [kind for kind in stage.sink.kinds() if "engine" in kind] == [
+            "engine-found",
+            "engine-lost",
+            "engine-found",
+        ]
+
+    on_stage(work)
+
+
+# ── stopping ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stop_finishes_the_step_at_work_and_says_so(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.script.perform_s = 10
+        stage.say(asking("web:1"))
+        await stage.play(25)  # pulled until a bit over 10, created 10 s later; starting is at work
+        assert time() == pytest.approx(30.5, abs=0.5)
+        assert stage.running() == {"web": "web:1"}
+        assert stage.sink.kinds()[-2:] == ["step-done", "stopped"]
+        assert stage.journal.delivered("listener") == stage.journal.last_seq()
+        assert stage.engine.closed
+
+    on_stage(work)
+
+
+def test_a_stop_cuts_a_pull_short(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.script.pull_rate = 1
+        stage.say(asking("web:1"))
+        await stage.play(25)
+        assert time() == pytest.approx(25, abs=0.1)
+        assert stage.engine.world.images == {}
+        assert stage.sink.kinds()[-1] == "stopped"
+
+        stage.engine.script.pull_rate = 1e9
+        stage.controller = stage.make()
+        await stage.play(10)
+        assert stage.running() == {"web": "web:1"}, "a new controller goes on from what is there"
+
+    on_stage(work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_a_stop(on_stage: OnStage, number: signal.Signals) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(30, os.kill, os.getpid(), number)
+        await stage.controller.run()
+        assert time() == pytest.approx(30, abs=0.1)
+        assert stage.sink.kinds()[-1] == "stopped"
+
+    on_stage(work)
+
+
+# ── sinks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sink_that_fails_gets_everything_later_and_in_order(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.sink.failure = OSError("no broker")
+        other = Listener("other")
+        stage.controller = stage.make()
+        stage.controller._sinks = (stage.sink, other)
+        stage.say(asking("web:1"))
+        stage.at(100, setattr, stage.sink, "failure", None)
+        stage.at(99, lambda: counts.append((len(stage.sink.taken), len(other.taken))))
+        counts: list[tuple[int, int]] = []
+        await stage.play(120)
+        assert counts[0][0] == 0
+        assert counts[0][1] > 10, "one sink does not wait for another"
+        assert [entry.seq for entry in stage.sink.taken] == list(range(1, stage.journal.last_seq() + 1))
+
+    on_stage(work)
+
+
+def test_a_sink_goes_on_where_it_was_after_a_restart(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        await stage.play(20)
+        before = len(stage.sink.taken)
+        stage.sink.failure = OSError("no broker")
+        stage.controller = stage.make()
+        await stage.play(20)
+        stage.sink.failure = None
+        stage.controller = stage.make()
+        await stage.play(20)
+        assert [entry.seq for entry in stage.sink.taken] == list(range(1, stage.journal.last_seq() + 1))
+        assert before > 0
+
+    on_stage(work)
+
+
+def test_what_everybody_has_is_dropped_at_some_time(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        for number in range(2345):
+            stage.journal.say(Feedback("plan", str(number)))
+        stage.say(asking("web:1"))
+        await stage.play(20)
+        assert len(stage.sink.taken) == stage.journal.last_seq()
+        assert len(stage.journal.said(limit=10**6)) < 1000
+
+    on_stage(work, keep=100)
+
+
+# ── when it cannot go on ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_journal_that_cannot_be_written_ends_it_with_that_error(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        performed: list[Action] = []
+
+        def fill(action: Action) -> None:
+            performed.append(action)
+            if isinstance(action, Pull):
+                stage.journal._database._connection.execute("PRAGMA query_only = ON")
+
+        stage.engine.script.failures.append(fill)
+        with pytest.raises(JournalError, match="cannot be written"):
+            await stage.controller.run()
+        assert [type(action) for action in performed] == [Pull], "without a journal nothing is disturbed"
+        assert stage.engine.closed
+
+    on_stage(work)
+
+
+# ── one command's whole work ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_converging_once(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        assert stage.controller.accept(asking("web:1"))
+        assert isinstance(await stage.controller.converge(), Settled)
+        assert stage.running() == {"web": "web:1"}
+        assert stage.sink.kinds()[-1] == "settled"
+
+    on_stage(work)
+
+
+def test_converging_waits_out_its_back_off_but_not_a_stop(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.catalogue["docker.io/library/far:1"] = Image(pull="unreachable")
+        stage.controller.accept(asking("far:1"))
+        stage.at(1000, stage.controller.stop)
+        ending = await stage.controller.converge()
+        assert isinstance(ending, Retrying)
+        assert time() == pytest.approx(1000, abs=0.1)
+
+    on_stage(work)
+
+
+def test_accepting_the_same_again_is_no_news(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        assert stage.controller.accept(asking("web:1"))
+        assert not stage.controller.accept(asking("web:1"))
+        assert not stage.controller.accept(BROKEN)
+        assert not stage.controller.accept(EMPTY)
+        assert stage.journal.revision("desired") == asking("web:1").desired
+
+    on_stage(work)
+
+
+def test_nothing_is_removed_twice_when_two_are_asked_for_by_turns(on_stage: OnStage) -> None:
+    """Wishes that supersede each other faster than they can be met."""
+
+    async def work(stage: Stage) -> None:
+        removed: list[str] = []
+
+        def note(action: Action) -> None:
+            if isinstance(action, Remove):
+                removed.append(action.instance)
+
+        stage.engine.script.failures.append(note)
+        for number in range(40):
+            stage.at(number * 1.7, stage.say, asking(f"web:{1 + number % 2}", "db:1"))
+        await stage.play(200)
+        assert stage.running() == {"web": "web:2", "db": "db:1"}
+        assert len(removed) == len(set(removed))
+        assert len(stage.engine.world.containers) == 2
+
+    on_stage(work)
