@@ -6,6 +6,7 @@ Where the original is wrong (defects A2, A9, A11, B4, B18 …) the test says wha
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,22 @@ import pytest
 from tests.virtual import run
 
 from evenkeel.controller.agent import AgentSettings, topic_prefix
+from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.plan import Create, End, Remove, Start, Update
 
-from .harness import COMMAND, DESIRED, Asked, Config, Device, asked, desired_state, lines, statuses
+from .harness import (
+    COMMAND,
+    DESIRED,
+    GET,
+    Asked,
+    Config,
+    Device,
+    asked,
+    command_message,
+    desired_state,
+    lines,
+    statuses,
+)
 
 TESTS = Path(__file__).parent.parent
 
@@ -171,6 +185,39 @@ def test_group_08_inventory(names: tuple[str, ...]) -> None:
         device.engine.script.unreachable = True
         state = (await device.inventory("q"))["payload"]
         assert [node["id"] for node in state["softwareNodes"]] == ["containers-update-agent"]
+
+    run(story())
+
+
+def test_group_08_when_the_state_is_reported() -> None:
+    """After connecting and when asked, also in the middle of a phase, as with Kanto; and here after every activity and when
+    something has changed, but not when nothing has."""
+
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**10)})
+        await device.agent.introduce()
+        device.said()
+        assert re.fullmatch(r"initial-current-state-\d{13}", device.states[-1]["activityId"])
+        await device.desired("a", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(2)
+        await device.agent.arrived(GET, b'{"activityId":"q"}')
+        device.said()
+        assert device.states[-1]["activityId"] == "q"
+        assert not work.done()
+        await work
+        await device.commands("a", "UPDATE", "ACTIVATE", "CLEANUP")
+        assert device.states[-1]["activityId"] == "a"
+        count = len(device.states)
+        await device.agent.report_news()
+        device.said()
+        assert len(device.states) == count
+        device.engine.kill("big")
+        await device.agent.report_news()
+        device.said()
+        assert re.fullmatch(r"current-state-\d{13}", device.states[-1]["activityId"])
+        assert len(device.states) == count + 1
 
     run(story())
 
@@ -799,3 +846,15 @@ def test_group_54_names_of_images() -> None:
         assert device.running() == {"web": "reg.io:5000/team/web:1", "db": "docker.io/library/db:latest"}
 
     run(story())
+
+
+def test_compatibility_md_names_tests_that_exist() -> None:
+    page = (TESTS.parent / "docs/compatibility.md").read_text()
+    existing = {
+        name
+        for file in TESTS.rglob("test_*.py")
+        for name in (file.name, *re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE))
+    }
+    named = set(re.findall(r"`(?:[a-z]+/)?(test_\w+(?:\.py)?)`", page))
+    assert len(named) > 50
+    assert named <= existing
