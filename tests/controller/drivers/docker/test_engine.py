@@ -12,6 +12,7 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.images import build
 from tests.engines.proxy import Proxy
 from tests.engines.registry import free_port
+from tests.until import soon
 
 from evenkeel.controller.cycle import Stalled
 from evenkeel.controller.drivers.docker import DockerEngine
@@ -131,6 +132,16 @@ async def test_what_is_gone(rig: Rig) -> None:
     assert await rig.perform(Remove("nosuch")) == Done("removed")
     verdict = await rig.perform(Verify("nosuch", container("nosuch")))
     assert isinstance(verdict, Failed)
+
+
+async def test_what_waits_to_be_restarted_can_be_renamed(clean_dockerd: Dockerd, rig: Rig) -> None:
+    clean_dockerd.run("it", "hello-world", host={"RestartPolicy": {"Name": "always"}})
+    waiting = {"Status": "restarting", "Pid": 0}
+    await soon(lambda: waiting.items() <= clean_dockerd.inspect("it")["State"].items())
+    await soon(lambda: clean_dockerd.inspect("it")["RestartCount"] > 4)  # from now on it waits for seconds
+    assert await rig.perform(Rename("it", "that")) == Done("named that")
+    await soon(lambda: clean_dockerd.inspect("that")["RestartCount"] > 0)
+    assert list(clean_dockerd.containers()) == ["that"]
 
 
 async def test_what_is_paused_is_resumed_by_starting_it(clean_dockerd: Dockerd, rig: Rig) -> None:

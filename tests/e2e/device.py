@@ -1,0 +1,114 @@
+"""A device whose containers a real engine runs, and what tests ask about it without the code under test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.controller.cli.command import Device
+from tests.engines.dockerd import Dockerd
+from tests.until import until
+
+from evenkeel.controller.journal import read_journal
+from evenkeel.specs.errors import JournalError
+from evenkeel.specs.feedback import Feedback
+
+
+class DockerDevice(Device):
+    """The command's settings name a Docker engine."""
+
+    def __init__(self, folder: Path, dockerd: Dockerd) -> None:
+        self.dockerd, self.address = dockerd, dockerd.address
+        super().__init__(folder)
+
+    def settings(self, **more: object) -> None:
+        engine = {"kind": "docker", "address": self.address}
+        super().settings(**{"engine": engine, "backoff": {"first": "100ms", "longest": "2s"}, **more})
+
+    def said(self) -> tuple[Feedback, ...]:
+        if self.state.exists():
+            with suppress(JournalError), closing(read_journal(self.state)) as journal:  # it may be about to be made
+                return journal.said(0, 100_000)
+        return ()
+
+    def kinds(self) -> list[str]:
+        return [entry.kind for entry in self.said()]
+
+    def until_said(self, kind: str, after: int = 0, timeout_s: float = 60.0) -> Feedback:
+        """The first entry of a kind with a number above `after`."""
+
+        def look() -> list[Feedback]:
+            return [entry for entry in self.said() if entry.kind == kind and entry.seq > after]
+
+        return until(look, timeout_s, f"{kind} after {after}")[0]
+
+    def change(self, *documents: str) -> None:
+        """Write, and wait until a controller at work has read it."""
+        before = self.newest()
+        self.write(*documents)
+        self.until_said("revision-accepted", before)
+
+    def newest(self) -> int:
+        return max((entry.seq for entry in self.said()), default=0)
+
+    def until_settled(self, states: dict[str, str], timeout_s: float = 60.0) -> None:
+        """These containers and no others, in these states, and everything that is desired proven."""
+
+        def look() -> bool:
+            with suppress(JournalError), closing(read_journal(self.state)) as journal:
+                is_good = journal.digest("desired") == journal.digest("last-good") != ""
+                reasons = [condition.reason for condition in journal.conditions() if condition.name == "Settled"]
+                return is_good and reasons == ["Converged"] and self.dockerd.containers() == states
+            return False
+
+        until(look, timeout_s, f"settled with {states}; there is {self.dockerd.containers()}")
+
+    def check_numbers(self) -> None:
+        numbers = [entry.seq for entry in self.said()]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+def instances(dockerd: Dockerd) -> dict[str, list[Any]]:
+    """Inspections of evenkeel's containers by the name it gave them."""
+    found: dict[str, list[Any]] = {}
+    for entry in dockerd.api("GET", "/containers/json", all=True)[1]:
+        name = entry["Labels"].get("dev.evenkeel.name")
+        if name:
+            with suppress(LookupError):
+                found.setdefault(name, []).append(dockerd.inspect(entry["Id"]))
+    return found
+
+
+def killing(victims: list[subprocess.Popen[str]], at: int) -> Callable[[str], None]:
+    """For a proxy: kills the first of `victims` at the n-th time it is called, and breaks the connection."""
+    count = 0
+
+    def kill(asked: str) -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            victims[0].kill()
+            victims[0].wait()
+            raise ConnectionResetError(f"killed at {asked}")
+
+    return kill
+
+
+def data(name: str) -> str:
+    """The text of a file in tests/data."""
+    return (Path(__file__).parents[1] / "data" / name).read_text()
+
+
+def component_images(text: str) -> list[str]:
+    """The images that a Kanto desired state names."""
+    return [
+        item["value"]
+        for domain in json.loads(text)["payload"]["domains"]
+        for component in domain["components"]
+        for item in component["config"]
+        if item["key"] == "image"
+    ]
