@@ -63,8 +63,7 @@ coverage: setup machine ## run every test and say which lines none of them reach
 	$(RUN) coverage report
 
 bench: setup ## measure start-up, plans and the idle daemon against their budgets
-	@[ -f tests/bench.py ] || { echo "bench: tests/bench.py is not written yet" >&2; exit 1; }
-	$(RUN) python tests/bench.py $(ARGS)
+	$(RUN) python -m bench.run $(ARGS)
 
 docs: setup ## write the generated part of docs/
 	@[ -f docs/generate.py ] || { echo "docs: docs/generate.py is not written yet" >&2; exit 1; }

@@ -1,0 +1,1 @@
+"""Measurements, never assertions: numbers of one machine, and ratios to something that everybody knows."""

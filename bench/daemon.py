@@ -1,0 +1,151 @@
+"""`evenkeel run` on a real Docker engine: idle with 20 containers, the latency of a saved file, and a cycle over 50."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.engines.dockerd import Dockerd, make_dockerd
+from tests.engines.images import sleeper
+
+from bench.command import EVENKEEL
+from bench.measuring import Row, cpu_s, pss_kib, written_bytes
+from evenkeel.controller.cycle import Cycles, Settled
+from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.journal import open_journal, read_journal
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.codec import decode_file, desired_from
+from evenkeel.specs.feedback import Feedback
+
+_IDLE_S = 30
+_SAVES = 15
+_SPEC = """apiVersion: evenkeel/v1
+kind: Container
+metadata: {{name: app-{i}}}
+spec:
+  image: sleeper:1
+  env: {{VERSION: "{version}"}}
+  pullPolicy: Never
+  stableFor: 0s
+---
+"""
+
+
+def measure() -> list[Row]:
+    """Starts its own engine and ends it."""
+    engine = make_dockerd()
+    try:
+        engine.start()
+        engine.load(sleeper("1"), "sleeper:1")
+        return [*_idle_and_latency(engine), *_no_op(engine)]
+    finally:
+        engine.close()
+
+
+def _idle_and_latency(engine: Dockerd) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        specs, state = Path(folder, "specs"), Path(folder, "state")
+        specs.mkdir()
+        (specs / "apps.yaml").write_text(specs_of(20))
+        with running(engine, specs, state) as process:
+            _until_settled(state, after=0)
+            time.sleep(5)
+            cpu, written = cpu_s(process.pid), written_bytes(process.pid)
+            time.sleep(_IDLE_S)
+            idle = [
+                Row("idle, 20 containers: memory (PSS)", pss_kib(process.pid) / 1024, "MiB", "", "30 MiB"),
+                Row("idle: processor", (cpu_s(process.pid) - cpu) / _IDLE_S * 100, "% of one core"),
+                Row("idle: written to disk", written_bytes(process.pid) - written, f"bytes in {_IDLE_S} s", "", "0"),
+            ]
+            return [*idle, _save_latency(specs, state)]
+
+
+def _save_latency(specs: Path, state: Path) -> Row:
+    """From the save of a file to the first entry of the plan that follows it, which the engine's calls precede."""
+    spent = []
+    for version in range(_SAVES):
+        last = _last(state)
+        saved_at = time.time()
+        (specs / "apps.yaml").write_text(specs_of(20, version=version + 1, changed=1))
+        entry = _wait(state, last, "step-started")
+        spent.append((entry.at - saved_at) * 1000)
+        _until_settled(state, entry.seq)
+    return Row("saved file → first step at the engine", statistics.median(spent), "ms", "", "250 ms")
+
+
+def _no_op(engine: Dockerd) -> list[Row]:
+    engine.clear()
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_no_op_of(engine, Path(folder)))
+
+
+async def _no_op_of(engine: Dockerd, folder: Path) -> list[Row]:
+    driver, journal = DockerEngine(engine.address), open_journal(folder / "state")
+    desired, _ = desired_from([decode_file(specs_of(50).encode(), "bench.yaml")])
+    journal.put("desired", desired, "bench")
+    cycles = Cycles(Containers(), driver, journal, lambda entry: None)
+    stopping = asyncio.Event()
+    while not isinstance(await cycles.run(stopping), Settled):
+        pass
+    spent, bare = [], []
+    for _ in range(15):
+        begun = time.perf_counter()
+        await cycles.run(stopping)
+        spent.append((time.perf_counter() - begun) * 1000)
+        begun = time.perf_counter()
+        await driver.observe()
+        bare.append((time.perf_counter() - begun) * 1000)
+    await driver.close()
+    journal.close()
+    compared = f"{statistics.median(spent) / statistics.median(bare):.2f} × observing alone"
+    return [Row("cycle over 50 equal containers on Docker", statistics.median(spent), "ms", compared)]
+
+
+def specs_of(count: int, version: int = 0, changed: int = 0) -> str:
+    """A file of containers, of which the first `changed` have another version."""
+    return "".join(_SPEC.format(i=i, version=version if i < changed else 0) for i in range(count))
+
+
+@contextmanager
+def running(engine: Dockerd, specs: Path, state: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The controller in a process of its own."""
+    command = [*EVENKEEL, "--specs", str(specs), "--state", str(state), "--engine", "docker"]
+    command += ["--docker-address", engine.address, *options, "run"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _last(state: Path) -> int:
+    journal = read_journal(state)
+    try:
+        return journal.last_seq()
+    finally:
+        journal.close()
+
+
+def _wait(state: Path, after: int, kind: str, timeout_s: float = 120) -> Feedback:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        journal = read_journal(state)
+        try:
+            for entry in journal.said(after):
+                if entry.kind == kind:
+                    return entry
+        finally:
+            journal.close()
+        time.sleep(0.05)
+    raise TimeoutError(f"no {kind} within {timeout_s:g} s")
+
+
+def _until_settled(state: Path, after: int) -> None:
+    _wait(state, after, "settled")

@@ -1,0 +1,77 @@
+"""How things are measured here: medians of repetitions, and processes looked at through /proc."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One measured number. `compared`: what it is in terms of something else on the same machine."""
+
+    what: str
+    value: float
+    unit: str
+    compared: str = ""
+    budget: str = ""
+
+
+def median_ms(work: Callable[[], object], times: int = 15) -> float:
+    """The median of some runs, the first not counted."""
+    work()
+    spent = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        work()
+        spent.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(spent)
+
+
+def command_ms(command: Sequence[str], times: int = 15, codes: tuple[int, ...] = (0, 2)) -> float:
+    """The median of a command from start to end."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+    def run() -> None:
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        if done.returncode not in codes:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.decode()}")
+
+    return median_ms(run, times)
+
+
+def pss_kib(pid: int) -> int:
+    """Proportional memory of a process, KiB."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def written_bytes(pid: int) -> int:
+    """Bytes that a process has caused to be written to disks."""
+    for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+        if line.startswith("write_bytes:"):
+            return int(line.split()[1])
+    return 0
+
+
+def table(title: str, rows: Sequence[Row]) -> str:
+    """A Markdown table."""
+    lines = [f"### {title}", "", "| what | measured | compared | budget |", "|---|--:|---|---|"]
+    lines += [f"| {row.what} | {_number(row.value)} {row.unit} | {row.compared} | {row.budget} |" for row in rows]
+    return "\n".join([*lines, ""])
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
