@@ -1,0 +1,150 @@
+"""Engines to hold against the contract, each with the hands of somebody else.
+
+A kit is an engine with nothing of evenkeel's on it and the images `sleeper:1`, `sleeper:2`, `web:1`, `sick:1`, `crasher:1` and
+`hello-world:latest` in it, as tests/engines/images.py describes them; `far` puts one of them where it has to be pulled from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from tests.engines.dockerd import Dockerd
+from tests.engines.registry import Registry, free_port
+
+from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.drivers.memory import Image, MemoryEngine
+from evenkeel.reconcilers.ports import Driver
+from evenkeel.specs.container import Container
+from evenkeel.specs.image import normal_image
+from evenkeel.specs.normalise import normal
+from evenkeel.specs.observed import ContainersSeen
+
+LOCAL = ("sleeper:1", "sleeper:2", "web:1", "sick:1", "crasher:1", "hello-world:latest")
+MISSING = "missing"
+UNREACHABLE = "unreachable"
+
+
+class Kit(Protocol):
+    """What a test needs of an engine. Nothing here goes through the driver under test."""
+
+    driver: Driver[ContainersSeen]
+
+    def far(self, name: str) -> str:
+        """Put an image into a registry and take it from the engine; the reference under which it can be pulled. `MISSING`
+        gives one that the registry does not have, `UNREACHABLE` one of a registry that does not answer."""
+        ...
+
+    def push_again(self, reference: str) -> None:
+        """Push other content under a reference that `far` gave."""
+        ...
+
+    def port(self) -> int:
+        """A free port of the host."""
+        ...
+
+    async def somebody_runs(self, name: str) -> str:
+        """Somebody runs a container of `sleeper:1`; its id."""
+        ...
+
+    async def somebody(self, does: str, name: str) -> None:
+        """Somebody does `kill`, `pause` or `remove` to a container, by its name in the engine."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class MemoryKit:
+    """The memory engine."""
+
+    def __init__(self) -> None:
+        behaviours: Mapping[str, Image] = {
+            "sick:1": Image(healthy=False),
+            "crasher:1": Image(exits_with=1, exits_after_s=0.01),
+            "hello-world:latest": Image(exits_with=0, exits_after_s=0.01),
+        }
+        self.engine = MemoryEngine({normal_image(name): image for name, image in behaviours.items()})
+        self.engine.script.pull_rate = 1e9
+        for name in LOCAL:
+            self.engine.world.images[normal_image(name)] = 1
+        self.driver: Driver[ContainersSeen] = self.engine
+        self._ports = iter(range(20000, 21000))
+
+    def far(self, name: str) -> str:
+        reference = f"registry.test/{name}" if ":" in name else f"registry.test/{name}:1"
+        if name == MISSING:
+            self.engine.catalogue[reference] = Image(pull="missing")
+        elif name == UNREACHABLE:
+            self.engine.catalogue[reference] = Image(pull="unreachable")
+        else:
+            self.engine.catalogue[reference] = self.engine.catalogue.get(normal_image(name), Image())
+        return reference
+
+    def push_again(self, reference: str) -> None:
+        self.engine.catalogue[reference] = replace(self.engine.catalogue[reference], version=2)
+
+    def port(self) -> int:
+        return next(self._ports)
+
+    async def somebody_runs(self, name: str) -> str:
+        self.engine.put_foreign(normal(Container(name, "sleeper:1")))
+        return f"foreign-{name}"
+
+    async def somebody(self, does: str, name: str) -> None:
+        {"kill": self.engine.kill, "pause": self.engine.pause, "remove": self.engine.remove}[does](name)
+
+    async def close(self) -> None:
+        await self.engine.close()
+
+
+class DockerKit:
+    """A dockerd with a registry of its own."""
+
+    def __init__(self, dockerd: Dockerd, registry: Registry) -> None:
+        self._dockerd, self._registry = dockerd, registry
+        self.driver: Driver[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
+
+    def far(self, name: str) -> str:
+        if name == UNREACHABLE:
+            return f"127.0.0.1:{free_port()}/far:1"
+        if name == MISSING:
+            return self._registry.reference("never-pushed", "1")
+        repository, _, tag = name.partition(":")
+        self._registry.push(repository, tag)
+        reference = self._registry.reference(repository, tag)
+        self._dockerd.api("DELETE", f"/images/{reference}", force=True)
+        return reference
+
+    def push_again(self, reference: str) -> None:
+        repository, _, tag = reference.removeprefix(self._registry.reference("")).partition(":")
+        self._registry.push(repository, tag, _other(f"{repository}:{tag}"))
+
+    def port(self) -> int:
+        return free_port()
+
+    async def somebody_runs(self, name: str) -> str:
+        return await asyncio.to_thread(self._dockerd.run, name, "sleeper:1")
+
+    async def somebody(self, does: str, name: str) -> None:
+        method, path, query = {
+            "kill": ("POST", f"/containers/{name}/kill", {}),
+            "pause": ("POST", f"/containers/{name}/pause", {}),
+            "remove": ("DELETE", f"/containers/{name}", {"force": True}),
+        }[does]
+        status, answer = await asyncio.to_thread(_ask, self._dockerd, method, path, query)
+        assert status < 300, answer
+
+    async def close(self) -> None:
+        await self.driver.close()
+
+
+def _ask(dockerd: Dockerd, method: str, path: str, query: dict[str, Any]) -> tuple[int, Any]:
+    return dockerd.api(method, path, **query)
+
+
+def _other(name: str) -> Any:
+    from tests.engines.images import sleeper
+
+    return sleeper("2", name)

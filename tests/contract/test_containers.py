@@ -1,0 +1,443 @@
+"""What every driver of the containers domain has to do, whatever engine it speaks to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import (
+    Container,
+    Device,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Log,
+    Mount,
+    Port,
+    Resources,
+    Restart,
+    Stop,
+    TcpProbe,
+)
+from evenkeel.specs.image import parse_image
+from evenkeel.specs.normalise import normal
+from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.plan import (
+    Action,
+    Create,
+    Done,
+    End,
+    Failed,
+    Outcome,
+    Pull,
+    Remove,
+    Rename,
+    Retry,
+    Start,
+    Update,
+    Verify,
+)
+
+from .kits import MISSING, UNREACHABLE, Kit
+
+SECOND = timedelta(seconds=1)
+MB = 1 << 20
+
+
+def container(name: str = "web", image: str = "sleeper:1", **fields: Any) -> Container:
+    """Normal, quick to prove and quick to stop."""
+    return normal(Container(name, image, **{"stable_for": SECOND / 5, "stop": Stop(timeout=SECOND)} | fields))
+
+
+async def perform(kit: Kit, action: Action) -> Outcome:
+    return await kit.driver.perform(action, lambda message, done, total: None)
+
+
+async def done(kit: Kit, *actions: Action) -> str:
+    """Perform what must end well; the instance of the last."""
+    instance = ""
+    for action in actions:
+        outcome = await perform(kit, action)
+        assert isinstance(outcome, Done), (action, outcome)
+        instance = outcome.instance
+    return instance
+
+
+async def seen(kit: Kit, name: str = "web", *known: str) -> ContainerSeen | None:
+    """The container with this name in the engine."""
+    found = [each for each in (await kit.driver.observe(known)).containers if each.engine_name == name]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+async def state(kit: Kit, name: str = "web") -> str:
+    found = await seen(kit, name)
+    return found.state if found is not None else "gone"
+
+
+# ── looking ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_engine_with_nothing_on_it(kit: Kit) -> None:
+    found = await kit.driver.observe()
+    assert found.containers == ()
+    assert found.engine
+    assert found.images["docker.io/library/sleeper:1"]
+    assert found.images["docker.io/library/sleeper:1"] != found.images["docker.io/library/sleeper:2"]
+    assert found.remote == {}
+
+
+async def test_looking_changes_nothing(kit: Kit) -> None:
+    await done(kit, Create(container(), "web"), Start("web"))
+    assert await kit.driver.observe() == await kit.driver.observe()
+
+
+# ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_pulling_tells_its_progress_and_leaves_the_image(kit: Kit) -> None:
+    reference = kit.far("sleeper:1")
+    assert reference not in (await kit.driver.observe()).images
+    told: list[tuple[int, int]] = []
+    outcome = await kit.driver.perform(
+        Pull(reference, "IfNotPresent"), lambda message, so_far, total: told.append((so_far, total))
+    )
+    assert isinstance(outcome, Done)
+    assert told
+    assert [so_far for so_far, _ in told] == sorted(so_far for so_far, _ in told)
+    assert all(0 <= so_far <= total or total == 0 for so_far, total in told)
+    found = await kit.driver.observe()
+    ref = parse_image(reference)
+    assert found.images[reference] in [
+        id_ for digest, id_ in found.digests.items() if digest.startswith(f"{ref.registry}/{ref.repository}@sha256:")
+    ]
+    await done(kit, Pull(reference, "Always"))
+    assert (await kit.driver.observe()).images == found.images
+
+
+async def test_an_image_that_does_not_exist_is_a_final_no(kit: Kit) -> None:
+    before = (await kit.driver.observe()).images
+    assert isinstance(await perform(kit, Pull(kit.far(MISSING), "IfNotPresent")), Failed)
+    assert (await kit.driver.observe()).images == before
+
+
+async def test_a_registry_that_cannot_be_reached_is_tried_again(kit: Kit) -> None:
+    reference = kit.far(UNREACHABLE)
+    assert isinstance(await perform(kit, Pull(reference, "IfNotPresent")), Retry)
+    assert (await kit.driver.observe((), [reference])).remote == {}, "not known is not said"
+
+
+async def test_the_registry_is_asked_where_a_tag_leads_now(kit: Kit) -> None:
+    reference = kit.far("sleeper:1")
+    await done(kit, Pull(reference, "Always"))
+    found = await kit.driver.observe((), [reference])
+    ref = parse_image(reference)
+    assert found.digests[f"{ref.registry}/{ref.repository}@{found.remote[reference].digest}"] == found.images[reference]
+
+
+async def test_a_tag_that_is_pushed_again_is_pulled_again(kit: Kit) -> None:
+    reference = kit.far("sleeper:1")
+    await done(kit, Pull(reference, "Always"), Create(container(image=reference), "web"))
+    before = await seen(kit)
+    kit.push_again(reference)
+    await done(kit, Pull(reference, "Always"), Create(container(image=reference), "new"))
+    old, new = await seen(kit), await seen(kit, "new")
+    assert before is not None
+    assert old is not None
+    assert new is not None
+    assert old.image_id == before.image_id, "a container keeps the content it was created from"
+    assert new.image_id == (await kit.driver.observe()).images[reference] != old.image_id
+
+
+# ── the life of a container ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_life(kit: Kit) -> None:
+    """Every action has the effect it names, and performing it again is done, too."""
+    wanted = container(env=(("A", "1"),))
+    instance = await done(kit, Create(wanted, "web"))
+    created = await seen(kit)
+    assert created is not None
+    assert (created.id, created.name, created.state) == (instance, "web", "created")
+    assert created.container == wanted
+    assert created.image == wanted.image
+    assert created.image_id == (await kit.driver.observe()).images[wanted.image]
+    assert created.created_at > 0
+    assert await done(kit, Create(wanted, "web")) == instance
+
+    for _ in range(2):
+        await done(kit, Start(instance))
+        started = await seen(kit)
+        assert started is not None
+        assert (started.id, started.state, started.restart_count) == (instance, "running", 0)
+        assert started.started_at > 0
+
+    for _ in range(2):
+        await done(kit, Rename(instance, "other"))
+        assert (await state(kit), await state(kit, "other")) == ("gone", "running")
+    renamed = await seen(kit, "other")
+    assert renamed is not None
+    assert (renamed.id, renamed.name) == (instance, "web"), "evenkeel's own name stays"
+
+    for _ in range(2):
+        await done(kit, End(instance, wanted.stop))
+        assert await state(kit, "other") == "exited"
+    await done(kit, Start("other"))
+    assert await state(kit, "other") == "running", "a name of the engine is as good as an id"
+
+    for _ in range(2):
+        await done(kit, Remove(instance))
+        assert (await kit.driver.observe()).containers == (), "by force if it runs"
+
+
+@pytest.mark.parametrize("action", [Start("gone"), Rename("gone", "other"), Update("gone", Restart(), Resources())])
+async def test_what_is_not_there_cannot_be_worked_on(kit: Kit, action: Action) -> None:
+    assert not isinstance(await perform(kit, action), Done)
+    assert (await kit.driver.observe()).containers == ()
+
+
+async def test_a_container_needs_its_image(kit: Kit) -> None:
+    outcome = await perform(kit, Create(container(image="never-pulled:1"), "web"))
+    assert not isinstance(outcome, Done)
+    assert "never-pulled" in outcome.message
+    assert await state(kit) == "gone"
+
+
+async def test_a_name_belongs_to_one(kit: Kit) -> None:
+    first = await done(kit, Create(container(), "web"))
+    assert not isinstance(await perform(kit, Create(container(image="sleeper:2"), "web")), Done)
+    await done(kit, Create(container(image="sleeper:2"), "new"))
+    assert not isinstance(await perform(kit, Rename("new", "web")), Done)
+    found = await seen(kit)
+    assert found is not None
+    assert found.id == first
+
+
+async def test_a_host_port_belongs_to_one(kit: Kit) -> None:
+    port = kit.port()
+    await done(kit, Create(container(ports=(Port(port, 80),)), "web"), Start("web"))
+    await done(kit, Create(container("db", ports=(Port(port, 80),)), "db"))
+    assert not isinstance(await perform(kit, Start("db")), Done)
+    await done(kit, End("web", Stop(timeout=SECOND)), Start("db"))
+    assert (await state(kit), await state(kit, "db")) == ("exited", "running")
+
+
+async def test_old_and_new_side_by_side(kit: Kit) -> None:
+    old = await done(kit, Create(container(), "web"))
+    new = await done(kit, Create(container(image="sleeper:2"), "web.next-0"))
+    await done(kit, Rename(old, "web.old-0"), Rename(new, "web"))
+    found = (await kit.driver.observe()).containers
+    assert {(each.id, each.name, each.engine_name) for each in found} == {
+        (old, "web", "web.old-0"),
+        (new, "web", "web"),
+    }
+
+
+async def test_limits_and_restart_policy_change_in_place(kit: Kit) -> None:
+    wanted = container(resources=Resources(64 * MB))
+    instance = await done(kit, Create(wanted, "web"))
+    await done(kit, Start(instance))
+    if (await kit.driver.observe()).in_place == "none":
+        pytest.skip("it says that it cannot")
+    new = normal(changed(wanted, resources=Resources(96 * MB, 32 * MB), restart=Restart("on-failure", 3)))
+    for _ in range(2):
+        await done(kit, Update(instance, new.restart, new.resources))
+        found = await seen(kit)
+        assert found is not None
+        assert (found.id, found.state, found.container) == (instance, "running", new)
+
+
+async def test_paused_is_seen_resumed_and_stopped(kit: Kit) -> None:
+    await done(kit, Create(container(), "web"), Start("web"))
+    await kit.somebody("pause", "web")
+    assert await state(kit) == "paused"
+    await done(kit, Start("web"))
+    assert await state(kit) == "running"
+    await kit.somebody("pause", "web")
+    await done(kit, End("web", Stop(timeout=SECOND)))
+    assert await state(kit) == "exited"
+
+
+# ── proofs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ONCE = Health(HttpProbe(80, "/health"), SECOND / 10, SECOND, 2, timedelta(0))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "proven", "why"),
+    [
+        (container(), True, "up for 0.2 s"),
+        (container(image="hello-world:latest", restart=Restart("no")), True, "ended with exit code 0"),
+        (container(image="crasher:1", restart=Restart("no")), False, "exit code 1"),
+        (container(image="crasher:1", restart=Restart("always")), False, "exit code 1"),
+        (container(image="crasher:1", restart=Restart("on-failure", 1)), False, "exit code 1"),
+        (container(image="web:1", health=ONCE), True, "healthy for 0.2 s"),
+        (container(image="sick:1", health=ONCE), False, "failed its health check 2 times"),
+    ],
+    ids=["up", "ended well", "crashed", "crashing", "crashed twice", "healthy", "sick"],
+)
+async def test_a_start_is_proven_or_disproven(kit: Kit, wanted: Container, proven: bool, why: str) -> None:
+    instance = await done(kit, Create(wanted, "web"))
+    await done(kit, Start(instance))
+    told: list[tuple[int, int]] = []
+    outcome = await kit.driver.perform(
+        Verify(instance, wanted), lambda message, so_far, total: told.append((so_far, total))
+    )
+    assert isinstance(outcome, Done) is proven, outcome
+    assert why in outcome.message
+    assert not isinstance(outcome, Done) or outcome.instance == instance
+    assert all(0 <= so_far <= total for so_far, total in told)
+
+
+async def test_what_never_started_or_is_gone_is_disproven(kit: Kit) -> None:
+    await done(kit, Create(container(), "web"))
+    assert isinstance(await perform(kit, Verify("web", container())), Failed)
+    assert isinstance(await perform(kit, Verify("gone", container())), Failed)
+
+
+async def test_an_end_is_seen_with_its_code(kit: Kit) -> None:
+    wanted = container(image="crasher:1", restart=Restart("no"))
+    await done(kit, Create(wanted, "web"), Start("web"))
+    assert isinstance(await perform(kit, Verify("web", wanted)), Failed)
+    found = await seen(kit)
+    assert found is not None
+    assert (found.state, found.exit_code, found.restart_count) == ("exited", 1, 0)
+    assert found.finished_at >= found.started_at > 0
+
+
+# ── what was created is what is observed ───────────────────────────────────────────────────────────────────────────
+
+SPECS: dict[str, dict[str, Any]] = {
+    "nothing asked": {},
+    "command": {"command": ("/bin/sleeper", "two words", "quo'te", "")},
+    "env": {"env": (("A", "1"), ("EMPTY", ""), ("EQUALS", "a=b=c"), ("LINES", "a\nb"), ("UMLAUT", "ä"))},
+    "env of the image": {"env": (("VERSION", "other"),)},
+    "env removed": {"env": (("VERSION", None), ("NEVER_THERE", None))},
+    "ports": {"ports": (Port(20080, 80), Port(20081, 81, "127.0.0.1"), Port(20080, 80, protocol="udp"))},
+    "port range": {"ports": (Port(20090, 80, host_port_end=20099),)},
+    "ipv6 port": {"ports": (Port(20080, 80, "::1"),)},
+    "mounts": {"mounts": (Mount("/a", "/usr"), Mount("/b", "/etc", read_only=True), Mount("/c", "/run", "rslave"))},
+    "devices": {"devices": (Device("/dev/null2", "/dev/null", "rw"), Device("/dev/zero", "/dev/zero"))},
+    "host network": {"network": "host"},
+    "extra hosts": {"extra_hosts": (("ecu", "10.0.0.1"), ("ecu6", "fd00::1"), ("gateway", "host_ip"))},
+    "names": {"host_name": "cluster", "domain_name": "car.example"},
+    "privileged": {"privileged": True},
+    "capabilities": {"capabilities": ("NET_ADMIN", "CAP_SYS_TIME")},
+    "restart no": {"restart": Restart("no")},
+    "restart always": {"restart": Restart("always")},
+    "restart on failure": {"restart": Restart("on-failure", 3)},
+    "restart on failure for ever": {"restart": Restart("on-failure", 0, timedelta(seconds=30))},
+    "memory": {"resources": Resources(64 * MB)},
+    "memory without swap": {"resources": Resources(64 * MB, None, 64 * MB)},
+    "memory with any swap": {"resources": Resources(64 * MB, 32 * MB, -1)},
+    "reservation": {"resources": Resources(None, 32 * MB)},
+    "no log": {"log": Log("none")},
+    "small log": {"log": Log("json-file", 5, 10 * MB)},
+    "log that drops": {"log": Log("json-file", 2, 100 * MB, "", "non-blocking", 4 * MB)},
+    "terminal": {"terminal": True, "interactive": True},
+    "labels": {"labels": (("a", "1"), ("com.example/b", ""), ("umlaut", "ä"))},
+    "engine's health check": {
+        "health": Health(ExecProbe(("/bin/true", "two words")), SECOND * 7, SECOND * 2, 4, SECOND * 3)
+    },
+    "http check": {"health": Health(HttpProbe(80, "/health"))},
+    "tcp check": {"health": Health(TcpProbe(80))},
+    "stop": {"stop": Stop("SIGINT", timedelta(seconds=90))},
+    "conduct": {"stable_for": timedelta(minutes=1), "depends_on": ("db",), "pull_policy": "Always"},
+}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+async def test_what_was_created_is_observed(kit: Kit, spec: str) -> None:
+    """In normal form, so that a second plan is empty."""
+    wanted = container(**SPECS[spec])
+    await done(kit, Create(wanted, "web"))
+    found = await seen(kit)
+    assert found is not None
+    assert found.container is not None
+    conduct = {name: getattr(wanted, name) for name in compare.CONDUCT}
+    timeout = changed(found.container.restart, timeout=wanted.restart.timeout)
+    assert changed(found.container, restart=timeout, **conduct) == wanted
+    assert compare.same_identity(wanted, found.container)
+    assert not compare.in_place_differs(wanted, found.container)
+
+
+@pytest.mark.parametrize("name", ["a", "_", "_web", "ek-a", "web.1_2-3", "W" * 60, "0"])
+async def test_names_that_engines_dislike(kit: Kit, name: str) -> None:
+    await done(kit, Create(container(name), engine_name(name)))
+    found = await seen(kit, engine_name(name))
+    assert found is not None
+    assert found.name == name
+    assert found.container == container(name)
+
+
+# ── containers of others ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_containers_of_others_are_known_by_name_only(kit: Kit) -> None:
+    id_ = await kit.somebody_runs("stranger")
+    found = await seen(kit, "stranger")
+    assert found is not None
+    assert (found.id, found.name, found.state, found.container) == (id_, "stranger", "running", None)
+
+
+async def test_one_that_was_adopted_is_known_like_our_own(kit: Kit) -> None:
+    id_ = await kit.somebody_runs("stranger")
+    await kit.somebody_runs("other")
+    found = await seen(kit, "stranger", id_)
+    assert found is not None
+    assert found.container is not None
+    assert (found.name, found.container.name) == ("stranger", "stranger")
+    assert found.container.image == "docker.io/library/sleeper:1"
+    other = await seen(kit, "other", id_)
+    assert other is not None
+    assert other.container is None
+    await done(kit, Rename(id_, "stranger.old-0"), End(id_, Stop(timeout=SECOND)), Remove(id_))
+    assert [each.engine_name for each in (await kit.driver.observe()).containers] == ["other"]
+
+
+async def test_ours_are_ours_by_what_they_carry_not_by_their_name(kit: Kit) -> None:
+    await done(kit, Create(container(), "web"))
+    await kit.somebody("remove", "web")
+    await kit.somebody_runs("web")
+    found = await seen(kit)
+    assert found is not None
+    assert found.container is None
+
+
+# ── nudges ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("does", ["kill", "remove", "pause"])
+async def test_other_hands_nudge(kit: Kit, does: str) -> None:
+    async with aclosing(kit.driver.nudges()) as nudges:  # type: ignore[type-var]
+        heard = asyncio.Event()
+
+        async def listen() -> None:
+            async for _ in nudges:
+                heard.set()
+
+        listening = asyncio.ensure_future(listen())
+        await done(kit, Create(container(), "web"))
+        await within(0.5, heard)  # whether it listens already cannot be seen otherwise
+        await done(kit, Start("web"))
+        while await within(0.2, heard):  # our own doing
+            heard.clear()
+        await kit.somebody(does, "web")
+        assert await within(10, heard)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def within(seconds: float, heard: asyncio.Event) -> bool:
+    try:
+        await asyncio.wait_for(heard.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
