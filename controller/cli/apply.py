@@ -36,6 +36,7 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     Exit code: 0 all is as asked, 1 it is not (and the text says why), 130 stopped by Ctrl-C.
     """
     import asyncio
+    import signal
     from pathlib import Path
 
     from evenkeel.controller import logs
@@ -63,6 +64,7 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
 
         about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
         raise EvenkeelError(about, "is in force, and not the files; `evenkeel release` gives them their say")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # other commands tell the holder of the lock to look again
     with sole_controller(state):
         reading = asked(settings, readonly=False, allow_empty=allow_empty)
         journal = open_journal(state)

@@ -18,10 +18,12 @@ def command(options: Options, kanto_config: str | None) -> int:
     """Be the controller: watch specs and engine, keep them one.
 
     Stays in the foreground and logs to standard error. SIGTERM and Ctrl-C let the step at work end first; SIGHUP means
-    "look again now". With `updateAgent` in the settings it serves desired states over MQTT, too. Under systemd (Type=notify) it says when it is ready, what its state is, and that its worker lives.
+    "look again now". With `updateAgent` in the settings it serves desired states over MQTT, too. Under systemd (Type=notify)
+    it says when it is ready, what its state is, and that its worker lives.
     """
     import asyncio
     import os
+    import signal
     from pathlib import Path
 
     from evenkeel.controller import logs
@@ -41,6 +43,7 @@ def command(options: Options, kanto_config: str | None) -> int:
         controller = build_controller(settings, journal, driver, open_source(settings), life, agent=agent)
         await controller.run()
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # who holds the lock may be asked to look; it is about to, anyway
     with sole_controller(state):
         journal = open_journal(state)
         try:

@@ -1,0 +1,140 @@
+"""A device with `evenkeel run` as a process of its own, that a test stops, kills and starts again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from evenkeel.controller.drivers.memory import MemoryEngine
+from evenkeel.controller.wiring import MEMORY_STORE
+
+ROOT = Path(__file__).parents[2]
+_COMPILED = str(Path(tempfile.gettempdir()) / "evenkeel-tests-compiled")
+"""Hundreds of processes are started here: they compile once, and leave nothing in the checkout."""
+_NEVER = (
+    "PYTHONDONTWRITEBYTECODE",
+    "NO_COLOR",
+    "EVENKEEL_DEBUG",
+    "EVENKEEL_STATE",
+    "EVENKEEL_CONFIG",
+    "NOTIFY_SOCKET",
+    "JOURNAL_STREAM",
+)
+
+
+class Device:
+    """Specs, state, settings and the controller. `client` names its session at the broker."""
+
+    def __init__(self, folder: Path, port: int, *, domain: str = "containers", client: str = "device") -> None:
+        self.folder, self.specs, self.state = folder, folder / "specs", folder / "state"
+        self.specs.mkdir(parents=True, exist_ok=True)
+        self.config, self.log = folder / "config.json", folder / "run.log"
+        self.domain, self._process, self.starts = domain, None, 0
+        self._settings: dict[str, Any] = {"specs": [str(self.specs)], "state": str(self.state)}
+        self._settings["mqtt"] = {"enabled": True, "broker": f"tcp://127.0.0.1:{port}", "clientId": client}
+        self._settings["updateAgent"] = {"enable": True, "domain": domain, "reportDebounce": "100ms"}
+        self.settings()
+
+    _process: subprocess.Popen[bytes] | None
+
+    def settings(self, mqtt: dict[str, Any] | None = None, **more: Any) -> None:
+        """Other settings from the next start on."""
+        self._settings = {**self._settings, **more, "mqtt": {**self._settings["mqtt"], **(mqtt or {})}}
+        self.config.write_text(json.dumps(self._settings))
+
+    def write(self, name: str, image: str) -> None:
+        """A spec file."""
+        spec = {"image": image, "stableFor": "100ms"}
+        document = {"apiVersion": "evenkeel/v1", "kind": "Container", "metadata": {"name": name}, "spec": spec}
+        (self.specs / f".{name}").write_text(json.dumps(document))
+        (self.specs / f".{name}").replace(self.specs / f"{name}.json")
+
+    def start(self, *options: str, dying: int = 0) -> None:
+        """Begin to run; with `dying` until its so many-th write to the journal."""
+        program = [str(Path(__file__).with_name("dying.py")), str(dying)] if dying else ["-m", "evenkeel.controller"]
+        self.starts += 1
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *program, "run", *options],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        process = self._process
+        if process is not None:
+            if process.poll() is None:
+                process.send_signal(how)
+            process.wait(30)
+            if self._process is process:  # else somebody has started it again meanwhile
+                self._process = None
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def close(self) -> None:
+        self.kill()
+
+    def run(self, *arguments: str, ok: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """The command, to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "evenkeel.controller", *arguments],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{self.tail()}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def status(self) -> Any:
+        return json.loads(self.run("status", "-o", "json").stdout)
+
+    def is_settled(self) -> bool:
+        return any(found["name"] == "Settled" and found["holds"] for found in self.status()["conditions"])
+
+    def world(self) -> dict[str, tuple[str, str]]:
+        """What the memory engine holds: state and image by the name in the engine."""
+        engine = MemoryEngine(store=self.state / MEMORY_STORE)
+        running = engine.running()
+        return {
+            kept.engine_name: ("running" if kept.engine_name in running else "other", kept.container.image)
+            for kept in engine.world.containers.values()
+            if kept.container is not None
+        }
+
+    def running(self) -> dict[str, str]:
+        return MemoryEngine(store=self.state / MEMORY_STORE).running()
+
+    def tail(self, lines: int = 25) -> str:
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in _NEVER}
+        always = {"PYTHONPATH": str(ROOT / ".dev"), "PYTHONPYCACHEPREFIX": _COMPILED, "COLUMNS": "100", "TERM": "dumb"}
+        return {**kept, **always, "EVENKEEL_CONFIG": str(self.config)}

@@ -1,0 +1,127 @@
+"""The controller killed -9 after every write to its journal, and whenever it said something; the broker killed, too.
+
+Courses are independent and mostly wait, so that many run at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.engines.broker import Broker
+
+from .commanding import Said
+from .scenario import EXPECTED, Course, prepare
+
+_AT_ONCE = 14
+Mosquitto = Callable[..., Broker]
+
+
+@pytest.fixture(scope="module")
+def before(_engines_wanted: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state of a device before the scenario."""
+    folder = tmp_path_factory.mktemp("before")
+    (folder / "broker").mkdir()
+    broker = Broker(folder / "broker")
+    broker.start()
+    try:
+        yield prepare(folder / "device", broker.port)
+    finally:
+        broker.close()
+
+
+def _all(courses: Iterable[str], run: Callable[[str], None]) -> None:
+    """Run all, many at once, and say of each what went wrong."""
+    failures: list[str] = []
+
+    def one(name: str) -> None:
+        try:
+            run(name)
+        except AssertionError as error:
+            failures.append(f"{name}: {error}")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(one, courses))
+    assert not failures, "\n\n".join(failures)
+
+
+def _run(tmp_path: Path, before: Path, port: int, name: str, *, dying: int = 0, kill_at: str = "") -> tuple[str, int]:
+    """What the controller logged, and how often it was started."""
+    course = Course(tmp_path / name, before, port, name)
+    left = [kill_at]
+
+    def disturb(said: Said) -> None:
+        if str(said) in left:  # once: what it was about is begun, and said, again
+            left.remove(str(said))
+            course.device.kill()
+
+    try:
+        course.run(disturb, dying=dying)
+        course.device.stop()
+        return course.device.tail(200), course.device.starts
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{course.device.tail(12)}") from error
+    finally:
+        course.close()
+
+
+@pytest.mark.timeout(300)
+def test_killed_at_every_write(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
+    port = mosquitto().port
+    log, _ = _run(tmp_path, before, port, "undisturbed", dying=10**9)
+    found = re.search(r"writes: (\d+)", log)
+    assert found is not None
+    count, died = int(found[1]), list[int]()
+
+    def run(name: str) -> None:
+        if _run(tmp_path, before, port, name, dying=int(name[1:]))[1] == 2:
+            died.append(int(name[1:]))
+
+    _all([f"w{number}" for number in range(1, count)], run)
+    assert len(died) > 60, "the last writes come after the activity's end, but most before"
+
+
+@pytest.mark.timeout(200)
+def test_killed_whenever_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
+    port = mosquitto().port
+
+    def run(name: str) -> None:
+        assert _run(tmp_path, before, port, name, kill_at=EXPECTED[int(name[1:])])[1] == 2
+
+    _all([f"s{number}" for number in range(len(EXPECTED) - 1)], run)
+
+
+@pytest.mark.timeout(200)
+def test_the_broker_is_killed_whenever_it_told_something(before: Path, tmp_path: Path) -> None:
+    """A broker that keeps what it acknowledged; one for each course."""
+
+    def run(name: str) -> None:
+        (tmp_path / f"broker-{name}").mkdir()
+        broker = Broker(tmp_path / f"broker-{name}", persistent=True, settings=_KEEPS_ALL)
+        broker.start()
+        left = [EXPECTED[int(name[1:])]]
+
+        def disturb(said: Said) -> None:
+            if str(said) in left:
+                left.clear()
+                broker.kill()
+                broker.start()
+
+        course = Course(tmp_path / name, before, broker.port, name)
+        try:
+            course.run(disturb)
+            assert not left
+            assert course.device.starts == 1
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{course.device.tail(12)}") from error
+        finally:
+            course.close()
+            broker.close()
+
+    _all([f"b{number}" for number in range(len(EXPECTED) - 1)], run)
+
+
+_KEEPS_ALL = "autosave_interval 1\nautosave_on_changes true"

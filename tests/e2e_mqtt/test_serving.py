@@ -1,0 +1,191 @@
+"""`evenkeel run` on a real broker: served, kept over restarts, released; and every way to be let in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.engines.broker import Broker
+from tests.until import until
+
+from .commanding import Manager, asking, component, told
+from .rig import Device
+
+Mosquitto = Callable[..., Broker]
+Devices = Callable[..., Device]
+Managers = Callable[..., Manager]
+HVAC, SEAT = "docker.io/library/hvac:1", "docker.io/library/seat:1"
+
+
+def test_an_activity_from_beginning_to_end(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    first = boss.until(boss.states, "the report of a new connection")[0]
+    assert first["activityId"].startswith("initial-current-state-")
+    said = boss.drive("a1", asking(component("hvac", HVAC)))
+    assert told(said) == [
+        "IDENTIFYING",
+        "IDENTIFIED hvac=IDENTIFIED",
+        "DOWNLOADING hvac=DOWNLOADING",
+        "DOWNLOAD_SUCCESS hvac=DOWNLOAD_SUCCESS",
+        "UPDATE_SUCCESS hvac=DOWNLOAD_SUCCESS",
+        "ACTIVATING hvac=ACTIVATING",
+        "ACTIVATION_SUCCESS hvac=ACTIVATION_SUCCESS",
+        "CLEANUP_SUCCESS hvac=ACTIVATION_SUCCESS",
+        "COMPLETED hvac=ACTIVATION_SUCCESS",
+    ]
+    assert it.running() == {"hvac": HVAC}
+    after = boss.until(lambda: [s for s in boss.states() if s["activityId"] == "a1"], "the report after the activity")
+    assert [node["id"] for node in after[0]["payload"]["softwareNodes"]] == [
+        "containers-update-agent",
+        "containers:hvac",
+    ]
+    boss.ask_state("q1")
+    boss.until(lambda: [s for s in boss.states() if s["activityId"] == "q1"], "the answer to a question")
+
+
+def test_what_is_sent_to_nobody_is_served_later(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    it.stop()
+    boss.ask("a1", asking(component("hvac", HVAC)))
+    it.start()
+    assert boss.follow("a1")[-1].status == "COMPLETED"
+    assert it.running() == {"hvac": HVAC}
+
+
+def test_the_message_stays_in_force_until_it_is_released(
+    mosquitto: Mosquitto, device: Devices, manager: Managers
+) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.write("seat", SEAT)
+    it.start()
+    until(lambda: it.running() == {"seat": SEAT} and it.is_settled(), what="the files are in force")
+    boss.wait_for_agent()
+    boss.drive("a1", asking(component("hvac", HVAC)))
+    assert it.running() == {"hvac": HVAC}
+    it.restart()
+    boss.until(lambda: len([s for s in boss.states() if s["activityId"].startswith("initial")]) > 1, "it is back")
+    until(it.is_settled)
+    assert it.running() == {"hvac": HVAC}
+    status = it.status()
+    assert status["message"]["topic"] == "containersupdate/desiredstate"
+    assert (status["asked"], status["message"]["activityId"]) == ("message", "a1")
+    assert "containersupdate/desiredstate (a1)" in it.run("status").stdout
+    planned = it.run("plan").stdout
+    assert "in force is containersupdate/desiredstate (a1), and not the files" in planned
+    assert "seat" in it.run("plan", "--files", ok=2).stdout
+    it.stop()
+    refused = it.run("apply", "--yes", ok=1)
+    assert "evenkeel release" in refused.stderr
+    assert it.running() == {"hvac": HVAC}
+    it.start()
+    until(lambda: it.status()["controller"]["atWork"])
+    assert "Released: containersupdate/desiredstate (a1)." in it.run("release").stdout
+    until(lambda: it.running() == {"seat": SEAT}, what="the files have their say")
+    until(it.is_settled)
+    assert it.status()["message"] is None
+    assert "nothing to release" in it.run("release", ok=1).stderr
+
+
+def test_ten_containers(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    images = {f"app-{number}": f"docker.io/library/app-{number}:1" for number in range(10)}
+    for memory in ("64M", "96M"):
+        apps = [component(name, image, memory=memory) for name, image in images.items()]
+        said = boss.drive(f"with-{memory}", asking(*apps), limit_s=80)
+        assert said[-1].status == "COMPLETED"
+        assert said[-1].actions == tuple((name, "ACTIVATION_SUCCESS") for name in images)
+        assert it.running() == images
+        assert len(it.world()) == 10
+
+
+def test_the_status_tells_of_an_open_activity(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    boss.ask("a1", asking(component("hvac", HVAC)))
+    boss.hear("a1", "IDENTIFIED")
+    found = it.status()["activity"]
+    assert (found["id"], found["command"], found["actions"][0]["status"]) == ("a1", None, "IDENTIFIED")
+    text = it.run("status").stdout
+    assert "activity open: containersupdate/desiredstate (a1)" in text
+    assert "hvac: create, IDENTIFIED" in text
+    refused = it.run("release", ok=1)
+    assert "Activity a1 is open" in refused.stdout
+    broker.kill()
+    boss.close()
+    it.kill()
+    assert it.status()["activity"]["id"] == "a1"
+
+
+# ── ways to be let in ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_certificates(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    broker = mosquitto(secure=True)
+    files = {name: str(broker.folder / file) for name, file in _FILES.items()}
+    it = device(broker.port)
+    it.settings(mqtt={"broker": f"ssl://localhost:{broker.tls_port}", "tls": files})
+    boss = manager(broker.tls_port, host="localhost", tls=tuple(files.values()))
+    it.start()
+    boss.wait_for_agent()
+    assert boss.drive("a1", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"
+    assert it.running() == {"hvac": HVAC}
+
+
+_FILES = {"rootCa": "ca.crt", "clientCert": "client.crt", "clientKey": "client.key"}
+
+
+def test_a_password_file(mosquitto: Mosquitto, device: Devices, manager: Managers, tmp_path: Path) -> None:
+    broker = mosquitto(users={"device": "s3cret", "boss": "b"})
+    (tmp_path / "password").write_text("s3cret\n")
+    it = device(broker.port)
+    it.settings(mqtt={"username": "device", "passwordFile": str(tmp_path / "password")})
+    boss = manager(broker.port, user=("boss", "b"))
+    it.start()
+    boss.wait_for_agent()
+    assert boss.drive("a1", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"
+    assert it.running() == {"hvac": HVAC}
+    assert "s3cret" not in it.log.read_text()
+
+
+def test_the_configuration_of_kanto(mosquitto: Mosquitto, device: Devices, manager: Managers, tmp_path: Path) -> None:
+    broker = mosquitto(users={"device": "s3cret", "boss": "b"})
+    kanto = tmp_path / "kanto.json"
+    connection = {
+        "broker_url": f"tcp://127.0.0.1:{broker.port}",
+        "client_username": "device",
+        "client_password": "s3cret",
+    }
+    kanto.write_text(json.dumps({"connection": connection, "update_agent": {"enable": True}}))
+    it = device(broker.port)
+    it.config.rename(tmp_path / "unused.json")
+    it.config = tmp_path / "none.json"
+    options = ("--kanto-config", str(kanto), "--state", str(it.state), "--specs", str(it.specs))
+    boss = manager(broker.port, user=("boss", "b"))
+    pytest.importorskip("evenkeel.controller.kanto_config")
+    it.start(*options)
+    boss.wait_for_agent()
+    assert boss.drive("a1", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"
+    assert it.running() == {"hvac": HVAC}
+    it.stop()
+    it.run("migrate", str(kanto), "--to", str(tmp_path / "new"))
+    assert (tmp_path / "new" / "mqtt-password").stat().st_mode & 0o077 == 0
+    assert "s3cret" not in (tmp_path / "new" / "config.yaml").read_text()
+    assert "s3cret" not in it.run("migrate", str(kanto)).stdout
+    it.config = tmp_path / "new" / "config.yaml"
+    it.start("--state", str(it.state), "--specs", str(it.specs))
+    assert boss.drive("a2", asking(component("hvac", HVAC), component("seat", SEAT)))[-1].status == "COMPLETED"
+    assert it.running() == {"hvac": HVAC, "seat": SEAT}
+    assert "s3cret" not in it.log.read_text()
