@@ -352,8 +352,9 @@ class UpdateAgent:
 
     def _standing(self, activity: Activity) -> Outgoing:
         """Where an activity stands, for somebody who asks for it again."""
-        statuses = {baseline.status for baseline in activity.baselines}
-        return self._feedback(activity, statuses.pop() if len(statuses) == 1 else "IDENTIFIED")
+        first, *others = (baseline.status for baseline in activity.baselines)
+        together: Status = first if all(other == first for other in others) else "IDENTIFIED"
+        return self._feedback(activity, together)
 
     def _feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
         actions = tuple(
