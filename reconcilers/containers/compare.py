@@ -186,7 +186,7 @@ def _text(path: tuple[str, ...], value: Any) -> str:
         return "(removed)"
     if value == "" and path[0] in ("env", "labels"):
         return "(empty)"
-    text = _command_text(value) if path in (("command",), ("health", "exec")) else str(value)
+    text = _command_text(str(value)) if path in (("command",), ("health", "exec")) else str(value)
     return _PASSWORD_IN_URL.sub(rf"\1{HIDDEN}\2", text)
 
 
