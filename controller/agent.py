@@ -352,9 +352,8 @@ class UpdateAgent:
 
     def _standing(self, activity: Activity) -> Outgoing:
         """Where an activity stands, for somebody who asks for it again."""
-        first, *others = (baseline.status for baseline in activity.baselines)
-        together: Status = first if all(other == first for other in others) else "IDENTIFIED"
-        return self._feedback(activity, together)
+        alike = len({baseline.status for baseline in activity.baselines}) == 1
+        return self._feedback(activity, activity.baselines[0].status if alike else "IDENTIFIED")
 
     def _feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
         actions = tuple(
