@@ -204,4 +204,10 @@ def test_which_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert config_path("") == tmp_path / ".docker" / "config.json"
     monkeypatch.setenv("DOCKER_CONFIG", "/elsewhere")
     assert config_path("") == Path("/elsewhere/config.json")
-    assert config_path("/named.json") == Path("/named.json")
+    (tmp_path / "named.json").write_text("{}")
+    assert config_path(str(tmp_path / "named.json")) == tmp_path / "named.json"
+
+
+def test_a_configured_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="configured to be here"):
+        config_path(str(tmp_path / "nosuch.json"))
