@@ -82,7 +82,9 @@ def test_a_bad_end_disproves_at_once(policy: RestartPolicy) -> None:
 
 def test_a_bad_end_before_the_first_look() -> None:
     """The engine was slow, or the controller was away: the first look finds it between two tries."""
-    assert watch(UP_3_S, Look(0, "restarting", exit_code=1, restarts=4)) == "1: disproven: it ended with exit code 1"
+    between = ContainerSeen("1", "web", "web", "i", "restarting", UP_3_S, exit_code=1, restart_count=4)
+    _, verdict = judge(UP_3_S, Watch(since=0.0, restarts=between.restart_count), between, 0.0)
+    assert verdict == (False, "it ended with exit code 1")
 
 
 def test_a_restart_between_two_looks_begins_the_count_anew() -> None:
