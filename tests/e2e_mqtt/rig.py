@@ -62,7 +62,7 @@ class Device:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *program, "run", *options],
-                env=self._environment(),
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -96,11 +96,15 @@ class Device:
     def close(self) -> None:
         self.kill()
 
+    def line(self, *arguments: str) -> list[str]:
+        """A command's own line."""
+        return [sys.executable, "-m", "evenkeel.controller", *arguments]
+
     def run(self, *arguments: str, ok: int | None = 0) -> subprocess.CompletedProcess[str]:
         """The command, to its end."""
         done = subprocess.run(
-            [sys.executable, "-m", "evenkeel.controller", *arguments],
-            env=self._environment(),
+            self.line(*arguments),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -134,7 +138,7 @@ class Device:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _NEVER}
         always = {"PYTHONPATH": str(ROOT / ".dev"), "PYTHONPYCACHEPREFIX": _COMPILED, "COLUMNS": "100", "TERM": "dumb"}
         return {**kept, **always, "EVENKEEL_CONFIG": str(self.config)}

@@ -1,0 +1,138 @@
+"""`evenkeel publish` and `evenkeel watch`, with a real agent on a real broker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines.broker import Broker
+
+from .commanding import Manager, asking, component
+from .rig import Device
+
+Mosquitto = Callable[..., Broker]
+Devices = Callable[..., Device]
+Managers = Callable[..., Manager]
+HVAC = "docker.io/library/hvac:1"
+
+NATIVE = """
+apiVersion: evenkeel/v1
+kind: Container
+metadata: {name: hvac}
+spec:
+  image: docker.io/library/hvac:1
+  env: {LEVEL: "2"}
+  ports: ["8080:80"]
+  capabilities: [NET_ADMIN]
+  resources: {memory: 64M}
+---
+apiVersion: evenkeel/v1
+kind: SystemContainers
+metadata: {name: mine}
+spec: {names: [sua]}
+"""
+
+
+@pytest.fixture
+def served(mosquitto: Mosquitto, device: Devices, manager: Managers) -> tuple[Device, Manager]:
+    """A device at work, and who hears it."""
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    return it, boss
+
+
+def _file(folder: Path, content: Any, name: str = "state.json") -> str:
+    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(folder / name)
+
+
+def test_publish_drives_to_the_end(served: tuple[Device, Manager], tmp_path: Path) -> None:
+    it, boss = served
+    watching = subprocess.Popen(
+        it.line("watch", "-o", "json"), env=it.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stderr is not None
+    assert watching.stderr.readline().startswith("watching containersupdate/desiredstatefeedback")
+    done = it.run("publish", _file(tmp_path, asking(component("hvac", HVAC))), "--drive", "--timeout", "30")
+    lines = done.stdout.splitlines()
+    activity = lines[0].removeprefix("activity ")
+    assert len(activity) == 36
+    assert [line.split()[0] for line in lines[1:]] == [said.status for said in boss.said(activity)]
+    assert "DOWNLOADING  hvac DOWNLOADING" in lines
+    assert it.running() == {"hvac": HVAC}
+    assert it.status()["message"]["activityId"] == activity
+    watching.terminate()
+    out, errors = watching.communicate(timeout=20)
+    assert (watching.returncode, errors) == (0, "")
+    seen = [json.loads(line) for line in out.splitlines()]
+    commands = [each["payload"]["command"] for each in seen if each["topic"].endswith("/command")]
+    assert commands == ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]
+    told = [each["payload"]["status"] for each in seen if each["topic"].endswith("feedback")]
+    assert told == [said.status for said in boss.said(activity)]
+
+
+def test_publish_says_our_own_documents_in_kantos_words(served: tuple[Device, Manager], tmp_path: Path) -> None:
+    it, boss = served
+    it.run("publish", _file(tmp_path, NATIVE, "native.yaml"), "--drive", "--activity", "mine", "--timeout", "30")
+    boss.ask_state("q")
+    state = boss.until(lambda: [each for each in boss.states() if each["activityId"] == "q"], "the answer")[0]
+    node = state["payload"]["softwareNodes"][1]
+    found = {entry["key"]: entry["value"] for entry in node["parameters"]}
+    assert (found["env"], found["port"], found["memory"]) == ("LEVEL=2", "8080:80/tcp", "64M")
+    lost = NATIVE.replace("  env:", "  stableFor: 1m\n  stop: {signal: SIGINT}\n  env:")
+    refused = it.run("publish", _file(tmp_path, lost, "lost.yaml"), "--drive", ok=1)
+    assert "lost.yaml:7:3: hvac.stableFor: Kanto's desired state has no words for it" in refused.stderr
+    assert "lost.yaml:8:3: hvac.stop" in refused.stderr
+
+
+def test_publish_sends_nothing_that_is_wrong(served: tuple[Device, Manager], tmp_path: Path) -> None:
+    it, boss = served
+    wrong = asking({"id": "containers:hvac", "version": "1", "config": [{"key": "imagee", "value": "x"}]})
+    refused = it.run("publish", _file(tmp_path, {"activityId": "a", "payload": wrong}), "--drive", ok=1)
+    assert "leave out `containers:`" in refused.stderr
+    assert "did you mean `image`?" in refused.stderr
+    assert boss.said("a") == []
+
+
+def test_publish_follows_an_agent_that_goes_on_alone(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, tmp_path: Path
+) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    file = _file(tmp_path, {"activityId": "alone", "payload": asking(component("hvac", HVAC))})
+    it.start()
+    boss.wait_for_agent()
+    late = it.run("publish", file, "--activity", "late", "--timeout", "1", ok=1)
+    assert "no end after 1 s; it stands at IDENTIFIED" in late.stderr
+    it.stop()
+    it.settings(updateAgent={"enable": True, "autonomous": {"after": "1s"}})
+    it.start()
+    assert it.run("publish", file, "--timeout", "30").stdout.splitlines()[-1].startswith("COMPLETED")
+    assert boss.said("late")[-1].status in ("SUPERSEDED", "COMPLETED")
+    assert it.running() == {"hvac": HVAC}
+
+
+def test_publish_says_when_there_is_no_broker(device: Devices, tmp_path: Path) -> None:
+    it = device(1)
+    refused = it.run("publish", _file(tmp_path, asking(component("hvac", HVAC))), "--timeout", "0.5", ok=1)
+    assert "no connection within 0.5 s: connection refused" in refused.stderr
+
+
+def test_watch_shows_a_line_for_each_message(served: tuple[Device, Manager], tmp_path: Path) -> None:
+    it, boss = served
+    watching = subprocess.Popen(
+        it.line("watch"), env=it.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stderr is not None
+    watching.stderr.readline()
+    boss.drive("one", asking(component("hvac", HVAC)))
+    watching.terminate()
+    out, _ = watching.communicate(timeout=20)
+    assert out.splitlines()[1] == "one  IDENTIFIED  hvac IDENTIFIED"
+    assert out.splitlines()[-1].startswith("one  COMPLETED")

@@ -1,0 +1,164 @@
+"""Desired states over a real broker on a real Docker engine: the samples of Leda's pages, failures, and an engine that dies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines.broker import Broker
+from tests.engines.dockerd import Dockerd
+from tests.engines.images import hello, sleeper
+from tests.until import until
+
+from .commanding import Manager, Said, asking, component, told
+from .rig import Device
+
+Mosquitto = Callable[..., Broker]
+Devices = Callable[..., Device]
+Managers = Callable[..., Manager]
+
+pytestmark = pytest.mark.timeout(150)
+
+_DATA = Path(__file__).parents[1] / "data"
+
+
+def _payload(name: str) -> Any:
+    return json.loads((_DATA / name).read_text())["payload"]
+
+
+def _on_docker(device: Device, dockerd: Dockerd) -> Device:
+    device.settings(engine={"kind": "docker", "address": dockerd.address})
+    return device
+
+
+def _running(dockerd: Dockerd) -> dict[str, str]:
+    """Images of what runs, by name; of Docker's library the short ones."""
+    images = {
+        name: dockerd.inspect(name)["Config"]["Image"]
+        for name, state in dockerd.containers().items()
+        if state == "running"
+    }
+    return {name: image.removeprefix("docker.io/library/") for name, image in images.items()}
+
+
+def test_the_samples_of_hello_world(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd
+) -> None:
+    """Leda §5.2: an image that prints a line and ends, and is then asked for with a variable."""
+    clean_dockerd.load(hello(), "docker.io/library/hello-world:latest")
+    broker = mosquitto()
+    it, boss = _on_docker(device(broker.port), clean_dockerd), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    boss.drive("hello", _payload("leda-hello-world.json"))
+    first = clean_dockerd.inspect("hello-world")
+    said = boss.drive("hello-foo", _payload("leda-hello-world-foo.json"))
+    second = clean_dockerd.inspect("hello-world")
+    assert first["Id"] != second["Id"]
+    assert "FOO=BAR" in second["Config"]["Env"]
+    assert list(clean_dockerd.containers()) == ["hello-world"]
+    assert said[-1].status == "COMPLETED", said
+    boss.ask_state("get")
+    found = boss.until(lambda: [state for state in boss.states() if state["activityId"] == "get"], "the answer")
+    assert {"key": "env", "value": "FOO=BAR"} in found[0]["payload"]["softwareNodes"][1]["parameters"]
+
+
+def test_the_sample_of_a_typical_device(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, tmp_path: Path
+) -> None:
+    """Leda §5.2's leda-desired-state.json, by `evenkeel publish --drive`; `evenkeel watch` looks on."""
+    sample = json.loads((_DATA / "leda-desired-state.json").read_text())
+    components = sample["payload"]["domains"][0]["components"]
+    images = {each["id"]: _value(each, "image") for each in components}
+    for image in images.values():
+        clean_dockerd.load(sleeper("1"), image)
+    for entry in components[-1]["config"]:
+        if entry["key"] == "mount":  # the device's certificates, which this machine does not have
+            source, inside, mode = entry["value"].split(":")
+            (tmp_path / Path(source).name).write_text("a secret")
+            entry["value"] = f"{tmp_path / Path(source).name}:{inside}:{mode}"
+    file = tmp_path / "leda-desired-state.json"
+    file.write_text(json.dumps(sample))
+    broker = mosquitto()
+    it, boss = _on_docker(device(broker.port), clean_dockerd), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    done = it.run("publish", str(file), "--drive", "--timeout", "90")
+    assert done.stdout.splitlines()[0] == f"activity {sample['activityId']}"
+    assert done.stdout.splitlines()[-1].startswith("COMPLETED")
+    assert _running(clean_dockerd) == images
+    ports = clean_dockerd.inspect("databroker")["HostConfig"]["PortBindings"]
+    assert ports == {"55555/tcp": [{"HostIp": "127.0.0.1", "HostPort": "30555"}]}
+    assert boss.said(sample["activityId"])[-1].status == "COMPLETED"
+
+
+def test_what_does_not_work_is_rolled_back(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, tmp_path: Path
+) -> None:
+    broker = mosquitto()
+    it, boss = _on_docker(device(broker.port), clean_dockerd), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    good = asking(component("app", "sleeper:1"), component("web", "web:1"))
+    assert boss.drive("good", good)[-1].status == "COMPLETED"
+    before = _running(clean_dockerd)
+    bad = asking(component("app", "sleeper:2"), component("web", "crasher:1"))
+    (tmp_path / "bad.json").write_text(json.dumps(bad))
+    done = it.run("publish", str(tmp_path / "bad.json"), "--activity", "bad", "--drive", "--timeout", "90", ok=1)
+    assert "Not done: INCOMPLETE" in done.stderr
+    statuses = [said.status for said in boss.said("bad")]
+    assert statuses[-4:] == ["ROLLBACK", "ROLLBACK_SUCCESS", "CLEANUP_SUCCESS", "INCOMPLETE"]
+    assert "ACTIVATION_FAILURE" in statuses
+    assert _running(clean_dockerd) == before == {"app": "sleeper:1", "web": "web:1"}
+    assert set(clean_dockerd.containers()) == {"app", "web"}
+
+
+@pytest.mark.parametrize(
+    ("when", "how"),
+    [
+        ("DOWNLOADING", "kill"),
+        ("DOWNLOAD_SUCCESS", "stop"),
+        ("UPDATING", "kill"),
+        ("UPDATE_SUCCESS", "stop"),
+        ("ACTIVATING", "stop"),
+        ("ACTIVATION_SUCCESS", "kill"),
+    ],
+)
+def test_the_engine_is_restarted_in_every_phase(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, when: str, how: str
+) -> None:
+    """A create, a recreate and a removal, while the engine goes away and comes back, with its containers or without."""
+    broker = mosquitto()
+    it, boss = _on_docker(device(broker.port), clean_dockerd), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    assert (
+        boss.drive("before", asking(component("app", "sleeper:1"), component("old", "web:1")))[-1].status == "COMPLETED"
+    )
+    left = [when]
+
+    def disturb(said: Said) -> None:
+        if said.status in left:
+            left.clear()
+            getattr(clean_dockerd, how)()
+            clean_dockerd.start()
+
+    said = boss.drive("all", asking(component("app", "sleeper:2"), component("new", "web:2")), disturb)
+    assert not left
+    statuses = [line.partition(" ")[0] for line in told(said)]
+    assert list(dict.fromkeys(statuses)) == _IN_ORDER
+    until(lambda: _running(clean_dockerd) == {"app": "sleeper:2", "new": "web:2"}, 20, "the world")
+    assert set(clean_dockerd.containers()) == {"app", "new"}
+
+
+_IN_ORDER = [
+    "IDENTIFYING", "IDENTIFIED", "DOWNLOADING", "DOWNLOAD_SUCCESS", "UPDATING", "UPDATE_SUCCESS", "ACTIVATING",
+    "ACTIVATION_SUCCESS", "CLEANUP_SUCCESS", "COMPLETED",
+]  # fmt: skip
+
+
+def _value(part: dict[str, Any], key: str) -> str:
+    return next(entry["value"] for entry in part["config"] if entry["key"] == key)
