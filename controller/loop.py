@@ -237,7 +237,8 @@ class Controller:
             self._source_is("source-empty", "Empty", f"{what}; what was in force stays in force")
             return False
         was_bad = any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions())
-        if self._journal.set_condition(Condition("SourceValid", True, "Valid")) and was_bad:
+        doubts = "; ".join(problem_text(problem) for problem in reading.problems)
+        if self._journal.set_condition(Condition("SourceValid", True, "Valid", doubts)) and was_bad:
             self.say(Feedback("source-restored", "the source is valid"))
         before = self._journal.digest("files")
         is_new = self._journal.put("files", reading.desired, "files")
@@ -250,8 +251,8 @@ class Controller:
         known = self._journal.digest("desired")
         is_new = self._journal.put("desired", reading.desired, "files") or is_new
         if reading.desired.digest != known:
-            count = len(reading.desired.documents)
-            self.say(Feedback("revision-accepted", f"{count} documents", revision=reading.desired.digest))
+            what = f"{len(reading.desired.documents)} documents" + (f"; {doubts}" if doubts else "")
+            self.say(Feedback("revision-accepted", what, revision=reading.desired.digest))
         return is_new
 
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:

@@ -25,19 +25,19 @@ def command(options: Options) -> int:
     reader = read_journal(state)
     desired = reader.digest("desired")
     attempt = reader.attempt(desired) if desired else None
+    rejected = reader.history().rejected
     reader.close()
-    if attempt is None:
+    if attempt is None and not rejected:
         click.echo("No failed revision: there is nothing to retry.")
         return 0
+    why = f"it had failed: {attempt.why}" if attempt is not None else "an image that was pushed again had failed"
     journal = open_journal(state)
     try:
         if journal.forgive(desired):
-            journal.say(
-                Feedback("revision-retried", f"an operator retries it; it had failed: {attempt.why}", revision=desired)
-            )
+            journal.say(Feedback("revision-retried", f"an operator retries it; {why}", revision=desired))
     finally:
         journal.close()
-    click.echo(f"Revision {desired} is tried again. It had failed: {attempt.why}")
+    click.echo(f"Revision {desired} is tried again; {why}")
     if not ask_to_look_again(state):
         click.echo("No controller is at work; `evenkeel run` or `evenkeel apply` will try it.")
     return 0
