@@ -28,7 +28,7 @@ class Containers:
         return _select.select(desired, self._protected)
 
     def images(self, want: _select.ContainersWanted) -> tuple[str, ...]:
-        return tuple(sorted({container.image for container, _ in want.documents if container.pull_policy == "Always"}))
+        return tuple(sorted({container.image for container, _ in want.documents if _diff.follows_tag(container)}))
 
     def diff(self, want: _select.ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
         return _diff.diff(want, seen, history)

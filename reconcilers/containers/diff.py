@@ -167,10 +167,15 @@ def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: Conta
     return not moved or seen.digests.get(moved) == instance.image_id
 
 
+def follows_tag(container: Container) -> bool:
+    """Whether what its tag names now counts; a digest names one thing for ever."""
+    return container.pull_policy == "Always" and "@" not in container.image
+
+
 def moved_digest(container: Container, seen: ContainersSeen, history: History) -> str:
     """`registry/repository@digest` that the registry has under the wanted tag, when it was asked and answered; "" also
     when that was tried and failed, for then the tag counts as not pushed again."""
-    if container.pull_policy != "Always" or container.image not in seen.remote:
+    if not follows_tag(container) or container.image not in seen.remote:
         return ""
     ref = parse_image(container.image)
     moved = f"{ref.registry}/{ref.repository}@{seen.remote[container.image].digest}"

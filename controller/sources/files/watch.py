@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.sources.files.read import Reading, gather, is_spec, understand
+from evenkeel.specs.codec import prepare
 
 if TYPE_CHECKING:
     import asyncio
@@ -60,6 +61,7 @@ class FileSource:
         """Without end; each reading has another `content_digest` than the one before it."""
         import asyncio
 
+        prepare()  # the look below decodes in another thread
         seen, directories = "", await asyncio.to_thread(watched, self._paths)
         while True:
             async with self._watching(directories):
