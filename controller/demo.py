@@ -1,6 +1,6 @@
 """The demonstration: the real controller, real spec files, a simulated engine, in half a minute.
 
-A story in five acts. What is shown is what the commands show; what happens is what `evenkeel run` does: files change, the
+A story in six acts. What is shown is what the commands show; what happens is what `evenkeel run` does: files change, the
 controller notices, plans, converges. Each act ends only when the engine's world is as the text claims, and the whole fails
 otherwise: the demonstration is a test that people like to watch.
 """
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from evenkeel import templates
 from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.clock import system_now
+from evenkeel.controller.demo_mqtt import play_over_mqtt
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.preview import preview
 from evenkeel.controller.wiring import (
@@ -70,7 +71,7 @@ class Demo:
 
     def __init__(self, settings: Settings, journal: Journal, screen: Screen, *, fast: bool) -> None:
         self._settings, self._journal, self._screen = settings, journal, screen
-        self._pause_s = 0.0 if fast else 0.8
+        self._pause_s = 0.0 if fast else 0.7
         self._engine, image, script = simulated_engine()
         self._engine.catalogue = {
             f"{_BROKER}:0.2.4": image(41_000_000),
@@ -100,11 +101,16 @@ class Demo:
             if not acts.done():
                 return False
             acts.result()
-            return True
         finally:
             acts.cancel()
             controller.stop()
             await work
+        self._head("A desired state over MQTT")
+        await play_over_mqtt(self._settings, self._journal, self._engine, SPECS / "message.json", self._screen)
+        self._tell(
+            "\nTry it with your own files: evenkeel plan --specs DIR; evenkeel apply --engine docker --specs DIR"
+        )
+        return True
 
     # ── the acts ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -153,9 +159,7 @@ class Demo:
         self._tell("The version is taken back: what is asked for is what runs, so there is nothing to do.")
         self._ask("update")
         await self._until("all is as asked", lambda: self._settled() and self._journal.digest("desired") == good)
-        self._tell(
-            "Settled.\n\nTry it with your own files: evenkeel plan --specs DIR; evenkeel apply --engine docker --specs DIR"
-        )
+        self._tell("Settled.")
 
     # ── what acts are made of ──────────────────────────────────────────────────────────────────────────────────
 

@@ -13,8 +13,9 @@ def command(fast: bool) -> int:
     """See it work on a simulated engine, in half a minute.
 
     The real controller with real spec files (examples/demo): a plan, the first convergence, an update, drift that is
-    repaired, a bad image that is refused and rolled back. Everything happens in a temporary folder; no engine is needed
-    and nothing on this machine is touched.
+    repaired, a bad image that is refused and rolled back, and a desired state over MQTT (with mosquitto when it is
+    installed, else with a broker that uv fetches, else without that). Everything happens in a temporary folder; no engine
+    is needed and nothing on this machine is touched.
 
     Exit code: 0 when every act ended as told, 1 otherwise.
     """
