@@ -106,7 +106,15 @@ class Demo:
             controller.stop()
             await work
         self._head("A desired state over MQTT")
-        await play_over_mqtt(self._settings, self._journal, self._engine, SPECS / "message.json", self._screen)
+        await play_over_mqtt(
+            self._settings,
+            self._journal,
+            self._engine,
+            self._engine.running,
+            SPECS / "message.json",
+            self._screen.echo,
+            self._screen.style,
+        )
         self._tell(
             "\nTry it with your own files: evenkeel plan --specs DIR; evenkeel apply --engine docker --specs DIR"
         )

@@ -26,11 +26,11 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.mqtt import MqttSettings, UpdateAgentSettings
 from evenkeel.specs.settings import Settings
-from evenkeel.templates.style import paint
+from evenkeel.templates.style import Style, paint
 
 if TYPE_CHECKING:
-    from evenkeel.controller.demo import Screen
-    from evenkeel.controller.drivers.memory import MemoryEngine
+    from evenkeel.reconcilers.ports import Driver
+    from evenkeel.specs.observed import ContainersSeen
 
 _AMQTT = "amqtt==0.12.1"
 _START_S = {"mosquitto": 5.0, "uvx": 12.0}
@@ -87,18 +87,24 @@ def _command(folder: Path, port: int) -> list[str] | None:
 
 
 async def play_over_mqtt(
-    settings: Settings, journal: Journal, engine: MemoryEngine, message: Path, screen: Screen
+    settings: Settings,
+    journal: Journal,
+    engine: Driver[ContainersSeen],
+    running: Callable[[], dict[str, str]],
+    message: Path,
+    echo: Echo,
+    style: Style,
 ) -> None:
-    """The act; Bug when it does not end as told."""
+    """The act; Bug when it does not end as told. `running`: image by name of what runs on the engine."""
     sent = json.loads(message.read_bytes())  # noqa: ASYNC240 - a kilobyte of our own
-    screen.echo(
+    echo(
         "An update manager asks for another hvac and more memory for the seat, and not for the feeder. The device says how"
         " far it is."
     )
-    async with broker(Path(settings.state).parent, screen.echo) as port:
+    async with broker(Path(settings.state).parent, echo) as port:
         if port is None:
             return
-        screen.echo(paint("\n$ evenkeel publish message.json --drive", "faint", screen.style))
+        echo(paint("\n$ evenkeel publish message.json --drive", "faint", style))
         mqtt = MqttSettings(enabled=True, broker=f"tcp://127.0.0.1:{port}", client_id="evenkeel-demo")
         served = changed(settings, mqtt=mqtt, update_agent=UpdateAgentSettings(enable=True))
         agent = open_agent(served, journal, engine)
@@ -106,18 +112,18 @@ async def play_over_mqtt(
         work = asyncio.create_task(controller.run())
         try:
             async with asyncio.timeout(_LIMIT_S):
-                await _publish(served, sent, screen)
+                await _publish(served, sent, echo, style)
         except TimeoutError:
             raise Bug("demo", f"the activity has no end after {_LIMIT_S:g} s") from None
         finally:
             controller.stop()
             await work
     asked = {_name(each): _image(each) for each in sent["payload"]["domains"][0]["components"]}
-    running = {name: image for name, image in engine.running().items() if name != "self-update-agent"}
+    found = {name: image for name, image in running().items() if name != "self-update-agent"}
     origin = journal.origin("message")
-    if running != asked or origin is None or origin.activity != sent["activityId"]:
+    if found != asked or origin is None or origin.activity != sent["activityId"]:
         raise Bug("demo", "the device is not as asked over MQTT")
-    screen.echo("It stays in force, whatever the files say, until somebody runs `evenkeel release`.")
+    echo("It stays in force, whatever the files say, until somebody runs `evenkeel release`.")
 
 
 def _name(component: dict[str, Any]) -> str:
@@ -128,7 +134,7 @@ def _image(component: dict[str, Any]) -> str:
     return next(str(entry["value"]) for entry in component["config"] if entry["key"] == "image")
 
 
-async def _publish(settings: Settings, sent: dict[str, Any], screen: Screen) -> None:
+async def _publish(settings: Settings, sent: dict[str, Any], echo: Echo, style: Style) -> None:
     link = passing_link(settings, "demo")
     link.subscribe(f"{topic_prefix(settings.update_agent.domain)}/currentstate")
     commander = Commander(link, settings.update_agent.domain)
@@ -137,7 +143,7 @@ async def _publish(settings: Settings, sent: dict[str, Any], screen: Screen) -> 
         async for state in link.messages():
             await state.done()
             break  # the agent is there: it hears what is sent
-        told = Following(lambda line: screen.echo(f"    {line}"), screen.style).told
+        told = Following(lambda line: echo(f"    {line}"), style).told
         end = await commander.carry_out(sent["activityId"], sent["payload"], drive=True, told=told)
     if end.status != "COMPLETED":
         raise Bug("demo", f"the activity ended with {end.status}")
