@@ -11,12 +11,10 @@ import asyncio
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from evenkeel import templates
-from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.clock import system_now
-from evenkeel.controller.demo_mqtt import play_over_mqtt
+from evenkeel.controller.demo_mqtt import Screen, play_over_mqtt
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.preview import preview
 from evenkeel.controller.wiring import (
@@ -35,7 +33,7 @@ from evenkeel.specs.plan import Verb
 from evenkeel.specs.settings import Settings
 from evenkeel.templates.plan_text import plan_lines
 from evenkeel.templates.status_text import Failure, Status, status_lines
-from evenkeel.templates.style import PLAIN, Style, paint
+from evenkeel.templates.style import paint
 
 SPECS = Path(templates.__file__).parent / "demo"
 _BROKER = "ghcr.io/eclipse/kuksa.val/databroker"
@@ -55,15 +53,6 @@ _UPDATED = {
     "seat-service": f"{_SERVICES}/seat_service:v0.3.0",
     "self-update-agent": _AGENT,
 }
-
-
-class Screen(NamedTuple):
-    """Where the demonstration is shown."""
-
-    echo: Callable[[str], None]
-    show: Show
-    width: int = 100
-    style: Style = PLAIN
 
 
 class Demo:
@@ -107,13 +96,7 @@ class Demo:
             await work
         self._head("A desired state over MQTT")
         await play_over_mqtt(
-            self._settings,
-            self._journal,
-            self._engine,
-            self._engine.running,
-            SPECS / "message.json",
-            self._screen.echo,
-            self._screen.style,
+            self._settings, self._journal, self._engine, self._engine.running, SPECS / "message.json", self._screen
         )
         self._tell(
             "\nTry it with your own files: evenkeel plan --specs DIR; evenkeel apply --engine docker --specs DIR"

@@ -15,10 +15,11 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evenkeel.controller.agent import topic_prefix
 from evenkeel.controller.cli.following import Following
+from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.commander import Commander, connected, passing_link
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.wiring import build_controller, open_agent, open_source
@@ -26,7 +27,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.mqtt import MqttSettings, UpdateAgentSettings
 from evenkeel.specs.settings import Settings
-from evenkeel.templates.style import Style, paint
+from evenkeel.templates.style import PLAIN, Style, paint
 
 if TYPE_CHECKING:
     from evenkeel.reconcilers.ports import Driver
@@ -86,25 +87,33 @@ def _command(folder: Path, port: int) -> list[str] | None:
     return None
 
 
+class Screen(NamedTuple):
+    """Where the demonstration is shown."""
+
+    echo: Echo
+    show: Show
+    width: int = 100
+    style: Style = PLAIN
+
+
 async def play_over_mqtt(
     settings: Settings,
     journal: Journal,
     engine: Driver[ContainersSeen],
     running: Callable[[], dict[str, str]],
     message: Path,
-    echo: Echo,
-    style: Style,
+    screen: Screen,
 ) -> None:
     """The act; Bug when it does not end as told. `running`: image by name of what runs on the engine."""
     sent = json.loads(message.read_bytes())  # noqa: ASYNC240 - a kilobyte of our own
-    echo(
+    screen.echo(
         "An update manager asks for another hvac and more memory for the seat, and not for the feeder. The device says how"
         " far it is."
     )
-    async with broker(Path(settings.state).parent, echo) as port:
+    async with broker(Path(settings.state).parent, screen.echo) as port:
         if port is None:
             return
-        echo(paint("\n$ evenkeel publish message.json --drive", "faint", style))
+        screen.echo(paint("\n$ evenkeel publish message.json --drive", "faint", screen.style))
         mqtt = MqttSettings(enabled=True, broker=f"tcp://127.0.0.1:{port}", client_id="evenkeel-demo")
         served = changed(settings, mqtt=mqtt, update_agent=UpdateAgentSettings(enable=True))
         agent = open_agent(served, journal, engine)
@@ -112,7 +121,7 @@ async def play_over_mqtt(
         work = asyncio.create_task(controller.run())
         try:
             async with asyncio.timeout(_LIMIT_S):
-                await _publish(served, sent, echo, style)
+                await _publish(served, sent, screen)
         except TimeoutError:
             raise Bug("demo", f"the activity has no end after {_LIMIT_S:g} s") from None
         finally:
@@ -123,7 +132,7 @@ async def play_over_mqtt(
     origin = journal.origin("message")
     if found != asked or origin is None or origin.activity != sent["activityId"]:
         raise Bug("demo", "the device is not as asked over MQTT")
-    echo("It stays in force, whatever the files say, until somebody runs `evenkeel release`.")
+    screen.echo("It stays in force, whatever the files say, until somebody runs `evenkeel release`.")
 
 
 def _name(component: dict[str, Any]) -> str:
@@ -134,7 +143,7 @@ def _image(component: dict[str, Any]) -> str:
     return next(str(entry["value"]) for entry in component["config"] if entry["key"] == "image")
 
 
-async def _publish(settings: Settings, sent: dict[str, Any], echo: Echo, style: Style) -> None:
+async def _publish(settings: Settings, sent: dict[str, Any], screen: Screen) -> None:
     link = passing_link(settings, "demo")
     link.subscribe(f"{topic_prefix(settings.update_agent.domain)}/currentstate")
     commander = Commander(link, settings.update_agent.domain)
@@ -143,7 +152,7 @@ async def _publish(settings: Settings, sent: dict[str, Any], echo: Echo, style: 
         async for state in link.messages():
             await state.done()
             break  # the agent is there: it hears what is sent
-        told = Following(lambda line: echo(f"    {line}"), style).told
+        told = Following(lambda line: screen.echo(f"    {line}"), screen.style).told
         end = await commander.carry_out(sent["activityId"], sent["payload"], drive=True, told=told)
     if end.status != "COMPLETED":
         raise Bug("demo", f"the activity ended with {end.status}")

@@ -25,7 +25,8 @@ def command(fast: bool) -> int:
 
     from evenkeel.controller import logs
     from evenkeel.controller.cli.steps import showing
-    from evenkeel.controller.demo import Demo, Screen
+    from evenkeel.controller.demo import Demo
+    from evenkeel.controller.demo_mqtt import Screen
     from evenkeel.controller.journal import open_journal
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.settings import load_settings
