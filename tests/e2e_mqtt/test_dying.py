@@ -16,7 +16,7 @@ from tests.engines.broker import Broker
 from .commanding import Said
 from .scenario import EXPECTED, Course, prepare
 
-_AT_ONCE = 14
+_AT_ONCE = 20
 Mosquitto = Callable[..., Broker]
 
 

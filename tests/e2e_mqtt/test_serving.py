@@ -172,7 +172,7 @@ def test_the_configuration_of_kanto(mosquitto: Mosquitto, device: Devices, manag
     it = device(broker.port)
     it.config.rename(tmp_path / "unused.json")
     it.config = tmp_path / "none.json"
-    options = ("--kanto-config", str(kanto), "--state", str(it.state), "--specs", str(it.specs))
+    options = ("--kanto-config", str(kanto), "--state", str(it.state), "--specs", str(it.specs), "--engine", "memory")
     boss = manager(broker.port, user=("boss", "b"))
     pytest.importorskip("evenkeel.controller.kanto_config")
     it.start(*options)
@@ -185,7 +185,7 @@ def test_the_configuration_of_kanto(mosquitto: Mosquitto, device: Devices, manag
     assert "s3cret" not in (tmp_path / "new" / "config.yaml").read_text()
     assert "s3cret" not in it.run("migrate", str(kanto)).stdout
     it.config = tmp_path / "new" / "config.yaml"
-    it.start("--state", str(it.state), "--specs", str(it.specs))
+    it.start("--state", str(it.state), "--specs", str(it.specs), "--engine", "memory")
     assert boss.drive("a2", asking(component("hvac", HVAC), component("seat", SEAT)))[-1].status == "COMPLETED"
     assert it.running() == {"hvac": HVAC, "seat": SEAT}
     assert "s3cret" not in it.log.read_text()
