@@ -111,7 +111,8 @@ def test_pull_needs_the_password(clean_dockerd: Dockerd, registry: Registry) -> 
     status, lines = _pull(clean_dockerd, reference, registry.auth())
     assert (status, "error" in lines[-1]) == (200, False)
     found = clean_dockerd.api("GET", f"/images/{reference}/json")[1]
-    assert found["RepoDigests"] == [f"{registry.host}/team/sleeper@{digest}"]
+    # The engine may know the same content by other names: an engine of more than one test, a registry of all.
+    assert f"{registry.host}/team/sleeper@{digest}" in found["RepoDigests"]
     assert found["Id"] == sleeper("1").id
 
 
