@@ -20,8 +20,9 @@ from evenkeel.controller.cycle import Cycles, Settled
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.journal import open_journal, read_journal
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.codec import decode_file, desired_from
+from evenkeel.specs.documents import decode_file
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.join import desired_from
 
 _IDLE_S = 30
 _SAVES = 15

@@ -30,10 +30,9 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.inventory import image_version, inventory
-from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
-from evenkeel.specs.problem import Place, path_text, problem_text
+from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
 
 _LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
 """In characters; a broker may refuse what is longer than it likes, and nobody reads it."""

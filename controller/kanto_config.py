@@ -18,9 +18,8 @@ from evenkeel.controller.settings import place_in, read_tree, settings_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.kanto_settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
-from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Flaw, Place, Problem, path_text
 from evenkeel.specs.problem import Path as Keys
-from evenkeel.specs.problem import Place, Problem, path_text
 from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.settings import Settings
 from evenkeel.specs.text import Value
@@ -78,7 +77,7 @@ def migrate(kanto: Path, config: Path, *, replace: bool = False) -> tuple[Path, 
 def _load(path: Path, overrides: Mapping[str, Value]) -> tuple[Settings, str]:
     """The settings, and the password."""
     problems: list[Problem] = []
-    tree = read_tree(path, problems, required=True)
+    tree = read_tree(path, problems)
     problems = [problem for problem in problems if not problem.path or problem.path.startswith(SECTIONS)]
     flaws: list[Flaw] = []
     written = kanto_settings(tree.value, flaws)

@@ -22,10 +22,9 @@ from evenkeel.controller.journal import Journal
 from evenkeel.controller.queue import WakeUps
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.codec import errors
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Kind
-from evenkeel.specs.problem import Problem, problem_text
+from evenkeel.specs.problem import Problem, errors, problem_text
 
 log = logging.getLogger(__name__)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evenkeel.specs.errors import SettingsError
-from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Flaw, Place, Problem, path_text, problem_text
 from evenkeel.specs.problem import Path as Keys
-from evenkeel.specs.problem import Place, Problem, path_text, problem_text
 from evenkeel.specs.settings import Settings, settings_from
-from evenkeel.specs.text import Tree, Value, read_trees
+
+if TYPE_CHECKING:
+    from evenkeel.specs.text import Tree, Value
 
 DEFAULT_PATH = Path("/etc/evenkeel/config.yaml")
 
@@ -31,7 +33,12 @@ def load_settings(
     """
     file = path or default
     problems: list[Problem] = []
-    tree = read_tree(file, problems, required=path is not None)
+    content = _content(file)
+    if content is None and path is None:  # then nothing that reads YAML is needed
+        return settings_of({}, overrides or {}, lambda keys: (Place(str(file)), keys), problems, file)
+    if content is None:
+        raise _missing(file)
+    tree = _tree(content, file, problems)
     return settings_of(tree.value, overrides or {}, lambda keys: (place_in(tree, keys, file), keys), problems, file)
 
 
@@ -62,22 +69,37 @@ def settings_of(
     return settings
 
 
-def read_tree(file: Path, problems: list[Problem], *, required: bool) -> Tree:
-    """The one document of a file, an empty mapping when there is none."""
-    empty = Tree({}, {}, (1, 1))
+def read_tree(file: Path, problems: list[Problem]) -> Tree:
+    """The one document of a file, which must be there."""
+    content = _content(file)
+    if content is None:
+        raise _missing(file)
+    return _tree(content, file, problems)
+
+
+def _missing(file: Path) -> SettingsError:
+    return SettingsError(f"file:{file}", "there is no such file")
+
+
+def _content(file: Path) -> bytes | None:
+    """`None` when there is no such file; SettingsError when it cannot be read."""
     try:
-        content = file.read_bytes()
-    except FileNotFoundError as error:
-        if required:
-            raise SettingsError(f"file:{file}", "there is no such file") from error
-        return empty
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise SettingsError(f"file:{file}", f"cannot be read: {error.strerror}") from error
+
+
+def _tree(content: bytes, file: Path, problems: list[Problem]) -> Tree:
+    """The one document in `content`, an empty mapping when there is none."""
+    from evenkeel.specs.text import Tree, read_trees
+
     trees, found = read_trees(content, str(file))
     problems.extend(found)
     more = "expected one document, got another one"
     problems.extend(Problem(Place(str(file), *tree.start), "", more) for tree in trees[1:])
-    return trees[0] if trees else empty
+    return trees[0] if trees else Tree({}, {}, (1, 1))
 
 
 def _with(value: Value, path: list[str], item: Value) -> Value:

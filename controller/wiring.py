@@ -52,6 +52,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 address=settings.engine.address,
                 network=settings.engine.network,
                 docker_config=settings.engine.docker_config,
+                owner=str(Path(settings.state)),
             )
 
 

@@ -1,199 +1,17 @@
-"""Bytes ⇄ nouns. The door through which everything that people write comes in.
+"""Nouns ⇄ JSON, for our own data: the journal, the caches, and what programs read.
 
-`decode_file` accepts evenkeel documents, Kanto desired-state documents and Kanto container manifests, many to a file, and
-returns what it understood together with every problem it found; it never raises for content. `desired_from` joins the
-files of a source into one state and finds names that are asked for twice. The remaining functions are plain JSON.
+What people write comes in elsewhere, through `specs.documents`, with a place for every fault. This module loads nothing of
+that, so that a status need not either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from evenkeel.specs import written
-from evenkeel.specs.desired import DesiredState, Document, Draft, desired_state
-from evenkeel.specs.kinds import KINDS, kind_of
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path, Place, Problem, Severity, nearest, path_text
-from evenkeel.specs.text import Position, Tree, Value, read_trees
-from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
-
 Noun = TypeVar("Noun")
-
-_MISSING = {
-    "apiVersion": f"write `apiVersion: {written.API_VERSION}`",
-    "kind": nearest("", KINDS),
-    "metadata": "write `metadata:` and, below it, `name:`",
-    "spec": "write `spec:` and, below it, what is asked for",
-}
-"""The keys of a document, and what to do when one is missing."""
-
-
-class Decoded(Struct, frozen=True):
-    """What a file holds: its documents, and its problems in order of place. Warnings are problems, too."""
-
-    documents: tuple[Document, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
-def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems that are no warnings."""
-    return tuple(problem for problem in problems if problem.severity == "error")
-
-
-def decode_file(content: bytes, file: str) -> Decoded:
-    """All documents and all problems of one file. `file` is only used to name places."""
-    trees, problems = read_trees(content, file)
-    documents: list[Document] = []
-    for tree in trees:
-        documents.extend(_decode_tree(tree, file, problems))
-    return Decoded(tuple(documents), tuple(sorted(problems)))
-
-
-def desired_from(files: Sequence[Decoded]) -> tuple[DesiredState, tuple[Problem, ...]]:
-    """One state from several files, and the problems of all of them and of their combination."""
-    problems = [problem for decoded in files for problem in decoded.problems]
-    first: dict[tuple[str, str], Document] = {}
-    for decoded in files:
-        for document in decoded.documents:
-            key = (document.kind, document.name)
-            if key in first:
-                earlier = first[key].place
-                problems.append(
-                    Problem(
-                        document.place,
-                        "",
-                        f"{document.kind} `{document.name}` is asked for twice",
-                        f"first at {earlier.file}:{earlier.line}:{earlier.column}",
-                    )
-                )
-            first.setdefault(key, document)
-    if not errors(problems):  # a document that could not be read is not one that is missing
-        problems.extend(_unknown_dependencies(first))
-    return desired_state(tuple(first.values())), tuple(problems)
-
-
-def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Document]:
-    from evenkeel.specs import kanto, manifest
-
-    flaws: list[Flaw] = []
-    drafts: Sequence[Draft] = ()
-    value = tree.value
-    if not isinstance(value, dict):
-        flaws.append(Flaw((), "expected a mapping with `apiVersion`, `kind`, `metadata` and `spec`"))
-    elif kanto.is_desired_state(value):
-        drafts = kanto.desired_state_drafts(value, flaws)
-    elif manifest.is_manifest(value):
-        drafts = manifest.manifest_drafts(value, flaws)
-    else:
-        drafts = _native(value, flaws)
-    if any(not flaw.warning for flaw in flaws):
-        drafts = ()
-    for flaw in flaws:
-        place = Place(file, *_nearest_position(flaw.path, tree))
-        severity: Severity = "warning" if flaw.warning else "error"
-        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
-    return [_placed(draft, tree, file) for draft in drafts]
-
-
-def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
-    flaws.extend(Flaw((key,), f"unknown key `{key}`", nearest(key, _MISSING)) for key in value if key not in _MISSING)
-    flaws.extend(Flaw((), f"the key `{key}` is missing", _MISSING[key]) for key in _MISSING if key not in value)
-    if value.get("apiVersion", written.API_VERSION) != written.API_VERSION:
-        hint = f"write `apiVersion: {written.API_VERSION}`"
-        flaws.append(Flaw(("apiVersion",), f"unknown version, {in_words(value['apiVersion'])}", hint))
-    if not all(key in value for key in ("kind", "metadata", "spec")):
-        return ()
-    name = value["kind"]
-    if not isinstance(name, str) or name not in KINDS:
-        flaws.append(Flaw(("kind",), f"unknown kind, {in_words(name)}", nearest(str(name)[:40], KINDS)))
-        flaws.extend(_below("metadata", faults(value["metadata"], written.MetadataSpec)))
-        return ()
-    kind = kind_of(name)
-    metadata = _convert(value["metadata"], written.MetadataSpec, "metadata", flaws)
-    spec: Sound[Any] | None = _convert(value["spec"], kind.spec, "spec", flaws)
-    if metadata is None or spec is None:
-        return ()
-    found: list[Flaw] = []
-    wanted = kind.finish(metadata.noun, spec.noun, found)
-    flaws.extend(_below("spec", beyond(spec, found)))
-    return () if wanted is None else [Draft(kind.name, metadata.noun.name, wanted)]
-
-
-def _convert(value: Value, expected: type[Noun], key: str, flaws: list[Flaw]) -> Sound[Noun] | None:
-    found = list(faults(value, expected))
-    flaws.extend(_below(key, found))
-    return sound_part(value, expected, found)
-
-
-def _below(key: str, flaws: Iterable[Flaw]) -> Iterable[Flaw]:
-    return [msgspec.structs.replace(flaw, path=(key, *flaw.path)) for flaw in flaws]
-
-
-def _nearest_position(path: Path, tree: Tree) -> Position:
-    while path and path not in tree.positions:
-        path = path[:-1]
-    return tree.positions.get(path, tree.start)
-
-
-def _placed(draft: Draft, tree: Tree, file: str) -> Document:
-    """Give a draft its place, and turn the paths of its values into lines."""
-    paths = draft.paths or _native_paths(tree)
-    lines = {path: _nearest_position(where, tree) for path, where in paths.items()}
-    return Document(draft.kind, draft.name, draft.wanted, Place(file, *_nearest_position(draft.root, tree)), lines)
-
-
-def _native_paths(tree: Tree) -> dict[str, Path]:
-    """The paths below `spec`, and those of variables and hosts that were written as a list."""
-    paths = {
-        path_text(path[1:]): path
-        for path in tree.positions
-        if len(path) > 1 and path[0] == "spec" and all(isinstance(part, str) for part in path)
-    }
-    spec = tree.value.get("spec") if isinstance(tree.value, dict) else None
-    for key, separator in (("env", "="), ("extraHosts", ":")):
-        items = spec.get(key) if isinstance(spec, dict) else None
-        for index, item in enumerate(items if isinstance(items, list) else ()):
-            paths[f"{key}.{str(item).partition(separator)[0]}"] = ("spec", key, index)
-    return paths
-
-
-def _unknown_dependencies(documents: dict[tuple[str, str], Document]) -> Iterable[Problem]:
-    from evenkeel.specs.container import Container
-    from evenkeel.specs.desired import asked_at
-
-    names = {name for kind, name in documents if kind == "Container"}
-    for document in documents.values():
-        if not isinstance(document.wanted, Container):
-            continue
-        for name in document.wanted.depends_on:
-            if name not in names:
-                place = asked_at(document, "dependsOn")
-                yield Problem(place, "spec.dependsOn", f"no container `{name}` is asked for", nearest(name, names))
-    yield from _cycles({d.name: d for d in documents.values() if isinstance(d.wanted, Container)})
-
-
-def _cycles(documents: dict[str, Document]) -> Iterable[Problem]:
-    from graphlib import CycleError, TopologicalSorter
-
-    from evenkeel.specs.container import Container
-    from evenkeel.specs.desired import asked_at
-
-    graph = {
-        name: document.wanted.depends_on
-        for name, document in documents.items()
-        if isinstance(document.wanted, Container)
-    }
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        cycle: list[str] = error.args[1]
-        named = [name for name in cycle if name in documents]
-        place = asked_at(documents[named[0]], "dependsOn") if named else Place()
-        yield Problem(place, "spec.dependsOn", f"depends on itself: {' → '.join(cycle)}", "remove one of these")
 
 
 def encode(noun: object) -> bytes:
@@ -209,6 +27,9 @@ def decode(content: bytes | str, expected: type[Noun]) -> Noun:
 def prepare() -> None:
     """Let msgspec learn all types now. It does so when it first meets one, and two threads that do it at once crash the
     process (0.22.0, seen at 2 of 36 starts): call this before there is a second thread."""
+    from evenkeel.specs import written
+    from evenkeel.specs.desired import Decoded, DesiredState
+
     for noun in (Decoded, DesiredState, *(kind for kind in vars(written).values() if isinstance(kind, type))):
         if issubclass(noun, Struct):
             msgspec.json.Decoder(noun)

@@ -9,7 +9,6 @@ Invariants: frozen, hashable, no sets; `None` means "not asked for", never "defa
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from typing import Literal
 
@@ -157,7 +156,9 @@ class Container(Struct, frozen=True, tag="Container"):
 
 def container_digest(container: Container) -> str:
     """16 hex digits that name this content; equal content gives equal digests on every machine."""
-    return hashlib.sha256(msgspec.json.encode(container)).hexdigest()[:16]
+    from hashlib import sha256  # OpenSSL behind it: a status can do without
+
+    return sha256(msgspec.json.encode(container)).hexdigest()[:16]
 
 
 def host_ports(port: Port) -> range:

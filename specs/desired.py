@@ -6,14 +6,13 @@ or a file does not make a new revision.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.container import Container
-from evenkeel.specs.problem import Path, Place
+from evenkeel.specs.problem import Path, Place, Problem
 
 
 class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
@@ -50,6 +49,13 @@ class Document(Struct, frozen=True):
     lines: dict[str, tuple[int, int]] = {}
 
 
+class Decoded(Struct, frozen=True):
+    """What a file holds: its documents, and its problems in order of place. Warnings are problems, too."""
+
+    documents: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
 class DesiredState(Struct, frozen=True):
     """Everything that is asked of this device. Documents are in order of kind and name."""
 
@@ -59,9 +65,11 @@ class DesiredState(Struct, frozen=True):
 
 def desired_state(documents: Sequence[Document]) -> DesiredState:
     """Order the documents and name their content."""
+    from hashlib import sha256  # OpenSSL behind it: a status can do without
+
     ordered = tuple(sorted(documents, key=lambda document: (document.kind, document.name)))
     content = msgspec.json.encode([(document.kind, document.name, document.wanted) for document in ordered])
-    return DesiredState(ordered, hashlib.sha256(content).hexdigest()[:16])
+    return DesiredState(ordered, sha256(content).hexdigest()[:16])
 
 
 def asked_at(document: Document, path: str) -> Place:

@@ -38,8 +38,7 @@ from evenkeel.specs.container import (
 )
 from evenkeel.specs.desired import Draft
 from evenkeel.specs.kinds import finished
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path, nearest, path_text
+from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.quantity import parse_duration, parse_size
 from evenkeel.specs.shorthand import parse_device, parse_extra_host, parse_mount, parse_port, parse_variable, port_text
 

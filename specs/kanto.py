@@ -19,8 +19,7 @@ from msgspec import Struct
 
 from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.entries import KEYS, REPORTED, Entry, container_draft, is_name
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path, nearest, path_text
+from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.walk import MOST_FAULTS, faults
 
 DOMAIN = "containers"

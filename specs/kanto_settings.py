@@ -16,8 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.mqtt import broker_address
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path
+from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import parse_duration
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import faults

@@ -30,8 +30,8 @@ from evenkeel.specs.container import (
     TcpProbe,
 )
 from evenkeel.specs.desired import SystemContainers, Wanted
-from evenkeel.specs.normalise import Flaw, contradictions, normal
-from evenkeel.specs.problem import Path, nearest
+from evenkeel.specs.normalise import contradictions, normal
+from evenkeel.specs.problem import Flaw, Path, nearest
 from evenkeel.specs.quantity import parse_duration, parse_size
 
 Flaws = list[Flaw]

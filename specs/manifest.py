@@ -22,8 +22,7 @@ from msgspec import Struct
 
 from evenkeel.specs.desired import Draft
 from evenkeel.specs.entries import Entry, container_draft, is_name
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path
+from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.walk import faults
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
-from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Flaw
 from evenkeel.specs.setting_texts import ONE_SECOND, duration_from, file_from
 from evenkeel.specs.written import Duration, Name
 

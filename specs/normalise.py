@@ -15,25 +15,15 @@ import ipaddress
 from collections.abc import Iterator
 
 import msgspec
-from msgspec import Struct
 
 from evenkeel.specs.container import UNLIMITED, Container, Log, Port, Resources, Restart, host_ports
 from evenkeel.specs.image import normal_image
-from evenkeel.specs.problem import Path
+from evenkeel.specs.problem import Flaw
 from evenkeel.specs.quantity import size_text
 from evenkeel.specs.shorthand import is_variable_name, normal_host_ip
 
 LEAST_MEMORY = 3 * 1024**2
 """Kanto's floor (§1.6); engines may have a higher one and say so."""
-
-
-class Flaw(Struct, frozen=True):
-    """What is wrong at a path below `spec`, before anybody knows the file it stands in."""
-
-    path: Path
-    message: str
-    hint: str = ""
-    warning: bool = False
 
 
 def normal(raw: Container) -> Container:

@@ -21,8 +21,8 @@ class ContainerSeen(Struct, frozen=True):
     """One container as the engine reports it.
 
     `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
-    is unique in the engine. `container` is `None` for containers of others, which are only known by name. Times are
-    seconds since the epoch, 0 when there is none.
+    is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner` is the
+    state directory of the evenkeel that created it. Times are seconds since the epoch, 0 when there is none.
     """
 
     id: str
@@ -40,6 +40,7 @@ class ContainerSeen(Struct, frozen=True):
     started_at: float = 0.0
     finished_at: float = 0.0
     address: str = ""
+    owner: str = ""
 
 
 class RemoteImage(Struct, frozen=True):

@@ -42,6 +42,15 @@ class Problem(Struct, frozen=True, order=True):
     severity: Severity = "error"
 
 
+class Flaw(Struct, frozen=True):
+    """What is wrong at a path below `spec`, before anybody knows the file it stands in."""
+
+    path: Path
+    message: str
+    hint: str = ""
+    warning: bool = False
+
+
 def path_text(path: Sequence[str | int]) -> str:
     """`("spec", "ports", 0, "hostPort")` → `spec.ports[0].hostPort`."""
     text = ""
@@ -70,6 +79,11 @@ def problem_text(problem: Problem) -> str:
     if problem.severity == "warning":
         text = f"{text} (warning)"
     return f"{text}; {problem.hint}" if problem.hint else text
+
+
+def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems that are no warnings."""
+    return tuple(problem for problem in problems if problem.severity == "error")
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

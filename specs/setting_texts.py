@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path
+from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import duration_text, parse_duration
 
 ONE_SECOND = timedelta(seconds=1)

@@ -11,7 +11,7 @@ The sections of the broker and of the update agent are in `specs.mqtt`.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,11 +24,13 @@ from evenkeel.specs.mqtt import (
     mqtt_from,
     update_agent_from,
 )
-from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Flaw
 from evenkeel.specs.setting_texts import duration_from, file_from
-from evenkeel.specs.text import Value
 from evenkeel.specs.walk import faults
 from evenkeel.specs.written import AbsolutePath, Duration, Name
+
+if TYPE_CHECKING:
+    from evenkeel.specs.text import Value
 
 EngineKind = Literal["memory", "docker"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -14,8 +14,8 @@ from evenkeel.specs.desired import DesiredState, SystemContainers
 from evenkeel.specs.entries import KEYS
 from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.kanto import desired_state_drafts
-from evenkeel.specs.normalise import Flaw
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.problem import Flaw
 
 
 def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "containers") -> dict[str, Any]:

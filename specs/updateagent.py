@@ -16,8 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Struct
 
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Place, Problem, nearest, path_text
+from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import MOST_FAULTS, in_words
 from evenkeel.specs.wire import read_json, rescued_activity, sound_text

@@ -17,8 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct, UnsetType, inspect
 
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path, nearest
+from evenkeel.specs.problem import Flaw, Path, nearest
 
 Written = TypeVar("Written")
 

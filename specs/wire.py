@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Path
+from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.text import MOST_DEPTH, Value
 
 MOST_BYTES = 4 * 1024**2

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.wiring import read_asked
-from evenkeel.specs.codec import errors
 from evenkeel.specs.errors import EvenkeelError, SpecError
-from evenkeel.specs.problem import problem_text
+from evenkeel.specs.problem import errors, problem_text
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.specs.heard import Heard
-from evenkeel.templates.activity_text import component_name, done_per_cent, heard_line
 from evenkeel.templates.fitting import cut, one_line
+from evenkeel.templates.heard_text import component_name, done_per_cent, heard_line
 from evenkeel.templates.style import PLAIN, Style, paint
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style
 
 if TYPE_CHECKING:
-    from evenkeel.specs.normalise import Flaw
+    from evenkeel.specs.problem import Flaw
     from evenkeel.specs.settings import Settings
 
 
@@ -80,9 +80,10 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
     from pathlib import Path
 
     from evenkeel.specs import kanto
-    from evenkeel.specs.codec import decode_file, desired_from, errors
+    from evenkeel.specs.documents import decode_file
     from evenkeel.specs.errors import SpecError
-    from evenkeel.specs.problem import Place, Problem, problem_text
+    from evenkeel.specs.join import desired_from
+    from evenkeel.specs.problem import Place, Problem, errors, problem_text
     from evenkeel.specs.text import read_trees
     from evenkeel.specs.translate import kanto_payload
 
@@ -113,9 +114,8 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
 
 def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
     """Warnings are said; SpecError for everything else."""
-    from evenkeel.specs.codec import errors
     from evenkeel.specs.errors import SpecError
-    from evenkeel.specs.problem import Problem, path_text, problem_text
+    from evenkeel.specs.problem import Problem, errors, path_text, problem_text
 
     problems = [
         Problem(place, path_text(flaw.path), flaw.message, flaw.hint, "warning" if flaw.warning else "error")

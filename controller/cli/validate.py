@@ -19,8 +19,7 @@ def command(options: Options, paths: tuple[str, ...]) -> int:
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise.
     """
     from evenkeel.controller.wiring import read_files
-    from evenkeel.specs.codec import errors
-    from evenkeel.specs.problem import problem_text
+    from evenkeel.specs.problem import errors, problem_text
 
     reading = read_files(paths or options.settings().specs)
     for problem in reading.problems:

@@ -87,10 +87,7 @@ def _wanted(
     place = document.place
     name = container.name
     if engine_name(name) in foreign:
-        yield Difference(
-            name, "blocked", f"a container of this name exists that evenkeel did not create; `evenkeel adopt {name}`",
-            container, asked=place,
-        )  # fmt: skip
+        yield Difference(name, "blocked", _taken(name, foreign[engine_name(name)]), container, asked=place)
         return
     moved = moved_digest(container, seen, history)
     matching = [instance for instance in instances if _matches(container, instance, moved, seen)]
@@ -111,6 +108,14 @@ def _wanted(
         yield Difference(name, "recreate", why, container, others=others, changes=changes, asked=asked)
         return
     yield from _settling(container, document, matching, instances, history, seen.in_place)
+
+
+def _taken(name: str, holder: ContainerSeen) -> str:
+    if holder.owner:
+        whose = f"belongs to the evenkeel whose state is in {holder.owner}; stop that one, then"
+    else:
+        whose = "exists that evenkeel did not create;"
+    return f"a container of this name {whose} `evenkeel adopt {name}`"
 
 
 def _settling(

@@ -14,7 +14,8 @@ import pytest
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
-from evenkeel.specs.codec import decode_file, desired_from
+from evenkeel.specs.documents import decode_file
+from evenkeel.specs.join import desired_from
 from evenkeel.specs.plan import Pull, Start
 
 from .harness import COMMAND, COMMANDS, DESIRED, Asked, Device, asked, command_message, desired_state, lines, statuses

@@ -20,9 +20,9 @@ import click
 import pytest
 
 from evenkeel.controller.cli import commands
-from evenkeel.specs.codec import decode_file, errors
+from evenkeel.specs.documents import decode_file
 from evenkeel.specs.feedback import ConditionName, Kind
-from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Flaw, errors
 from evenkeel.specs.settings import settings_from
 from evenkeel.specs.text import read_trees
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,32 @@ def test_reading_commands_only_read(
             assert done.returncode == (2 if command[0] == "plan" else 0), done.stderr
             assert proxy.writes == []
             assert proxy.asked or command == ("status",)
+
+
+def test_two_evenkeels_on_one_engine_leave_each_other_alone(
+    device: DockerDevice, dockerd: Dockerd, tmp_path: Path
+) -> None:
+    device.write(WEB, spec("idle", "sleeper:1", QUICK))
+    device.run("apply", "--yes")
+    before = ids(dockerd)
+    (tmp_path / "try").mkdir()
+    other = DockerDevice(tmp_path / "try", dockerd)
+    other.write(WEB, spec("mine", "sleeper:1", QUICK))
+    blocked = json.loads(other.run("plan", "-o", "json", ok=2).stdout)["subjects"][-1]
+    assert f"belongs to the evenkeel whose state is in {device.state};" in blocked["why"]
+    other.run("apply", "--yes", ok=1)
+    assert dockerd.containers() == {"web": "running", "idle": "running", "mine": "running"}
+    assert {**before, "mine": ids(dockerd)["mine"]} == ids(dockerd)
+    assert device.run("plan").stdout == "Nothing to do.\n"
+
+
+def test_a_lost_journal_loses_no_container(device: DockerDevice, dockerd: Dockerd) -> None:
+    device.write(WEB)
+    device.run("apply", "--yes")
+    before = ids(dockerd)
+    shutil.rmtree(device.state)
+    device.run("apply", "--yes")
+    assert ids(dockerd) == before
 
 
 # ── kill -9 ───────────────────────────────────────────────────────────────────────────────────────────────────────

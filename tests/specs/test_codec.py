@@ -11,11 +11,13 @@ import pytest
 from msgspec import inspect
 
 from evenkeel.specs import written
-from evenkeel.specs.codec import Decoded, changed, decode, decode_file, desired_from, encode, errors, plain
+from evenkeel.specs.codec import changed, decode, encode, plain
 from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Log, Port, Resources, Restart, Stop
-from evenkeel.specs.desired import SystemContainers, asked_at
+from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
+from evenkeel.specs.documents import decode_file
+from evenkeel.specs.join import desired_from
 from evenkeel.specs.kinds import KINDS
-from evenkeel.specs.problem import Place, problem_text
+from evenkeel.specs.problem import Place, errors, problem_text
 from evenkeel.specs.walk import _pattern_hint  # pyright: ignore[reportPrivateUsage]
 
 HEAD = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec:\n  image: nginx\n"

@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenkeel.specs.codec import Decoded, decode_file, desired_from, encode, errors
+from evenkeel.specs.codec import encode
+from evenkeel.specs.desired import Decoded
+from evenkeel.specs.documents import decode_file
 from evenkeel.specs.entries import KEYS
-from evenkeel.specs.problem import problem_text
+from evenkeel.specs.join import desired_from
+from evenkeel.specs.problem import errors, problem_text
 from evenkeel.specs.schema import reference
 
 DATA = Path(__file__).parent.parent / "data"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from evenkeel.specs.codec import decode_file, desired_from
+from evenkeel.specs.documents import decode_file
 from evenkeel.specs.heard import Heard, HeardAction, heard_from
+from evenkeel.specs.join import desired_from
 from evenkeel.specs.kanto import desired_state_drafts
-from evenkeel.specs.normalise import Flaw
+from evenkeel.specs.problem import Flaw
 from evenkeel.specs.translate import kanto_payload
 
 

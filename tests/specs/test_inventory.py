@@ -24,8 +24,9 @@ from evenkeel.specs.container import (
 )
 from evenkeel.specs.inventory import go_duration_text, image_version, inventory, kanto_size_text
 from evenkeel.specs.kanto import desired_state_drafts
-from evenkeel.specs.normalise import Flaw, contradictions, normal
+from evenkeel.specs.normalise import contradictions, normal
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State
+from evenkeel.specs.problem import Flaw
 from evenkeel.specs.quantity import parse_size
 from evenkeel.specs.shorthand import parse_port
 from evenkeel.specs.updateagent import SoftwareNode, inventory_bytes

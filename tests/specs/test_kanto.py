@@ -11,11 +11,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.specs import kanto
-from evenkeel.specs.codec import decode_file, errors, plain
+from evenkeel.specs.codec import plain
 from evenkeel.specs.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart
 from evenkeel.specs.desired import SystemContainers, asked_at
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import path_text, problem_text
+from evenkeel.specs.documents import decode_file
+from evenkeel.specs.problem import Flaw, errors, path_text, problem_text
 
 DATA = Path(__file__).parent.parent / "data"
 MIB = 1024**2

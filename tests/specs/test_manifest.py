@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from evenkeel.specs.codec import decode_file, plain
+from evenkeel.specs.codec import plain
 from evenkeel.specs.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart
 from evenkeel.specs.desired import asked_at
+from evenkeel.specs.documents import decode_file
 from evenkeel.specs.manifest import manifest_drafts
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import path_text, problem_text
+from evenkeel.specs.problem import Flaw, path_text, problem_text
 
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
 NAMES = ("databroker", "feedercan", "seatservice-example", "sua")

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from evenkeel.specs.mqtt import BrokerAddress, broker_address
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import path_text
+from evenkeel.specs.problem import Flaw, path_text
 from evenkeel.specs.settings import settings_from
 
 

@@ -10,8 +10,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from evenkeel.specs.codec import decode_file, errors
+from evenkeel.specs.documents import decode_file
 from evenkeel.specs.kinds import KINDS
+from evenkeel.specs.problem import errors
 from evenkeel.specs.schema import json_schema, reference
 
 SCHEMA = json_schema()

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.specs.kanto import desired_state_drafts
-from evenkeel.specs.normalise import Flaw
-from evenkeel.specs.problem import Problem, place_text
+from evenkeel.specs.problem import Flaw, Problem, place_text
 from evenkeel.specs.updateagent import (
     Action,
     Command,

@@ -68,10 +68,11 @@ _PASSING = ("context deadline", "context canceled", "connection re", "timeout", 
 class DockerEngine:
     """A `Driver` that speaks the Docker Engine API at `address` (`unix:///…` or `tcp://host:port`)."""
 
-    def __init__(self, address: str, network: str = "evenkeel", docker_config: str = "") -> None:
-        """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials."""
+    def __init__(self, address: str, network: str = "evenkeel", docker_config: str = "", owner: str = "") -> None:
+        """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:
+        the name of this evenkeel among those that share the engine; it leaves the containers of the others alone."""
         self._client = EngineClient(address, limit=_AT_ONCE)
-        self._network, self._docker_config = network, docker_config
+        self._network, self._docker_config, self._owner = network, docker_config, owner
         self._networking = asyncio.Lock()
         self._in_place: Literal["finite", "none"] = "finite"
         """Docker changes limits but does not lift them; Podman's copy of the API has no update at all."""
@@ -87,7 +88,7 @@ class DockerEngine:
         ours = [
             entry["Id"]
             for entry in entries
-            if parse.is_ours(entry) or entry["Id"] in names or parse.entry_name(entry) in names
+            if parse.is_ours(entry, self._owner) or entry["Id"] in names or parse.entry_name(entry) in names
         ]
         known = frozenset(ours)
         others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in known]
@@ -183,7 +184,7 @@ class DockerEngine:
         container = action.container
         if container.network == "bridge":
             await self._ensure_network()
-        body = create_body(container, self._network, _address_of)
+        body = create_body(container, self._network, _address_of, self._owner)
         try:
             _, answer = await self._client.call(
                 "POST", "/containers/create", {"name": action.engine_name}, body, timeout_s=_CALL_TIMEOUT_S
@@ -192,7 +193,7 @@ class DockerEngine:
             if conflict.status != 409:
                 raise
             holder = await self._inspect(action.engine_name)
-            if holder is not None and holder.container == container:
+            if holder is not None and holder.container == container and holder.owner in ("", self._owner):
                 return Done("was there", holder.id)
             return Retry(conflict.message)
         made = await self._inspect(answer["Id"])

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
-from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, SPEC_LABEL, asked_from
+from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OWNER_LABEL, SPEC_LABEL, asked_from
 from evenkeel.specs.container import (
     UNLIMITED,
     Container,
@@ -44,7 +44,7 @@ _STATES: dict[str, State] = {
     "dead": "dead",
 }
 _HEALTH: dict[str, HealthSeen] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
-_OUR_LABELS = (NAME_LABEL, SPEC_LABEL)
+_OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 
 
@@ -58,9 +58,10 @@ class Abilities(NamedTuple):
 _ALL = Abilities()
 
 
-def is_ours(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of the container list was created by evenkeel."""
-    return NAME_LABEL in (entry.get("Labels") or {})
+def is_ours(entry: Mapping[str, Any], owner: str = "") -> bool:
+    """Whether an entry of the container list was created by this evenkeel: by `owner`, or by one that did not say."""
+    labels = entry.get("Labels") or {}
+    return NAME_LABEL in labels and labels.get(OWNER_LABEL, owner) == owner
 
 
 def entry_name(entry: Mapping[str, Any]) -> str:
@@ -80,6 +81,7 @@ def parse_foreign(entry: Mapping[str, Any]) -> ContainerSeen:
         state=_STATES.get(entry.get("State", ""), "dead"),
         image=_image(entry.get("Image", "")),
         created_at=float(entry.get("Created") or 0),
+        owner=(entry.get("Labels") or {}).get(OWNER_LABEL, ""),
     )
 
 
@@ -116,6 +118,7 @@ def parse_container(
         started_at=parse_time(state.get("StartedAt", "")),
         finished_at=parse_time(state.get("FinishedAt", "")),
         address=next((each["IPAddress"] for each in networks.values() if each.get("IPAddress")), ""),
+        owner=labels.get(OWNER_LABEL, ""),
     )
 
 

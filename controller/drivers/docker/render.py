@@ -21,21 +21,24 @@ from evenkeel.specs.errors import Refused
 
 NAME_LABEL = "dev.evenkeel.name"
 SPEC_LABEL = "dev.evenkeel.spec"
+OWNER_LABEL = "dev.evenkeel.owner"
 HOST_GATEWAY = "host-gateway"
 
 AddressOf = Callable[[str], str]
 """The IPv4 address of an interface of the host; raises Refused when it has none."""
 
 
-def create_body(container: Container, network: str, address_of: AddressOf) -> dict[str, Any]:
-    """The body of POST /containers/create. Raises Refused for what this engine cannot do at all."""
+def create_body(container: Container, network: str, address_of: AddressOf, owner: str = "") -> dict[str, Any]:
+    """The body of POST /containers/create. Raises Refused for what this engine cannot do at all. `owner`: which evenkeel
+    creates it; "" leaves the label out."""
     host, links = _hosts(container, address_of)
+    ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container), **({OWNER_LABEL: owner} if owner else {})}
     body: dict[str, Any] = {
         "Image": container.image,
         "Env": [name if value is None else f"{name}={value}" for name, value in container.env],
         "Tty": container.terminal,
         "OpenStdin": container.interactive,
-        "Labels": {**dict(container.labels), NAME_LABEL: container.name, SPEC_LABEL: asked_text(container)},
+        "Labels": {**dict(container.labels), **ours},
         "StopSignal": container.stop.signal,
         "StopTimeout": math.ceil(container.stop.timeout.total_seconds()),
         "ExposedPorts": {_port_key(port): {} for port in container.ports},

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from evenkeel import specs
 from evenkeel.controller.files import write_atomically
-from evenkeel.specs.codec import Decoded, decode, encode
+from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.desired import Decoded
 
 log = logging.getLogger(__name__)
 

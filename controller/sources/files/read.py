@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.sources.files import cache as parsed
-from evenkeel.specs.codec import Decoded, decode_file, desired_from, errors
-from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.problem import Place, Problem
+from evenkeel.specs.desired import Decoded, DesiredState
+from evenkeel.specs.join import desired_from
+from evenkeel.specs.problem import Place, Problem, errors
 from evenkeel.specs.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -80,6 +80,8 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
         key = parsed.key_of(name, content) if cache else ""
         decoded = parsed.load(cache, key) if cache else None
         if decoded is None:
+            from evenkeel.specs.documents import decode_file  # what is cached needs no YAML
+
             decoded = decode_file(content, name)
             if cache and not cache_readonly:
                 stored |= parsed.store(cache, key, decoded)

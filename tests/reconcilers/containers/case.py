@@ -16,10 +16,11 @@ from msgspec import Struct
 from ruamel.yaml import YAML
 
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.codec import decode_file, desired_from, errors
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.documents import decode_file
 from evenkeel.specs.image import normal_image, parse_image
+from evenkeel.specs.join import desired_from
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
@@ -35,7 +36,7 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
-from evenkeel.specs.problem import Place, place_text, problem_text
+from evenkeel.specs.problem import Place, errors, place_text, problem_text
 
 FOLDER = Path(__file__).parent / "cases"
 
@@ -55,6 +56,7 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
     proven: bool | None = None
     stopped: bool = False
     created_at: float = 0.0
+    owner: str = ""
 
 
 class Observed(Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +120,7 @@ def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]
                 instance.exit_code,
                 restart_count=instance.restart_count,
                 created_at=instance.created_at,
+                owner=instance.owner,
             )
         )
         if instance.proven if instance.proven is not None else instance.state == "running":

@@ -1,0 +1,123 @@
+"""The bytes of a file → documents. The door through which everything that people write comes in.
+
+Accepted are evenkeel documents, Kanto desired-state documents and Kanto container manifests, many to a file; what was
+understood is returned together with every problem that was found. Nothing here raises for content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from evenkeel.specs import written
+from evenkeel.specs.desired import Decoded, Document, Draft
+from evenkeel.specs.kinds import KINDS, kind_of
+from evenkeel.specs.problem import Flaw, Path, Place, Problem, Severity, nearest, path_text
+from evenkeel.specs.text import Position, Tree, Value, read_trees
+from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
+
+Noun = TypeVar("Noun")
+
+_MISSING = {
+    "apiVersion": f"write `apiVersion: {written.API_VERSION}`",
+    "kind": nearest("", KINDS),
+    "metadata": "write `metadata:` and, below it, `name:`",
+    "spec": "write `spec:` and, below it, what is asked for",
+}
+"""The keys of a document, and what to do when one is missing."""
+
+
+def decode_file(content: bytes, file: str) -> Decoded:
+    """All documents and all problems of one file. `file` is only used to name places."""
+    trees, problems = read_trees(content, file)
+    documents: list[Document] = []
+    for tree in trees:
+        documents.extend(_decode_tree(tree, file, problems))
+    return Decoded(tuple(documents), tuple(sorted(problems)))
+
+
+def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Document]:
+    from evenkeel.specs import kanto, manifest
+
+    flaws: list[Flaw] = []
+    drafts: Sequence[Draft] = ()
+    value = tree.value
+    if not isinstance(value, dict):
+        flaws.append(Flaw((), "expected a mapping with `apiVersion`, `kind`, `metadata` and `spec`"))
+    elif kanto.is_desired_state(value):
+        drafts = kanto.desired_state_drafts(value, flaws)
+    elif manifest.is_manifest(value):
+        drafts = manifest.manifest_drafts(value, flaws)
+    else:
+        drafts = _native(value, flaws)
+    if any(not flaw.warning for flaw in flaws):
+        drafts = ()
+    for flaw in flaws:
+        place = Place(file, *_nearest_position(flaw.path, tree))
+        severity: Severity = "warning" if flaw.warning else "error"
+        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
+    return [_placed(draft, tree, file) for draft in drafts]
+
+
+def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
+    flaws.extend(Flaw((key,), f"unknown key `{key}`", nearest(key, _MISSING)) for key in value if key not in _MISSING)
+    flaws.extend(Flaw((), f"the key `{key}` is missing", _MISSING[key]) for key in _MISSING if key not in value)
+    if value.get("apiVersion", written.API_VERSION) != written.API_VERSION:
+        hint = f"write `apiVersion: {written.API_VERSION}`"
+        flaws.append(Flaw(("apiVersion",), f"unknown version, {in_words(value['apiVersion'])}", hint))
+    if not all(key in value for key in ("kind", "metadata", "spec")):
+        return ()
+    name = value["kind"]
+    if not isinstance(name, str) or name not in KINDS:
+        flaws.append(Flaw(("kind",), f"unknown kind, {in_words(name)}", nearest(str(name)[:40], KINDS)))
+        flaws.extend(_below("metadata", faults(value["metadata"], written.MetadataSpec)))
+        return ()
+    kind = kind_of(name)
+    metadata = _convert(value["metadata"], written.MetadataSpec, "metadata", flaws)
+    spec: Sound[Any] | None = _convert(value["spec"], kind.spec, "spec", flaws)
+    if metadata is None or spec is None:
+        return ()
+    found: list[Flaw] = []
+    wanted = kind.finish(metadata.noun, spec.noun, found)
+    flaws.extend(_below("spec", beyond(spec, found)))
+    return () if wanted is None else [Draft(kind.name, metadata.noun.name, wanted)]
+
+
+def _convert(value: Value, expected: type[Noun], key: str, flaws: list[Flaw]) -> Sound[Noun] | None:
+    found = list(faults(value, expected))
+    flaws.extend(_below(key, found))
+    return sound_part(value, expected, found)
+
+
+def _below(key: str, flaws: Iterable[Flaw]) -> Iterable[Flaw]:
+    return [msgspec.structs.replace(flaw, path=(key, *flaw.path)) for flaw in flaws]
+
+
+def _nearest_position(path: Path, tree: Tree) -> Position:
+    while path and path not in tree.positions:
+        path = path[:-1]
+    return tree.positions.get(path, tree.start)
+
+
+def _placed(draft: Draft, tree: Tree, file: str) -> Document:
+    """Give a draft its place, and turn the paths of its values into lines."""
+    paths = draft.paths or _native_paths(tree)
+    lines = {path: _nearest_position(where, tree) for path, where in paths.items()}
+    return Document(draft.kind, draft.name, draft.wanted, Place(file, *_nearest_position(draft.root, tree)), lines)
+
+
+def _native_paths(tree: Tree) -> dict[str, Path]:
+    """The paths below `spec`, and those of variables and hosts that were written as a list."""
+    paths = {
+        path_text(path[1:]): path
+        for path in tree.positions
+        if len(path) > 1 and path[0] == "spec" and all(isinstance(part, str) for part in path)
+    }
+    spec = tree.value.get("spec") if isinstance(tree.value, dict) else None
+    for key, separator in (("env", "="), ("extraHosts", ":")):
+        items = spec.get(key) if isinstance(spec, dict) else None
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            paths[f"{key}.{str(item).partition(separator)[0]}"] = ("spec", key, index)
+    return paths
