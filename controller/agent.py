@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.journal import Journal
+from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming, Outgoing
 from evenkeel.controller.phases import Phases, at_work, digest_of, restoring
 from evenkeel.reconcilers import activity as activities
@@ -131,7 +131,7 @@ class UpdateAgent:
             self._phases.resume()
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
-                self._close(activity)
+                self._end(activity, activities.verdict(activity))
                 await self.report(activity.id)
             elif activity is not None and activity.command and not self._supersedes(message, activity):
                 await self._carry_out(activity)
@@ -151,6 +151,7 @@ class UpdateAgent:
             waits.append(self._settings.alone_after.total_seconds())
         return max(0.0, activity.touched_at + min(waits) - self._now())
 
+    @at_once
     def _is_due(self, activity: Activity) -> bool:
         """Begin what nobody commands: the next phase of an agent that is alone, or the end of one that was left."""
         idle_s = self._now() - activity.touched_at
@@ -184,12 +185,12 @@ class UpdateAgent:
             return
         self._mail.record(changed(ended, touched_at=self._now()))
 
-    def _close(self, activity: Activity) -> None:
-        """Say how it ended, and keep in force what was reached."""
-        verdict = activities.verdict(activity)
+    @at_once
+    def _end(self, activity: Activity, how: Status) -> None:
+        """Keep in force what was reached, and say how it ended."""
         self._put_in_force(activity)
-        self._say(Feedback("activity", f"{activity.id}: {verdict}"))
-        self._mail.record(None, [self._feedback(activity, verdict)])
+        self._say(Feedback("activity", f"{activity.id}: {how}"))
+        self._mail.record(None, [self._feedback(activity, how)])
         self._wake_sender()
 
     def _put_in_force(self, activity: Activity) -> None:
@@ -268,9 +269,7 @@ class UpdateAgent:
         stop meanwhile."""
         if not await self._phases.take_back(activity, self._want_before(activity)):
             return False
-        self._put_in_force(activity)
-        self._say(Feedback("activity", f"{activity.id}: SUPERSEDED"))
-        self._mail.record(None, [self._feedback(activity, "SUPERSEDED")])
+        self._end(activity, "SUPERSEDED")
         return True
 
     async def _look(

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.journal import Journal, Role
+from evenkeel.controller.journal import Journal, Role, at_once
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
 from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
@@ -132,9 +132,7 @@ class Cycles:
         ending, _ = await self._pass("last-good", good, stopping)
         if not isinstance(ending, Settled):
             return ending
-        if self._set("Settled", False, "RolledBack", f"last-good is in force; {attempt.why}"):
-            self._say("rolled-back", f"last-good {good.digest} is in force again")
-        return Stalled(attempt.why)
+        return self._is_back(good, attempt.why)
 
     async def towards(
         self,
@@ -204,11 +202,9 @@ class Cycles:
         try:
             seen = await self._driver.observe(journal.adopted(), reconciler.images(want))
         except (Unavailable, TimedOut) as error:
-            if self._set("EngineReachable", False, "Unavailable", error.message):
-                self._say("engine-lost", str(error))
+            self._note_engine("", error)
             return Retrying(str(error), 0.0), None
-        if self._set("EngineReachable", True, "Answers", ""):
-            self._say("engine-found", f"the engine answers: {seen.engine}")
+        self._note_engine(seen.engine)
         journal.forget(reconciler.present(seen))
         history = journal.history()
         differences = reconciler.diff(want, seen, history)
@@ -238,6 +234,7 @@ class Cycles:
                 self._remember_found(role, stage, seen)
                 return await self._run_stage(role, state, stage, seen, stopping), plan
 
+    @at_once
     def _settle(self, role: Role, plan: Plan) -> Ending:
         if self._announced is not None and self._announced[0] == role:
             self._announced = None
@@ -258,6 +255,14 @@ class Cycles:
             self._say("settled", "everything asked for is there and proven")
         return Settled()
 
+    @at_once
+    def _is_back(self, good: DesiredState, why: str) -> Ending:
+        """Last-good is in force instead of what is desired, and nothing more is tried."""
+        if self._set("Settled", False, "RolledBack", f"last-good is in force; {why}"):
+            self._say("rolled-back", f"last-good {good.digest} is in force again")
+        return Stalled(why)
+
+    @at_once
     def _announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
         """Say once what is going to happen, and whether somebody else's hands made it necessary."""
         if self._announced == (role, state.digest):
@@ -305,6 +310,7 @@ class Cycles:
             case GiveUp(why=why):
                 return self._give_up(state, why)
 
+    @at_once
     def _reject(self, stage: Stage, outcomes: Mapping[str, Outcome], seen: Any) -> bool:
         """Put content that failed into quarantine: with nothing new asked for, there is no revision to blame."""
         rejected = False
@@ -317,6 +323,7 @@ class Cycles:
                 rejected = True
         return rejected
 
+    @at_once
     def _give_up(self, state: DesiredState, why: str) -> Ending:
         self._journal.count_failure(state.digest, why, failed=True)
         self._say("revision-failed", why)
@@ -330,6 +337,7 @@ class Cycles:
 
     # ── steps ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @at_once
     def _before(self, step: Step) -> None:
         match step.action:
             case End(instance=instance):
@@ -341,6 +349,7 @@ class Cycles:
                 pass
         self._say("step-started", _words(step), step=step)
 
+    @at_once
     def _after(self, step: Step, outcome: Outcome, seconds: float) -> None:
         match outcome:
             case Done(message=message):
@@ -365,6 +374,15 @@ class Cycles:
 
     # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @at_once
+    def _note_engine(self, engine: str, lost: Unavailable | TimedOut | None = None) -> None:
+        if lost is not None:
+            if self._set("EngineReachable", False, "Unavailable", lost.message):
+                self._say("engine-lost", str(lost))
+        elif self._set("EngineReachable", True, "Answers", ""):
+            self._say("engine-found", f"the engine answers: {engine}")
+
+    @at_once
     def _note_health(self, seen: Any) -> None:
         ailing = self._reconciler.ailing(seen, self._now())
         reason = "ContainersAiling" if ailing else "AllWell"

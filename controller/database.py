@@ -55,7 +55,10 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it, on the disk, or nothing."""
+        """One transaction: all of it, on the disk, or nothing. Within another one it is a part of that."""
+        if self._connection.in_transaction:
+            yield self._connection
+            return
         try:
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")

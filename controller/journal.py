@@ -8,9 +8,11 @@ feedback would be gone. `mail` is the part of it that belongs to messages.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.database import Database, open_database, read_database
@@ -238,9 +240,34 @@ class Journal:
             connection.execute("INSERT OR REPLACE INTO condition VALUES (?, ?)", (new.name, encode(new)))
         return True
 
+    def at_once(self) -> AbstractContextManager[object]:
+        """All writes within are one: on the disk together, or not at all. Nothing may be awaited within."""
+        return self._database.writing()
+
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+
+class _Writer(Protocol):
+    _journal: Journal
+
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_Self = TypeVar("_Self", bound=_Writer)
+
+
+def at_once(method: Callable[Concatenate[_Self, _Given], _Result]) -> Callable[Concatenate[_Self, _Given], _Result]:
+    """Everything that this method writes into its journal is one write: no crash separates what changed from what is said
+    of it."""
+
+    @wraps(method)
+    def within(self: _Self, /, *given: _Given.args, **named: _Given.kwargs) -> _Result:
+        with self._journal.at_once():
+            return method(self, *given, **named)
+
+    return within
 
 
 def open_journal(state: Path, now: Now = system_now) -> Journal:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from evenkeel.controller.apply import first
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.journal import Journal
+from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.queue import WakeUps
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers.ports import Driver
@@ -224,6 +224,7 @@ class Controller:
         await self._tell_once()
         return ending
 
+    @at_once
     def accept(self, reading: Reading) -> bool:
         """Take over what a source found, or report why not; True when something new is in force."""
         found = errors(reading.problems)
@@ -255,6 +256,7 @@ class Controller:
             self.say(Feedback("revision-accepted", what, revision=reading.desired.digest))
         return is_new
 
+    @at_once
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:
         if self._journal.set_condition(Condition("SourceValid", False, reason, message)):
             self.say(Feedback(kind, message))

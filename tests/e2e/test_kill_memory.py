@@ -21,6 +21,7 @@ from tests.until import until
 from evenkeel.controller.drivers.memory import Kept
 from evenkeel.controller.journal import read_journal
 from evenkeel.specs.errors import JournalError
+from evenkeel.specs.feedback import Feedback, Kind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -33,6 +34,9 @@ FIRST = (spec("db", DB), spec("web", WEB1, "dependsOn: [db]"))
 BEFORE = (spec("db", DB, PORT), spec("log", LOG), spec("web", WEB1, "dependsOn: [db]"))
 CHANGED = (spec("db", DB, f"{PORT}\nrestart: {{policy: always}}"), spec("web", WEB2, "dependsOn: [db]"))
 FAILING = (spec("db", DB, PORT), spec("log", LOG, PORT), spec("web", WEB1, "dependsOn: [db]"))
+
+CONVERGED: tuple[Kind, ...] = ("revision-accepted", "revision-good", "settled")
+GIVEN_UP: tuple[Kind, ...] = ("revision-accepted", "revision-failed", "rolling-back", "rolled-back")
 
 
 class Sabotaged(Device):
@@ -66,12 +70,14 @@ class Sabotaged(Device):
         with closing(read_journal(self.state)) as journal:
             return journal.digest("desired")
 
+    def said(self) -> tuple[Feedback, ...]:
+        if self.state.exists():
+            with suppress(JournalError), closing(read_journal(self.state)) as journal:
+                return journal.said(0, 10_000)
+        return ()
+
     def numbers(self) -> list[int]:
-        if not self.state.exists():
-            return []
-        with suppress(JournalError), closing(read_journal(self.state)) as journal:
-            return [entry.seq for entry in journal.said(0, 10_000)]
-        return []
+        return [entry.seq for entry in self.said()]
 
 
 Make = Callable[[str], Sabotaged]
@@ -107,16 +113,21 @@ def _here(settled: tuple[str, ...], wanted: tuple[str, ...]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("settled", "wanted", "images"),
+    ("settled", "wanted", "images", "story"),
     [
-        ((), FIRST, {"db": DB, "web": WEB1}),
-        (BEFORE, CHANGED, {"db": DB, "web": WEB2}),
-        (BEFORE, FAILING, {"db": DB, "log": LOG, "web": WEB1}),
+        ((), FIRST, {"db": DB, "web": WEB1}, CONVERGED),
+        (BEFORE, CHANGED, {"db": DB, "web": WEB2}, CONVERGED),
+        (BEFORE, FAILING, {"db": DB, "log": LOG, "web": WEB1}, GIVEN_UP),
     ],
     ids=["create", "recreate-update-remove", "fail-and-roll-back"],
 )
 def test_power_loss_at_every_moment(
-    make: Make, tmp_path: Path, settled: tuple[str, ...], wanted: tuple[str, ...], images: dict[str, str]
+    make: Make,
+    tmp_path: Path,
+    settled: tuple[str, ...],
+    wanted: tuple[str, ...],
+    images: dict[str, str],
+    story: tuple[Kind, ...],
 ) -> None:
     before = ""
     if settled:
@@ -130,7 +141,7 @@ def test_power_loss_at_every_moment(
     process = whole.begin(moments=moments)
     until(lambda: whole.is_over(before))
     assert ended(process, signal.SIGTERM)[0] == 0
-    _check(whole, images)
+    _check(whole, images, story)
     count = len(moments.read_text().splitlines())
     assert count > 30
 
@@ -145,7 +156,7 @@ def test_power_loss_at_every_moment(
         process = device.begin()
         until(lambda: device.is_over(before))
         assert ended(process, signal.SIGTERM)[0] == 0
-        _check(device, images)
+        _check(device, images, story)
         assert device.numbers()[: len(numbers)] == numbers
         shutil.rmtree(device.state)
 
@@ -157,7 +168,7 @@ def test_power_loss_at_every_moment(
     assert not failed, [(kill_at, lines[kill_at - 1], str(why)[:300]) for kill_at, why in failed.items()]
 
 
-def _check(device: Sabotaged, images: dict[str, str]) -> None:
+def _check(device: Sabotaged, images: dict[str, str], story: tuple[Kind, ...]) -> None:
     found = device.instances()
     assert {name: [kept.image for kept in instances] for name, instances in found.items()} == {
         name: [image] for name, image in images.items()
@@ -166,3 +177,6 @@ def _check(device: Sabotaged, images: dict[str, str]) -> None:
         assert (kept.engine_name, kept.state) == (name, "running")
     numbers = device.numbers()
     assert numbers == list(range(1, len(numbers) + 1))
+    kinds = [entry.kind for entry in device.said()]
+    last = kinds[len(kinds) - kinds[::-1].index("revision-accepted") - 1 :]
+    assert [kind for kind in last if kind in story] == list(story), "told, and told once"
