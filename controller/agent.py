@@ -11,31 +11,30 @@ current state, which changes nothing, and a new desired state, which cuts short 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming, Outgoing
-from evenkeel.controller.phases import Phases, at_work, digest_of, restoring
+from evenkeel.controller.phases import Phases
 from evenkeel.reconcilers import activity as activities
+from evenkeel.reconcilers.asked import Asked, joined, read_asked
+from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
-from evenkeel.specs import kanto, updateagent
+from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity, Status
-from evenkeel.specs.codec import changed, encode
-from evenkeel.specs.container import Container
-from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
-from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
-
-_LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
-"""In characters; a broker may refuse what is longer than it likes, and nobody reads it."""
+from evenkeel.specs.problem import problem_text
 
 
 class AgentSettings(NamedTuple):
@@ -74,6 +73,7 @@ class UpdateAgent:
         self._driver, self._reconciler, self._phases = driver, reconciler, phases
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
         self._reported: updateagent.Inventory | None = None
+        self._idle = IdleTime(now)
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.state_topic = f"{prefix}/currentstate/get", f"{prefix}/currentstate"
@@ -149,12 +149,12 @@ class UpdateAgent:
         waits = [self._settings.operation_timeout.total_seconds()]
         if self._settings.alone_after is not None:
             waits.append(self._settings.alone_after.total_seconds())
-        return max(0.0, activity.touched_at + min(waits) - self._now())
+        return max(0.0, min(waits) - self._idle.of(activity))
 
     @at_once
     def _is_due(self, activity: Activity) -> bool:
         """Begin what nobody commands: the next phase of an agent that is alone, or the end of one that was left."""
-        idle_s = self._now() - activity.touched_at
+        idle_s = self._idle.of(activity)
         alone_after = self._settings.alone_after
         fresh = all(baseline.status == "IDENTIFIED" for baseline in activity.baselines)
         if activity.alone or (fresh and alone_after is not None and idle_s >= alone_after.total_seconds()):
@@ -212,6 +212,7 @@ class UpdateAgent:
             self._ignored(message.topic, "nobody here knows this topic")
             self._mail.record(activity, dealt_with=message)
 
+    @at_once
     def _command(self, message: Incoming, activity: Activity | None) -> None:
         command = updateagent.read_command(message.payload, message.topic)
         if not isinstance(command, updateagent.Command):
@@ -233,36 +234,22 @@ class UpdateAgent:
         self._mail.record(changed(begun, alone=False, heard=heard, touched_at=self._now()), dealt_with=message)
 
     async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
-        received = updateagent.read_envelope(message.payload, message.topic)
-        content = _digest(encode(received.payload))
-        if (
-            open_one is not None
-            and not received.problems
-            and (open_one.id, open_one.content) == (received.activity_id, content)
-        ):
-            self._mail.record(open_one, [self._standing(open_one)], message)
+        asked = read_asked(message.payload, message.topic, self._settings.domain)
+        if open_one is not None and (open_one.id, open_one.content) == (asked.activity_id, asked.content):
+            self._mail.record(open_one, [self._feedback(open_one, activities.standing(open_one))], message)
             self._wake_sender()
             return
-        value = {"payload": received.payload or {}}
-        flaws: list[Flaw] = []
-        drafts = kanto.desired_state_drafts(value, flaws, self._settings.domain)
-        reasons = [problem_text(changed(problem, place=Place())) for problem in received.problems]
-        reasons += [_reason(value, flaw) for flaw in flaws if not flaw.warning] if not reasons else []
-        if reasons:
-            self._reject(received.activity_id, _joined(reasons), message, open_one)
+        if asked.reasons:
+            self._reject(asked.activity_id, joined(asked.reasons), message, open_one)
             return
-        place = Place(topic=message.topic, activity_id=received.activity_id)
-        state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
-        notes = _joined([*(_reason(value, flaw) for flaw in flaws), *_other_versions(value, state)])
-        target = activities.asked_now(state)
-        self._journal.forgive(target.digest)
-        found = await self._look(message, received.activity_id, target, open_one)
+        self._journal.forgive(asked.target.digest)
+        found = await self._look(message, asked, open_one)
         if found is not None and open_one is not None:
             if not await self._supersede(open_one):
                 return
-            found = await self._look(message, received.activity_id, target, None)
+            found = await self._look(message, asked, None)
         if found is not None:
-            self._identify(message, received.activity_id, target, value, content, notes, *found)
+            self._identify(message, asked, *found)
 
     async def _supersede(self, activity: Activity) -> bool:
         """Undo what an open activity began, keep what it activated, and say that another took its place. False when told to
@@ -273,65 +260,60 @@ class UpdateAgent:
         return True
 
     async def _look(
-        self, message: Incoming, id_: str, target: DesiredState, open_one: Activity | None
+        self, message: Incoming, asked: Asked, open_one: Activity | None
     ) -> tuple[ContainersSeen, Sequence[Difference]] | None:
         """What differs; `None` when nothing can be said of it (the message is then answered, an open activity stays as it
         is) or when told to stop (the message then waits)."""
-        want = self._want(target)
+        want = self._want(asked.target)
         try:
             seen = await self._phases.observe(self._reconciler.images(want))
         except (Unavailable, TimedOut) as error:
-            self._reject(id_, error.message, message, open_one, identifying=True)
+            self._reject(asked.activity_id, error.message, message, open_one, identifying=True)
             return None
         if seen is None:
             return None
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
         if blocked:
-            self._reject(id_, _joined(blocked), message, open_one, identifying=True)
+            self._reject(asked.activity_id, joined(blocked), message, open_one, identifying=True)
             return None
         return seen, differences
 
+    @at_once
     def _identify(
-        self,
-        message: Incoming,
-        id_: str,
-        target: DesiredState,
-        value: Mapping[str, Any],
-        content: str,
-        notes: str,
-        seen: ContainersSeen,
-        differences: Sequence[Difference],
+        self, message: Incoming, asked: Asked, seen: ContainersSeen, differences: Sequence[Difference]
     ) -> None:
         instances = at_work(seen, self._journal.history())
         there = {
             name: activities.AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
             for name, each in instances.items()
         }
-        components = _components(value)
-        actions = activities.identify(components, differences, there, self._want(target).system)
+        actions = activities.identify(asked.components, differences, there, self._want(asked.target).system)
         domain, now = self._settings.domain, self._now()
-        asked = kanto.baselines(value, domain)
+        names = [name for name, _ in asked.components]
         activity = Activity(
-            id=id_,
+            id=asked.activity_id,
             topic=message.topic,
             domain=domain,
-            target=target,
+            target=asked.target,
             before=restoring(instances),
             actions=actions,
-            baselines=activities.baselines(domain, asked, [name for name, _ in components], actions),
+            baselines=activities.baselines(domain, asked.baselines, names, actions),
             begun_at=now,
             touched_at=now,
-            content=content,
+            content=asked.content,
         )
-        self._say(Feedback("activity", f"{id_}: IDENTIFIED, {len(actions)} actions", revision=target.digest))
+        self._say(
+            Feedback("activity", f"{activity.id}: IDENTIFIED, {len(actions)} actions", revision=asked.target.digest)
+        )
         said = [
             self._feedback(changed(activity, actions=()), "IDENTIFYING"),
-            self._feedback(activity, "IDENTIFIED", notes),
+            self._feedback(activity, "IDENTIFIED", asked.notes),
         ]
         self._mail.record(activity, said, message)
         self._wake_sender()
 
+    @at_once
     def _reject(
         self, id_: str, why: str, message: Incoming, open_one: Activity | None, *, identifying: bool = False
     ) -> None:
@@ -348,22 +330,8 @@ class UpdateAgent:
         self._mail.record(activity, [self._feedback(activity, status, message, baseline)])
         self._wake_sender()
 
-    def _standing(self, activity: Activity) -> Outgoing:
-        """Where an activity stands, for somebody who asks for it again."""
-        alike = len({baseline.status for baseline in activity.baselines}) == 1
-        return self._feedback(activity, activity.baselines[0].status if alike else "IDENTIFIED")
-
     def _feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
-        actions = tuple(
-            updateagent.Action(
-                updateagent.Component(f"{activity.domain}:{action.subject}", action.version),
-                action.status,
-                action.progress,
-                action.message,
-            )
-            for action in activity.actions
-        )
-        return self._message(activity.id, updateagent.FeedbackMessage(baseline, status, message, actions))
+        return self._message(activity.id, activities.feedback(activity, status, message, baseline))
 
     def _message(self, id_: str, feedback: updateagent.FeedbackMessage) -> Outgoing:
         return Outgoing(self.feedback_topic, updateagent.feedback_bytes(id_, self._now_ms(), feedback))
@@ -384,38 +352,5 @@ class UpdateAgent:
         return int(self._now() * 1000)
 
 
-def _joined(reasons: Sequence[str]) -> str:
-    """All reasons, as far as they go into one message; long ones of strangers are cut short."""
-    told, length = [], 0
-    for reason in reasons:
-        told.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
-        length += len(told[-1])
-        if length > _LONGEST_MESSAGE and len(told) < len(reasons):
-            told.append(f"and {len(reasons) - len(told)} more")
-            break
-    return "; ".join(told)
-
-
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
-    """Kanto's text for a flaw, where it stands, and what helps."""
-    text = f"{kanto.rejection(value, flaw)} [{path_text(flaw.path)}]"
-    return f"{text}, {flaw.hint}" if flaw.hint else text
-
-
-def _other_versions(value: Mapping[str, Any], state: DesiredState) -> Iterator[str]:
-    """Versions that are labels only: the image has another tag, and the image is what runs (defect B25)."""
-    images = {each.name: each.wanted.image for each in state.documents if isinstance(each.wanted, Container)}
-    for name, version in _components(value):
-        tag = image_version(images.get(name, ""))
-        if version and tag not in (version, "n/a") and not tag.startswith("sha256:"):
-            yield f"the version {version} of {name} is only shown; what runs is {images[name]}"
-
-
-def _components(value: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """Id and version of every component of a valid desired state, in order."""
-    domains = value["payload"].get("domains") or [{}]
-    return [(item["id"], item.get("version") or "") for item in domains[0].get("components") or ()]

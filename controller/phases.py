@@ -7,25 +7,22 @@ does only what is left of it. Trouble that may pass is waited out for a while be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import Journal
 from evenkeel.reconcilers import activity as activities
-from evenkeel.reconcilers.containers.found import ailing
-from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.reconcilers.containers.found import ailing, digest_of
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.gate import IsOpen, all_open
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.activity import Activity, ActivityAction, Status
 from evenkeel.specs.codec import changed
-from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import TimedOut, Unavailable
-from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
-from evenkeel.specs.plan import History, Step
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import Step
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
@@ -36,47 +33,6 @@ _LONGEST_WAIT_S = 10.0
 
 class _Interrupted(Exception):
     """Told to stop, or a newer desired state has come."""
-
-
-def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
-    """Of every name of evenkeel's the instance that a rollback has to restore. In the middle of a switch that is the old one:
-    it was proven, and may be stopped for just that switch."""
-    found: dict[str, ContainerSeen] = {}
-    for each in seen.containers:
-        if each.container is None:
-            continue
-        other = found.get(each.name)
-        if other is None or _standing(each, history) > _standing(other, history):
-            found[each.name] = each
-    return found
-
-
-def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, str]:
-    worked = each.state not in ("created", "dead")
-    awake = each.state in ("running", "restarting", "paused")
-    named = each.engine_name == engine_name(each.name)
-    return worked, each.id in history.proven, awake, named, each.created_at, each.id
-
-
-def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
-    """What was there, as if somebody had asked for it: exactly that content, whatever a tag names by now."""
-    return desired_state(
-        [
-            Document("Container", name, changed(each.container, pull_policy="IfNotPresent"))
-            for name, each in instances.items()
-            if each.container is not None
-        ]
-    )
-
-
-def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
-    """The digest under which the engine knows the content of an instance; "" when under none."""
-    if instance.container is None:
-        return ""
-    ref = parse_image(instance.container.image)
-    start = f"{ref.registry}/{ref.repository}@"
-    known = sorted(name for name, id_ in seen.digests.items() if id_ == instance.image_id and name.startswith(start))
-    return known[0].removeprefix(start) if known else ""
 
 
 class Phases:

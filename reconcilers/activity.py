@@ -15,6 +15,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, PullPolicy
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Create, Difference, End, Pull, Remove, Rename, Start, Step, Update, Verb, Verify
+from evenkeel.specs.updateagent import Action, Component, FeedbackMessage
 
 IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
     "create": "New container will be created and started.",
@@ -322,6 +323,26 @@ def reached(activity: Activity) -> bool:
 
 def _is_activated(baseline: Baseline) -> bool:
     return baseline.status == "ACTIVATION_SUCCESS"
+
+
+def feedback(activity: Activity, status: Status, message: str = "", baseline: str = "") -> FeedbackMessage:
+    """The message that says `status` of an activity, or of one baseline of it, with all its actions."""
+    actions = tuple(
+        Action(
+            Component(f"{activity.domain}:{action.subject}", action.version),
+            action.status,
+            action.progress,
+            action.message,
+        )
+        for action in activity.actions
+    )
+    return FeedbackMessage(baseline, status, message, actions)
+
+
+def standing(activity: Activity) -> Status:
+    """Where an activity stands, for somebody who asks for it again."""
+    first = activity.baselines[0].status
+    return first if all(baseline.status == first for baseline in activity.baselines) else "IDENTIFIED"
 
 
 def opens(command: Command) -> Callable[[Step], bool]:

@@ -1,13 +1,16 @@
-"""What observations say beyond differences: a state worth going back to, and containers that are not well."""
+"""What observations say beyond differences: states worth going back to, what runs, and containers that are not well."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
+from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen
-from evenkeel.specs.plan import Start, Step, Verify
+from evenkeel.specs.plan import History, Start, Step, Verify
 
 _AT_WORK = ("running", "restarting", "paused")
 _NEVER_WORKED = ("created", "dead")
@@ -38,6 +41,47 @@ def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
 
 def _lasts(container: Container) -> bool:
     return container.restart.policy in ("always", "unless-stopped")
+
+
+def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
+    """Of every name of evenkeel's the instance that a rollback has to restore. In the middle of a switch that is the old one:
+    it was proven, and may be stopped for just that switch."""
+    found: dict[str, ContainerSeen] = {}
+    for each in seen.containers:
+        if each.container is None:
+            continue
+        other = found.get(each.name)
+        if other is None or _standing(each, history) > _standing(other, history):
+            found[each.name] = each
+    return found
+
+
+def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, str]:
+    worked = each.state not in ("created", "dead")
+    awake = each.state in ("running", "restarting", "paused")
+    named = each.engine_name == engine_name(each.name)
+    return worked, each.id in history.proven, awake, named, each.created_at, each.id
+
+
+def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
+    """What was there, as if somebody had asked for it: exactly that content, whatever a tag names by now."""
+    return desired_state(
+        [
+            Document("Container", name, changed(each.container, pull_policy="IfNotPresent"))
+            for name, each in instances.items()
+            if each.container is not None
+        ]
+    )
+
+
+def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
+    """The digest under which the engine knows the content of an instance; "" when under none."""
+    if instance.container is None:
+        return ""
+    ref = parse_image(instance.container.image)
+    start = f"{ref.registry}/{ref.repository}@"
+    known = sorted(name for name, id_ in seen.digests.items() if id_ == instance.image_id and name.startswith(start))
+    return known[0].removeprefix(start) if known else ""
 
 
 def blamed(step: Step, seen: ContainersSeen) -> str:

@@ -147,7 +147,8 @@ class Device:
         settings: AgentSettings | None = None,
         patience: timedelta = timedelta(minutes=2),
     ) -> None:
-        self.engine = MemoryEngine(now=now, catalogue=catalogue)
+        self.clock_is_ahead_s = 0.0
+        self.engine = MemoryEngine(now=self._now, catalogue=catalogue)
         self.engine.script.pull_rate = 1e9
         self.settings = settings or AgentSettings(system_containers=system)
         self.pulses: list[str] = []
@@ -163,15 +164,26 @@ class Device:
 
     def boot(self) -> None:
         """Build everything from what is on the disk."""
-        self.journal: Journal = open_journal(Path(self._folder.name), now)
+        self.journal: Journal = open_journal(Path(self._folder.name), self._now)
         self.stopping = asyncio.Event()
         self.containers = Containers(self.settings.system_containers)
         driver = Cuttable(self.engine, self.pulse)
-        self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=now)
-        self.phases = Phases(self.journal, driver, self.cycles, self.stopping, self._patience, now)
+        self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
+        self.phases = Phases(self.journal, driver, self.cycles, self.stopping, self._patience, self._now)
         self.agent = UpdateAgent(
-            self.settings, self.journal, driver, self.containers, self.phases, self._say, _nothing, self._stored, now
+            self.settings,
+            self.journal,
+            driver,
+            self.containers,
+            self.phases,
+            self._say,
+            _nothing,
+            self._stored,
+            self._now,
         )
+
+    def _now(self) -> float:
+        return now() + self.clock_is_ahead_s
 
     def die(self) -> None:
         """Nothing is closed in order, but the file is let go of."""

@@ -192,3 +192,26 @@ def test_a_clock_that_jumps_back_ends_nothing() -> None:
         assert device.said() == []
 
     run(story())
+
+
+def test_a_clock_that_jumps_ahead_ends_nothing_early() -> None:
+    """The device finds the time while an operation is open."""
+
+    async def story() -> None:
+        device = Device(settings=ALONE)
+        await device.desired("a", asked("lamp"))
+        assert device.agent.due_in_s() == 30
+        device.clock_is_ahead_s = 10**8
+        assert device.agent.due_in_s() == 30
+        await device.agent.work()
+        assert device.said() == []
+        await device.commands("a", "DOWNLOAD")
+        device.clock_is_ahead_s *= 2
+        await device.agent.work()
+        assert device.said() == []
+        assert statuses(await when_due(device)) == []
+        await asyncio.sleep(3600)
+        await device.agent.work()
+        assert statuses(device.said()) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
+
+    run(story())
