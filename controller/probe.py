@@ -1,15 +1,72 @@
-"""Health probes over the network: one try of an HTTP or TCP probe against a container's address."""
+"""Health probes over the network, which are evenkeel's own to make: HTTP and TCP, against a container's address.
+
+A command is probed by the engine, over and over; here there is one try with each look at the containers, and `Probes`
+remembers what the tries before it told, so that one answer that is late does not make a container sick.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection
 from urllib.parse import quote
 
-from evenkeel.specs.container import Health, HttpProbe, TcpProbe
+from evenkeel.controller.clock import Now, system_now
+from evenkeel.reconcilers.containers.health import Probed, after_probe
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import ExecProbe, Health, HttpProbe, TcpProbe
+from evenkeel.specs.observed import ContainerSeen
 
 _MOST_HEAD_BYTES = 4096
 _SAFE = "/?&=%:@!$'()*+,;~"
 """What is a path and a query already stays as it is."""
+
+
+class Probes:
+    """The probes of one engine's containers."""
+
+    def __init__(self, look_again: Callable[[], None], now: Now = system_now) -> None:
+        """`look_again` is called when it is time to look into a failure."""
+        self._look_again, self._now = look_again, now
+        self._known: dict[tuple[str, float], Probed] = {}
+        """By id and time of start: who was started again is another one."""
+
+    async def once(self, seen: ContainerSeen) -> ContainerSeen:
+        """A container with what one probe tells, whatever was known before."""
+        check = _check(seen)
+        if check is None:
+            return seen
+        return changed(seen, health="healthy" if await is_healthy(check, _address(seen)) else "unhealthy")
+
+    async def over_time(self, seen: ContainerSeen) -> ContainerSeen:
+        """A container with what one more probe tells together with those before it."""
+        check = _check(seen)
+        if check is None:
+            return seen
+        well, loop, key = (
+            await is_healthy(check, _address(seen)),
+            asyncio.get_running_loop(),
+            (seen.id, seen.started_at),
+        )
+        up_s = self._now() - seen.started_at
+        probed = after_probe(check, self._known.get(key), well=well, now=loop.time(), up_s=up_s)
+        if not well and probed.health != "unhealthy" and probed != self._known.get(key):
+            loop.call_later(check.interval.total_seconds(), self._look_again)
+        self._known[key] = probed
+        return changed(seen, health=probed.health)
+
+    def forget_all_but(self, ids: Collection[str]) -> None:
+        """Containers that are gone."""
+        self._known = {key: probed for key, probed in self._known.items() if key[0] in ids}
+
+
+def _check(seen: ContainerSeen) -> Health | None:
+    """The check that has to be made here, if there is one and the container is up."""
+    check = seen.container.health if seen.container is not None else None
+    return None if check is None or isinstance(check.probe, ExecProbe) or seen.state != "running" else check
+
+
+def _address(seen: ContainerSeen) -> str:
+    return "127.0.0.1" if seen.container is not None and seen.container.network == "host" else seen.address
 
 
 async def is_healthy(health: Health, address: str) -> bool:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evenkeel.specs.container import Container, ExecProbe, Health
-from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.observed import ContainerSeen, HealthSeen
 
 _SLACK = timedelta(seconds=30)
 
@@ -77,6 +77,29 @@ def longest(container: Container) -> timedelta:
         return container.stable_for + _SLACK
     health = container.health
     return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK
+
+
+class Probed(NamedTuple):
+    """What probes have told of a container so far; `failures` in a row since it was found healthy, the newest counted at
+    `counted_at` (seconds on one clock)."""
+
+    health: HealthSeen
+    failures: int = 0
+    counted_at: float = 0.0
+
+
+def after_probe(check: Health, known: Probed | None, *, well: bool, now: float, up_s: float) -> Probed:
+    """What is known after one more probe, counted as engines count the results of commands: who was found healthy is so
+    until the check failed `retries` times in a row, at most once an interval. Before that a single probe decides, except
+    that who has been up for less than the start period (`up_s`) is still starting."""
+    if well:
+        return Probed("healthy")
+    if known is None or known.health != "healthy":
+        return Probed("starting" if up_s < check.start_period.total_seconds() else "unhealthy")
+    if known.failures and now - known.counted_at < check.interval.total_seconds():
+        return known
+    failures = known.failures + 1
+    return Probed("unhealthy" if failures >= check.retries else "healthy", failures, now)
 
 
 def _count_failure(health: Health, watch: Watch, now: float) -> Watch:

@@ -17,19 +17,20 @@ import json
 import logging
 import math
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Literal
 
 from evenkeel.controller.credentials import Credentials, config_path, credentials_for
 from evenkeel.controller.drivers.docker import parse, pull
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.render import NAME_LABEL, asked_from, create_body, update_body
-from evenkeel.controller.probe import is_healthy
+from evenkeel.controller.probe import Probes
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, ExecProbe
+from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage
@@ -73,7 +74,8 @@ class DockerEngine:
         the name of this evenkeel among those that share the engine; it leaves the containers of the others alone."""
         self._client = EngineClient(address, limit=_AT_ONCE)
         self._network, self._docker_config, self._owner = network, docker_config, owner
-        self._networking = asyncio.Lock()
+        self._networking, self._nudged = asyncio.Lock(), asyncio.Event()
+        self._probes = Probes(self._nudged.set)
         self._in_place: Literal["finite", "none"] = "finite"
         """Docker changes limits but does not lift them; Podman's copy of the API has no update at all."""
         self._version = ""
@@ -92,7 +94,8 @@ class DockerEngine:
         ]
         known = frozenset(ours)
         others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in known]
-        seen = await self._read_all(*(self._look(id_) for id_ in ours))
+        seen = await self._read_all(*(self._look_on(id_) for id_ in ours))
+        self._probes.forget_all_but(known)
         remote = await self._read_all(*(self._ask_registry(image) for image in images))
         by_reference, digests = parse.parse_images(locals_)
         return ContainersSeen(
@@ -117,7 +120,30 @@ class DockerEngine:
             return Failed(error.message)
 
     async def nudges(self) -> AsyncIterator[None]:
-        """One for every event about a container, and one whenever the engine was lost and is back."""
+        """One for every event about a container, one whenever the engine was lost and is back, and one when a failed probe
+        should be looked into."""
+        following = asyncio.ensure_future(self._follow())
+        try:
+            while True:
+                await self._nudged.wait()
+                self._nudged.clear()
+                if following.done():
+                    following.result()
+                yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        try:
+            async with aclosing(self._events()) as events:
+                async for _ in events:
+                    self._nudged.set()
+        finally:
+            self._nudged.set()
+
+    async def _events(self) -> AsyncGenerator[None, None]:
+        """One for every event, and one whenever the engine was lost and is back."""
         filters = json.dumps({"type": ["container"], "event": list(_EVENTS)})
         wait_s = 0.2
         while True:
@@ -288,9 +314,14 @@ class DockerEngine:
     # ── looking ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _look(self, instance: str) -> ContainerSeen | None:
-        """One container with its health; `None` when it is gone meanwhile."""
+        """One container with its health at this moment; `None` when it is gone meanwhile."""
         found = await self._inspect(instance)
-        return await self._with_health(found) if found else None
+        return await self._probes.once(found) if found else None
+
+    async def _look_on(self, instance: str) -> ContainerSeen | None:
+        """One container with its health over time; `None` when it is gone meanwhile."""
+        found = await self._inspect(instance)
+        return await self._probes.over_time(found) if found else None
 
     async def _inspect(self, id_: str) -> ContainerSeen | None:
         try:
@@ -311,15 +342,6 @@ class DockerEngine:
             found = await self._get("/info")
             self._abilities = parse.Abilities(bool(found.get("MemoryLimit")), bool(found.get("SwapLimit")))
         return self._abilities
-
-    async def _with_health(self, seen: ContainerSeen) -> ContainerSeen:
-        """Network probes are evenkeel's own; a command's result is the engine's and is there already."""
-        health = seen.container.health if seen.container else None
-        if health is None or isinstance(health.probe, ExecProbe) or seen.state != "running":
-            return seen
-        on_host = seen.container is not None and seen.container.network == "host"
-        healthy = await is_healthy(health, "127.0.0.1" if on_host else seen.address)
-        return changed(seen, health="healthy" if healthy else "unhealthy")
 
     async def _image_config(self, image_id: str) -> dict[str, Any]:
         """The settings of an image. An id names content, so what was read once holds for ever."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from evenkeel.reconcilers.containers.health import Watch, judge, longest, look_again_after
+from evenkeel.reconcilers.containers.health import Probed, Watch, after_probe, judge, longest, look_again_after
 from evenkeel.specs.container import Container, Health, HttpProbe, Restart, RestartPolicy
 from evenkeel.specs.observed import ContainerSeen, HealthSeen, State
 
@@ -193,3 +193,41 @@ def test_how_often_is_looked(container: Container, expected: float) -> None:
 def test_how_long_is_watched() -> None:
     assert longest(UP_3_S) == timedelta(seconds=33)
     assert longest(HEALTHY_2_S) == timedelta(seconds=5 + 3 * (1 + 5) + 2 + 30)
+
+
+# ── probes over time ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def probed(*probes: tuple[float, bool], up_s: float = 100.0) -> list[HealthSeen]:
+    """What is said after each probe, given as time and whether it went well; three retries, every 10 s."""
+    check = Health(HttpProbe(80), interval=timedelta(seconds=10), retries=3, start_period=timedelta(seconds=5))
+    known: Probed | None = None
+    said = []
+    for at, well in probes:
+        known = after_probe(check, known, well=well, now=at, up_s=up_s + at)
+        said.append(known.health)
+    return said
+
+
+def test_one_late_answer_makes_nobody_sick() -> None:
+    assert probed((0, True), (10, False), (20, True), (30, False), (40, False), (50, True)) == ["healthy"] * 6
+
+
+def test_as_many_failures_in_a_row_as_there_are_retries_do() -> None:
+    assert probed((0, True), (10, False), (20, False), (30, False)) == ["healthy"] * 3 + ["unhealthy"]
+
+
+def test_failures_count_once_an_interval_however_often_one_looks() -> None:
+    assert probed((0, True), (1, False), (2, False), (3, False), (4, False)) == ["healthy"] * 5
+
+
+def test_who_was_never_found_healthy_is_not_called_so() -> None:
+    assert probed((0, False)) == ["unhealthy"]
+
+
+def test_who_has_just_started_is_starting() -> None:
+    assert probed((0, False), (4, False), (6, False), up_s=0) == ["starting", "starting", "unhealthy"]
+
+
+def test_who_is_sick_is_well_with_the_first_good_answer() -> None:
+    assert probed((0, False), (1, True), (2, False)) == ["unhealthy", "healthy", "healthy"]

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.until import soon
 
 from evenkeel.controller.cycle import Retrying, Settled, Stalled
 from evenkeel.controller.drivers.docker import DockerEngine, engine
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, Health, HttpProbe
 from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry
 
@@ -105,6 +106,28 @@ async def test_probes_of_the_engine_itself_do_not_nudge(clean_dockerd: Dockerd, 
         assert await nudges.quiet() <= 1
         await soon(lambda: len(clean_dockerd.inspect("well")["State"]["Health"]["Log"]) >= 5)
         assert nudges.count == 1
+
+
+async def test_a_check_that_fails_over_the_network_counts_like_one_of_the_engine(
+    clean_dockerd: Dockerd, rig: Rig
+) -> None:
+    """Sick after its retries, and looked at as often as its interval says; well with the first good answer."""
+    check = Health(HttpProbe(80, "/health"), interval=timedelta(milliseconds=300), retries=3)
+    await rig.settle(container("web", "web:1", health=check))
+    id_ = clean_dockerd.inspect("web")["Id"]
+    assert (await rig.seen("web")).health == "healthy"
+    async with listening(rig.engine) as nudges:
+        await nudges.quiet()
+        clean_dockerd.api("POST", "/networks/evenkeel/disconnect", {"Container": id_})
+        looks = 0
+        while True:
+            looks, before = looks + 1, nudges.count
+            if (await rig.seen("web")).health == "unhealthy":
+                break
+            await nudges.after(before)
+    assert looks == 3
+    clean_dockerd.api("POST", "/networks/evenkeel/connect", {"Container": id_})
+    assert (await rig.seen("web")).health == "healthy"
 
 
 # ── an engine that ends ───────────────────────────────────────────────────────────────────────────────────────────
