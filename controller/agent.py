@@ -100,9 +100,9 @@ class UpdateAgent:
             self._phases.interrupt()
         self._wake_worker()
 
-    async def report(self, activity_id: str, *, only_news: bool = False) -> None:
+    async def report(self, activity_id: str, *, asked: bool = True, only_news: bool = False) -> None:
         """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
-        agent's own node alone (§2.7)."""
+        agent's own node alone (§2.7). Of the reports that nobody `asked` for, one that waits for the broker is enough."""
         try:
             seen = await self._driver.observe(self._journal.adopted())
         except (Unavailable, TimedOut):
@@ -112,16 +112,16 @@ class UpdateAgent:
             return
         self._reported = found
         body = updateagent.inventory_bytes(activity_id, self._now_ms(), found)
-        self._mail.send(Outgoing(self.state_topic, body, retain=True))
+        self._mail.send(Outgoing(self.state_topic, body, retain=True, latest=not asked))
         self._wake_sender()
 
     async def introduce(self) -> None:
         """The unsolicited report of a new connection, named as Kanto names it (§1.3)."""
-        await self.report(f"initial-current-state-{self._now_ms()}")
+        await self.report(f"initial-current-state-{self._now_ms()}", asked=False)
 
     async def report_news(self) -> None:
         """The unsolicited report of a change; Kanto has none, so it carries the same kind of name."""
-        await self.report(f"current-state-{self._now_ms()}", only_news=True)
+        await self.report(f"current-state-{self._now_ms()}", asked=False, only_news=True)
 
     # ── the worker's part ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -36,7 +36,7 @@ class Bridge:
     ) -> None:
         """`agent` is given the function that wakes the sender. `debounce`: changes of containers are reported together."""
         self._link, self._mail, self._phases = link, mail, phases
-        self._to_send, self._changed = asyncio.Event(), asyncio.Event()
+        self._to_send, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
 
@@ -49,6 +49,7 @@ class Bridge:
 
     async def work(self) -> None:
         await self._agent.work()
+        self._room.set()
 
     def due_in_s(self) -> float | None:
         return self._agent.due_in_s()
@@ -61,6 +62,9 @@ class Bridge:
 
     async def _receive(self) -> None:
         async for message in self._link.messages():
+            while self._mail.is_full():  # what is not acknowledged waits at the broker
+                self._room.clear()
+                await self._room.wait()
             await self._agent.arrived(message.topic, message.payload, duplicate=message.duplicate)
             await message.done()
 

@@ -15,7 +15,7 @@ from evenkeel.controller.clock import Now, system_now
 from evenkeel.specs.errors import JournalError
 
 FILE = "journal.sqlite"
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
-                     retain INTEGER NOT NULL) STRICT;
+                     retain INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
 """
 
 

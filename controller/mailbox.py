@@ -14,6 +14,9 @@ from evenkeel.controller.database import Database
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.codec import decode, encode
 
+MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
+"""Beyond either of these, messages are left to the broker until some have been dealt with."""
+
 
 class Incoming(NamedTuple):
     """A message that has not been dealt with. `at`: epoch seconds of its arrival."""
@@ -25,11 +28,13 @@ class Incoming(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message to be published."""
+    """A message to be published. `latest`: only the newest of its topic counts, so that it takes the place of such a one that
+    still waits; an outage must not fill the disk with what nobody will want to know."""
 
     topic: str
     payload: bytes
     retain: bool = False
+    latest: bool = False
 
 
 class Mailbox:
@@ -45,6 +50,11 @@ class Mailbox:
                 "INSERT INTO inbox (topic, payload, at) VALUES (?, ?, ?)", (topic, payload, self._database.now())
             )
 
+    def is_full(self) -> bool:
+        """Whether so much waits to be dealt with that nothing more should be taken in for now."""
+        count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
+        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES)
+
     def has(self, topic: str, payload: bytes) -> bool:
         """Whether just this message has not been dealt with yet."""
         query = "SELECT 1 FROM inbox WHERE topic = ? AND payload = ? LIMIT 1"
@@ -58,12 +68,15 @@ class Mailbox:
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
         with self._database.writing() as connection:
-            connection.executemany("INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)", messages)
+            for message in messages:
+                if message.latest:
+                    connection.execute("DELETE FROM outbox WHERE latest AND topic = ?", (message.topic,))
+                connection.execute("INSERT INTO outbox (topic, payload, retain, latest) VALUES (?, ?, ?, ?)", message)
 
     def outgoing(self) -> tuple[int, Outgoing] | None:
         """The oldest message that the broker has not acknowledged, with its number."""
-        row = self._database.one("SELECT id, topic, payload, retain FROM outbox ORDER BY id LIMIT 1")
-        return (row[0], Outgoing(row[1], row[2], bool(row[3]))) if row else None
+        row = self._database.one("SELECT id, topic, payload, retain, latest FROM outbox ORDER BY id LIMIT 1")
+        return (row[0], Outgoing(row[1], row[2], bool(row[3]), bool(row[4]))) if row else None
 
     def sent(self, number: int) -> None:
         """The broker has acknowledged a message."""
@@ -88,6 +101,6 @@ class Mailbox:
                 connection.execute("DELETE FROM activity")
             else:
                 connection.execute("INSERT OR REPLACE INTO activity VALUES (1, ?)", (encode(activity),))
-            connection.executemany("INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)", messages)
+            self.send(*messages)
             if dealt_with is not None:
                 connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evenkeel.controller.journal import Journal, open_journal
-from evenkeel.controller.mailbox import Incoming, Outgoing
+from evenkeel.controller.mailbox import MOST_WAITING, MOST_WAITING_BYTES, Incoming, Outgoing
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import JournalError
@@ -70,6 +70,32 @@ def test_answers_go_out_in_order_and_stay_until_acknowledged(journal: Journal) -
         mail.sent(waiting[0])
     assert found == [Outgoing("a", b"1"), Outgoing("b", b"2", True), Outgoing("c", b"3")]
     assert mail.waiting() == 0
+
+
+def test_of_reports_that_wait_the_newest_is_enough(journal: Journal) -> None:
+    """Else a container that ends and ends fills the disk while the broker is away."""
+    mail = journal.mail
+    for number in range(1000):
+        mail.send(Outgoing("state", b"%d" % number, retain=True, latest=True))
+        if number in (3, 500):
+            mail.send(Outgoing("state", b"asked %d" % number, retain=True), Outgoing("feedback", b"%d" % number))
+    found = []
+    while (waiting := mail.outgoing()) is not None:
+        found.append(waiting[1].payload)
+        mail.sent(waiting[0])
+    assert found == [b"asked 3", b"3", b"asked 500", b"500", b"999"]
+
+
+@pytest.mark.parametrize(("count", "size"), [(MOST_WAITING, 1), (2, MOST_WAITING_BYTES // 2)])
+def test_it_is_full_until_something_was_dealt_with(journal: Journal, count: int, size: int) -> None:
+    mail = journal.mail
+    with journal.at_once():
+        for _ in range(count):
+            assert not mail.is_full()
+            mail.take_in("t", bytes(size))
+    assert mail.is_full()
+    mail.record(None, dealt_with=mail.incoming())
+    assert not mail.is_full()
 
 
 def test_numbers_are_never_used_again(journal: Journal) -> None:

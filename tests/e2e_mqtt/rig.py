@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from evenkeel.controller.database import FILE
 from evenkeel.controller.drivers.memory import MemoryEngine
 from evenkeel.controller.wiring import MEMORY_STORE
 
@@ -123,6 +126,11 @@ class Device:
 
     def status(self) -> Any:
         return json.loads(self.run("status", "-o", "json").stdout)
+
+    def inbox_bytes(self) -> int:
+        """How much was taken in and is not dealt with."""
+        with closing(sqlite3.connect(f"{(self.state / FILE).as_uri()}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT total(length(payload)) FROM inbox").fetchone()[0])
 
     def is_settled(self) -> bool:
         return any(found["name"] == "Settled" and found["holds"] for found in self.status()["conditions"])

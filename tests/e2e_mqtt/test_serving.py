@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.engines.broker import Broker
 from tests.until import until
+
+from evenkeel.controller.mailbox import MOST_WAITING_BYTES
 
 from .commanding import Manager, asking, component, told
 from .rig import Device
@@ -127,6 +130,31 @@ def test_the_status_tells_of_an_open_activity(mosquitto: Mosquitto, device: Devi
     boss.close()
     it.kill()
     assert it.status()["activity"]["id"] == "a1"
+
+
+def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    """While the worker is busy only so much is taken in; nothing is lost, and what comes behind the flood is served."""
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    boss.ask("a1", asking(*(component(f"app-{n}", f"docker.io/library/app-{n}:1") for n in range(3))))
+    for command, status in (("DOWNLOAD", "DOWNLOAD_SUCCESS"), ("UPDATE", "UPDATE_SUCCESS")):
+        boss.command("a1", command)
+        boss.hear("a1", status)
+    boss.command("a1", "ACTIVATE")
+    boss.hear("a1", "ACTIVATING")
+    drops, largest = 40, 0
+    for _ in range(drops):
+        boss.client.publish("containersupdate/desiredstate/command", bytes(3 * 1024**2), qos=1)
+    boss.command("a1", "CLEANUP")
+    while not any(said.status == "COMPLETED" for said in boss.said("a1")):
+        size = it.inbox_bytes()
+        largest = max(largest, size)
+        assert size <= MOST_WAITING_BYTES + 3 * 1024**2
+        time.sleep(0.05)
+    assert largest > MOST_WAITING_BYTES / 2, "no flood"
+    assert it.run("events", "-o", "json").stdout.count('"message-ignored"') == drops
 
 
 # ── ways to be let in ──────────────────────────────────────────────────────────────────────────────────────────────
