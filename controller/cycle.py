@@ -149,7 +149,7 @@ class Cycles:
         journal, reconciler = self._journal, self._reconciler
         images = [image for image in reconciler.images(want) if image not in known.meant]
         try:
-            seen = await self._driver.observe(journal.adopted(), images)
+            seen = await self._driver.observe(journal.adopted(), images, subject)
         except (Unavailable, TimedOut) as error:
             return Retrying(str(error), 0.0)
         meant = {image: RemoteImage(digest) for image, digest in known.meant.items() if digest}

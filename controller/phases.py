@@ -67,12 +67,13 @@ class Phases:
         actions = activity.actions if activity is not None else ()
         self._cycles.hands_off = frozenset(action.subject for action in actions if action.kind != "check")
 
-    async def observe(self, images: Sequence[str] = ()) -> ContainersSeen | None:
-        """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile."""
+    async def observe(self, images: Sequence[str] = (), subject: str = "") -> ContainersSeen | None:
+        """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile.
+        `images` and `subject` as in `Driver.observe`."""
         deadline = asyncio.get_running_loop().time() + self._patience_s
         while True:
             try:
-                return await self._driver.observe(self._journal.adopted(), images)
+                return await self._driver.observe(self._journal.adopted(), images, subject)
             except (Unavailable, TimedOut):
                 if asyncio.get_running_loop().time() > deadline:
                     raise
@@ -136,7 +137,7 @@ class Phases:
     async def _settle_content(self, activity: Activity, action: ActivityAction) -> tuple[str, Activity]:
         """From here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names."""
         try:
-            seen = await self.observe()
+            seen = await self.observe(subject=action.subject)
         except (Unavailable, TimedOut) as error:
             return error.message, activity
         if seen is None:
@@ -150,7 +151,7 @@ class Phases:
     async def _judge(self, action: ActivityAction) -> tuple[str, bool]:
         """Why something that counts as started is not well, and whether it has come to its end instead of running."""
         try:
-            seen = await self.observe()
+            seen = await self.observe(subject=action.subject)
         except (Unavailable, TimedOut) as error:
             return error.message, False
         if seen is None:
@@ -223,7 +224,7 @@ class Phases:
     ) -> str:
         """Back to what was there, also to its content; "" when it went well, else why not."""
         try:
-            seen = await self._driver.observe(self._journal.adopted())
+            seen = await self._driver.observe(self._journal.adopted(), subject=action.subject)
         except (Unavailable, TimedOut):
             seen = None  # the same trouble is waited out below
         newer: tuple[str, ...] = ()

@@ -120,13 +120,17 @@ class MemoryEngine:
 
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
         await asyncio.sleep(self.script.observe_s)
         if self.script.unreachable:
             raise Unavailable("engine:memory", "is scripted to be unreachable")
         return ContainersSeen(
             engine="memory (simulated)",
-            containers=tuple(self._seen(kept, names) for kept in sorted(self._present(), key=lambda kept: kept.id)),
+            containers=tuple(
+                seen
+                for kept in sorted(self._present(), key=lambda kept: kept.id)
+                if (seen := self._seen(kept, names)).container is None or subject in ("", seen.name)
+            ),
             images={ref: _image_id(ref, version) for ref, version in self.world.images.items()},
             digests={_repo_digest(ref, version): _image_id(ref, version) for ref, version in self.world.images.items()},
             remote={ref: found for ref in images if (found := self._remote(ref)) is not None},

@@ -411,6 +411,19 @@ async def test_ours_are_ours_by_what_they_carry_not_by_their_name(kit: Kit) -> N
     assert found.container is None
 
 
+@pytest.mark.parametrize("name", ["web", "web2", "other", "nobody"])
+async def test_one_subject_alone_is_seen_as_among_all(kit: Kit, name: str) -> None:
+    await done(kit, Create(container("web"), "web"))
+    await done(kit, Create(container("web"), "web.new"))
+    await done(kit, Create(container("web2"), "web2"))
+    await kit.somebody_runs("other")
+    every = await kit.driver.observe()
+    alone = await kit.driver.observe(subject=name)
+    assert alone == changed(
+        every, containers=tuple(each for each in every.containers if each.container is None or each.name == name)
+    )
+
+
 # ── nudges ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

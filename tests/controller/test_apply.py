@@ -47,7 +47,7 @@ class Engine:
         self.ended: list[tuple[float, Action]] = []
         self.cut: list[Action] = []
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
         return ContainersSeen("scripted")
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

@@ -98,9 +98,9 @@ class Counting(MemoryEngine):
     looks = 0
     closed = False
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
         self.looks += 1
-        return await super().observe(names, images)
+        return await super().observe(names, images, subject)
 
     async def close(self) -> None:
         self.closed = True

@@ -70,7 +70,7 @@ class Heard:
 class Hanging(MemoryEngine):
     """An engine that never answers, past the promise that every driver gives."""
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -83,19 +83,20 @@ class DockerEngine:
         self._image_configs: dict[str, dict[str, Any]] = {}
         self._remote: dict[str, tuple[float, RemoteImage | None]] = {}
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = ()) -> ContainersSeen:
+    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
         entries, locals_, version = await self._read_all(
             self._get("/containers/json", {"all": "1"}), self._get("/images/json"), self._engine_version()
         )
-        ours = [
-            entry["Id"]
+        ours = {
+            entry["Id"]: entry
             for entry in entries
             if parse.is_ours(entry, self._owner) or entry["Id"] in names or parse.entry_name(entry) in names
-        ]
-        known = frozenset(ours)
-        others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in known]
-        seen = await self._read_all(*(self._look_on(id_) for id_ in ours))
-        self._probes.forget_all_but(known)
+        }
+        others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
+        self._probes.forget_all_but(ours)
+        seen = await self._read_all(
+            *(self._look_on(id_) for id_, entry in ours.items() if subject in ("", parse.subject_of(entry)))
+        )
         remote = await self._read_all(*(self._ask_registry(image) for image in images))
         by_reference, digests = parse.parse_images(locals_)
         return ContainersSeen(

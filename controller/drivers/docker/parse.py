@@ -70,6 +70,11 @@ def entry_name(entry: Mapping[str, Any]) -> str:
     return names[0] if names else str(entry["Id"])[:12]
 
 
+def subject_of(entry: Mapping[str, Any]) -> str:
+    """The name that evenkeel gave an entry of the container list, or that it has in the engine."""
+    return str((entry.get("Labels") or {}).get(NAME_LABEL) or entry_name(entry))
+
+
 def parse_foreign(entry: Mapping[str, Any]) -> ContainerSeen:
     """A container of others, from the list alone."""
     name = entry_name(entry)
