@@ -12,7 +12,6 @@ something else of it would be asked for the same for ever.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import math
@@ -21,9 +20,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
-from evenkeel.controller.credentials import Credentials, config_path, credentials_for
 from evenkeel.controller.drivers.docker import parse, pull
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import NAME_LABEL, asked_from, create_body, update_body
 from evenkeel.controller.probe import Probes
 from evenkeel.controller.verify import watch_until_proven
@@ -33,7 +32,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -56,11 +55,6 @@ _AT_ONCE = 8
 _CALL_TIMEOUT_S = 60.0
 _PULL_SILENCE_S = 120.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
-_REGISTRY_TIMEOUT_S = 10.0
-_REMOTE_FRESH_S = 300.0
-"""For so long a registry's answer about a moving tag is good enough,"""
-_REMOTE_LOST_S = 60.0
-"""and for so long one that does not answer is not asked again: every look waits for it."""
 _EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
 _PASSING = ("context deadline", "context canceled", "connection re", "timeout", "transport is closing", "shutting down")
 """Texts of engine failures that say nothing about the container."""
@@ -73,7 +67,7 @@ class DockerEngine:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:
         the name of this evenkeel among those that share the engine; it leaves the containers of the others alone."""
         self._client = EngineClient(address, limit=_AT_ONCE)
-        self._network, self._docker_config, self._owner = network, docker_config, owner
+        self._network, self._owner = network, owner
         self._networking, self._nudged = asyncio.Lock(), asyncio.Event()
         self._probes = Probes(self._nudged.set)
         self._in_place: Literal["finite", "none"] = "finite"
@@ -81,7 +75,7 @@ class DockerEngine:
         self._version = ""
         self._abilities: parse.Abilities | None = None
         self._image_configs: dict[str, dict[str, Any]] = {}
-        self._remote: dict[str, tuple[float, RemoteImage | None]] = {}
+        self._registries = Registries(self._client, docker_config)
 
     async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
         entries, locals_, version = await self._read_all(
@@ -97,7 +91,7 @@ class DockerEngine:
         seen = await self._read_all(
             *(self._look_on(id_) for id_, entry in ours.items() if subject in ("", parse.subject_of(entry)))
         )
-        remote = await self._read_all(*(self._ask_registry(image) for image in images))
+        remote = await self._read_all(*(self._registries.look_up(image) for image in images))
         by_reference, digests = parse.parse_images(locals_)
         return ContainersSeen(
             engine=version,
@@ -189,7 +183,7 @@ class DockerEngine:
     async def _pull(self, action: Pull, progress: Progress) -> Outcome:
         ref = parse_image(action.image)
         query = {"fromImage": f"{ref.registry}/{ref.repository}", "tag": ref.digest or ref.tag}
-        headers = await self._auth(ref.registry)
+        headers = await self._registries.auth(ref.registry)
         layers, error = pull.Layers(), ""
         try:
             async with self._client.stream(
@@ -204,7 +198,7 @@ class DockerEngine:
         if error:
             text = f"{action.image} cannot be pulled: {error}"
             return Failed(text) if pull.failure(error) == "refused" else Retry(text)
-        self._remote.pop(action.image, None)
+        self._registries.forget(action.image)
         return Done(f"pulled {action.image}")
 
     async def _create(self, action: Create) -> Outcome:
@@ -354,31 +348,6 @@ class DockerEngine:
             self._image_configs[image_id] = found.get("Config") or {}
         return self._image_configs[image_id]
 
-    async def _ask_registry(self, image: str) -> RemoteImage | None:
-        """What a registry has under a tag now; `None` when it cannot be asked, which is no reason to change anything."""
-        if parse_image(image).digest:
-            return None  # a digest names one content for ever
-        now = asyncio.get_running_loop().time()
-        if image in self._remote:
-            asked_at, known = self._remote[image]
-            if now - asked_at < (_REMOTE_LOST_S if known is None else _REMOTE_FRESH_S):
-                return known
-        found = None
-        try:
-            headers = await self._auth(parse_image(image).registry)
-            _, answer = await self._client.call(
-                "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_REGISTRY_TIMEOUT_S
-            )
-            found = RemoteImage(answer["Descriptor"]["digest"])
-        except (EngineAnswer, Unavailable, TimedOut) as error:
-            log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
-        self._remote[image] = (now, found)
-        return found
-
-    async def _auth(self, registry: str) -> dict[str, str]:
-        found = await credentials_for(registry, config_path(self._docker_config))
-        return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
-
     async def _engine_version(self) -> str:
         if not self._version:
             answer = await self._get("/version")
@@ -402,16 +371,6 @@ class DockerEngine:
             return await asyncio.gather(*reads)
         except EngineAnswer as answer:
             raise Unavailable("engine:docker", answer.message) from None
-
-
-def _auth_text(credentials: Credentials) -> str:
-    """The engine's header: base64url of a JSON object (Engine API, "Authentication")."""
-    fields = {"serveraddress": credentials.server}
-    if credentials.identity_token:
-        fields["identitytoken"] = credentials.identity_token
-    else:
-        fields |= {"username": credentials.username, "password": credentials.password}
-    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
 
 
 def _is_passing(answer: EngineAnswer) -> bool:

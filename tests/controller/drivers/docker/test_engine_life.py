@@ -18,7 +18,7 @@ from tests.engines.registry import Registry
 from tests.until import soon
 
 from evenkeel.controller.cycle import Retrying, Settled, Stalled
-from evenkeel.controller.drivers.docker import DockerEngine, engine
+from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
 from evenkeel.specs.container import Container, Health, HttpProbe
 from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry
@@ -308,7 +308,7 @@ async def test_a_digest_pins(clean_dockerd: Dockerd, registry: Registry, tmp_pat
 async def test_a_registry_that_is_gone_changes_nothing(
     clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_REGISTRY_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(registries, "_TIMEOUT_S", 1.0)
     reference = registry.reference("gone", "1")
     wanted: Container = container("it", reference, pull_policy="Always")
     registry.push("gone", "1", standard()["sleeper:1"])
