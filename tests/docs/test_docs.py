@@ -254,6 +254,8 @@ def test_every_invariant_is_listed_where_it_is_stated() -> None:
             for id_, text in re.findall(r"^(INV-\d+)  (.+)$", module.read_text(), re.MULTILINE):
                 stated[id_] = (text.removesuffix(" (fetch before disturb)"), name_of(module))
     assert listed == stated
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("*") if path.suffix in (".py", ".yaml"))
+    assert set(re.findall(r"INV-\d+", tests)) == set(stated), "each is held by a test that names it"
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ class Watched:
         await asyncio.Event().wait()
 
     def _check(self, action: Action) -> None:
+        """INV-01, INV-02: what is somebody else's, and system containers, are never touched; then all others."""
         for id_, kept in self.untouchable.items():
             assert self.engine.world.containers.get(id_) == kept, f"{kept.engine_name} was touched"
         match action:
