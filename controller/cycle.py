@@ -17,31 +17,22 @@ from typing import Any, NamedTuple
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal, Role, at_once
+from evenkeel.controller.record import Record
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
 from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import TimedOut, Unavailable
-from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
+from evenkeel.specs.feedback import Feedback, Kind
 from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import (
-    Create,
-    Done,
-    End,
     Failed,
     Outcome,
     Phase,
     Plan,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
     Stage,
-    Start,
     Step,
-    Update,
-    Verify,
 )
 from evenkeel.specs.problem import place_text
 
@@ -102,22 +93,20 @@ class Cycles:
     ) -> None:
         """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
         self._reconciler, self._driver, self._journal = reconciler, driver, journal
-        self._say_entry, self._limits, self._tries = say, limits or apply.Limits(), tries
+        self._record = Record(reconciler.domain, journal, say)
+        self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
         self._announced: tuple[Role, str] | None = None
-        self._away_since: dict[str, float] = {}
-        self._number = 0
-        self._revision = ""
         self.hands_off: frozenset[str] = frozenset()
         """Subjects that an open activity is about; they are left to it."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
-        self._number += 1
+        self._record.begin()
         journal = self._journal
         desired = journal.revision("desired")
         if desired is None:
-            self._set("Settled", False, "NothingDesired", "nothing has been asked for yet")
+            self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
@@ -127,7 +116,7 @@ class Cycles:
             return ending
         good = journal.revision("last-good")
         if good is None or good.digest == desired.digest:
-            self._set("Settled", False, "RevisionFailed", attempt.why)
+            self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             return Stalled(attempt.why)
         ending, _ = await self._pass("last-good", good, stopping)
         if not isinstance(ending, Settled):
@@ -145,7 +134,7 @@ class Cycles:
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
         of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller."""
-        self._number += 1
+        self._record.begin()
         journal, reconciler = self._journal, self._reconciler
         images = [image for image in reconciler.images(want) if image not in known.meant]
         try:
@@ -169,7 +158,7 @@ class Cycles:
             progress(step, message, done, total)
 
         outcomes = await apply.run_stage(
-            found.stage, self._driver, self._limits, stopping, report, self._before, self._after
+            found.stage, self._driver, self._limits, stopping, report, self._record.before, self._record.after
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
@@ -190,21 +179,21 @@ class Cycles:
                 stuck |= _subjects(plan.stages[0])
             elif not isinstance(ending, Progressed):
                 break
-        self._revision = desired.digest
+        self._record.revision = desired.digest
 
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: frozenset[str] = frozenset()
     ) -> tuple[Ending, Plan | None]:
         """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
         journal, reconciler = self._journal, self._reconciler
-        self._revision = state.digest
+        self._record.revision = state.digest
         want = reconciler.select(state)
         try:
             seen = await self._driver.observe(journal.adopted(), reconciler.images(want))
         except (Unavailable, TimedOut) as error:
-            self._note_engine("", error)
+            self._record.engine_lost(error)
             return Retrying(str(error), 0.0), None
-        self._note_engine(seen.engine)
+        self._record.engine_found(seen.engine)
         journal.forget(reconciler.present(seen))
         history = journal.history()
         differences = reconciler.diff(want, seen, history)
@@ -216,18 +205,18 @@ class Cycles:
             if difference.subject not in self.hands_off
         ]
         plan = reconciler.plan(mine, seen, history)
-        self._note_health(seen)
+        self._record.health(self._reconciler.ailing(seen, self._now()))
         found = gate(plan)
         left = [each.subject for each in differences if each.subject in self.hands_off and each.verb != "keep"]
         match found:
             case None if left:
                 why = f"an open activity is about {', '.join(left)}"
-                self._set("Settled", False, "Waiting", why)
+                self._record.condition("Settled", False, "Waiting", why)
                 return Waiting(why), plan
             case None:
                 return self._settle(role, plan), plan
             case Wait(why=why):
-                self._set("Settled", False, "Waiting", why)
+                self._record.condition("Settled", False, "Waiting", why)
                 return Waiting(why), plan
             case Go(stage=stage):
                 self._announce(role, state, plan)
@@ -238,28 +227,28 @@ class Cycles:
     def _settle(self, role: Role, plan: Plan) -> Ending:
         if self._announced is not None and self._announced[0] == role:
             self._announced = None
-        self._away_since.clear()
+        self._record.forget_switches()
         why = blocked(plan)
         if role == "last-good":
             return Settled()
         if why:
-            if self._set("Settled", False, "Blocked", why):
-                self._say("stalled", why)
+            if self._record.condition("Settled", False, "Blocked", why):
+                self._record.say("stalled", why)
             return Stalled(why)
-        if self._journal.digest("last-good") != self._revision:
+        if self._journal.digest("last-good") != self._record.revision:
             self._journal.promote()
-            self._say("revision-good", "everything asked for is there and proven")
-        elif self._journal.attempt(self._revision) is not None:
-            self._journal.forgive(self._revision, images=False)
-        if self._set("Settled", True, "Converged", "everything asked for is there and proven"):
-            self._say("settled", "everything asked for is there and proven")
+            self._record.say("revision-good", "everything asked for is there and proven")
+        elif self._journal.attempt(self._record.revision) is not None:
+            self._journal.forgive(self._record.revision, images=False)
+        if self._record.condition("Settled", True, "Converged", "everything asked for is there and proven"):
+            self._record.say("settled", "everything asked for is there and proven")
         return Settled()
 
     @at_once
     def _is_back(self, good: DesiredState, why: str) -> Ending:
         """Last-good is in force instead of what is desired, and nothing more is tried."""
-        if self._set("Settled", False, "RolledBack", f"last-good is in force; {why}"):
-            self._say("rolled-back", f"last-good {good.digest} is in force again")
+        if self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}"):
+            self._record.say("rolled-back", f"last-good {good.digest} is in force again")
         return Stalled(why)
 
     @at_once
@@ -275,8 +264,8 @@ class Cycles:
             message = f"{difference.verb}: {difference.why}"
             place = place_text(difference.asked)
             kind: Kind = "drift" if is_drift and role == "desired" else "plan"
-            self._say(kind, message, subject=difference.subject, place=place)
-        self._set("Settled", False, "Converging", f"{len(plan.differences)} subjects differ")
+            self._record.say(kind, message, subject=difference.subject, place=place)
+        self._record.condition("Settled", False, "Converging", f"{len(plan.differences)} subjects differ")
 
     def _remember_found(self, role: Role, stage: Stage, seen: Any) -> None:
         """Before the first disturbance without a last-good state: what is at work is what there is to go back to."""
@@ -289,7 +278,7 @@ class Cycles:
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
     ) -> Ending:
         outcomes = await apply.run_stage(
-            stage, self._driver, self._limits, stopping, self._progress, self._before, self._after
+            stage, self._driver, self._limits, stopping, self._progress, self._record.before, self._record.after
         )
         attempt = self._journal.attempt(state.digest)
         is_last_good = role == "last-good" or self._journal.digest("last-good") == state.digest
@@ -305,7 +294,7 @@ class Cycles:
                 if is_last_good and self._reject(stage, outcomes, seen):
                     return Progressed()
                 self._journal.count_failure(state.digest, why)
-                self._set("Settled", False, "Retrying", why)
+                self._record.condition("Settled", False, "Retrying", why)
                 return Retrying(why, after_s)
             case GiveUp(why=why):
                 return self._give_up(state, why)
@@ -319,124 +308,24 @@ class Cycles:
             content = self._reconciler.blamed(step, seen) if isinstance(outcome, Failed) else ""
             if content and isinstance(outcome, Failed):
                 self._journal.count_failure(content, outcome.message, failed=True)
-                self._say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
+                self._record.say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
                 rejected = True
         return rejected
 
     @at_once
     def _give_up(self, state: DesiredState, why: str) -> Ending:
         self._journal.count_failure(state.digest, why, failed=True)
-        self._say("revision-failed", why)
+        self._record.say("revision-failed", why)
         good = self._journal.digest("last-good")
         if not good:
-            self._set("Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to")
-            return Stalled(why)
-        self._say("rolling-back", f"going back to {good}")
-        self._set("Settled", False, "RollingBack", why)
-        return Progressed()
-
-    # ── steps ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @at_once
-    def _before(self, step: Step) -> None:
-        match step.action:
-            case End(instance=instance):
-                self._journal.mark(instance, step.subject, stopped=True)
-                self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
-            case Start(instance=instance):
-                self._journal.mark(instance, step.subject, proven=False)
-            case _:
-                pass
-        self._say("step-started", _words(step), step=step)
-
-    @at_once
-    def _after(self, step: Step, outcome: Outcome, seconds: float) -> None:
-        match outcome:
-            case Done(message=message):
-                self._record(step)
-                self._say("step-done", message, step=step, seconds=seconds)
-            case Retry(message=message):
-                self._say("step-retrying", message, step=step, seconds=seconds)
-            case Failed(message=message):
-                self._say("step-failed", message, step=step, seconds=seconds)
-
-    def _record(self, step: Step) -> None:
-        match step.action:
-            case Start(instance=instance):
-                self._journal.mark(instance, step.subject, stopped=False)
-                since = self._away_since.pop(step.subject, None)
-                if since is not None:
-                    self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
-            case Verify(instance=instance):
-                self._journal.mark(instance, step.subject, proven=True)
-            case _:
-                pass
-
-    # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @at_once
-    def _note_engine(self, engine: str, lost: Unavailable | TimedOut | None = None) -> None:
-        if lost is not None:
-            if self._set("EngineReachable", False, "Unavailable", lost.message):
-                self._say("engine-lost", str(lost))
-        elif self._set("EngineReachable", True, "Answers", ""):
-            self._say("engine-found", f"the engine answers: {engine}")
-
-    @at_once
-    def _note_health(self, seen: Any) -> None:
-        ailing = self._reconciler.ailing(seen, self._now())
-        reason = "ContainersAiling" if ailing else "AllWell"
-        before = {condition.name: condition for condition in self._journal.conditions()}.get("Healthy")
-        if self._set("Healthy", not ailing, reason, "; ".join(ailing)) and (ailing or before is not None):
-            self._say("health", "; ".join(ailing) or "all containers are well again")
-
-    def _say(
-        self,
-        kind: Kind,
-        message: str,
-        subject: str = "",
-        place: str = "",
-        step: Step | None = None,
-        seconds: float = 0.0,
-    ) -> None:
-        self._say_entry(
-            Feedback(
-                kind,
-                message,
-                domain=self._reconciler.domain,
-                revision=self._revision,
-                cycle=f"{self._reconciler.domain}-{self._number}",
-                subject=step.subject if step else subject,
-                phase=step.phase if step else "",
-                step=step.id if step else "",
-                place=place,
-                seconds=round(seconds, 3),
+            self._record.condition(
+                "Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to"
             )
-        )
-
-    def _set(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
-        return self._journal.set_condition(Condition(name, holds, reason, message))
+            return Stalled(why)
+        self._record.say("rolling-back", f"going back to {good}")
+        self._record.condition("Settled", False, "RollingBack", why)
+        return Progressed()
 
 
 def _subjects(stage: Stage) -> frozenset[str]:
     return frozenset(step.subject for step in stage.steps)
-
-
-def _words(step: Step) -> str:
-    match step.action:
-        case Pull(image=image):
-            return f"pull {image}"
-        case Create(container=container, engine_name=engine_name):
-            return f"create {engine_name} from {container.image}"
-        case Rename(instance=instance, engine_name=engine_name):
-            return f"name {instance[:12]} {engine_name}"
-        case Start(instance=instance):
-            return f"start {instance[:12]}"
-        case End(instance=instance, stop=stop):
-            return f"stop {instance[:12]} with {stop.signal}"
-        case Update(instance=instance):
-            return f"update {instance[:12]} in place"
-        case Verify(instance=instance):
-            return f"watch {instance[:12]} until it is proven"
-        case Remove(instance=instance):
-            return f"remove {instance[:12]}"
