@@ -10,10 +10,11 @@ current state, which changes nothing, and a new desired state, which cuts short 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.idle import IdleTime
@@ -29,7 +30,7 @@ from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity, Status
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.observed import ContainersSeen
@@ -73,7 +74,7 @@ class UpdateAgent:
         self._driver, self._reconciler, self._phases = driver, reconciler, phases
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
         self._reported: updateagent.Inventory | None = None
-        self._idle = IdleTime(now)
+        self._idle, self._reporting = IdleTime(now), asyncio.Lock()
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.state_topic = f"{prefix}/currentstate/get", f"{prefix}/currentstate"
@@ -96,16 +97,20 @@ class UpdateAgent:
             self._ignored(topic, "it was delivered before")
             return
         self._mail.take_in(topic, payload)
-        if topic == self.desired_topic:
+        if topic == self.desired_topic and self._takes_the_place(payload, activity):
             self._phases.interrupt()
         self._wake_worker()
 
     async def report(self, activity_id: str, *, asked: bool = True, only_news: bool = False) -> None:
         """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
         agent's own node alone (§2.7). Of the reports that nobody `asked` for, one that waits for the broker is enough."""
+        async with self._reporting:  # or a slow look would be told after a quick one that came later
+            await self._report(activity_id, asked=asked, only_news=only_news)
+
+    async def _report(self, activity_id: str, *, asked: bool, only_news: bool) -> None:
         try:
             seen = await self._driver.observe(self._journal.adopted())
-        except (Unavailable, TimedOut):
+        except (Unavailable, TimedOut, Refused):
             seen = ContainersSeen("")
         found = inventory(self._settings.domain, seen, self._settings.verbose, system=self._settings.system_containers)
         if only_news and found == self._reported:
@@ -133,45 +138,55 @@ class UpdateAgent:
             if activity is not None and activities.is_over(activity):
                 self._end(activity, activities.verdict(activity))
                 await self.report(activity.id)
-            elif activity is not None and activity.command and not self._supersedes(message, activity):
+            elif activity is not None and activity.command and not self._is_superseded(activity):
                 await self._carry_out(activity)
             elif message is not None:
                 await self._deal_with(message, activity)
             elif activity is None or not self._is_due(activity):
                 break
-        self._phases.keep_hands_off(self._mail.activity())
 
     def due_in_s(self) -> float | None:
         """In how many seconds the open activity wants to be looked at without a message."""
         activity = self._mail.activity()
         if activity is None:
             return None
-        waits = [self._settings.operation_timeout.total_seconds()]
-        if self._settings.alone_after is not None:
-            waits.append(self._settings.alone_after.total_seconds())
-        return max(0.0, min(waits) - self._idle.of(activity))
+        after_s, _ = self._unless_commanded(activity)
+        return max(0.0, after_s - self._idle.of(activity))
+
+    def _unless_commanded(self, activity: Activity) -> tuple[float, Literal["goes on", "ends"]]:
+        """After how many seconds without a command it goes on alone, or ends."""
+        alone_after, timeout_s = self._settings.alone_after, self._settings.operation_timeout.total_seconds()
+        if activity.alone:
+            return 0.0, "goes on"
+        fresh = all(baseline.status == "IDENTIFIED" for baseline in activity.baselines)
+        if fresh and alone_after is not None and alone_after.total_seconds() <= timeout_s:
+            return alone_after.total_seconds(), "goes on"
+        return timeout_s, "ends"
 
     @at_once
     def _is_due(self, activity: Activity) -> bool:
         """Begin what nobody commands: the next phase of an agent that is alone, or the end of one that was left."""
         idle_s = self._idle.of(activity)
-        alone_after = self._settings.alone_after
-        fresh = all(baseline.status == "IDENTIFIED" for baseline in activity.baselines)
-        if activity.alone or (fresh and alone_after is not None and idle_s >= alone_after.total_seconds()):
-            begun = activities.begin(activity, activities.next_alone(activity), "")
-            assert isinstance(begun, Activity)
-            self._mail.record(changed(begun, alone=True, touched_at=self._now()))
-            return True
-        if idle_s >= self._settings.operation_timeout.total_seconds():
-            begun = activities.begin(activity, "CLEANUP", "")
-            assert isinstance(begun, Activity)
+        after_s, what = self._unless_commanded(activity)
+        if idle_s < after_s:
+            return False
+        alone = what == "goes on"
+        if not alone:
             self._say(Feedback("activity", f"{activity.id}: no command for {idle_s:.0f} s; it is ended"))
-            self._mail.record(changed(begun, touched_at=self._now()))
-            return True
-        return False
+        begun = activities.begin(activity, activities.next_alone(activity) if alone else "CLEANUP", "")
+        assert isinstance(begun, Activity)
+        self._mail.record(changed(begun, alone=alone, touched_at=self._now()))
+        return True
 
-    def _supersedes(self, message: Incoming | None, activity: Activity) -> bool:
-        return message is not None and message.topic == self.desired_topic
+    def _is_superseded(self, activity: Activity) -> bool:
+        """Whether another desired state waits, behind whatever else; one that cannot be followed takes nobody's place."""
+        waiting = self._mail.waiting_on(self.desired_topic)
+        return any(self._takes_the_place(payload, activity) for payload in waiting)
+
+    def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
+        asked = read_asked(payload, self.desired_topic, self._settings.domain)
+        known = (activity.id, activity.content) if activity is not None else None
+        return not asked.reasons and (asked.activity_id, asked.content) != known
 
     async def _carry_out(self, activity: Activity) -> None:
         """The command at work, to its end or until it is interrupted."""
@@ -267,7 +282,7 @@ class UpdateAgent:
         want = self._want(asked.target)
         try:
             seen = await self._phases.observe(self._reconciler.images(want))
-        except (Unavailable, TimedOut) as error:
+        except (Unavailable, TimedOut, Refused) as error:
             self._reject(asked.activity_id, error.message, message, open_one, identifying=True)
             return None
         if seen is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
@@ -23,7 +23,7 @@ from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback, Kind
 from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import (
@@ -54,10 +54,12 @@ class Waiting(NamedTuple):
 
 
 class Retrying(NamedTuple):
-    """Something failed that may succeed later; not before `after_s` (0: the back-off decides)."""
+    """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `engine_away`: the engine
+    could not be asked at all."""
 
     why: str
     after_s: float
+    engine_away: bool = False
 
 
 class Stalled(NamedTuple):
@@ -97,8 +99,6 @@ class Cycles:
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
         self._announced: tuple[Role, str] | None = None
-        self.hands_off: frozenset[str] = frozenset()
-        """Subjects that an open activity is about; they are left to it."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
@@ -113,15 +113,35 @@ class Cycles:
             ending, plan = await self._pass("desired", desired, stopping)
             if isinstance(ending, Retrying) and plan is not None and plan.stages[0].phase == Phase.DOWNLOAD:
                 await self._keep_up(desired, plan.stages[0], stopping)
+                self._record.condition("Settled", False, "Retrying", ending.why)
             return ending
         good = journal.revision("last-good")
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             return Stalled(attempt.why)
         ending, _ = await self._pass("last-good", good, stopping)
-        if not isinstance(ending, Settled):
-            return ending
-        return self._is_back(good, attempt.why)
+        match ending:
+            case Settled():
+                return self._is_back(good, attempt.why)
+            case Stalled(why=why):
+                return self._is_blocked(f"{why}; on the way back to last-good, because {attempt.why}")
+            case _:
+                return ending
+
+    async def observe(self, images: Sequence[str] = (), subject: str = "") -> Any:
+        """One look at the engine, as `Driver.observe`; whether it answers is recorded. Raises Unavailable, TimedOut or
+        Refused when it cannot be asked."""
+        try:
+            seen = await self._driver.observe(self._journal.adopted(), images, subject)
+        except (Unavailable, TimedOut, Refused) as error:
+            self._record.engine_lost(error)
+            raise
+        self._record.engine_found(seen.engine)
+        return seen
+
+    def about(self, revision: str) -> None:
+        """What is done from now on is done for this revision."""
+        self._record.revision = revision
 
     async def towards(
         self,
@@ -138,9 +158,9 @@ class Cycles:
         journal, reconciler = self._journal, self._reconciler
         images = [image for image in reconciler.images(want) if image not in known.meant]
         try:
-            seen = await self._driver.observe(journal.adopted(), images, subject)
-        except (Unavailable, TimedOut) as error:
-            return Retrying(str(error), 0.0)
+            seen = await self.observe(images, subject)
+        except (Unavailable, TimedOut, Refused) as error:
+            return Retrying(str(error), 0.0, engine_away=True)
         meant = {image: RemoteImage(digest) for image, digest in known.meant.items() if digest}
         seen = changed(seen, remote={**seen.remote, **meant})
         history = journal.history()
@@ -189,25 +209,25 @@ class Cycles:
         self._record.revision = state.digest
         want = reconciler.select(state)
         try:
-            seen = await self._driver.observe(journal.adopted(), reconciler.images(want))
-        except (Unavailable, TimedOut) as error:
-            self._record.engine_lost(error)
-            return Retrying(str(error), 0.0), None
-        self._record.engine_found(seen.engine)
+            seen = await self.observe(reconciler.images(want))
+        except (Unavailable, TimedOut, Refused) as error:
+            return Retrying(str(error), 0.0, engine_away=True), None
         journal.forget(reconciler.present(seen))
         history = journal.history()
         differences = reconciler.diff(want, seen, history)
+        activity = journal.mail.activity()
+        left_alone = activity.concerned() if activity is not None else frozenset()
         mine = [
             changed(difference, verb="blocked", why="it cannot be fetched")
             if difference.subject in stuck
             else difference
             for difference in differences
-            if difference.subject not in self.hands_off
+            if difference.subject not in left_alone
         ]
         plan = reconciler.plan(mine, seen, history)
         self._record.health(self._reconciler.ailing(seen, self._now()))
         found = gate(plan)
-        left = [each.subject for each in differences if each.subject in self.hands_off and each.verb != "keep"]
+        left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
         match found:
             case None if left:
                 why = f"an open activity is about {', '.join(left)}"
@@ -230,11 +250,9 @@ class Cycles:
         self._record.forget_switches()
         why = blocked(plan)
         if role == "last-good":
-            return Settled()
+            return Stalled(why) if why else Settled()
         if why:
-            if self._record.condition("Settled", False, "Blocked", why):
-                self._record.say("stalled", why)
-            return Stalled(why)
+            return self._is_blocked(why)
         if self._journal.digest("last-good") != self._record.revision:
             self._journal.promote()
             self._record.say("revision-good", "everything asked for is there and proven")
@@ -243,6 +261,12 @@ class Cycles:
         if self._record.condition("Settled", True, "Converged", "everything asked for is there and proven"):
             self._record.say("settled", "everything asked for is there and proven")
         return Settled()
+
+    @at_once
+    def _is_blocked(self, why: str) -> Ending:
+        if self._record.condition("Settled", False, "Blocked", why):
+            self._record.say("stalled", why)
+        return Stalled(why)
 
     @at_once
     def _is_back(self, good: DesiredState, why: str) -> Ending:
@@ -287,13 +311,12 @@ class Cycles:
         )
         match decision:
             case GoOn():
-                if stage.phase == Phase.DOWNLOAD and attempt is not None and not attempt.failed:
-                    self._journal.forgive(state.digest, images=False)
                 return Progressed()
             case TryAgain(why=why, after_s=after_s):
                 if is_last_good and self._reject(stage, outcomes, seen):
                     return Progressed()
-                self._journal.count_failure(state.digest, why)
+                if stage.phase != Phase.DOWNLOAD and not is_last_good:  # the others are tried for ever
+                    self._journal.count_failure(state.digest, why)
                 self._record.condition("Settled", False, "Retrying", why)
                 return Retrying(why, after_s)
             case GiveUp(why=why):

@@ -304,6 +304,10 @@ class Controller:
             log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
             self._queue.done(key)
 
+    def looks(self) -> None:
+        """The worker tries something: it does not hang."""
+        self._lives_for(_LONGEST_LOOK_S)
+
     def progressed(self) -> None:
         """A step at work says that it is."""
         self._lives_for(self._longest_step_s)

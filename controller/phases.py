@@ -13,16 +13,18 @@ from datetime import timedelta
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import Journal
+from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers import activity as activities
-from evenkeel.reconcilers.containers.found import ailing, digest_of
+from evenkeel.reconcilers.containers.found import ailing, digest_of, is_restless
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.gate import IsOpen, all_open
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.activity import Activity, ActivityAction, Status
 from evenkeel.specs.codec import changed
-from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.container import Container
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.plan import Step
+from evenkeel.specs.plan import Done, Step, Verify
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
@@ -46,11 +48,14 @@ class Phases:
         stopping: asyncio.Event,
         patience: timedelta = timedelta(minutes=2),
         now: Now = system_now,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """`patience`: for how long passing trouble is waited out."""
-        self._journal, self._driver, self._cycles = journal, driver, cycles
+        """`patience`: for how long passing trouble is waited out; with an engine that is away once, not once for each
+        container. `alive` is called whenever something is tried."""
+        self._journal, self._driver, self._cycles, self._alive = journal, driver, cycles, alive
         self._patience_s, self._now = patience.total_seconds(), now
         self._interrupted = asyncio.Event()
+        self._away_since: float | None = None
         self.stopping = stopping
 
     def interrupt(self) -> None:
@@ -62,30 +67,39 @@ class Phases:
         if not self.stopping.is_set():
             self._interrupted.clear()
 
-    def keep_hands_off(self, activity: Activity | None) -> None:
-        """Leave to the activity what it is about; everything else is still kept as desired."""
-        actions = activity.actions if activity is not None else ()
-        self._cycles.hands_off = frozenset(action.subject for action in actions if action.kind != "check")
-
     async def observe(self, images: Sequence[str] = (), subject: str = "") -> ContainersSeen | None:
         """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile.
         `images` and `subject` as in `Driver.observe`."""
-        deadline = asyncio.get_running_loop().time() + self._patience_s
         while True:
+            self._alive()
             try:
-                return await self._driver.observe(self._journal.adopted(), images, subject)
-            except (Unavailable, TimedOut):
-                if asyncio.get_running_loop().time() > deadline:
+                seen: ContainersSeen = await self._cycles.observe(images, subject)
+                self._away_since = None
+                return seen
+            except (Unavailable, TimedOut, Refused):
+                if self._away_for_s() >= self._patience_s:
                     raise
                 if not await _pause(1.0, self._interrupted):
                     if self.stopping.is_set():
                         return None
                     raise
 
+    def _away_for_s(self) -> float:
+        """For how long the engine has been found away."""
+        now = asyncio.get_running_loop().time()
+        self._away_since = now if self._away_since is None else self._away_since
+        return now - self._away_since
+
+    def _check_interrupted(self) -> None:
+        if self._interrupted.is_set():
+            raise _Interrupted
+
     async def carry_out(
         self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell
     ) -> Activity | None:
         """The activity after its command ended, well or badly; `None` when it was interrupted."""
+        self._away_since = None
+        self._cycles.about((activity.before if activity.command == "ROLLBACK" else activity.target).digest)
         try:
             match activity.command:
                 case "ROLLBACK":
@@ -138,7 +152,8 @@ class Phases:
         """From here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names."""
         try:
             seen = await self.observe(subject=action.subject)
-        except (Unavailable, TimedOut) as error:
+        except (Unavailable, TimedOut, Refused) as error:
+            self._check_interrupted()
             return error.message, activity
         if seen is None:
             raise _Interrupted
@@ -152,14 +167,28 @@ class Phases:
         """Why something that counts as started is not well, and whether it has come to its end instead of running."""
         try:
             seen = await self.observe(subject=action.subject)
-        except (Unavailable, TimedOut) as error:
+        except (Unavailable, TimedOut, Refused) as error:
+            self._check_interrupted()
             return error.message, False
         if seen is None:
             raise _Interrupted
         own = tuple(each for each in seen.containers if each.name == action.subject)
+        for each in own:
+            if is_restless(each, self._now()) and not each.exit_code and each.container is not None:
+                return await self._watch(each.id, each.container)
         if any(each.state == "running" or each.state == "restarting" for each in own):
             return "; ".join(ailing(changed(seen, containers=own), self._now())), False
         return "", True
+
+    async def _watch(self, instance: str, container: Container) -> tuple[str, bool]:
+        """As `_judge`, of one that is started again and again: only time tells how it ends."""
+        proof = await unless(
+            self._interrupted,
+            self._driver.perform(Verify(instance, container), lambda message, done, total: self._alive()),
+        )
+        if proof is None:
+            raise _Interrupted
+        return ("", False) if isinstance(proof, Done) else (proof.message, False)
 
     async def _roll_back(self, activity: Activity, before: ContainersWanted, tell: Tell) -> Activity:
         """Back to what was there, component by component; one that fails does not keep the others from it."""
@@ -224,8 +253,8 @@ class Phases:
     ) -> str:
         """Back to what was there, also to its content; "" when it went well, else why not."""
         try:
-            seen = await self._driver.observe(self._journal.adopted(), subject=action.subject)
-        except (Unavailable, TimedOut):
+            seen = await self._cycles.observe(subject=action.subject)
+        except (Unavailable, TimedOut, Refused):
             seen = None  # the same trouble is waited out below
         newer: tuple[str, ...] = ()
         if seen is not None and action.image_before:
@@ -248,16 +277,19 @@ class Phases:
         want = want._replace(documents=own)  # no others are compared, no others' images looked up
         deadline, wait_s = loop.time() + self._patience_s, 0.5
         while True:
+            self._alive()
             ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
             match ending:
                 case Settled():
+                    self._away_since = None
                     return ""
                 case Progressed():
-                    deadline, wait_s = loop.time() + self._patience_s, 0.5
+                    deadline, wait_s, self._away_since = loop.time() + self._patience_s, 0.5, None
                 case Stalled(why=why):
                     return why
-                case Retrying(why=why):
-                    if loop.time() >= deadline:
+                case Retrying(why=why, engine_away=engine_away):
+                    away_s = self._away_for_s() if engine_away else 0.0
+                    if loop.time() >= deadline or away_s >= self._patience_s:
                         return why
                     if not await _pause(wait_s, cut):
                         raise _Interrupted

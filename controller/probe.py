@@ -27,8 +27,8 @@ class Probes:
     def __init__(self, look_again: Callable[[], None], now: Now = system_now) -> None:
         """`look_again` is called when it is time to look into a failure."""
         self._look_again, self._now = look_again, now
-        self._known: dict[tuple[str, float], Probed] = {}
-        """By id and time of start: who was started again is another one."""
+        self._known: dict[str, tuple[float, Probed]] = {}
+        """By id, with the time of the start that it is about: who was started again is another one."""
 
     async def once(self, seen: ContainerSeen) -> ContainerSeen:
         """A container with what one probe tells, whatever was known before."""
@@ -42,21 +42,18 @@ class Probes:
         check = _check(seen)
         if check is None:
             return seen
-        well, loop, key = (
-            await is_healthy(check, _address(seen)),
-            asyncio.get_running_loop(),
-            (seen.id, seen.started_at),
-        )
-        up_s = self._now() - seen.started_at
-        probed = after_probe(check, self._known.get(key), well=well, now=loop.time(), up_s=up_s)
-        if not well and probed.health != "unhealthy" and probed != self._known.get(key):
+        well, loop = await is_healthy(check, _address(seen)), asyncio.get_running_loop()
+        start, known = self._known.get(seen.id, (0.0, None))
+        before = known if start == seen.started_at else None
+        probed = after_probe(check, before, well=well, now=loop.time(), up_s=self._now() - seen.started_at)
+        if not well and probed.health != "unhealthy" and probed != before:
             loop.call_later(check.interval.total_seconds(), self._look_again)
-        self._known[key] = probed
+        self._known[seen.id] = seen.started_at, probed
         return changed(seen, health=probed.health)
 
     def forget_all_but(self, ids: Collection[str]) -> None:
         """Containers that are gone."""
-        self._known = {key: probed for key, probed in self._known.items() if key[0] in ids}
+        self._known = {id_: probed for id_, probed in self._known.items() if id_ in ids}
 
 
 def _check(seen: ContainerSeen) -> Health | None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from evenkeel.controller.journal import Journal, at_once
-from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
 from evenkeel.specs.plan import (
     Create,
@@ -51,7 +51,7 @@ class Record:
         return self._journal.set_condition(Condition(name, holds, reason, message))
 
     @at_once
-    def engine_lost(self, error: Unavailable | TimedOut) -> None:
+    def engine_lost(self, error: EvenkeelError) -> None:
         """The engine does not answer."""
         if self.condition("EngineReachable", False, "Unavailable", error.message):
             self.say("engine-lost", str(error))

@@ -141,7 +141,9 @@ def open_agent(
     )
 
     def build(controller: Controller) -> Agent:
-        phases = Phases(journal, driver, controller.cycles, controller.stopping, conduct.patience)
+        phases = Phases(
+            journal, driver, controller.cycles, controller.stopping, conduct.patience, now, controller.looks
+        )
 
         def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
             return UpdateAgent(

@@ -103,3 +103,7 @@ class Activity(Struct, frozen=True):
     content: str = ""
     heard: str = ""
     alone: bool = False
+
+    def concerned(self) -> frozenset[str]:
+        """The subjects that are left to the activity while it is open."""
+        return frozenset(action.subject for action in self.actions if action.kind != "check")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -259,15 +260,22 @@ class MemoryEngine:
         for kept in list(self.world.containers.values()):
             image = self._behaviour(kept)
             ends = image.exits_with is not None and self._now() >= kept.started_at + image.exits_after_s
-            if kept.state == "running" and ends and image.exits_with is not None:
+            if kept.state in ("running", "restarting") and ends and image.exits_with is not None:
                 policy = kept.container.restart.policy if kept.container else "no"
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
                 state: State = "restarting" if again else "exited"
-                count = kept.restart_count + (1 if again else 0)
+                count = self._restarts(kept, image) if again else kept.restart_count
                 self.world.containers[kept.id] = replace(
                     kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=self._now()
                 )
         return list(self.world.containers.values())
+
+    def _restarts(self, kept: Kept, image: Image) -> int:
+        """How often one that ends and ends was started again by now, after waits that double each time, as Docker's do."""
+        longest = kept.container.restart.max_retries if kept.container is not None else 0
+        spent_s = self._now() - kept.started_at
+        count = int(math.log2(1 + spent_s / max(image.exits_after_s, 0.1)))
+        return max(1, min(count, longest) if longest else count)
 
     def _seen(self, kept: Kept, names: Sequence[str] = ()) -> ContainerSeen:
         container = kept.container

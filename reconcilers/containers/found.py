@@ -100,10 +100,17 @@ def blamed(step: Step, seen: ContainersSeen) -> str:
     return failed.image_id if any(other.image_id != failed.image_id for other in alike) else ""
 
 
+def is_restless(instance: ContainerSeen, now: float) -> bool:
+    """Whether it was started again and again and has not stayed up for a minute since; why it ended does not show while it
+    is up. `now`: epoch seconds."""
+    up = instance.state == "running" and now - instance.started_at >= 60
+    return instance.restart_count >= 3 and instance.state in ("running", "restarting") and not up
+
+
 def ailing(seen: ContainersSeen, now: float) -> Iterator[str]:
     """A sentence for each container of evenkeel that is unhealthy or does not stay up. `now`: epoch seconds.
 
-    A container between two restarts looks well for a moment; after three restarts it has to stay up for a minute.
+    A container between two restarts looks well for a moment, hence `is_restless`.
     """
     for instance in seen.containers:
         if instance.container is None:
@@ -112,7 +119,7 @@ def ailing(seen: ContainersSeen, now: float) -> Iterator[str]:
             yield f"{instance.name} fails its health check"
         elif instance.exit_code and instance.state == "restarting":
             yield f"{instance.name} keeps ending with exit code {instance.exit_code}"
-        elif instance.state == "running" and instance.restart_count >= 3 and now - instance.started_at < 60:
+        elif is_restless(instance, now):
             yield f"{instance.name} was restarted {instance.restart_count} times"
         elif (
             instance.state == "exited"

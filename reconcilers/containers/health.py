@@ -26,6 +26,8 @@ class Watch(NamedTuple):
     restarts: int = 0
     bad_at: float | None = None
     """When a failed probe was last counted."""
+    ended: bool = False
+    """Whether it was good since then for having ended well rather than for being up."""
 
 
 class Verdict(NamedTuple):
@@ -58,9 +60,16 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
             return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row")
     if not good:
         return _late(container, watch._replace(good_since=None), now)
-    watch = watch._replace(good_since=now if watch.good_since is None else watch.good_since, bad_probes=0, bad_at=None)
+    watch = watch._replace(
+        good_since=now if watch.good_since is None else watch.good_since,
+        bad_probes=0,
+        bad_at=None,
+        ended=seen.state != "running" or (watch.ended and watch.good_since is not None),
+    )
     stable_s = container.stable_for.total_seconds()
     if now - (now if watch.good_since is None else watch.good_since) >= stable_s:
+        if watch.ended:
+            return watch, Verdict(True, "it ends with exit code 0, and is started again each time")
         how = "healthy" if container.health else "up"
         return watch, Verdict(True, f"{how} for {stable_s:g} s" if stable_s else how)
     return watch, None

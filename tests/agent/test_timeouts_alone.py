@@ -209,9 +209,20 @@ def test_a_clock_that_jumps_ahead_ends_nothing_early() -> None:
         device.clock_is_ahead_s *= 2
         await device.agent.work()
         assert device.said() == []
-        assert statuses(await when_due(device)) == []
-        await asyncio.sleep(3600)
-        await device.agent.work()
-        assert statuses(device.said()) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
+        assert device.agent.due_in_s() == 3600, "who is commanded does not go on alone"
+        assert statuses(await when_due(device)) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
+
+    run(story())
+
+
+def test_who_is_commanded_is_not_looked_at_without_pause() -> None:
+    """The worker is woken when something is due, and not before."""
+
+    async def story() -> None:
+        device = Device(settings=ALONE)
+        await device.desired("a", asked("lamp"))
+        await device.command("a", "DOWNLOAD")
+        await asyncio.sleep(100)
+        assert device.agent.due_in_s() == 3500
 
     run(story())

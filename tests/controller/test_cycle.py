@@ -20,6 +20,7 @@ from evenkeel.controller.database import FILE
 from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.activity import Activity, ActivityAction
 from evenkeel.specs.container import Container, Health, HttpProbe, Resources, Restart
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Condition, Feedback
@@ -220,16 +221,64 @@ def test_what_is_blocked_is_stalled_and_not_good(on_device: OnDevice) -> None:
     on_device(work)
 
 
+def test_who_ends_and_is_started_again_and_again_is_not_well(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("hello", "ends0:1"))
+        await asyncio.sleep(5)
+        await device.follow()
+        (healthy,) = (each for each in device.journal.conditions() if each.name == "Healthy")
+        assert not healthy.holds
+        assert "hello was restarted" in healthy.message
+
+    on_device(work, ends0=Image(exits_with=0))
+
+
+def test_on_the_way_back_a_strangers_container_is_not_called_in_force(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        device.ask(container("web", "crasher:1"))
+        for _ in range(30):
+            if isinstance(await device.cycle(), Stalled):
+                break
+            if (
+                "rolling-back" in {entry.kind for entry in device.journal.said()}
+                and "db" not in device.engine.running()
+            ):
+                device.engine.put_foreign(container("db", "other:1"))
+        assert "rolled-back" not in {entry.kind for entry in device.journal.said()}
+
+    on_device(work, crasher=Image(exits_with=1))
+
+
+def test_what_could_not_be_fetched_does_not_count_against_what_is_tried_later(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        away = Image(pull="unreachable")
+        device.engine.catalogue["docker.io/library/web:1"] = away
+        device.ask(container("web"))
+        for _ in range(5):
+            assert isinstance(await device.cycle(), Retrying)
+        device.engine.catalogue["docker.io/library/web:1"] = Image()
+        device.fail(Retry("busy"), Start, times=2)
+        endings = [await device.cycle() for _ in range(6)]
+        assert any(isinstance(ending, Retrying) for ending in endings)
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work)
+
+
 def test_what_an_activity_is_about_is_left_to_it(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(container("web"), container("db"))
-        device.cycles.hands_off = frozenset({"web"})
+        action = ActivityAction("web", "1", "recreate", "IDENTIFIED", "")
+        nothing = DesiredState()
+        device.journal.mail.record(Activity("a", "t", "containers", nothing, nothing, (action,), (), 0.0, 0.0))
         device.engine.kill("web")
         device.engine.kill("db")
         assert await device.follow() == Waiting("an open activity is about web")
         assert device.settled() == (False, "Waiting"), "not all is as asked for"
         assert device.running() == {"db": "db:1"}
-        device.cycles.hands_off = frozenset()
+        device.journal.mail.record(None)
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:1", "db": "db:1"}
 

@@ -325,11 +325,15 @@ class DockerEngine:
             if answer.status == 404:
                 return None
             raise Unavailable("engine:docker", answer.message) from None
-        image_config = None
-        if asked_from(inspected["Config"].get("Labels") or {}) is None:
-            image_config = await self._image_config(inspected.get("Image", ""))
-        abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
-        return parse.parse_container(inspected, self._network, image_config, abilities)
+        try:
+            image_config = None
+            if asked_from(inspected["Config"].get("Labels") or {}) is None:
+                image_config = await self._image_config(inspected.get("Image", ""))
+            abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
+            return parse.parse_container(inspected, self._network, image_config, abilities)
+        except (LookupError, TypeError, ValueError) as error:
+            why = f"what it says of {parse.short_name(inspected, id_)} cannot be read: {type(error).__name__} {error}"
+            raise Unavailable("engine:docker", why) from error
 
     async def _what_it_keeps(self) -> parse.Abilities:
         """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""

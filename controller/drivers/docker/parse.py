@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
@@ -75,6 +76,11 @@ def subject_of(entry: Mapping[str, Any]) -> str:
     return str((entry.get("Labels") or {}).get(NAME_LABEL) or entry_name(entry))
 
 
+def short_name(inspected: Mapping[str, Any], id_: str) -> str:
+    """What to call a container that cannot be read."""
+    return str(inspected.get("Name") or id_).removeprefix("/")
+
+
 def parse_foreign(entry: Mapping[str, Any]) -> ContainerSeen:
     """A container of others, from the list alone."""
     name = entry_name(entry)
@@ -96,7 +102,8 @@ def parse_container(
     image_config: Mapping[str, Any] | None = None,
     abilities: Abilities = _ALL,
 ) -> ContainerSeen:
-    """A container of evenkeel's, or one to adopt, from its inspection. Never raises for what an engine may say.
+    """A container of evenkeel's, or one to adopt, from its inspection. KeyError, TypeError or ValueError for what no
+    engine should say.
 
     `network`: the user-defined network that stands for mode bridge. `image_config`: the `Config` of its image, needed for a
     container without a label that can be read. `abilities`: what to make of limits that are not there.
@@ -146,7 +153,7 @@ def parse_images(entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], 
             if tag != "<none>:<none>":
                 images[_image(tag)] = entry["Id"]
         for digest in entry.get("RepoDigests") or ():
-            if not digest.startswith("<none>"):
+            with suppress(ValueError):  # `<none>@…`, or of a kind that nobody can ask for here
                 ref = parse_image(digest)
                 digests[f"{ref.registry}/{ref.repository}@{ref.digest}"] = entry["Id"]
     return images, digests

@@ -47,8 +47,8 @@ class Registries:
             _, answer = await self._client.call(
                 "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_TIMEOUT_S
             )
-            found = RemoteImage(answer["Descriptor"]["digest"])
-        except (EngineAnswer, Unavailable, TimedOut) as error:
+            found = RemoteImage(str(answer["Descriptor"]["digest"]))
+        except (EngineAnswer, Unavailable, TimedOut, LookupError, TypeError) as error:
             log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
         self._known[image] = (now, found)
         return found

@@ -106,6 +106,15 @@ def test_a_restart_with_a_bad_end_disproves() -> None:
     assert watch(UP_3_S, Look(0), Look(1, restarts=1, exit_code=1)) == "2: disproven: it ended with exit code 1"
 
 
+def test_who_ends_well_again_and_again_is_not_said_to_be_up() -> None:
+    """`unless-stopped` is what Kanto asks for unless told otherwise, also of a program that says hello and ends."""
+    looks = [Look(t, state="restarting" if t > 3 else "running", restarts=min(t, 4)) for t in range(10)]
+    assert (
+        watch(with_policy("unless-stopped"), *looks)
+        == "8: proven: it ends with exit code 0, and is started again each time"
+    )
+
+
 def test_restarts_of_old_do_not_count() -> None:
     known = Watch(since=0.0, restarts=9)
     seen = ContainerSeen("1", "web", "web", "i", "running", UP_3_S, restart_count=9)
