@@ -75,6 +75,8 @@ class UpdateAgent:
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
         self._reported: updateagent.Inventory | None = None
         self._idle, self._reporting = IdleTime(now), asyncio.Lock()
+        self._gives_way = ""
+        """The activity that was interrupted by a desired state that will take its place."""
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.state_topic = f"{prefix}/currentstate/get", f"{prefix}/currentstate"
@@ -98,8 +100,14 @@ class UpdateAgent:
             return
         self._mail.take_in(topic, payload)
         if topic == self.desired_topic and self._takes_the_place(payload, activity):
-            self._phases.interrupt()
+            self._interrupt(activity)
         self._wake_worker()
+
+    def _interrupt(self, activity: Activity | None) -> None:
+        """Another desired state will take its place; a clean-up is not cut short, for it is the end."""
+        if activity is None or activity.command != "CLEANUP":
+            self._gives_way = activity.id if activity is not None and activity.command else ""
+            self._phases.interrupt()
 
     async def report(self, activity_id: str, *, asked: bool = True, only_news: bool = False) -> None:
         """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
@@ -138,7 +146,7 @@ class UpdateAgent:
             if activity is not None and activities.is_over(activity):
                 self._end(activity, activities.verdict(activity))
                 await self.report(activity.id)
-            elif activity is not None and activity.command and not self._is_superseded(activity):
+            elif activity is not None and activity.command and not self._has_to_give_way(activity):
                 await self._carry_out(activity)
             elif message is not None:
                 await self._deal_with(message, activity)
@@ -172,16 +180,16 @@ class UpdateAgent:
             return False
         alone = what == "goes on"
         if not alone:
-            self._say(Feedback("activity", f"{activity.id}: no command for {idle_s:.0f} s; it is ended"))
+            activity = changed(activity, because=f"no command for {idle_s:.0f} s; it is ended")
+            self._say(Feedback("activity", f"{activity.id}: {activity.because}"))
         begun = activities.begin(activity, activities.next_alone(activity) if alone else "CLEANUP", "")
         assert isinstance(begun, Activity)
         self._mail.record(changed(begun, alone=alone, touched_at=self._now()))
         return True
 
-    def _is_superseded(self, activity: Activity) -> bool:
-        """Whether another desired state waits, behind whatever else; one that cannot be followed takes nobody's place."""
-        waiting = self._mail.waiting_on(self.desired_topic)
-        return any(self._takes_the_place(payload, activity) for payload in waiting)
+    def _has_to_give_way(self, activity: Activity) -> bool:
+        """Whether its command is not carried on, because what takes its place waits."""
+        return activity.id == self._gives_way and activity.command != "CLEANUP"
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         asked = read_asked(payload, self.desired_topic, self._settings.domain)
@@ -205,7 +213,7 @@ class UpdateAgent:
         """Keep in force what was reached, and say how it ended."""
         self._put_in_force(activity)
         self._say(Feedback("activity", f"{activity.id}: {how}"))
-        self._mail.record(None, [self._feedback(activity, how)])
+        self._mail.record(None, [self._feedback(activity, how, activity.because)])
         self._wake_sender()
 
     def _put_in_force(self, activity: Activity) -> None:
@@ -221,6 +229,7 @@ class UpdateAgent:
     async def _deal_with(self, message: Incoming, activity: Activity | None) -> None:
         if message.topic == self.desired_topic:
             await self._desired_state(message, activity)
+            self._gives_way = ""
         elif message.topic == self.command_topic:
             self._command(message, activity)
         else:

@@ -18,6 +18,7 @@ from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal, Role, at_once
 from evenkeel.controller.record import Record
+from evenkeel.reconcilers.activity import hands_off
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
 from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
@@ -216,7 +217,7 @@ class Cycles:
         history = journal.history()
         differences = reconciler.diff(want, seen, history)
         activity = journal.mail.activity()
-        left_alone = activity.concerned() if activity is not None else frozenset()
+        left_alone = hands_off(activity, state) if activity is not None else frozenset()
         mine = [
             changed(difference, verb="blocked", why="it cannot be fetched")
             if difference.subject in stuck
@@ -281,7 +282,8 @@ class Cycles:
         if self._announced == (role, state.digest):
             return
         self._announced = (role, state.digest)
-        is_drift = self._journal.digest("last-good") == state.digest
+        settled = any(known.name == "Settled" and known.holds for known in self._journal.conditions())
+        is_drift = settled and self._journal.digest("last-good") == state.digest
         for difference in plan.differences:
             if difference.verb in ("keep", "blocked"):
                 continue
@@ -289,12 +291,16 @@ class Cycles:
             place = place_text(difference.asked)
             kind: Kind = "drift" if is_drift and role == "desired" else "plan"
             self._record.say(kind, message, subject=difference.subject, place=place)
-        self._record.condition("Settled", False, "Converging", f"{len(plan.differences)} subjects differ")
+        count = len(plan.differences)
+        self._record.condition(
+            "Settled", False, "Converging", f"{count} subject{'s differ' if count != 1 else ' differs'}"
+        )
 
     def _remember_found(self, role: Role, stage: Stage, seen: Any) -> None:
-        """Before the first disturbance without a last-good state: what is at work is what there is to go back to."""
+        """Before the first disturbance without a last-good state: what was at work without evenkeel's doing, as far as it
+        knows, is what there is to go back to. What this very revision has started is not."""
         if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
-            found = self._reconciler.as_found(seen, self._journal.unproven())
+            found = self._reconciler.as_found(seen, self._journal.known())
             if found is not None:
                 self._journal.put("last-good", found, "as found")
 

@@ -154,9 +154,9 @@ class Journal:
                 if value is not None:
                     connection.execute(f"UPDATE instance SET {column} = ? WHERE id = ?", (int(value), instance))
 
-    def unproven(self) -> tuple[str, ...]:
-        """Ids of instances that evenkeel had to do with and that are not proven."""
-        return tuple(row[0] for row in self._database.all("SELECT id FROM instance WHERE NOT proven ORDER BY id"))
+    def known(self) -> tuple[str, ...]:
+        """Ids of instances that evenkeel had to do with since this journal began, and that are still there."""
+        return tuple(row[0] for row in self._database.all("SELECT id FROM instance ORDER BY id"))
 
     def forget(self, present: Sequence[str]) -> None:
         """Drop what is remembered of instances that are not `present` any more."""

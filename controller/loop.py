@@ -140,6 +140,8 @@ class Controller:
         self._lives_until = math.inf
         self._queue = wake_ups or WakeUps()
         self._stopping, self._said = asyncio.Event(), asyncio.Event()
+        self._cut = asyncio.Event()
+        """Set when what can be cut short should be: told to stop, or something newer waits."""
         self._trimmed = 0
         self._agent = agent(self) if agent is not None else None
 
@@ -154,7 +156,8 @@ class Controller:
         return self._stopping
 
     def wake(self) -> None:
-        """The worker has something to do."""
+        """The worker has something to do that does not wait for a pull or a proof: these are begun again later."""
+        self._cut.set()
         self._queue.add(self._domain)
 
     def say(self, feedback: Feedback) -> None:
@@ -168,6 +171,7 @@ class Controller:
     def stop(self) -> None:
         """Finish the step at work and end."""
         self._stopping.set()
+        self._cut.set()
         if self._life is not None:
             self._life.stopping()
         if self._agent is not None:
@@ -266,7 +270,8 @@ class Controller:
             return
         async with aclosing(self._source.changes()) as readings:  # type: ignore[type-var]
             async for reading in readings:
-                self.accept(reading)
+                if self.accept(reading):
+                    self._cut.set()
                 self._queue.add(self._domain)
 
     async def _watch_engine(self) -> None:
@@ -282,9 +287,11 @@ class Controller:
             if key is None:
                 break
             self._lives_for(_LONGEST_LOOK_S)
+            if not self._stopping.is_set():
+                self._cut.clear()
             if self._agent is not None:
                 await self._agent.work()
-            ending = await self._cycles.run(self._stopping)
+            ending = await self._cycles.run(self._cut)
             self._lives_for(2 * self._resync_s + 2 * _LONGEST_LOOK_S)  # idle: at the latest then it looks again
             self._beat(_state(ending))
             if self._life is not None:

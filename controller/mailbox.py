@@ -60,10 +60,6 @@ class Mailbox:
         query = "SELECT 1 FROM inbox WHERE topic = ? AND payload = ? LIMIT 1"
         return self._database.one(query, topic, payload) is not None
 
-    def waiting_on(self, topic: str) -> Sequence[bytes]:
-        """What has not been dealt with of one topic, the oldest first."""
-        return [row[0] for row in self._database.all("SELECT payload FROM inbox WHERE topic = ? ORDER BY id", topic)]
-
     def incoming(self) -> Incoming | None:
         """The oldest message that has not been dealt with."""
         row = self._database.one("SELECT id, topic, payload, at FROM inbox ORDER BY id LIMIT 1")

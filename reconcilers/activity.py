@@ -102,6 +102,18 @@ _ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
 _HAS_ENDED = "Existing container instance has ended, as its restart policy lets it."
 
 
+_WAY: Sequence[Status] = (
+    "IDENTIFYING", "IDENTIFICATION_FAILED", "IDENTIFIED",
+    "DOWNLOADING", "DOWNLOAD_FAILURE", "DOWNLOAD_SUCCESS",
+    "UPDATING", "UPDATE_FAILURE", "UPDATE_SUCCESS",
+    "ACTIVATING", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
+    "ROLLBACK", "ROLLBACK_FAILURE", "ROLLBACK_SUCCESS",
+    "CLEANUP", "CLEANUP_FAILURE", "CLEANUP_SUCCESS",
+    "INCOMPLETE", "COMPLETED", "SUPERSEDED",
+)  # fmt: skip
+"""Statuses by how far they are."""
+
+
 class Refusal(NamedTuple):
     """Why a command is not carried out, in the words of the original."""
 
@@ -340,9 +352,24 @@ def feedback(activity: Activity, status: Status, message: str = "", baseline: st
 
 
 def standing(activity: Activity) -> Status:
-    """Where an activity stands, for somebody who asks for it again."""
-    first = activity.baselines[0].status
-    return first if all(baseline.status == first for baseline in activity.baselines) else "IDENTIFIED"
+    """Where an activity stands, for somebody who asks for it again: as far as the last of its open baselines."""
+    acting = [baseline for baseline in activity.baselines if baseline.subjects]
+    statuses = [b.status for b in acting if not b.closed] or [b.status for b in acting]
+    return min(statuses, key=_WAY.index, default="IDENTIFIED")
+
+
+def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
+    """The subjects that are left to an open activity by whoever wants `other`: all that it changes, and of those that it
+    only checks the ones that are wanted otherwise. What both want alike is kept so by both."""
+    theirs = {document.name: document.wanted for document in _with_policy(other, "Always", "IfNotPresent").documents}
+    ours = {
+        document.name: document.wanted for document in _with_policy(activity.target, "Always", "IfNotPresent").documents
+    }
+    return frozenset(
+        action.subject
+        for action in activity.actions
+        if action.kind != "check" or theirs.get(action.subject) != ours.get(action.subject)
+    )
 
 
 def opens(command: Command) -> Callable[[Step], bool]:

@@ -75,8 +75,8 @@ def joined(reasons: Sequence[str]) -> str:
 
 
 def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
-    """Kanto's text for a flaw, where it stands, and what helps."""
-    text = f"{kanto.rejection(value, flaw)} [{path_text(flaw.path)}]"
+    """Kanto's text for a flaw, where it stands, and what helps; what is only doubtful is no rejection."""
+    text = f"{flaw.message if flaw.warning else kanto.rejection(value, flaw)} [{path_text(flaw.path)}]"
     return f"{text}, {flaw.hint}" if flaw.hint else text
 
 

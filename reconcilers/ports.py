@@ -46,7 +46,7 @@ class Reconciler(Protocol[Want, Seen]):
 
     def as_found(self, seen: Seen, but: Collection[str]) -> DesiredState | None:
         """What was at work before, as a desired state to go back to; `None` when there is nothing. `but`: ids of
-        instances that do not count, because evenkeel started them and they are not proven."""
+        instances that do not count, because evenkeel has had to do with them already."""
         ...
 
     def blamed(self, step: Step, seen: Seen) -> str:

@@ -86,7 +86,7 @@ class Activity(Struct, frozen=True):
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
     `content` names what it was asked for, `heard` the message of its newest command. `alone`: nobody commands, the agent
-    does. Times are epoch seconds.
+    does. `because`: why it is ended by nobody's command. Times are epoch seconds.
     """
 
     id: str
@@ -103,7 +103,4 @@ class Activity(Struct, frozen=True):
     content: str = ""
     heard: str = ""
     alone: bool = False
-
-    def concerned(self) -> frozenset[str]:
-        """The subjects that are left to the activity while it is open."""
-        return frozenset(action.subject for action in self.actions if action.kind != "check")
+    because: str = ""

@@ -227,6 +227,11 @@ def _check_baselines(payload: Mapping[str, object], root: Path, domain: str, fla
                     )
                 )
             titles.add(title)
+            if title in ("", "*", f"{domain}:remove-components"):
+                named = f"`{title}` stands for what the agent puts there"
+                flaws.append(
+                    Flaw((*path, "title"), f"a baseline cannot be called that, {named}", "choose another title")
+                )
         for where, name in _texts(baseline, "components", path):
             message = f"cannot find container component {name}"
             own = name.removeprefix(f"{domain}:")
@@ -239,6 +244,11 @@ def _check_baselines(payload: Mapping[str, object], root: Path, domain: str, fla
                 flaws.append(Flaw(where, message, f"the baseline `{taken[own]}` has it already"))
             else:
                 taken[own] = str(title)
+    for path, baseline in _mappings(payload, "baselines", root):
+        own = str(baseline.get("title")).removeprefix(f"{domain}:")
+        if own in known and own not in taken and own != baseline.get("title"):
+            message = f"the component `{own}` is in no baseline, so that it has one of its own, of this title"
+            flaws.append(Flaw((*path, "title"), message, "choose another title"))
 
 
 def _payload_path(value: object) -> Path:

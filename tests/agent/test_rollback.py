@@ -69,7 +69,7 @@ async def device_in(
     world = snapshot(device)
     wanted = [AFTER[kind] for kind in kinds if kind in AFTER]
     owned = [f"containers:{item.id}" for item in wanted]
-    baselines = {baseline: owned} if baseline and baseline != "containers:remove-components" else None
+    baselines = {baseline: owned} if baseline == "one" else None
     await device.desired("a", *wanted, baselines=baselines)
     if state.endswith("_FAILURE"):
         failing = next(FAILS[state, kind] for kind in reversed(kinds) if (state, kind) in FAILS)

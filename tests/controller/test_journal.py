@@ -142,13 +142,13 @@ def test_instances_are_marked_and_forgotten_when_they_are_gone(journal: Journal)
     journal.mark("3", "db", proven=False)
     history = journal.history()
     assert (history.proven, history.stopped) == (("1",), ("2",))
-    assert journal.unproven() == ("2", "3")
+    assert journal.known() == ("1", "2", "3")
     journal.mark("2", "web", stopped=False, proven=True)
     journal.mark("1", "web", proven=False)
     assert (journal.history().proven, journal.history().stopped) == (("2",), ())
     journal.forget(["1", "3"])
     assert journal.history().proven == ()
-    assert journal.unproven() == ("1", "3")
+    assert journal.known() == ("1", "3")
 
 
 def test_switches_are_timed(journal: Journal) -> None:
