@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.controller.agent import topic_prefix
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.specs.errors import TimedOut, Unavailable
-from evenkeel.specs.heard import Heard, heard_from
+from evenkeel.specs.heard import ENDS, Heard, heard_from
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt_link import MqttLink
@@ -35,7 +35,6 @@ NEXT: Mapping[str, str] = {
     "ROLLBACK_FAILURE": "CLEANUP",
 }
 """What is commanded when a status was heard."""
-ENDS = ("COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FAILED", "SUPERSEDED")
 _REFUSED = "is possible only after status"
 
 

@@ -50,6 +50,13 @@ class Tree(Struct, frozen=True):
     start: Position
 
 
+def nearest_position(tree: Tree, path: Path) -> Position:
+    """Where a value stands, or the nearest one around it that is there."""
+    while path and path not in tree.positions:
+        path = path[:-1]
+    return tree.positions.get(path, tree.start)
+
+
 class _Unreadable(Exception):
     def __init__(self, message: str, position: Position, hint: str = "") -> None:
         super().__init__(message)
