@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.controller.agent import topic_prefix
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.specs.errors import TimedOut, Unavailable
-from evenkeel.specs.heard import Heard, heard_from
+from evenkeel.specs.heard import ENDS, Heard, heard_from
 
 if TYPE_CHECKING:
-    from evenkeel.controller.mqtt_link import Message, MqttLink
+    from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.specs.settings import Settings
 
 NEXT: Mapping[str, str] = {
@@ -35,7 +35,6 @@ NEXT: Mapping[str, str] = {
     "ROLLBACK_FAILURE": "CLEANUP",
 }
 """What is commanded when a status was heard."""
-ENDS = ("COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FAILED", "SUPERSEDED")
 _REFUSED = "is possible only after status"
 
 
@@ -71,7 +70,6 @@ class Commander:
         self._desired, self._command = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self._sent: set[str] = set()
         link.subscribe(f"{prefix}/desiredstatefeedback")
-        self._messages: AsyncIterator[Message] = link.messages()
 
     def message(self, activity: str, payload: Any) -> bytes:
         """An envelope with the time of now."""
@@ -88,8 +86,9 @@ class Commander:
         again = asyncio.create_task(self._ask_again(sent))
         last: Heard | None = None
         try:
-            async with asyncio.timeout(limit_s):
-                async for message in self._messages:
+            # an iterator of its own: one that was cancelled is exhausted
+            async with asyncio.timeout(limit_s), aclosing(self._link.messages()) as messages:  # type: ignore[type-var]
+                async for message in messages:
                     await message.done()
                     it = heard_from(message.payload)
                     if it is None or it.activity_id != activity:

@@ -8,7 +8,7 @@ feedback would be gone. `mail` is the part of it that belongs to messages.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
@@ -214,12 +214,10 @@ class Journal:
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (sink, seq))
 
-    def trim(self, keep: int) -> None:
-        """Drop the oldest entries beyond `keep`, but none that a sink still waits for."""
-        row = self._database.one("SELECT min(seq) FROM cursor")
-        bound = self.last_seq() - keep
-        if row and row[0] is not None:
-            bound = min(bound, int(row[0]))
+    def trim(self, keep: int, sinks: Iterable[str]) -> None:
+        """Drop the oldest entries beyond `keep`, but none that one of these `sinks` still waits for. A sink that took
+        nothing yet waits for everything; one that is not named, because the settings name it no more, for nothing."""
+        bound = min([self.last_seq() - keep, *(self.delivered(sink) for sink in sinks)])
         with self._database.writing() as connection:
             connection.execute("DELETE FROM feedback WHERE seq <= ?", (bound,))
 

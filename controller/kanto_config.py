@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evenkeel.controller.files import write_atomically
-from evenkeel.controller.settings import place_in, read_tree, settings_of
+from evenkeel.controller.settings import read_tree, settings_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.kanto_settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
@@ -22,7 +22,7 @@ from evenkeel.specs.problem import Flaw, Place, Problem, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.settings import Settings
-from evenkeel.specs.text import Value
+from evenkeel.specs.text import Value, nearest_position
 
 PASSWORD_FILE = "mqtt-password"
 
@@ -82,11 +82,12 @@ def _load(path: Path, overrides: Mapping[str, Value]) -> tuple[Settings, str]:
     flaws: list[Flaw] = []
     written = kanto_settings(tree.value, flaws)
     for flaw in flaws:
-        problems.append(Problem(place_in(tree, flaw.path, path), path_text(flaw.path), flaw.message, flaw.hint))
+        place = Place(str(path), *nearest_position(tree, flaw.path))
+        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint))
 
     def where(keys: Keys) -> tuple[Place, Keys]:
         theirs = kanto_path(keys)
-        return place_in(tree, theirs, path), theirs or keys
+        return Place(str(path), *nearest_position(tree, theirs)), theirs or keys
 
     settings = settings_of(written, {**_REAL_ENGINE, **overrides}, where, problems, path)
     password = kanto_password(tree.value) or ""

@@ -357,7 +357,7 @@ class Controller:
                     break
                 self._journal.confirm(sink.name, entries[-1].seq)
         if (last := self._journal.last_seq()) >= self._trimmed + 1000:
-            self._journal.trim(self._keep)
+            self._journal.trim(self._keep, [sink.name for sink in self._sinks])
             self._trimmed = last
         return complete
 

@@ -38,8 +38,14 @@ def load_settings(
         return settings_of({}, overrides or {}, lambda keys: (Place(str(file)), keys), problems, file)
     if content is None:
         raise _missing(file)
+    from evenkeel.specs.text import nearest_position
+
     tree = _tree(content, file, problems)
-    return settings_of(tree.value, overrides or {}, lambda keys: (place_in(tree, keys, file), keys), problems, file)
+
+    def where(keys: Keys) -> tuple[Place, Keys]:
+        return Place(str(file), *nearest_position(tree, keys)), keys
+
+    return settings_of(tree.value, overrides or {}, where, problems, file)
 
 
 def settings_of(
@@ -110,10 +116,3 @@ def _with(value: Value, path: list[str], item: Value) -> Value:
         return value
     key, *rest = path
     return {**value, key: _with(value.get(key, {}), rest, item)}
-
-
-def place_in(tree: Tree, keys: Keys, file: Path) -> Place:
-    """Where a value stands, or the nearest one around it that is there."""
-    while keys and keys not in tree.positions:
-        keys = keys[:-1]
-    return Place(str(file), *tree.positions.get(keys, tree.start))

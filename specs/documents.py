@@ -15,7 +15,7 @@ from evenkeel.specs import written
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.kinds import KINDS, kind_of
 from evenkeel.specs.problem import Flaw, Path, Place, Problem, Severity, nearest, path_text
-from evenkeel.specs.text import Position, Tree, Value, read_trees
+from evenkeel.specs.text import Tree, Value, nearest_position, read_trees
 from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
 
 Noun = TypeVar("Noun")
@@ -55,7 +55,7 @@ def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Doc
     if any(not flaw.warning for flaw in flaws):
         drafts = ()
     for flaw in flaws:
-        place = Place(file, *_nearest_position(flaw.path, tree))
+        place = Place(file, *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
         problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
     return [_placed(draft, tree, file) for draft in drafts]
@@ -95,17 +95,11 @@ def _below(key: str, flaws: Iterable[Flaw]) -> Iterable[Flaw]:
     return [msgspec.structs.replace(flaw, path=(key, *flaw.path)) for flaw in flaws]
 
 
-def _nearest_position(path: Path, tree: Tree) -> Position:
-    while path and path not in tree.positions:
-        path = path[:-1]
-    return tree.positions.get(path, tree.start)
-
-
 def _placed(draft: Draft, tree: Tree, file: str) -> Document:
     """Give a draft its place, and turn the paths of its values into lines."""
     paths = draft.paths or _native_paths(tree)
-    lines = {path: _nearest_position(where, tree) for path, where in paths.items()}
-    return Document(draft.kind, draft.name, draft.wanted, Place(file, *_nearest_position(draft.root, tree)), lines)
+    lines = {path: nearest_position(tree, where) for path, where in paths.items()}
+    return Document(draft.kind, draft.name, draft.wanted, Place(file, *nearest_position(tree, draft.root)), lines)
 
 
 def _native_paths(tree: Tree) -> dict[str, Path]:

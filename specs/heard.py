@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from evenkeel.specs.updateagent import read_envelope
 
+ENDS = ("COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FAILED", "SUPERSEDED")
+"""After these statuses of an operation (not of one baseline of it) nothing more is said of it."""
+
 
 class HeardAction(NamedTuple):
     """One component's part. `progress` is per cent, 0 unknown."""

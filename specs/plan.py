@@ -144,13 +144,6 @@ class Plan(Struct, frozen=True):
     stages: tuple[Stage, ...] = ()
 
 
-class Stall(Struct, frozen=True):
-    """Nothing can be planned, with the reason."""
-
-    reason: str
-    message: str
-
-
 class Done(Struct, frozen=True, tag="done"):
     """The step ended well; `instance` is the id of what it created, if it did."""
 

@@ -36,6 +36,10 @@ _YAML_HINTS = {
     "mapping values are not allowed": "put texts with a `:` into quotes, and indent what belongs together alike",
 }
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_JSON_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_ESCAPE = re.compile(
+    r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
 
 
 class Tree(Struct, frozen=True):
@@ -44,6 +48,13 @@ class Tree(Struct, frozen=True):
     value: Value
     positions: dict[Path, Position]
     start: Position
+
+
+def nearest_position(tree: Tree, path: Path) -> Position:
+    """Where a value stands, or the nearest one around it that is there."""
+    while path and path not in tree.positions:
+        path = path[:-1]
+    return tree.positions.get(path, tree.start)
 
 
 class _Unreadable(Exception):
@@ -87,16 +98,31 @@ def _json_value(text: str, file: str) -> tuple[Value, Problem | None]:
 
 def _json_trees(text: str, value: Value, file: str, problems: list[Problem]) -> list[Tree]:
     """Positions come from the YAML reader, of which JSON is a subset but for tabs and for characters that are escaped as
-    two surrogates; both are replaced by something of the same width that means the same place."""
-    trees = _yaml_trees(_SURROGATE.sub(r"\\u0020", text.replace("\t", " ")), file, problems)
+    two surrogates; both are replaced by something of the same width."""
+    paired = _SURROGATE.search(text) is not None
+    same = _JSON_TEXT.sub(lambda found: _without_surrogates(found[0]), text) if paired else text
+    trees = _yaml_trees(same.replace("\t", " "), file, problems)
     if len(trees) != 1:
         return trees
     tree = Tree(value, trees[0].positions, trees[0].start)
-    unpaired = list(_unpaired(value, ())) if _SURROGATE.search(text) else []
+    unpaired = list(_unpaired(value, ())) if paired else []
     for path in unpaired:
         place = Place(file, *tree.positions.get(path, tree.start))
         problems.append(Problem(place, path_text(path), "half of a surrogate pair is no character"))
     return [] if unpaired else [tree]  # nothing later could write such a text
+
+
+def _without_surrogates(quoted: str) -> str:
+    """A text of JSON as YAML writes it. The blanks that make up its width stand behind the quotes, where they mean nothing.
+    Halves, which are reported and nothing else, only have to stay different."""
+
+    def rewritten(escape: re.Match[str]) -> str:
+        high, low, half = escape.groups()
+        if high and low:
+            return f"\\U{0x10000 + (int(high, 16) - 0xD800) * 0x400 + int(low, 16) - 0xDC00:08x}"
+        return f"\\u{int(half, 16) + 0x800:04x}" if half else escape[0]
+
+    return _ESCAPE.sub(rewritten, quoted).ljust(len(quoted))
 
 
 def _unpaired(value: Value, path: Path) -> Iterator[Path]:

@@ -16,23 +16,13 @@ from typing import Any, Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Struct
 
+from evenkeel.specs.activity import ActionStatus, Status
+from evenkeel.specs.activity import Command as CommandName
 from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import MOST_FAULTS, in_words
 from evenkeel.specs.wire import read_json, rescued_activity, sound_text
 
-CommandName = Literal["DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK", "CLEANUP"]
-Status = Literal[
-    "IDENTIFYING", "IDENTIFIED", "IDENTIFICATION_FAILED", "RUNNING", "COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT",
-    "SUPERSEDED", "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE",
-    "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE",
-    "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE",
-]  # fmt: skip
-"""Of an operation or a baseline."""
-ActionStatus = Literal[
-    "IDENTIFIED", "DOWNLOADING", "DOWNLOAD_FAILURE", "DOWNLOAD_SUCCESS", "UPDATING", "UPDATE_FAILURE", "UPDATE_SUCCESS",
-    "REMOVING", "REMOVAL_FAILURE", "REMOVAL_SUCCESS", "ACTIVATING", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
-]  # fmt: skip
 NodeType = Literal["IMAGE", "RAW", "DATA", "APPLICATION", "CONTAINER"]
 
 

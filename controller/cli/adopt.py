@@ -52,8 +52,9 @@ def command(options: Options, name: str, to_remove: bool) -> int:
     state = Path(settings.state)
     journal = open_journal(state)
     try:
-        if journal.adopt(known[name].id):
-            journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
+        with journal.at_once():
+            if journal.adopt(known[name].id):
+                journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
     finally:
         journal.close()
     told = ask_to_look_again(state)

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.specs.heard import Heard
+from evenkeel.specs.heard import ENDS, Heard
 from evenkeel.templates.fitting import cut, one_line
 from evenkeel.templates.heard_text import component_name, done_per_cent, heard_line
 from evenkeel.templates.style import PLAIN, Style, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-_ENDS = ("COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FAILED", "SUPERSEDED")
 
 
 class Following:
@@ -34,7 +32,7 @@ class Following:
         self._last[heard.activity_id] = heard
         name = paint(one_line(heard.activity_id) or "-", "faint", self._style) + "  " if self._named else ""
         self._echo(name + heard_line(heard, before, self._style))
-        if heard.status in _ENDS and not heard.baseline:
+        if heard.status in ENDS and not heard.baseline:
             del self._last[heard.activity_id]
 
 
@@ -49,7 +47,7 @@ class Bars:
     def told(self, heard: Heard) -> None:
         if not heard.status.endswith("ING") or heard.message:
             self._lines.told(heard)
-        over = heard.status in _ENDS and not heard.baseline
+        over = heard.status in ENDS and not heard.baseline
         for action in () if over else heard.actions:
             key = (heard.activity_id, action.component)
             if key not in self._tasks:

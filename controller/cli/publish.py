@@ -84,7 +84,7 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.join import desired_from
     from evenkeel.specs.problem import Place, Problem, errors, problem_text
-    from evenkeel.specs.text import read_trees
+    from evenkeel.specs.text import nearest_position, read_trees
     from evenkeel.specs.translate import kanto_payload
 
     content = Path(file).read_bytes()
@@ -97,7 +97,7 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
             raise SpecError(element, [Problem(Place(file, *trees[1].start), "", message)])
         flaws: list[Flaw] = []
         kanto.desired_state_drafts(values[0], flaws, domain)
-        _say(element, flaws, [_nearest(flaw.path, trees[0], file) for flaw in flaws])
+        _say(element, flaws, [Place(file, *nearest_position(trees[0], flaw.path)) for flaw in flaws])
         enveloped = "payload" in values[0]
         found_id = values[0].get("activityId") if enveloped else ""
         return (found_id if isinstance(found_id, str) else ""), (values[0]["payload"] if enveloped else values[0])
@@ -125,14 +125,6 @@ def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
         raise SpecError(element, sorted(problems))
     for problem in problems:
         click.echo(problem_text(problem), err=True)
-
-
-def _nearest(path: Any, tree: Any, file: str) -> Any:
-    from evenkeel.specs.problem import Place
-
-    while path and path not in tree.positions:
-        path = path[:-1]
-    return Place(file, *tree.positions.get(path, tree.start))
 
 
 def _place_of(flaw: Flaw, documents: Any, file: str) -> Any:

@@ -22,7 +22,7 @@ def command(options: Options) -> int:
 
     from evenkeel.controller.cli.asked import message_in_force
     from evenkeel.controller.journal import open_journal, read_journal
-    from evenkeel.controller.lock import ask_to_look_again, holder
+    from evenkeel.controller.lock import ask_to_look_again
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import Feedback
     from evenkeel.specs.problem import Place, place_text
@@ -39,13 +39,14 @@ def command(options: Options) -> int:
     about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
     journal = open_journal(state)
     try:
-        files = journal.revision("files")
-        journal.drop("message")  # first: until the next line a controller that starts does the rest by itself
-        if files is None:
-            journal.drop("desired")
-        else:
-            journal.put("desired", files, "files")
-        journal.say(Feedback("released", f"an operator releases {about}", revision=files.digest if files else ""))
+        with journal.at_once():
+            files = journal.revision("files")
+            journal.drop("message")
+            if files is None:
+                journal.drop("desired")
+            else:
+                journal.put("desired", files, "files")
+            journal.say(Feedback("released", f"an operator releases {about}", revision=files.digest if files else ""))
     finally:
         journal.close()
     click.echo(f"Released: {about}.")
@@ -54,6 +55,6 @@ def command(options: Options) -> int:
     else:
         count = len(files.documents)
         click.echo(f"Desired is what the files ask for: revision {files.digest}, {count} document{'s' * (count != 1)}.")
-    if holder(state) is None or not ask_to_look_again(state):
+    if not ask_to_look_again(state):
         click.echo("No controller is at work; `evenkeel run` or `evenkeel apply` will do it.")
     return 0

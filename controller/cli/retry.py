@@ -33,8 +33,9 @@ def command(options: Options) -> int:
     why = f"it had failed: {attempt.why}" if attempt is not None else "an image that was pushed again had failed"
     journal = open_journal(state)
     try:
-        if journal.forgive(desired):
-            journal.say(Feedback("revision-retried", f"an operator retries it; {why}", revision=desired))
+        with journal.at_once():
+            if journal.forgive(desired):
+                journal.say(Feedback("revision-retried", f"an operator retries it; {why}", revision=desired))
     finally:
         journal.close()
     click.echo(f"Revision {desired} is tried again; {why}")

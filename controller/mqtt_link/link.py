@@ -5,7 +5,8 @@
 * Messages are handed over in order of arrival and acknowledged in that order, each after its consumer said `done`. The
   session at the broker outlives connections and this process: what was not done is delivered again, and what is sent while
   nobody is here waits. Whoever consumes has to recognise what it had already.
-* `connections` says True when all subscriptions are in force, so that whoever speaks then hears the answer.
+* `connections` says True when all subscriptions are in force, so that whoever speaks then hears the answer. What a broker
+  refuses is asked for again on the same connection, with a back-off; what it allows is heard meanwhile.
 * Nothing that a broker or a publisher sends ends the link; at worst the connection is made again.
 
 Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
@@ -56,6 +57,9 @@ class MqttLink:
         self._element = broker_element(settings)
         self._topics: dict[str, None] = {}
         self._in_force: set[str] = set()
+        self._refused: dict[str, None] = {}
+        self._refusals = 0
+        self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
         self._session: Session | None = None
         self._outbox: deque[Outgoing] = deque()
@@ -65,7 +69,7 @@ class MqttLink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._up = False
         self.why = "not started"
-        """Why there is no connection; "" when there is one."""
+        """Why there is no connection with all subscriptions; "" when there is one, or when it is about to be."""
         self._want(topics)
 
     async def __aenter__(self) -> MqttLink:
@@ -107,7 +111,7 @@ class MqttLink:
         self._want(topics)
         if self._session is not None:
             self._session.ask(self._missing())
-            self._up = self._up and not self._session.waits
+            self._up = self._up and not self._missing()
 
     async def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 1, retain: bool = False) -> None:
         """Return when the broker has the message; with QoS 0, when it was sent. Waits for a connection, for ever.
@@ -159,12 +163,7 @@ class MqttLink:
                 session.published(event, self._element)
                 session.send(self._outbox)
             case Subscribed():
-                for topic, refused in session.answered(event):
-                    if refused:
-                        log.error("subscription refused", extra={"fields": {"broker": self._element, "topic": topic}})
-                    else:
-                        self._in_force.add(topic)
-                self._rise(session)
+                self._subscribed(session.answered(event))
 
     def _begin(self, session: Session, session_present: bool) -> None:
         if not session_present:
@@ -174,12 +173,41 @@ class MqttLink:
         log.info("connected to the broker", extra={"fields": fields})
         session.ask(self._missing())
         session.send(self._outbox)
-        self._rise(session)
+        self._rise()
 
-    def _rise(self, session: Session) -> None:
-        if not session.waits and not self._up:
-            self._up = True
+    def _subscribed(self, answers: Sequence[tuple[str, bool]]) -> None:
+        for topic, refused in answers:
+            if not refused:
+                self._in_force.add(topic)
+                self._refused.pop(topic, None)
+            elif topic not in self._refused:
+                self._refused[topic] = None
+                log.error("subscription refused", extra={"fields": {"broker": self._element, "topic": topic}})
+        if any(refused for _, refused in answers):
+            self.why = f"the broker refuses the subscription to {', '.join(self._refused)}"
+            self._ask_later()
+        self._rise()
+
+    def _rise(self) -> None:
+        if not self._missing() and not self._up:
+            self._up, self._refusals, self.why = True, 0, ""
             self._tell_watchers()
+
+    def _ask_later(self) -> None:
+        """Rights may be given while we are connected, and not every broker ends connections then."""
+        if self._asking_again is None and self._loop is not None and not self._stop.is_set():
+            self._refusals += 1
+            self._asking_again = self._loop.call_later(self._wait_s(self._refusals), self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._asking_again = None
+        if self._session is not None:
+            self._session.ask(self._missing())
+
+    def _wait_s(self, failures: int) -> float:
+        longest_s, first_s = self._backoff.longest.total_seconds(), self._backoff.first.total_seconds()
+        wait_s: float = min(longest_s, first_s * 2 ** min(failures - 1, 30))
+        return wait_s * random.uniform(0.5, 1)
 
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
@@ -213,6 +241,9 @@ class MqttLink:
     def _ended(self, line: Line, why: str, wait_s: float) -> None:
         session, self._session, self._line = self._session, None, None
         line.release()
+        if self._asking_again is not None:
+            self._asking_again.cancel()
+            self._asking_again = None
         fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
         if session is not None:
             self._outbox.extendleft(reversed(session.end()))
@@ -240,9 +271,7 @@ class MqttLink:
             except EvenkeelError as error:
                 why = error.message
             failures = 1 if line.held_s > _STEADY_S else failures + 1
-            longest_s = self._backoff.longest.total_seconds()
-            wait_s = min(longest_s, self._backoff.first.total_seconds() * 2 ** min(failures - 1, 30))
-            wait_s *= random.uniform(0.5, 1)
+            wait_s = self._wait_s(failures)
             if not self._call(self._ended, line, why, wait_s):
                 line.release()
                 return

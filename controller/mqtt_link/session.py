@@ -86,13 +86,9 @@ class Session:
             self._asked[self.line.subscribe(missing)] = missing
 
     def answered(self, event: Subscribed) -> list[tuple[str, bool]]:
-        """Topics, and whether the broker refuses them."""
-        return list(zip(self._asked.pop(event.mid, ()), event.refused, strict=False))
-
-    @property
-    def waits(self) -> bool:
-        """Whether a subscription is unanswered."""
-        return bool(self._asked)
+        """Topics, and whether the broker refuses them, which it does with those that its answer leaves out."""
+        topics = self._asked.pop(event.mid, [])
+        return list({**dict.fromkeys(topics, True), **dict(zip(topics, event.refused, strict=False))}.items())
 
     def delivery(self, mid: int) -> Callable[[], None]:
         """What to call when the message `mid` is done. MQTT wants acknowledgements in order of arrival."""

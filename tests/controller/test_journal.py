@@ -175,7 +175,7 @@ def test_feedback_is_numbered_and_dated(journal: Journal, clock: Clock) -> None:
 def test_numbers_are_never_used_twice(journal: Journal, state: Path) -> None:
     for _ in range(5):
         journal.say(Feedback("plan", "a"))
-    journal.trim(0)
+    journal.trim(0, [])
     assert journal.said() == ()
     journal.close()
     again = open_journal(state)
@@ -188,12 +188,31 @@ def test_trimming_keeps_what_a_sink_waits_for(journal: Journal) -> None:
         journal.say(Feedback("plan", "a"))
     journal.confirm("fast", 10)
     journal.confirm("slow", 4)
-    journal.trim(3)
+    journal.trim(3, ["fast", "slow"])
     assert [entry.seq for entry in journal.said()] == [5, 6, 7, 8, 9, 10]
     journal.confirm("slow", 9)
-    journal.trim(3)
+    journal.trim(3, ["fast", "slow"])
     assert [entry.seq for entry in journal.said()] == [8, 9, 10]
     assert (journal.delivered("fast"), journal.delivered("slow"), journal.delivered("new")) == (10, 9, 0)
+
+
+def test_a_sink_that_took_nothing_yet_waits_for_everything(journal: Journal) -> None:
+    for _ in range(5):
+        journal.say(Feedback("plan", "a"))
+    journal.confirm("fast", 5)
+    journal.trim(1, ["fast", "new"])
+    assert [entry.seq for entry in journal.said()] == [1, 2, 3, 4, 5]
+
+
+def test_a_sink_that_is_not_configured_any_more_waits_for_nothing(journal: Journal) -> None:
+    for _ in range(5):
+        journal.say(Feedback("plan", "a"))
+    journal.confirm("removed", 2)
+    journal.confirm("fast", 5)
+    journal.trim(1, ["fast"])
+    assert [entry.seq for entry in journal.said()] == [5]
+    journal.trim(0, [])
+    assert journal.said() == ()
 
 
 def test_a_condition_is_stored_only_when_it_says_something_new(journal: Journal, clock: Clock) -> None:

@@ -497,6 +497,31 @@ def test_what_everybody_has_is_dropped_at_some_time(on_stage: OnStage) -> None:
     on_stage(work, keep=100)
 
 
+def test_what_a_sink_never_took_is_kept_for_it(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        for number in range(2345):
+            stage.journal.say(Feedback("plan", str(number)))
+        stage.journal.confirm("removed", 7)
+        stage.sink.failure = OSError("no disk")
+        stage.say(asking("web:1"))
+        stage.at(15, setattr, stage.sink, "failure", None)
+        await stage.play(30)
+        assert [entry.seq for entry in stage.sink.taken] == list(range(1, stage.journal.last_seq() + 1))
+
+    on_stage(work, keep=100)
+
+
+def test_a_sink_of_other_days_keeps_nothing(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        for number in range(2345):
+            stage.journal.say(Feedback("plan", str(number)))
+        stage.journal.confirm("removed", 7)
+        await stage.play(5)
+        assert len(stage.journal.said(limit=10**6)) < 1000
+
+    on_stage(work, keep=100)
+
+
 # ── when it cannot go on ───────────────────────────────────────────────────────────────────────────────────────────
 
 

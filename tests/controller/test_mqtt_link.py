@@ -381,6 +381,43 @@ async def test_connections_are_made_again_with_their_subscriptions(mosquitto: Mo
         await states.aclose()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_refused_subscription_is_no_connection_and_is_tried_again(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture, version: MqttVersion
+) -> None:
+    broker = mosquitto(hearable=["open"])
+    async with link(broker, "open", "secret", version=version) as it:
+        states = it.connections()
+        await until(lambda: it.why == "the broker refuses the subscription to secret")
+        assert not it.connected
+        pub(broker, "open", "x")
+        assert await take(it, 1) == ["x"], "what was not refused is heard"
+        await it.publish("t", b"x")
+        await until(lambda: broker.log.read_text().count("Received SUBSCRIBE from evenkeel-test") > 3)
+        assert not it.connected
+        broker.allow_all_topics()
+        assert await asyncio.wait_for(anext(states), 15)
+        assert (it.connected, it.why) == (True, "")
+        pub(broker, "secret", "y")
+        assert await take(it, 1) == ["y"]
+        await states.aclose()  # type: ignore[attr-defined]
+    assert broker.log.read_text().count("Sending CONNACK to evenkeel-test") == 1
+    assert caplog.messages.count("subscription refused") == 1
+
+
+async def test_a_topic_that_is_added_later_and_refused_takes_the_connection_down(mosquitto: Mosquitto) -> None:
+    broker = mosquitto(hearable=["open"])
+    async with link(broker, "open") as it:
+        await up(it)
+        it.subscribe("secret")
+        await until(lambda: it.why == "the broker refuses the subscription to secret")
+        assert not it.connected
+        await asyncio.to_thread(broker.restart)
+        await until(lambda: broker.log.read_text().count("Sending CONNACK to evenkeel-test") == 2)
+        await until(lambda: it.why == "the broker refuses the subscription to secret")
+        assert not it.connected
+
+
 async def test_a_silent_network_is_noticed(mosquitto: Mosquitto) -> None:
     broker = mosquitto()
     async with link(broker, "t", keep_alive=timedelta(seconds=1), connect_timeout=timedelta(seconds=1)) as it:

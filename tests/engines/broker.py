@@ -7,15 +7,24 @@ CA only; the files of `make_certificates` lie in its folder.
 """
 
 import contextlib
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from .certificates import make_certificates
 from .registry import free_port
+
+_CONTROL = "$CONTROL/dynamic-security/v1"
+
+
+def _plugin() -> Path:
+    """Where Debian puts it."""
+    return next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
 
 
 class Broker:
@@ -27,6 +36,7 @@ class Broker:
         settings: str = "",
         users: dict[str, str] | None = None,
         secure: bool = False,
+        hearable: Sequence[str] | None = None,
     ) -> None:
         self.folder = folder
         self.address, self.port = "127.0.0.1", free_port()
@@ -43,6 +53,8 @@ class Broker:
         ]
         if users is not None:
             lines.append(f"password_file {self._passwords(users)}")
+        if hearable is not None:
+            lines += [f"plugin {_plugin()}", f"plugin_opt_config_file {self._access(hearable)}"]
         if secure:
             self.tls_port, self.ws_port, self.wss_port = free_port(), free_port(), free_port()
             make_certificates(folder)
@@ -102,6 +114,33 @@ class Broker:
         """From now on, and without a restart, these are let in."""
         self._passwords(users)
         self._signal(signal.SIGHUP)
+
+    def _access(self, hearable: Sequence[str]) -> Path:
+        """Everybody may publish everything, change the rules, and hear what is `hearable`."""
+        may = [*(("subscribeLiteral", topic) for topic in hearable), ("publishClientSend", _CONTROL)]
+        rules = [{"acltype": what, "topic": topic, "priority": 0, "allow": True} for what, topic in may]
+        access = {
+            "defaultACLAccess": {
+                "publishClientSend": True,
+                "publishClientReceive": True,
+                "subscribe": False,
+                "unsubscribe": True,
+            },
+            "roles": [{"rolename": "anybody", "acls": rules}],
+            "groups": [{"groupname": "anybody", "roles": [{"rolename": "anybody"}]}],
+            "anonymousGroup": "anybody",
+            "clients": [],
+        }
+        file = self.folder / "dynamic-security.json"
+        file.write_text(json.dumps(access))
+        return file
+
+    def allow_all_topics(self) -> None:
+        """From now on, without a restart and without ending a connection, everything may be subscribed to."""
+        acls = [{"acltype": "subscribe", "allow": True}]
+        command = json.dumps({"commands": [{"command": "setDefaultACLAccess", "acls": acls}]})
+        tool = ["mosquitto_pub", "-p", str(self.port), "-q", "1", "-t", _CONTROL, "-m", command]
+        subprocess.run(tool, check=True, timeout=10)
 
     def _signal(self, which: signal.Signals) -> None:
         if self._process is not None:

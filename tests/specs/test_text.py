@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -43,6 +44,34 @@ def test_json_has_places_too_and_may_hold_tabs_and_any_character() -> None:
     assert tree.value == {"a": "x\ty", "b": {"c": "😀"}, "d": "/"}
     assert tree.positions[("b", "c")] == (2, 8)
     assert tree.positions[("d",)] == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "positions"),
+    [
+        (r'{"\ud83d\ude00": 1, "\uD83D\uDE01": 2}', {("😀",): (1, 2), ("😁",): (1, 21)}),
+        (r'{"\ud83d\ude00": {"b": 1}, "c": "\ud83d\ude00", "d": [1]}', {("😀", "b"): (1, 19), ("d", 0): (1, 55)}),
+        (r'{"\\ud83d\\ude00": 1, "\\ud83d\\ude01": 2}', {(r"\ud83d\ude00",): (1, 2), (r"\ud83d\ude01",): (1, 23)}),
+        (r'{"\"\ud83d\ude00\"": 1, "\ue03d\ue600": 2}', {('"😀"',): (1, 2), ("\ue03d\ue600",): (1, 25)}),
+    ],
+)
+def test_keys_of_characters_that_are_escaped_as_two_are_told_apart(
+    content: str, positions: dict[tuple[str | int, ...], tuple[int, int]]
+) -> None:
+    ((tree,), problems) = read_trees(content.encode(), "x.json")
+    assert not problems
+    assert tree.value == json.loads(content)
+    assert {path: tree.positions.get(path) for path in positions} == positions
+
+
+def test_a_key_is_the_same_however_it_is_escaped() -> None:
+    content = '{"😀": 1,\n"\\ud83d\\ude00": 2}'
+    assert complaints(content, "x.json") == ["x.json:2:1: 😀: the key `😀` stands here again; first at x.json:1:2"]
+
+
+def test_halves_of_characters_are_told_apart_too() -> None:
+    found = complaints(r'{"\ud800": 1, "\ud801": 2}', "x.json")
+    assert found == ["x.json:1:1: half of a surrogate pair is no character"] * 2
 
 
 def test_a_file_has_many_documents_and_empty_ones_are_none() -> None:

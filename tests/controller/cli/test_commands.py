@@ -7,13 +7,19 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from evenkeel.controller.cli import SUMMARIES
+from evenkeel.controller.database import FILE
+from evenkeel.controller.journal import Journal, open_journal, read_journal
+from evenkeel.controller.wiring import read_files
 
 from .command import ROOT, Device, spec
 
@@ -175,6 +181,74 @@ def test_adopt_takes_over_what_is_asked_for_and_nothing_else(device: Device) -> 
     assert "is not there" in device.run("adopt", "nobody", "--to-remove", ok=1).stderr
     assert "web is adopted" in device.run("adopt", "web").stdout
     assert "~ web   recreate" in device.run("plan", ok=2).stdout
+
+
+# ── a word of an operator is kept whole, or not at all ────────────────────────────────────────────────────────────────────
+
+
+def with_a_message_in_force(device: Device) -> None:
+    device.write(spec("web"))
+    journal = open_journal(device.state)
+    journal.put("files", read_files([str(device.specs)]).desired, "files")
+    device.write(spec("web"), spec("wiki"))
+    for role in ("message", "desired"):
+        journal.put(role, read_files([str(device.specs)]).desired, "containersupdate/desiredstate", "a1")
+    journal.close()
+
+
+def with_a_failed_revision(device: Device) -> None:
+    device.write(spec("web"))
+    journal = open_journal(device.state)
+    journal.put("desired", read_files([str(device.specs)]).desired, "files")
+    journal.count_failure(journal.digest("desired"), "it does not start", failed=True)
+    journal.close()
+
+
+def with_a_stranger(device: Device) -> None:
+    device.write(spec("web"))
+    device.put_foreign("web")
+    open_journal(device.state).close()
+
+
+def remembered(device: Device) -> tuple[object, ...]:
+    journal: Journal = read_journal(device.state)
+    try:
+        desired = journal.digest("desired")
+        roles = (journal.digest("message"), journal.digest("files"), desired, journal.origin("desired"))
+        return (*roles, journal.attempt(desired), journal.adopted(), journal.said())
+    finally:
+        journal.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prepare"),
+    [
+        (("release",), with_a_message_in_force),
+        (("retry",), with_a_failed_revision),
+        (("adopt", "web"), with_a_stranger),
+    ],
+)
+def test_a_command_that_is_cut_off_before_it_has_said_what_it_did_did_nothing(
+    device: Device, arguments: tuple[str, ...], prepare: Callable[[Device], None]
+) -> None:
+    prepare(device)
+    before = remembered(device)
+    with closing(sqlite3.connect(device.state / FILE)) as disk:
+        disk.execute("CREATE TRIGGER full BEFORE INSERT ON feedback BEGIN SELECT RAISE(ABORT, 'no space'); END")
+        assert "no space" in device.run(*arguments, ok=1).stderr
+        assert remembered(device) == before
+        disk.execute("DROP TRIGGER full")
+    device.run(*arguments)
+    assert remembered(device) != before
+
+
+def test_releasing_makes_desired_what_the_files_ask_for(device: Device) -> None:
+    with_a_message_in_force(device)
+    done = device.run("release").stdout
+    assert "Released: containersupdate/desiredstate (a1)." in done
+    assert done.endswith("No controller is at work; `evenkeel run` or `evenkeel apply` will do it.\n")
+    message, files, desired, *_ = remembered(device)
+    assert (message, desired) == ("", files)
 
 
 def test_schema_is_json_and_reference_is_markdown(device: Device) -> None:

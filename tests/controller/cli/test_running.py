@@ -149,6 +149,11 @@ def test_the_demonstration_ends_as_told(device: Device) -> None:
     assert "revision failed: databroker: it ended with exit code 1" in shown
     assert "rolled back: last-good" in shown
     assert not device.state.exists()
+    acts = re.findall(r"(?<=\n\n)\w[^.:\n]*(?=\n)", shown)
+    assert (
+        f"{('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven')[len(acts)]} acts"
+        in (ROOT / "README.md").read_text()
+    )
 
 
 @pytest.mark.parametrize("act", ["first", "update", "broken"])
