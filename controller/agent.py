@@ -66,7 +66,7 @@ class UpdateAgent:
         reconciler: Reconciler[ContainersWanted, ContainersSeen],
         phases: Phases,
         say: Callable[[Feedback], None],
-        wake_worker: Callable[[], None],
+        wake_worker: Callable[..., None],
         wake_sender: Callable[[], None],
         now: Now = system_now,
     ) -> None:
@@ -99,9 +99,11 @@ class UpdateAgent:
             self._ignored(topic, "it was delivered before")
             return
         self._mail.take_in(topic, payload)
+        urgent = topic == self.command_topic and activity is not None
         if topic == self.desired_topic and self._takes_the_place(payload, activity):
+            urgent = True
             self._interrupt(activity)
-        self._wake_worker()
+        self._wake_worker(urgent=urgent)
 
     def _interrupt(self, activity: Activity | None) -> None:
         """Another desired state will take its place; a clean-up is not cut short, for it is the end."""

@@ -82,17 +82,19 @@ class Commander:
         there is none in time."""
         sent = self.message(activity, payload)
         self._sent.clear()
-        await self._link.publish(self._desired, sent)
         again = asyncio.create_task(self._ask_again(sent))
         last: Heard | None = None
         try:
             # an iterator of its own: one that was cancelled is exhausted
             async with asyncio.timeout(limit_s), aclosing(self._link.messages()) as messages:  # type: ignore[type-var]
+                await self._link.publish(self._desired, sent)
                 async for message in messages:
                     await message.done()
                     it = heard_from(message.payload)
                     if it is None or it.activity_id != activity:
                         continue
+                    if it.status == "SUPERSEDED" and last is None:
+                        continue  # one of the same name, whose place this one takes
                     last = it
                     told(it)
                     if it.status in ENDS and not it.baseline:

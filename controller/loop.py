@@ -155,9 +155,11 @@ class Controller:
         """Set when the controller was told to stop."""
         return self._stopping
 
-    def wake(self) -> None:
-        """The worker has something to do that does not wait for a pull or a proof: these are begun again later."""
-        self._cut.set()
+    def wake(self, *, urgent: bool = False) -> None:
+        """The worker has something to do; what is `urgent` does not wait for a pull or a proof, which are begun again
+        later."""
+        if urgent:
+            self._cut.set()
         self._queue.add(self._domain)
 
     def say(self, feedback: Feedback) -> None:

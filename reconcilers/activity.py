@@ -354,8 +354,8 @@ def feedback(activity: Activity, status: Status, message: str = "", baseline: st
 def standing(activity: Activity) -> Status:
     """Where an activity stands, for somebody who asks for it again: as far as the last of its open baselines."""
     acting = [baseline for baseline in activity.baselines if baseline.subjects]
-    statuses = [b.status for b in acting if not b.closed] or [b.status for b in acting]
-    return min(statuses, key=_WAY.index, default="IDENTIFIED")
+    nearest = min(acting, key=lambda each: (each.closed, _WAY.index(each.status)), default=None)
+    return nearest.status if nearest is not None else "IDENTIFIED"
 
 
 def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:

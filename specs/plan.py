@@ -62,10 +62,12 @@ class Difference(Struct, frozen=True):
 
 
 class Pull(Struct, frozen=True, tag="pull"):
-    """Fetch an image. Disturbs nothing."""
+    """Fetch an image. Disturbs nothing. `digest`: the content that its registry has just named, if it was asked; other
+    content, from a mirror that lags behind, is not what was to be fetched."""
 
     image: str
     policy: PullPolicy
+    digest: str = ""
 
 
 class Create(Struct, frozen=True, tag="create"):

@@ -205,6 +205,10 @@ class MemoryEngine:
             progress("pulling", image.size * step // steps, image.size)
             if step < steps:
                 await asyncio.sleep(image.size / self.script.pull_rate / steps)
+        if action.digest and not _repo_digest(action.image, image.version).endswith(f"@{action.digest}"):
+            return Retry(
+                f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
+            )
         self.world.images[action.image] = image.version
         self.world.pulled[_image_id(action.image, image.version)] = image
         self._touched()

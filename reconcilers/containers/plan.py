@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from evenkeel.reconcilers.containers.diff import image_is_there
+from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
@@ -88,7 +88,8 @@ def _steps(
     needs: tuple[str, ...] = ()
     if candidate is None:
         if not image_is_there(container, seen, history):
-            pull = Pull(container.image, container.pull_policy)
+            digest = moved_digest(container, seen, history).partition("@")[2]
+            pull = Pull(container.image, container.pull_policy, digest)
             yield Step(f"pull:{container.image}", subject, Phase.DOWNLOAD, pull)
         name = free_name(container, taken)
         taken.add(name)

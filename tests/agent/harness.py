@@ -379,5 +379,5 @@ def _is_power_loss(error: BaseException) -> bool:
     return isinstance(error, PowerLoss)
 
 
-def _nothing() -> None:
+def _nothing(**_: object) -> None:
     pass

@@ -82,6 +82,13 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
         domain(component(), component(id_="horn")) | {"baselines": [
             {"title": "a", "components": ["containers:lamp"]}, {"title": "a", "components": ["containers:horn"]}]},
         ["the baseline `a` stands here again"]),
+    "a baseline that is called like all of them": (
+        domain(component()) | {"baselines": [{"title": "*", "components": ["containers:lamp"]}]},
+        ["a baseline cannot be called that", "[payload.baselines[0].title]"]),
+    "a baseline that is called like another's own": (
+        domain(component(), component(id_="horn")) | {"baselines": [
+            {"title": "containers:horn", "components": ["containers:lamp"]}]},
+        ["the component `horn` is in no baseline, so that it has one of its own, of this title"]),
     "a config that is a mapping": (domain({"id": "lamp", "config": {"image": "x:1"}}), [
         "[payload.domains[0].components[0].config]"]),
     "a value that is a number": (domain(component(("memory", 64))), ["[payload.domains[0].components[0].config[1].value]"]),  # type: ignore[arg-type]

@@ -10,6 +10,8 @@ import pytest
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
+from evenkeel.specs import desired as specs
+from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.plan import Remove
 
@@ -85,6 +87,63 @@ def test_a_pull_is_cut_short() -> None:
         said = device.said()
         assert [(each.activity, each.status) for each in said if each.status != "DOWNLOADING"] == [
             ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+        ]  # fmt: skip
+
+    run(story())
+
+
+def test_a_pull_is_cut_short_by_one_that_came_behind_a_command() -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
+        await device.desired("a", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        begun = asyncio.get_running_loop().time()
+        await device.agent.arrived(COMMAND, command_message("a", "UPDATE"))
+        await device.agent.arrived(DESIRED, desired_state("b", asked("small")))
+        await work
+        assert asyncio.get_running_loop().time() - begun < 5
+        assert [(each.activity, each.status) for each in device.said() if each.status != "DOWNLOADING"] == [
+            ("a", "UPDATE_FAILURE"), ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+        ]  # fmt: skip
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "message", [b"no JSON", desired_state("c", asked("not a name")), desired_state("a", asked("big"), timestamp=2)]
+)
+def test_what_supersedes_nothing_cuts_nothing_short(message: bytes) -> None:
+    """Else a sender that repeats itself over a bad link would starve every pull."""
+
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**10)})
+        await device.desired("a", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        for _ in range(3):
+            await asyncio.sleep(2)
+            await device.agent.arrived(DESIRED, message)
+        await work
+        assert device.pulses.count("before Pull") == 1
+        assert "DOWNLOAD_SUCCESS" in statuses(device.said())
+
+    run(story())
+
+
+def test_a_clean_up_before_another_desired_state_is_carried_out() -> None:
+    """Messages are dealt with in their order; the end of an activity is its own."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("lamp"))
+        await device.commands("a", *PHASES)
+        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP"))
+        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp"), asked("horn")))
+        await device.agent.work()
+        assert [(each.activity, each.status) for each in device.said()] == [
+            ("a", "CLEANUP_SUCCESS"), ("a", "COMPLETED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
         ]  # fmt: skip
 
     run(story())
@@ -166,6 +225,22 @@ def test_the_same_activity_again_changes_nothing(commands: tuple[str, ...], stan
     run(story())
 
 
+def test_the_same_activity_again_stands_where_the_last_of_its_open_baselines_does() -> None:
+    async def story() -> None:
+        device = Device()
+        baselines = {"one": ["containers:lamp"], "two": ["containers:horn"]}
+        asking = (asked("lamp"), asked("horn"))
+        await device.desired("a", *asking, baselines=baselines)
+        await device.command("a", "DOWNLOAD")
+        await device.command("a", "UPDATE", "one")
+        assert statuses(await device.desired("a", *asking, baselines=baselines)) == ["DOWNLOAD_SUCCESS"]
+        await device.commands("a", "UPDATE", "ACTIVATE")
+        await device.command("a", "ACTIVATE", "one")
+        assert statuses(await device.desired("a", *asking, baselines=baselines)) == ["ACTIVATION_SUCCESS"]
+
+    run(story())
+
+
 def test_the_same_activity_again_while_it_is_at_work() -> None:
     async def story() -> None:
         device = Device(catalogue={"reg.example/big:1": Image(size=10**10)})
@@ -233,5 +308,27 @@ def test_drift_is_left_alone_where_an_activity_is_at_work_and_repaired_elsewhere
         assert device.running() == {"horn": "reg.example/horn:1"}
         said = await device.commands("a", "ACTIVATE", "CLEANUP")
         assert said[-1].status == "COMPLETED"
+
+    run(story())
+
+
+def test_what_an_activity_only_checks_is_not_changed_by_others_meanwhile() -> None:
+    """Or COMPLETED would speak of what runs no more."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"))
+        await device.desired("a", asked("lamp"), asked("horn"))
+        await device.commands("a", "DOWNLOAD", "UPDATE")
+        in_force = device.journal.revision("desired")
+        assert in_force is not None
+        (document,) = in_force.documents
+        other = changed(document, wanted=changed(document.wanted, image="reg.example/lamp:2"))
+        device.journal.put("desired", specs.desired_state([other]), "files")
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:1"}
+        said = await device.commands("a", "ACTIVATE", "CLEANUP")
+        assert said[-1].status == "COMPLETED"
+        assert device.running() == {"lamp": "reg.example/lamp:1", "horn": "reg.example/horn:1"}
 
     run(story())

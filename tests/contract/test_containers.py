@@ -411,6 +411,14 @@ async def test_ours_are_ours_by_what_they_carry_not_by_their_name(kit: Kit) -> N
     assert found.container is None
 
 
+async def test_what_was_pulled_is_what_the_registry_names(kit: Kit) -> None:
+    """Else a mirror that lags behind is asked again without a pause, and for ever."""
+    reference = kit.far("sleeper:1")
+    named = (await kit.driver.observe((), [reference])).remote[reference].digest
+    assert isinstance(await perform(kit, Pull(reference, "Always", f"sha256:{'0' * 64}")), Retry)
+    assert isinstance(await perform(kit, Pull(reference, "Always", named)), Done)
+
+
 @pytest.mark.parametrize("name", ["web", "web2", "other", "nobody"])
 async def test_one_subject_alone_is_seen_as_among_all(kit: Kit, name: str) -> None:
     await done(kit, Create(container("web"), "web"))

@@ -265,6 +265,36 @@ def test_what_could_not_be_fetched_does_not_count_against_what_is_tried_later(on
     on_device(work)
 
 
+def test_what_a_failed_first_revision_has_started_is_nothing_to_go_back_to(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.ask(container("base"), container("app", "crasher:1", depends_on=("base",)))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.journal.digest("last-good") == ""
+        assert device.settled() == (False, "RevisionFailed")
+        device.ask(container("base"), container("other", "crasher:1", depends_on=("base",)))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.running()["base"] == "base:1"
+
+    on_device(work, crasher=Image(exits_with=1))
+
+
+def test_an_edit_that_asks_for_what_was_is_no_drift(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        first = device.ask(container("web"))
+        await device.follow()
+        device.ask(container("web"), container("more"))
+        assert isinstance(await device.cycle(), Progressed)
+        while "more" not in device.running():
+            await device.cycle()
+        device.journal.put("desired", first, "files")
+        device.journal.set_condition(Condition("Settled", False, "Converging", "a new revision was accepted"))
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1"}
+        assert device.said("drift") == []
+
+    on_device(work)
+
+
 def test_what_an_activity_is_about_is_left_to_it(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(container("web"), container("db"))

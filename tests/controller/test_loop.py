@@ -213,6 +213,19 @@ def test_a_new_wish_is_taken_up_at_once(on_stage: OnStage) -> None:
     on_stage(work)
 
 
+@pytest.mark.parametrize("slow", ["a proof", "a pull"])
+def test_a_new_wish_waits_for_no_proof_and_no_pull(on_stage: OnStage, slow: str) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.catalogue["docker.io/library/slow:1"] = Image(size=10**12 if slow == "a pull" else 1)
+        proven_late = normal(Container("slow", "slow:1", stable_for=timedelta(hours=1)))
+        stage.say(Reading(desired_state([Document("Container", "slow", proven_late)])))
+        stage.at(60, stage.say, asking("web:1"))
+        await stage.play(70)
+        assert stage.running() == {"web": "web:1"}
+
+    on_stage(work)
+
+
 def test_a_new_wish_ends_a_long_back_off(on_stage: OnStage) -> None:
     async def work(stage: Stage) -> None:
         stage.engine.catalogue["docker.io/library/far:1"] = Image(pull="unreachable")

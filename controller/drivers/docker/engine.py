@@ -199,6 +199,11 @@ class DockerEngine:
             text = f"{action.image} cannot be pulled: {error}"
             return Failed(text) if pull.failure(error) == "refused" else Retry(text)
         self._registries.forget(action.image)
+        found = await self._get(f"/images/{action.image}/json")
+        if not any(name.endswith(f"@{action.digest}") for name in found.get("RepoDigests") or ()) and action.digest:
+            return Retry(
+                f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
+            )
         return Done(f"pulled {action.image}")
 
     async def _create(self, action: Create) -> Outcome:
