@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import Options, say_simulated, shared_options, terminal_style, terminal_width
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
@@ -62,6 +62,7 @@ def command(options: Options, what: str, output: str) -> int:
     width = 0 if output == "wide" else terminal_width()
     for line in table_lines(columns, rows, width, terminal_style(), _colour):
         click.echo(line)
+    say_simulated(settings)
     return 0
 
 

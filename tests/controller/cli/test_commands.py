@@ -17,6 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from evenkeel.controller.cli import SUMMARIES
+from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
 from evenkeel.controller.wiring import read_files
@@ -51,6 +52,14 @@ def test_plan_for_programs(device: Device) -> None:
     assert [stage["phase"] for stage in as_json["stages"]] == ["DOWNLOAD", "UPDATE", "ACTIVATE", "VERIFY"]
     as_yaml = YAML(typ="safe").load(device.run("plan", "-o", "yaml", ok=2).stdout)
     assert as_yaml == as_json
+
+
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes"), ("get", "containers")])
+def test_what_is_simulated_is_called_so(device: Device, command: tuple[str, ...]) -> None:
+    device.write(spec("web"))
+    assert f"Note: {SIMULATED}\n" in device.run(*command, ok=None).stderr
+    elsewhere = ("--engine", "docker", "--docker-address", "unix:///nowhere.sock")
+    assert SIMULATED not in device.run(*command, *elsewhere, ok=1).stderr
 
 
 @pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
