@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from evenkeel.specs.problem import Place, Problem, errors
 from evenkeel.specs.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+SOUGHT = "*.yaml, *.yml and *.json, one level deep"
+"""What is read of a folder, in words."""
 _TRIES = 3
 """For a file that is there in the list and gone when it is opened: somebody is just replacing it."""
 
@@ -60,6 +63,17 @@ def read_specs(paths: Sequence[str | Path], cache: Path | None = None, *, cache_
 def is_spec(name: str) -> bool:
     """Whether a file of a folder counts. Hidden files, Kubernetes' `..data`, backups and editors' own files do not."""
     return name.lower().endswith(_SUFFIXES) and not name.startswith((".", "#"))
+
+
+def passed_over(paths: Sequence[str | Path]) -> tuple[str, ...]:
+    """What lies in the folders among `paths` and is not read, in order of name; folders end with a slash."""
+    found: list[str] = []
+    for path in paths:
+        with suppress(OSError, ValueError):
+            folders = {entry.name for entry in Path(path).iterdir() if _is_folder(entry)}
+            others = {entry.name for entry in Path(path).iterdir() if not is_spec(entry.name)} - folders
+            found += sorted(others | {f"{name}/" for name in folders})
+    return tuple(_shown(Path(name)) + "/" * name.endswith("/") for name in found)
 
 
 def gather(paths: Sequence[str | Path]) -> Contents:

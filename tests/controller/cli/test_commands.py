@@ -75,6 +75,15 @@ def test_nothing_asked_for_is_an_accident_until_somebody_says_otherwise(
     assert list(device.engine().running()) == (["web"] if command == ("plan",) else [])
 
 
+def test_nothing_asked_for_where_nothing_ever_was_removes_nothing(device: Device) -> None:
+    (device.specs / "notes.txt").write_text("no spec")
+    said = device.run("plan", ok=1).stderr
+    assert "remove" not in said
+    assert said.startswith(f"error: specs:{device.specs}: asks for nothing: no document is there; ")
+    assert "skipped: notes.txt; if that is meant, say --allow-empty" in said
+    assert device.run("plan", "--allow-empty").stdout == "Nothing to do.\n"
+
+
 @pytest.mark.parametrize("command", [("plan",), ("plan", "--allow-empty"), ("apply", "--yes", "--allow-empty")])
 def test_a_missing_folder_is_never_a_wish(device: Device, command: tuple[str, ...]) -> None:
     device.specs.rmdir()
@@ -98,6 +107,25 @@ def test_validate_reads_what_it_is_given(device: Device, tmp_path: Path) -> None
     other.write_text(spec("one"))
     assert device.run("validate", str(other)).stdout == "valid: 1 document (1 Container)\n"
     assert device.run("validate", str(tmp_path / "gone"), ok=1).stdout == f"{tmp_path}/gone: does not exist\n"
+
+
+def test_validate_finds_nothing_to_call_valid(device: Device, tmp_path: Path) -> None:
+    """Source code, say, where specs were meant: `valid` would be a lie."""
+    other = tmp_path / "other"
+    (other / "deeper.yaml").mkdir(parents=True)
+    for name in ("b.py", "a.py", ".hidden.yaml", "c.py", "d.py", "e.py"):
+        (other / name).write_text("")
+    done = device.run("validate", str(other), ok=1)
+    assert done.stdout == (
+        f"{other}: no document is there; of a folder *.yaml, *.yml and *.json, one level deep, are read; "
+        "skipped: .hidden.yaml, a.py, b.py, c.py, d.py and 2 more\n"
+    )
+    assert done.stderr == "1 problem\n"
+    (other / "only-a-comment.yaml").write_text("# nothing\n")
+    device.run("validate", str(other / "only-a-comment.yaml"), ok=1)
+    assert "no document is there" in device.run("validate", ok=1).stdout
+    device.settings(emptySourceRemovesAll=True)
+    assert device.run("validate").stdout == "valid: 0 documents (nothing is asked for)\n"
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/containers/*.yaml")), ids=lambda path: path.stem)
