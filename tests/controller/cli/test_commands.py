@@ -314,7 +314,8 @@ def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
     assert device.run("--config", "/nowhere.yaml", "status", ok=1).stderr == (
         "error: file:/nowhere.yaml: there is no such file\n"
     )
-    device.run("frobnicate", ok=1)
+    assert "No such command 'frobnicate'.\n" in device.run("frobnicate", ok=1).stderr
+    assert "No such command 'valdate'; did you mean `validate`?\n" in device.run("valdate", ok=1).stderr
 
 
 def test_a_bug_says_so_and_shows_where_only_when_asked(device: Device) -> None:
