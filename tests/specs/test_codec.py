@@ -341,14 +341,41 @@ def test_dependencies_must_exist_and_must_not_circle() -> None:
     ]
     _, problems = desired_from([decoded(a.replace("[b]", "[aa]"))])
     assert [problem_text(problem) for problem in problems] == [
-        "x.yaml:6:3: spec.dependsOn: no container `aa` is asked for; did you mean `a`?"
+        "x.yaml:6:3: spec.dependsOn: no container `aa` is asked for; ask for it, or leave it out"
     ]
+    other = HEAD.replace("web", "ab")
+    _, problems = desired_from([decoded(a.replace("[b]", "[abc]")), decoded(other, "y.yaml")])
+    assert [problem.hint for problem in problems] == ["did you mean `ab`?"]
 
 
 def test_a_container_that_cannot_be_read_is_not_called_missing() -> None:
     broken = HEAD.replace("web", "b") + "  ports: 1\n"
     _, problems = desired_from([decoded(f"{HEAD}  dependsOn: [b]\n---\n{broken}")])
     assert [problem.path for problem in problems] == ["spec.ports"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        HEAD.replace("web", "b") + "  ports: 1\n",
+        HEAD.replace("web", "b") + "  ports: [x]\n",
+        HEAD.replace("web", "b").replace("Container", "Contaner"),
+        HEAD.replace("web", "b").partition("spec:")[0],
+    ],
+)
+def test_who_is_missing_is_said_although_another_document_is_wrong(broken: str) -> None:
+    _, problems = desired_from([decoded(f"{HEAD}  dependsOn: [gone, b]\n"), decoded(broken, "y.yaml")])
+    assert [problem.message for problem in problems if problem.path == "spec.dependsOn"] == [
+        "no container `gone` is asked for"
+    ]
+    assert len(problems) == 2
+
+
+@pytest.mark.parametrize("broken", [HEAD.replace("{name: web}", "{}"), "kind: [\n", "[]\n", '{"domains": [{"id": 1}]}'])
+def test_nobody_is_called_missing_while_a_name_is_not_known(broken: str) -> None:
+    files = [decoded(f"{HEAD}  dependsOn: [gone]\n"), decoded(broken, "y.yaml")]
+    assert not [problem for problem in desired_from(files)[1] if problem.path == "spec.dependsOn"]
+    assert not desired_from(files[:1], complete=False)[1]
 
 
 def test_a_digest_names_content_and_nothing_else() -> None:

@@ -103,7 +103,7 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
         keys.append(key)
     if cache and stored:
         parsed.prune(cache, keys)
-    desired, problems = desired_from(found)
+    desired, problems = desired_from(found, complete=not contents.problems)
     return Reading(desired, (*contents.problems, *problems), contents.missing, contents.digest)
 
 
