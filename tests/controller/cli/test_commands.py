@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
@@ -11,6 +12,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,6 +222,27 @@ def test_adopt_takes_over_what_is_asked_for_and_nothing_else(device: Device) -> 
     assert "is not there" in device.run("adopt", "nobody", "--to-remove", ok=1).stderr
     assert "web is adopted" in device.run("adopt", "web").stdout
     assert "~ web   recreate" in device.run("plan", ok=2).stdout
+
+
+def test_adopt_knows_its_own_by_the_name_that_get_shows(device: Device) -> None:
+    """An engine wants two letters, so this one has another name there."""
+    device.write(spec("a"))
+    device.run("apply", "--yes")
+    assert list(device.engine().running()) == ["ek-a"]
+    assert device.run("adopt", "a").stdout == "a is evenkeel's own already.\n"
+
+
+def test_an_own_container_under_another_name_is_shown_with_it(device: Device) -> None:
+    """As a switch leaves it that was interrupted: two rows of one name would explain nothing."""
+    device.write(spec("web"), spec("wiki"))
+    device.run("apply", "--yes")
+    engine = device.engine()
+    (web,) = (kept for kept in engine.world.containers.values() if kept.engine_name == "web")
+    engine.world.containers["other"] = replace(web, id="other", engine_name="web.old-12345678")
+    asyncio.run(engine.close())
+    rows = [line.split("  ")[0] for line in device.run("get", "containers").stdout.splitlines()]
+    assert rows == ["NAME", "web", "web (web.old-12345678)", "wiki"]
+    assert "web.old-12345678)" not in device.run("get", "containers", "-o", "wide").stdout
 
 
 # ── a word of an operator is kept whole, or not at all ────────────────────────────────────────────────────────────────────
