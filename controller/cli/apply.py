@@ -134,6 +134,7 @@ async def _converge(
         controller = build_controller(settings, journal, driver, told=show.told, progress=show.progress)
 
         def stop(why: str) -> None:
+            click.echo(f"{why}; finishing the step at work …", err=True)  # a stop may take its time; silence looks deaf
             stopped.append(why)
             controller.stop()
 

@@ -32,7 +32,10 @@ def test_apply_stopped_by_ctrl_c_is_gone_on_with(device: Device) -> None:
     until(lambda: device.engine().running() != {})
     code, _, errors = ended(process, signal.SIGINT)
     assert code == 130
-    assert errors.endswith("Stopped (interrupted) before the end; `evenkeel apply` goes on from here.\n")
+    assert errors.splitlines()[-2:] == [
+        "interrupted; finishing the step at work …",
+        "Stopped (interrupted) before the end; `evenkeel apply` goes on from here.",
+    ]
     assert "~ slow   finish" in device.run("plan", ok=2).stdout
     assert "\nStopped (no end after 0.5 s)" in device.run("apply", "--yes", "--timeout", "0.5", ok=1).stderr
 
