@@ -5,6 +5,7 @@ What a write returned from is on the disk. Readers never create or change a file
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.files import denied
 from evenkeel.specs.errors import JournalError
 
 FILE = "journal.sqlite"
@@ -79,7 +81,7 @@ def open_database(state: Path, now: Now = system_now) -> Database:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
     except (sqlite3.Error, OSError) as error:
-        raise JournalError(element, f"cannot be opened: {error}") from error
+        raise JournalError(element, f"cannot be opened: {_why(error, path, os.W_OK)}") from error
     database = Database(connection, element, now)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -93,11 +95,22 @@ def open_database(state: Path, now: Now = system_now) -> Database:
         _check_version(connection, element)
     except sqlite3.Error as error:
         connection.close()
-        raise JournalError(element, f"cannot be opened: {error}") from error
+        raise JournalError(element, f"cannot be opened: {_why(error, path, os.W_OK)}") from error
     except JournalError:
         connection.close()
         raise
     return database
+
+
+def _why(error: Exception, path: Path, access: int) -> str:
+    """SQLite does not tell a file that one may not open from one that it cannot."""
+    try:
+        refused = isinstance(error, PermissionError) or any(
+            place.exists() and not os.access(place, access, effective_ids=True) for place in (path.parent, path)
+        )
+    except PermissionError:
+        refused = True
+    return denied(path.parent) if refused else str(error)
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -117,14 +130,18 @@ def read_database(state: Path) -> Database:
     """
     path = state / FILE
     element = f"journal:{path}"
-    if not path.exists():
+    try:
+        path.stat()
+        quiet = not path.with_name(f"{FILE}-wal").exists()
+    except (FileNotFoundError, NotADirectoryError):
         return Database(_nothing(), element, system_now)
-    quiet = not path.with_name(f"{FILE}-wal").exists()
+    except OSError as error:
+        raise JournalError(element, f"cannot be read: {_why(error, path, os.R_OK)}") from error
     address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
     try:
         connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)
     except sqlite3.Error as error:
-        raise JournalError(element, f"cannot be opened: {error}") from error
+        raise JournalError(element, f"cannot be opened: {_why(error, path, os.R_OK)}") from error
     try:
         if _version(connection) == 0:  # somebody is just making it
             connection.close()
@@ -133,7 +150,7 @@ def read_database(state: Path) -> Database:
             _check_version(connection, element)
     except sqlite3.Error as error:
         connection.close()
-        raise JournalError(element, f"cannot be read: {error}") from error
+        raise JournalError(element, f"cannot be read: {_why(error, path, os.R_OK)}") from error
     except JournalError:
         connection.close()
         raise

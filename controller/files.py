@@ -1,4 +1,4 @@
-"""The one way in which evenkeel replaces a file: complete and on the disk, or not at all."""
+"""The one way in which evenkeel replaces a file: complete and on the disk, or not at all; and whose files they are."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o640) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def denied(folder: Path) -> str:
+    """What to tell somebody who may not touch what lies in a folder of evenkeel's."""
+    return f"permission denied; run it as root, or as the owner of {folder}"

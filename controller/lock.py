@@ -15,16 +15,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from evenkeel.specs.errors import Busy
+from evenkeel.controller.files import denied
+from evenkeel.specs.errors import Busy, JournalError
 
 _NAME = "controller.lock"
 
 
 @contextmanager
 def sole_controller(state: Path) -> Iterator[None]:
-    """Hold the state directory; Busy when another controller does."""
-    state.mkdir(mode=0o750, parents=True, exist_ok=True)
-    handle = os.open(state / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    """Hold the state directory; Busy when another controller does, JournalError when it may not be written."""
+    try:
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        handle = os.open(state / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except PermissionError as error:
+        raise JournalError(f"state:{state}", denied(state)) from error
     try:
         if not _locked(handle):
             holder = os.read(handle, 32).decode(errors="replace").strip()

@@ -53,7 +53,8 @@ def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:
     if attempt is None:
         return ()
     if not attempt.failed:
-        return (f"revision {desired.digest} failed {attempt.failures} times so far: {attempt.why}",)
+        times = "once" if attempt.failures == 1 else f"{attempt.failures} times"
+        return (f"revision {desired.digest} failed {times} so far: {attempt.why}",)
     good = journal.digest("last-good")
     kept = f"the controller keeps {good} (last good)" if good and good != desired.digest else "nothing is done about it"
     return (

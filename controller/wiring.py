@@ -106,6 +106,15 @@ def read_files(paths: Sequence[str]) -> Reading:
     return read_specs(paths)
 
 
+def no_document(paths: Sequence[str]) -> str:
+    """What to say of files and folders that hold no document: what is read there, and what is not."""
+    from evenkeel.controller.sources.files import SOUGHT, passed_over
+
+    skipped = passed_over(paths)
+    named = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
+    return f"no document is there; of a folder {SOUGHT}, are read" + (f"; skipped: {named}" if named else "")
+
+
 def open_source(settings: Settings) -> Source:
     """The files that are watched."""
     from evenkeel.controller.sources.files import FileSource

@@ -50,10 +50,15 @@ class Document(Struct, frozen=True):
 
 
 class Decoded(Struct, frozen=True):
-    """What a file holds: its documents, and its problems in order of place. Warnings are problems, too."""
+    """What a file holds: its documents, and its problems in order of place. Warnings are problems, too.
+
+    `broken` names the documents that problems kept from being read; `nameless` says that there are some whose names are
+    not known."""
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
+    broken: tuple[str, ...] = ()
+    nameless: bool = False
 
 
 class DesiredState(Struct, frozen=True):

@@ -14,7 +14,7 @@ import msgspec
 from evenkeel.specs import written
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.kinds import KINDS, kind_of
-from evenkeel.specs.problem import Flaw, Path, Place, Problem, Severity, nearest, path_text
+from evenkeel.specs.problem import Flaw, Path, Place, Problem, Severity, errors, nearest, path_text
 from evenkeel.specs.text import Tree, Value, nearest_position, read_trees
 from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
 
@@ -33,9 +33,23 @@ def decode_file(content: bytes, file: str) -> Decoded:
     """All documents and all problems of one file. `file` is only used to name places."""
     trees, problems = read_trees(content, file)
     documents: list[Document] = []
+    broken: list[str] = []
+    nameless = bool(errors(problems))
     for tree in trees:
+        before = len(problems)
         documents.extend(_decode_tree(tree, file, problems))
-    return Decoded(tuple(documents), tuple(sorted(problems)))
+        if errors(problems[before:]):
+            name = _name_of(tree.value)
+            broken.append(name)
+            nameless |= not name
+    return Decoded(tuple(documents), tuple(sorted(problems)), tuple(filter(None, broken)), nameless)
+
+
+def _name_of(value: Value) -> str:
+    """The name of a document, whatever else is wrong with it; "" when that is not sure."""
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) and not any(faults({"name": name}, written.MetadataSpec)) else ""
 
 
 def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Document]:

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Decoded, DesiredState, Document, asked_at, desired_state
-from evenkeel.specs.problem import Place, Problem, errors, nearest
+from evenkeel.specs.problem import Place, Problem, nearest
 
 
-def desired_from(files: Sequence[Decoded]) -> tuple[DesiredState, tuple[Problem, ...]]:
-    """One state from several files, and the problems of all of them and of their combination."""
+def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[DesiredState, tuple[Problem, ...]]:
+    """One state from several files, and the problems of all of them and of their combination.
+
+    Not `complete`: there are files that could not be read.
+    """
     problems = [problem for decoded in files for problem in decoded.problems]
     first: dict[tuple[str, str], Document] = {}
     for decoded in files:
@@ -27,20 +30,22 @@ def desired_from(files: Sequence[Decoded]) -> tuple[DesiredState, tuple[Problem,
                     )
                 )
             first.setdefault(key, document)
-    if not errors(problems):  # a document that could not be read is not one that is missing
-        problems.extend(_unknown_dependencies(first))
+    if complete and not any(decoded.nameless for decoded in files):
+        broken = {name for decoded in files for name in decoded.broken}  # what cannot be read is not missing
+        problems.extend(_unknown_dependencies(first, broken))
     return desired_state(tuple(first.values())), tuple(problems)
 
 
-def _unknown_dependencies(documents: dict[tuple[str, str], Document]) -> Iterable[Problem]:
-    names = {name for kind, name in documents if kind == "Container"}
+def _unknown_dependencies(documents: dict[tuple[str, str], Document], broken: set[str]) -> Iterable[Problem]:
+    names = {name for kind, name in documents if kind == "Container"} | broken
     for document in documents.values():
         if not isinstance(document.wanted, Container):
             continue
         for name in document.wanted.depends_on:
             if name not in names:
                 place = asked_at(document, "dependsOn")
-                yield Problem(place, "spec.dependsOn", f"no container `{name}` is asked for", nearest(name, names))
+                hint = nearest(name, names - {document.name}) or "ask for it, or leave it out"
+                yield Problem(place, "spec.dependsOn", f"no container `{name}` is asked for", hint)
     yield from _cycles({d.name: d for d in documents.values() if isinstance(d.wanted, Container)})
 
 

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct, UnsetType, inspect
 
+from evenkeel.specs import suggest
 from evenkeel.specs.problem import Flaw, Path, nearest
 
 Written = TypeVar("Written")
@@ -99,8 +100,7 @@ def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
             yield from _union(value, kind, path)
         case inspect.VarTupleType() | inspect.ListType():
             if not isinstance(value, list):
-                hint = "put a `-` before each entry" if isinstance(value, str) else ""
-                yield Flaw(path, f"expected a list, got {in_words(value)}", hint)
+                yield Flaw(path, f"expected a list, got {in_words(value)}", suggest.for_list(value, path))
                 return
             if kind.min_length is not None and len(value) < kind.min_length:
                 yield Flaw(path, f"expected at least {kind.min_length} entry", "leave it out, or add an entry")
@@ -119,13 +119,15 @@ def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
 def _struct(value: object, kind: inspect.StructType, path: Path) -> Iterator[Flaw]:
     fields = {field.encode_name: field for field in kind.fields}
     if not isinstance(value, dict):
-        yield Flaw(path, f"expected a mapping with {', '.join(f'`{name}`' for name in fields)}, got {in_words(value)}")
+        keys = ", ".join(f"`{name}`" for name in fields)
+        hint = suggest.for_mapping(value, path, {name: _choices(field.type) for name, field in fields.items()})
+        yield Flaw(path, f"expected a mapping with {keys}, got {in_words(value)}", hint)
         return
     for key, item in value.items():
         if key in fields:
             yield from _walk(item, fields[key].type, (*path, key))
         else:
-            yield Flaw((*path, key), f"unknown key `{key}`", nearest(key, fields))
+            yield Flaw((*path, key), f"unknown key `{key}`", suggest.for_key(key, fields))
     for name, field in fields.items():
         if field.required and name not in value:
             yield Flaw(path, f"the key `{name}` is missing")
@@ -151,10 +153,13 @@ def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
     match kind:
         case inspect.StrType():
             if not isinstance(value, str):
-                hint = "put it into quotes" if isinstance(value, int | float) else ""
-                yield Flaw(path, f"expected a text, got {in_words(value)}", hint)
+                if isinstance(value, bool):
+                    hint = "put it into quotes" if kind.pattern is None else suggest.for_pattern(kind.pattern)
+                else:
+                    hint = suggest.for_number(value, kind.pattern) if isinstance(value, int | float) else ""
+                yield Flaw(path, f"expected {suggest.noun(kind.pattern)}, got {in_words(value)}", hint)
             elif kind.pattern and not re.search(_to_the_end(kind.pattern), value):
-                yield Flaw(path, f"{in_words(value)} does not fit", _pattern_hint(kind.pattern))
+                yield Flaw(path, f"{in_words(value)} does not fit", suggest.for_text(value, kind.pattern))
             elif kind.min_length and len(value) < kind.min_length:
                 yield Flaw(path, "expected a text that is not empty")
             elif kind.max_length and len(value) > kind.max_length:
@@ -185,6 +190,11 @@ def _bare(kind: inspect.Type) -> inspect.Type:
     while isinstance(kind, inspect.Metadata):
         kind = kind.type
     return kind
+
+
+def _choices(kind: inspect.Type) -> tuple[object, ...]:
+    bare = _bare(kind)
+    return tuple(bare.values) if isinstance(bare, inspect.LiteralType) else ()
 
 
 def _is_nothing(kind: inspect.Type) -> bool:
@@ -248,18 +258,3 @@ def _near(value: object, choices: list[str]) -> str:
 def _to_the_end(pattern: str) -> str:
     """In JSON Schema `$` means the end, to Python also the place before a last line break."""
     return rf"{pattern[:-1]}\Z" if pattern.endswith("$") else pattern
-
-
-def _pattern_hint(pattern: str) -> str:
-    from evenkeel.specs.container import NAME_PATTERN
-    from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN
-
-    return {
-        SIZE_PATTERN: "expected a size with a unit, for example 64M, 1.5G or 512K",
-        DURATION_PATTERN: "expected a duration with a unit, for example 30s, 1m30s or 500ms",
-        NAME_PATTERN: "expected letters, digits and _ . -, beginning with a letter, a digit or _",
-        "^/": "expected an absolute path",
-        "^[rwm]{1,3}$": "expected permissions made of r, w and m",
-        r"^(\d+(\.\d+)? ?[kKmMgG]|-1|unlimited)$": "expected a size with a unit, for example 512M, or unlimited",
-        r"^(SIG[A-Z0-9+-]+|[1-9]\d?)$": "expected a signal, for example SIGTERM or 15",
-    }.get(pattern, f"expected the form {pattern}")

@@ -136,6 +136,10 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
 
 _ORDER = ("SourceValid", "EngineReachable", "Settled", "Healthy")
 _HEAD = 12
+_MEANT = (
+    "Mount the folder, or put specs into it. Where nothing shall be there: evenkeel apply --allow-empty, or "
+    "emptySourceRemovesAll in the settings."
+)
 
 
 def _field(name: str, value: str) -> str:
@@ -148,6 +152,8 @@ def _condition(condition: Condition, reason_width: int, now: float, width: int, 
     yield f"{condition.name:<17}{mark}  {condition.reason:<{reason_width}}  {paint(since, 'faint', style)}".rstrip()
     if condition.message and not (condition.holds and condition.reason == "Converged"):
         yield from _indented(condition.message, width)
+    if condition.reason == "Empty":
+        yield from _indented(_MEANT, width)
 
 
 def _failure(status: Status, now: float, width: int, style: Style) -> Iterator[str]:

@@ -6,6 +6,7 @@ A test that asks for one is marked `engine` by itself.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,3 +80,20 @@ def mosquitto(_engines_wanted: None) -> Iterator[Callable[..., Broker]]:
     yield make
     for broker in brokers:
         broker.close()
+
+
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A folder that others may enter, with the rights of root given up for the length of a test."""
+    place = Path(tempfile.mkdtemp(dir="/tmp"))
+    place.chmod(0o755)
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.chown(place, 65534, -1)
+            os.seteuid(65534)
+        yield place
+    finally:
+        if root:
+            os.seteuid(0)
+        shutil.rmtree(place)

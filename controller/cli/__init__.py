@@ -50,6 +50,19 @@ class _Commands(click.Group):
         command: click.Command = importlib.import_module(f"evenkeel.controller.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from evenkeel.specs.problem import nearest
+
+            hint = "" if args[0].startswith("-") else nearest(args[0], SUMMARIES)
+            if not hint:
+                raise
+            raise click.UsageError(f"{error.message.removesuffix('.')}; {hint}", error.ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(SUMMARIES.items()))

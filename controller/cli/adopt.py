@@ -44,9 +44,10 @@ def command(options: Options, name: str, to_remove: bool) -> int:
         )
     seen = asyncio.run(_look(settings))
     known = {instance.engine_name: instance for instance in seen.containers}
-    if name not in known:
+    own = {instance.name for instance in seen.containers if instance.container is not None}
+    if name not in known and name not in own:
         raise EvenkeelError(f"container:{name}", f"is not there; the engine is {seen.engine}")
-    if known[name].container is not None:
+    if name not in known or known[name].container is not None:
         click.echo(f"{name} is evenkeel's own already.")
         return 0
     state = Path(settings.state)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import (
+    Options,
+    on_terminal,
+    say_simulated,
+    shared_options,
+    terminal_style,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from evenkeel.controller.cycle import Ending
@@ -95,6 +102,7 @@ async def _agreed(
     found = await preview(reconciler(settings), driver, journal, reading.desired, image_sizes(settings, driver))
     for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
         click.echo(line)
+    say_simulated(settings)
     attempt = journal.attempt(reading.desired.digest)
     if attempt is not None and attempt.failed and not retry:
         click.echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
@@ -126,6 +134,7 @@ async def _converge(
         controller = build_controller(settings, journal, driver, told=show.told, progress=show.progress)
 
         def stop(why: str) -> None:
+            click.echo(f"{why}; finishing the step at work …", err=True)  # a stop may take its time; silence looks deaf
             stopped.append(why)
             controller.stop()
 

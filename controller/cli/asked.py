@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.wiring import read_asked
+from evenkeel.controller.wiring import no_document, read_asked
 from evenkeel.specs.errors import EvenkeelError, SpecError
 from evenkeel.specs.problem import errors, problem_text
 
@@ -27,12 +27,24 @@ def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False) -> R
     if reading.missing:
         raise EvenkeelError(f"specs:{', '.join(reading.missing)}", "does not exist; --specs says where to look")
     if reading.is_empty and not (allow_empty or settings.empty_source_removes_all):
-        raise EvenkeelError(
-            element, "asks for nothing, which would remove everything; if that is meant, say --allow-empty"
-        )
+        raise EvenkeelError(element, _nothing(settings))
     for problem in reading.problems:
         click.echo(problem_text(problem), err=True)
     return reading
+
+
+def _nothing(settings: Settings) -> str:
+    """What an accident would cost, where something was asked for before; else what is missing."""
+    from pathlib import Path
+
+    from evenkeel.controller.journal import read_journal
+
+    journal = read_journal(Path(settings.state))
+    before = journal.revision("desired")
+    journal.close()
+    if before is not None and before.documents:
+        return "asks for nothing, which would remove everything; if that is meant, say --allow-empty"
+    return f"asks for nothing: {no_document(settings.specs)}; if that is meant, say --allow-empty"
 
 
 def message_in_force(journal: Journal) -> Message | None:

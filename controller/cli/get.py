@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import Options, say_simulated, shared_options, terminal_style, terminal_width
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
@@ -25,7 +25,8 @@ def command(options: Options, what: str, output: str) -> int:
     """List what is there.
 
     Asks the engine and shows every container, whoever created it. The column BY tells whose it is: `evenkeel` (managed),
-    `system` (never touched) or `others` (not ours; `evenkeel adopt` takes one over). -o wide shows more columns.
+    `system` (never touched) or `others` (not ours; `evenkeel adopt` takes one over). Where the engine has another name for a
+    container, as in the middle of a switch, that stands in brackets. -o wide shows more columns.
     """
     import asyncio
     from pathlib import Path
@@ -62,6 +63,7 @@ def command(options: Options, what: str, output: str) -> int:
     width = 0 if output == "wide" else terminal_width()
     for line in table_lines(columns, rows, width, terminal_style(), _colour):
         click.echo(line)
+    say_simulated(settings)
     return 0
 
 
@@ -96,13 +98,17 @@ def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
 
 
 def _row(item: dict[str, Any], now: float, *, wide: bool) -> list[str]:
+    from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.templates.ago import ago_text
 
     at = item["startedAt"] if item["state"] in ("running", "paused", "restarting") else item["finishedAt"]
     at = at or item["createdAt"]
     state = f"{item['state']} ({item['exitCode']})" if item["exitCode"] is not None else item["state"]
     health = "" if item["health"] == "none" else item["health"]
-    row = [item["name"], state, health, item["by"], str(item["restarts"]), ago_text(now - at) if at else ""]
+    name = item["name"]
+    if not wide and item["engineName"] not in (name, engine_name(name)):
+        name = f"{name} ({item['engineName']})"
+    row = [name, state, health, item["by"], str(item["restarts"]), ago_text(now - at) if at else ""]
     if wide:
         row += [item["id"][:12], item["engineName"], item["address"] or ""]
     return [*row, item["image"]]

@@ -97,6 +97,16 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
+"""What every command that shows or changes a simulated world says of it."""
+
+
+def say_simulated(settings: Settings) -> None:
+    """Say on standard error that no container of this machine is meant, when none is."""
+    if settings.engine.kind == "memory":
+        click.echo(f"Note: {SIMULATED}", err=True)
+
+
 def terminal_width() -> int:
     """Columns of the terminal, 120 where there is none."""
     return shutil.get_terminal_size((120, 24)).columns

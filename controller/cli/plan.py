@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import Options, say_simulated, shared_options, terminal_style, terminal_width
 
 if TYPE_CHECKING:
     from evenkeel.specs.activity import Activity
@@ -68,8 +68,7 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
             click.echo(line)
         for note in (*notes, *found.notes):
             click.echo(f"Note: {note}")
-        if settings.engine.kind == "memory":
-            click.echo("Note: this is the memory engine, which only simulates; --engine docker is real", err=True)
+        say_simulated(settings)
     else:
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value

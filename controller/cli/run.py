@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING
+
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.options import SIMULATED, Options, shared_options
+
+if TYPE_CHECKING:
+    from evenkeel.specs.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @click.command("run")
@@ -46,8 +54,19 @@ def command(options: Options, kanto_config: str | None) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # who holds the lock may be asked to look; it is about to, anyway
     with sole_controller(state):
         journal = open_journal(state)
+        _introduce(settings)
         try:
             asyncio.run(work())
         finally:
             journal.close()
     return 0
+
+
+def _introduce(settings: Settings) -> None:
+    """What this controller works on: the first question to a log that shows nothing happening."""
+    engine = settings.engine
+    where = f"{engine.kind} {engine.address}" if engine.kind != "memory" else engine.kind
+    fields = {"engine": where, "specs": ", ".join(settings.specs), "state": settings.state}
+    log.info("starting", extra={"fields": fields})
+    if engine.kind == "memory":
+        log.warning(SIMULATED, extra={"fields": {}})

@@ -346,6 +346,24 @@ def test_a_journal_of_another_version_is_refused(journal: Journal, state: Path, 
         openers(state)
 
 
+@pytest.mark.parametrize("rights", [0, 0o500, 0o700])
+def test_who_may_not_is_told_who_may(nobody: Path, rights: int) -> None:
+    """0: neither enter nor list; 0o500: read only; 0o700: the folder is open, the journal is not."""
+    state = nobody / "state"
+    open_journal(state).close()
+    (state / "journal.sqlite").chmod(0 if rights == 0o700 else 0o400)
+    state.chmod(rights)
+    try:
+        for opened in (open_journal, *((read_journal,) if rights != 0o500 else ())):
+            with pytest.raises(JournalError) as raised:
+                opened(state)
+            assert raised.value.message.endswith(f": permission denied; run it as root, or as the owner of {state}")
+        if rights == 0o500:
+            read_journal(state).close()
+    finally:
+        state.chmod(0o700)
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="cannot be opened"):

@@ -163,7 +163,7 @@ def test_wrong_values_are_told_in_the_words_of_kanto(file: Path) -> None:
     ]
     domain, keep_alive = complaints(file, text.replace('"soon"', '"1s"'))
     assert domain.startswith("F:3:5: update_agent.domain: the text `no domain` does not fit; expected letters, digits")
-    assert keep_alive.startswith("F:7:5: connection.keep_alive: the text `10` does not fit; expected a duration")
+    assert keep_alive.startswith("F:7:5: connection.keep_alive: the text `10` does not fit; write `10s`")
     (complaint,) = complaints(file, text.replace('"soon"', '"1s"').replace('"10"', '"10s"').replace("no domain", "d"))
     assert complaint.startswith("F:6:5: connection.broker_url: expected an address such as ")
 

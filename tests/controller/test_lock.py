@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from evenkeel.controller.lock import ask_to_look_again, holder, sole_controller
-from evenkeel.specs.errors import Busy
+from evenkeel.specs.errors import Busy, JournalError
 
 ROOT = Path(__file__).parents[2]
 _HOLDER = """
@@ -63,6 +63,14 @@ def test_the_second_is_told_who_is_first(tmp_path: Path) -> None:
         raise AssertionError("two controllers")
     assert raised.value.element == f"state:{tmp_path}"
     assert f"process {first.pid}" in raised.value.message
+
+
+def test_who_may_not_is_told_who_may(nobody: Path) -> None:
+    (nobody / "closed").mkdir(mode=0o500)
+    for state in (nobody / "closed", nobody / "closed" / "below"):
+        with pytest.raises(JournalError) as raised, sole_controller(state):
+            pass
+        assert raised.value.message == f"permission denied; run it as root, or as the owner of {state}"
 
 
 def test_other_directories_are_other_matters(tmp_path: Path) -> None:

@@ -212,6 +212,14 @@ def test_commands_exist(page: Path) -> None:
             raise AssertionError(f"{name_of(page)}: `{line}`: {error.format_message()}") from error
 
 
+def test_folders_that_commands_of_the_readme_name_hold_specs() -> None:
+    """In a clone `specs` is source code."""
+    lines = [line for line, whole in written_commands(ROOT / "README.md") if whole]
+    folders = {ROOT / word for line in lines for word in shlex.split(line)[1:] if (ROOT / word).is_dir()}
+    assert folders
+    assert [name_of(folder) for folder in folders if not list(folder.glob("*.yaml"))] == []
+
+
 @pytest.mark.parametrize("line", ["evenkeel plam", "evenkeel plan --nope", "evenkeel get pods", "evenkeel adopt"])
 def test_commands_that_do_not_exist_are_seen(line: str) -> None:
     with pytest.raises(click.ClickException):

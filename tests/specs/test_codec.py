@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from evenkeel.specs.documents import decode_file
 from evenkeel.specs.join import desired_from
 from evenkeel.specs.kinds import KINDS
 from evenkeel.specs.problem import Place, errors, problem_text
-from evenkeel.specs.walk import _pattern_hint  # pyright: ignore[reportPrivateUsage]
+from evenkeel.specs.suggest import for_pattern
 
 HEAD = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec:\n  image: nginx\n"
 """The spec begins in line 4."""
@@ -148,11 +149,7 @@ def test_the_full_form_becomes_the_normal_form() -> None:
         ("hostName: ''", "spec.hostName: expected a text that is not empty"),
         ("image: ''", "spec.image: expected a text that is not empty"),
         ("image: Nginx", "spec.image: `Nginx` is no repository name"),
-        ("resources: {memory: 64}", "spec.resources.memory: expected a text, got the number 64; put it into quotes"),
-        (
-            "resources: {memory: 64MB}",
-            "spec.resources.memory: the text `64MB` does not fit; expected a size with a unit",
-        ),
+        ("resources: {memory: x}", "spec.resources.memory: the text `x` does not fit; expected a size with a unit"),
         ("resources: {memory: 9999999999G}", "spec.resources.memory: expected a size of at most 1048576G"),
         (
             "resources: {memorySwap: x}",
@@ -163,8 +160,9 @@ def test_the_full_form_becomes_the_normal_form() -> None:
         ("log: {maxSize: 9999999999G}", "spec.log.maxSize: expected a size of at most 1048576G"),
         ("log: {maxFiles: '2'}", "spec.log.maxFiles: expected a whole number, got the text `2`; leave the quotes out"),
         ("log: {driver: none, path: /x}", "spec.log.path: a log path needs the driver json-file"),
-        ("stableFor: 30", "spec.stableFor: expected a text, got the number 30; put it into quotes"),
-        ("stableFor: 3 s", "spec.stableFor: the text `3 s` does not fit; expected a duration with a unit"),
+        ("stableFor: soon", "spec.stableFor: the text `soon` does not fit; expected a duration with a unit"),
+        ("stableFor: true", "spec.stableFor: expected a duration, got true; expected a duration with a unit"),
+        ("stableFor: -1", "spec.stableFor: expected a duration, got the number -1; expected a duration with a unit"),
         ("stableFor: 999999h", "spec.stableFor: expected a duration of at most ten years"),
         ('dependsOn: ["a\\n"]', "spec.dependsOn[0]: the text `a\n` does not fit; expected letters, digits"),
         ("dependsOn: [web]", "spec.dependsOn: a container cannot depend on itself"),
@@ -194,6 +192,86 @@ def test_one_thing_wrong_gives_one_problem(line: str, expected: str) -> None:
     expected = expected.replace("5...", "spec.ports:")
     assert complaint.partition(": ")[2].startswith(expected)
     assert complaint.startswith("x.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "instead"),
+    [
+        ("stableFor: 10", "stableFor: expected a duration, got the number 10", "10s"),
+        ("stableFor: 0.5", "stableFor: expected a duration, got the number 0.5", "0.5s"),
+        ("stableFor: '10'", "stableFor: the text `10` does not fit", "10s"),
+        ("stableFor: 3 s", "stableFor: the text `3 s` does not fit", "3s"),
+        ("stableFor: 1 Hour 5min", "stableFor: the text `1 Hour 5min` does not fit", "1h5m"),
+        ("stableFor: 2 days", "stableFor: the text `2 days` does not fit", "48h"),
+        ("health: {tcp: {port: 1}, interval: 1}", "health.interval: expected a duration, got the number 1", "1s"),
+        ("resources: {memory: 67108864}", "resources.memory: expected a size, got the number 67108864", "64M"),
+        (
+            "resources: {memory: 67109000}",
+            "resources.memory: expected a size, got the number 67109000",
+            "65536.1328125K",
+        ),
+        ("resources: {memory: '67108864'}", "resources.memory: the text `67108864` does not fit", "64M"),
+        ("resources: {memory: 64MiB}", "resources.memory: the text `64MiB` does not fit", "64M"),
+        ("resources: {memory: 96MB}", "resources.memory: the text `96MB` does not fit", "96M"),
+        ("resources: {memory: 96Mi}", "resources.memory: the text `96Mi` does not fit", "96M"),
+        ("resources: {memory: 1.5 gb}", "resources.memory: the text `1.5 gb` does not fit", "1.5G"),
+        ("resources: {memory: 1T}", "resources.memory: the text `1T` does not fit", "1024G"),
+        ("resources: {memorySwap: 512MB}", "resources.memorySwap: the text `512MB` does not fit", "512M"),
+        ("resources: {memorySwap: -1}", "resources.memorySwap: expected a size, got the number -1", "unlimited"),
+    ],
+)
+def test_what_can_be_meant_by_a_quantity_is_said_and_is_valid(line: str, message: str, instead: str) -> None:
+    assert complaints(f"{HEAD}  {line}\n")[0].partition(": ")[2] == f"spec.{message}; write `{instead}`"
+    better = re.sub(r": [^:{}]+(?=}?$)", f": {instead}", line)
+    assert [text for text in complaints(f"{HEAD}  {better}\n") if "memory must be set" not in text] == []
+
+
+def test_a_small_number_is_no_size_in_bytes() -> None:
+    (complaint,) = complaints(f"{HEAD}  resources: {{memory: 64}}\n")
+    assert complaint.endswith("expected a size, got the number 64; write a unit, for example `64M`")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("restart: always", "restart: {policy: always}"),
+        ("restart: no", "restart: {policy: no}"),
+        ("log: none", "log: {driver: none}"),
+        ("command: sleep 10", 'command: [sleep, "10"]'),
+        ("command: sh -c 'echo hello'", 'command: [sh, -c, "echo hello"]'),
+        ("command: a=1 --verbose ./x no", 'command: [a=1, --verbose, ./x, "no"]'),
+        ("command: a && b > /c", 'command: [sh, -c, "a && b > /c"]'),
+        ("health: {exec: pg_isready -q}", "exec: [pg_isready, -q]"),
+    ],
+)
+def test_what_can_be_meant_by_a_word_is_said_and_is_valid(line: str, instead: str) -> None:
+    (complaint,) = complaints(f"{HEAD}  {line}\n")
+    assert complaint.endswith(f"; write `{instead}`")
+    assert complaints(f"{HEAD}  {f'health: {{{instead}}}' if line.startswith('health') else instead}\n") == []
+
+
+@pytest.mark.parametrize("text", ["echo 'never closed", "word " * 20, ""])
+def test_no_half_command_is_suggested(text: str) -> None:
+    (complaint,) = complaints(f'{HEAD}  command: "{text}"\n')
+    assert complaint.endswith("; write a list with an entry for each word")
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("volumes", "mounts"),
+        ("volumeMounts", "mounts"),
+        ("livenessProbe", "health"),
+        ("readinessProbe", "health"),
+        ("healthcheck", "health"),
+        ("environment", "env"),
+        ("imagePullPolicy", "pullPolicy"),
+        ("depends_on", "dependsOn"),
+    ],
+)
+def test_keys_of_others_lead_to_ours(key: str, instead: str) -> None:
+    (complaint,) = complaints(f"{HEAD}  {key}: x\n")
+    assert complaint.endswith(f"unknown key `{key}`; did you mean `{instead}`?")
 
 
 @pytest.mark.parametrize(
@@ -263,14 +341,41 @@ def test_dependencies_must_exist_and_must_not_circle() -> None:
     ]
     _, problems = desired_from([decoded(a.replace("[b]", "[aa]"))])
     assert [problem_text(problem) for problem in problems] == [
-        "x.yaml:6:3: spec.dependsOn: no container `aa` is asked for; did you mean `a`?"
+        "x.yaml:6:3: spec.dependsOn: no container `aa` is asked for; ask for it, or leave it out"
     ]
+    other = HEAD.replace("web", "ab")
+    _, problems = desired_from([decoded(a.replace("[b]", "[abc]")), decoded(other, "y.yaml")])
+    assert [problem.hint for problem in problems] == ["did you mean `ab`?"]
 
 
 def test_a_container_that_cannot_be_read_is_not_called_missing() -> None:
     broken = HEAD.replace("web", "b") + "  ports: 1\n"
     _, problems = desired_from([decoded(f"{HEAD}  dependsOn: [b]\n---\n{broken}")])
     assert [problem.path for problem in problems] == ["spec.ports"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        HEAD.replace("web", "b") + "  ports: 1\n",
+        HEAD.replace("web", "b") + "  ports: [x]\n",
+        HEAD.replace("web", "b").replace("Container", "Contaner"),
+        HEAD.replace("web", "b").partition("spec:")[0],
+    ],
+)
+def test_who_is_missing_is_said_although_another_document_is_wrong(broken: str) -> None:
+    _, problems = desired_from([decoded(f"{HEAD}  dependsOn: [gone, b]\n"), decoded(broken, "y.yaml")])
+    assert [problem.message for problem in problems if problem.path == "spec.dependsOn"] == [
+        "no container `gone` is asked for"
+    ]
+    assert len(problems) == 2
+
+
+@pytest.mark.parametrize("broken", [HEAD.replace("{name: web}", "{}"), "kind: [\n", "[]\n", '{"domains": [{"id": 1}]}'])
+def test_nobody_is_called_missing_while_a_name_is_not_known(broken: str) -> None:
+    files = [decoded(f"{HEAD}  dependsOn: [gone]\n"), decoded(broken, "y.yaml")]
+    assert not [problem for problem in desired_from(files)[1] if problem.path == "spec.dependsOn"]
+    assert not desired_from(files[:1], complete=False)[1]
 
 
 def test_a_digest_names_content_and_nothing_else() -> None:
@@ -326,7 +431,7 @@ def test_every_pattern_that_people_can_miss_has_words() -> None:
     kinds += _types(inspect.type_info(written.MetadataSpec))
     patterns = {kind.pattern for kind in kinds if isinstance(kind, inspect.StrType) and kind.pattern}
     assert len(patterns) >= 5
-    assert [pattern for pattern in patterns if "expected the form" in _pattern_hint(pattern)] == []
+    assert [pattern for pattern in patterns if "expected the form" in for_pattern(pattern)] == []
 
 
 def test_nothing_written_is_lost_on_the_way_through_msgspec() -> None:

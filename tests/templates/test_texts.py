@@ -95,6 +95,12 @@ def status(*, pid: int | None = 4711, failed: bool = False) -> Status:
             status()._replace(failure=Failure("343610b4986d32d0", "registry: no answer", 3, NOW - 5, False)),
             id="trying",
         ),
+        pytest.param(
+            status()._replace(
+                conditions=(Condition("SourceValid", False, "Empty", "the source is empty; it stays", NOW - 60),)
+            ),
+            id="empty",
+        ),
         pytest.param(Status("/s", ("/a", "/b"), "memory", known=False), id="nothing yet"),
     ],
 )

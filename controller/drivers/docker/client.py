@@ -26,9 +26,10 @@ from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 # An engine answers in the dialect that the path asks for. 1.40 is Docker 19.03; 1.44 the oldest that Docker 29 speaks.
 _OLDEST, _NEWEST = (1, 40), (1, 44)
 _LINE_BYTES = 1 << 20
+_IS_IT_RUNNING = "is Docker running? `engine.address` or `--docker-address` says where it is"
 _WHY: dict[type[Exception], str] = {
-    FileNotFoundError: "there is no such socket",
-    ConnectionRefusedError: "nobody listens there",
+    FileNotFoundError: f"there is no such socket; {_IS_IT_RUNNING}",
+    ConnectionRefusedError: f"nobody listens there; {_IS_IT_RUNNING}",
     PermissionError: "permission denied; members of the group docker may",
 }
 

@@ -7,7 +7,7 @@ Two things must not happen here. No file that cannot be read, is empty, or lies 
 to have less: each is a problem, and problems leave in force what was. And no change may go unnoticed, however it was saved.
 """
 
-from evenkeel.controller.sources.files.read import Reading, read_specs
+from evenkeel.controller.sources.files.read import SOUGHT, Reading, passed_over, read_specs
 from evenkeel.controller.sources.files.watch import FileSource
 
-__all__ = ["FileSource", "Reading", "read_specs"]
+__all__ = ["SOUGHT", "FileSource", "Reading", "passed_over", "read_specs"]

@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from evenkeel.specs.problem import Place, Problem, errors
 from evenkeel.specs.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+SOUGHT = "*.yaml, *.yml and *.json, one level deep"
+"""What is read of a folder, in words."""
 _TRIES = 3
 """For a file that is there in the list and gone when it is opened: somebody is just replacing it."""
 
@@ -62,6 +65,17 @@ def is_spec(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES) and not name.startswith((".", "#"))
 
 
+def passed_over(paths: Sequence[str | Path]) -> tuple[str, ...]:
+    """What lies in the folders among `paths` and is not read, in order of name; folders end with a slash."""
+    found: list[str] = []
+    for path in paths:
+        with suppress(OSError, ValueError):
+            folders = {entry.name for entry in Path(path).iterdir() if _is_folder(entry)}
+            others = {entry.name for entry in Path(path).iterdir() if not is_spec(entry.name)} - folders
+            found += sorted(others | {f"{name}/" for name in folders})
+    return tuple(_shown(Path(name)) + "/" * name.endswith("/") for name in found)
+
+
 def gather(paths: Sequence[str | Path]) -> Contents:
     """Read the bytes of everything, at most 8 MiB and one byte of each file."""
     for _ in range(_TRIES - 1):
@@ -89,7 +103,7 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
         keys.append(key)
     if cache and stored:
         parsed.prune(cache, keys)
-    desired, problems = desired_from(found)
+    desired, problems = desired_from(found, complete=not contents.problems)
     return Reading(desired, (*contents.problems, *problems), contents.missing, contents.digest)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
@@ -11,12 +12,14 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from evenkeel.controller.cli import SUMMARIES
+from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
 from evenkeel.controller.wiring import read_files
@@ -53,6 +56,14 @@ def test_plan_for_programs(device: Device) -> None:
     assert as_yaml == as_json
 
 
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes"), ("get", "containers")])
+def test_what_is_simulated_is_called_so(device: Device, command: tuple[str, ...]) -> None:
+    device.write(spec("web"))
+    assert f"Note: {SIMULATED}\n" in device.run(*command, ok=None).stderr
+    elsewhere = ("--engine", "docker", "--docker-address", "unix:///nowhere.sock")
+    assert SIMULATED not in device.run(*command, *elsewhere, ok=1).stderr
+
+
 @pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
 def test_nothing_asked_for_is_an_accident_until_somebody_says_otherwise(
     device: Device, command: tuple[str, ...]
@@ -64,6 +75,15 @@ def test_nothing_asked_for_is_an_accident_until_somebody_says_otherwise(
     assert list(device.engine().running()) == ["web"]
     device.run(*command, "--allow-empty", ok=2 if command == ("plan",) else 0)
     assert list(device.engine().running()) == (["web"] if command == ("plan",) else [])
+
+
+def test_nothing_asked_for_where_nothing_ever_was_removes_nothing(device: Device) -> None:
+    (device.specs / "notes.txt").write_text("no spec")
+    said = device.run("plan", ok=1).stderr
+    assert "remove" not in said
+    assert said.startswith(f"error: specs:{device.specs}: asks for nothing: no document is there; ")
+    assert "skipped: notes.txt; if that is meant, say --allow-empty" in said
+    assert device.run("plan", "--allow-empty").stdout == "Nothing to do.\n"
 
 
 @pytest.mark.parametrize("command", [("plan",), ("plan", "--allow-empty"), ("apply", "--yes", "--allow-empty")])
@@ -89,6 +109,25 @@ def test_validate_reads_what_it_is_given(device: Device, tmp_path: Path) -> None
     other.write_text(spec("one"))
     assert device.run("validate", str(other)).stdout == "valid: 1 document (1 Container)\n"
     assert device.run("validate", str(tmp_path / "gone"), ok=1).stdout == f"{tmp_path}/gone: does not exist\n"
+
+
+def test_validate_finds_nothing_to_call_valid(device: Device, tmp_path: Path) -> None:
+    """Source code, say, where specs were meant: `valid` would be a lie."""
+    other = tmp_path / "other"
+    (other / "deeper.yaml").mkdir(parents=True)
+    for name in ("b.py", "a.py", ".hidden.yaml", "c.py", "d.py", "e.py"):
+        (other / name).write_text("")
+    done = device.run("validate", str(other), ok=1)
+    assert done.stdout == (
+        f"{other}: no document is there; of a folder *.yaml, *.yml and *.json, one level deep, are read; "
+        "skipped: .hidden.yaml, a.py, b.py, c.py, d.py and 2 more\n"
+    )
+    assert done.stderr == "1 problem\n"
+    (other / "only-a-comment.yaml").write_text("# nothing\n")
+    device.run("validate", str(other / "only-a-comment.yaml"), ok=1)
+    assert "no document is there" in device.run("validate", ok=1).stdout
+    device.settings(emptySourceRemovesAll=True)
+    assert device.run("validate").stdout == "valid: 0 documents (nothing is asked for)\n"
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/containers/*.yaml")), ids=lambda path: path.stem)
@@ -185,6 +224,27 @@ def test_adopt_takes_over_what_is_asked_for_and_nothing_else(device: Device) -> 
     assert "~ web   recreate" in device.run("plan", ok=2).stdout
 
 
+def test_adopt_knows_its_own_by_the_name_that_get_shows(device: Device) -> None:
+    """An engine wants two letters, so this one has another name there."""
+    device.write(spec("a"))
+    device.run("apply", "--yes")
+    assert list(device.engine().running()) == ["ek-a"]
+    assert device.run("adopt", "a").stdout == "a is evenkeel's own already.\n"
+
+
+def test_an_own_container_under_another_name_is_shown_with_it(device: Device) -> None:
+    """As a switch leaves it that was interrupted: two rows of one name would explain nothing."""
+    device.write(spec("web"), spec("wiki"))
+    device.run("apply", "--yes")
+    engine = device.engine()
+    (web,) = (kept for kept in engine.world.containers.values() if kept.engine_name == "web")
+    engine.world.containers["other"] = replace(web, id="other", engine_name="web.old-12345678")
+    asyncio.run(engine.close())
+    rows = [line.split("  ")[0] for line in device.run("get", "containers").stdout.splitlines()]
+    assert rows == ["NAME", "web", "web (web.old-12345678)", "wiki"]
+    assert "web.old-12345678)" not in device.run("get", "containers", "-o", "wide").stdout
+
+
 # ── a word of an operator is kept whole, or not at all ────────────────────────────────────────────────────────────────────
 
 
@@ -277,7 +337,8 @@ def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
     assert device.run("--config", "/nowhere.yaml", "status", ok=1).stderr == (
         "error: file:/nowhere.yaml: there is no such file\n"
     )
-    device.run("frobnicate", ok=1)
+    assert "No such command 'frobnicate'.\n" in device.run("frobnicate", ok=1).stderr
+    assert "No such command 'valdate'; did you mean `validate`?\n" in device.run("valdate", ok=1).stderr
 
 
 def test_a_bug_says_so_and_shows_where_only_when_asked(device: Device) -> None:

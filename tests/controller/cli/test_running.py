@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.drivers.memory import MemoryEngine
 
 from .command import ROOT, Device, ended, spec, until
@@ -30,9 +31,13 @@ def test_apply_stopped_by_ctrl_c_is_gone_on_with(device: Device) -> None:
     process = device.start("apply", "--yes")
     until(lambda: device.engine().running() != {})
     code, _, errors = ended(process, signal.SIGINT)
-    assert (code, errors) == (130, "Stopped (interrupted) before the end; `evenkeel apply` goes on from here.\n")
+    assert code == 130
+    assert errors.splitlines()[-2:] == [
+        "interrupted; finishing the step at work …",
+        "Stopped (interrupted) before the end; `evenkeel apply` goes on from here.",
+    ]
     assert "~ slow   finish" in device.run("plan", ok=2).stdout
-    assert device.run("apply", "--yes", "--timeout", "0.5", ok=1).stderr.startswith("Stopped (no end after 0.5 s)")
+    assert "\nStopped (no end after 0.5 s)" in device.run("apply", "--yes", "--timeout", "0.5", ok=1).stderr
 
 
 def test_apply_after_kill_9_converges(device: Device) -> None:
@@ -56,6 +61,8 @@ def test_run_follows_the_files_says_so_and_ends_in_order(device: Device) -> None
     code, out, errors = ended(process, signal.SIGTERM)
     assert (code, out) == (0, "")
     assert re.search(r"Z info    stopped message=", errors)
+    assert f"Z info    starting engine=memory specs={device.specs} state={device.state}\n" in errors
+    assert f"Z warning {SIMULATED}\n" in errors
     assert device.status()["controller"]["atWork"] is False
 
 

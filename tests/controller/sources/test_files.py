@@ -120,6 +120,13 @@ def test_what_cannot_be_read_is_a_problem(folder: Path) -> None:
     assert [problem.message for problem in read_specs(["a\0b"]).problems] == ["cannot be read: embedded null byte"]
 
 
+def test_nobody_is_called_missing_who_may_stand_in_what_cannot_be_read(folder: Path) -> None:
+    (folder / "a.yaml").write_text(spec("a") + "  dependsOn: [b]\n")
+    assert [text for text in texts(read_specs([folder])) if "no container `b` is asked for" in text]
+    (folder / "b.yaml").symlink_to("nowhere")
+    assert texts(read_specs([folder])) == [f"{folder}/b.yaml: cannot be read: the link leads nowhere"]
+
+
 def test_without_permission_it_is_a_problem_until_there_is_one(nobody: Path) -> None:
     locked = nobody / "locked"
     locked.mkdir()

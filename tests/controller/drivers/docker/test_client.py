@@ -325,10 +325,11 @@ async def test_says_why_the_engine_cannot_be_reached(tmp_path: Path) -> None:
     missing = EngineClient(f"unix://{tmp_path}/none.sock")
     with pytest.raises(Unavailable) as caught:
         await missing.call("GET", "/info")
-    assert str(caught.value) == f"engine:unix://{tmp_path}/none.sock: GET /info: there is no such socket"
+    hint = "is Docker running? `engine.address` or `--docker-address` says where it is"
+    assert str(caught.value) == f"engine:unix://{tmp_path}/none.sock: GET /info: there is no such socket; {hint}"
     left = await asyncio.start_unix_server(lambda _r, _w: None, tmp_path / "left.sock")
     left.close()
-    with pytest.raises(Unavailable, match="nobody listens there"):
+    with pytest.raises(Unavailable, match="nobody listens there; is Docker running"):
         await EngineClient(f"unix://{tmp_path}/left.sock").call("GET", "/info")
     with pytest.raises(Unavailable):
         await EngineClient("tcp://127.0.0.1:1").call("GET", "/info")
