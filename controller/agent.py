@@ -330,7 +330,11 @@ class UpdateAgent:
             content=asked.content,
         )
         self._say(
-            Feedback("activity", f"{activity.id}: IDENTIFIED, {len(actions)} actions", revision=asked.target.digest)
+            Feedback(
+                "activity",
+                f"{activity.id}: IDENTIFIED, {len(actions)} action{'s' * (len(actions) != 1)}",
+                revision=asked.target.digest,
+            )
         )
         said = [
             self._feedback(changed(activity, actions=()), "IDENTIFYING"),

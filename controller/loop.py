@@ -257,7 +257,8 @@ class Controller:
         known = self._journal.digest("desired")
         is_new = self._journal.put("desired", reading.desired, "files") or is_new
         if reading.desired.digest != known:
-            what = f"{len(reading.desired.documents)} documents" + (f"; {doubts}" if doubts else "")
+            count = len(reading.desired.documents)
+            what = f"{count} document{'s' * (count != 1)}" + (f"; {doubts}" if doubts else "")
             self._journal.set_condition(Condition("Settled", False, "Converging", "a new revision was accepted"))
             self.say(Feedback("revision-accepted", what, revision=reading.desired.digest))
         return is_new
