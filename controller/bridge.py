@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agent import UpdateAgent
-from evenkeel.controller.mailbox import Mailbox
-from evenkeel.specs.errors import Refused
+from evenkeel.controller.journal import Journal
+from evenkeel.controller.mailbox import Outgoing
+from evenkeel.specs.errors import Refused, TooLarge
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.updateagent import shortened_feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.controller.phases import Phases
 
 log = logging.getLogger(__name__)
+
+_SHORTER = (1000, 200, 0)
+"""Characters of each text in feedback that is too large for the broker."""
 
 
 class Bridge:
@@ -30,12 +36,14 @@ class Bridge:
         self,
         agent: Callable[[Callable[[], None]], UpdateAgent],
         link: MqttLink,
-        mail: Mailbox,
+        journal: Journal,
         phases: Phases,
+        say: Callable[[Feedback], None],
         debounce: timedelta = timedelta(seconds=1),
     ) -> None:
         """`agent` is given the function that wakes the sender. `debounce`: changes of containers are reported together."""
-        self._link, self._mail, self._phases = link, mail, phases
+        self._link, self._phases, self._say = link, phases, say
+        self._journal, self._mail = journal, journal.mail
         self._to_send, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
@@ -76,11 +84,35 @@ class Bridge:
                 self._to_send.clear()
                 continue
             number, message = found
+            refusal = await self._publish(message)
+            with self._journal.at_once():
+                if refusal:
+                    log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": refusal}})
+                    self._say(Feedback("message-refused", refusal, place=message.topic))
+                self._mail.sent(number)
+
+    async def _publish(self, message: Outgoing) -> str:
+        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that."""
+        why = ""
+        for payload in self._shorter_and_shorter(message):
             try:
-                await self._link.publish(message.topic, message.payload, qos=1, retain=message.retain)
+                await self._link.publish(message.topic, payload, qos=1, retain=message.retain)
+            except TooLarge as error:
+                why = why or error.message
             except Refused as error:
-                log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": error.message}})
-            self._mail.sent(number)
+                return error.message
+            else:
+                return why and f"{why}; its texts were cut short, and {len(payload)} bytes were sent"
+        return f"{why}; it is given up"
+
+    def _shorter_and_shorter(self, message: Outgoing) -> Iterator[bytes]:
+        """The message; then, because who commands has to hear a status, feedback with less and less text."""
+        payload = message.payload
+        yield payload
+        for most in _SHORTER if message.topic == self._agent.feedback_topic else ():
+            shortened = shortened_feedback(message.payload, most)
+            if len(shortened) < len(payload):
+                yield (payload := shortened)
 
     async def _introduce(self) -> None:
         """A report on every connection, after all subscriptions are in force: who answers to it is heard."""

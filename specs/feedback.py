@@ -36,6 +36,7 @@ Kind = Literal[
     "adopted",
     "activity",
     "message-ignored",
+    "message-refused",
     "released",
     "started",
     "stopped",

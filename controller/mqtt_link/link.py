@@ -24,8 +24,9 @@ from datetime import timedelta
 from typing import Literal
 
 from evenkeel.controller.mqtt_link.access import broker_element, read_access
-from evenkeel.controller.mqtt_link.line import Accepted, Arrived, Event, Line, Published, Subscribed
-from evenkeel.controller.mqtt_link.session import Message, Outgoing, Session, check_topic, unwanted
+from evenkeel.controller.mqtt_link.limits import STEADY_S, Limits, Outgoing
+from evenkeel.controller.mqtt_link.line import SILENT, Accepted, Arrived, Event, Line, Published, Subscribed
+from evenkeel.controller.mqtt_link.session import Message, Session, check_topic, unwanted
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.mqtt import MqttSettings
 from evenkeel.specs.settings import Backoff
@@ -55,6 +56,7 @@ class MqttLink:
         nobody is here; otherwise it ends with the connection. Nothing happens before `start`."""
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
         self._element = broker_element(settings)
+        self._limits = Limits(self._element)
         self._topics: dict[str, None] = {}
         self._in_force: set[str] = set()
         self._refused: dict[str, None] = {}
@@ -117,7 +119,7 @@ class MqttLink:
         """Return when the broker has the message; with QoS 0, when it was sent. Waits for a connection, for ever.
 
         Cancelled, it may be delivered nevertheless. Raises Refused when the broker does not take it (MQTT 5 only says
-        so), Unavailable when the link is closed.
+        so) and TooLarge when it is larger than the broker takes; Unavailable when the link is closed.
         """
         check_topic(topic, wildcards=False)
         if self._stop.is_set():
@@ -150,7 +152,8 @@ class MqttLink:
 
     def _heard(self, line: Line, event: Event) -> None:
         if isinstance(event, Accepted) and line is self._line:
-            self._session = Session(line, event.window)
+            self._limits.most_bytes = event.most_bytes
+            self._session = Session(line, event.window, self._limits)
         session = self._session
         if session is None or session.line is not line:
             return
@@ -173,7 +176,13 @@ class MqttLink:
         log.info("connected to the broker", extra={"fields": fields})
         session.ask(self._missing())
         session.send(self._outbox)
+        asyncio.get_running_loop().call_later(STEADY_S, self._has_held, session)
         self._rise()
+
+    def _has_held(self, session: Session) -> None:
+        if session is self._session:
+            session.is_steady = True
+            session.send(self._outbox)
 
     def _subscribed(self, answers: Sequence[tuple[str, bool]]) -> None:
         for topic, refused in answers:
@@ -246,7 +255,8 @@ class MqttLink:
             self._asking_again = None
         fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
         if session is not None:
-            self._outbox.extendleft(reversed(session.end()))
+            by_broker = not self._stop.is_set() and why != SILENT
+            self._outbox.extendleft(reversed(session.end(by_broker=by_broker)))
         if self._up:
             self._up = False
             self._tell_watchers()

@@ -6,28 +6,18 @@ nothing is acknowledged in its name, because on another connection the same pack
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from evenkeel.controller.mqtt_link.limits import Limits, Outgoing
 from evenkeel.controller.mqtt_link.line import Arrived, Line, Published, Subscribed
-from evenkeel.specs.errors import Refused
+from evenkeel.specs.errors import Refused, TooLarge
 
 _LONGEST_TOPIC = 65535
 _MOST_WAITING = 1000
 """Messages with QoS 0 beyond these are dropped; the others wait at the broker, which has a window."""
-
-
-@dataclass(eq=False)
-class Outgoing:
-    """A message to publish; `done` is its publisher's, who may have given up."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    done: asyncio.Future[None]
 
 
 @dataclass(frozen=True)
@@ -48,8 +38,10 @@ class Message:
 class Session:
     """The state of one connection that was accepted."""
 
-    def __init__(self, line: Line, window: int) -> None:
-        self.line, self._window = line, window
+    def __init__(self, line: Line, window: int, limits: Limits) -> None:
+        self.line, self._window, self._limits = line, window, limits
+        self.is_steady = False
+        """It has held for a while: if it ends now, it is for a reason."""
         self._flying: dict[int, Outgoing] = {}
         self._asked: dict[int, list[str]] = {}
         self._deliveries: deque[list[int | bool]] = deque()
@@ -57,11 +49,14 @@ class Session:
         self._over = False
 
     def send(self, outbox: deque[Outgoing]) -> None:
-        """Publish as much as the broker takes at once."""
+        """Publish as much as the broker takes at once. What may have ended connections waits until this one has held."""
         while outbox and len(self._flying) < self._window:
+            if self._limits.suspects(outbox[0]) and (self._flying or not self.is_steady):
+                break
             outgoing = outbox.popleft()
-            if outgoing.done.done():
+            if outgoing.done.done() or self._limits.refuses(outgoing):
                 continue
+            outgoing.sent_at = time.monotonic()
             mid = self.line.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
             if outgoing.qos == 0:
                 outgoing.done.set_result(None)
@@ -73,7 +68,9 @@ class Session:
         outgoing = self._flying.pop(event.mid, None)
         if outgoing is None or outgoing.done.done():
             return
-        if event.refusal:
+        if event.refusal == "packet too large":
+            outgoing.done.set_exception(TooLarge(element, "the message is larger than the broker takes"))
+        elif event.refusal:
             outgoing.done.set_exception(Refused(element, f"the message was refused: {event.refusal}"))
         else:
             outgoing.done.set_result(None)
@@ -104,10 +101,13 @@ class Session:
 
         return done
 
-    def end(self) -> list[Outgoing]:
-        """What was under way, in order."""
+    def end(self, *, by_broker: bool) -> list[Outgoing]:
+        """What was under way, in order. `by_broker`: nothing is known that would explain the end."""
         self._over = True
-        return list(self._flying.values())
+        under_way = list(self._flying.values())
+        if by_broker and under_way:
+            self._limits.ended_with(under_way[0])
+        return under_way
 
 
 def check_topic(topic: str, *, wildcards: bool) -> None:

@@ -157,6 +157,29 @@ def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, mana
     assert it.run("events", "-o", "json").stdout.count('"message-ignored"') == drops
 
 
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_an_answer_that_is_too_large_for_the_broker_is_cut_short(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, version: str
+) -> None:
+    """Else the agent would be silent for ever: the broker ends the connection, and is sent the same again."""
+    broker = mosquitto(settings="max_packet_size 3000")
+    it, boss = device(broker.port), manager(broker.port)
+    it.settings(mqtt={"version": version})
+    it.start()
+    boss.wait_for_agent()
+    unknown = {f"unknown-key-{number}": 1 for number in range(40)}
+    boss.ask("wrong", asking({**component("hvac", HVAC), **unknown}))
+    refused = boss.hear("wrong", "IDENTIFICATION_FAILED", 60)
+    assert len(refused.message) <= 1000
+    assert "unknown key `unknown-key-0`" in refused.message
+    assert refused.message.endswith("…")
+    assert boss.drive("right", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"
+    entries = [json.loads(line) for line in it.run("events", "-o", "json").stdout.splitlines()]
+    (entry,) = [entry for entry in entries if entry["kind"] == "message-refused"]
+    assert "its texts were cut short" in entry["message"]
+    assert entry["place"] == "containersupdate/desiredstatefeedback"
+
+
 # ── ways to be let in ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
