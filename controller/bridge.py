@@ -73,7 +73,9 @@ class Bridge:
             while self._mail.is_full():  # what is not acknowledged waits at the broker
                 self._room.clear()
                 await self._room.wait()
-            await self._agent.arrived(message.topic, message.payload, duplicate=message.duplicate)
+            await self._agent.arrived(
+                message.topic, message.payload, duplicate=message.duplicate, retained=message.retained
+            )
             await message.done()
 
     async def _send(self) -> None:

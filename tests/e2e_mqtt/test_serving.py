@@ -157,6 +157,29 @@ def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, mana
     assert it.run("events", "-o", "json").stdout.count('"message-ignored"') == drops
 
 
+def test_a_retained_desired_state_is_obeyed_once(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    """Else every start would bring back what the broker keeps, in the place of what was asked for since."""
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    envelope = {"activityId": "kept", "timestamp": 1, "payload": asking(component("hvac", HVAC))}
+    boss.client.publish("containersupdate/desiredstate", json.dumps(envelope), qos=1, retain=True)
+    command = {"activityId": "kept", "timestamp": 1, "payload": {"command": "DOWNLOAD"}}
+    boss.client.publish("containersupdate/desiredstate/command", json.dumps(command), qos=1, retain=True)
+    it.start()
+    assert boss.follow("kept")[-1].status == "COMPLETED"
+    assert boss.drive("new", asking(component("seat", SEAT)))[-1].status == "COMPLETED"
+    for _ in range(2):
+        states = len(boss.states())
+        it.restart()
+        boss.until(lambda: len(boss.states()) > states, "it is back")  # noqa: B023
+    assert boss.drive("newer", asking(component("seat", HVAC)))[-1].status == "COMPLETED"  # behind the retained ones
+    assert [said.status for said in boss.said("kept")].count("IDENTIFYING") == 1
+    assert it.running() == {"seat": HVAC}
+    ignored = [line for line in it.run("events", "-o", "json").stdout.splitlines() if '"message-ignored"' in line]
+    assert len(ignored) == 1
+    assert "retained" in ignored[0]
+
+
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
 def test_an_answer_that_is_too_large_for_the_broker_is_cut_short(
     mosquitto: Mosquitto, device: Devices, manager: Managers, version: str
