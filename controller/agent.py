@@ -35,6 +35,7 @@ from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import problem_text
+from evenkeel.specs.wire import MOST_BYTES, rescued_activity
 
 
 class AgentSettings(NamedTuple):
@@ -113,6 +114,22 @@ class UpdateAgent:
         if activity is None or activity.command != "CLEANUP":
             self._gives_way = activity.id if activity is not None and activity.command else ""
             self._phases.interrupt()
+
+    @at_once
+    def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
+        """A message is here that is too large to be kept: who waits for an answer gets one, at once."""
+        why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
+        if retained and not self._is_news(topic, beginning, known=False):
+            return
+        if topic != self.desired_topic:
+            self._ignored(topic, why)
+            return
+        if retained:
+            self._mail.remember_retained(topic, beginning)
+        id_ = rescued_activity(beginning)
+        self._say(Feedback("activity", f"{id_}: IDENTIFICATION_FAILED, {why}"))
+        self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
+        self._wake_sender()
 
     @at_once
     def _is_news(self, topic: str, payload: bytes, *, known: bool) -> bool:

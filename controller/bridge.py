@@ -73,9 +73,12 @@ class Bridge:
             while self._mail.is_full():  # what is not acknowledged waits at the broker
                 self._room.clear()
                 await self._room.wait()
-            await self._agent.arrived(
-                message.topic, message.payload, duplicate=message.duplicate, retained=message.retained
-            )
+            if message.cut_from:
+                self._agent.arrived_cut(message.topic, message.payload, message.cut_from, retained=message.retained)
+            else:
+                await self._agent.arrived(
+                    message.topic, message.payload, duplicate=message.duplicate, retained=message.retained
+                )
             await message.done()
 
     async def _send(self) -> None:

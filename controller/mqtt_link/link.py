@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 _STEADY_S = 30.0
 """A connection that held for so long ends the back-off."""
 _CLOSE_S = 5.0
+_BEGINNING = 64 * 1024
+"""Bytes that are kept of what is too large."""
 _BACKOFF = Backoff(longest=timedelta(minutes=1))
 
 
@@ -51,11 +53,13 @@ class MqttLink:
         backoff: Backoff = _BACKOFF,
         most_bytes: int = MOST_BYTES,
         lasting: bool = True,
+        beginnings: bool = False,
     ) -> None:
-        """`topics` to hear; payloads of more than `most_bytes` are dropped. `lasting`: the broker keeps the session while
-        nobody is here; otherwise it ends with the connection. Nothing happens before `start`."""
+        """`topics` to hear; payloads of more than `most_bytes` are dropped, or cut where `beginnings` are wanted. `lasting`:
+        the broker keeps the session while nobody is here; otherwise it ends with the connection. Nothing happens before
+        `start`."""
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
-        self._element = broker_element(settings)
+        self._beginnings, self._element = beginnings, broker_element(settings)
         self._limits = Limits(self._element)
         self._topics: dict[str, None] = {}
         self._in_force: set[str] = set()
@@ -233,13 +237,16 @@ class MqttLink:
 
     def _receive(self, session: Session, arrived: Arrived) -> None:
         done = session.delivery(arrived.mid)
-        why = unwanted(arrived, self._topics, self._most_bytes, self._inbox.qsize())
+        size, most_bytes = len(arrived.payload), 0 if self._beginnings else self._most_bytes
+        why = unwanted(arrived, self._topics, most_bytes, self._inbox.qsize())
         if why:
-            fields = {"why": why, "topic": arrived.topic or "", "bytes": len(arrived.payload)}
+            fields = {"why": why, "topic": arrived.topic or "", "bytes": size}
             log.warning("message dropped", extra={"fields": {"broker": self._element, **fields}})
             done()
         else:
-            message = Message(arrived.topic or "", arrived.payload, arrived.retained, arrived.duplicate, done)
+            cut_from = size if size > self._most_bytes else 0
+            payload = arrived.payload[:_BEGINNING] if cut_from else arrived.payload
+            message = Message(arrived.topic or "", payload, arrived.retained, arrived.duplicate, done, cut_from)
             self._inbox.put_nowait(message)
 
     def _begun(self, line: Line) -> None:

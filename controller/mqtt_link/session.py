@@ -22,13 +22,15 @@ _MOST_WAITING = 1000
 
 @dataclass(frozen=True)
 class Message:
-    """A message that arrived. `duplicate`: the broker has tried to deliver it before."""
+    """A message that arrived. `duplicate`: the broker has tried to deliver it before. `cut_from`: it had so many bytes, and
+    `payload` is only its beginning; 0 when it is whole."""
 
     topic: str
     payload: bytes
     retained: bool
     duplicate: bool
     acknowledge: Callable[[], None] = field(repr=False, compare=False)
+    cut_from: int = 0
 
     async def done(self) -> None:
         """It is safe with us: it need not be delivered again."""
@@ -120,13 +122,13 @@ def check_topic(topic: str, *, wildcards: bool) -> None:
 
 
 def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: int) -> str:
-    """Why a message is not handed over; "" when it is."""
+    """Why a message is not handed over; "" when it is. `most_bytes`: 0 when there is no limit."""
     from paho.mqtt.client import topic_matches_sub
 
     if arrived.topic is None:
         return "the topic is no UTF-8 text"
-    if len(arrived.payload) > most_bytes:
-        return f"it is larger than {most_bytes} bytes"
     if not any(topic_matches_sub(topic, arrived.topic) for topic in topics):
         return "nobody asked for it"
+    if most_bytes and len(arrived.payload) > most_bytes:
+        return f"it is larger than {most_bytes} bytes"
     return "too many wait" if not arrived.mid and waiting >= _MOST_WAITING else ""

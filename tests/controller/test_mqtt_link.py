@@ -242,6 +242,22 @@ async def test_a_payload_beyond_the_limit_is_dropped_and_reported(
         assert await take(it, 1) == ["z"]
 
 
+async def test_a_payload_beyond_the_limit_is_handed_over_in_part_to_who_wants_that(mosquitto: Mosquitto) -> None:
+    broker = mosquitto()
+    settings = MqttSettings(enabled=True, broker=f"tcp://127.0.0.1:{broker.port}", client_id="evenkeel-test")
+    async with MqttLink(settings, ["t"], backoff=SOON, most_bytes=100_000, beginnings=True) as it:
+        await up(it)
+        async with link(broker, client="another") as sender:
+            for size in (100_000, 100_001):
+                await sender.publish("t", bytes(size))
+        messages = it.messages()
+        whole, cut = await next_of(messages), await next_of(messages)
+        assert (len(whole.payload), whole.cut_from) == (100_000, 0)
+        assert (len(cut.payload), cut.cut_from) == (64 * 1024, 100_001)
+        await whole.done()
+        await cut.done()
+
+
 async def test_topics_may_be_added_later(mosquitto: Mosquitto) -> None:
     broker = mosquitto()
     async with link(broker, "a") as it:

@@ -180,6 +180,20 @@ def test_a_retained_desired_state_is_obeyed_once(mosquitto: Mosquitto, device: D
     assert "retained" in ignored[0]
 
 
+def test_a_desired_state_that_is_too_large_is_refused(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    boss.ask("large", {"padding": "x" * (4 * 1024**2 + 1)})
+    assert "larger than 4 MiB" in boss.hear("large", "IDENTIFICATION_FAILED").message
+    boss.client.publish("containersupdate/desiredstate/command", bytes(5 * 1024**2), qos=1)
+    boss.client.publish("containersupdate/currentstate/get", bytes(5 * 1024**2), qos=1)
+    assert boss.drive("right", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"
+    ignored = [line for line in it.run("events", "-o", "json").stdout.splitlines() if '"message-ignored"' in line]
+    assert len(ignored) == 2
+
+
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
 def test_an_answer_that_is_too_large_for_the_broker_is_cut_short(
     mosquitto: Mosquitto, device: Devices, manager: Managers, version: str
