@@ -16,7 +16,7 @@ from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
 from evenkeel.specs.errors import Refused, TooLarge
-from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.updateagent import shortened_feedback
 
 if TYPE_CHECKING:
@@ -45,14 +45,17 @@ class Bridge:
         self._link, self._phases, self._say = link, phases, say
         self._journal, self._mail = journal, journal.mail
         self._to_send, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._link_news = asyncio.Event()
+        link.on_change = self._link_news.set
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
 
     async def serve(self) -> None:
         agent = self._agent
         self._link.subscribe(agent.desired_topic, agent.command_topic, agent.get_topic)
+        self._broker_is(False, "no connection yet")
         async with self._link, asyncio.TaskGroup() as group:
-            for work in (self._receive, self._send, self._introduce, self._report_changes):
+            for work in (self._receive, self._send, self._introduce, self._report_changes, self._watch_link):
                 group.create_task(work())
 
     async def work(self) -> None:
@@ -124,6 +127,17 @@ class Bridge:
         async for connected in self._link.connections():
             if connected:
                 await self._agent.introduce()
+
+    async def _watch_link(self) -> None:
+        while True:
+            await self._link_news.wait()
+            self._link_news.clear()
+            self._broker_is(self._link.connected, self._link.why)
+
+    def _broker_is(self, reachable: bool, why: str) -> None:
+        reason = "Connected" if reachable else "Unavailable"
+        message = "" if reachable else f"{self._link.broker}: {why or 'subscribing'}"
+        self._journal.set_condition(Condition("BrokerReachable", reachable, reason, message))
 
     async def _report_changes(self) -> None:
         while True:

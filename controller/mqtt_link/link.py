@@ -76,6 +76,8 @@ class MqttLink:
         self._up = False
         self.why = "not started"
         """Why there is no connection with all subscriptions; "" when there is one, or when it is about to be."""
+        self.on_change: Callable[[], None] = _nothing
+        """Called when `connected` or `why` may have changed."""
         self._want(topics)
 
     async def __aenter__(self) -> MqttLink:
@@ -84,6 +86,11 @@ class MqttLink:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def broker(self) -> str:
+        """Its URL, for people."""
+        return self._settings.broker
 
     @property
     def connected(self) -> bool:
@@ -199,6 +206,7 @@ class MqttLink:
         if any(refused for _, refused in answers):
             self.why = f"the broker refuses the subscription to {', '.join(self._refused)}"
             self._ask_later()
+            self.on_change()
         self._rise()
 
     def _rise(self) -> None:
@@ -225,6 +233,7 @@ class MqttLink:
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
             watcher.put_nowait(self._up)
+        self.on_change()
 
     def _want(self, topics: Sequence[str]) -> None:
         for topic in topics:
@@ -274,6 +283,7 @@ class MqttLink:
         else:
             log.debug("still no connection to the broker", extra={"fields": fields})
         self.why = why
+        self.on_change()
 
     # ── in the thread ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -305,3 +315,7 @@ class MqttLink:
         except RuntimeError:
             return False
         return True
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

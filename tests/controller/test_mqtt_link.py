@@ -537,6 +537,20 @@ async def test_two_with_one_name_do_not_storm_the_broker(mosquitto: Mosquitto) -
     assert 2 < connects < 60
 
 
+async def test_every_change_is_told(mosquitto: Mosquitto) -> None:
+    broker = mosquitto(hearable=["open"])
+    broker.stop()
+    it, seen = link(broker, "secret"), list[tuple[bool, str]]()
+    it.on_change = lambda: seen.append((it.connected, it.why))
+    async with it:
+        await until(lambda: bool(seen))
+        assert seen[-1] == (False, "connection refused")
+        broker.start()
+        await until(lambda: seen[-1] == (False, "the broker refuses the subscription to secret"))
+        broker.allow_all_topics()
+        await until(lambda: seen[-1] == (True, ""))
+
+
 async def test_nothing_hinders_a_start_and_an_end_without_broker(mosquitto: Mosquitto) -> None:
     broker = mosquitto()
     broker.stop()

@@ -132,6 +132,34 @@ def test_the_status_tells_of_an_open_activity(mosquitto: Mosquitto, device: Devi
     assert it.status()["activity"]["id"] == "a1"
 
 
+def test_the_status_tells_of_the_broker(mosquitto: Mosquitto, device: Devices) -> None:
+    broker = mosquitto()
+    it = device(broker.port)
+    it.write("seat", SEAT)
+
+    def reachable() -> tuple[bool, str, str] | None:
+        found = (each for each in it.status()["conditions"] if each["name"] == "BrokerReachable")
+        return next(((each["holds"], each["reason"], each["message"]) for each in found), None)
+
+    refused = (False, "Unavailable", f"tcp://127.0.0.1:{broker.port}: connection refused")
+    broker.stop()
+    it.start()
+    until(it.is_settled)
+    until(lambda: reachable() == refused, what="the first attempt fails")
+    assert "BrokerReachable  no   Unavailable" in it.run("status", "--check", ok=1).stdout
+    broker.start()
+    until(lambda: reachable() == (True, "Connected", ""), what="it connects")
+    it.run("status", "--check")
+    broker.kill()
+    until(lambda: reachable() == refused, what="the loss is noticed")
+    it.run("status", "--check", ok=1)
+    it.stop()
+    it.settings(mqtt={"enabled": False}, updateAgent={})
+    it.start()
+    until(lambda: reachable() is None, what="without MQTT there is no broker")
+    until(lambda: it.run("status", "--check", ok=None).returncode == 0, what="all is well without it")
+
+
 def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
     """While the worker is busy only so much is taken in; nothing is lost, and what comes behind the flood is served."""
     broker = mosquitto()
