@@ -11,7 +11,6 @@ current state, which changes nothing, and a new desired state, which cuts short 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple
@@ -36,6 +35,7 @@ from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import problem_text
+from evenkeel.specs.wire import MOST_BYTES, rescued_activity
 
 
 class AgentSettings(NamedTuple):
@@ -84,9 +84,10 @@ class UpdateAgent:
 
     # ── at any time ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def arrived(self, topic: str, payload: bytes, *, duplicate: bool = False) -> None:
+    async def arrived(self, topic: str, payload: bytes, *, duplicate: bool = False, retained: bool = False) -> None:
         """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
-        tried to deliver it before; a command that was heard then is not heard again."""
+        tried to deliver it before; what was heard then is not heard again. `retained`: the broker kept it, and nobody says
+        it now."""
         if topic == self.get_topic:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
@@ -94,11 +95,14 @@ class UpdateAgent:
             else:
                 await self.report(received.activity_id)
             return
-        activity = self._mail.activity()
-        if duplicate and ((activity and activity.heard == _digest(payload)) or self._mail.has(topic, payload)):
+        known = (duplicate or retained) and (self._mail.has(topic, payload) or self._mail.had(topic, payload))
+        if retained and not self._is_news(topic, payload, known=known):
+            return
+        if known:
             self._ignored(topic, "it was delivered before")
             return
-        self._mail.take_in(topic, payload)
+        self._mail.take_in(topic, payload, retained=retained)
+        activity = self._mail.activity()
         urgent = topic == self.command_topic and activity is not None
         if topic == self.desired_topic and self._takes_the_place(payload, activity):
             urgent = True
@@ -110,6 +114,35 @@ class UpdateAgent:
         if activity is None or activity.command != "CLEANUP":
             self._gives_way = activity.id if activity is not None and activity.command else ""
             self._phases.interrupt()
+
+    @at_once
+    def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
+        """A message is here that is too large to be kept: who waits for an answer gets one, at once."""
+        why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
+        if retained and not self._is_news(topic, beginning, known=False):
+            return
+        if topic != self.desired_topic:
+            self._ignored(topic, why)
+            return
+        if retained:
+            self._mail.remember_retained(topic, beginning)
+        id_ = rescued_activity(beginning)
+        self._say(Feedback("activity", f"{id_}: IDENTIFICATION_FAILED, {why}"))
+        self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
+        self._wake_sender()
+
+    @at_once
+    def _is_news(self, topic: str, payload: bytes, *, known: bool) -> bool:
+        """Whether what a broker kept is to be obeyed: a state that was not heard yet. A command is for who hears it when it
+        is said. It comes at every start, so its like is said once."""
+        if self._mail.knows_retained(topic, payload):
+            return False
+        if topic != self.desired_topic:
+            self._ignored(topic, "the broker kept it for who comes later (retained), and a command is for now")
+        elif not known:
+            return True
+        self._mail.remember_retained(topic, payload)
+        return False
 
     async def report(self, activity_id: str, *, asked: bool = True, only_news: bool = False) -> None:
         """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
@@ -256,8 +289,7 @@ class UpdateAgent:
             self._mail.record(activity, [refusal], message)
             self._wake_sender()
             return
-        heard = _digest(message.payload)
-        self._mail.record(changed(begun, alone=False, heard=heard, touched_at=self._now()), dealt_with=message)
+        self._mail.record(changed(begun, alone=False, touched_at=self._now()), dealt_with=message)
 
     async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
         asked = read_asked(message.payload, message.topic, self._settings.domain)
@@ -380,7 +412,3 @@ class UpdateAgent:
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agent import UpdateAgent
-from evenkeel.controller.mailbox import Mailbox
-from evenkeel.specs.errors import Refused
+from evenkeel.controller.journal import Journal
+from evenkeel.controller.mailbox import Outgoing
+from evenkeel.specs.errors import Refused, TooLarge
+from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.updateagent import shortened_feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.controller.phases import Phases
 
 log = logging.getLogger(__name__)
+
+_SHORTER = (1000, 200, 0)
+"""Characters of each text in feedback that is too large for the broker."""
 
 
 class Bridge:
@@ -30,21 +36,26 @@ class Bridge:
         self,
         agent: Callable[[Callable[[], None]], UpdateAgent],
         link: MqttLink,
-        mail: Mailbox,
+        journal: Journal,
         phases: Phases,
+        say: Callable[[Feedback], None],
         debounce: timedelta = timedelta(seconds=1),
     ) -> None:
         """`agent` is given the function that wakes the sender. `debounce`: changes of containers are reported together."""
-        self._link, self._mail, self._phases = link, mail, phases
+        self._link, self._phases, self._say = link, phases, say
+        self._journal, self._mail = journal, journal.mail
         self._to_send, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._link_news = asyncio.Event()
+        link.on_change = self._link_news.set
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
 
     async def serve(self) -> None:
         agent = self._agent
         self._link.subscribe(agent.desired_topic, agent.command_topic, agent.get_topic)
+        self._broker_is(False, "no connection yet")
         async with self._link, asyncio.TaskGroup() as group:
-            for work in (self._receive, self._send, self._introduce, self._report_changes):
+            for work in (self._receive, self._send, self._introduce, self._report_changes, self._watch_link):
                 group.create_task(work())
 
     async def work(self) -> None:
@@ -65,7 +76,12 @@ class Bridge:
             while self._mail.is_full():  # what is not acknowledged waits at the broker
                 self._room.clear()
                 await self._room.wait()
-            await self._agent.arrived(message.topic, message.payload, duplicate=message.duplicate)
+            if message.cut_from:
+                self._agent.arrived_cut(message.topic, message.payload, message.cut_from, retained=message.retained)
+            else:
+                await self._agent.arrived(
+                    message.topic, message.payload, duplicate=message.duplicate, retained=message.retained
+                )
             await message.done()
 
     async def _send(self) -> None:
@@ -76,17 +92,52 @@ class Bridge:
                 self._to_send.clear()
                 continue
             number, message = found
+            refusal = await self._publish(message)
+            with self._journal.at_once():
+                if refusal:
+                    log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": refusal}})
+                    self._say(Feedback("message-refused", refusal, place=message.topic))
+                self._mail.sent(number)
+
+    async def _publish(self, message: Outgoing) -> str:
+        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that."""
+        why = ""
+        for payload in self._shorter_and_shorter(message):
             try:
-                await self._link.publish(message.topic, message.payload, qos=1, retain=message.retain)
+                await self._link.publish(message.topic, payload, qos=1, retain=message.retain)
+            except TooLarge as error:
+                why = why or error.message
             except Refused as error:
-                log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": error.message}})
-            self._mail.sent(number)
+                return error.message
+            else:
+                return why and f"{why}; its texts were cut short, and {len(payload)} bytes were sent"
+        return f"{why}; it is given up"
+
+    def _shorter_and_shorter(self, message: Outgoing) -> Iterator[bytes]:
+        """The message; then, because who commands has to hear a status, feedback with less and less text."""
+        payload = message.payload
+        yield payload
+        for most in _SHORTER if message.topic == self._agent.feedback_topic else ():
+            shortened = shortened_feedback(message.payload, most)
+            if len(shortened) < len(payload):
+                yield (payload := shortened)
 
     async def _introduce(self) -> None:
         """A report on every connection, after all subscriptions are in force: who answers to it is heard."""
         async for connected in self._link.connections():
             if connected:
                 await self._agent.introduce()
+
+    async def _watch_link(self) -> None:
+        while True:
+            await self._link_news.wait()
+            self._link_news.clear()
+            self._broker_is(self._link.connected, self._link.why)
+
+    def _broker_is(self, reachable: bool, why: str) -> None:
+        reason = "Connected" if reachable else "Unavailable"
+        message = "" if reachable else f"{self._link.broker}: {why or 'subscribing'}"
+        self._journal.set_condition(Condition("BrokerReachable", reachable, reason, message))
 
     async def _report_changes(self) -> None:
         while True:

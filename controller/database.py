@@ -17,7 +17,7 @@ from evenkeel.controller.files import denied
 from evenkeel.specs.errors import JournalError
 
 FILE = "journal.sqlite"
-VERSION = 2
+VERSION = 3
 _SCHEMA = """
 CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
@@ -35,6 +35,8 @@ CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT 
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
                      retain INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
+CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 """
 
 

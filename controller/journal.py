@@ -19,7 +19,7 @@ from evenkeel.controller.database import Database, open_database, read_database
 from evenkeel.controller.mailbox import Mailbox
 from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.feedback import Condition, ConditionName, Feedback
 from evenkeel.specs.plan import History
 
 Role = Literal["desired", "last-good", "files", "message"]
@@ -237,6 +237,11 @@ class Journal:
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO condition VALUES (?, ?)", (new.name, encode(new)))
         return True
+
+    def drop_condition(self, name: ConditionName) -> None:
+        """It means nothing any more."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM condition WHERE name = ?", (name,))
 
     def at_once(self) -> AbstractContextManager[object]:
         """All writes within are one: on the disk together, or not at all. Nothing may be awaited within."""

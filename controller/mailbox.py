@@ -7,6 +7,7 @@ written in one transaction, so that no crash separates the two.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,11 @@ from evenkeel.specs.codec import decode, encode
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
 """Beyond either of these, messages are left to the broker until some have been dealt with."""
+
+
+_REMEMBERED = 64
+"""Messages of one topic that were dealt with. A broker delivers again what it had no acknowledgement for, and it has no
+more than a window of those under way."""
 
 
 class Incoming(NamedTuple):
@@ -43,9 +49,11 @@ class Mailbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take_in(self, topic: str, payload: bytes) -> None:
+    def take_in(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
         """Store a message that arrived."""
         with self._database.writing() as connection:
+            if retained:
+                self.remember_retained(topic, payload)
             connection.execute(
                 "INSERT INTO inbox (topic, payload, at) VALUES (?, ?, ?)", (topic, payload, self._database.now())
             )
@@ -59,6 +67,21 @@ class Mailbox:
         """Whether just this message has not been dealt with yet."""
         query = "SELECT 1 FROM inbox WHERE topic = ? AND payload = ? LIMIT 1"
         return self._database.one(query, topic, payload) is not None
+
+    def had(self, topic: str, payload: bytes) -> bool:
+        """Whether just this message was dealt with lately."""
+        query = "SELECT 1 FROM dealt WHERE topic = ? AND digest = ? LIMIT 1"
+        return self._database.one(query, topic, _digest(payload)) is not None
+
+    def knows_retained(self, topic: str, payload: bytes) -> bool:
+        """Whether this is what the broker last had to give on this topic."""
+        query = "SELECT 1 FROM retained WHERE topic = ? AND digest = ?"
+        return self._database.one(query, topic, _digest(payload)) is not None
+
+    def remember_retained(self, topic: str, payload: bytes) -> None:
+        """The broker keeps this message, and gives it to everybody who begins to listen: once is enough."""
+        with self._database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO retained VALUES (?, ?)", (topic, _digest(payload)))
 
     def incoming(self) -> Incoming | None:
         """The oldest message that has not been dealt with."""
@@ -104,3 +127,14 @@ class Mailbox:
             self.send(*messages)
             if dealt_with is not None:
                 connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))
+                topic, digest = dealt_with.topic, _digest(dealt_with.payload)
+                connection.execute("INSERT INTO dealt (topic, digest) VALUES (?, ?)", (topic, digest))
+                connection.execute(
+                    "DELETE FROM dealt WHERE topic = ?1 AND id NOT IN"
+                    " (SELECT id FROM dealt WHERE topic = ?1 ORDER BY id DESC LIMIT ?2)",
+                    (topic, _REMEMBERED),
+                )
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

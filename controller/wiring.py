@@ -167,7 +167,9 @@ def open_agent(
                 now,
             )
 
-        return Bridge(agent, MqttLink(settings.mqtt), journal.mail, phases, asked.report_debounce)
+        return Bridge(
+            agent, MqttLink(settings.mqtt, beginnings=True), journal, phases, controller.say, asked.report_debounce
+        )
 
     return build
 

@@ -85,8 +85,8 @@ class Activity(Struct, frozen=True):
     """An open operation. `target` is what was asked for, `before` what was there when it was identified.
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
-    `content` names what it was asked for, `heard` the message of its newest command. `alone`: nobody commands, the agent
-    does. `because`: why it is ended by nobody's command. Times are epoch seconds.
+    `content` names what it was asked for. `alone`: nobody commands, the agent does. `because`: why it is ended by nobody's
+    command. Times are epoch seconds.
     """
 
     id: str
@@ -101,6 +101,5 @@ class Activity(Struct, frozen=True):
     addressed: str = ""
     command: Command | Literal[""] = ""
     content: str = ""
-    heard: str = ""
     alone: bool = False
     because: str = ""

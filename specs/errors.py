@@ -9,6 +9,7 @@
     │   ├── Unavailable                  not reachable now; trying again later may help
     │   ├── TimedOut                     gave up waiting; trying again later may help
     │   └── Refused                      a final no; trying the same again is useless
+    │       └── TooLarge                 less might be taken
     └── Bug                              a broken invariant of our own
 
 Every error names the element it is about, so that nobody has to parse text to learn what failed. Errors are raised once
@@ -73,6 +74,10 @@ class TimedOut(DriverError):
 
 class Refused(DriverError):
     """A final no: the same request will be refused again."""
+
+
+class TooLarge(Refused):
+    """A final no to a message of this size: a shorter one may be taken."""
 
 
 class Bug(EvenkeelError):

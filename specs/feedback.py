@@ -36,6 +36,7 @@ Kind = Literal[
     "adopted",
     "activity",
     "message-ignored",
+    "message-refused",
     "released",
     "started",
     "stopped",
@@ -60,7 +61,7 @@ class Feedback(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
-ConditionName = Literal["SourceValid", "EngineReachable", "Settled", "Healthy"]
+ConditionName = Literal["SourceValid", "EngineReachable", "BrokerReachable", "Settled", "Healthy"]
 
 
 class Condition(Struct, frozen=True):

@@ -116,6 +116,20 @@ def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: FeedbackMessag
     return _written(Envelope(activity_id, timestamp_ms, msgspec.structs.replace(feedback, actions=actions)))
 
 
+def shortened_feedback(content: bytes, most: int) -> bytes:
+    """The same feedback with every text for people cut to `most` characters; statuses and actions stay. For a broker that
+    does not take the whole."""
+    value = msgspec.json.decode(content)
+    payload = value["payload"]
+    for owner in (payload, *payload.get("actions", ())):
+        text = owner.get("message", "")
+        if len(text) > most:
+            owner["message"] = f"{text[: most - 1]}…" if most else ""
+        if not owner.get("message"):
+            owner.pop("message", None)
+    return msgspec.json.encode(value)
+
+
 def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Inventory) -> bytes:
     """A message for `currentstate`."""
     return _written(Envelope(activity_id, timestamp_ms, inventory))

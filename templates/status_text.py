@@ -134,7 +134,7 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     yield from _failure(status, now, width, style)
 
 
-_ORDER = ("SourceValid", "EngineReachable", "Settled", "Healthy")
+_ORDER = ("SourceValid", "EngineReachable", "BrokerReachable", "Settled", "Healthy")
 _HEAD = 12
 _MEANT = (
     "Mount the folder, or put specs into it. Where nothing shall be there: evenkeel apply --allow-empty, or "

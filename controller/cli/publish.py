@@ -57,15 +57,15 @@ async def _follow(
     settings: Settings, activity: str, payload: Any, domain: str, drive: bool, limit_s: float | None
 ) -> int:
     from evenkeel.controller.cli.following import following
-    from evenkeel.controller.commander import Commander, connected, passing_link
+    from evenkeel.controller.cli.reaching import reached
+    from evenkeel.controller.commander import Commander, passing_link
     from evenkeel.specs.updateagent import read_envelope
 
     link = passing_link(settings, "publish")
     commander = Commander(link, domain)
     assert not read_envelope(commander.message(activity, payload)).problems
     async with link:
-        connect_s = settings.mqtt.connect_timeout.total_seconds()
-        await connected(link, f"broker:{settings.mqtt.broker}", min(connect_s, limit_s or connect_s))
+        await reached(link, settings.mqtt, limit_s)
         click.echo(f"activity {activity}")
         with following(on_terminal(), terminal_style()) as told:
             end = await commander.carry_out(activity, payload, drive=drive, told=told, limit_s=limit_s)

@@ -56,6 +56,8 @@ def command(options: Options, kanto_config: str | None) -> int:
         journal = open_journal(state)
         _introduce(settings)
         try:
+            if not serves(settings):
+                journal.drop_condition("BrokerReachable")
             asyncio.run(work())
         finally:
             journal.close()

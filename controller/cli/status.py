@@ -19,6 +19,7 @@ def command(options: Options, output: str, check: bool) -> int:
     \b
       SourceValid       the specs can be read and mean something
       EngineReachable   the engine answers
+      BrokerReachable   with an update agent: the broker lets it in and subscribe
       Settled           what is, is what is desired
       Healthy           nothing that evenkeel runs is ailing
 

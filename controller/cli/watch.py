@@ -46,7 +46,8 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
 
     from evenkeel.controller.agent import topic_prefix
     from evenkeel.controller.cli.following import following
-    from evenkeel.controller.commander import connected, passing_link
+    from evenkeel.controller.cli.reaching import reached
+    from evenkeel.controller.commander import passing_link
     from evenkeel.controller.stopping import unless
     from evenkeel.specs.heard import heard_from
 
@@ -58,11 +59,12 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    if limit_s is not None:
-        loop.call_later(limit_s, stop.set)
 
     async def show() -> None:
-        await connected(link, f"broker:{settings.mqtt.broker}", settings.mqtt.connect_timeout.total_seconds())
+        begun = loop.time()
+        await reached(link, settings.mqtt, limit_s)
+        if limit_s is not None:
+            loop.call_at(begun + limit_s, stop.set)
         click.echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
         with following(on_terminal() and output == "text", terminal_style(), named=True) as told:
             async for message in link.messages():
@@ -78,15 +80,15 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
 
 
 def _line(topic: str, content: bytes) -> str:
-    """What cannot be read is shown as the text that it is."""
+    """What cannot be read, or says nothing, is shown as the text that it is."""
     import json
 
     from evenkeel.specs.updateagent import read_envelope
 
     received = read_envelope(content, topic)
-    if received.problems:
+    value = json.loads(content) if not received.problems else None
+    if not isinstance(value, dict):
         return json.dumps({"topic": topic, "unreadable": content.decode(errors="replace")}, ensure_ascii=False)
-    value = json.loads(content)
     return json.dumps(
         {
             "topic": topic,

@@ -27,14 +27,17 @@ _SESSION_EXPIRY_S = 30 * 24 * 3600
 """With MQTT 5 a broker forgets a device that was away for longer; with 3.1.1 it decides by itself."""
 _TOPIC_AND_PROPERTIES = 128 * 1024
 _GRACE_S = 2.0
+SILENT = "the broker fell silent"
 _HEAR_OUT_S = 0.5
 
 
 class Accepted(NamedTuple):
-    """The broker lets us in. It takes `window` messages before it has to acknowledge one."""
+    """The broker lets us in. It takes `window` messages before it has to acknowledge one, and no packet of more than
+    `most_bytes` (0: it does not say)."""
 
     session_present: bool
     window: int
+    most_bytes: int
 
 
 class Arrived(NamedTuple):
@@ -177,13 +180,13 @@ class Line:
             return
         self._accepted_at = time.monotonic()
         window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
-        self._tell(self, Accepted(flags.session_present, window))
+        self._tell(self, Accepted(flags.session_present, window, getattr(properties, "MaximumPacketSize", 0)))
 
     def _on_disconnect(self, client: Client, _: object, flags: Any, reason: Any, properties: Any) -> None:
         if flags.is_disconnect_packet_from_server:
             self._why = self._why or f"ended by the broker: {str(reason).lower()}"
         elif str(reason) == "Keep alive timeout":
-            self._why = self._why or ("the broker fell silent" if self._accepted_at else "no answer from the broker")
+            self._why = self._why or (SILENT if self._accepted_at else "no answer from the broker")
 
     def _on_message(self, client: Client, _: object, message: MQTTMessage) -> None:
         topic: str | None = None

@@ -24,8 +24,9 @@ from datetime import timedelta
 from typing import Literal
 
 from evenkeel.controller.mqtt_link.access import broker_element, read_access
-from evenkeel.controller.mqtt_link.line import Accepted, Arrived, Event, Line, Published, Subscribed
-from evenkeel.controller.mqtt_link.session import Message, Outgoing, Session, check_topic, unwanted
+from evenkeel.controller.mqtt_link.limits import STEADY_S, Limits, Outgoing
+from evenkeel.controller.mqtt_link.line import SILENT, Accepted, Arrived, Event, Line, Published, Subscribed
+from evenkeel.controller.mqtt_link.session import Message, Session, check_topic, unwanted
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.mqtt import MqttSettings
 from evenkeel.specs.settings import Backoff
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 _STEADY_S = 30.0
 """A connection that held for so long ends the back-off."""
 _CLOSE_S = 5.0
+_BEGINNING = 64 * 1024
+"""Bytes that are kept of what is too large."""
 _BACKOFF = Backoff(longest=timedelta(minutes=1))
 
 
@@ -50,11 +53,14 @@ class MqttLink:
         backoff: Backoff = _BACKOFF,
         most_bytes: int = MOST_BYTES,
         lasting: bool = True,
+        beginnings: bool = False,
     ) -> None:
-        """`topics` to hear; payloads of more than `most_bytes` are dropped. `lasting`: the broker keeps the session while
-        nobody is here; otherwise it ends with the connection. Nothing happens before `start`."""
+        """`topics` to hear; payloads of more than `most_bytes` are dropped, or cut where `beginnings` are wanted. `lasting`:
+        the broker keeps the session while nobody is here; otherwise it ends with the connection. Nothing happens before
+        `start`."""
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
-        self._element = broker_element(settings)
+        self._beginnings, self._element = beginnings, broker_element(settings)
+        self._limits = Limits(self._element)
         self._topics: dict[str, None] = {}
         self._in_force: set[str] = set()
         self._refused: dict[str, None] = {}
@@ -70,6 +76,8 @@ class MqttLink:
         self._up = False
         self.why = "not started"
         """Why there is no connection with all subscriptions; "" when there is one, or when it is about to be."""
+        self.on_change: Callable[[], None] = _nothing
+        """Called when `connected` or `why` may have changed."""
         self._want(topics)
 
     async def __aenter__(self) -> MqttLink:
@@ -78,6 +86,11 @@ class MqttLink:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def broker(self) -> str:
+        """Its URL, for people."""
+        return self._settings.broker
 
     @property
     def connected(self) -> bool:
@@ -117,7 +130,7 @@ class MqttLink:
         """Return when the broker has the message; with QoS 0, when it was sent. Waits for a connection, for ever.
 
         Cancelled, it may be delivered nevertheless. Raises Refused when the broker does not take it (MQTT 5 only says
-        so), Unavailable when the link is closed.
+        so) and TooLarge when it is larger than the broker takes; Unavailable when the link is closed.
         """
         check_topic(topic, wildcards=False)
         if self._stop.is_set():
@@ -150,7 +163,8 @@ class MqttLink:
 
     def _heard(self, line: Line, event: Event) -> None:
         if isinstance(event, Accepted) and line is self._line:
-            self._session = Session(line, event.window)
+            self._limits.most_bytes = event.most_bytes
+            self._session = Session(line, event.window, self._limits)
         session = self._session
         if session is None or session.line is not line:
             return
@@ -173,7 +187,13 @@ class MqttLink:
         log.info("connected to the broker", extra={"fields": fields})
         session.ask(self._missing())
         session.send(self._outbox)
+        asyncio.get_running_loop().call_later(STEADY_S, self._has_held, session)
         self._rise()
+
+    def _has_held(self, session: Session) -> None:
+        if session is self._session:
+            session.is_steady = True
+            session.send(self._outbox)
 
     def _subscribed(self, answers: Sequence[tuple[str, bool]]) -> None:
         for topic, refused in answers:
@@ -186,6 +206,7 @@ class MqttLink:
         if any(refused for _, refused in answers):
             self.why = f"the broker refuses the subscription to {', '.join(self._refused)}"
             self._ask_later()
+            self.on_change()
         self._rise()
 
     def _rise(self) -> None:
@@ -212,6 +233,7 @@ class MqttLink:
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
             watcher.put_nowait(self._up)
+        self.on_change()
 
     def _want(self, topics: Sequence[str]) -> None:
         for topic in topics:
@@ -224,13 +246,16 @@ class MqttLink:
 
     def _receive(self, session: Session, arrived: Arrived) -> None:
         done = session.delivery(arrived.mid)
-        why = unwanted(arrived, self._topics, self._most_bytes, self._inbox.qsize())
+        size, most_bytes = len(arrived.payload), 0 if self._beginnings else self._most_bytes
+        why = unwanted(arrived, self._topics, most_bytes, self._inbox.qsize())
         if why:
-            fields = {"why": why, "topic": arrived.topic or "", "bytes": len(arrived.payload)}
+            fields = {"why": why, "topic": arrived.topic or "", "bytes": size}
             log.warning("message dropped", extra={"fields": {"broker": self._element, **fields}})
             done()
         else:
-            message = Message(arrived.topic or "", arrived.payload, arrived.retained, arrived.duplicate, done)
+            cut_from = size if size > self._most_bytes else 0
+            payload = arrived.payload[:_BEGINNING] if cut_from else arrived.payload
+            message = Message(arrived.topic or "", payload, arrived.retained, arrived.duplicate, done, cut_from)
             self._inbox.put_nowait(message)
 
     def _begun(self, line: Line) -> None:
@@ -246,7 +271,8 @@ class MqttLink:
             self._asking_again = None
         fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
         if session is not None:
-            self._outbox.extendleft(reversed(session.end()))
+            by_broker = not self._stop.is_set() and why != SILENT
+            self._outbox.extendleft(reversed(session.end(by_broker=by_broker)))
         if self._up:
             self._up = False
             self._tell_watchers()
@@ -257,6 +283,7 @@ class MqttLink:
         else:
             log.debug("still no connection to the broker", extra={"fields": fields})
         self.why = why
+        self.on_change()
 
     # ── in the thread ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -288,3 +315,7 @@ class MqttLink:
         except RuntimeError:
             return False
         return True
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

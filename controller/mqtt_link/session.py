@@ -6,39 +6,31 @@ nothing is acknowledged in its name, because on another connection the same pack
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from evenkeel.controller.mqtt_link.limits import Limits, Outgoing
 from evenkeel.controller.mqtt_link.line import Arrived, Line, Published, Subscribed
-from evenkeel.specs.errors import Refused
+from evenkeel.specs.errors import Refused, TooLarge
 
 _LONGEST_TOPIC = 65535
 _MOST_WAITING = 1000
 """Messages with QoS 0 beyond these are dropped; the others wait at the broker, which has a window."""
 
 
-@dataclass(eq=False)
-class Outgoing:
-    """A message to publish; `done` is its publisher's, who may have given up."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    done: asyncio.Future[None]
-
-
 @dataclass(frozen=True)
 class Message:
-    """A message that arrived. `duplicate`: the broker has tried to deliver it before."""
+    """A message that arrived. `duplicate`: the broker has tried to deliver it before. `cut_from`: it had so many bytes, and
+    `payload` is only its beginning; 0 when it is whole."""
 
     topic: str
     payload: bytes
     retained: bool
     duplicate: bool
     acknowledge: Callable[[], None] = field(repr=False, compare=False)
+    cut_from: int = 0
 
     async def done(self) -> None:
         """It is safe with us: it need not be delivered again."""
@@ -48,8 +40,10 @@ class Message:
 class Session:
     """The state of one connection that was accepted."""
 
-    def __init__(self, line: Line, window: int) -> None:
-        self.line, self._window = line, window
+    def __init__(self, line: Line, window: int, limits: Limits) -> None:
+        self.line, self._window, self._limits = line, window, limits
+        self.is_steady = False
+        """It has held for a while: if it ends now, it is for a reason."""
         self._flying: dict[int, Outgoing] = {}
         self._asked: dict[int, list[str]] = {}
         self._deliveries: deque[list[int | bool]] = deque()
@@ -57,11 +51,14 @@ class Session:
         self._over = False
 
     def send(self, outbox: deque[Outgoing]) -> None:
-        """Publish as much as the broker takes at once."""
+        """Publish as much as the broker takes at once. What may have ended connections waits until this one has held."""
         while outbox and len(self._flying) < self._window:
+            if self._limits.suspects(outbox[0]) and (self._flying or not self.is_steady):
+                break
             outgoing = outbox.popleft()
-            if outgoing.done.done():
+            if outgoing.done.done() or self._limits.refuses(outgoing):
                 continue
+            outgoing.sent_at = time.monotonic()
             mid = self.line.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
             if outgoing.qos == 0:
                 outgoing.done.set_result(None)
@@ -73,7 +70,9 @@ class Session:
         outgoing = self._flying.pop(event.mid, None)
         if outgoing is None or outgoing.done.done():
             return
-        if event.refusal:
+        if event.refusal == "packet too large":
+            outgoing.done.set_exception(TooLarge(element, "the message is larger than the broker takes"))
+        elif event.refusal:
             outgoing.done.set_exception(Refused(element, f"the message was refused: {event.refusal}"))
         else:
             outgoing.done.set_result(None)
@@ -104,10 +103,13 @@ class Session:
 
         return done
 
-    def end(self) -> list[Outgoing]:
-        """What was under way, in order."""
+    def end(self, *, by_broker: bool) -> list[Outgoing]:
+        """What was under way, in order. `by_broker`: nothing is known that would explain the end."""
         self._over = True
-        return list(self._flying.values())
+        under_way = list(self._flying.values())
+        if by_broker and under_way:
+            self._limits.ended_with(under_way[0])
+        return under_way
 
 
 def check_topic(topic: str, *, wildcards: bool) -> None:
@@ -120,13 +122,13 @@ def check_topic(topic: str, *, wildcards: bool) -> None:
 
 
 def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: int) -> str:
-    """Why a message is not handed over; "" when it is."""
+    """Why a message is not handed over; "" when it is. `most_bytes`: 0 when there is no limit."""
     from paho.mqtt.client import topic_matches_sub
 
     if arrived.topic is None:
         return "the topic is no UTF-8 text"
-    if len(arrived.payload) > most_bytes:
-        return f"it is larger than {most_bytes} bytes"
     if not any(topic_matches_sub(topic, arrived.topic) for topic in topics):
         return "nobody asked for it"
+    if most_bytes and len(arrived.payload) > most_bytes:
+        return f"it is larger than {most_bytes} bytes"
     return "too many wait" if not arrived.mid and waiting >= _MOST_WAITING else ""

@@ -114,6 +114,24 @@ def test_refused_with_reason_and_path(name: str) -> None:
     run(story())
 
 
+def test_what_is_too_large_is_answered_and_supersedes_nothing() -> None:
+    async def story() -> None:
+        device = Device()
+        await device.desired("open", asked("lamp"))
+        beginning = b'{"activityId":"large","timestamp":1,"payload":{"domains":[{"id":"containers","compo'
+        for retained in (False, True, True):
+            device.agent.arrived_cut(DESIRED, beginning, 5_000_000, retained=retained)
+        device.agent.arrived_cut(COMMAND, b'{"activityId":"open"', 5_000_000)
+        await device.agent.work()
+        said = device.said()
+        assert [(each.activity, each.status) for each in said] == [("large", "IDENTIFICATION_FAILED")] * 2
+        assert said[0].message == "the message is larger than 4 MiB: 5000000 bytes"
+        assert device.entries("message-ignored") == [said[0].message]
+        assert statuses(await device.command("open", "DOWNLOAD")) == ["DOWNLOADING", "DOWNLOAD_SUCCESS"]
+
+    run(story())
+
+
 TOLD: dict[str, tuple[dict[str, Any], str]] = {
     "a range on the wrong side": (
         domain(component(("port", "80:70-90"))),

@@ -55,6 +55,32 @@ def test_a_message_stays_until_it_is_dealt_with(journal: Journal) -> None:
     mail.record(None, dealt_with=message)
     assert mail.incoming() is None
     assert not mail.has("t", b"\x00\xff")
+    assert mail.had("t", b"\x00\xff")
+
+
+def test_of_what_was_dealt_with_the_newest_of_each_topic_are_remembered(journal: Journal) -> None:
+    mail = journal.mail
+    for number in range(70):
+        for topic in ("t", "u"):
+            mail.take_in(topic, b"%d" % number)
+            mail.record(None, dealt_with=mail.incoming())
+    mail.take_in("t", b"waits")
+    assert [number for number in range(70) if not mail.had("t", b"%d" % number)] == list(range(6))
+    assert mail.had("u", b"6")
+    assert not mail.had("t", b"waits")
+    assert not mail.had("v", b"69")
+
+
+def test_the_last_retained_message_of_each_topic_is_remembered(journal: Journal) -> None:
+    mail = journal.mail
+    mail.take_in("t", b"1", retained=True)
+    mail.take_in("t", b"2")
+    assert mail.knows_retained("t", b"1")
+    assert not mail.knows_retained("t", b"2")
+    assert not mail.knows_retained("u", b"1")
+    mail.take_in("t", b"2", retained=True)
+    assert mail.knows_retained("t", b"2")
+    assert not mail.knows_retained("t", b"1")
 
 
 def test_answers_go_out_in_order_and_stay_until_acknowledged(journal: Journal) -> None:

@@ -16,7 +16,7 @@ from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
 
-from .harness import COMMAND, COMMANDS, DESIRED, Device, Said, asked, command_message, desired_state, lines
+from .harness import COMMAND, COMMANDS, DESIRED, Device, Said, asked, command_message, desired_state, lines, statuses
 
 BEFORE = (
     asked("same"),
@@ -218,11 +218,111 @@ def test_a_message_that_the_broker_delivers_again_is_heard_once() -> None:
         assert lines(device.said()) == [
             "IDENTIFYING",
             "IDENTIFIED lamp=IDENTIFIED",
-            "IDENTIFIED lamp=IDENTIFIED",
             "DOWNLOADING lamp=DOWNLOADING",
             "DOWNLOAD_SUCCESS lamp=DOWNLOAD_SUCCESS",
         ]
         said = await device.send(COMMAND, command)  # no duplicate, but a second command
         assert lines(said) == ["DOWNLOAD_FAILURE lamp=DOWNLOAD_SUCCESS"]
+
+    run(story())
+
+
+def test_no_message_that_was_dealt_with_is_heard_again() -> None:
+    """Acknowledgements of several messages are lost together, and an activity ends; the broker repeats all of them."""
+
+    async def story() -> None:
+        device = Device()
+        messages = [(DESIRED, desired_state("x", asked("lamp")))]
+        messages += [(COMMAND, command_message("x", command)) for command in COMMANDS]
+        for moment, (topic, payload) in enumerate(messages):
+            await device.send(topic, payload)
+            for earlier in messages[: moment + 1]:
+                await device.agent.arrived(*earlier, duplicate=True)
+            device.reboot()
+            await device.agent.work()
+            assert [each for each in device.said() if each.status.endswith("FAILURE")] == []
+        assert device.journal.mail.activity() is None
+        device.states.clear()
+        for topic, payload in messages:
+            await device.agent.arrived(topic, payload, duplicate=True)
+        await device.agent.work()
+        assert device.said() == []
+        assert device.journal.mail.activity() is None
+        assert device.entries("message-ignored")[-1] == "it was delivered before"
+        assert statuses(await device.send(*messages[0])) == ["IDENTIFYING", "IDENTIFIED"]  # said anew
+
+    run(story())
+
+
+def test_a_retained_desired_state_is_obeyed_once() -> None:
+    """A broker gives what it keeps to everybody who begins to listen: at each start of the process."""
+
+    async def story() -> None:
+        device = Device()
+        kept = desired_state("old", asked("lamp", "1"))
+
+        async def starts() -> list[str]:
+            device.reboot()
+            await device.agent.arrived(DESIRED, kept, retained=True)
+            await device.agent.work()
+            return statuses(device.said())
+
+        assert await starts() == ["IDENTIFYING", "IDENTIFIED"]
+        assert await starts() == []
+        await device.commands("old", *COMMANDS)
+        assert await starts() == []
+        await device.desired("new", asked("lamp", "2"))
+        assert await starts() == []
+        await device.commands("new", *COMMANDS)
+        await device.settle()
+        device.said()
+        assert await starts() == []
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:2"}
+        kept = desired_state("other", asked("lamp", "3"))
+        assert await starts() == ["IDENTIFYING", "IDENTIFIED"]
+        await device.commands("other", *COMMANDS)
+        again = desired_state("old", asked("lamp", "1"))
+        assert statuses(await device.send(DESIRED, again)) == ["IDENTIFYING", "IDENTIFIED"]  # somebody says it now
+
+    run(story())
+
+
+def test_a_retained_desired_state_that_was_heard_when_it_was_said_is_not_obeyed_again() -> None:
+    """Who listens when it is published gets it as any other message; only after the next start it comes as a kept one."""
+
+    async def story() -> None:
+        device = Device()
+        kept = desired_state("old", asked("lamp", "1"))
+        await device.send(DESIRED, kept)
+        await device.commands("old", *COMMANDS)
+        await device.bring("new", asked("lamp", "2"))
+        for _ in range(2):
+            device.reboot()
+            await device.agent.arrived(DESIRED, kept, retained=True)
+            await device.agent.work()
+            assert device.said() == []
+        for number in range(70):  # so many that it would be forgotten, had it not been given as kept
+            await device.desired(f"n{number}", asked("lamp", "2"))
+        await device.agent.arrived(DESIRED, kept, retained=True)
+        await device.agent.work()
+        assert device.said() == []
+        assert device.running() == {"lamp": "reg.example/lamp:2"}
+
+    run(story())
+
+
+def test_a_retained_command_is_not_obeyed_and_said_so_once() -> None:
+    async def story() -> None:
+        device = Device()
+        await device.desired("x", asked("lamp"))
+        for _ in range(3):
+            device.reboot()
+            await device.agent.arrived(COMMAND, command_message("x", "DOWNLOAD"), retained=True)
+            await device.agent.work()
+        assert device.said() == []
+        assert len(device.entries("message-ignored")) == 1
+        assert "retained" in device.entries("message-ignored")[0]
+        assert statuses(await device.command("x", "DOWNLOAD")) == ["DOWNLOADING", "DOWNLOAD_SUCCESS"]
 
     run(story())

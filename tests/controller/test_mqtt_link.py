@@ -18,7 +18,7 @@ from tests.engines.broker import Broker
 
 from evenkeel.controller.mqtt_link import Message, MqttLink
 from evenkeel.controller.mqtt_link.access import client_id_of
-from evenkeel.specs.errors import Refused, Unavailable
+from evenkeel.specs.errors import Refused, TooLarge, Unavailable
 from evenkeel.specs.mqtt import MqttSettings, MqttVersion, TlsSettings, WillSettings
 from evenkeel.specs.settings import Backoff
 
@@ -242,6 +242,22 @@ async def test_a_payload_beyond_the_limit_is_dropped_and_reported(
         assert await take(it, 1) == ["z"]
 
 
+async def test_a_payload_beyond_the_limit_is_handed_over_in_part_to_who_wants_that(mosquitto: Mosquitto) -> None:
+    broker = mosquitto()
+    settings = MqttSettings(enabled=True, broker=f"tcp://127.0.0.1:{broker.port}", client_id="evenkeel-test")
+    async with MqttLink(settings, ["t"], backoff=SOON, most_bytes=100_000, beginnings=True) as it:
+        await up(it)
+        async with link(broker, client="another") as sender:
+            for size in (100_000, 100_001):
+                await sender.publish("t", bytes(size))
+        messages = it.messages()
+        whole, cut = await next_of(messages), await next_of(messages)
+        assert (len(whole.payload), whole.cut_from) == (100_000, 0)
+        assert (len(cut.payload), cut.cut_from) == (64 * 1024, 100_001)
+        await whole.done()
+        await cut.done()
+
+
 async def test_topics_may_be_added_later(mosquitto: Mosquitto) -> None:
     broker = mosquitto()
     async with link(broker, "a") as it:
@@ -322,6 +338,65 @@ async def test_publishing_to_a_broker_that_does_not_let_us_is_refused_with_mqtt_
         await up(it)
         with pytest.raises(Refused, match="not authorized"):
             await asyncio.wait_for(it.publish("t", b"x"), 15)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_is_larger_than_the_broker_takes_is_given_up_and_what_waits_behind_goes(
+    mosquitto: Mosquitto, version: MqttVersion
+) -> None:
+    broker = mosquitto(settings="max_packet_size 3000")
+    async with link(broker, "t", "other", version=version) as it:
+        await up(it)
+        large = asyncio.create_task(it.publish("t", b"x" * 3001))
+        behind = asyncio.create_task(it.publish("t", b"behind"))
+        with pytest.raises(TooLarge, match=r"larger than the broker takes|the broker ended 5 connections right after"):
+            await asyncio.wait_for(large, 30)
+        await asyncio.wait_for(behind, 15)
+        assert await take(it, 1) == ["behind"]
+        await up(it)
+        connects = broker.log.read_text().count("New client connected")
+        assert connects == (1 if version == "5" else 6)
+        with pytest.raises(TooLarge):  # learned
+            await asyncio.wait_for(it.publish("t", b"x" * 3001), 1)
+        await it.publish("t", b"y" * 2900)
+        assert await take(it, 1) == ["y" * 2900]
+        assert broker.log.read_text().count("New client connected") == connects
+
+
+async def test_the_largest_message_that_the_broker_takes_is_sent(mosquitto: Mosquitto) -> None:
+    """To the byte: a packet of PUBLISH with QoS 1 has 9 bytes beside the payload and a topic of one character."""
+    broker = mosquitto(settings="max_packet_size 3000")
+    async with link(broker, "t", version="5") as it:
+        await up(it)
+        with pytest.raises(TooLarge, match="3001 of 3000 bytes"):
+            await asyncio.wait_for(it.publish("t", b"x" * 2992), 1)
+        await asyncio.wait_for(it.publish("t", b"x" * 2991), 5)
+        assert await take(it, 1) == ["x" * 2991]
+
+
+async def test_a_broker_that_ends_every_connection_costs_no_message(mosquitto: Mosquitto) -> None:
+    """It lets us in and is gone, again and again; nothing shows that the message would be the reason."""
+    broker = mosquitto()
+    broker.stop()
+    ended = 0
+
+    async def false_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal ended
+        await reader.read(1000)
+        writer.write(CONNACK)
+        await asyncio.sleep(0.05)
+        writer.close()
+        ended += 1
+
+    async with link(broker) as it:
+        publishing = asyncio.create_task(it.publish("t", b"x", retain=True))
+        server = await asyncio.start_server(false_broker, "127.0.0.1", broker.port)
+        await until(lambda: ended > 8 or publishing.done())
+        server.close()
+        await server.wait_closed()
+        broker.start()
+        await asyncio.wait_for(publishing, 15)
+    assert tool(broker, "mosquitto_sub", "-t", "t", "-C", "1", "-W", "5") == "x\n"
 
 
 async def test_closing_ends_what_waits(mosquitto: Mosquitto) -> None:
@@ -460,6 +535,20 @@ async def test_two_with_one_name_do_not_storm_the_broker(mosquitto: Mosquitto) -
         assert one.why or other.why
     connects = broker.log.read_text().count("New client connected")
     assert 2 < connects < 60
+
+
+async def test_every_change_is_told(mosquitto: Mosquitto) -> None:
+    broker = mosquitto(hearable=["open"])
+    broker.stop()
+    it, seen = link(broker, "secret"), list[tuple[bool, str]]()
+    it.on_change = lambda: seen.append((it.connected, it.why))
+    async with it:
+        await until(lambda: bool(seen))
+        assert seen[-1] == (False, "connection refused")
+        broker.start()
+        await until(lambda: seen[-1] == (False, "the broker refuses the subscription to secret"))
+        broker.allow_all_topics()
+        await until(lambda: seen[-1] == (True, ""))
 
 
 async def test_nothing_hinders_a_start_and_an_end_without_broker(mosquitto: Mosquitto) -> None:

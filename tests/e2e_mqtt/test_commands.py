@@ -125,6 +125,43 @@ def test_publish_says_when_there_is_no_broker(device: Devices, tmp_path: Path) -
     it = device(1)
     refused = it.run("publish", _file(tmp_path, asking(component("hvac", HVAC))), "--timeout", "10", ok=1)
     assert "no connection within 10 s: connection refused" in refused.stderr
+    assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 …\n")
+
+
+def test_watch_says_when_there_is_no_broker(device: Devices) -> None:
+    it = device(1)
+    refused = it.run("watch", "--timeout", "2", ok=1)
+    assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 …\n")
+    assert "no connection within 2 s: connection refused" in refused.stderr
+
+
+def test_watch_ends_when_its_time_is_over(mosquitto: Mosquitto, device: Devices) -> None:
+    it = device(mosquitto().port)
+    assert it.run("watch", "--timeout", "0.5").stderr.startswith("watching ")
+
+
+@pytest.mark.parametrize(
+    "payload", [b"null", b"", b"7", b"[]", b'"x"', b"{}", b"\xff", b'{"activityId":7,"timestamp":"x","payload":[]}']
+)
+def test_watch_shows_every_payload_somehow(mosquitto: Mosquitto, device: Devices, payload: bytes) -> None:
+    broker = mosquitto()
+    it = device(broker.port)
+    watching = subprocess.Popen(
+        it.line("watch", "-o", "json"), env=it.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stderr is not None
+    watching.stderr.readline()
+    topic = "containersupdate/desiredstate"
+    for content in (payload, b'{"activityId":"end"}'):
+        command = ["mosquitto_pub", "-p", str(broker.port), "-q", "1", "-t", topic, "-s" if content else "-n"]
+        subprocess.run(command, input=content, check=True, timeout=20)
+    assert watching.stdout is not None
+    first, last = json.loads(watching.stdout.readline()), json.loads(watching.stdout.readline())
+    assert first["topic"] == topic
+    assert last["activityId"] == "end"
+    watching.terminate()
+    assert watching.communicate(timeout=20)[1] == ""
+    assert watching.returncode == 0
 
 
 def test_watch_shows_a_line_for_each_message(served: tuple[Device, Manager], tmp_path: Path) -> None:

@@ -132,6 +132,34 @@ def test_the_status_tells_of_an_open_activity(mosquitto: Mosquitto, device: Devi
     assert it.status()["activity"]["id"] == "a1"
 
 
+def test_the_status_tells_of_the_broker(mosquitto: Mosquitto, device: Devices) -> None:
+    broker = mosquitto()
+    it = device(broker.port)
+    it.write("seat", SEAT)
+
+    def reachable() -> tuple[bool, str, str] | None:
+        found = (each for each in it.status()["conditions"] if each["name"] == "BrokerReachable")
+        return next(((each["holds"], each["reason"], each["message"]) for each in found), None)
+
+    refused = (False, "Unavailable", f"tcp://127.0.0.1:{broker.port}: connection refused")
+    broker.stop()
+    it.start()
+    until(it.is_settled)
+    until(lambda: reachable() == refused, what="the first attempt fails")
+    assert "BrokerReachable  no   Unavailable" in it.run("status", "--check", ok=1).stdout
+    broker.start()
+    until(lambda: reachable() == (True, "Connected", ""), what="it connects")
+    it.run("status", "--check")
+    broker.kill()
+    until(lambda: reachable() == refused, what="the loss is noticed")
+    it.run("status", "--check", ok=1)
+    it.stop()
+    it.settings(mqtt={"enabled": False}, updateAgent={})
+    it.start()
+    until(lambda: reachable() is None, what="without MQTT there is no broker")
+    until(lambda: it.run("status", "--check", ok=None).returncode == 0, what="all is well without it")
+
+
 def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
     """While the worker is busy only so much is taken in; nothing is lost, and what comes behind the flood is served."""
     broker = mosquitto()
@@ -155,6 +183,66 @@ def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, mana
         time.sleep(0.05)
     assert largest > MOST_WAITING_BYTES / 2, "no flood"
     assert it.run("events", "-o", "json").stdout.count('"message-ignored"') == drops
+
+
+def test_a_retained_desired_state_is_obeyed_once(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    """Else every start would bring back what the broker keeps, in the place of what was asked for since."""
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    envelope = {"activityId": "kept", "timestamp": 1, "payload": asking(component("hvac", HVAC))}
+    boss.client.publish("containersupdate/desiredstate", json.dumps(envelope), qos=1, retain=True)
+    command = {"activityId": "kept", "timestamp": 1, "payload": {"command": "DOWNLOAD"}}
+    boss.client.publish("containersupdate/desiredstate/command", json.dumps(command), qos=1, retain=True)
+    it.start()
+    assert boss.follow("kept")[-1].status == "COMPLETED"
+    assert boss.drive("new", asking(component("seat", SEAT)))[-1].status == "COMPLETED"
+    for _ in range(2):
+        states = len(boss.states())
+        it.restart()
+        boss.until(lambda: len(boss.states()) > states, "it is back")  # noqa: B023
+    assert boss.drive("newer", asking(component("seat", HVAC)))[-1].status == "COMPLETED"  # behind the retained ones
+    assert [said.status for said in boss.said("kept")].count("IDENTIFYING") == 1
+    assert it.running() == {"seat": HVAC}
+    ignored = [line for line in it.run("events", "-o", "json").stdout.splitlines() if '"message-ignored"' in line]
+    assert len(ignored) == 1
+    assert "retained" in ignored[0]
+
+
+def test_a_desired_state_that_is_too_large_is_refused(mosquitto: Mosquitto, device: Devices, manager: Managers) -> None:
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    boss.ask("large", {"padding": "x" * (4 * 1024**2 + 1)})
+    assert "larger than 4 MiB" in boss.hear("large", "IDENTIFICATION_FAILED").message
+    boss.client.publish("containersupdate/desiredstate/command", bytes(5 * 1024**2), qos=1)
+    boss.client.publish("containersupdate/currentstate/get", bytes(5 * 1024**2), qos=1)
+    assert boss.drive("right", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"
+    ignored = [line for line in it.run("events", "-o", "json").stdout.splitlines() if '"message-ignored"' in line]
+    assert len(ignored) == 2
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_an_answer_that_is_too_large_for_the_broker_is_cut_short(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, version: str
+) -> None:
+    """Else the agent would be silent for ever: the broker ends the connection, and is sent the same again."""
+    broker = mosquitto(settings="max_packet_size 3000")
+    it, boss = device(broker.port), manager(broker.port)
+    it.settings(mqtt={"version": version})
+    it.start()
+    boss.wait_for_agent()
+    unknown = {f"unknown-key-{number}": 1 for number in range(40)}
+    boss.ask("wrong", asking({**component("hvac", HVAC), **unknown}))
+    refused = boss.hear("wrong", "IDENTIFICATION_FAILED", 60)
+    assert len(refused.message) <= 1000
+    assert "unknown key `unknown-key-0`" in refused.message
+    assert refused.message.endswith("…")
+    assert boss.drive("right", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"
+    entries = [json.loads(line) for line in it.run("events", "-o", "json").stdout.splitlines()]
+    (entry,) = [entry for entry in entries if entry["kind"] == "message-refused"]
+    assert "its texts were cut short" in entry["message"]
+    assert entry["place"] == "containersupdate/desiredstatefeedback"
 
 
 # ── ways to be let in ──────────────────────────────────────────────────────────────────────────────────────────────

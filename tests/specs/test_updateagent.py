@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto import desired_state_drafts
 from evenkeel.specs.problem import Flaw, Problem, place_text
 from evenkeel.specs.updateagent import (
@@ -21,6 +22,7 @@ from evenkeel.specs.updateagent import (
     inventory_bytes,
     read_command,
     read_envelope,
+    shortened_feedback,
 )
 from evenkeel.specs.wire import MOST_BYTES
 
@@ -256,3 +258,20 @@ def test_reading_never_raises_and_what_is_read_can_be_written(content: bytes) ->
     found = read_command(content, "topic")
     assert isinstance(found, Command) or found
     desired_state_drafts({"payload": received.payload}, [])
+
+
+# ── made shorter ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_shortened_feedback_loses_text_and_no_status() -> None:
+    action = Action(Component("containers:hvac", "1"), "DOWNLOAD_FAILURE", 7, "no such image")
+    whole = feedback_bytes("w1", 1, FeedbackMessage("front", "DOWNLOAD_FAILURE", "x" * 50, (action, action)))
+    assert shortened_feedback(whole, 100) == whole
+    cut = changed(action, message="no suc…")
+    assert shortened_feedback(whole, 7) == feedback_bytes(
+        "w1", 1, FeedbackMessage("front", "DOWNLOAD_FAILURE", "xxxxxx…", (cut, cut))
+    )
+    bare = changed(action, message="")
+    assert shortened_feedback(whole, 0) == feedback_bytes(
+        "w1", 1, FeedbackMessage("front", "DOWNLOAD_FAILURE", "", (bare, bare))
+    )

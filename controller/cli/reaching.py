@@ -1,0 +1,29 @@
+"""Reaching a broker for a command, so that whoever waits for it knows what for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from evenkeel.controller.mqtt_link import MqttLink
+    from evenkeel.specs.mqtt import MqttSettings
+
+_QUIET_S = 1.0
+
+
+async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None) -> None:
+    """Return when the broker is reached; Unavailable when it is not within the settings' time or `limit_s`. What takes
+    long is said on standard error."""
+    import asyncio
+
+    from evenkeel.controller.commander import connected
+
+    connect_s = settings.connect_timeout.total_seconds()
+    notice = f"connecting to {settings.broker} …"
+    saying = asyncio.get_running_loop().call_later(_QUIET_S, lambda: click.echo(notice, err=True))
+    try:
+        await connected(link, f"broker:{settings.broker}", min(connect_s, limit_s or connect_s))
+    finally:
+        saying.cancel()

@@ -1,0 +1,80 @@
+"""What a broker takes, as far as it says so or as it shows by ending connections.
+
+With MQTT 5 a broker says how large a packet may be. With 3.1.1 it can only end the connection, and would be sent the same
+again for ever, with everything behind it waiting. So a message after which connections end is suspected; suspected, it is sent
+alone and only on a connection that has held for a while; and when such a one ends at once, too, it is given up. A network
+that fails now and then loses no message that way. What was learned holds for its topic (there are brokers that end
+connections for topics) and for an hour, because brokers are set up anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from evenkeel.specs.errors import TooLarge
+
+STEADY_S = 2.0
+"""For so long a connection has to hold before it is a witness."""
+_AT_ONCE_S = 10.0
+_SUSPECTED, _GIVEN_UP = 3, 5
+_REMEMBERED_S = 3600.0
+
+
+@dataclass(eq=False)
+class Outgoing:
+    """A message to publish; `done` is its publisher's, who may have given up."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    done: asyncio.Future[None]
+    ends: int = 0
+    """How many connections ended right after it was sent."""
+    sent_at: float = 0.0
+
+
+class Limits:
+    """What is known of one broker. `most_bytes`: of a packet, as the broker of this connection says; 0 when it does not."""
+
+    def __init__(self, element: str) -> None:
+        self._element, self.most_bytes = element, 0
+        self._learned: dict[str, tuple[int, float]] = {}
+        """By topic: the size of what was given up, and until when that is remembered."""
+
+    def suspects(self, outgoing: Outgoing) -> bool:
+        """Whether it may be what ends connections."""
+        return outgoing.ends >= _SUSPECTED
+
+    def refuses(self, outgoing: Outgoing) -> bool:
+        """Whether the broker would not take it: then its publisher is told."""
+        size = _packet_bytes(outgoing)
+        learned, until = self._learned.get(outgoing.topic, (0, 0.0))
+        if self.most_bytes and size > self.most_bytes:
+            why = f"the message is larger than the broker takes: {size} of {self.most_bytes} bytes"
+        elif learned and size >= learned and time.monotonic() < until:
+            why = f"the broker ended connections for a message of {learned} bytes; this one has {size}"
+        else:
+            return False
+        outgoing.done.set_exception(TooLarge(self._element, why))
+        return True
+
+    def ended_with(self, outgoing: Outgoing) -> None:
+        """A connection ended, and this was the oldest message that it had not answered."""
+        now = time.monotonic()
+        if now - outgoing.sent_at > _AT_ONCE_S:
+            return
+        outgoing.ends += 1
+        if outgoing.ends >= _GIVEN_UP and not outgoing.done.done():
+            size = _packet_bytes(outgoing)
+            self._learned[outgoing.topic] = (size, now + _REMEMBERED_S)
+            why = f"the broker ended {outgoing.ends} connections right after this message of {size} bytes"
+            outgoing.done.set_exception(TooLarge(self._element, why))
+
+
+def _packet_bytes(outgoing: Outgoing) -> int:
+    """The size of the packet on the wire: with its fixed header, and with MQTT 5 an empty list of properties."""
+    left = 2 + len(outgoing.topic.encode()) + (2 if outgoing.qos else 0) + 1 + len(outgoing.payload)
+    return 1 + max(1, -(-left.bit_length() // 7)) + left
