@@ -91,7 +91,8 @@ def test_killed_whenever_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path:
     def run(name: str) -> None:
         assert _run(tmp_path, before, port, name, kill_at=EXPECTED[int(name[1:])])[1] == 2
 
-    _all([f"s{number}" for number in range(len(EXPECTED) - 1)], run)
+    # The last two leave in one go: who kills when he hears the last but one may come too late for both.
+    _all([f"s{number}" for number in range(len(EXPECTED) - 2)], run)
 
 
 @pytest.mark.timeout(200)
