@@ -16,6 +16,7 @@ from decimal import Decimal
 from evenkeel.specs.container import NAME_PATTERN
 from evenkeel.specs.problem import Path, nearest
 from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size, size_text
+from evenkeel.specs.secrecy import looks_secret
 
 SWAP_PATTERN = r"^(\d+(\.\d+)? ?[kKmMgG]|-1|unlimited)$"
 
@@ -57,7 +58,7 @@ _PLAIN_WORD = re.compile(r"-{0,2}[A-Za-z/][\w./=-]*|\.{1,2}/[\w./=-]*", re.ASCII
 _NO_TEXTS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 _SHELL = re.compile(r"[|&;<>$`*?~(){}]")
 _LONGEST = 60
-"""What is longer is not repeated in a hint."""
+"""What is longer is not repeated in a hint; nor is what looks secret."""
 
 
 def for_key(key: str, known: Iterable[str]) -> str:
@@ -115,7 +116,7 @@ def for_list(value: object, path: Path) -> str:
         words = ["sh", "-c", value] if _SHELL.search(value) else shlex.split(value)
     except ValueError:
         words = []
-    if not words or len(value) > _LONGEST:
+    if not words or len(value) > _LONGEST or looks_secret(value):
         return "write a list with an entry for each word"
     return f"write `{path[-1]}: [{', '.join(_word(word) for word in words)}]`"
 

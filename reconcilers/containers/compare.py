@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from evenkeel.specs.codec import changed, plain
 from evenkeel.specs.container import UNLIMITED, Container, ExecProbe, Resources
 from evenkeel.specs.quantity import duration_text, size_text
+from evenkeel.specs.secrecy import looks_secret
 from evenkeel.specs.shorthand import device_text, mount_text, port_text
 
 CONDUCT = ("pull_policy", "depends_on", "stable_for")
@@ -28,7 +29,6 @@ InPlace = Literal["all", "finite", "none"]
 """What an engine is able to change without a new container; see `ContainersSeen.in_place`."""
 
 _SIZES = ("resources.", "log.maxSize", "log.maxBufferSize")
-_SECRET_NAMES = ("PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CONNECTION_STRING", "AUTH")
 HIDDEN = "(hidden)"
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
 
@@ -174,7 +174,7 @@ def _text(path: tuple[str, ...], value: Any) -> str:
     if value is _ABSENT:
         return ""
     dotted = ".".join(path)
-    if path[0] in ("env", "labels") and _looks_secret(path[1]):
+    if path[0] in ("env", "labels") and looks_secret(path[1]):
         return HIDDEN
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -199,14 +199,10 @@ def _command_text(command: str) -> str:
         if hide and not word.startswith("-"):
             shown.append(HIDDEN)
             hide = False
-        elif equals and _looks_secret(name):
+        elif equals and looks_secret(name):
             shown.append(f"{name}={HIDDEN}")
             hide = False
         else:
             shown.append(shlex.quote(word))
-            hide = word.startswith("-") and _looks_secret(word)
+            hide = word.startswith("-") and looks_secret(word)
     return " ".join(shown)
-
-
-def _looks_secret(name: str) -> bool:
-    return any(word in name.upper() for word in _SECRET_NAMES)

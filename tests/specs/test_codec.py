@@ -250,7 +250,7 @@ def test_what_can_be_meant_by_a_word_is_said_and_is_valid(line: str, instead: st
     assert complaints(f"{HEAD}  {f'health: {{{instead}}}' if line.startswith('health') else instead}\n") == []
 
 
-@pytest.mark.parametrize("text", ["echo 'never closed", "word " * 20, ""])
+@pytest.mark.parametrize("text", ["echo 'never closed", "word " * 20, "", "login --password=hunter2"])
 def test_no_half_command_is_suggested(text: str) -> None:
     (complaint,) = complaints(f'{HEAD}  command: "{text}"\n')
     assert complaint.endswith("; write a list with an entry for each word")
