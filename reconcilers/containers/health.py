@@ -15,6 +15,8 @@ from evenkeel.specs.container import Container, ExecProbe, Health
 from evenkeel.specs.observed import ContainerSeen, HealthSeen
 
 _SLACK = timedelta(seconds=30)
+_ENGINE_BEGINS_S = 5.0
+"""For so long an engine that has just begun, after it was killed with all its containers, may need to put them up again."""
 
 
 class Watch(NamedTuple):
@@ -44,6 +46,9 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     restarted = seen.restart_count > watch.restarts
     if restarted:
         watch = watch._replace(restarts=seen.restart_count, good_since=None)
+    begins = watch.good_since is None and now - watch.since < _ENGINE_BEGINS_S
+    if begins and _may_be_put_up_again(container, seen):
+        return watch, None
     ended = seen.state in ("exited", "dead", "restarting") or restarted
     if ended and seen.exit_code != 0:
         return watch, Verdict(
@@ -86,6 +91,11 @@ def longest(container: Container) -> timedelta:
         return container.stable_for + _SLACK
     health = container.health
     return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK
+
+
+def _may_be_put_up_again(container: Container, seen: ContainerSeen) -> bool:
+    """Whether its end was its engine's: of one that ends by itself an engine with such a policy says "restarting"."""
+    return seen.state == "exited" and seen.exit_code != 0 and container.restart.policy in ("always", "unless-stopped")
 
 
 class Probed(NamedTuple):

@@ -115,6 +115,15 @@ def test_who_ends_well_again_and_again_is_not_said_to_be_up() -> None:
     )
 
 
+def test_who_was_killed_with_his_engine_may_be_put_up_again() -> None:
+    """The first look after the engine is back may come before it has begun to."""
+    kept_up = with_policy("unless-stopped")
+    back = [Look(0, state="exited", exit_code=255), *(Look(t) for t in (1, 2, 3, 4))]
+    assert watch(kept_up, *back) == "5: proven: up for 3 s"
+    gone = [Look(t, state="exited", exit_code=255) for t in (0, 2, 4, 6)]
+    assert watch(kept_up, *gone) == "4: disproven: it ended with exit code 255"
+
+
 def test_restarts_of_old_do_not_count() -> None:
     known = Watch(since=0.0, restarts=9)
     seen = ContainerSeen("1", "web", "web", "i", "running", UP_3_S, restart_count=9)
