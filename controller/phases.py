@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.journal import Journal
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.containers.found import ailing, digest_of, is_restless
@@ -42,7 +41,6 @@ class Phases:
 
     def __init__(
         self,
-        journal: Journal,
         driver: Driver[ContainersSeen],
         cycles: Cycles,
         stopping: asyncio.Event,
@@ -52,7 +50,7 @@ class Phases:
     ) -> None:
         """`patience`: for how long passing trouble is waited out; with an engine that is away once, not once for each
         container. `alive` is called whenever something is tried."""
-        self._journal, self._driver, self._cycles, self._alive = journal, driver, cycles, alive
+        self._driver, self._cycles, self._alive = driver, cycles, alive
         self._patience_s, self._now = patience.total_seconds(), now
         self._interrupted = asyncio.Event()
         self._away_since: float | None = None

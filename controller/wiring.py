@@ -150,9 +150,7 @@ def open_agent(
     )
 
     def build(controller: Controller) -> Agent:
-        phases = Phases(
-            journal, driver, controller.cycles, controller.stopping, conduct.patience, now, controller.looks
-        )
+        phases = Phases(driver, controller.cycles, controller.stopping, conduct.patience, now, controller.looks)
 
         def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
             return UpdateAgent(

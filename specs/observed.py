@@ -14,6 +14,8 @@ from msgspec import Struct
 from evenkeel.specs.container import Container
 
 State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
+AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
+"""The states of a container that has a process, or will have one again without anybody's doing."""
 HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
 
 

@@ -7,18 +7,14 @@ Kubernetes become evenkeel's. Pure text; what is wrong at all is decided in `spe
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from evenkeel.specs.container import NAME_PATTERN
 from evenkeel.specs.problem import Path, nearest
-from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size, size_text
+from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN, SWAP_PATTERN, parse_duration, parse_size, size_text
 from evenkeel.specs.secrecy import looks_secret
-
-SWAP_PATTERN = r"^(\d+(\.\d+)? ?[kKmMgG]|-1|unlimited)$"
 
 _ELSEWHERE = {
     "args": "command",
@@ -112,6 +108,8 @@ def for_list(value: object, path: Path) -> str:
         return ""
     if not path or path[-1] not in _COMMANDS:
         return "put a `-` before each entry"
+    import shlex  # every command that reads settings loads this module, and hardly any comes here
+
     try:
         words = ["sh", "-c", value] if _SHELL.search(value) else shlex.split(value)
     except ValueError:
@@ -122,6 +120,8 @@ def for_list(value: object, path: Path) -> str:
 
 
 def _word(word: str) -> str:
+    import json
+
     plain = _PLAIN_WORD.fullmatch(word) and word.lower() not in _NO_TEXTS
     return word if plain else json.dumps(word, ensure_ascii=False)
 

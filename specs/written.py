@@ -21,7 +21,7 @@ from evenkeel.specs.container import (
     PullPolicy,
     RestartPolicy,
 )
-from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN
+from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN, SWAP_PATTERN
 
 API_VERSION = "evenkeel/v1"
 
@@ -95,7 +95,7 @@ class ResourcesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
         Annotated[
             str,
             Meta(
-                pattern=r"^(\d+(\.\d+)? ?[kKmMgG]|-1|unlimited)$",
+                pattern=SWAP_PATTERN,
                 description="Memory and swap together, or `unlimited`. Default: twice `memory`.",
             ),
         ]

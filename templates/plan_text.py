@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import AWAKE, ContainersSeen
 from evenkeel.specs.plan import Change, Difference, History, Plan, Pull, Verb
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
@@ -44,7 +44,6 @@ _SUMMARY: dict[Verb, str] = {
 }
 _NAME = 4
 _VERB_WIDTH = 11
-_AWAKE = ("running", "restarting", "paused")
 
 
 def plan_lines(
@@ -97,7 +96,7 @@ def pull_size(image: str, seen: ContainersSeen) -> int:
 
 def away_s(difference: Difference, seen: ContainersSeen, history: History) -> float | None:
     """For how many seconds the subject will be away; `None` when nothing that is at work is replaced."""
-    at_work = {instance.id for instance in seen.containers if instance.state in _AWAKE}
+    at_work = {instance.id for instance in seen.containers if instance.state in AWAKE}
     if difference.verb != "recreate" or not at_work.intersection(difference.others):
         return None
     return history.switch_s.get(difference.subject, USUAL_SWITCH_S)

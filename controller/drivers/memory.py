@@ -27,7 +27,7 @@ from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.container import Container, host_ports
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
+from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -173,7 +173,7 @@ class MemoryEngine:
                 return self._start(action.instance)
             case End():
                 kept = self._find(action.instance)
-                if kept.state in ("running", "paused", "restarting"):
+                if kept.state in AWAKE:
                     self._put(replace(kept, state="exited", exit_code=143, finished_at=self._now()))
                 return Done("stopped")
             case Rename():
@@ -236,7 +236,7 @@ class MemoryEngine:
         if kept.state == "dead":
             raise Refused(f"container:{kept.engine_name}", "is dead and cannot be started")
         for other in self._present():
-            if other.id != kept.id and other.state in ("running", "restarting", "paused"):
+            if other.id != kept.id and other.state in AWAKE:
                 self._check_ports(kept, other)
         self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, restart_count=0))
         return Done("started", kept.id)

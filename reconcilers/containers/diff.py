@@ -21,10 +21,8 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Restart
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import Change, Difference, History, Verb
-
-_AWAKE = ("running", "restarting", "paused")
 
 
 def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
@@ -138,7 +136,7 @@ def _settling(
         return
     changes = tuple(_field_changes(container, document, candidate.container, in_place)) if update else ()
     verb: Verb
-    switching = bool(others) and (start or any(i.id in others and i.state in _AWAKE for i in instances))
+    switching = bool(others) and (start or any(i.id in others and i.state in AWAKE for i in instances))
     if switching:
         old = max((i for i in instances if i.id in others), key=lambda instance: _rank(instance, history))
         assert old.container is not None
@@ -206,7 +204,7 @@ def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, 
     """Of several alike: one whose image did not fail, the one at work, the proven one, the one with the name, the newest."""
     sound = instance.image_id not in history.rejected
     named = instance.engine_name == engine_name(instance.name)
-    return sound, instance.state in _AWAKE, instance.id in history.proven, named, instance.created_at, instance.id
+    return sound, instance.state in AWAKE, instance.id in history.proven, named, instance.created_at, instance.id
 
 
 def _needs_start(instance: ContainerSeen, restart: Restart, history: History) -> tuple[bool, str]:

@@ -9,10 +9,9 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import History, Start, Step, Verify
 
-_AT_WORK = ("running", "restarting", "paused")
 _NEVER_WORKED = ("created", "dead")
 
 
@@ -34,7 +33,7 @@ def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
         oldest = min(worked, key=lambda instance: (instance.created_at, instance.id), default=None)
         if oldest is None or oldest.container is None:
             continue
-        if oldest.state in _AT_WORK or len(instances) > 1 or _lasts(oldest.container):
+        if oldest.state in AWAKE or len(instances) > 1 or _lasts(oldest.container):
             documents.append(Document("Container", name, oldest.container))
     return desired_state(documents) if documents else None
 
@@ -58,7 +57,7 @@ def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
 
 def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, str]:
     worked = each.state not in ("created", "dead")
-    awake = each.state in ("running", "restarting", "paused")
+    awake = each.state in AWAKE
     named = each.engine_name == engine_name(each.name)
     return worked, each.id in history.proven, awake, named, each.created_at, each.id
 

@@ -19,7 +19,7 @@ from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Stop, host_ports
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import (
     Create,
     Difference,
@@ -35,8 +35,6 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
-
-_AWAKE = ("running", "restarting", "paused")
 
 
 def plan(differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
@@ -80,7 +78,7 @@ def _steps(
     others = [by_id[id_] for id_ in difference.others]
     if container is None:
         for other in others:
-            if other.state in _AWAKE:
+            if other.state in AWAKE:
                 yield _stop(subject, other)
             yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, Remove(other.id))
         return
@@ -106,7 +104,7 @@ def _steps(
         if isinstance(step.action, Rename) and step.action.instance == target and candidate is None:
             target = step.action.engine_name
     for other in others:
-        if other.state in _AWAKE:
+        if other.state in AWAKE:
             stop = changed(_stop(subject, other), needs=needs)
             needs = (*needs, stop.id)
             yield stop

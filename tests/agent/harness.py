@@ -169,7 +169,7 @@ class Device:
         self.containers = Containers(self.settings.system_containers)
         driver = Cuttable(self.engine, self.pulse)
         self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
-        self.phases = Phases(self.journal, driver, self.cycles, self.stopping, self._patience, self._now)
+        self.phases = Phases(driver, self.cycles, self.stopping, self._patience, self._now)
         self.agent = UpdateAgent(
             self.settings,
             self.journal,
