@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from evenkeel.specs.errors import JournalError
 
 FILE = "journal.sqlite"
 VERSION = 3
+_PATIENCE_S = 10.0
+"""For how long one waits for another that reads or writes."""
 _SCHEMA = """
 CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
@@ -81,12 +84,12 @@ def open_database(state: Path, now: Now = system_now) -> Database:
     element = f"journal:{path}"
     try:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
     except (sqlite3.Error, OSError) as error:
         raise JournalError(element, f"cannot be opened: {_why(error, path, os.W_OK)}") from error
     database = Database(connection, element, now)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if _version(connection) == 0:
@@ -102,6 +105,19 @@ def open_database(state: Path, now: Now = system_now) -> Database:
         connection.close()
         raise
     return database
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Turn a new file to WAL. SQLite itself does not wait here for another that is just doing the same."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _why(error: Exception, path: Path, access: int) -> str:
@@ -141,7 +157,7 @@ def read_database(state: Path) -> Database:
         raise JournalError(element, f"cannot be read: {_why(error, path, os.R_OK)}") from error
     address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
     try:
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE_S)
     except sqlite3.Error as error:
         raise JournalError(element, f"cannot be opened: {_why(error, path, os.R_OK)}") from error
     try:

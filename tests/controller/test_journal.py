@@ -268,6 +268,21 @@ def test_two_connections_see_what_the_other_has_written(journal: Journal, state:
     other.close()
 
 
+def test_who_opens_a_new_journal_waits_for_another_that_is_just_making_it(state: Path) -> None:
+    state.mkdir(parents=True)
+    other = sqlite3.connect(state / FILE, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(lambda: open_journal(state).close())
+        with pytest.raises(TimeoutError):
+            opening.result(0.2)  # unlike an error of the opening itself, which would be raised here
+        other.close()
+        opening.result(30)
+    reader = read_journal(state)
+    assert reader.last_seq() == 0
+    reader.close()
+
+
 def test_many_may_open_a_new_journal_at_once(state: Path) -> None:
     def use(number: int) -> int:
         journal = open_journal(state)
