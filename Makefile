@@ -30,6 +30,7 @@ machine: ## install what the tests need from Debian (asks sudo when not root)
 	@missing=(); \
 	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
 	need dockerd docker.io; need docker-registry docker-registry; need mosquitto mosquitto; need iptables iptables; \
+	need mosquitto_pub mosquitto-clients; need ip iproute2; need git git; \
 	need openssl openssl; need htpasswd apache2-utils; \
 	if ! b=$$(command -v busybox) || ldd "$$b" >/dev/null 2>&1; then missing+=(busybox-static); fi; \
 	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, registry, broker and tools are all there"; exit 0; fi; \
