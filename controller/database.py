@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Database:
 
     def __init__(self, connection: sqlite3.Connection, element: str, now: Now) -> None:
         self._connection, self._element, self.now = connection, element, now
+        self._once_kept: list[Callable[[], object]] = []
 
     def one(self, query: str, *values: object) -> Any:
         """The first row, `None` when there is none."""
@@ -70,8 +71,21 @@ class Database:
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
-        except sqlite3.Error as error:
-            raise JournalError(self._element, f"cannot be written: {error}") from error
+        except BaseException as error:
+            self._once_kept.clear()
+            if isinstance(error, sqlite3.Error):
+                raise JournalError(self._element, f"cannot be written: {error}") from error
+            raise
+        acts, self._once_kept = self._once_kept, []
+        for act in acts:
+            act()
+
+    def once_kept(self, act: Callable[[], object]) -> None:
+        """Call `act` as soon as everything written so far is on the disk; never, if that fails."""
+        if self._connection.in_transaction:
+            self._once_kept.append(act)
+        else:
+            act()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -29,6 +29,9 @@ Role = Literal["desired", "last-good", "files", "message"]
 _IMAGE = "digest LIKE 'sha256:%'"
 """Attempts with images: the tag of a revision in force was pushed again, and what came was no good."""
 
+_MOST_ATTEMPTS = 1000
+"""Beyond these, what failed longest ago may be tried again; a fleet that is sent new failures for years fills no disk."""
+
 
 class Attempt(NamedTuple):
     """What became of a revision, or of an image, so far. `failed`: in quarantine until it changes or is retried."""
@@ -122,6 +125,11 @@ class Journal:
                 "INSERT INTO attempt VALUES (?, 1, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET"
                 " failures = failures + 1, why = excluded.why, at = excluded.at, failed = max(failed, excluded.failed)",
                 (digest, why, self._now(), int(failed)),
+            )
+            connection.execute(
+                "DELETE FROM attempt WHERE digest != ? AND digest NOT IN (SELECT digest FROM role)"
+                " AND digest NOT IN (SELECT digest FROM attempt ORDER BY at DESC LIMIT ?)",
+                (digest, _MOST_ATTEMPTS),
             )
         found = self.attempt(digest)
         assert found is not None
@@ -246,6 +254,11 @@ class Journal:
     def at_once(self) -> AbstractContextManager[object]:
         """All writes within are one: on the disk together, or not at all. Nothing may be awaited within."""
         return self._database.writing()
+
+    def once_kept(self, act: Callable[[], object]) -> None:
+        """Call `act` as soon as everything written so far is on the disk; never, if that fails. For what tells the world:
+        nobody may hear what a power loss would take back."""
+        self._database.once_kept(act)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -163,8 +163,11 @@ class Controller:
         self._queue.add(self._domain)
 
     def say(self, feedback: Feedback) -> None:
-        """Store an entry, then tell the log and wake the sinks."""
+        """Store an entry; once it is on the disk, tell the log and wake the sinks."""
         entry = self._journal.say(feedback)
+        self._journal.once_kept(lambda: self._is_said(entry))
+
+    def _is_said(self, entry: Feedback) -> None:
         level = logging.WARNING if entry.kind in _BAD else logging.INFO
         fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
         log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})

@@ -195,7 +195,7 @@ def build_controller(
     def cycles(say: Callable[[Feedback], None]) -> Cycles:
         def say_and_tell(entry: Feedback) -> None:
             say(entry)
-            told(entry)
+            journal.once_kept(lambda: told(entry))
 
         return Cycles(decisions, driver, journal, say_and_tell, limits, settings.retries, now, progress_and_tell)
 

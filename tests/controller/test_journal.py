@@ -133,6 +133,20 @@ def test_images_are_remembered_beside_revisions(journal: Journal) -> None:
     assert journal.history().rejected == ()
 
 
+def test_what_failed_longest_ago_is_forgotten_before_it_fills_the_disk(journal: Journal, clock: Clock) -> None:
+    journal.put("desired", asking("bad"), "files")
+    journal.count_failure(asking("bad").digest, "it is desired", failed=True)
+    with journal.at_once():
+        for number in range(1100):
+            clock.at += 1.0
+            journal.count_failure(f"{number}", "no good", failed=True)
+    clock.at = 5.0
+    journal.count_failure("after the clock was set back", "no good", failed=True)
+    for kept in (asking("bad").digest, "1099", "101", "after the clock was set back"):
+        assert journal.attempt(kept) is not None, kept
+    assert journal.attempt("99") is None
+
+
 # ── what planning has to remember ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -266,6 +280,30 @@ def test_two_connections_see_what_the_other_has_written(journal: Journal, state:
     assert [entry.message for entry in reader.said()] == ["a", "b", "c"]
     reader.close()
     other.close()
+
+
+def test_nobody_hears_what_is_not_on_the_disk(journal: Journal) -> None:
+    heard: list[str] = []
+
+    def both() -> None:
+        with journal.at_once():
+            journal.say(Feedback("plan", "first"))
+            journal.once_kept(lambda: heard.append("first"))
+            with journal.at_once():
+                journal.say(Feedback("plan", "second"))
+                journal.once_kept(lambda: heard.append("second"))
+            assert heard == []
+            if not journal.digest("desired"):
+                raise OSError("power loss")
+
+    with pytest.raises(OSError, match="power loss"):
+        both()
+    assert (journal.said(), heard) == ((), [])
+    journal.put("desired", asking("one"), "files")
+    both()
+    assert ([entry.message for entry in journal.said()], heard) == (["first", "second"], ["first", "second"])
+    journal.once_kept(lambda: heard.append("outside"))
+    assert heard[-1] == "outside"
 
 
 def test_who_opens_a_new_journal_waits_for_another_that_is_just_making_it(state: Path) -> None:
