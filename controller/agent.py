@@ -10,9 +10,9 @@ current state, which changes nothing, and a new desired state, which cuts short 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
@@ -20,6 +20,7 @@ from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming, Outgoing
 from evenkeel.controller.phases import Phases
+from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked, joined, read_asked
 from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring
@@ -56,7 +57,7 @@ def topic_prefix(domain: str) -> str:
 
 
 class UpdateAgent:
-    """One domain's agent. `arrived` and `report` may be called at any time, `work` by one worker only."""
+    """One domain's agent. `arrived` and `reports` may be called at any time, `work` by one worker only."""
 
     def __init__(
         self,
@@ -71,16 +72,22 @@ class UpdateAgent:
         now: Now = system_now,
     ) -> None:
         self._settings, self._journal, self._mail = settings, journal, journal.mail
-        self._driver, self._reconciler, self._phases = driver, reconciler, phases
+        self._reconciler, self._phases = reconciler, phases
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
-        self._reported: updateagent.Inventory | None = None
-        self._idle, self._reporting = IdleTime(now), asyncio.Lock()
+        self._idle = IdleTime(now)
         self._gives_way = ""
         """The activity that was interrupted by a desired state that will take its place."""
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
-        self.get_topic, self.state_topic = f"{prefix}/currentstate/get", f"{prefix}/currentstate"
-        self.feedback_topic = f"{prefix}/desiredstatefeedback"
+        self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
+        self.reports = Reports(
+            f"{prefix}/currentstate",
+            partial(inventory, settings.domain, verbose=settings.verbose, system=settings.system_containers),
+            journal,
+            driver,
+            wake_sender,
+            now,
+        )
 
     # ── at any time ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +100,7 @@ class UpdateAgent:
             if received.problems:
                 self._ignored(topic, "; ".join(problem_text(problem) for problem in received.problems))
             else:
-                await self.report(received.activity_id)
+                await self.reports.report(received.activity_id)
             return
         known = (duplicate or retained) and (self._mail.has(topic, payload) or self._mail.had(topic, payload))
         if retained and not self._is_news(topic, payload, known=known):
@@ -144,33 +151,6 @@ class UpdateAgent:
         self._mail.remember_retained(topic, payload)
         return False
 
-    async def report(self, activity_id: str, *, asked: bool = True, only_news: bool = False) -> None:
-        """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
-        agent's own node alone (§2.7). Of the reports that nobody `asked` for, one that waits for the broker is enough."""
-        async with self._reporting:  # or a slow look would be told after a quick one that came later
-            await self._report(activity_id, asked=asked, only_news=only_news)
-
-    async def _report(self, activity_id: str, *, asked: bool, only_news: bool) -> None:
-        try:
-            seen = await self._driver.observe(self._journal.adopted())
-        except (Unavailable, TimedOut, Refused):
-            seen = ContainersSeen("")
-        found = inventory(self._settings.domain, seen, self._settings.verbose, system=self._settings.system_containers)
-        if only_news and found == self._reported:
-            return
-        self._reported = found
-        body = updateagent.inventory_bytes(activity_id, self._now_ms(), found)
-        self._mail.send(Outgoing(self.state_topic, body, retain=True, latest=not asked))
-        self._wake_sender()
-
-    async def introduce(self) -> None:
-        """The unsolicited report of a new connection, named as Kanto names it (§1.3)."""
-        await self.report(f"initial-current-state-{self._now_ms()}", asked=False)
-
-    async def report_news(self) -> None:
-        """The unsolicited report of a change; Kanto has none, so it carries the same kind of name."""
-        await self.report(f"current-state-{self._now_ms()}", asked=False, only_news=True)
-
     # ── the worker's part ──────────────────────────────────────────────────────────────────────────────────────
 
     async def work(self) -> None:
@@ -180,7 +160,7 @@ class UpdateAgent:
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
                 self._end(activity, activities.verdict(activity))
-                await self.report(activity.id)
+                await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._has_to_give_way(activity):
                 await self._carry_out(activity)
             elif message is not None:
