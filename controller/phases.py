@@ -23,13 +23,15 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.plan import Done, Step, Verify
+from evenkeel.specs.plan import Done, Phase, Step, Verify
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
 
 _PROGRESS_EVERY_S = 1.0
 _LONGEST_WAIT_S = 10.0
+_MOST_PROOFS = 5
+"""Who is stopped by somebody again and again while he is watched does not become proven."""
 
 
 class _Interrupted(Exception):
@@ -273,7 +275,7 @@ class Phases:
         loop = asyncio.get_running_loop()
         own = tuple(wanted for wanted in want.documents if wanted[0].name == action.subject)
         want = want._replace(documents=own)  # no others are compared, no others' images looked up
-        deadline, wait_s = loop.time() + self._patience_s, 0.5
+        deadline, wait_s, proofs = loop.time() + self._patience_s, 0.5, 0
         while True:
             self._alive()
             ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
@@ -285,9 +287,10 @@ class Phases:
                     deadline, wait_s, self._away_since = loop.time() + self._patience_s, 0.5, None
                 case Stalled(why=why):
                     return why
-                case Retrying(why=why, engine_away=engine_away):
-                    away_s = self._away_for_s() if engine_away else 0.0
-                    if loop.time() >= deadline or away_s >= self._patience_s:
+                case Retrying(why=why, phase=phase):
+                    away_s = self._away_for_s() if phase is None else 0.0
+                    proofs += phase == Phase.VERIFY
+                    if loop.time() >= deadline or away_s >= self._patience_s or proofs >= _MOST_PROOFS:
                         return why
                     if not await _pause(wait_s, cut):
                         raise _Interrupted

@@ -17,7 +17,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from evenkeel.controller.drivers.docker import pull
+from evenkeel.controller.drivers.docker import parse, pull
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.events import events
 from evenkeel.controller.drivers.docker.observer import Observer
@@ -264,7 +264,7 @@ def _is_passing(answer: EngineAnswer) -> bool:
     """Whether a refusal says nothing about what was asked for: look again, and try again."""
     lower = answer.message.lower()
     if answer.status >= 500:
-        return any(text in lower for text in _PASSING)
+        return any(text in lower for text in _PASSING) or parse.cannot_be_started(lower)  # it will be seen to be dead
     return answer.status == 404 or (answer.status == 409 and "remov" in lower)
 
 
