@@ -75,8 +75,6 @@ class UpdateAgent:
         self._reconciler, self._phases = reconciler, phases
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
         self._idle = IdleTime(now)
-        self._gives_way = ""
-        """The activity that was interrupted by a desired state that will take its place."""
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
@@ -113,14 +111,9 @@ class UpdateAgent:
         urgent = topic == self.command_topic and activity is not None
         if topic == self.desired_topic and self._takes_the_place(payload, activity):
             urgent = True
-            self._interrupt(activity)
+            if activity is None or activity.command != "CLEANUP":  # that is the end, and waits for nobody
+                self._phases.interrupt()
         self._wake_worker(urgent=urgent)
-
-    def _interrupt(self, activity: Activity | None) -> None:
-        """Another desired state will take its place; a clean-up is not cut short, for it is the end."""
-        if activity is None or activity.command != "CLEANUP":
-            self._gives_way = activity.id if activity is not None and activity.command else ""
-            self._phases.interrupt()
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
@@ -203,8 +196,10 @@ class UpdateAgent:
         return True
 
     def _has_to_give_way(self, activity: Activity) -> bool:
-        """Whether its command is not carried on, because what takes its place waits."""
-        return activity.id == self._gives_way and activity.command != "CLEANUP"
+        """Whether its command is not carried on, because what takes its place waits already."""
+        return activity.command != "CLEANUP" and any(
+            self._takes_the_place(message.payload, activity) for message in self._mail.waiting_on(self.desired_topic)
+        )
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         asked = read_asked(payload, self.desired_topic, self._settings.domain)
@@ -244,7 +239,6 @@ class UpdateAgent:
     async def _deal_with(self, message: Incoming, activity: Activity | None) -> None:
         if message.topic == self.desired_topic:
             await self._desired_state(message, activity)
-            self._gives_way = ""
         elif message.topic == self.command_topic:
             self._command(message, activity)
         else:
@@ -292,9 +286,10 @@ class UpdateAgent:
     async def _supersede(self, activity: Activity) -> bool:
         """Undo what an open activity began, keep what it activated, and say that another took its place. False when told to
         stop meanwhile."""
-        if not await self._phases.take_back(activity, self._want_before(activity)):
+        ended = await self._phases.end_silently(activity, self._want(activity.target), self._want_before(activity))
+        if ended is None:
             return False
-        self._end(activity, "SUPERSEDED")
+        self._end(ended, "SUPERSEDED")
         return True
 
     async def _look(

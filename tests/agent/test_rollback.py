@@ -368,6 +368,29 @@ def test_health_that_is_bad_is_a_failed_activation_and_rolled_back() -> None:
     run(scenario())
 
 
+def test_what_falls_ill_between_activation_and_clean_up_does_not_take_the_old_away() -> None:
+    """The last moment at which what was replaced is still there; COMPLETED speaks for what runs now, not for what ran once."""
+
+    async def scenario() -> None:
+        device = Device(catalogue={"reg.example/aa:2": Image(exits_with=1, exits_after_s=10.0)})
+        await device.bring("before", asked("aa"), asked("bb"))
+        await device.desired("x", asked("aa", "2"), asked("bb", "2"))
+        said = await device.commands("x", "DOWNLOAD", "UPDATE", "ACTIVATE")
+        assert said[-1].status == "ACTIVATION_SUCCESS"
+        await asyncio.sleep(60)
+        said = await device.command("x", "CLEANUP")
+        assert statuses(said) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
+        assert said[-1].of("aa")[0] == "ACTIVATION_FAILURE"
+        assert "exit code 1" in said[-1].of("aa")[1]
+        await device.settle()
+        assert device.running() == {"aa": "reg.example/aa:1", "bb": "reg.example/bb:2"}, (
+            "each baseline has its own fate"
+        )
+        assert len(device.kept()) == 2
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(("times", "status"), [(1, "ACTIVATION_SUCCESS"), (99, "ACTIVATION_FAILURE")])
 def test_who_is_stopped_from_outside_is_watched_again_but_not_for_ever(times: int, status: str) -> None:
     async def scenario() -> None:
