@@ -16,6 +16,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.ending import end_activity
 from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming, Outgoing
@@ -218,21 +219,9 @@ class UpdateAgent:
             return
         self._mail.record(changed(ended, touched_at=self._now()))
 
-    @at_once
     def _end(self, activity: Activity, how: Status) -> None:
-        """Keep in force what was reached, and say how it ended."""
-        self._put_in_force(activity)
-        self._say(Feedback("activity", f"{activity.id}: {how}"))
-        self._mail.record(None, [self._feedback(activity, how, activity.because)])
+        end_activity(self._journal, activity, how, self._now(), self._say)
         self._wake_sender()
-
-    def _put_in_force(self, activity: Activity) -> None:
-        """What was activated is desired from now on, even if the same once failed."""
-        if activities.reached(activity):
-            state = activities.in_force(activity)
-            self._journal.forgive(state.digest, images=False)
-            self._journal.put("message", state, activity.topic, activity.id)
-            self._journal.put("desired", state, activity.topic, activity.id)
 
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────
 
