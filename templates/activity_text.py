@@ -14,6 +14,8 @@ from evenkeel.templates.ago import ago_text
 from evenkeel.templates.fitting import cut, one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
+ABANDON_HINT = "`evenkeel release --abandon` ends it"
+
 
 class Message(NamedTuple):
     """Where a desired state in force came from, and when that was (epoch seconds)."""
@@ -36,8 +38,10 @@ def message_value(message: Message | None) -> dict[str, Any] | None:
     return {"topic": message.topic, "activityId": message.activity_id, "since": message.at}
 
 
-def activity_lines(activity: Activity, now: float, width: int = 80, style: Style = PLAIN) -> Iterator[str]:
-    """An open activity: what it waits for, its baselines, its actions."""
+def activity_lines(
+    activity: Activity, now: float, width: int = 80, style: Style = PLAIN, *, served: bool = True
+) -> Iterator[str]:
+    """An open activity: what it waits for, its baselines, its actions. `served`: the settings have an agent for it."""
     place = place_text(Place(topic=one_line(activity.topic), activity_id=one_line(activity.id)))
     yield f"{paint('activity open', 'strong', style)}: {place}, begun {ago_text(now - activity.begun_at)} ago"
     if activity.command:
@@ -45,8 +49,10 @@ def activity_lines(activity: Activity, now: float, width: int = 80, style: Style
     else:
         alone = ", and goes on by itself" if activity.alone else ""
         yield f"    waits for a command, since {ago_text(now - activity.touched_at)}{alone}"
+    if not served:
+        yield paint(f"    nobody serves it, because MQTT is off; {ABANDON_HINT}", "bad", style)
     for baseline in activity.baselines:
-        if baseline.subjects:
+        if baseline.subjects or not (baseline.closed or baseline.title.endswith(":remove-components")):
             status = "closed" if baseline.closed else baseline.status
             yield "    " + cut(f"{one_line(baseline.title)}: {status}", max(width - 4, 20))
     for action in activity.actions:

@@ -30,7 +30,8 @@ class Failure(NamedTuple):
 
 class Status(NamedTuple):
     """Everything that is known without asking an engine. `pid` is `None` when no controller is at work; times are seconds
-    since the epoch. `message`: what is desired came over MQTT; `waiting`: for the broker."""
+    since the epoch. `message`: what is desired came over MQTT; `waiting`: for the broker; `served`: the settings have an agent
+    for activities."""
 
     state: str
     specs: tuple[str, ...]
@@ -45,6 +46,7 @@ class Status(NamedTuple):
     message: Message | None = None
     activity: Activity | None = None
     waiting: int = 0
+    served: bool = True
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -126,7 +128,7 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         yield from _condition(condition, reason_width, now, width, style)
     if status.activity is not None:
         yield ""
-        yield from activity_lines(status.activity, now, width, style)
+        yield from activity_lines(status.activity, now, width, style, served=status.served)
     if status.waiting:
         words = "message waits" if status.waiting == 1 else "messages wait"
         yield ""

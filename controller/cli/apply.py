@@ -149,12 +149,14 @@ async def _converge(
             why = f"an operator retries it; it had failed: {failure.why}"
             controller.say(Feedback("revision-retried", why, revision=failure.digest))
         ending = await controller.converge(show.waits)
-    return _verdict(ending, journal, stopped)
+    return _verdict(settings, ending, journal, stopped)
 
 
-def _verdict(ending: Ending, journal: Journal, stopped: list[str]) -> int:
+def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list[str]) -> int:
     """Say how it ended; the exit code."""
-    from evenkeel.controller.cycle import Progressed, Retrying, Settled
+    from evenkeel.controller.cycle import Progressed, Retrying, Settled, Waiting
+    from evenkeel.controller.wiring import serves
+    from evenkeel.templates.activity_text import ABANDON_HINT
 
     match ending:
         case Settled():
@@ -167,5 +169,7 @@ def _verdict(ending: Ending, journal: Journal, stopped: list[str]) -> int:
             good = journal.digest("last-good")
             back = f"\nlast good ({good}) is in force." if good and good != journal.digest("desired") else ""
             why = getattr(ending, "why", "no more was done")
+            if isinstance(ending, Waiting) and journal.mail.activity() is not None and not serves(settings):
+                why = f"{why}, and nobody serves it, because MQTT is off; {ABANDON_HINT}"
             click.echo(f"Not done: {why}{back}", err=True)
             return 1

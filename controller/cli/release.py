@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from evenkeel.controller.cli.asked import message_in_force
 from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.specs.problem import Place, place_text
+from evenkeel.templates.activity_text import ABANDON_HINT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evenkeel.specs.activity import Activity
+    from evenkeel.templates.activity_text import Message
 
 
 @click.command("release")
-@click.option("--abandon", is_flag=True, help="Also end an activity that is open, when no controller is at work.")
+@click.option("--abandon", is_flag=True, help="End an activity that nobody commands, when no controller is at work.")
 @shared_options
 def command(options: Options, abandon: bool) -> int:
     """Give the spec files their say again after a desired state from MQTT.
@@ -17,45 +28,70 @@ def command(options: Options, abandon: bool) -> int:
     ends it: from now on what the files ask for is desired, and a controller at work begins at once. The next desired state
     over MQTT takes over again. `evenkeel plan --files` shows beforehand what it leads to.
 
-    An activity that is open goes on. With --abandon it is ended, for the case that nobody will command it any more, because
-    MQTT was disabled: what it began is then taken back like anything that nobody asks for.
+    An activity that is open goes on. With --abandon it is ended instead, and nothing else is done: for the case that nobody
+    will command it any more, because MQTT was disabled. What it activated stays, what else it began is taken back by the next
+    `evenkeel run` or `apply`, and whoever commanded it hears INCOMPLETE as soon as MQTT is there again.
 
-    Exit code: 0, or 1 when no desired state from MQTT is in force.
+    Exit code: 0, or 1 when there is nothing to release, or to abandon.
     """
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import message_in_force
-    from evenkeel.controller.journal import open_journal, read_journal
-    from evenkeel.controller.lock import ask_to_look_again, holder
+    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.wiring import serves
     from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.feedback import Feedback
-    from evenkeel.specs.problem import Place, place_text
 
-    state = Path(options.settings().state)
+    settings = options.settings()
+    state = Path(settings.state)
     reader = read_journal(state)
     message, activity = message_in_force(reader), reader.mail.activity()
     reader.close()
-    if abandon and activity is not None:
-        if (pid := holder(state)) is not None:
-            why = f"is served by the controller at work (process {pid}): command it to CLEANUP, or stop the controller first"
-            raise EvenkeelError(f"activity:{activity.id}", why)
-        journal = open_journal(state)
-        try:
-            with journal.at_once():
-                journal.mail.record(None)
-                journal.say(Feedback("activity", f"{activity.id}: abandoned by an operator"))
-        finally:
-            journal.close()
-        click.echo(
-            f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`."
-        )
-        if message is None:
-            return 0
-    elif activity is not None:
+    if abandon:
+        if activity is None:
+            raise EvenkeelError(f"state:{state}", "no activity is open: there is nothing to abandon")
+        _abandon(state, activity)
+        return 0
+    if activity is not None and serves(settings):
         waits = f"{activity.command} is at work" if activity.command else "it waits for a command"
         click.echo(f"Activity {activity.id} is open ({waits}): it goes on, and what it reaches is in force then.")
+    elif activity is not None:
+        click.echo(f"Activity {activity.id} is open, and nobody serves it: MQTT is off. {ABANDON_HINT}.")
     if message is None:
         raise EvenkeelError(f"state:{state}", "no desired state from MQTT is in force: there is nothing to release")
+    _release(state, message)
+    return 0
+
+
+def _abandon(state: Path, activity: Activity) -> None:
+    from evenkeel.controller.clock import system_now
+    from evenkeel.controller.ending import end_activity
+    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.lock import holder
+    from evenkeel.specs.codec import changed
+    from evenkeel.specs.errors import EvenkeelError
+
+    if (pid := holder(state)) is not None:
+        why = (
+            f"is served by the controller at work (process {pid}): command it to CLEANUP, or stop the controller first"
+        )
+        raise EvenkeelError(f"activity:{activity.id}", why)
+    journal = open_journal(state)
+    try:
+        ended = changed(activity, because="abandoned by an operator")
+        end_activity(journal, ended, "INCOMPLETE", system_now(), journal.say)
+        message = message_in_force(journal)
+    finally:
+        journal.close()
+    click.echo(f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`.")
+    if message is not None:
+        about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
+        click.echo(f"{about} is in force; `evenkeel release` gives the files their say.")
+
+
+def _release(state: Path, message: Message) -> None:
+    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.lock import ask_to_look_again
+    from evenkeel.specs.feedback import Feedback
+
     about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
     journal = open_journal(state)
     try:
@@ -67,6 +103,7 @@ def command(options: Options, abandon: bool) -> int:
             else:
                 journal.put("desired", files, "files")
             journal.say(Feedback("released", f"an operator releases {about}", revision=files.digest if files else ""))
+        broken = [known for known in journal.conditions() if known.name == "SourceValid" and not known.holds]
     finally:
         journal.close()
     click.echo(f"Released: {about}.")
@@ -74,7 +111,12 @@ def command(options: Options, abandon: bool) -> int:
         click.echo("No valid spec file was ever read here: what runs is left as it is until there is one.")
     else:
         count = len(files.documents)
-        click.echo(f"Desired is what the files ask for: revision {files.digest}, {count} document{'s' * (count != 1)}.")
+        documents = f"revision {files.digest}, {count} document{'s' * (count != 1)}"
+        if broken:
+            click.echo(
+                f"Desired is what the files asked for when they could last be read: {documents}.\n{broken[0].message}"
+            )
+        else:
+            click.echo(f"Desired is what the files ask for: {documents}.")
     if not ask_to_look_again(state):
         click.echo("No controller is at work; `evenkeel run` or `evenkeel apply` will do it.")
-    return 0

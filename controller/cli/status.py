@@ -35,6 +35,7 @@ def command(options: Options, output: str, check: bool) -> int:
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.lock import holder
+    from evenkeel.controller.wiring import serves
     from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 
     settings = options.settings()
@@ -56,6 +57,7 @@ def command(options: Options, output: str, check: bool) -> int:
         message=message_in_force(journal),
         activity=journal.mail.activity(),
         waiting=journal.mail.waiting(),
+        served=serves(settings),
     )
     journal.close()
     if output == "text":

@@ -23,8 +23,6 @@ from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
 from evenkeel.controller.wiring import read_files
-from evenkeel.specs.activity import Activity, ActivityAction
-from evenkeel.specs.desired import DesiredState
 
 from .command import ROOT, Device, spec
 
@@ -407,19 +405,3 @@ def test_bars_on_a_terminal_and_lines_elsewhere(device: Device) -> None:
     plain = device.run("apply", "--yes").stdout
     assert "  ✓ web: pulled docker.io/library/nginx:2" in plain
     assert "━" not in plain
-
-
-def test_an_activity_that_nobody_will_command_any_more_can_be_abandoned(device: Device) -> None:
-    """MQTT was disabled while it was open; until it is abandoned, what it is about is left alone by all others."""
-    device.write(spec("web"))
-    device.run("apply", "--yes")
-    action = ActivityAction("web", "2", "recreate", "IDENTIFIED", "")
-    nothing = DesiredState()
-    with closing(open_journal(device.state)) as journal:
-        journal.mail.record(Activity("a1", "t", "containers", nothing, nothing, (action,), (), 0.0, 0.0))
-    device.engine().remove("web")
-    device.run("apply", "--yes", ok=1)
-    assert device.engine().running() == {}
-    assert "Abandoned: activity a1." in device.run("release", "--abandon").stdout
-    device.run("apply", "--yes")
-    assert list(device.engine().running()) == ["web"]
