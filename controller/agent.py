@@ -41,10 +41,13 @@ from evenkeel.specs.wire import MOST_BYTES, rescued_activity
 
 
 class AgentSettings(NamedTuple):
-    """How the agent behaves. `alone_after`: without a command for so long it commands itself; `None` is never."""
+    """How the agent behaves. `system_containers`: names that no message touches, unless it brings a list of its own;
+    `protected`: names that nobody touches. `alone_after`: without a command for so long it commands itself; `None` is
+    never."""
 
     domain: str = "containers"
     system_containers: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
     verbose: bool = False
     operation_timeout: timedelta = timedelta(hours=1)
     alone_after: timedelta | None = None
@@ -79,9 +82,10 @@ class UpdateAgent:
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
+        system = {*settings.system_containers, *settings.protected}
         self.reports = Reports(
             f"{prefix}/currentstate",
-            partial(inventory, settings.domain, verbose=settings.verbose, system=settings.system_containers),
+            partial(inventory, settings.domain, verbose=settings.verbose, system=system),
             journal,
             driver,
             wake_sender,
@@ -220,7 +224,8 @@ class UpdateAgent:
         self._mail.record(changed(ended, touched_at=self._now()))
 
     def _end(self, activity: Activity, how: Status) -> None:
-        end_activity(self._journal, activity, how, self._now(), self._say)
+        system = self._want(activity.target).system
+        end_activity(self._journal, activity, how, system, self._now(), self._say)
         self._wake_sender()
 
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -310,7 +315,8 @@ class UpdateAgent:
             name: activities.AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
             for name, each in instances.items()
         }
-        actions = activities.identify(asked.components, differences, there, self._want(asked.target).system)
+        system = self._want(asked.target).system
+        actions = activities.identify(asked.components, differences, there, system)
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]
         activity = Activity(
@@ -325,13 +331,10 @@ class UpdateAgent:
             touched_at=now,
             content=asked.content,
         )
-        self._say(
-            Feedback(
-                "activity",
-                f"{activity.id}: IDENTIFIED, {len(actions)} action{'s' * (len(actions) != 1)}",
-                revision=asked.target.digest,
-            )
-        )
+        count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
+        left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in system)
+        text = f"{activity.id}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
+        self._say(Feedback("activity", text, revision=asked.target.digest))
         said = [
             self._feedback(changed(activity, actions=()), "IDENTIFYING"),
             self._feedback(activity, "IDENTIFIED", asked.notes),
@@ -366,9 +369,12 @@ class UpdateAgent:
         self._say(Feedback("message-ignored", why, place=topic))
 
     def _want(self, state: DesiredState) -> ContainersWanted:
-        """A state's own list of system containers replaces the configured one, for this state only (§1.5)."""
+        """A state's own list of system containers replaces the configured one, for this state only (§1.5). What it asks of
+        them is passed over, as the original does (§2.1)."""
         has_own = any(document.kind == "SystemContainers" for document in state.documents)
-        return select(state, () if has_own else self._settings.system_containers)
+        settings = self._settings
+        want = select(state, (*settings.protected, *(() if has_own else settings.system_containers)))
+        return want._replace(documents=tuple(each for each in want.documents if each[0].name not in want.system))
 
     def _want_before(self, activity: Activity) -> ContainersWanted:
         """What was there, seen with the same list of system containers as the target: the way back is as wide as the way."""

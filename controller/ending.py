@@ -5,7 +5,7 @@ Whoever ends it, the agent or an operator, ends it here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
@@ -16,13 +16,19 @@ from evenkeel.specs.updateagent import feedback_bytes
 
 
 def end_activity(
-    journal: Journal, activity: Activity, how: Status, now_s: float, say: Callable[[Feedback], object]
+    journal: Journal,
+    activity: Activity,
+    how: Status,
+    system: Sequence[str],
+    now_s: float,
+    say: Callable[[Feedback], object],
 ) -> None:
     """What was activated is desired from now on, even if the same once failed; what was not, is as it was before. Where
-    nothing was activated, what is desired already has its say; and where nothing is, what was there before."""
+    nothing was activated, what is desired already has its say; and where nothing is, what was there before. `system`: the
+    containers that the activity left alone."""
     with journal.at_once():
         if reached(activity) or not journal.digest("desired"):
-            state = in_force(activity)
+            state = in_force(activity, system)
             journal.forgive(state.digest, images=False)
             journal.put("message", state, activity.topic, activity.id)
             journal.put("desired", state, activity.topic, activity.id)

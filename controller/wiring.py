@@ -84,8 +84,7 @@ def reconciler(settings: Settings) -> Containers:
     """The decisions about containers."""
     from evenkeel.reconcilers.containers import Containers
 
-    protected = {*settings.system_containers, *(settings.update_agent.system_containers if serves(settings) else ())}
-    return Containers(tuple(sorted(protected)))
+    return Containers(settings.system_containers, settings.update_agent.system_containers if serves(settings) else ())
 
 
 def serves(settings: Settings) -> bool:
@@ -144,7 +143,8 @@ def open_agent(
     asked = settings.update_agent
     conduct = AgentSettings(
         domain=asked.domain,
-        system_containers=tuple(sorted({*asked.system_containers, *settings.system_containers})),
+        system_containers=asked.system_containers,
+        protected=settings.system_containers,
         verbose=asked.verbose_inventory,
         operation_timeout=asked.operation_timeout,
         alone_after=asked.autonomous.after,

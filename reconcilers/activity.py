@@ -13,8 +13,9 @@ from typing import NamedTuple
 from evenkeel.specs.activity import ActionKind, ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, PullPolicy
-from evenkeel.specs.desired import DesiredState, desired_state
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.plan import Create, Difference, End, Pull, Remove, Rename, Start, Step, Update, Verb, Verify
+from evenkeel.specs.problem import Place
 from evenkeel.specs.updateagent import Action, Component, FeedbackMessage
 
 IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
@@ -346,15 +347,21 @@ def undone(activity: Activity) -> tuple[ActivityAction, ...]:
     return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "check")
 
 
-def in_force(activity: Activity) -> DesiredState:
+def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
     """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere.
-    A tag that is pushed again later is not followed by itself: nobody has commanded that."""
+    A tag that is pushed again later is not followed by itself: nobody has commanded that. Nor is anything asked of `system`
+    containers, which it left alone; they are named, so that they are left alone as long as it is in force."""
     good = {subject for baseline in activity.baselines if _is_activated(baseline) for subject in baseline.subjects}
     acting = {action.subject for action in activity.actions}
     documents = [
         d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting
     ]
     documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
+    documents = [d for d in documents if d.kind != "Container" or d.name not in system]
+    if system and not any(document.kind == "SystemContainers" for document in documents):
+        place = Place(topic=activity.topic, activity_id=activity.id)
+        names = SystemContainers(tuple(sorted(system)))
+        documents.append(Document("SystemContainers", activity.domain, names, place))
     return _with_policy(desired_state(documents), "Always", "IfNotPresent")
 
 

@@ -89,7 +89,8 @@ class UpdateAgentSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="c
     enable: Annotated[bool, Meta(description="Whether it is there.")] = False
     domain: Annotated[Name, Meta(description="Names the agent in messages and topics.")] = "containers"
     system_containers: Annotated[
-        tuple[Name, ...], Meta(description="Containers that no desired state from MQTT touches.")
+        tuple[Name, ...],
+        Meta(description="Containers that no desired state from MQTT touches, unless it brings a list of its own."),
     ] = ()
     verbose_inventory: Annotated[bool, Meta(description="Whether reports repeat defaults.")] = False
     operation_timeout: Annotated[Duration, Meta(description="An operation without command for so long is ended.")] = (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evenkeel.specs.activity import Activity
+    from evenkeel.specs.settings import Settings
     from evenkeel.templates.activity_text import Message
 
 
@@ -48,7 +49,7 @@ def command(options: Options, abandon: bool) -> int:
     if abandon:
         if activity is None:
             raise EvenkeelError(f"state:{state}", "no activity is open: there is nothing to abandon")
-        _abandon(state, activity)
+        _abandon(settings, state, activity)
         return 0
     if activity is not None and serves(settings):
         waits = f"{activity.command} is at work" if activity.command else "it waits for a command"
@@ -61,7 +62,7 @@ def command(options: Options, abandon: bool) -> int:
     return 0
 
 
-def _abandon(state: Path, activity: Activity) -> None:
+def _abandon(settings: Settings, state: Path, activity: Activity) -> None:
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.ending import end_activity
     from evenkeel.controller.journal import open_journal
@@ -77,7 +78,8 @@ def _abandon(state: Path, activity: Activity) -> None:
     journal = open_journal(state)
     try:
         ended = changed(activity, because="abandoned by an operator")
-        end_activity(journal, ended, "INCOMPLETE", system_now(), journal.say)
+        system = {*settings.system_containers, *settings.update_agent.system_containers}
+        end_activity(journal, ended, "INCOMPLETE", sorted(system), system_now(), journal.say)
         message = message_in_force(journal)
     finally:
         journal.close()

@@ -17,15 +17,17 @@ from evenkeel.specs.plan import Difference, History, Plan, Step
 
 
 class Containers:
-    """The reconciler of the containers domain. `protected`: names that settings declare system containers."""
+    """The reconciler of the containers domain. `protected`: names that settings declare system containers, whatever is asked.
+    `reserved`: names that settings keep from messages; whoever asks for one by files has it, and nobody loses it."""
 
     domain = "containers"
 
-    def __init__(self, protected: tuple[str, ...] = ()) -> None:
-        self._protected = protected
+    def __init__(self, protected: tuple[str, ...] = (), reserved: tuple[str, ...] = ()) -> None:
+        self._protected, self._reserved = protected, reserved
 
     def select(self, desired: DesiredState) -> _select.ContainersWanted:
-        return _select.select(desired, self._protected)
+        asked = {document.name for document in desired.documents if document.kind == "Container"}
+        return _select.select(desired, (*self._protected, *(name for name in self._reserved if name not in asked)))
 
     def images(self, want: _select.ContainersWanted) -> tuple[str, ...]:
         return tuple(sorted({container.image for container, _ in want.documents if _diff.follows_tag(container)}))

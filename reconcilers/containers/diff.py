@@ -41,6 +41,9 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
     for container, document in want.documents:
         wanted_names.add(container.name)
         if container.name in want.system:
+            if container.name not in instances and engine_name(container.name) not in foreign:
+                why = "it is asked for, and declared a system container, which evenkeel never creates"
+                found.append(Difference(container.name, "blocked", why, container, asked=document.place))
             continue
         its = instances.get(container.name, [])
         if not _is_settled(container, its, proven):
@@ -57,7 +60,7 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
     found.extend(
         Difference(name, "keep", "system container, never touched")
         for name in want.system
-        if name in instances or name in wanted_names or engine_name(name) in foreign
+        if name in instances or engine_name(name) in foreign
     )
     return tuple(sorted(found, key=lambda difference: difference.subject))
 

@@ -166,7 +166,7 @@ class Device:
         """Build everything from what is on the disk."""
         self.journal: Journal = open_journal(Path(self._folder.name), self._now)
         self.stopping = asyncio.Event()
-        self.containers = Containers(self.settings.system_containers)
+        self.containers = Containers(self.settings.protected, self.settings.system_containers)
         driver = Cuttable(self.engine, self.pulse)
         self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
         self.phases = Phases(driver, self.cycles, self.stopping, self._patience, self._now)

@@ -139,9 +139,38 @@ def test_group_06_system_containers_have_no_actions() -> None:
             ("fresh", "New container will be created and started."),
             ("same", "No changes detected, existing container will be check only if it is running."),
         ]
+        assert device.entries("activity")[-1] == "a: IDENTIFIED, 2 actions; sys is a system container and left alone"
         await device.commands("a", "DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
         await device.settle()
         assert device.running()["sys"] == "reg.example/sys:1"
+
+    run(story())
+
+
+def test_a_system_container_that_its_own_message_asked_for_is_kept_up() -> None:
+    """The list in a message replaces the configured one for that message (§1.5), also once it is in force."""
+
+    async def story() -> None:
+        device = Device(system=("sys",))
+        await device.bring("boot", asked("sys"), asked("app"), config=[("systemContainers", "")])
+        for name in ("sys", "app"):
+            device.engine.remove(name)
+        await device.settle()
+        assert sorted(device.running()) == ["app", "sys"]
+        await device.bring("next", asked("sys", "2"), asked("app"))
+        device.engine.remove("sys")
+        await device.settle()
+        assert sorted(device.running()) == ["app"], "this one had no list of its own, so nobody touches it"
+
+    run(story())
+
+
+def test_nobody_touches_what_is_protected_whatever_a_message_says() -> None:
+    async def story() -> None:
+        device = Device(settings=AgentSettings(protected=("sys",)))
+        await device.bring("boot", asked("sys"), asked("app"), config=[("systemContainers", "")])
+        assert device.entries("activity")[0] == "boot: IDENTIFIED, 1 action; sys is a system container and left alone"
+        assert sorted(device.running()) == ["app"]
 
     run(story())
 
