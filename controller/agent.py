@@ -10,16 +10,18 @@ current state, which changes nothing, and a new desired state, which cuts short 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.ending import end_activity
 from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming, Outgoing
 from evenkeel.controller.phases import Phases
+from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked, joined, read_asked
 from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring
@@ -56,7 +58,7 @@ def topic_prefix(domain: str) -> str:
 
 
 class UpdateAgent:
-    """One domain's agent. `arrived` and `report` may be called at any time, `work` by one worker only."""
+    """One domain's agent. `arrived` and `reports` may be called at any time, `work` by one worker only."""
 
     def __init__(
         self,
@@ -71,16 +73,20 @@ class UpdateAgent:
         now: Now = system_now,
     ) -> None:
         self._settings, self._journal, self._mail = settings, journal, journal.mail
-        self._driver, self._reconciler, self._phases = driver, reconciler, phases
+        self._reconciler, self._phases = reconciler, phases
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
-        self._reported: updateagent.Inventory | None = None
-        self._idle, self._reporting = IdleTime(now), asyncio.Lock()
-        self._gives_way = ""
-        """The activity that was interrupted by a desired state that will take its place."""
+        self._idle = IdleTime(now)
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
-        self.get_topic, self.state_topic = f"{prefix}/currentstate/get", f"{prefix}/currentstate"
-        self.feedback_topic = f"{prefix}/desiredstatefeedback"
+        self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
+        self.reports = Reports(
+            f"{prefix}/currentstate",
+            partial(inventory, settings.domain, verbose=settings.verbose, system=settings.system_containers),
+            journal,
+            driver,
+            wake_sender,
+            now,
+        )
 
     # ── at any time ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +99,7 @@ class UpdateAgent:
             if received.problems:
                 self._ignored(topic, "; ".join(problem_text(problem) for problem in received.problems))
             else:
-                await self.report(received.activity_id)
+                await self.reports.report(received.activity_id)
             return
         known = (duplicate or retained) and (self._mail.has(topic, payload) or self._mail.had(topic, payload))
         if retained and not self._is_news(topic, payload, known=known):
@@ -106,14 +112,9 @@ class UpdateAgent:
         urgent = topic == self.command_topic and activity is not None
         if topic == self.desired_topic and self._takes_the_place(payload, activity):
             urgent = True
-            self._interrupt(activity)
+            if activity is None or activity.command != "CLEANUP":  # that is the end, and waits for nobody
+                self._phases.interrupt()
         self._wake_worker(urgent=urgent)
-
-    def _interrupt(self, activity: Activity | None) -> None:
-        """Another desired state will take its place; a clean-up is not cut short, for it is the end."""
-        if activity is None or activity.command != "CLEANUP":
-            self._gives_way = activity.id if activity is not None and activity.command else ""
-            self._phases.interrupt()
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
@@ -144,33 +145,6 @@ class UpdateAgent:
         self._mail.remember_retained(topic, payload)
         return False
 
-    async def report(self, activity_id: str, *, asked: bool = True, only_news: bool = False) -> None:
-        """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
-        agent's own node alone (§2.7). Of the reports that nobody `asked` for, one that waits for the broker is enough."""
-        async with self._reporting:  # or a slow look would be told after a quick one that came later
-            await self._report(activity_id, asked=asked, only_news=only_news)
-
-    async def _report(self, activity_id: str, *, asked: bool, only_news: bool) -> None:
-        try:
-            seen = await self._driver.observe(self._journal.adopted())
-        except (Unavailable, TimedOut, Refused):
-            seen = ContainersSeen("")
-        found = inventory(self._settings.domain, seen, self._settings.verbose, system=self._settings.system_containers)
-        if only_news and found == self._reported:
-            return
-        self._reported = found
-        body = updateagent.inventory_bytes(activity_id, self._now_ms(), found)
-        self._mail.send(Outgoing(self.state_topic, body, retain=True, latest=not asked))
-        self._wake_sender()
-
-    async def introduce(self) -> None:
-        """The unsolicited report of a new connection, named as Kanto names it (§1.3)."""
-        await self.report(f"initial-current-state-{self._now_ms()}", asked=False)
-
-    async def report_news(self) -> None:
-        """The unsolicited report of a change; Kanto has none, so it carries the same kind of name."""
-        await self.report(f"current-state-{self._now_ms()}", asked=False, only_news=True)
-
     # ── the worker's part ──────────────────────────────────────────────────────────────────────────────────────
 
     async def work(self) -> None:
@@ -180,7 +154,7 @@ class UpdateAgent:
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
                 self._end(activity, activities.verdict(activity))
-                await self.report(activity.id)
+                await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._has_to_give_way(activity):
                 await self._carry_out(activity)
             elif message is not None:
@@ -223,8 +197,10 @@ class UpdateAgent:
         return True
 
     def _has_to_give_way(self, activity: Activity) -> bool:
-        """Whether its command is not carried on, because what takes its place waits."""
-        return activity.id == self._gives_way and activity.command != "CLEANUP"
+        """Whether its command is not carried on, because what takes its place waits already."""
+        return activity.command != "CLEANUP" and any(
+            self._takes_the_place(message.payload, activity) for message in self._mail.waiting_on(self.desired_topic)
+        )
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         asked = read_asked(payload, self.desired_topic, self._settings.domain)
@@ -243,28 +219,15 @@ class UpdateAgent:
             return
         self._mail.record(changed(ended, touched_at=self._now()))
 
-    @at_once
     def _end(self, activity: Activity, how: Status) -> None:
-        """Keep in force what was reached, and say how it ended."""
-        self._put_in_force(activity)
-        self._say(Feedback("activity", f"{activity.id}: {how}"))
-        self._mail.record(None, [self._feedback(activity, how, activity.because)])
+        end_activity(self._journal, activity, how, self._now(), self._say)
         self._wake_sender()
-
-    def _put_in_force(self, activity: Activity) -> None:
-        """What was activated is desired from now on, even if the same once failed."""
-        if activities.reached(activity):
-            state = activities.in_force(activity)
-            self._journal.forgive(state.digest, images=False)
-            self._journal.put("message", state, activity.topic, activity.id)
-            self._journal.put("desired", state, activity.topic, activity.id)
 
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _deal_with(self, message: Incoming, activity: Activity | None) -> None:
         if message.topic == self.desired_topic:
             await self._desired_state(message, activity)
-            self._gives_way = ""
         elif message.topic == self.command_topic:
             self._command(message, activity)
         else:
@@ -312,9 +275,10 @@ class UpdateAgent:
     async def _supersede(self, activity: Activity) -> bool:
         """Undo what an open activity began, keep what it activated, and say that another took its place. False when told to
         stop meanwhile."""
-        if not await self._phases.take_back(activity, self._want_before(activity)):
+        ended = await self._phases.end_silently(activity, self._want(activity.target), self._want_before(activity))
+        if ended is None:
             return False
-        self._end(activity, "SUPERSEDED")
+        self._end(ended, "SUPERSEDED")
         return True
 
     async def _look(

@@ -126,7 +126,7 @@ class Bridge:
         """A report on every connection, after all subscriptions are in force: who answers to it is heard."""
         async for connected in self._link.connections():
             if connected:
-                await self._agent.introduce()
+                await self._agent.reports.introduce()
 
     async def _watch_link(self) -> None:
         while True:
@@ -144,4 +144,4 @@ class Bridge:
             await self._changed.wait()
             await asyncio.sleep(self._debounce_s)
             self._changed.clear()
-            await self._agent.report_news()
+            await self._agent.reports.report_news()

@@ -55,12 +55,12 @@ class Waiting(NamedTuple):
 
 
 class Retrying(NamedTuple):
-    """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `engine_away`: the engine
-    could not be asked at all."""
+    """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
+    failed; `None` when the engine could not be asked at all."""
 
     why: str
     after_s: float
-    engine_away: bool = False
+    phase: Phase | None
 
 
 class Stalled(NamedTuple):
@@ -115,7 +115,7 @@ class Cycles:
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
             ending, plan = await self._pass("desired", desired, stopping)
-            if isinstance(ending, Retrying) and plan is not None and plan.stages[0].phase == Phase.DOWNLOAD:
+            if isinstance(ending, Retrying) and ending.phase == Phase.DOWNLOAD and plan is not None:
                 await self._keep_up(desired, plan.stages[0], stopping)
                 self._record.condition("Settled", False, "Retrying", ending.why)
             return ending
@@ -164,7 +164,7 @@ class Cycles:
         try:
             seen = await self.observe(images, subject)
         except (Unavailable, TimedOut, Refused) as error:
-            return Retrying(str(error), 0.0, engine_away=True)
+            return Retrying(str(error), 0.0, None)
         meant = {image: RemoteImage(digest) for image, digest in known.meant.items() if digest}
         seen = changed(seen, remote={**seen.remote, **meant})
         history = journal.history()
@@ -188,7 +188,7 @@ class Cycles:
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else Waiting("told to stop")
             case TryAgain(why=why, after_s=after_s):
-                return Retrying(why, after_s)
+                return Retrying(why, after_s, found.stage.phase)
             case GiveUp(why=why):
                 return Stalled(why.removeprefix(f"{subject}: "))
 
@@ -199,7 +199,7 @@ class Cycles:
         stuck = _subjects(stage) if good is not None and good.digest == desired.digest else frozenset()
         while good is not None and not stopping.is_set():
             ending, plan = await self._pass("last-good", good, stopping, stuck)
-            if isinstance(ending, Retrying) and plan is not None and plan.stages[0].phase == Phase.DOWNLOAD:
+            if isinstance(ending, Retrying) and ending.phase == Phase.DOWNLOAD and plan is not None:
                 stuck |= _subjects(plan.stages[0])
             elif not isinstance(ending, Progressed) or plan is None:
                 break
@@ -216,7 +216,7 @@ class Cycles:
         try:
             seen = await self.observe(reconciler.images(want))
         except (Unavailable, TimedOut, Refused) as error:
-            return Retrying(str(error), 0.0, engine_away=True), None
+            return Retrying(str(error), 0.0, None), None
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed(), None
         journal.forget(reconciler.present(seen))
@@ -330,7 +330,7 @@ class Cycles:
                 if stage.phase != Phase.DOWNLOAD and not is_last_good:  # the others are tried for ever
                     self._journal.count_failure(state.digest, why)
                 self._record.condition("Settled", False, "Retrying", why)
-                return Retrying(why, after_s)
+                return Retrying(why, after_s, stage.phase)
             case GiveUp(why=why):
                 return self._give_up(state, why)
 

@@ -9,105 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from evenkeel.controller.apply import first
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import Journal, at_once
+from evenkeel.controller.liveness import Liveness
+from evenkeel.controller.ports import Agent, Life, Reading, Sink, Source
 from evenkeel.controller.queue import WakeUps
 from evenkeel.controller.stopping import unless
+from evenkeel.controller.telling import Telling
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Kind
-from evenkeel.specs.problem import Problem, errors, problem_text
+from evenkeel.specs.problem import errors, problem_text
 
 log = logging.getLogger(__name__)
 
 _NUDGE_DELAY_S = 0.1
 """Engines nudge in bursts; one look serves them all."""
-_LONGEST_LOOK_S = 300.0
-"""A worker that neither ends its cycle nor begins a step for so long hangs."""
-
-
-class Reading(Protocol):
-    """What a source found: a state, all problems, whether there was anything at all, and which of its places are gone."""
-
-    @property
-    def desired(self) -> DesiredState: ...
-    @property
-    def problems(self) -> Sequence[Problem]: ...
-    @property
-    def is_empty(self) -> bool: ...
-    @property
-    def missing(self) -> Sequence[str]: ...
-
-
-class Source(Protocol):
-    """Where desired states come from."""
-
-    def changes(self) -> AsyncIterator[Reading]:
-        """A reading at the start, and one whenever something changed."""
-        ...
-
-    def look(self) -> None:
-        """Look now instead of waiting."""
-        ...
-
-
-class Sink(Protocol):
-    """Where feedback goes. It is told in order; what it has taken it need not be told again."""
-
-    @property
-    def name(self) -> str:
-        """Its cursor in the journal."""
-        ...
-
-    async def take(self, entries: Sequence[Feedback]) -> None:
-        """Deliver; return when they are safe. Raises OSError to be asked again later."""
-        ...
-
-
-class Life(Protocol):
-    """Who is told that the controller lives, such as the system's service supervisor. Nothing here may raise."""
-
-    @property
-    def every_s(self) -> float:
-        """How often it wants to hear that the worker lives; 0 is never."""
-        ...
-
-    def started(self) -> None: ...
-    def alive(self) -> None: ...
-    def state(self, text: str) -> None: ...
-    def stopping(self) -> None: ...
-
-
-class Agent(Protocol):
-    """Who asks by messages, and for whom activities are driven."""
-
-    async def serve(self) -> None:
-        """Keep the connection, take messages in, send answers out; until cancelled."""
-        ...
-
-    async def work(self) -> None:
-        """Deal with everything that waits, as part of the one worker's work."""
-        ...
-
-    def due_in_s(self) -> float | None:
-        """In how many seconds it has work without a message."""
-        ...
-
-    def look(self) -> None:
-        """Something about the containers may have changed."""
-        ...
-
-    def stop(self) -> None:
-        """Cut short what can be cut short."""
-        ...
 
 
 class Controller:
@@ -125,30 +48,30 @@ class Controller:
         empty_removes_all: bool = False,
         keep: int = 10_000,
         domain: str = "containers",
-        beat: Callable[[str], None] = lambda state: None,
         life: Life | None = None,
         longest_step: timedelta = timedelta(minutes=45),
         agent: Callable[[Controller], Agent] | None = None,
     ) -> None:
-        """`keep`: entries of feedback that stay in the journal. `beat(state)` is called after every cycle. `longest_step`:
-        a step that takes longer than this means that the worker hangs."""
-        self._journal, self._driver, self._source, self._sinks = journal, driver, source, sinks
+        """`keep`: entries of feedback that stay in the journal. `longest_step`: a step that takes longer than this means
+        that the worker hangs."""
+        self._journal, self._driver, self._source, self._life = journal, driver, source, life
+        self._telling, self._liveness = Telling(journal, sinks, keep), Liveness(life, longest_step, resync)
         self._cycles = cycles(self._worker_says)
         self._resync_s, self._empty_removes_all = resync.total_seconds(), empty_removes_all
-        self._keep, self._domain, self._beat, self._life = keep, domain, beat, life
-        self._longest_step_s = longest_step.total_seconds()
-        self._lives_until = math.inf
-        self._queue = wake_ups or WakeUps()
-        self._stopping, self._said = asyncio.Event(), asyncio.Event()
-        self._cut = asyncio.Event()
+        self._domain, self._queue = domain, wake_ups or WakeUps()
+        self._stopping, self._cut = asyncio.Event(), asyncio.Event()
         """Set when what can be cut short should be: told to stop, or something newer waits."""
-        self._trimmed = 0
         self._agent = agent(self) if agent is not None else None
 
     @property
     def cycles(self) -> Cycles:
         """The worker's cycles, for an agent to drive."""
         return self._cycles
+
+    @property
+    def liveness(self) -> Liveness:
+        """Where whoever does the worker's work gives signs of life."""
+        return self._liveness
 
     @property
     def stopping(self) -> asyncio.Event:
@@ -163,15 +86,8 @@ class Controller:
         self._queue.add(self._domain)
 
     def say(self, feedback: Feedback) -> None:
-        """Store an entry; once it is on the disk, tell the log and wake the sinks."""
-        entry = self._journal.say(feedback)
-        self._journal.once_kept(lambda: self._is_said(entry))
-
-    def _is_said(self, entry: Feedback) -> None:
-        level = logging.WARNING if entry.kind in _BAD else logging.INFO
-        fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
-        log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})
-        self._said.set()
+        """Store an entry, then tell the log and the sinks."""
+        self._telling.say(feedback)
 
     def stop(self) -> None:
         """Finish the step at work and end."""
@@ -194,14 +110,14 @@ class Controller:
         for number, act in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (signal.SIGHUP, self.look)):
             with suppress(NotImplementedError, ValueError, RuntimeError):
                 loop.add_signal_handler(number, act)
-        self._lives_until = loop.time() + _LONGEST_LOOK_S
+        self._liveness.looks()
         self.say(Feedback("started", "the controller is at work"))
         if self._life is not None:
             self._life.started()
         self._queue.add(self._domain)
         try:
             async with asyncio.TaskGroup() as group:
-                work = [self._watch_source, self._watch_engine, self._tell, self._keep_alive]
+                work = [self._watch_source, self._watch_engine, self._telling.tell, self._liveness.keep_alive]
                 if self._agent is not None:
                     work.append(self._agent.serve)
                 helpers = [group.create_task(each()) for each in work]
@@ -209,14 +125,15 @@ class Controller:
                 self.say(Feedback("stopped", "the controller was told to stop"))
                 for helper in helpers:
                     helper.cancel()
-            await self._tell_once()
+            await self._telling.tell_once()
         except BaseExceptionGroup as raised:
             raise first(raised) from raised
         finally:
             await self._driver.close()
 
-    async def converge(self) -> Ending:
-        """Cycle until settled, stalled or told to stop, as one command's whole work."""
+    async def converge(self, waits: Callable[[float], None] = lambda seconds: None) -> Ending:
+        """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` hears for how many seconds
+        nothing will happen before the next try."""
         while True:
             ending = await self._cycles.run(self._stopping)
             match ending:
@@ -226,11 +143,12 @@ class Controller:
                     self._queue.progressed(self._domain)
                 case Retrying(after_s=after_s):
                     wait_s = self._queue.retry(self._domain, after_s)
+                    waits(wait_s)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), wait_s)
             if self._stopping.is_set():
                 break
-        await self._tell_once()
+        await self._telling.tell_once()
         return ending
 
     @at_once
@@ -292,90 +210,46 @@ class Controller:
             key = await unless(self._stopping, self._queue.get())
             if key is None:
                 break
-            self._lives_for(_LONGEST_LOOK_S)
+            self._liveness.looks()
             if not self._stopping.is_set():
                 self._cut.clear()
             if self._agent is not None:
                 await self._agent.work()
             ending = await self._cycles.run(self._cut)
-            self._lives_for(2 * self._resync_s + 2 * _LONGEST_LOOK_S)  # idle: at the latest then it looks again
-            self._beat(_state(ending))
-            if self._life is not None:
-                self._life.state(_state(ending))
+            self._liveness.rests()
+            wait_s = 0.0
             match ending:
                 case Progressed():
                     self._queue.progressed(key)
                     self._queue.add(key)
                 case Retrying(after_s=after_s):
-                    self._queue.retry(key, after_s)
+                    wait_s = self._queue.retry(key, after_s)
                 case Settled() | Waiting() | Stalled():
                     self._queue.progressed(key)
                     self._queue.add(key, self._resync_s)
+            if self._life is not None:
+                self._life.state(_state(ending, wait_s))
             due_s = self._agent.due_in_s() if self._agent is not None else None
             if due_s is not None:
                 self._queue.add(key, due_s)
             log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
             self._queue.done(key)
 
-    def looks(self) -> None:
-        """The worker tries something: it does not hang."""
-        self._lives_for(_LONGEST_LOOK_S)
-
-    def progressed(self) -> None:
-        """A step at work says that it is."""
-        self._lives_for(self._longest_step_s)
-
     def _worker_says(self, feedback: Feedback) -> None:
-        self._lives_for(self._longest_step_s if feedback.kind == "step-started" else _LONGEST_LOOK_S)
+        if feedback.kind == "step-started":
+            self._liveness.works()
+        else:
+            self._liveness.looks()
         self.say(feedback)
 
-    def _lives_for(self, seconds: float) -> None:
-        """A sign of life of the worker; the next one is due in so many seconds."""
-        self._lives_until = asyncio.get_running_loop().time() + seconds
 
-    async def _keep_alive(self) -> None:
-        """Tell that the worker lives for as long as it does: a loop that turns around a worker that hangs says nothing."""
-        while self._life is not None and self._life.every_s > 0:
-            if asyncio.get_running_loop().time() <= self._lives_until:
-                self._life.alive()
-            else:
-                log.error("the worker hangs", extra={"fields": {}})
-            await asyncio.sleep(self._life.every_s)
-
-    async def _tell(self) -> None:
-        while True:
-            await self._said.wait()
-            self._said.clear()
-            if not await self._tell_once():
-                await asyncio.sleep(5)
-                self._said.set()
-
-    async def _tell_once(self) -> bool:
-        """Give every sink what it has not taken; False when one could not take it."""
-        complete = True
-        for sink in self._sinks:
-            while entries := self._journal.said(self._journal.delivered(sink.name)):
-                try:
-                    await sink.take(entries)
-                except OSError as error:
-                    log.warning("sink failed", extra={"fields": {"sink": sink.name, "why": str(error)}})
-                    complete = False
-                    break
-                self._journal.confirm(sink.name, entries[-1].seq)
-        if (last := self._journal.last_seq()) >= self._trimmed + 1000:
-            self._journal.trim(self._keep, [sink.name for sink in self._sinks])
-            self._trimmed = last
-        return complete
-
-
-_BAD = ("source-broken", "revision-failed", "step-failed", "stalled", "engine-lost", "rolling-back")
-
-
-def _state(ending: Ending) -> str:
+def _state(ending: Ending, wait_s: float) -> str:
     match ending:
         case Settled():
             return "settled"
         case Progressed():
             return "converging"
-        case Retrying(why=why) | Waiting(why=why) | Stalled(why=why):
+        case Retrying(why=why):
+            return f"retrying in {wait_s:.0f} s: {why}"
+        case Waiting(why=why) | Stalled(why=why):
             return f"{type(ending).__name__.lower()}: {why}"

@@ -88,6 +88,11 @@ class Mailbox:
         row = self._database.one("SELECT id, topic, payload, at FROM inbox ORDER BY id LIMIT 1")
         return Incoming(*row) if row else None
 
+    def waiting_on(self, topic: str) -> list[Incoming]:
+        """The messages of one topic that have not been dealt with, the oldest first."""
+        rows = self._database.all("SELECT id, topic, payload, at FROM inbox WHERE topic = ? ORDER BY id", topic)
+        return [Incoming(*row) for row in rows]
+
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
         with self._database.writing() as connection:

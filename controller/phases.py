@@ -23,13 +23,15 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.plan import Done, Step, Verify
+from evenkeel.specs.plan import Done, Phase, Step, Verify
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
 
 _PROGRESS_EVERY_S = 1.0
 _LONGEST_WAIT_S = 10.0
+_MOST_PROOFS = 5
+"""Who is stopped by somebody again and again while he is watched does not become proven."""
 
 
 class _Interrupted(Exception):
@@ -103,23 +105,22 @@ class Phases:
                 case "ROLLBACK":
                     return await self._roll_back(activity, before, tell)
                 case "CLEANUP":
-                    return await self._clean_up(activity, want, before, tell)
+                    return await self._clean_up(activity, want, before, tell, self._interrupted)
                 case _:
                     return await self._go_forward(activity, want, tell)
         except _Interrupted:
             return None
 
-    async def take_back(self, activity: Activity, before: ContainersWanted) -> bool:
-        """Silently undo what is not activated of an activity that another takes the place of; False when told to stop
-        meanwhile. Nothing else cuts it short, or it would be left half done and forgotten."""
+    async def end_silently(
+        self, activity: Activity, want: ContainersWanted, before: ContainersWanted
+    ) -> Activity | None:
+        """Clean up an activity that another takes the place of, without a word; `None` when told to stop meanwhile. Nothing
+        else cuts it short, or it would be left half done and forgotten."""
+        cleaning = changed(activity, command="CLEANUP", addressed="")
         try:
-            actions = activities.undone(changed(activity, command="CLEANUP", addressed=""))
-            await self._give_way(actions, before, self.stopping)
-            for action in actions:
-                await self._restore(action, before, self.stopping)
+            return await self._clean_up(cleaning, want, before, lambda now, status: None, self.stopping)
         except _Interrupted:
-            return False
-        return True
+            return None
 
     async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
         command = activity.command
@@ -170,6 +171,9 @@ class Phases:
             return error.message, False
         if seen is None:
             raise _Interrupted
+        return await self._verdict(action, seen)
+
+    async def _verdict(self, action: ActivityAction, seen: ContainersSeen) -> tuple[str, bool]:
         own = tuple(each for each in seen.containers if each.name == action.subject)
         for each in own:
             if is_restless(each, self._now()) and not each.exit_code and each.container is not None:
@@ -214,15 +218,16 @@ class Phases:
         return activity
 
     async def _clean_up(
-        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell
+        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell, cut: asyncio.Event
     ) -> Activity:
-        """Remove what was replaced where it was activated, and what was begun where it was not."""
+        """Remove what was replaced where it was activated and is well, and what was begun where it was not."""
         well = True
+        activity = await self._judge_again(activity)
         undone = activities.undone(activity)
         taken_back = {action.subject for action in undone}
-        await self._give_way(undone, before, self._interrupted)
+        await self._give_way(undone, before, cut)
         for action in undone:
-            why = await self._restore(action, before, self._interrupted)
+            why = await self._restore(action, before, cut)
             if why:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -230,7 +235,7 @@ class Phases:
             if action.subject in taken_back:
                 continue
             known = _meant(action, want)
-            why = await self._drive(action, want, activities.opens("CLEANUP"), self._interrupted, known)
+            why = await self._drive(action, want, activities.opens("CLEANUP"), cut, known)
             if why and action.kind == "destroy":
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -238,6 +243,19 @@ class Phases:
                 activity = activities.end_well(activity, action)
         activity = activities.finish(activity, well=well)
         tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
+        return activity
+
+    async def _judge_again(self, activity: Activity) -> Activity:
+        """Hours may have passed since something was activated. What is not well any more counts as not activated: this is
+        the last moment at which what it replaced is still there. Nothing is said of what cannot be looked at."""
+        for action in activities.activated(activity):
+            try:
+                seen = await self._cycles.observe(subject=action.subject)
+            except (Unavailable, TimedOut, Refused):
+                continue
+            why, _ = await self._verdict(action, seen)
+            if why:
+                activity = activities.disprove(activity, action.subject, why)
         return activity
 
     async def _give_way(self, actions: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event) -> None:
@@ -273,7 +291,7 @@ class Phases:
         loop = asyncio.get_running_loop()
         own = tuple(wanted for wanted in want.documents if wanted[0].name == action.subject)
         want = want._replace(documents=own)  # no others are compared, no others' images looked up
-        deadline, wait_s = loop.time() + self._patience_s, 0.5
+        deadline, wait_s, proofs = loop.time() + self._patience_s, 0.5, 0
         while True:
             self._alive()
             ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
@@ -285,9 +303,10 @@ class Phases:
                     deadline, wait_s, self._away_since = loop.time() + self._patience_s, 0.5, None
                 case Stalled(why=why):
                     return why
-                case Retrying(why=why, engine_away=engine_away):
-                    away_s = self._away_for_s() if engine_away else 0.0
-                    if loop.time() >= deadline or away_s >= self._patience_s:
+                case Retrying(why=why, phase=phase):
+                    away_s = self._away_for_s() if phase is None else 0.0
+                    proofs += phase == Phase.VERIFY
+                    if loop.time() >= deadline or away_s >= self._patience_s or proofs >= _MOST_PROOFS:
                         return why
                     if not await _pause(wait_s, cut):
                         raise _Interrupted

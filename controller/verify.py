@@ -12,14 +12,15 @@ from collections.abc import Awaitable, Callable
 from evenkeel.reconcilers.containers.health import Watch, judge, longest, look_again_after
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.observed import ContainerSeen
-from evenkeel.specs.plan import Done, Failed, Outcome, Verify
+from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
 
 Look = Callable[[str], Awaitable[ContainerSeen | None]]
 """One look at one instance, by id or engine name, with its health probed; `None` when it is not there."""
 
 
 async def watch_until_proven(look: Look, action: Verify, progress: Progress) -> Outcome:
-    """`Done` with the reason of the proof, or `Failed` with that of the disproof; bounded by `health.longest`."""
+    """`Done` with the reason of the proof, `Failed` with that of the disproof, or `Retry` when what happened says nothing;
+    bounded by `health.longest`."""
     loop = asyncio.get_running_loop()
     container = action.container
     seen = await look(action.instance)
@@ -27,6 +28,8 @@ async def watch_until_proven(look: Look, action: Verify, progress: Progress) -> 
     total = max(int(container.stable_for.total_seconds()), 1)
     while True:
         watch, verdict = judge(container, watch, seen, loop.time())
+        if verdict is not None and verdict.proven is None:
+            return Retry(verdict.why)
         if verdict is not None:
             instance = seen.id if seen is not None else ""
             return Done(verdict.why, instance) if verdict.proven else Failed(verdict.why)

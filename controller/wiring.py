@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from evenkeel.controller.apply import StepProgress
     from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal import Journal
-    from evenkeel.controller.loop import Agent, Controller, Life, Sink, Source
+    from evenkeel.controller.loop import Controller
+    from evenkeel.controller.ports import Agent, Life, Sink, Source
     from evenkeel.controller.preview import Sizes
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
@@ -150,7 +151,9 @@ def open_agent(
     )
 
     def build(controller: Controller) -> Agent:
-        phases = Phases(driver, controller.cycles, controller.stopping, conduct.patience, now, controller.looks)
+        phases = Phases(
+            driver, controller.cycles, controller.stopping, conduct.patience, now, controller.liveness.looks
+        )
 
         def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
             return UpdateAgent(
@@ -200,7 +203,7 @@ def build_controller(
         return Cycles(decisions, driver, journal, say_and_tell, limits, settings.retries, now, progress_and_tell)
 
     def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
-        controller.progressed()
+        controller.liveness.works()
         progress(step, message, done, total)
 
     controller = Controller(

@@ -186,15 +186,19 @@ def addressed(activity: Activity, title: str) -> tuple[Baseline, ...]:
 
 
 def begin(activity: Activity, command: Command, title: str) -> Activity | Refusal:
-    """The activity with the command at work in the baselines that allow it, or why none does (§2.4)."""
+    """The activity with the command at work in the baselines that allow it, or why it may not be (§2.4). Of a command for
+    all, those that are further know it already; none with something to do may lag behind, or its success would not be
+    that of all."""
     phase = PHASES[command]
     concerned = addressed(activity, title)
     if not concerned:
         return Refusal(phase.refused, f"Unknown baseline {title}")
     ready = {b.title for b in concerned if not phase.allowed_after or b.status in phase.allowed_after}
-    if not ready:
+    behind = _behind(activity, concerned, phase)
+    if not ready or behind:
         statuses = "|".join(_published(phase.allowed_after))
-        return Refusal(phase.refused, f"{command} is possible only after status {statuses} is reported")
+        lag = "".join(f"; {b.title} is {b.status}" for b in behind) if ready else ""
+        return Refusal(phase.refused, f"{command} is possible only after status {statuses} is reported{lag}")
     return changed(
         activity,
         command=command,
@@ -204,6 +208,15 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
             for b in activity.baselines
         ),
     )
+
+
+def _behind(activity: Activity, concerned: Sequence[Baseline], phase: Phase) -> list[Baseline]:
+    """Of the baselines that have something to do, those that have not come to where a step forward begins."""
+    if len(phase.allowed_after) != 1:  # back and away one may from everywhere
+        return []
+    acting = {action.subject for action in activity.actions}
+    begins = _WAY.index(phase.allowed_after[0])
+    return [b for b in concerned if acting.intersection(b.subjects) and _WAY.index(b.status) < begins]
 
 
 def at_work(activity: Activity) -> tuple[Baseline, ...]:
@@ -296,6 +309,23 @@ def finish(activity: Activity, *, well: bool) -> Activity:
         else:
             done.append(changed(baseline, status=phase.well if well else phase.badly))
     return changed(activity, baselines=tuple(done), command="", addressed="")
+
+
+def disprove(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which what was activated has turned out to be not well after all."""
+    return changed(
+        mark(activity, subject, "ACTIVATION_FAILURE", why),
+        baselines=tuple(
+            changed(b, status="ACTIVATION_FAILURE") if subject in b.subjects and _is_activated(b) else b
+            for b in activity.baselines
+        ),
+    )
+
+
+def activated(activity: Activity) -> tuple[ActivityAction, ...]:
+    """Actions of the baselines at work that were activated, but for removals."""
+    subjects = {s for b in at_work(activity) if _is_activated(b) for s in b.subjects}
+    return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "destroy")
 
 
 def is_over(activity: Activity) -> bool:

@@ -19,7 +19,7 @@ from evenkeel.controller.cli.options import (
 if TYPE_CHECKING:
     from evenkeel.controller.cycle import Ending
     from evenkeel.controller.journal import Journal
-    from evenkeel.controller.loop import Reading
+    from evenkeel.controller.ports import Reading
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.observed import ContainersSeen
     from evenkeel.specs.settings import Settings
@@ -148,7 +148,7 @@ async def _converge(
         if failure is not None and journal.forgive(failure.digest):
             why = f"an operator retries it; it had failed: {failure.why}"
             controller.say(Feedback("revision-retried", why, revision=failure.digest))
-        ending = await controller.converge()
+        ending = await controller.converge(show.waits)
     return _verdict(ending, journal, stopped)
 
 

@@ -12,7 +12,7 @@ from evenkeel.specs.problem import errors, problem_text
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
-    from evenkeel.controller.loop import Reading
+    from evenkeel.controller.ports import Reading
     from evenkeel.specs.settings import Settings
     from evenkeel.templates.activity_text import Message
 

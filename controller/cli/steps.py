@@ -40,6 +40,7 @@ class Show(Protocol):
     def echo(self, line: str) -> None: ...
     def told(self, entry: Feedback) -> None: ...
     def progress(self, step: Step, message: str, done: int, total: int) -> None: ...
+    def waits(self, seconds: float) -> None: ...
 
 
 def entry_line(entry: Feedback, style: Style = PLAIN) -> str:
@@ -70,6 +71,10 @@ class Lines:
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         pass
 
+    def waits(self, seconds: float) -> None:
+        if seconds >= 0.5:  # nobody could read of a shorter one before it is over
+            self.echo(f"  … again in {seconds:.0f} s")
+
 
 class Bars:
     """A bar for each step at work, below the lines of those that ended."""
@@ -94,6 +99,9 @@ class Bars:
         if task is not None:
             far = _far(done, total) if isinstance(step.action, Pull) else one_line(message)
             self._bars.update(task, completed=done, total=total or None, far=far)
+
+    def waits(self, seconds: float) -> None:
+        self._lines.waits(seconds)
 
 
 @contextmanager

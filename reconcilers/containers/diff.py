@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.health import is_put_up_again
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
@@ -221,11 +222,8 @@ def _needs_start(instance: ContainerSeen, restart: Restart, history: History) ->
         case "exited":
             if instance.id in history.stopped:
                 return True, "it was stopped for a switch"
-            if restart.policy in ("always", "unless-stopped"):
+            if is_put_up_again(restart, instance):
                 return True, f"it is not running (exit code {instance.exit_code})"
-            tries_left = not restart.max_retries or instance.restart_count < restart.max_retries
-            if restart.policy == "on-failure" and instance.exit_code and tries_left:
-                return True, f"it ended with exit code {instance.exit_code}"
             return False, ""
         case _:
             return False, ""

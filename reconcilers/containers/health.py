@@ -3,7 +3,8 @@
 A pure fold over observations: `judge` takes what is known of a watch, one look at the instance and the time, and returns
 what is known now and, once there is one, the verdict. Without a health check a container is proven when it has stayed up
 for its `stableFor`, or has ended well; with one, when it was healthy for that long. A process that ends badly disproves it at
-once: a start that returns is no activation (defect A11).
+once: a start that returns is no activation (defect A11). An end that was not its own doing, but somebody's or that of its
+engine, says nothing: the watch is over without a verdict about the container, which is started and watched again.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from evenkeel.specs.container import Container, ExecProbe, Health
+from evenkeel.specs.container import Container, ExecProbe, Health, Restart
 from evenkeel.specs.observed import ContainerSeen, HealthSeen
 
 _SLACK = timedelta(seconds=30)
-_ENGINE_BEGINS_S = 5.0
-"""For so long an engine that has just begun, after it was killed with all its containers, may need to put them up again."""
 
 
 class Watch(NamedTuple):
@@ -33,9 +32,9 @@ class Watch(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The end of a watch."""
+    """The end of a watch. `proven` is `None` when it says nothing about the container."""
 
-    proven: bool
+    proven: bool | None
     why: str
 
 
@@ -46,9 +45,8 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     restarted = seen.restart_count > watch.restarts
     if restarted:
         watch = watch._replace(restarts=seen.restart_count, good_since=None)
-    begins = watch.good_since is None and now - watch.since < _ENGINE_BEGINS_S
-    if begins and _may_be_put_up_again(container, seen):
-        return watch, None
+    if seen.state == "exited" and not seen.error and is_put_up_again(container.restart, seen):
+        return watch, Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
     ended = seen.state in ("exited", "dead", "restarting") or restarted
     if ended and seen.exit_code != 0:
         return watch, Verdict(
@@ -58,7 +56,7 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         return watch, Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
     if seen.state == "exited" and container.restart.policy in ("no", "on-failure"):
         return watch, Verdict(True, "it ended with exit code 0")
-    good = seen.state in ("running", "restarting", "exited") if container.health is None else seen.health == "healthy"
+    good = seen.state in ("running", "restarting") if container.health is None else seen.health == "healthy"
     if container.health is not None and seen.health == "unhealthy":
         watch = _count_failure(container.health, watch, now)
         if watch.bad_probes >= container.health.retries:
@@ -93,9 +91,12 @@ def longest(container: Container) -> timedelta:
     return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK
 
 
-def _may_be_put_up_again(container: Container, seen: ContainerSeen) -> bool:
-    """Whether its end was its engine's: of one that ends by itself an engine with such a policy says "restarting"."""
-    return seen.state == "exited" and seen.exit_code != 0 and container.restart.policy in ("always", "unless-stopped")
+def is_put_up_again(restart: Restart, seen: ContainerSeen) -> bool:
+    """Whether this policy has the engine start what ended like this. Such a one is never "exited" by its own doing, it is
+    "restarting" (measured with Docker 20.10): it was stopped by somebody, or with its engine."""
+    if restart.policy == "on-failure":
+        return seen.exit_code != 0 and (not restart.max_retries or seen.restart_count < restart.max_retries)
+    return restart.policy in ("always", "unless-stopped")
 
 
 class Probed(NamedTuple):

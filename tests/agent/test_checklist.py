@@ -61,7 +61,7 @@ def test_group_01_a_new_agent_has_its_settings() -> None:
         assert agent.desired_topic == "mycontainersupdate/desiredstate"
         assert agent.command_topic == "mycontainersupdate/desiredstate/command"
         assert agent.get_topic == "mycontainersupdate/currentstate/get"
-        assert agent.state_topic == "mycontainersupdate/currentstate"
+        assert agent.reports.topic == "mycontainersupdate/currentstate"
         assert agent.feedback_topic == "mycontainersupdate/desiredstatefeedback"
         assert not AgentSettings().verbose
         await agent.arrived(agent.get_topic, b'{"activityId":"q"}')
@@ -192,7 +192,7 @@ def test_group_08_when_the_state_is_reported() -> None:
 
     async def story() -> None:
         device = Device(catalogue={"reg.example/big:1": Image(size=10**10)})
-        await device.agent.introduce()
+        await device.agent.reports.introduce()
         device.said()
         assert re.fullmatch(r"initial-current-state-\d{13}", device.states[-1]["activityId"])
         await device.desired("a", asked("big"))
@@ -207,11 +207,11 @@ def test_group_08_when_the_state_is_reported() -> None:
         await device.commands("a", "UPDATE", "ACTIVATE", "CLEANUP")
         assert device.states[-1]["activityId"] == "a"
         count = len(device.states)
-        await device.agent.report_news()
+        await device.agent.reports.report_news()
         device.said()
         assert len(device.states) == count
         device.engine.kill("big")
-        await device.agent.report_news()
+        await device.agent.reports.report_news()
         device.said()
         assert re.fullmatch(r"current-state-\d{13}", device.states[-1]["activityId"])
         assert len(device.states) == count + 1

@@ -337,3 +337,27 @@ def test_group_24_what_nobody_asks_for_cannot_be_removed() -> None:
         assert device.running()["c2"] == "reg.example/c2:2"
 
     run(story())
+
+
+def test_a_command_for_all_waits_for_those_that_lag_behind() -> None:
+    """Or its success would be said of components that nobody downloaded. In the original "all" has a status of its own,
+    which is then still IDENTIFIED (§2.3); those that are further do not begin again."""
+
+    async def story() -> None:
+        device = Device()
+        sides = {"x": ["containers:left"], "y": ["containers:right"]}
+        await device.desired("a", asked("left"), asked("right"), baselines=sides)
+        await device.commands("a", "DOWNLOAD", "UPDATE", baseline="y")
+        said = await device.command("a", "ACTIVATE")
+        why = "ACTIVATE is possible only after status UPDATE_SUCCESS is reported; x is IDENTIFIED"
+        assert [(each.status, each.message) for each in said] == [("ACTIVATION_FAILURE", why)]
+        said = await device.command("a", "UPDATE")
+        why = "UPDATE is possible only after status DOWNLOAD_SUCCESS is reported"
+        assert [(each.status, each.message) for each in said] == [("UPDATE_FAILURE", why)]
+        assert device.running() == {}
+        assert statuses(await device.command("a", "DOWNLOAD"))[-1] == "DOWNLOAD_SUCCESS"
+        said = await device.commands("a", "UPDATE", "ACTIVATE", "CLEANUP")
+        assert said[-1].status == "COMPLETED"
+        assert device.running() == {"left": "reg.example/left:1", "right": "reg.example/right:1"}
+
+    run(story())

@@ -6,10 +6,12 @@ Defects B3, B4, B5, B7, A2 of the original, and a world in which everything happ
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from tests.until import soon
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
@@ -362,6 +364,54 @@ def test_health_that_is_bad_is_a_failed_activation_and_rolled_back() -> None:
         assert said[-1].of("aa") == ("ACTIVATION_FAILURE", "it ended with exit code 3")
         await device.commands("x", "ROLLBACK", "CLEANUP")
         assert snapshot(device) == world
+
+    run(scenario())
+
+
+def test_what_falls_ill_between_activation_and_clean_up_does_not_take_the_old_away() -> None:
+    """The last moment at which what was replaced is still there; COMPLETED speaks for what runs now, not for what ran once."""
+
+    async def scenario() -> None:
+        device = Device(catalogue={"reg.example/aa:2": Image(exits_with=1, exits_after_s=10.0)})
+        await device.bring("before", asked("aa"), asked("bb"))
+        await device.desired("x", asked("aa", "2"), asked("bb", "2"))
+        said = await device.commands("x", "DOWNLOAD", "UPDATE", "ACTIVATE")
+        assert said[-1].status == "ACTIVATION_SUCCESS"
+        await asyncio.sleep(60)
+        said = await device.command("x", "CLEANUP")
+        assert statuses(said) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
+        assert said[-1].of("aa")[0] == "ACTIVATION_FAILURE"
+        assert "exit code 1" in said[-1].of("aa")[1]
+        await device.settle()
+        assert device.running() == {"aa": "reg.example/aa:1", "bb": "reg.example/bb:2"}, (
+            "each baseline has its own fate"
+        )
+        assert len(device.kept()) == 2
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("times", "status"), [(1, "ACTIVATION_SUCCESS"), (99, "ACTIVATION_FAILURE")])
+def test_who_is_stopped_from_outside_is_watched_again_but_not_for_ever(times: int, status: str) -> None:
+    async def scenario() -> None:
+        device = Device()
+
+        async def hand() -> None:
+            for _ in range(times):
+                await soon(lambda: "aa" in device.running())
+                device.engine.kill("aa", 0)
+
+        await device.desired("x", asked("aa"))
+        await device.commands("x", "DOWNLOAD", "UPDATE")
+        stopping = asyncio.ensure_future(hand())
+        said = await device.command("x", "ACTIVATE")
+        stopping.cancel()
+        assert said[-1].status == status
+        if status == "ACTIVATION_FAILURE":
+            why = "aa: it was stopped from outside while it was watched (exit code 0)"
+            assert said[-1].of("aa") == ("ACTIVATION_FAILURE", why)
+        else:
+            assert device.running() == {"aa": "reg.example/aa:1"}
 
     run(scenario())
 

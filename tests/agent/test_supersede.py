@@ -111,6 +111,42 @@ def test_a_pull_is_cut_short_by_one_that_came_behind_a_command() -> None:
     run(story())
 
 
+def test_a_command_that_waits_with_its_successor_behind_it_is_not_begun() -> None:
+    """Both came while the controller was off, or at work on something else."""
+
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
+        await device.desired("a", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        await device.agent.arrived(DESIRED, desired_state("b", asked("small")))
+        begun = asyncio.get_running_loop().time()
+        await device.agent.work()
+        assert asyncio.get_running_loop().time() - begun < 5
+        assert [(each.activity, each.status) for each in device.said()] == [
+            ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+        ]  # fmt: skip
+
+    run(story())
+
+
+def test_what_was_to_go_with_an_activation_is_gone_when_it_is_superseded() -> None:
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"))
+        await device.desired("a", asked("lamp", "2"))
+        await device.commands("a", *PHASES)
+        said = await device.desired("b", asked("lamp", "2"), asked("mist"))
+        assert [each.status for each in said] == ["SUPERSEDED", "IDENTIFYING", "IDENTIFIED"]
+        assert [name for name, _, _ in said[-1].actions] == ["lamp", "mist"], "nothing is left to be removed"
+        assert [kept.engine_name for kept in device.kept().values()] == ["lamp"], "nor of what it replaced"
+        await device.command("b", "CLEANUP")
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:2"}
+        assert "before Start" not in device.pulses[device.pulses.index("after Remove") :]
+
+    run(story())
+
+
 @pytest.mark.parametrize(
     "message", [b"no JSON", desired_state("c", asked("not a name")), desired_state("a", asked("big"), timestamp=2)]
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.until import soon
 from tests.virtual import now, run
 
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
@@ -407,7 +408,7 @@ def test_a_disturbing_phase_has_a_number_of_tries(on_device: OnDevice) -> None:
         bad = device.ask(container("web", "web:2"))
         for number in (1, 2):
             ending = await device.follow()
-            assert ending == Retrying("web: the engine is busy", 7)
+            assert ending == Retrying("web: the engine is busy", 7, Phase.UPDATE)
             attempt = device.journal.attempt(bad.digest)
             assert attempt is not None
             assert (attempt.failures, attempt.failed) == (number, False)
@@ -416,6 +417,28 @@ def test_a_disturbing_phase_has_a_number_of_tries(on_device: OnDevice) -> None:
         assert len(failed) == 3
         assert device.settled() == (False, "RolledBack")
         assert device.journal.digest("last-good") == good.digest
+
+    on_device(work)
+
+
+@pytest.mark.parametrize("exit_code", [0, 137])
+def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_device: OnDevice, exit_code: int) -> None:
+    """Somebody's hand, or an engine that is killed with its containers: no fault of the revision, and no proof of it."""
+
+    async def work(device: Device) -> None:
+        async def hand() -> None:
+            await soon(lambda: "web" in device.running())
+            device.engine.kill("web", exit_code)
+
+        device.ask(container("web"))
+        stopping = asyncio.ensure_future(hand())
+        ending = await device.follow()
+        assert isinstance(ending, Retrying)
+        assert ending.why == f"web: it was stopped from outside while it was watched (exit code {exit_code})"
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1"}
+        assert device.said("revision-failed") == []
+        await stopping
 
     on_device(work)
 

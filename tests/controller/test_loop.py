@@ -107,13 +107,35 @@ class Counting(MemoryEngine):
         await super().close()
 
 
+class Heart:
+    """Who hears of the controller's life."""
+
+    every_s = 0.0
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def started(self) -> None:
+        self.heard.append("started")
+
+    def alive(self) -> None:
+        self.heard.append("alive")
+
+    def state(self, text: str) -> None:
+        self.heard.append(text)
+
+    def stopping(self) -> None:
+        self.heard.append("stopping")
+
+
 class Stage:
     """All that a test plays with."""
 
     def __init__(self, state: Path, **settings: Any) -> None:
         self.engine = Counting(now=now)
         self.journal: Journal = open_journal(state, now)
-        self.source, self.sink, self.beats = Scripted(), Listener(), list[str]()
+        self.source, self.sink, self.heart = Scripted(), Listener(), Heart()
+        self.sinks = [self.sink]
         self.settings, self.limits = settings, Limits()
         self.controller = self.make()
 
@@ -128,10 +150,10 @@ class Stage:
             self.engine,
             cycles,
             self.source,
-            [self.sink],
+            self.sinks,
             timedelta(seconds=RESYNC_S),
             WakeUps(jitter=lambda: 0.5),
-            beat=self.beats.append,
+            life=self.heart,
             **self.settings,
         )
 
@@ -193,7 +215,7 @@ def test_from_a_wish_to_a_settled_device(on_stage: OnStage) -> None:
         assert kinds.index("revision-good") < kinds.index("settled")
         assert "source-restored" not in kinds, "it was never broken"
         assert [entry.seq for entry in stage.sink.taken] == list(range(1, len(kinds) + 1))
-        assert stage.beats[-1] == "settled"
+        assert [stage.heart.heard[0], *stage.heart.heard[-2:]] == ["started", "settled", "stopping"]
         assert stage.engine.closed
         assert stage.source.closed
 
@@ -410,6 +432,10 @@ def test_an_engine_that_is_away_for_a_while(on_stage: OnStage) -> None:
             "engine-lost",
             "engine-found",
         ]
+        waits = [text for text in stage.heart.heard if text.startswith("retrying")]
+        assert waits[:2] == [
+            f"retrying in {seconds} s: engine:memory: is scripted to be unreachable" for seconds in (1, 2)
+        ]
 
     on_stage(work)
 
@@ -468,7 +494,8 @@ def test_a_sink_that_fails_gets_everything_later_and_in_order(on_stage: OnStage)
         stage.sink.failure = OSError("no broker")
         other = Listener("other")
         stage.controller = stage.make()
-        stage.controller._sinks = (stage.sink, other)
+        stage.sinks.append(other)
+        stage.controller = stage.make()
         stage.say(asking("web:1"))
         stage.at(100, setattr, stage.sink, "failure", None)
         stage.at(99, lambda: counts.append((len(stage.sink.taken), len(other.taken))))
@@ -575,8 +602,10 @@ def test_converging_waits_out_its_back_off_but_not_a_stop(on_stage: OnStage) -> 
         stage.engine.catalogue["docker.io/library/far:1"] = Image(pull="unreachable")
         stage.controller.accept(asking("far:1"))
         stage.at(1000, stage.controller.stop)
-        ending = await stage.controller.converge()
+        waited: list[float] = []
+        ending = await stage.controller.converge(waited.append)
         assert isinstance(ending, Retrying)
+        assert waited[:4] == [1, 2, 4, 8]
         assert time() == pytest.approx(1000, abs=0.1)
 
     on_stage(work)

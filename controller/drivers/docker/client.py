@@ -25,6 +25,8 @@ from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 
 # An engine answers in the dialect that the path asks for. 1.40 is Docker 19.03; 1.44 the oldest that Docker 29 speaks.
 _OLDEST, _NEWEST = (1, 40), (1, 44)
+CALL_TIMEOUT_S = 60.0
+"""An engine that restarts containers, or whose disk is slow, takes its time."""
 _LINE_BYTES = 1 << 20
 _IS_IT_RUNNING = "is Docker running? `engine.address` or `--docker-address` says where it is"
 _WHY: dict[type[Exception], str] = {
@@ -60,7 +62,7 @@ class EngineClient:
         body: object = None,
         headers: Mapping[str, str] | None = None,
         *,
-        timeout_s: float = 30.0,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> tuple[int, Any]:
         """Status and decoded JSON, `None` where there is none. The time includes waiting for one of the `limit` places."""
         request = Request(method, path, query, body, headers)
@@ -71,6 +73,16 @@ class EngineClient:
         if not content or not header(answer, b"content-type").startswith("application/json"):
             return answer.status_code, None
         return answer.status_code, self._json(content, request)
+
+    async def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
+        """What the engine answers to a question."""
+        return (await self.call("GET", path, query))[1]
+
+    async def post(
+        self, path: str, query: Mapping[str, object] | None = None, *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> None:
+        """Have something done that is answered with nothing."""
+        await self.call("POST", path, query, timeout_s=timeout_s)
 
     @asynccontextmanager
     async def stream(

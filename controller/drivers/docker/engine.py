@@ -1,8 +1,7 @@
 """Docker as a driver of the containers domain.
 
-One look costs two lists and one inspection for each container of evenkeel's, a few at a time, over connections that are
-kept; containers of others cost nothing. What the answers mean is `parse`, what is asked is `render`; here is only the talking,
-and the judgement of failures: final (`Failed`) or worth another try (`Retry`).
+The looking is `observer`; here is the doing, and the judgement of failures: final (`Failed`) or worth another try (`Retry`).
+What has to be said to the engine is `render`.
 
 Every action may be performed twice. A name conflict on creation is success when the holder is what was to be created;
 stopping what is stopped, or removing what is gone, is done. What was created or updated is read again: an engine that made
@@ -13,18 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any, Literal
 
 from evenkeel.controller.drivers.docker import parse, pull
-from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.events import events
+from evenkeel.controller.drivers.docker.observer import Observer
 from evenkeel.controller.drivers.docker.registries import Registries
-from evenkeel.controller.drivers.docker.render import NAME_LABEL, asked_from, create_body, update_body
-from evenkeel.controller.probe import Probes
+from evenkeel.controller.drivers.docker.render import NAME_LABEL, create_body, update_body
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.ports import Progress
@@ -32,7 +30,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -49,13 +47,9 @@ from evenkeel.specs.plan import (
     Verify,
 )
 
-log = logging.getLogger(__name__)
-
 _AT_ONCE = 8
-_CALL_TIMEOUT_S = 60.0
 _PULL_SILENCE_S = 120.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
-_EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
 _PASSING = ("context deadline", "context canceled", "connection re", "timeout", "transport is closing", "shutting down")
 """Texts of engine failures that say nothing about the container."""
 
@@ -69,38 +63,11 @@ class DockerEngine:
         self._client = EngineClient(address, limit=_AT_ONCE)
         self._network, self._owner = network, owner
         self._networking, self._nudged = asyncio.Lock(), asyncio.Event()
-        self._probes = Probes(self._nudged.set)
-        self._in_place: Literal["finite", "none"] = "finite"
-        """Docker changes limits but does not lift them; Podman's copy of the API has no update at all."""
-        self._version = ""
-        self._abilities: parse.Abilities | None = None
-        self._image_configs: dict[str, dict[str, Any]] = {}
         self._registries = Registries(self._client, docker_config)
+        self._observer = Observer(self._client, self._registries, network, owner, self._nudged.set)
 
     async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
-        entries, locals_, version = await self._read_all(
-            self._get("/containers/json", {"all": "1"}), self._get("/images/json"), self._engine_version()
-        )
-        ours = {
-            entry["Id"]: entry
-            for entry in entries
-            if parse.is_ours(entry, self._owner) or entry["Id"] in names or parse.entry_name(entry) in names
-        }
-        others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
-        self._probes.forget_all_but(ours)
-        seen = await self._read_all(
-            *(self._look_on(id_) for id_, entry in ours.items() if subject in ("", parse.subject_of(entry)))
-        )
-        remote = await self._read_all(*(self._registries.look_up(image) for image in images))
-        by_reference, digests = parse.parse_images(locals_)
-        return ContainersSeen(
-            engine=version,
-            in_place="none" if self._abilities and not all(self._abilities) else "finite",
-            containers=tuple(sorted([*others, *(each for each in seen if each)], key=lambda each: each.id)),
-            images=by_reference,
-            digests=digests,
-            remote={image: found for image, found in zip(images, remote, strict=True) if found is not None},
-        )
+        return await self._observer.observe(names, images, subject)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         try:
@@ -131,28 +98,11 @@ class DockerEngine:
 
     async def _follow(self) -> None:
         try:
-            async with aclosing(self._events()) as events:
-                async for _ in events:
+            async with aclosing(events(self._client)) as heard:
+                async for _ in heard:
                     self._nudged.set()
         finally:
             self._nudged.set()
-
-    async def _events(self) -> AsyncGenerator[None, None]:
-        """One for every event, and one whenever the engine was lost and is back."""
-        filters = json.dumps({"type": ["container"], "event": list(_EVENTS)})
-        wait_s = 0.2
-        while True:
-            try:
-                async with self._client.stream("GET", "/events", {"filters": filters}) as events:
-                    wait_s = 0.2
-                    yield
-                    async for _ in events:
-                        yield
-            except (Unavailable, TimedOut, EngineAnswer) as error:
-                log.debug("events ended", extra={"fields": {"why": str(error)}})
-            yield
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, 10.0)
 
     async def close(self) -> None:
         await self._client.close()
@@ -168,10 +118,12 @@ class DockerEngine:
             case Start(instance=instance):
                 return await self._start(instance)
             case Verify():
-                return await watch_until_proven(self._look, action, progress)
+                return await watch_until_proven(self._observer.at_this_moment, action, progress)
             case End(instance=instance, stop=stop):
                 timeout_s = math.ceil(stop.timeout.total_seconds())
-                await self._post(f"/containers/{instance}/stop", {"t": str(timeout_s)}, timeout_s + _CALL_TIMEOUT_S)
+                await self._client.post(
+                    f"/containers/{instance}/stop", {"t": str(timeout_s)}, timeout_s=timeout_s + CALL_TIMEOUT_S
+                )
                 return Done("stopped")
             case Rename(instance=instance, engine_name=engine_name):
                 return await self._rename(instance, engine_name)
@@ -199,7 +151,7 @@ class DockerEngine:
             text = f"{action.image} cannot be pulled: {error}"
             return Failed(text) if pull.failure(error) == "refused" else Retry(text)
         self._registries.forget(action.image)
-        found = await self._get(f"/images/{action.image}/json")
+        found = await self._client.get(f"/images/{action.image}/json")
         if not any(name.endswith(f"@{action.digest}") for name in found.get("RepoDigests") or ()) and action.digest:
             return Retry(
                 f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
@@ -212,17 +164,15 @@ class DockerEngine:
             await self._ensure_network()
         body = create_body(container, self._network, _address_of, self._owner)
         try:
-            _, answer = await self._client.call(
-                "POST", "/containers/create", {"name": action.engine_name}, body, timeout_s=_CALL_TIMEOUT_S
-            )
+            _, answer = await self._client.call("POST", "/containers/create", {"name": action.engine_name}, body)
         except EngineAnswer as conflict:
             if conflict.status != 409:
                 raise
-            holder = await self._inspect(action.engine_name)
+            holder = await self._observer.inspect(action.engine_name)
             if holder is not None and holder.container == container and holder.owner in ("", self._owner):
                 return Done("was there", holder.id)
             return Retry(conflict.message)
-        made = await self._inspect(answer["Id"])
+        made = await self._observer.inspect(answer["Id"])
         if made is None or made.container is None:
             return Retry("it disappeared while it was created")
         if made.container != container:
@@ -234,16 +184,14 @@ class DockerEngine:
 
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
-        before = await self._inspect(action.instance)
+        before = await self._observer.inspect(action.instance)
         if before is None or before.container is None:
             return Retry("it is not there any more")
         body = update_body(action.restart, action.resources)
         if body["MemoryReservation"] < 0 and before.container.resources.memory_reservation is None:
             body["MemoryReservation"] = 0
-        _, answer = await self._client.call(
-            "POST", f"/containers/{action.instance}/update", body=body, timeout_s=_CALL_TIMEOUT_S
-        )
-        after = await self._inspect(action.instance)
+        _, answer = await self._client.call("POST", f"/containers/{action.instance}/update", body=body)
+        after = await self._observer.inspect(action.instance)
         if after is not None and after.container is not None:
             wanted = changed(after.container, restart=action.restart, resources=action.resources)
             if compare.in_place_differs(wanted, after.container):
@@ -253,11 +201,11 @@ class DockerEngine:
     async def _start(self, instance: str) -> Outcome:
         for attempt in (1, 2):
             try:
-                await self._post(f"/containers/{instance}/start")
+                await self._client.post(f"/containers/{instance}/start")
                 return Done("started")
             except EngineAnswer as answer:
                 if answer.status == 409 and "paused" in answer.message:
-                    await self._post(f"/containers/{instance}/unpause")
+                    await self._client.post(f"/containers/{instance}/unpause")
                     return Done("resumed")
                 if attempt == 1 and answer.status == 404 and answer.message.startswith("network "):
                     await self._ensure_network()
@@ -270,31 +218,31 @@ class DockerEngine:
     async def _rename(self, instance: str, engine_name: str) -> Outcome:
         """One that waits to be restarted has no network, and the engine fails to tell that network of the new name, which
         leaves it without one (measured, 20.10). So its wait is ended for as long as it takes."""
-        found = await self._get(f"/containers/{instance}/json")
+        found = await self._client.get(f"/containers/{instance}/json")
         if found["Name"] == f"/{engine_name}":
             return Done(f"named {engine_name}")
         id_, waits = found["Id"], found["State"].get("Status") == "restarting"
         if waits:
-            await self._post(f"/containers/{id_}/stop")
+            await self._client.post(f"/containers/{id_}/stop")
         try:
-            await self._post(f"/containers/{id_}/rename", {"name": engine_name})
+            await self._client.post(f"/containers/{id_}/rename", {"name": engine_name})
         except EngineAnswer as answer:
             if answer.status == 409:
                 return Retry(answer.message)
             raise
         finally:
             if waits:
-                await self._post(f"/containers/{id_}/start")
+                await self._client.post(f"/containers/{id_}/start")
         return Done(f"named {engine_name}")
 
     async def _remove(self, instance: str) -> Outcome:
         """With the volumes that the engine made for it and nobody named, which nobody could find again; those of a container
         that was adopted stay, because they are older than evenkeel's word for it."""
         try:
-            found = await self._get(f"/containers/{instance}/json")
+            found = await self._client.get(f"/containers/{instance}/json")
             volumes = "1" if NAME_LABEL in (found["Config"].get("Labels") or {}) else "0"
             query = {"force": "1", "v": volumes}
-            await self._client.call("DELETE", f"/containers/{instance}", query, timeout_s=_CALL_TIMEOUT_S)
+            await self._client.call("DELETE", f"/containers/{instance}", query)
         except EngineAnswer as answer:
             if answer.status != 404:
                 raise
@@ -305,88 +253,18 @@ class DockerEngine:
         without a word, and refuses to start anything on either of them afterwards (measured, 20.10)."""
         async with self._networking:
             query = {"filters": json.dumps({"name": [f"^{self._network}$"]})}
-            if await self._get("/networks", query):
+            if await self._client.get("/networks", query):
                 return
             labels = {NAME_LABEL: self._network}
             body = {"Name": self._network, "CheckDuplicate": True, "Driver": "bridge", "Labels": labels}
-            await self._client.call("POST", "/networks/create", body=body, timeout_s=_CALL_TIMEOUT_S)
-
-    # ── looking ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _look(self, instance: str) -> ContainerSeen | None:
-        """One container with its health at this moment; `None` when it is gone meanwhile."""
-        found = await self._inspect(instance)
-        return await self._probes.once(found) if found else None
-
-    async def _look_on(self, instance: str) -> ContainerSeen | None:
-        """One container with its health over time; `None` when it is gone meanwhile."""
-        found = await self._inspect(instance)
-        return await self._probes.over_time(found) if found else None
-
-    async def _inspect(self, id_: str) -> ContainerSeen | None:
-        try:
-            inspected = await self._get(f"/containers/{id_}/json")
-        except EngineAnswer as answer:
-            if answer.status == 404:
-                return None
-            raise Unavailable("engine:docker", answer.message) from None
-        try:
-            image_config = None
-            if asked_from(inspected["Config"].get("Labels") or {}) is None:
-                image_config = await self._image_config(inspected.get("Image", ""))
-            abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
-            return parse.parse_container(inspected, self._network, image_config, abilities)
-        except (LookupError, TypeError, ValueError) as error:
-            why = f"what it says of {parse.short_name(inspected, id_)} cannot be read: {type(error).__name__} {error}"
-            raise Unavailable("engine:docker", why) from error
-
-    async def _what_it_keeps(self) -> parse.Abilities:
-        """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""
-        if self._abilities is None:
-            found = await self._get("/info")
-            self._abilities = parse.Abilities(bool(found.get("MemoryLimit")), bool(found.get("SwapLimit")))
-        return self._abilities
-
-    async def _image_config(self, image_id: str) -> dict[str, Any]:
-        """The settings of an image. An id names content, so what was read once holds for ever."""
-        if image_id not in self._image_configs:
-            try:
-                found = await self._get(f"/images/{image_id}/json")
-            except EngineAnswer:
-                return {}
-            self._image_configs[image_id] = found.get("Config") or {}
-        return self._image_configs[image_id]
-
-    async def _engine_version(self) -> str:
-        if not self._version:
-            answer = await self._get("/version")
-            is_podman = any("podman" in str(part.get("Name", "")).lower() for part in answer.get("Components") or ())
-            self._in_place = "none" if is_podman else "finite"
-            self._version = f"{'podman' if is_podman else 'docker'} {answer.get('Version', '')}".strip()
-        return self._version
-
-    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        _, answer = await self._client.call("GET", path, query, timeout_s=_CALL_TIMEOUT_S)
-        return answer
-
-    async def _post(
-        self, path: str, query: Mapping[str, str] | None = None, timeout_s: float = _CALL_TIMEOUT_S
-    ) -> None:
-        await self._client.call("POST", path, query, timeout_s=timeout_s)
-
-    async def _read_all(self, *reads: Any) -> list[Any]:
-        """All answers; of several failures the first. EngineAnswer here means that the engine cannot be asked."""
-        try:
-            return await asyncio.gather(*reads)
-        except EngineAnswer as answer:
-            raise Unavailable("engine:docker", answer.message) from None
+            await self._client.call("POST", "/networks/create", body=body)
 
 
 def _is_passing(answer: EngineAnswer) -> bool:
     """Whether a refusal says nothing about what was asked for: look again, and try again."""
     lower = answer.message.lower()
     if answer.status >= 500:
-        return any(text in lower for text in _PASSING)
+        return any(text in lower for text in _PASSING) or parse.cannot_be_started(lower)  # it will be seen to be dead
     return answer.status == 404 or (answer.status == 409 and "remov" in lower)
 
 

@@ -46,6 +46,7 @@ _STATES: dict[str, State] = {
 }
 _HEALTH: dict[str, HealthSeen] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
 _OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL)
+_TASK_IS_LEFT = re.compile(r"\btask [0-9a-f]{64}: already exists")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 
 
@@ -119,7 +120,7 @@ def parse_container(
         name=name,
         engine_name=engine_name,
         image_id=inspected.get("Image", ""),
-        state=_STATES.get(state.get("Status", ""), "dead"),
+        state="dead" if cannot_be_started(state.get("Error") or "") else _STATES.get(state.get("Status", ""), "dead"),
         container=normal(_container(name, inspected, network, asked, image_config or {}, abilities)),
         image=_image(config.get("Image", "")),
         health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none"),
@@ -132,6 +133,12 @@ def parse_container(
         address=next((each["IPAddress"] for each in networks.values() if each.get("IPAddress")), ""),
         owner=labels.get(OWNER_LABEL, ""),
     )
+
+
+def cannot_be_started(error: str) -> bool:
+    """Whether a container can never be started again, as this failure of its start tells: the engine was killed in the
+    middle of an earlier start, and what that had begun is left over below it (measured, 20.10; only a reboot ends it)."""
+    return _TASK_IS_LEFT.search(error) is not None
 
 
 def lost_limits(inspected: Mapping[str, Any]) -> bool:

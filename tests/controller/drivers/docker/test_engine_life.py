@@ -21,7 +21,7 @@ from evenkeel.controller.cycle import Retrying, Settled, Stalled
 from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
 from evenkeel.specs.container import Container, Health, HttpProbe
 from evenkeel.specs.observed import RemoteImage
-from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry
+from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
 
 from .rig import Rig, container, run_inside
 
@@ -170,6 +170,31 @@ async def test_an_engine_that_ends_in_the_middle_of_the_work(clean_dockerd: Dock
     assert clean_dockerd.containers() == {f"c{number}": "running" for number in range(4)}
     for number in range(4):
         assert "A=2" in clean_dockerd.inspect(f"c{number}")["Config"]["Env"]
+
+
+async def test_an_engine_that_is_killed_while_it_starts_a_container(clean_dockerd: Dockerd, rig: Rig) -> None:
+    """What it had begun is left over below it, and this container can never be started again: another takes its place."""
+    wanted = container("it")
+    await rig.settle(wanted)
+    tasks = clean_dockerd.folder / "exec/containerd/daemon/io.containerd.runtime.v2.task/moby"
+    for _ in range(10):
+        old = clean_dockerd.inspect("it")["Id"]
+        clean_dockerd.api("POST", "/containers/it/stop", t=1)
+        await soon(lambda: not (tasks / old).exists())  # noqa: B023 - used up at once
+        starting = asyncio.create_task(rig.perform(Start(old)))
+        await soon(lambda: (tasks / old).exists() or starting.done())  # noqa: B023
+        await asyncio.to_thread(clean_dockerd.kill)
+        await asyncio.to_thread(clean_dockerd.start)
+        await starting
+        assert await rig.converge(wanted) == Settled()
+        assert clean_dockerd.containers() == {"it": "running"}
+        if clean_dockerd.inspect("it")["Id"] != old:
+            break
+    else:
+        pytest.fail("the engine was never killed in the middle of a start")
+    why = [entry.message for entry in rig.said if entry.kind == "step-retrying"]
+    assert len(why) == 1
+    assert why[0].endswith(": already exists")
 
 
 async def test_an_engine_that_is_not_there(tmp_path: Path) -> None:

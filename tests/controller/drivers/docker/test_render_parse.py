@@ -372,6 +372,16 @@ def test_what_somebody_changed_behind_evenkeels_back_is_seen() -> None:
     )
 
 
+@pytest.mark.parametrize("status", ["created", "exited"])
+@pytest.mark.parametrize("intro", ["", "failed to create task for container: "])
+def test_what_can_never_be_started_again_is_dead(status: str, intro: str) -> None:
+    inspected = copy.deepcopy(RECORDED["ours"]["full"]["inspect"])
+    inspected["State"] |= {"Status": status, "ExitCode": 128, "Error": f"{intro}task {'5b42c60f' * 8}: already exists"}
+    assert parse_container(inspected, "evenkeel").state == "dead"
+    inspected["State"]["Error"] = "driver failed programming external connectivity: port is already allocated"
+    assert parse_container(inspected, "evenkeel").state == status
+
+
 def test_values_of_variables_are_not_in_the_label() -> None:
     body = RECORDED["ours"]["full"]["body"]
     assert "x=y" in " ".join(body["Env"])

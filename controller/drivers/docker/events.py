@@ -1,0 +1,33 @@
+"""When something happens to a container, the engine says so; what, is seen by looking."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator
+
+from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.specs.errors import TimedOut, Unavailable
+
+log = logging.getLogger(__name__)
+
+_EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
+
+
+async def events(client: EngineClient) -> AsyncGenerator[None, None]:
+    """One for every event, and one whenever the engine was lost and is back."""
+    filters = json.dumps({"type": ["container"], "event": list(_EVENTS)})
+    wait_s = 0.2
+    while True:
+        try:
+            async with client.stream("GET", "/events", {"filters": filters}) as happened:
+                wait_s = 0.2
+                yield
+                async for _ in happened:
+                    yield
+        except (Unavailable, TimedOut, EngineAnswer) as error:
+            log.debug("events ended", extra={"fields": {"why": str(error)}})
+        yield
+        await asyncio.sleep(wait_s)
+        wait_s = min(wait_s * 2, 10.0)

@@ -1,0 +1,128 @@
+"""What is there, seen through the Docker Engine API.
+
+One look costs two lists and one inspection for each container of evenkeel's, a few at a time, over connections that are
+kept; containers of others cost nothing. What never changes (the engine's version, the settings of an image, the abilities of
+the kernel) is asked once. What the answers mean is `parse`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from evenkeel.controller.drivers.docker import parse
+from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.registries import Registries
+from evenkeel.controller.drivers.docker.render import asked_from
+from evenkeel.controller.probe import Probes
+from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+
+
+class Observer:
+    """The eyes of one engine's driver."""
+
+    def __init__(
+        self, client: EngineClient, registries: Registries, network: str, owner: str, look_again: Callable[[], None]
+    ) -> None:
+        """`network` and `owner` as for `DockerEngine`. `look_again` is called when it is time to look into a failed probe."""
+        self._client, self._registries = client, registries
+        self._network, self._owner = network, owner
+        self._probes = Probes(look_again)
+        self._version = ""
+        self._is_podman = False
+        self._abilities: parse.Abilities | None = None
+        self._image_configs: dict[str, dict[str, Any]] = {}
+
+    async def observe(self, names: Sequence[str], images: Sequence[str], subject: str) -> ContainersSeen:
+        """As `Driver.observe`."""
+        entries, locals_, version = await self._read_all(
+            self._client.get("/containers/json", {"all": "1"}), self._client.get("/images/json"), self._engine_version()
+        )
+        ours = {
+            entry["Id"]: entry
+            for entry in entries
+            if parse.is_ours(entry, self._owner) or entry["Id"] in names or parse.entry_name(entry) in names
+        }
+        others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
+        self._probes.forget_all_but(ours)
+        seen = await self._read_all(
+            *(self._look_on(id_) for id_, entry in ours.items() if subject in ("", parse.subject_of(entry)))
+        )
+        remote = await self._read_all(*(self._registries.look_up(image) for image in images))
+        by_reference, digests = parse.parse_images(locals_)
+        return ContainersSeen(
+            engine=version,
+            in_place=self._in_place(),
+            containers=tuple(sorted([*others, *(each for each in seen if each)], key=lambda each: each.id)),
+            images=by_reference,
+            digests=digests,
+            remote={image: found for image, found in zip(images, remote, strict=True) if found is not None},
+        )
+
+    async def at_this_moment(self, instance: str) -> ContainerSeen | None:
+        """One container with its health as one probe finds it now; `None` when it is gone meanwhile."""
+        found = await self.inspect(instance)
+        return await self._probes.once(found) if found else None
+
+    async def _look_on(self, instance: str) -> ContainerSeen | None:
+        """One container with its health over time; `None` when it is gone meanwhile."""
+        found = await self.inspect(instance)
+        return await self._probes.over_time(found) if found else None
+
+    async def inspect(self, id_: str) -> ContainerSeen | None:
+        """One container, but for its health over the network; `None` when there is none."""
+        try:
+            inspected = await self._client.get(f"/containers/{id_}/json")
+        except EngineAnswer as answer:
+            if answer.status == 404:
+                return None
+            raise Unavailable("engine:docker", answer.message) from None
+        try:
+            image_config = None
+            if asked_from(inspected["Config"].get("Labels") or {}) is None:
+                image_config = await self._image_config(inspected.get("Image", ""))
+            abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
+            return parse.parse_container(inspected, self._network, image_config, abilities)
+        except (LookupError, TypeError, ValueError) as error:
+            why = f"what it says of {parse.short_name(inspected, id_)} cannot be read: {type(error).__name__} {error}"
+            raise Unavailable("engine:docker", why) from error
+
+    def _in_place(self) -> Literal["finite", "none"]:
+        """Docker changes limits but does not lift them, and keeps none of those that the kernel does not know; Podman's copy
+        of the API has no update at all."""
+        lost_some = self._abilities is not None and not all(self._abilities)
+        return "none" if self._is_podman or lost_some else "finite"
+
+    async def _what_it_keeps(self) -> parse.Abilities:
+        """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""
+        if self._abilities is None:
+            found = await self._client.get("/info")
+            self._abilities = parse.Abilities(bool(found.get("MemoryLimit")), bool(found.get("SwapLimit")))
+        return self._abilities
+
+    async def _image_config(self, image_id: str) -> dict[str, Any]:
+        """The settings of an image. An id names content, so what was read once holds for ever."""
+        if image_id not in self._image_configs:
+            try:
+                found = await self._client.get(f"/images/{image_id}/json")
+            except EngineAnswer:
+                return {}
+            self._image_configs[image_id] = found.get("Config") or {}
+        return self._image_configs[image_id]
+
+    async def _engine_version(self) -> str:
+        if not self._version:
+            answer = await self._client.get("/version")
+            parts = answer.get("Components") or ()
+            self._is_podman = any("podman" in str(part.get("Name", "")).lower() for part in parts)
+            self._version = f"{'podman' if self._is_podman else 'docker'} {answer.get('Version', '')}".strip()
+        return self._version
+
+    async def _read_all(self, *reads: Any) -> list[Any]:
+        """All answers; of several failures the first. EngineAnswer here means that the engine cannot be asked."""
+        try:
+            return await asyncio.gather(*reads)
+        except EngineAnswer as answer:
+            raise Unavailable("engine:docker", answer.message) from None

@@ -1,0 +1,90 @@
+"""What the controller's loop needs of others: sources that ask, sinks that are told, an agent, and who watches over its life.
+
+Decisions have ports of their own, for reconcilers and engines (`reconcilers.ports`). Only `wiring` knows who stands behind
+any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.problem import Problem
+
+
+class Reading(Protocol):
+    """What a source found: a state, all problems, whether there was anything at all, and which of its places are gone."""
+
+    @property
+    def desired(self) -> DesiredState: ...
+    @property
+    def problems(self) -> Sequence[Problem]: ...
+    @property
+    def is_empty(self) -> bool: ...
+    @property
+    def missing(self) -> Sequence[str]: ...
+
+
+class Source(Protocol):
+    """Where desired states come from."""
+
+    def changes(self) -> AsyncIterator[Reading]:
+        """A reading at the start, and one whenever something changed."""
+        ...
+
+    def look(self) -> None:
+        """Look now instead of waiting."""
+        ...
+
+
+class Sink(Protocol):
+    """Where feedback goes. It is told in order; what it has taken it need not be told again."""
+
+    @property
+    def name(self) -> str:
+        """Its cursor in the journal."""
+        ...
+
+    async def take(self, entries: Sequence[Feedback]) -> None:
+        """Deliver; return when they are safe. Raises OSError to be asked again later."""
+        ...
+
+
+class Life(Protocol):
+    """Who is told that the controller lives, such as the system's service supervisor. Nothing here may raise."""
+
+    @property
+    def every_s(self) -> float:
+        """How often it wants to hear that the worker lives; 0 is never."""
+        ...
+
+    def started(self) -> None: ...
+    def alive(self) -> None: ...
+    def state(self, text: str) -> None: ...
+    def stopping(self) -> None: ...
+
+
+class Agent(Protocol):
+    """Who asks by messages, and for whom activities are driven."""
+
+    async def serve(self) -> None:
+        """Keep the connection, take messages in, send answers out; until cancelled."""
+        ...
+
+    async def work(self) -> None:
+        """Deal with everything that waits, as part of the one worker's work."""
+        ...
+
+    def due_in_s(self) -> float | None:
+        """In how many seconds it has work without a message."""
+        ...
+
+    def look(self) -> None:
+        """Something about the containers may have changed."""
+        ...
+
+    def stop(self) -> None:
+        """Cut short what can be cut short."""
+        ...

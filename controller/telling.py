@@ -1,0 +1,67 @@
+"""What is said: stored first, then told to the log and to every sink, in order, and never lost on the way.
+
+A sink that cannot take something is asked again later, and the journal keeps for it what it has not taken; that is the only
+bound on how much the journal keeps beyond its number of entries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from evenkeel.controller.journal import Journal
+from evenkeel.controller.ports import Sink
+from evenkeel.specs.feedback import Feedback
+
+log = logging.getLogger(__name__)
+
+_AGAIN_AFTER_S = 5.0
+_TRIM_EVERY = 1000
+_BAD = ("source-broken", "revision-failed", "step-failed", "stalled", "engine-lost", "rolling-back")
+
+
+class Telling:
+    """The voice of one controller. `keep`: entries of feedback that stay in the journal."""
+
+    def __init__(self, journal: Journal, sinks: Sequence[Sink], keep: int) -> None:
+        self._journal, self._sinks, self._keep = journal, sinks, keep
+        self._said = asyncio.Event()
+        self._trimmed = 0
+
+    def say(self, feedback: Feedback) -> None:
+        """Store an entry; once it is on the disk, tell the log and wake the sinks."""
+        entry = self._journal.say(feedback)
+        self._journal.once_kept(lambda: self._is_said(entry))
+
+    def _is_said(self, entry: Feedback) -> None:
+        level = logging.WARNING if entry.kind in _BAD else logging.INFO
+        fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
+        log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})
+        self._said.set()
+
+    async def tell(self) -> None:
+        """Tell the sinks whenever something was said; until cancelled."""
+        while True:
+            await self._said.wait()
+            self._said.clear()
+            if not await self.tell_once():
+                await asyncio.sleep(_AGAIN_AFTER_S)
+                self._said.set()
+
+    async def tell_once(self) -> bool:
+        """Give every sink what it has not taken; False when one could not take it."""
+        complete = True
+        for sink in self._sinks:
+            while entries := self._journal.said(self._journal.delivered(sink.name)):
+                try:
+                    await sink.take(entries)
+                except OSError as error:
+                    log.warning("sink failed", extra={"fields": {"sink": sink.name, "why": str(error)}})
+                    complete = False
+                    break
+                self._journal.confirm(sink.name, entries[-1].seq)
+        if (last := self._journal.last_seq()) >= self._trimmed + _TRIM_EVERY:
+            self._journal.trim(self._keep, [sink.name for sink in self._sinks])
+            self._trimmed = last
+        return complete
