@@ -100,6 +100,8 @@ class Cycles:
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
         self._announced: tuple[Role, str] | None = None
+        self._asked = ""
+        """The digest of what was desired when the cycle began."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
@@ -109,6 +111,7 @@ class Cycles:
         if desired is None:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
+        self._asked = desired.digest
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
             ending, plan = await self._pass("desired", desired, stopping)
@@ -198,14 +201,15 @@ class Cycles:
             ending, plan = await self._pass("last-good", good, stopping, stuck)
             if isinstance(ending, Retrying) and ending.phase == Phase.DOWNLOAD and plan is not None:
                 stuck |= _subjects(plan.stages[0])
-            elif not isinstance(ending, Progressed):
+            elif not isinstance(ending, Progressed) or plan is None:
                 break
         self._record.revision = desired.digest
 
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: frozenset[str] = frozenset()
     ) -> tuple[Ending, Plan | None]:
-        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
+        """Towards one state by one stage; nothing is done about the subjects that are `stuck`. Without a plan when the
+        engine is away, or something else came to be desired during the look."""
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
@@ -213,6 +217,8 @@ class Cycles:
             seen = await self.observe(reconciler.images(want))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None), None
+        if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
+            return Progressed(), None
         journal.forget(reconciler.present(seen))
         history = journal.history()
         differences = reconciler.diff(want, seen, history)

@@ -41,13 +41,20 @@ def sole_controller(state: Path) -> Iterator[None]:
 
 
 def _locked(handle: int) -> bool:
-    """Whether the lock could be had. Who asks for the holder has a lock, too, for a moment, so one refusal says little."""
-    for attempt in range(6):
+    """Whether the lock could be had. Who asks for the holder has one, too, for a moment that is long where the machine is
+    busy; but a shared one, and what can be shared has no holder yet."""
+    for attempt in range(1000):
         if attempt:
             time.sleep(0.01)
         with suppress(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            continue
+        if attempt >= 5:
+            return False
     return False
 
 

@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .engines.broker import Broker
 from .engines.dockerd import Dockerd, make_dockerd
 from .engines.registry import Registry
+
+# What takes long is bounded where it matters, and a busy machine is no bug. Here, because a property has the profile that is
+# loaded when its module is imported.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 ENGINES = {"dockerd", "clean_dockerd", "registry", "mosquitto"}
 

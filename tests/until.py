@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 _EVERY_S = 0.02
 
 
-def until(look: Callable[[], Found], timeout_s: float = 30.0, what: str = "") -> Found:
+def until(look: Callable[[], Found], timeout_s: float = 60.0, what: str = "") -> Found:
     """The first answer that is true; AssertionError with the last one when there is none in time."""
     pause, deadline = threading.Event(), time.monotonic() + timeout_s
     while not (found := look()):
@@ -21,7 +21,7 @@ def until(look: Callable[[], Found], timeout_s: float = 30.0, what: str = "") ->
     return found
 
 
-async def soon(look: Callable[[], Found], timeout_s: float = 30.0, what: str = "") -> Found:
+async def soon(look: Callable[[], Found], timeout_s: float = 60.0, what: str = "") -> Found:
     """The same while an event loop turns."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s

@@ -37,7 +37,7 @@ async def agent(broker: Broker) -> AsyncIterator[None]:
             await it.publish("containersupdate/desiredstatefeedback", json.dumps(answer).encode())
 
     async with link(broker, "agent", "containersupdate/desiredstate") as it:
-        await connected(it, "broker:it", 10)
+        await connected(it, "broker:it", 60)
         answering = asyncio.create_task(answer())
         yield
         answering.cancel()
@@ -48,11 +48,11 @@ async def test_a_commander_that_gave_up_once_commands_again(mosquitto: Mosquitto
     told: list[Heard] = []
     async with link(broker, "manager") as it:
         commander = Commander(it)
-        await connected(it, "broker:it", 10)
+        await connected(it, "broker:it", 60)
         with pytest.raises(TimedOut, match=r"no end after 0\.2 s; nobody answered"):
             await commander.carry_out("a1", {"domains": []}, drive=True, told=told.append, limit_s=0.2)
         async with agent(broker):
             for activity in ("a2", "a3"):
-                end = await commander.carry_out(activity, {"domains": []}, drive=True, told=told.append, limit_s=10)
+                end = await commander.carry_out(activity, {"domains": []}, drive=True, told=told.append, limit_s=60)
                 assert (end.activity_id, end.status) == (activity, "COMPLETED")
     assert [heard.activity_id for heard in told] == ["a2", "a3"]

@@ -296,6 +296,45 @@ def test_an_edit_that_asks_for_what_was_is_no_drift(on_device: OnDevice) -> None
     on_device(work)
 
 
+def test_a_look_at_what_was_asked_for_before_says_nothing_of_what_is_asked_for_now(on_device: OnDevice) -> None:
+    """Something new is asked for while a settled device is looked at."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.engine.script.observe_s = 1
+        cycle = asyncio.create_task(device.cycle())
+        await asyncio.sleep(0.5)
+        device.ask(container("web", "web:2"))
+        device.journal.set_condition(Condition("Settled", False, "Converging", "a new revision was accepted"))
+        assert isinstance(await cycle, Progressed)
+        assert device.settled() == (False, "Converging")
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:2"}
+        assert [kind for kind, _ in device.said("settled")] == ["settled", "settled"]
+
+    on_device(work)
+
+
+def test_what_was_never_tried_is_not_good_because_what_it_replaced_was(on_device: OnDevice) -> None:
+    """Something new is asked for during the last look at a revision, the one that would have called it good."""
+
+    async def work(device: Device) -> None:
+        device.ask(container("web"))
+        while not device.journal.history().proven:
+            assert isinstance(await device.cycle(), Progressed)
+        device.engine.script.observe_s = 1
+        cycle = asyncio.create_task(device.cycle())
+        await asyncio.sleep(0.5)
+        new = device.ask(container("web", "bad:1"))
+        assert isinstance(await cycle, Progressed)
+        assert device.journal.digest("last-good") != new.digest
+        assert isinstance(await device.follow(), Stalled)
+        assert device.journal.digest("last-good") != new.digest
+        assert device.said("revision-good") == []
+
+    on_device(work, bad=Image(exits_with=1))
+
+
 def test_what_an_activity_is_about_is_left_to_it(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(container("web"), container("db"))

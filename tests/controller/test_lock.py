@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +129,17 @@ def test_asking_for_the_holder_keeps_nobody_from_becoming_it(tmp_path: Path) -> 
         asking.kill()
         asking.wait()
         asking.stdout.close()
+
+
+def test_who_asks_for_the_holder_may_take_his_time(tmp_path: Path) -> None:
+    """As where a busy machine holds him up between taking and giving back his lock."""
+    asking = os.open(tmp_path / "controller.lock", os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    done = threading.Timer(0.5, os.close, [asking])
+    done.start()
+    with sole_controller(tmp_path):
+        assert holder(tmp_path) == os.getpid()
+    done.join()
 
 
 def test_the_holder_is_asked_to_look_again(tmp_path: Path) -> None:

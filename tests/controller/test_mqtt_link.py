@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.engines.broker import Broker
+from tests.until import until as wait_until
 
 from evenkeel.controller.mqtt_link import Message, MqttLink
 from evenkeel.controller.mqtt_link.access import client_id_of
@@ -37,7 +38,7 @@ def link(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110 - there is no event for what a test looks at
             await asyncio.sleep(0.01)
 
@@ -47,7 +48,7 @@ async def up(it: MqttLink) -> None:
 
 
 async def next_of(messages: AsyncIterator[Message]) -> Message:
-    return await asyncio.wait_for(anext(messages), 15)
+    return await asyncio.wait_for(anext(messages), 60)
 
 
 async def take(it: MqttLink, count: int) -> list[str]:
@@ -63,7 +64,7 @@ async def take(it: MqttLink, count: int) -> list[str]:
 def tool(broker: Broker, *arguments: str) -> str:
     program, *rest = arguments
     command = [program, "-p", str(broker.port), *rest]
-    return subprocess.run(command, check=True, timeout=20, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, timeout=90, capture_output=True, text=True).stdout
 
 
 def pub(broker: Broker, topic: str, text: str, *more: str) -> None:
@@ -75,7 +76,9 @@ def _no_thread_is_left() -> Iterator[None]:
     import threading
 
     yield
-    assert not [thread for thread in threading.enumerate() if thread.name == "mqtt-link"]
+    wait_until(
+        lambda: not any(thread.name == "mqtt-link" for thread in threading.enumerate()), what="no thread is left"
+    )
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,7 +199,7 @@ async def victim(broker: Broker) -> AsyncIterator[Any]:
         yield process
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 
@@ -262,10 +265,10 @@ async def test_topics_may_be_added_later(mosquitto: Mosquitto) -> None:
     broker = mosquitto()
     async with link(broker, "a") as it:
         states = it.connections()
-        assert await asyncio.wait_for(anext(states), 15)
+        assert await asyncio.wait_for(anext(states), 60)
         it.subscribe("b")
         assert not it.connected
-        assert await asyncio.wait_for(anext(states), 15)
+        assert await asyncio.wait_for(anext(states), 60)
         pub(broker, "b", "x")
         assert await take(it, 1) == ["x"]
         await states.aclose()  # type: ignore[attr-defined]
@@ -285,7 +288,7 @@ async def test_publishing_waits_for_the_broker_to_be_started(mosquitto: Mosquitt
         await until(lambda: "refused" in it.why)
         assert not publishing.done()
         broker.start()
-        await asyncio.wait_for(publishing, 15)
+        await asyncio.wait_for(publishing, 60)
     async with link(broker, "t", version=version, client="listener") as it:
         assert await take(it, 3) == ["0", "1", "2"]
 
@@ -310,8 +313,8 @@ async def test_nothing_is_lost_when_the_broker_is_killed_while_publishing(
         assert not acknowledged
         broker.kill()
         broker.start()
-        await asyncio.wait_for(work, 15)
-    found = tool(broker, "mosquitto_sub", "-t", "t/#", "-F", "%t", "-C", "50", "-W", "10").split()
+        await asyncio.wait_for(work, 60)
+    found = tool(broker, "mosquitto_sub", "-t", "t/#", "-F", "%t", "-C", "50", "-W", "60").split()
     assert sorted(found) == sorted(f"t/{number}" for number in range(50))
     assert acknowledged == sorted(acknowledged)
 
@@ -337,7 +340,7 @@ async def test_publishing_to_a_broker_that_does_not_let_us_is_refused_with_mqtt_
     async with link(broker, version="5") as it:
         await up(it)
         with pytest.raises(Refused, match="not authorized"):
-            await asyncio.wait_for(it.publish("t", b"x"), 15)
+            await asyncio.wait_for(it.publish("t", b"x"), 60)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -350,14 +353,14 @@ async def test_what_is_larger_than_the_broker_takes_is_given_up_and_what_waits_b
         large = asyncio.create_task(it.publish("t", b"x" * 3001))
         behind = asyncio.create_task(it.publish("t", b"behind"))
         with pytest.raises(TooLarge, match=r"larger than the broker takes|the broker ended 5 connections right after"):
-            await asyncio.wait_for(large, 30)
-        await asyncio.wait_for(behind, 15)
+            await asyncio.wait_for(large, 90)
+        await asyncio.wait_for(behind, 60)
         assert await take(it, 1) == ["behind"]
         await up(it)
         connects = broker.log.read_text().count("New client connected")
         assert connects == (1 if version == "5" else 6)
         with pytest.raises(TooLarge):  # learned
-            await asyncio.wait_for(it.publish("t", b"x" * 3001), 1)
+            await asyncio.wait_for(it.publish("t", b"x" * 3001), 60)
         await it.publish("t", b"y" * 2900)
         assert await take(it, 1) == ["y" * 2900]
         assert broker.log.read_text().count("New client connected") == connects
@@ -369,8 +372,8 @@ async def test_the_largest_message_that_the_broker_takes_is_sent(mosquitto: Mosq
     async with link(broker, "t", version="5") as it:
         await up(it)
         with pytest.raises(TooLarge, match="3001 of 3000 bytes"):
-            await asyncio.wait_for(it.publish("t", b"x" * 2992), 1)
-        await asyncio.wait_for(it.publish("t", b"x" * 2991), 5)
+            await asyncio.wait_for(it.publish("t", b"x" * 2992), 60)
+        await asyncio.wait_for(it.publish("t", b"x" * 2991), 60)
         assert await take(it, 1) == ["x" * 2991]
 
 
@@ -395,8 +398,8 @@ async def test_a_broker_that_ends_every_connection_costs_no_message(mosquitto: M
         server.close()
         await server.wait_closed()
         broker.start()
-        await asyncio.wait_for(publishing, 15)
-    assert tool(broker, "mosquitto_sub", "-t", "t", "-C", "1", "-W", "5") == "x\n"
+        await asyncio.wait_for(publishing, 60)
+    assert tool(broker, "mosquitto_sub", "-t", "t", "-C", "1", "-W", "60") == "x\n"
 
 
 async def test_closing_ends_what_waits(mosquitto: Mosquitto) -> None:
@@ -446,11 +449,11 @@ async def test_connections_are_made_again_with_their_subscriptions(mosquitto: Mo
     broker = mosquitto(persistent=persistent)
     async with link(broker, "t") as it:
         states = it.connections()
-        assert await asyncio.wait_for(anext(states), 15)
+        assert await asyncio.wait_for(anext(states), 60)
         for _ in range(3):
             broker.restart()
-            assert not await asyncio.wait_for(anext(states), 15)
-            assert await asyncio.wait_for(anext(states), 15)
+            assert not await asyncio.wait_for(anext(states), 60)
+            assert await asyncio.wait_for(anext(states), 60)
             pub(broker, "t", "x")
             assert await take(it, 1) == ["x"]
         await states.aclose()  # type: ignore[attr-defined]
@@ -471,7 +474,7 @@ async def test_a_refused_subscription_is_no_connection_and_is_tried_again(
         await until(lambda: broker.log.read_text().count("Received SUBSCRIBE from evenkeel-test") > 3)
         assert not it.connected
         broker.allow_all_topics()
-        assert await asyncio.wait_for(anext(states), 15)
+        assert await asyncio.wait_for(anext(states), 60)
         assert (it.connected, it.why) == (True, "")
         pub(broker, "secret", "y")
         assert await take(it, 1) == ["y"]
@@ -511,7 +514,7 @@ async def test_closing_ends_soon_though_the_broker_does_not_answer(mosquitto: Mo
         await up(it)
         broker.freeze()
         started = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - started < 5
+    assert asyncio.get_running_loop().time() - started < 15
 
 
 async def test_the_last_will_is_spoken_by_who_dies_and_not_by_who_leaves(mosquitto: Mosquitto) -> None:
@@ -531,10 +534,11 @@ async def test_the_last_will_is_spoken_by_who_dies_and_not_by_who_leaves(mosquit
 async def test_two_with_one_name_do_not_storm_the_broker(mosquitto: Mosquitto) -> None:
     broker = mosquitto()
     async with link(broker) as one, link(broker) as other:
+        await until(lambda: broker.log.read_text().count("New client connected") > 2)
         await asyncio.sleep(2)
-        assert one.why or other.why
+        await until(lambda: bool(one.why or other.why))
     connects = broker.log.read_text().count("New client connected")
-    assert 2 < connects < 60
+    assert connects < 60
 
 
 async def test_every_change_is_told(mosquitto: Mosquitto) -> None:
@@ -583,12 +587,12 @@ async def test_passwords_are_read_at_every_connection_and_never_told(
         )
         password.write_text("old s3cret: ü\n")
         states = it.connections()
-        assert await asyncio.wait_for(anext(states), 15)
+        assert await asyncio.wait_for(anext(states), 60)
         broker.set_users({"me": "new s3cret"})
         password.write_text("new s3cret")
         broker.restart()
-        assert not await asyncio.wait_for(anext(states), 15)
-        assert await asyncio.wait_for(anext(states), 15)
+        assert not await asyncio.wait_for(anext(states), 60)
+        assert await asyncio.wait_for(anext(states), 60)
         await states.aclose()  # type: ignore[attr-defined]
     assert "s3cret" not in "".join(f"{record.__dict__}" for record in caplog.records)
 

@@ -163,7 +163,7 @@ def test_the_page_about_testing_is_a_test(tmp_path: Path) -> None:
         str(tmp_path),
         str(tmp_path),
     ]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{code.text.count('def test_')} passed" in done.stdout
 

@@ -38,7 +38,7 @@ class DockerDevice(Device):
     def kinds(self) -> list[str]:
         return [entry.kind for entry in self.said()]
 
-    def until_said(self, kind: str, after: int = 0, timeout_s: float = 60.0) -> Feedback:
+    def until_said(self, kind: str, after: int = 0, timeout_s: float = 120.0) -> Feedback:
         """The first entry of a kind with a number above `after`."""
 
         def look() -> list[Feedback]:
@@ -55,7 +55,7 @@ class DockerDevice(Device):
     def newest(self) -> int:
         return max((entry.seq for entry in self.said()), default=0)
 
-    def until_settled(self, states: dict[str, str], timeout_s: float = 60.0) -> None:
+    def until_settled(self, states: dict[str, str], timeout_s: float = 120.0) -> None:
         """These containers and no others, in these states, and everything that is desired proven."""
 
         def look() -> bool:

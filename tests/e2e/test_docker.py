@@ -19,7 +19,7 @@ from tests.engines.registry import Registry
 
 from .device import DockerDevice, component_images, data, instances, killing
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 QUICK = "stop: {timeout: 1s}"
 WEB = spec("web", "web:1", QUICK)
@@ -190,7 +190,7 @@ def test_reading_commands_only_read(
             root = str(Path(__file__).parents[2])
             paths = f"{root}:{device.environment()['PYTHONPATH']}"
             done = subprocess.run(
-                script, env=device.environment(PYTHONPATH=paths), text=True, capture_output=True, timeout=60
+                script, env=device.environment(PYTHONPATH=paths), text=True, capture_output=True, timeout=110
             )
             assert "not dry" not in done.stderr
             assert done.returncode == (2 if command[0] == "plan" else 0), done.stderr
@@ -259,7 +259,7 @@ def test_kill_9_before_and_after_every_third_write(device: DockerDevice, dockerd
             else:
                 proxy.after = killing(victims, at)
             victims.append(device.start("run"))
-            assert victims[0].wait(60) == -signal.SIGKILL
+            assert victims[0].wait(120) == -signal.SIGKILL
         assert set(wanted) <= set(instances(dockerd)), "lost"
         device.address = dockerd.address
         device.settings()

@@ -23,7 +23,7 @@ from evenkeel.controller.journal import read_journal
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback, Kind
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 SABOTEUR = Path(__file__).parent / "saboteur"
 WEB1, WEB2 = "docker.io/library/app35:1", "docker.io/library/app176:2"
@@ -139,7 +139,7 @@ def test_power_loss_at_every_moment(
     whole = make("whole")
     whole.write(*wanted)
     process = whole.begin(moments=moments)
-    until(lambda: whole.is_over(before))
+    until(lambda: whole.is_over(before), 120, "settled, or back")
     assert ended(process, signal.SIGTERM)[0] == 0
     _check(whole, images, story)
     count = len(moments.read_text().splitlines())
@@ -154,7 +154,7 @@ def test_power_loss_at_every_moment(
         assert _here(settled, wanted) <= set(device.instances()), "lost"
         numbers = device.numbers()
         process = device.begin()
-        until(lambda: device.is_over(before))
+        until(lambda: device.is_over(before), 120, f"settled, or back; said was {device.said()[-5:]}")
         assert ended(process, signal.SIGTERM)[0] == 0
         _check(device, images, story)
         assert device.numbers()[: len(numbers)] == numbers
@@ -165,7 +165,7 @@ def test_power_loss_at_every_moment(
         outcomes = {kill_at: pool.submit(one, kill_at) for kill_at in range(1, count - 2)}
     failed = {kill_at: outcome.exception() for kill_at, outcome in outcomes.items() if outcome.exception()}
     lines = moments.read_text().splitlines()
-    assert not failed, [(kill_at, lines[kill_at - 1], str(why)[:300]) for kill_at, why in failed.items()]
+    assert not failed, "\n".join(f"{lines[kill_at - 1]}: {str(why)[:2000]}" for kill_at, why in failed.items())
 
 
 def _check(device: Sabotaged, images: dict[str, str], story: tuple[Kind, ...]) -> None:

@@ -9,9 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from evenkeel.controller.database import FILE
 from evenkeel.controller.drivers.memory import MemoryEngine
@@ -39,6 +41,7 @@ class Device:
         self.specs.mkdir(parents=True, exist_ok=True)
         self.config, self.log = folder / "config.json", folder / "run.log"
         self.domain, self._process, self.starts = domain, None, 0
+        self._changing = threading.Lock()
         self._settings: dict[str, Any] = {"specs": [str(self.specs)], "state": str(self.state)}
         self._settings["mqtt"] = {"enabled": True, "broker": f"tcp://127.0.0.1:{port}", "clientId": client}
         self._settings["updateAgent"] = {"enable": True, "domain": domain, "reportDebounce": "100ms"}
@@ -62,7 +65,7 @@ class Device:
         """Begin to run; with `dying` until its so many-th write to the journal."""
         program = [str(Path(__file__).with_name("dying.py")), str(dying)] if dying else ["-m", "evenkeel.controller"]
         self.starts += 1
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self._changing:
             self._process = subprocess.Popen(
                 [sys.executable, *program, "run", *options],
                 env=self.environment(),
@@ -94,9 +97,10 @@ class Device:
         if process is not None:
             if process.poll() is None:
                 process.send_signal(how)
-            process.wait(30)
-            if self._process is process:  # else somebody has started it again meanwhile
-                self._process = None
+            process.wait(90)
+            with self._changing:
+                if self._process is process:  # else somebody has started it again meanwhile
+                    self._process = None
 
     def restart(self) -> None:
         self.kill()
@@ -123,6 +127,33 @@ class Device:
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{self.tail()}"
         assert "Traceback" not in done.stderr
         return done
+
+    @contextmanager
+    def watching(self, *options: str) -> Iterator[IO[str]]:
+        """What `evenkeel watch` prints from the moment at which it hears everything; in the end it is stopped in order."""
+        process = subprocess.Popen(
+            self.line("watch", *options),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            line = process.stderr.readline()
+            if line.startswith("connecting to "):  # it took a while
+                line = process.stderr.readline()
+            assert line.startswith(f"watching {self.domain}update/desiredstatefeedback"), line
+            yield process.stdout
+            process.terminate()
+            assert process.communicate(timeout=60)[1] == ""
+            assert process.returncode == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def status(self) -> Any:
         return json.loads(self.run("status", "-o", "json").stdout)

@@ -68,7 +68,7 @@ def _run(tmp_path: Path, before: Path, port: int, name: str, *, dying: int = 0, 
         course.close()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_killed_at_every_write(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
     port = mosquitto().port
     log, _ = _run(tmp_path, before, port, "undisturbed", dying=10**9)
@@ -84,7 +84,7 @@ def test_killed_at_every_write(mosquitto: Mosquitto, before: Path, tmp_path: Pat
     assert len(died) > 60, "the last writes come after the activity's end, but most before"
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_killed_whenever_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
     port = mosquitto().port
 
@@ -95,7 +95,7 @@ def test_killed_whenever_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path:
     _all([f"s{number}" for number in range(len(EXPECTED) - 2)], run)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_the_broker_is_killed_whenever_it_told_something(before: Path, tmp_path: Path) -> None:
     """A broker that keeps what it acknowledged; one for each course."""
 

@@ -166,7 +166,7 @@ def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, mana
     it, boss = device(broker.port), manager(broker.port)
     it.start()
     boss.wait_for_agent()
-    boss.ask("a1", asking(*(component(f"app-{n}", f"docker.io/library/app-{n}:1") for n in range(3))))
+    boss.ask("a1", asking(*(component(f"app-{n}", f"docker.io/library/app-{n}:1") for n in range(6))))
     for command, status in (("DOWNLOAD", "DOWNLOAD_SUCCESS"), ("UPDATE", "UPDATE_SUCCESS")):
         boss.command("a1", command)
         boss.hear("a1", status)

@@ -72,9 +72,9 @@ class Broker:
         with self.log.open("ab") as log:
             command = [program, "-v", "-c", str(self.folder / "mosquitto.conf")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
-            with contextlib.suppress(OSError), socket.create_connection((self.address, self.port), timeout=1):
+            with contextlib.suppress(OSError), socket.create_connection((self.address, self.port), timeout=10):
                 return
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"mosquitto did not start:\n{self.log.read_text()[-2000:]}")
@@ -107,7 +107,7 @@ class Broker:
         file = self.folder / "passwords"
         file.write_text("")
         for name, password in users.items():
-            subprocess.run(["mosquitto_passwd", "-b", str(file), name, password], check=True, timeout=10)
+            subprocess.run(["mosquitto_passwd", "-b", str(file), name, password], check=True, timeout=60)
         return file
 
     def set_users(self, users: dict[str, str]) -> None:
@@ -140,7 +140,7 @@ class Broker:
         acls = [{"acltype": "subscribe", "allow": True}]
         command = json.dumps({"commands": [{"command": "setDefaultACLAccess", "acls": acls}]})
         tool = ["mosquitto_pub", "-p", str(self.port), "-q", "1", "-t", _CONTROL, "-m", command]
-        subprocess.run(tool, check=True, timeout=10)
+        subprocess.run(tool, check=True, timeout=60)
 
     def _signal(self, which: signal.Signals) -> None:
         if self._process is not None:
@@ -149,5 +149,5 @@ class Broker:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None

@@ -26,7 +26,7 @@ from urllib.parse import quote, urlencode
 
 from .images import Image, standard
 
-_STARTUP_S = 60.0
+_STARTUP_S = 90.0
 
 
 class Dockerd:
@@ -76,13 +76,13 @@ class Dockerd:
 
     def stop(self) -> None:
         """SIGTERM: the engine stops its containers (3 s for those that do not want to) and ends."""
-        self._end(signal.SIGTERM, timeout_s=30)
+        self._end(signal.SIGTERM, timeout_s=90)
 
     def kill(self) -> None:
         """SIGKILL: nobody is told anything. The next start ends the containers that are left over."""
         containerd = self.folder / "exec" / "containerd" / "containerd.pid"
         pid = containerd.read_text() if containerd.exists() else "none"
-        self._end(signal.SIGKILL, timeout_s=10)
+        self._end(signal.SIGKILL, timeout_s=60)
         # It gets a SIGKILL when its parent dies; an engine that starts before that would wait for it in vain.
         # The same if nobody takes away the zombie, as in some sandboxes: hence no pid file.
         while Path("/proc", pid, "exe").exists():

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import http.client
 import json
+import random
 import shutil
 import signal
 import socket
@@ -60,7 +61,7 @@ class Registry:
         with (self.folder / "registry.log").open("ab") as log:
             command = [program, "serve", str(self.folder / "registry.yml")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError):
                 if self.request("GET", "/v2/")[0] == 200:
@@ -83,7 +84,7 @@ class Registry:
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def close(self) -> None:
@@ -150,9 +151,27 @@ class Registry:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as listener:
-        listener.bind((address, 0))
-        return int(listener.getsockname()[1])
+    """A port for who binds it later, or again and again, and for nobody else until then.
+
+    None of those that the system gives to outgoing connections: one of these would take it, not least a client's that tries
+    again and again to reach it, and then talks to itself. And none that was given before.
+    """
+    while True:
+        port = _ports.pop()
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            return port
+
+
+def _unordered_ports() -> list[int]:
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    ports = list(range(max(10_000, int(given[0]) - 12_000), max(12_000, int(given[0]) - 2_500)))  # Leda uses 30555
+    random.shuffle(ports)
+    return ports
+
+
+_ports = _unordered_ports()
 
 
 def _make_certificates(folder: Path, address: str) -> None:

@@ -75,7 +75,7 @@ class Device:
     def run(self, *arguments: str, ok: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command, to its end."""
         done = subprocess.run(
-            self.line(*arguments), env=self.environment(**environment), text=True, capture_output=True, timeout=60
+            self.line(*arguments), env=self.environment(**environment), text=True, capture_output=True, timeout=110
         )
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
@@ -119,11 +119,11 @@ def ended(process: subprocess.Popen[str], number: signal.Signals | None = None) 
     """Send a signal and wait for the end: exit code, output, errors."""
     if number is not None:
         process.send_signal(number)
-    out, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=90)
     return process.returncode, out, errors
 
 
-def until(holds: Callable[[], bool], limit_s: float = 30.0) -> None:
+def until(holds: Callable[[], bool], limit_s: float = 90.0) -> None:
     """Wait for something in another process."""
     end = time.monotonic() + limit_s
     while not holds():

@@ -383,7 +383,7 @@ def on_a_terminal(device: Device, *arguments: str, **environment: str) -> str:
             break
         shown += part
     os.close(master)
-    process.wait(30)
+    process.wait(90)
     return shown.decode()
 
 

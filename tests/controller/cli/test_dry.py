@@ -33,7 +33,7 @@ READING = [
 
 def guarded(device: Device, *arguments: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, str(guard.__file__), *arguments]
-    return subprocess.run(line, env=device.environment(), text=True, capture_output=True, timeout=60)
+    return subprocess.run(line, env=device.environment(), text=True, capture_output=True, timeout=110)
 
 
 def everything_in(folder: Path) -> dict[str, tuple[int, bytes]]:

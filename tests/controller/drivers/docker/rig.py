@@ -51,7 +51,7 @@ class Rig:
         self.said.clear()
         state = desired_state([Document("Container", each.name, each) for each in wanted])
         self.journal.put("desired", state, "test")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(110):
             while True:
                 ending = await self.cycles.run(asyncio.Event())
                 if isinstance(ending, Settled | Stalled):

@@ -67,7 +67,7 @@ async def test_an_object_is_there_as_soon_as_its_line_is(server: Server, client:
 
     server.reply = reply
     async with client.stream("GET", "/events") as lines:
-        assert await asyncio.wait_for(anext(lines), 5) == {"n": 1}
+        assert await asyncio.wait_for(anext(lines), 60) == {"n": 1}
 
 
 async def test_leaving_a_stream_closes_its_connection(server: Server, client: EngineClient) -> None:
@@ -79,14 +79,14 @@ async def test_leaving_a_stream_closes_its_connection(server: Server, client: En
     async with client.stream("GET", "/events") as lines:
         async for _ in lines:
             break
-    await asyncio.wait_for(server.peers[0].is_gone.wait(), 5)
+    await asyncio.wait_for(server.peers[0].is_gone.wait(), 60)
     task = asyncio.create_task(_all(client))
     await until(lambda: len(server.asked) == 3)
     await asyncio.sleep(0.02)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(server.peers[1].is_gone.wait(), 5)
+    await asyncio.wait_for(server.peers[1].is_gone.wait(), 60)
 
 
 async def test_streams_do_not_take_places_of_calls(server: Server) -> None:
@@ -99,7 +99,7 @@ async def test_streams_do_not_take_places_of_calls(server: Server) -> None:
     server.reply = reply
     client = EngineClient(server.address, limit=1)
     async with client.stream("GET", "/events"), client.stream("GET", "/events"):
-        assert await client.call("GET", "/x", timeout_s=5) == (200, {"connection": 3})
+        assert await client.call("GET", "/x", timeout_s=60) == (200, {"connection": 3})
     await client.close()
 
 
@@ -140,14 +140,14 @@ async def test_a_stream_may_be_silent_only_as_long_as_allowed(server: Server, cl
     async def reply(peer: Peer) -> None:
         await peer.send(CHUNKED)
         for _ in range(5):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.3)
             await peer.send(chunk(b"{}\n"))
         await peer.until_gone()
 
     server.reply = reply
     heard: list[Any] = []
-    with pytest.raises(TimedOut, match=r"no answer within 0\.2 s"):
-        await _listen(client, heard, silence_s=0.2)
+    with pytest.raises(TimedOut, match="no answer within 1 s"):
+        await _listen(client, heard, silence_s=1.0)
     assert len(heard) == 5
 
 

@@ -23,7 +23,7 @@ from evenkeel.specs.container import Container, Health, HttpProbe
 from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
 
-from .rig import Rig, container
+from .rig import Rig, container, run_inside
 
 
 class Nudges:
@@ -37,7 +37,7 @@ class Nudges:
             async for _ in nudges:
                 self.count += 1
 
-    async def after(self, before: int, timeout_s: float = 15) -> None:
+    async def after(self, before: int, timeout_s: float = 60) -> None:
         await soon(lambda: self.count > before, timeout_s, "a nudge")
 
     async def quiet(self) -> int:
@@ -89,12 +89,14 @@ async def test_whatever_happens_to_a_container_nudges(clean_dockerd: Dockerd, ri
 
 
 async def test_health_of_a_command_nudges(clean_dockerd: Dockerd, rig: Rig) -> None:
-    checked = {"Test": ["CMD", "/bin/false"], "Interval": 1_500_000_000, "Retries": 1}
-    clean_dockerd.run("sick", "sleeper:1", Healthcheck=checked)
+    checked = {"Test": ["CMD", "/bin/test", "!", "-e", "/tmp/sick"], "Interval": 200_000_000, "Retries": 1}
+    clean_dockerd.run("it", "sleeper:1", Healthcheck=checked)
+    await soon(lambda: clean_dockerd.inspect("it")["State"]["Health"]["Status"] == "healthy")
     async with listening(rig.engine) as nudges:
-        before = nudges.count
+        before = await nudges.quiet()
+        assert run_inside(clean_dockerd, "it", "touch", "/tmp/sick")[0] == 0
         await nudges.after(before)
-        await soon(lambda: clean_dockerd.inspect("sick")["State"]["Health"]["Status"] == "unhealthy", 2)
+        await soon(lambda: clean_dockerd.inspect("it")["State"]["Health"]["Status"] == "unhealthy")
 
 
 async def test_probes_of_the_engine_itself_do_not_nudge(clean_dockerd: Dockerd, rig: Rig) -> None:
@@ -112,7 +114,9 @@ async def test_a_check_that_fails_over_the_network_counts_like_one_of_the_engine
     clean_dockerd: Dockerd, rig: Rig
 ) -> None:
     """Sick after its retries, and looked at as often as its interval says; well with the first good answer."""
-    check = Health(HttpProbe(80, "/health"), interval=timedelta(milliseconds=300), retries=3)
+    check = Health(
+        HttpProbe(80, "/health"), interval=timedelta(milliseconds=300), retries=3, start_period=timedelta(minutes=1)
+    )
     await rig.settle(container("web", "web:1", health=check))
     id_ = clean_dockerd.inspect("web")["Id"]
     assert (await rig.seen("web")).health == "healthy"
