@@ -19,7 +19,7 @@ from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.activity import hands_off
-from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
@@ -56,11 +56,12 @@ class Waiting(NamedTuple):
 
 class Retrying(NamedTuple):
     """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
-    failed; `None` when the engine could not be asked at all."""
+    failed; `None` when the engine could not be asked at all. `failed`: why, by subject."""
 
     why: str
     after_s: float
     phase: Phase | None
+    failed: Mapping[str, str] = {}
 
 
 class Stalled(NamedTuple):
@@ -99,7 +100,7 @@ class Cycles:
         self._record = Record(reconciler.domain, journal, say)
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
-        self._announced: tuple[Role, str] | None = None
+        self._announced: dict[Role, str] = {}
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
@@ -112,25 +113,26 @@ class Cycles:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
-        attempt = journal.attempt(desired.digest)
+        attempt, good = journal.attempt(desired.digest), journal.revision("last-good")
         if attempt is None or not attempt.failed:
-            ending, plan = await self._pass("desired", desired, stopping)
-            if isinstance(ending, Retrying) and ending.phase == Phase.DOWNLOAD and plan is not None:
-                await self._keep_up(desired, plan.stages[0], stopping)
-                self._record.condition("Settled", False, "Retrying", ending.why)
+            ending = await self._pass("desired", desired, stopping)
+            if isinstance(ending, Retrying) and ending.failed and good is not None:
+                is_good = good.digest == desired.digest
+                if is_good or ending.phase == Phase.DOWNLOAD:
+                    await self._keep_up(desired, good, ending.failed if is_good else {}, ending.why, stopping)
             return ending
-        good = journal.revision("last-good")
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             return Stalled(attempt.why)
-        ending, _ = await self._pass("last-good", good, stopping)
+        ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
                 return self._is_back(good, attempt.why)
             case Stalled(why=why):
                 return self._is_blocked(f"{why}; on the way back to last-good, because {attempt.why}")
-            case _:
-                return ending
+            case Retrying(why=why, failed=failed) if failed:
+                await self._keep_up(good, good, failed, why, stopping)
+        return ending
 
     async def observe(self, images: Sequence[str] = (), subject: str = "") -> Any:
         """One look at the engine, as `Driver.observe`; whether it answers is recorded. Raises Unavailable, TimedOut or
@@ -192,44 +194,45 @@ class Cycles:
             case GiveUp(why=why):
                 return Stalled(why.removeprefix(f"{subject}: "))
 
-    async def _keep_up(self, desired: DesiredState, stage: Stage, stopping: asyncio.Event) -> None:
-        """While something cannot be fetched, last-good is kept repaired, as far as it needs nothing that cannot be
-        fetched: one missing image must not keep another container down. `stage` is the download that failed."""
-        good = self._journal.revision("last-good")
-        stuck = _subjects(stage) if good is not None and good.digest == desired.digest else frozenset()
-        while good is not None and not stopping.is_set():
-            ending, plan = await self._pass("last-good", good, stopping, stuck)
-            if isinstance(ending, Retrying) and ending.phase == Phase.DOWNLOAD and plan is not None:
-                stuck |= _subjects(plan.stages[0])
-            elif not isinstance(ending, Progressed) or plan is None:
+    async def _keep_up(
+        self,
+        aim: DesiredState,
+        good: DesiredState,
+        stuck: Mapping[str, str],
+        why: str,
+        stopping: asyncio.Event,
+    ) -> None:
+        """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
+        nothing of what is `stuck`: one container that cannot be had must not keep another one down."""
+        while not stopping.is_set() and self._journal.digest("desired") == self._asked:
+            ending = await self._pass("last-good", good, stopping, stuck)
+            if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
+                stuck = {**ending.failed, **stuck}
+            elif not isinstance(ending, Progressed):
                 break
-        self._record.revision = desired.digest
+        self._record.revision = aim.digest
+        self._record.condition("Settled", False, "Retrying", why)
 
     async def _pass(
-        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: frozenset[str] = frozenset()
-    ) -> tuple[Ending, Plan | None]:
-        """Towards one state by one stage; nothing is done about the subjects that are `stuck`. Without a plan when the
-        engine is away, or something else came to be desired during the look."""
+        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
+    ) -> Ending:
+        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
         try:
             seen = await self.observe(reconciler.images(want))
         except (Unavailable, TimedOut, Refused) as error:
-            return Retrying(str(error), 0.0, None), None
+            return Retrying(str(error), 0.0, None)
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
-            return Progressed(), None
+            return Progressed()
         journal.forget(reconciler.present(seen))
         history = journal.history()
         differences = reconciler.diff(want, seen, history)
         activity = journal.mail.activity()
         left_alone = hands_off(activity, state) if activity is not None else frozenset()
         mine = [
-            changed(difference, verb="blocked", why="it cannot be fetched")
-            if difference.subject in stuck
-            else difference
-            for difference in differences
-            if difference.subject not in left_alone
+            set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
         plan = reconciler.plan(mine, seen, history)
         self._record.health(self._reconciler.ailing(seen, self._now()))
@@ -239,21 +242,20 @@ class Cycles:
             case None if left:
                 why = f"an open activity is about {', '.join(left)}"
                 self._record.condition("Settled", False, "Waiting", why)
-                return Waiting(why), plan
+                return Waiting(why)
             case None:
-                return self._settle(role, plan), plan
+                return self._settle(role, plan)
             case Wait(why=why):
                 self._record.condition("Settled", False, "Waiting", why)
-                return Waiting(why), plan
+                return Waiting(why)
             case Go(stage=stage):
                 self._announce(role, state, plan)
                 self._remember_found(role, stage, seen)
-                return await self._run_stage(role, state, stage, seen, stopping), plan
+                return await self._run_stage(role, state, stage, seen, stopping)
 
     @at_once
     def _settle(self, role: Role, plan: Plan) -> Ending:
-        if self._announced is not None and self._announced[0] == role:
-            self._announced = None
+        self._announced.pop(role, None)
         self._record.forget_switches()
         why = blocked(plan)
         if role == "last-good":
@@ -285,9 +287,9 @@ class Cycles:
     @at_once
     def _announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
         """Say once what is going to happen, and whether somebody else's hands made it necessary."""
-        if self._announced == (role, state.digest):
+        if self._announced.get(role) == state.digest:
             return
-        self._announced = (role, state.digest)
+        self._announced[role] = state.digest
         settled = any(known.name == "Settled" and known.holds for known in self._journal.conditions())
         is_drift = settled and self._journal.digest("last-good") == state.digest
         for difference in plan.differences:
@@ -330,7 +332,7 @@ class Cycles:
                 if stage.phase != Phase.DOWNLOAD and not is_last_good:  # the others are tried for ever
                     self._journal.count_failure(state.digest, why)
                 self._record.condition("Settled", False, "Retrying", why)
-                return Retrying(why, after_s, stage.phase)
+                return Retrying(why, after_s, stage.phase, failures(stage, outcomes))
             case GiveUp(why=why):
                 return self._give_up(state, why)
 
@@ -360,7 +362,3 @@ class Cycles:
         self._record.say("rolling-back", f"going back to {good}")
         self._record.condition("Settled", False, "RollingBack", why)
         return Progressed()
-
-
-def _subjects(stage: Stage) -> frozenset[str]:
-    return frozenset(step.subject for step in stage.steps)

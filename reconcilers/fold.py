@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from evenkeel.specs.plan import Failed, Outcome, Phase, Plan, Retry, Stage
+from evenkeel.specs.codec import changed
+from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Plan, Retry, Stage, Verb
 
 
 class GoOn(NamedTuple):
@@ -50,6 +51,24 @@ def fold(stage: Stage, outcomes: Mapping[str, Outcome], *, failures: int, tries:
             return GiveUp(f"{why} (tried {failures + 1} times)")
         return TryAgain(why, max(outcome.after_s for _, outcome in retries))
     return GoOn()
+
+
+def failures(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    """Why which subjects have failed."""
+    return {
+        step.subject: outcome.message
+        for step in stage.steps
+        if isinstance(outcome := outcomes.get(step.id), Failed | Retry)
+    }
+
+
+def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
+    """Nothing is done about a subject that is `stuck`, and why. One that could not be changed in place is at work all the
+    same, and keeps nobody who depends on it from anything."""
+    if difference.subject not in stuck:
+        return difference
+    verb: Verb = "keep" if difference.verb == "update" else "blocked"
+    return changed(difference, verb=verb, why=stuck[difference.subject])
 
 
 def blocked(plan: Plan) -> str:

@@ -26,7 +26,7 @@ from evenkeel.specs.container import Container, Health, HttpProbe, Resources, Re
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.plan import Action, Create, Failed, Outcome, Phase, Pull, Retry, Start, Verify
+from evenkeel.specs.plan import Action, Create, Failed, Outcome, Phase, Pull, Retry, Start, Update, Verify
 
 
 def container(name: str, image: str = "", **fields: Any) -> Container:
@@ -408,7 +408,7 @@ def test_a_disturbing_phase_has_a_number_of_tries(on_device: OnDevice) -> None:
         bad = device.ask(container("web", "web:2"))
         for number in (1, 2):
             ending = await device.follow()
-            assert ending == Retrying("web: the engine is busy", 7, Phase.UPDATE)
+            assert ending == Retrying("web: the engine is busy", 7, Phase.UPDATE, {"web": "the engine is busy"})
             attempt = device.journal.attempt(bad.digest)
             assert attempt is not None
             assert (attempt.failures, attempt.failed) == (number, False)
@@ -497,6 +497,58 @@ def test_an_image_that_cannot_be_fetched_keeps_no_other_container_down(on_device
         assert len(device.running()) == 3
 
     on_device(work)
+
+
+@pytest.mark.parametrize("outcome", [Failed("no such device"), Retry("busy")])
+def test_what_cannot_be_repaired_keeps_no_other_container_down(on_device: OnDevice, outcome: Outcome) -> None:
+    """A device was unplugged, and its container removed: phases are barriers within a revision, not around a repair."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"), container("app", depends_on=("web",)))
+        device.engine.remove("web")
+        device.engine.kill("db")
+        device.engine.kill("app")
+        creations = device.fail(outcome, Create)
+        for tries in (1, 2, 3):
+            ending = await device.follow()
+            assert isinstance(ending, Retrying)
+            assert ending.why == f"web: {outcome.message}"
+            assert device.settled() == (False, "Retrying")
+            assert device.running() == {"db": "db:1"}, "app depends on what is not there"
+            assert len(creations) == tries
+        assert [message for kind, message in device.said("drift", "plan") if message.startswith("start")] == [
+            "start: it is not running (exit code 137)"
+        ] * 3, "each is told once: app and db as drift, db when it was repaired"
+        device.engine.script.failures.clear()
+        assert isinstance(await device.follow(), Settled)
+        assert len(device.running()) == 3
+
+    on_device(work)
+
+
+def test_a_way_back_that_is_refused_for_one_is_gone_by_the_others(on_device: OnDevice) -> None:
+    """The engine does not lower a limit below what is in use. Who depends on that one comes back all the same."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("db"), container("web", depends_on=("db",)))
+
+        def lowers(performed: Action) -> Outcome | None:
+            lower = isinstance(performed, Update) and performed.resources.memory is None
+            return Failed("current usage is above the limit") if lower else None
+
+        device.engine.script.failures.append(lowers)
+        more = container("db", resources=Resources(128 << 20))
+        device.ask(more, container("web", "bad:1", depends_on=("db",)))
+        for _ in range(2):
+            ending = await device.follow()
+            assert isinstance(ending, Retrying)
+            assert ending.why == "db: current usage is above the limit"
+            assert device.running() == {"db": "db:1", "web": "web:1"}
+        device.engine.script.failures.clear()
+        assert isinstance(await device.follow(), Stalled)
+        assert device.settled() == (False, "RolledBack")
+
+    on_device(work, bad=Image(exits_with=3))
 
 
 @pytest.mark.parametrize(
