@@ -94,10 +94,12 @@ class UpdateAgent:
 
     # ── at any time ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def arrived(self, topic: str, payload: bytes, *, duplicate: bool = False, retained: bool = False) -> None:
+    async def arrived(
+        self, topic: str, payload: bytes, *, packet: int = 0, duplicate: bool = False, retained: bool = False
+    ) -> None:
         """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
-        tried to deliver it before; what was heard then is not heard again. `retained`: the broker kept it, and nobody says
-        it now."""
+        tried to deliver it before, under the same id `packet`; what was heard then is not heard again. `retained`: the
+        broker kept it, and nobody says it now."""
         if topic == self.get_topic:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
@@ -105,13 +107,12 @@ class UpdateAgent:
             else:
                 await self.reports.report(received.activity_id)
             return
-        known = (duplicate or retained) and (self._mail.has(topic, payload) or self._mail.had(topic, payload))
-        if retained and not self._is_news(topic, payload, known=known):
+        if retained and not self._is_news(topic, payload):
             return
-        if known:
+        if duplicate and self._mail.has_heard(topic, payload, packet):
             self._ignored(topic, "it was delivered before")
             return
-        self._mail.take_in(topic, payload, retained=retained)
+        self._mail.take_in(topic, payload, packet=packet, retained=retained)
         activity = self._mail.activity()
         urgent = topic == self.command_topic and activity is not None
         if topic == self.desired_topic and self._takes_the_place(payload, activity):
@@ -124,7 +125,7 @@ class UpdateAgent:
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
         """A message is here that is too large to be kept: who waits for an answer gets one, at once."""
         why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
-        if retained and not self._is_news(topic, beginning, known=False):
+        if retained and not self._is_news(topic, beginning):
             return
         if topic != self.desired_topic:
             self._ignored(topic, why)
@@ -137,15 +138,18 @@ class UpdateAgent:
         self._wake_sender()
 
     @at_once
-    def _is_news(self, topic: str, payload: bytes, *, known: bool) -> bool:
+    def _is_news(self, topic: str, payload: bytes) -> bool:
         """Whether what a broker kept is to be obeyed: a state that was not heard yet. A command is for who hears it when it
         is said. It comes at every start, so its like is said once."""
         if self._mail.knows_retained(topic, payload):
             return False
         if topic != self.desired_topic:
             self._ignored(topic, "the broker kept it for who comes later (retained), and a command is for now")
-        elif not known:
+        elif not self._mail.has_heard(topic, payload):
             return True
+        elif not self._mail.heard_last(topic, payload):
+            why = "the broker kept it (retained), but it was heard before something newer; to have it obeyed again"
+            self._ignored(topic, f"{why}, publish it with QoS 1, or as another activity")
         self._mail.remember_retained(topic, payload)
         return False
 

@@ -80,7 +80,11 @@ class Bridge:
                 self._agent.arrived_cut(message.topic, message.payload, message.cut_from, retained=message.retained)
             else:
                 await self._agent.arrived(
-                    message.topic, message.payload, duplicate=message.duplicate, retained=message.retained
+                    message.topic,
+                    message.payload,
+                    packet=message.packet,
+                    duplicate=message.duplicate,
+                    retained=message.retained,
                 )
             await message.done()
 

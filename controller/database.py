@@ -18,7 +18,7 @@ from evenkeel.controller.files import denied
 from evenkeel.specs.errors import JournalError
 
 FILE = "journal.sqlite"
-VERSION = 3
+VERSION = 4
 _PATIENCE_S = 10.0
 """For how long one waits for another that reads or writes."""
 _SCHEMA = """
@@ -35,10 +35,12 @@ CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL
 CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
-CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL) STRICT;
+CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
+                    packet INTEGER NOT NULL) STRICT;
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
                      retain INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
-CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, digest BLOB NOT NULL,
+                    packet INTEGER NOT NULL) STRICT;
 CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 """
 

@@ -25,12 +25,14 @@ more than a window of those under way."""
 
 
 class Incoming(NamedTuple):
-    """A message that has not been dealt with. `at`: epoch seconds of its arrival."""
+    """A message that has not been dealt with. `at`: epoch seconds of its arrival. `packet`: the id under which the broker
+    delivered it, 0 when it had none."""
 
     id: int
     topic: str
     payload: bytes
     at: float
+    packet: int
 
 
 class Outgoing(NamedTuple):
@@ -49,13 +51,14 @@ class Mailbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take_in(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
+    def take_in(self, topic: str, payload: bytes, *, packet: int = 0, retained: bool = False) -> None:
         """Store a message that arrived."""
         with self._database.writing() as connection:
             if retained:
                 self.remember_retained(topic, payload)
             connection.execute(
-                "INSERT INTO inbox (topic, payload, at) VALUES (?, ?, ?)", (topic, payload, self._database.now())
+                "INSERT INTO inbox (topic, payload, at, packet) VALUES (?, ?, ?, ?)",
+                (topic, payload, self._database.now(), packet),
             )
 
     def is_full(self) -> bool:
@@ -63,15 +66,24 @@ class Mailbox:
         count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
         return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES)
 
-    def has(self, topic: str, payload: bytes) -> bool:
-        """Whether just this message has not been dealt with yet."""
-        query = "SELECT 1 FROM inbox WHERE topic = ? AND payload = ? LIMIT 1"
-        return self._database.one(query, topic, payload) is not None
+    def has_heard(self, topic: str, payload: bytes, packet: int | None = None) -> bool:
+        """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under that
+        id: a broker delivers again under the id of the first time, and by that the like of it that is sent later is told
+        from it."""
+        waiting = "SELECT 1 FROM inbox WHERE topic = ?1 AND payload = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
+        dealt = "SELECT 1 FROM dealt WHERE topic = ?1 AND digest = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
+        return (
+            self._database.one(waiting, topic, payload, packet) is not None
+            or self._database.one(dealt, topic, _digest(payload), packet) is not None
+        )
 
-    def had(self, topic: str, payload: bytes) -> bool:
-        """Whether just this message was dealt with lately."""
-        query = "SELECT 1 FROM dealt WHERE topic = ? AND digest = ? LIMIT 1"
-        return self._database.one(query, topic, _digest(payload)) is not None
+    def heard_last(self, topic: str, payload: bytes) -> bool:
+        """Whether nothing else was heard on its topic since."""
+        waiting = self._database.one("SELECT payload FROM inbox WHERE topic = ? ORDER BY id DESC LIMIT 1", topic)
+        if waiting is not None:
+            return bool(waiting[0] == payload)
+        dealt = self._database.one("SELECT digest FROM dealt WHERE topic = ? ORDER BY id DESC LIMIT 1", topic)
+        return dealt is not None and dealt[0] == _digest(payload)
 
     def knows_retained(self, topic: str, payload: bytes) -> bool:
         """Whether this is what the broker last had to give on this topic."""
@@ -85,12 +97,12 @@ class Mailbox:
 
     def incoming(self) -> Incoming | None:
         """The oldest message that has not been dealt with."""
-        row = self._database.one("SELECT id, topic, payload, at FROM inbox ORDER BY id LIMIT 1")
+        row = self._database.one("SELECT id, topic, payload, at, packet FROM inbox ORDER BY id LIMIT 1")
         return Incoming(*row) if row else None
 
     def waiting_on(self, topic: str) -> list[Incoming]:
         """The messages of one topic that have not been dealt with, the oldest first."""
-        rows = self._database.all("SELECT id, topic, payload, at FROM inbox WHERE topic = ? ORDER BY id", topic)
+        rows = self._database.all("SELECT id, topic, payload, at, packet FROM inbox WHERE topic = ? ORDER BY id", topic)
         return [Incoming(*row) for row in rows]
 
     def send(self, *messages: Outgoing) -> None:
@@ -133,7 +145,9 @@ class Mailbox:
             if dealt_with is not None:
                 connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))
                 topic, digest = dealt_with.topic, _digest(dealt_with.payload)
-                connection.execute("INSERT INTO dealt (topic, digest) VALUES (?, ?)", (topic, digest))
+                connection.execute(
+                    "INSERT INTO dealt (topic, digest, packet) VALUES (?, ?, ?)", (topic, digest, dealt_with.packet)
+                )
                 connection.execute(
                     "DELETE FROM dealt WHERE topic = ?1 AND id NOT IN"
                     " (SELECT id FROM dealt WHERE topic = ?1 ORDER BY id DESC LIMIT ?2)",

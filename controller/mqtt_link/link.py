@@ -255,7 +255,9 @@ class MqttLink:
         else:
             cut_from = size if size > self._most_bytes else 0
             payload = arrived.payload[:_BEGINNING] if cut_from else arrived.payload
-            message = Message(arrived.topic or "", payload, arrived.retained, arrived.duplicate, done, cut_from)
+            message = Message(
+                arrived.topic or "", payload, arrived.retained, arrived.duplicate, done, cut_from, arrived.mid
+            )
             self._inbox.put_nowait(message)
 
     def _begun(self, line: Line) -> None:

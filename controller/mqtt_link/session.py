@@ -22,8 +22,8 @@ _MOST_WAITING = 1000
 
 @dataclass(frozen=True)
 class Message:
-    """A message that arrived. `duplicate`: the broker has tried to deliver it before. `cut_from`: it had so many bytes, and
-    `payload` is only its beginning; 0 when it is whole."""
+    """A message that arrived. `duplicate`: the broker has tried to deliver it before. `packet`: its id, 0 with QoS 0.
+    `cut_from`: it had so many bytes, and `payload` is only its beginning; 0 when it is whole."""
 
     topic: str
     payload: bytes
@@ -31,6 +31,7 @@ class Message:
     duplicate: bool
     acknowledge: Callable[[], None] = field(repr=False, compare=False)
     cut_from: int = 0
+    packet: int = 0
 
     async def done(self) -> None:
         """It is safe with us: it need not be delivered again."""

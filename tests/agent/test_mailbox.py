@@ -47,15 +47,40 @@ def test_a_message_stays_until_it_is_dealt_with(journal: Journal) -> None:
     mail = journal.mail
     mail.take_in("t", b"\x00\xff")
     assert mail.incoming() == mail.incoming()
-    assert mail.has("t", b"\x00\xff")
-    assert not mail.has("t", b"other")
-    assert not mail.has("other", b"\x00\xff")
+    assert mail.has_heard("t", b"\x00\xff")
+    assert not mail.has_heard("t", b"other")
+    assert not mail.has_heard("other", b"\x00\xff")
     message = mail.incoming()
     assert message is not None
     mail.record(None, dealt_with=message)
     assert mail.incoming() is None
-    assert not mail.has("t", b"\x00\xff")
-    assert mail.had("t", b"\x00\xff")
+    assert mail.has_heard("t", b"\x00\xff")
+
+
+def test_the_like_of_a_message_is_told_from_the_same_one(journal: Journal) -> None:
+    """By the id under which the broker delivered it, which it keeps when it delivers it again."""
+    mail = journal.mail
+    mail.take_in("t", b"go", packet=7)
+    assert mail.has_heard("t", b"go", 7)
+    assert not mail.has_heard("t", b"go", 8)
+    mail.record(None, dealt_with=mail.incoming())
+    assert mail.has_heard("t", b"go", 7)
+    assert not mail.has_heard("t", b"go", 8)
+    assert not mail.has_heard("t", b"go", 0)
+
+
+def test_what_was_heard_last_is_known(journal: Journal) -> None:
+    mail = journal.mail
+    assert not mail.heard_last("t", b"1")
+    for payload in (b"1", b"2"):
+        mail.take_in("t", payload)
+        assert mail.heard_last("t", payload)
+    assert not mail.heard_last("t", b"1")
+    while (message := mail.incoming()) is not None:
+        mail.record(None, dealt_with=message)
+    assert mail.heard_last("t", b"2")
+    assert not mail.heard_last("t", b"1")
+    assert not mail.heard_last("u", b"2")
 
 
 def test_of_what_was_dealt_with_the_newest_of_each_topic_are_remembered(journal: Journal) -> None:
@@ -64,11 +89,9 @@ def test_of_what_was_dealt_with_the_newest_of_each_topic_are_remembered(journal:
         for topic in ("t", "u"):
             mail.take_in(topic, b"%d" % number)
             mail.record(None, dealt_with=mail.incoming())
-    mail.take_in("t", b"waits")
-    assert [number for number in range(70) if not mail.had("t", b"%d" % number)] == list(range(6))
-    assert mail.had("u", b"6")
-    assert not mail.had("t", b"waits")
-    assert not mail.had("v", b"69")
+    assert [number for number in range(70) if not mail.has_heard("t", b"%d" % number)] == list(range(6))
+    assert mail.has_heard("u", b"6")
+    assert not mail.has_heard("v", b"69")
 
 
 def test_the_last_retained_message_of_each_topic_is_remembered(journal: Journal) -> None:
@@ -171,7 +194,7 @@ def test_there_is_one_open_activity_or_none(journal: Journal) -> None:
 
 
 def test_a_message_that_is_gone_is_dealt_with_without_harm(journal: Journal) -> None:
-    journal.mail.record(None, dealt_with=Incoming(99, "t", b"", 0.0))
+    journal.mail.record(None, dealt_with=Incoming(99, "t", b"", 0.0, 0))
     assert journal.mail.incoming() is None
 
 

@@ -227,6 +227,29 @@ def test_a_message_that_the_broker_delivers_again_is_heard_once() -> None:
     run(story())
 
 
+def test_the_like_of_an_old_message_that_the_broker_delivers_again_is_heard() -> None:
+    """Scripts say the same, without a time, again and again. The controller was killed before it took the second one in: what
+    the broker then delivers again is not the first."""
+
+    async def story() -> None:
+        device = Device()
+        state, command = desired_state("x", asked("lamp")), command_message("x", "DOWNLOAD")
+        for packet, (topic, payload) in enumerate([(DESIRED, state), (COMMAND, command)], 1):
+            await device.agent.arrived(topic, payload, packet=packet)
+            await device.agent.work()
+        await device.command("x", "CLEANUP")
+        device.said()
+        device.reboot()
+        for packet, (topic, payload) in enumerate([(DESIRED, state), (COMMAND, command)], 4):
+            await device.agent.arrived(topic, payload, packet=packet, duplicate=True)
+            await device.agent.arrived(topic, payload, packet=packet, duplicate=True)
+            await device.agent.work()
+        assert statuses(device.said()) == ["IDENTIFYING", "IDENTIFIED", "DOWNLOADING", "DOWNLOAD_SUCCESS"]
+        assert device.entries("message-ignored") == ["it was delivered before"] * 2
+
+    run(story())
+
+
 def test_no_message_that_was_dealt_with_is_heard_again() -> None:
     """Acknowledgements of several messages are lost together, and an activity ends; the broker repeats all of them."""
 
@@ -302,6 +325,8 @@ def test_a_retained_desired_state_that_was_heard_when_it_was_said_is_not_obeyed_
             await device.agent.arrived(DESIRED, kept, retained=True)
             await device.agent.work()
             assert device.said() == []
+            (why,) = device.entries("message-ignored")
+            assert why.endswith("to have it obeyed again, publish it with QoS 1, or as another activity")
         for number in range(70):  # so many that it would be forgotten, had it not been given as kept
             await device.desired(f"n{number}", asked("lamp", "2"))
         await device.agent.arrived(DESIRED, kept, retained=True)
