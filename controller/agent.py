@@ -28,7 +28,7 @@ from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import updateagent
-from evenkeel.specs.activity import Activity, Status
+from evenkeel.specs.activity import Activity, Status, name_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -133,7 +133,7 @@ class UpdateAgent:
         if retained:
             self._mail.remember_retained(topic, beginning)
         id_ = rescued_activity(beginning)
-        self._say(Feedback("activity", f"{id_}: IDENTIFICATION_FAILED, {why}"))
+        self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
         self._wake_sender()
 
@@ -198,7 +198,7 @@ class UpdateAgent:
         alone = what == "goes on"
         if not alone:
             activity = changed(activity, because=f"no command for {idle_s:.0f} s; it is ended")
-            self._say(Feedback("activity", f"{activity.id}: {activity.because}"))
+            self._say(Feedback("activity", f"{name_of(activity.id)}: {activity.because}"))
         begun = activities.begin(activity, activities.next_alone(activity) if alone else "CLEANUP", "")
         assert isinstance(begun, Activity)
         self._mail.record(changed(begun, alone=alone, touched_at=self._now()))
@@ -251,8 +251,10 @@ class UpdateAgent:
             self._mail.record(activity, dealt_with=message)
             return
         if activity is None or command.activity_id != activity.id:
-            open_one = f"activity {activity.id} is open" if activity else "no activity is open"
-            self._ignored(message.topic, f"{command.command} for activity {command.activity_id}, but {open_one}")
+            open_one = f"activity {name_of(activity.id)} is open" if activity else "no activity is open"
+            self._ignored(
+                message.topic, f"{command.command} for activity {name_of(command.activity_id)}, but {open_one}"
+            )
             self._mail.record(activity, dealt_with=message)
             return
         begun = activities.begin(activity, command.command, command.baseline)
@@ -337,7 +339,7 @@ class UpdateAgent:
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
         left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in system)
-        text = f"{activity.id}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
+        text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
         self._say(Feedback("activity", text, revision=asked.target.digest))
         said = [
             self._feedback(changed(activity, actions=()), "IDENTIFYING"),
@@ -351,7 +353,7 @@ class UpdateAgent:
         self, id_: str, why: str, message: Incoming, open_one: Activity | None, *, identifying: bool = False
     ) -> None:
         """Refuse a desired state with every reason; an open activity stays as it is."""
-        self._say(Feedback("activity", f"{id_}: IDENTIFICATION_FAILED, {why}"))
+        self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         said = [self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING"))] if identifying else []
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
         self._mail.record(open_one, [*said, self._message(id_, failed)], message)

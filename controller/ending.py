@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
 from evenkeel.reconcilers.activity import feedback, in_force, reached
-from evenkeel.specs.activity import Activity, Status
+from evenkeel.specs.activity import Activity, Status, name_of
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.updateagent import feedback_bytes
 
@@ -33,6 +33,6 @@ def end_activity(
             journal.put("message", state, activity.topic, activity.id)
             journal.put("desired", state, activity.topic, activity.id)
         because = f", {activity.because}" if activity.because else ""
-        say(Feedback("activity", f"{activity.id}: {how}{because}"))
+        say(Feedback("activity", f"{name_of(activity.id)}: {how}{because}"))
         body = feedback_bytes(activity.id, int(now_s * 1000), feedback(activity, how, activity.because))
         journal.mail.record(None, [Outgoing(f"{activity.topic}feedback", body)])

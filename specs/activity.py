@@ -103,3 +103,8 @@ class Activity(Struct, frozen=True):
     content: str = ""
     alone: bool = False
     because: str = ""
+
+
+def name_of(id_: str) -> str:
+    """What to call an activity in a sentence: a sender may leave its id out."""
+    return id_ or "(no activityId)"

@@ -266,6 +266,23 @@ def test_a_command_that_is_none_changes_nothing(name: str) -> None:
     run(story())
 
 
+def test_who_leaves_the_id_out_is_called_so() -> None:
+    async def story() -> None:
+        device = Device()
+        await device.desired("", asked("lamp"))
+        await device.command("other", "DOWNLOAD")
+        await device.command("", "CLEANUP")
+        assert device.entries("activity") == [
+            "(no activityId): IDENTIFIED, 1 action",
+            "(no activityId): INCOMPLETE",
+        ]
+        assert device.entries("message-ignored") == [
+            "DOWNLOAD for activity other, but activity (no activityId) is open"
+        ]
+
+    run(story())
+
+
 def test_nulls_are_what_go_makes_of_them() -> None:
     """Nothing there; also where a number or text would be kept with the activity."""
 
