@@ -40,7 +40,15 @@ from evenkeel.specs.desired import Draft
 from evenkeel.specs.kinds import finished
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.quantity import parse_duration, parse_size
-from evenkeel.specs.shorthand import parse_device, parse_extra_host, parse_mount, parse_port, parse_variable, port_text
+from evenkeel.specs.shorthand import (
+    is_variable_name,
+    parse_device,
+    parse_extra_host,
+    parse_mount,
+    parse_port,
+    parse_variable,
+    port_text,
+)
 
 KEYS = {
     "image": "image",
@@ -132,6 +140,7 @@ def container_draft(name: str, entries: Sequence[Entry], root: Path, flaws: list
     for entry in entries:
         by_key.setdefault(entry.key, []).append(entry)
     reading = _Reading(by_key, [], set())
+    _warn_of_overridden(reading)
     raw = _container(name, reading)
     found: list[Flaw] = []
     wanted = finished(raw, found)
@@ -143,6 +152,23 @@ def container_draft(name: str, entries: Sequence[Entry], root: Path, flaws: list
         if flaw.path[0] not in reading.spoilt
     )
     return None if wanted is None or reading.spoilt else Draft("Container", name, wanted, root, paths)
+
+
+def _warn_of_overridden(reading: _Reading) -> None:
+    """The last entry counts, as with Kanto: whoever wrote two has to hear which one does nothing. What they say is not
+    repeated, it may be secret."""
+    for key, entries in reading.entries.items():
+        by_name: dict[str, list[Entry]] = {}
+        for entry in entries:
+            variable = entry.text.partition("=")[0]
+            if key == "env" and is_variable_name(variable):
+                by_name.setdefault(f"the variable `{variable}`", []).append(entry)
+            elif key not in MANY:
+                by_name.setdefault(f"`{key}`", []).append(entry)
+        for name, (*overridden, last) in by_name.items():
+            for entry in overridden:
+                hint = f"leave one of them; the last is at {path_text(last.path)}"
+                reading.warn(entry, f"{name} is given again further down, and only the last one counts", hint)
 
 
 def _container(name: str, reading: _Reading) -> Container:

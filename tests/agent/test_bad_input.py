@@ -139,6 +139,14 @@ TOLD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a key without effect": (domain(component(("restartTimeout", "20s"))), "`restartTimeout` has no effect"),
     "a baseline without domain": (domain(component()) | baseline("lamp"), "write `containers:lamp`"),
+    "a key twice": (
+        domain(component(("memory", "64M"), ("memory", "32M"))),
+        "`memory` is given again further down, and only the last one counts [payload.domains[0].components[0].config[1]",
+    ),
+    "the domain's key twice": (
+        domain(component(), config=[{"key": "systemContainers", "value": name} for name in "ab"]),
+        "`systemContainers` is given again further down, and only the last one counts [payload.domains[0].config[0]",
+    ),
 }
 
 

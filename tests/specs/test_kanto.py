@@ -81,12 +81,10 @@ def test_group_25_a_component_without_config_has_the_defaults() -> None:
     ("settings", "field", "expected"),
     [
         (["image=reg.example/x:2"], "image", "reg.example/x:2"),
-        (["image=a", "image=b"], "image", "docker.io/library/b:latest"),
         (["terminal=1"], "terminal", True),
         (["terminal=F"], "terminal", False),
         (["interactive=TRUE"], "interactive", True),
         (["privileged=t"], "privileged", True),
-        (["privileged=true", "privileged=False"], "privileged", False),
         (["restartPolicy=no"], "restart", Restart("no")),
         (["restartPolicy=always"], "restart", Restart("always")),
         (["restartPolicy=on-failure"], "restart", Restart("on-failure")),
@@ -137,6 +135,65 @@ def test_group_25_a_component_without_config_has_the_defaults() -> None:
 )
 def test_table_1_6(settings: list[str], field: str, expected: object) -> None:
     assert getattr(container(*settings), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "expected", "overridden"),
+    [
+        (["image=a", "cmd=x", "image=b"], "image", "docker.io/library/b:latest", {0: ("`image`", 2)}),
+        (["privileged=true", "privileged=False"], "privileged", False, {0: ("`privileged`", 1)}),
+        (
+            ["memory=1M", "memory=nothing", "memory=64M"],
+            "resources",
+            Resources(64 * MIB, None, 128 * MIB),
+            {0: ("`memory`", 2), 1: ("`memory`", 2)},
+        ),
+        (
+            ["env=PASSWORD=hunter2", "env=A=1", "env=PASSWORD=hunter3"],
+            "env",
+            (("A", "1"), ("PASSWORD", "hunter3")),
+            {0: ("the variable `PASSWORD`", 2)},
+        ),
+        (["cmd=a", "cmd=a", "mount=/a:/b", "mount=/a:/c"], "command", ("a", "a"), {}),
+    ],
+)
+def test_the_last_of_two_counts_and_every_other_is_told(
+    settings: list[str], field: str, expected: object, overridden: dict[int, tuple[str, int]]
+) -> None:
+    flaws: list[Flaw] = []
+    (draft,) = kanto.desired_state_drafts(message(component(*settings)), flaws)
+    assert getattr(draft.wanted, field) == expected
+    place = "payload.domains[0].components[0].config[{}].value"
+    assert [(path_text(flaw.path), flaw.message, flaw.hint, flaw.warning) for flaw in flaws] == [
+        (
+            place.format(index),
+            f"{name} is given again further down, and only the last one counts",
+            f"leave one of them; the last is at {place.format(last)}",
+            True,
+        )
+        for index, (name, last) in overridden.items()
+    ]
+    assert "hunter" not in str(flaws)
+
+
+def test_what_is_overridden_is_told_at_its_line() -> None:
+    text = json.dumps(message(component("memory=64M", "memory=32M")), indent=1)
+    (problem,) = decode_file(text.encode(), "ds.json").problems
+    assert text.splitlines()[problem.place.line - 1].strip() == '"value": "64M"'
+    assert problem.severity == "warning"
+
+
+def test_the_last_list_of_system_containers_counts_and_the_other_is_told() -> None:
+    value = message()
+    value["payload"]["domains"][0]["config"] = config("systemContainers=a", "systemContainers=b, c")
+    flaws: list[Flaw] = []
+    (draft,) = kanto.desired_state_drafts(value, flaws)
+    assert draft.wanted == SystemContainers(("b", "c"))
+    (complaint,) = complaints(value)
+    assert complaint == (
+        "config[0].value: `systemContainers` is given again further down, and only the last one counts; "
+        "leave one of them; the last is at payload.domains[0].config[1].value (warning)"
+    )
 
 
 SIZE_HINT = "expected a size with a unit, for example 64M, 1.5G or 512K"
@@ -389,7 +446,6 @@ def test_the_domain_is_configurable() -> None:
     [
         (["systemContainers=sys-container-1, corelib"], [("corelib", "sys-container-1")]),
         (["systemContainers="], [()]),
-        (["systemContainers=a", "systemContainers=b"], [("b",)]),
         ([], []),
     ],
 )
