@@ -138,6 +138,11 @@ TOLD: dict[str, tuple[dict[str, Any], str]] = {
         "read as 70-90 of the host to 80 of the container",
     ),
     "a key without effect": (domain(component(("restartTimeout", "20s"))), "`restartTimeout` has no effect"),
+    "a size that is none": (domain(component(("logMaxSize", "0M"))), "0M means the default, 100M"),
+    "logs that nobody writes": (
+        domain(component(("logDriver", "none"), ("logMaxFiles", "2"))),
+        "`logMaxFiles` has no effect when the log driver is none",
+    ),
     "a baseline without domain": (domain(component()) | baseline("lamp"), "write `containers:lamp`"),
     "a key twice": (
         domain(component(("memory", "64M"), ("memory", "32M"))),

@@ -118,7 +118,7 @@ def test_group_25_a_component_without_config_has_the_defaults() -> None:
         (["logPath=/data/log"], "log", Log(path="/data/log")),
         (["logMode=non-blocking"], "log", Log(mode="non-blocking")),
         (["logMode=non-blocking", "logMaxBufferSize=2M"], "log", Log(mode="non-blocking", max_buffer_size=2 * MIB)),
-        (["logMaxBufferSize=2M"], "log", Log()),
+        (["logDriver=none", "logMode=blocking"], "log", Log("none")),
         (["memory=50M"], "resources", Resources(50 * MIB, None, 100 * MIB)),
         (["memory=50m", "memorySwap=100 M"], "resources", Resources(50 * MIB, None, 100 * MIB)),
         (["memory=50M", "memorySwap=-1"], "resources", Resources(50 * MIB, None, UNLIMITED)),
@@ -254,12 +254,34 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
         (["logMaxFiles=-1"], "max log files cannot be < 1"),
         (["logMaxFiles=x"], "expected a whole number, got `x`"),
         (["logMaxFiles=0"], "0 means the default, 2; expected at least 1 (warning)"),
+        (["logMaxSize=0M"], "0M means the default, 100M; expected more than nothing (warning)"),
+        (["logMaxSize=0.0000001k"], "0.0000001k means the default, 100M; expected more than nothing (warning)"),
+        (
+            ["logMode=non-blocking", "logMaxBufferSize=0K"],
+            "0K means the default, 1M; expected more than nothing (warning)",
+        ),
         (["logMaxSize="], f"max logs size must be set; {SIZE_HINT}"),
         (["logMaxSize=asdf"], f"invalid format of max logs size - asdf; {SIZE_HINT}"),
         (["logPath=log"], "expected an absolute path, got `log`"),
         (
             ["logDriver=none", "logPath=/log"],
             "`logPath` has no effect when the log driver is none; leave it out (warning)",
+        ),
+        (["logDriver=none", "logMaxFiles=2"], "`logMaxFiles` has no effect when the log driver is none; leave it out"),
+        (["logDriver=none", "logMaxFiles=0"], "`logMaxFiles` has no effect when the log driver is none; leave it out"),
+        (["logDriver=none", "logMaxSize=1M"], "`logMaxSize` has no effect when the log driver is none; leave it out"),
+        (["logDriver=none", "logMode=non-blocking"], "`logMode` has no effect when the log driver is none; leave it"),
+        (
+            ["logMaxBufferSize=2M"],
+            "`logMaxBufferSize` has no effect when the log mode is blocking; use the mode non-bl",
+        ),
+        (
+            ["logMode=blocking", "logMaxBufferSize=0M"],
+            "`logMaxBufferSize` has no effect when the log mode is blocking; use the mode non-blocking, or leave it out",
+        ),
+        (
+            ["logDriver=none", "logMaxBufferSize=2M"],
+            "`logMaxBufferSize` has no effect when the log driver is none; leave it out (warning)",
         ),
         (["logMode=fast"], "unsupported log mode configuration; expected one of: `blocking`, `non-blocking`"),
         (["logMode=non-blocking", "logMaxBufferSize="], f"max buffer size must be set; {SIZE_HINT}"),
@@ -289,6 +311,15 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
 def test_what_is_wrong_is_said_in_kantos_words_at_the_last_setting(settings: list[str], expected: str) -> None:
     (complaint,) = complaints(message(component(*settings)))
     assert complaint.startswith(f"config[{len(settings) - 1}].value: {expected}")
+
+
+def test_a_log_without_effect_is_no_other_log() -> None:
+    value = message(component("logDriver=none", "logMode=non-blocking", "logMaxBufferSize=2M", "logMaxFiles=7"))
+    flaws: list[Flaw] = []
+    (draft,) = kanto.desired_state_drafts(value, flaws)
+    assert isinstance(draft.wanted, Container)
+    assert draft.wanted.log == Log("none")
+    assert [path_text(flaw.path[-3:]) for flaw in flaws] == [f"config[{index}].value" for index in (3, 2, 1)]
 
 
 @pytest.mark.parametrize(
