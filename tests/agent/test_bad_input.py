@@ -58,6 +58,8 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
         "incorrect configuration value for device mapping a:b:c:d", "[payload.domains[0].components[0].config[1].value]"]),
     "a bad port": (domain(component(("port", "123.456.789.000:80:80"))), ["123.456.789.000:80:80"]),
     "a port beyond 65535": (domain(component(("port", "99999:80"))), ["99999"]),
+    "a range of the container's ports": (domain(component(("port", "80:70-90"))), [
+        "Incorrect port mapping configuration 80:70-90", "expected one port of the container, got the range `70-90`"]),
     "a bad mount": (domain(component(("mount", "/TMP"))), ["/TMP"]),
     "a bad boolean": (domain(component(("terminal", "YES"))), ["YES"]),
     "a bad number": (domain(component(("restartPolicy", "on-failure"), ("restartMaxRetries", "X"))), ["X"]),
@@ -134,8 +136,8 @@ def test_what_is_too_large_is_answered_and_supersedes_nothing() -> None:
 
 TOLD: dict[str, tuple[dict[str, Any], str]] = {
     "a range on the wrong side": (
-        domain(component(("port", "80:70-90"))),
-        "read as 70-90 of the host to 80 of the container",
+        domain(component(("port", "localhost:55555:30555-30555/tcp"))),
+        "read as 30555-30555 of the host to 55555 of the container",
     ),
     "a key without effect": (domain(component(("restartTimeout", "20s"))), "`restartTimeout` has no effect"),
     "a size that is none": (domain(component(("logMaxSize", "0M"))), "0M means the default, 100M"),
