@@ -134,6 +134,32 @@ def test_what_is_too_large_is_answered_and_supersedes_nothing() -> None:
     run(story())
 
 
+def test_an_activity_that_is_too_long_is_refused_and_repeated_nowhere_else() -> None:
+    """Whoever sent a desired state is answered in the name it gave; everything else is noted."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("open", asked("lamp"))
+        longer = "x" * 1001
+        said = await device.send(DESIRED, desired_state(longer, asked("lamp"), asked("horn")))
+        assert [(each.activity, each.status) for each in said] == [(longer, "IDENTIFICATION_FAILED")]
+        assert said[0].message == "activityId: expected at most 1000 characters, got 1001; a UUID has 36"
+        states = len(device.states)
+        assert await device.send(COMMAND, command_message(longer, "DOWNLOAD")) == []
+        assert await device.send(GET, json.dumps({"activityId": longer}).encode()) == []
+        assert len(device.states) == states
+        ignored = device.entries("message-ignored")
+        assert len(ignored) == 2
+        assert all("activityId: expected at most 1000 characters, got 1001" in entry for entry in ignored)
+        assert max(map(len, ignored)) < 500
+        assert device.instances() == []
+        assert statuses(await device.command("open", "DOWNLOAD")) == ["DOWNLOADING", "DOWNLOAD_SUCCESS"]
+        longest = "x" * 1000
+        assert statuses(await device.desired(longest, asked("horn")))[-1] == "IDENTIFIED"
+
+    run(story())
+
+
 TOLD: dict[str, tuple[dict[str, Any], str]] = {
     "a range on the wrong side": (
         domain(component(("port", "localhost:55555:30555-30555/tcp"))),

@@ -423,3 +423,11 @@ def test_an_activity_that_nobody_will_command_any_more_can_be_abandoned(device: 
     assert "Abandoned: activity a1." in device.run("release", "--abandon").stdout
     device.run("apply", "--yes")
     assert list(device.engine().running()) == ["web"]
+
+
+def test_publish_sends_no_activity_that_an_agent_would_not_take(device: Device) -> None:
+    device.write(spec("web").replace("  stableFor: 100ms\n", ""))
+    file = str(device.specs / "10-apps.yaml")
+    done = device.run("publish", file, "--activity", "x" * 1001, ok=1)
+    assert "activityId: expected at most 1000 characters, got 1001" in done.stderr
+    assert len(done.stderr) < 1000
