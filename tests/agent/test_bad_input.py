@@ -60,6 +60,13 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     "a port beyond 65535": (domain(component(("port", "99999:80"))), ["99999"]),
     "a range of the container's ports": (domain(component(("port", "80:70-90"))), [
         "Incorrect port mapping configuration 80:70-90", "expected one port of the container, got the range `70-90`"]),
+    "one port of the host for two of the container": (domain(component(("port", "80:80"), ("port", "80:81"))), [
+        "host port 80/tcp is given to two container ports"]),
+    "two mounts at one place": (domain(component(("mount", "/a:/x"), ("mount", "/b:/x"))), [
+        "/x is mounted twice, from /a and /b"]),
+    "a host without address": (domain(component(("host", "ctr_host"))), ["expected name:address, got `ctr_host`"]),
+    "a host at no address": (domain(component(("host", "db:nowhere"))), ["`nowhere` is no address"]),
+    "a folder of logs that is relative": (domain(component(("logPath", "logs"))), ["expected an absolute path, got `logs`"]),
     "a bad mount": (domain(component(("mount", "/TMP"))), ["/TMP"]),
     "a bad boolean": (domain(component(("terminal", "YES"))), ["YES"]),
     "a bad number": (domain(component(("restartPolicy", "on-failure"), ("restartMaxRetries", "X"))), ["X"]),
@@ -192,6 +199,17 @@ def test_what_is_taken_with_a_doubt_says_so(name: str) -> None:
         said = await Device().send(DESIRED, json.dumps({"activityId": "act", "payload": payload}).encode())
         assert statuses(said) == ["IDENTIFYING", "IDENTIFIED"]
         assert words in said[1].message
+
+    run(story())
+
+
+def test_a_value_of_several_lines_is_passed_on() -> None:
+    """Kanto rejects it; an engine takes it, and certificates and keys are such texts."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("a", asked("lamp", "1", ("env", "CERT=-----BEGIN\nabc\n-----END\n")))
+        assert device.container("lamp").env == (("CERT", "-----BEGIN\nabc\n-----END\n"),)
 
     run(story())
 
