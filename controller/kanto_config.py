@@ -18,7 +18,7 @@ from evenkeel.controller.settings import read_tree, settings_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.kanto_settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
-from evenkeel.specs.problem import Flaw, Place, Problem, path_text
+from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.settings import Settings
@@ -31,12 +31,14 @@ _REAL_ENGINE: Mapping[str, Value] = {"engine.kind": "docker"}
 """Kanto's own engine cannot be taken over, but a device that ran containers must not end up with simulated ones."""
 
 
-def load_kanto_config(path: Path, overrides: Mapping[str, Value] | None = None) -> Settings:
+def load_kanto_config(
+    path: Path, overrides: Mapping[str, Value] | None = None, notes: list[Problem] | None = None
+) -> Settings:
     """The settings in Kanto's configuration, defaults for the rest; SettingsError with every problem, one to a line.
 
-    `overrides` as for `load_settings`.
+    `overrides` as for `load_settings`. `notes` receives the warnings of what is read nevertheless.
     """
-    return _load(path, overrides or {})[0]
+    return _load(path, overrides or {}, notes)[0]
 
 
 def to_yaml(settings: Settings) -> str:
@@ -53,10 +55,13 @@ def to_yaml(settings: Settings) -> str:
     return text.getvalue()
 
 
-def migrate(kanto: Path, config: Path, *, replace: bool = False) -> tuple[Path, ...]:
+def migrate(
+    kanto: Path, config: Path, *, replace: bool = False, notes: list[Problem] | None = None
+) -> tuple[Path, ...]:
     """Write `config`, and the password beside it when there is one; the files written. SettingsError when Kanto's
-    configuration is wrong, or when a file is there already and `replace` does not say that it may go."""
-    settings, password = _load(kanto, {})
+    configuration is wrong, or when a file is there already and `replace` does not say that it may go. `notes` receives
+    the warnings."""
+    settings, password = _load(kanto, {}, notes)
     secret = config.with_name(PASSWORD_FILE).absolute()
     files = (secret, config) if settings.mqtt.password_key else (config,)
     for file in files:
@@ -74,7 +79,7 @@ def migrate(kanto: Path, config: Path, *, replace: bool = False) -> tuple[Path, 
     return files
 
 
-def _load(path: Path, overrides: Mapping[str, Value]) -> tuple[Settings, str]:
+def _load(path: Path, overrides: Mapping[str, Value], notes: list[Problem] | None) -> tuple[Settings, str]:
     """The settings, and the password."""
     problems: list[Problem] = []
     tree = read_tree(path, problems)
@@ -83,13 +88,16 @@ def _load(path: Path, overrides: Mapping[str, Value]) -> tuple[Settings, str]:
     written = kanto_settings(tree.value, flaws)
     for flaw in flaws:
         place = Place(str(path), *nearest_position(tree, flaw.path))
-        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint))
+        severity: Severity = "warning" if flaw.warning else "error"
+        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
 
     def where(keys: Keys) -> tuple[Place, Keys]:
         theirs = kanto_path(keys)
         return Place(str(path), *nearest_position(tree, theirs)), theirs or keys
 
     settings = settings_of(written, {**_REAL_ENGINE, **overrides}, where, problems, path)
+    if notes is not None:
+        notes.extend(sorted(problems))
     password = kanto_password(tree.value) or ""
     mqtt = settings.mqtt
     if password and mqtt.username and not mqtt.password_file:

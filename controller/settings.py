@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.specs.errors import SettingsError
-from evenkeel.specs.problem import Flaw, Place, Problem, path_text, problem_text
+from evenkeel.specs.problem import Flaw, Place, Problem, errors, path_text, problem_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.settings import Settings, settings_from
 
@@ -55,7 +55,8 @@ def settings_of(
     problems: Sequence[Problem],
     file: Path,
 ) -> Settings:
-    """The settings that `value` and `overrides` say; SettingsError about `file` with `problems` and all others.
+    """The settings that `value` and `overrides` say; SettingsError about `file` with `problems` and all others, unless they
+    are warnings only.
 
     `where` tells for a path of the settings where it stands in what was written, and how it is called there.
     """
@@ -70,7 +71,7 @@ def settings_of(
         else:
             place, keys = where(flaw.path)
             found.append(Problem(place, path_text(keys), flaw.message, flaw.hint))
-    if found or settings is None:
+    if errors(found) or settings is None:
         raise SettingsError(f"file:{file}", "\n".join(problem_text(problem) for problem in sorted(found)))
     return settings
 

@@ -39,8 +39,16 @@ from evenkeel.specs.container import (
 from evenkeel.specs.desired import Draft
 from evenkeel.specs.kinds import finished
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
-from evenkeel.specs.quantity import parse_duration, parse_size
-from evenkeel.specs.shorthand import parse_device, parse_extra_host, parse_mount, parse_port, parse_variable, port_text
+from evenkeel.specs.quantity import parse_duration, parse_size, size_text
+from evenkeel.specs.shorthand import (
+    is_variable_name,
+    parse_device,
+    parse_extra_host,
+    parse_mount,
+    parse_port,
+    parse_variable,
+    port_text,
+)
 
 KEYS = {
     "image": "image",
@@ -132,6 +140,7 @@ def container_draft(name: str, entries: Sequence[Entry], root: Path, flaws: list
     for entry in entries:
         by_key.setdefault(entry.key, []).append(entry)
     reading = _Reading(by_key, [], set())
+    _warn_of_overridden(reading)
     raw = _container(name, reading)
     found: list[Flaw] = []
     wanted = finished(raw, found)
@@ -143,6 +152,23 @@ def container_draft(name: str, entries: Sequence[Entry], root: Path, flaws: list
         if flaw.path[0] not in reading.spoilt
     )
     return None if wanted is None or reading.spoilt else Draft("Container", name, wanted, root, paths)
+
+
+def _warn_of_overridden(reading: _Reading) -> None:
+    """The last entry counts, as with Kanto: whoever wrote two has to hear which one does nothing. What they say is not
+    repeated, it may be secret."""
+    for key, entries in reading.entries.items():
+        by_name: dict[str, list[Entry]] = {}
+        for entry in entries:
+            variable = entry.text.partition("=")[0]
+            if key == "env" and is_variable_name(variable):
+                by_name.setdefault(f"the variable `{variable}`", []).append(entry)
+            elif key not in MANY:
+                by_name.setdefault(f"`{key}`", []).append(entry)
+        for name, (*overridden, last) in by_name.items():
+            for entry in overridden:
+                hint = f"leave one of them; the last is at {path_text(last.path)}"
+                reading.warn(entry, f"{name} is given again further down, and only the last one counts", hint)
 
 
 def _container(name: str, reading: _Reading) -> Container:
@@ -215,28 +241,55 @@ def _retry_timeout(reading: _Reading) -> timedelta:
 
 
 def _log(reading: _Reading) -> Log:
+    usual = Log()
     driver = _choice(reading, "logDriver", get_args(LogDriver), "json-file", "unsupported log driver configuration")
     mode = _choice(reading, "logMode", get_args(LogMode), "blocking", "unsupported log mode configuration")
-    files = _number(reading, "logMaxFiles", Log().max_files, "max log files cannot be < 1")
+    files = _number(reading, "logMaxFiles", usual.max_files, "max log files cannot be < 1")
     size = _size(
-        reading, "logMaxSize", Log().max_size, "invalid format of max logs size - {}", "max logs size must be set"
+        reading, "logMaxSize", usual.max_size, "invalid format of max logs size - {}", "max logs size must be set"
     )
     buffer = _size(
         reading,
         "logMaxBufferSize",
-        Log().max_buffer_size,
+        usual.max_buffer_size,
         "invalid format of max buffer size - {}",
         "max buffer size must be set",
     )
-    if (entry := reading.last("logMaxFiles")) is not None and files == 0:
-        reading.warn(entry, f"0 means the default, {Log().max_files}", "expected at least 1")
     path = _text(reading, "logPath")
     if (entry := reading.last("logPath")) is not None and path and not path.startswith("/"):
         reading.fail(entry, f"expected an absolute path, got `{path}`")
-    elif entry is not None and path and driver == "none":
-        reading.warn(entry, "`logPath` has no effect when the log driver is none", "leave it out")
-        path = ""
-    return Log(driver, files or Log().max_files, size or Log().max_size, path, mode, buffer or Log().max_buffer_size)
+    if "log" not in reading.spoilt:
+        useless = _log_keys_without_effect(reading, driver, mode)
+        defaults = {
+            "logMaxFiles": (files, str(usual.max_files), "expected at least 1"),
+            "logMaxSize": (size, size_text(usual.max_size), "expected more than nothing"),
+            "logMaxBufferSize": (buffer, size_text(usual.max_buffer_size), "expected more than nothing"),
+        }
+        for key, (given, default, hint) in defaults.items():
+            if given == 0 and key not in useless and (entry := reading.last(key)) is not None:
+                reading.warn(entry, f"{entry.text} means the default, {default}", hint)
+    path = "" if driver == "none" else path
+    return Log(driver, files or usual.max_files, size or usual.max_size, path, mode, buffer or usual.max_buffer_size)
+
+
+def _log_keys_without_effect(reading: _Reading, driver: LogDriver, mode: LogMode) -> set[str]:
+    """Warn of what driver or mode have no use for. The default mode is no request: verbose inventories repeat it."""
+    useless: dict[str, tuple[str, str]] = {}
+    if mode == "blocking":
+        useless["logMaxBufferSize"] = ("the log mode is blocking", "use the mode non-blocking, or leave it out")
+    if driver == "none":
+        keys = [
+            "logMaxFiles",
+            "logMaxSize",
+            "logPath",
+            "logMaxBufferSize",
+            *(["logMode"] if mode != "blocking" else []),
+        ]
+        useless |= dict.fromkeys(keys, ("the log driver is none", "leave it out"))
+    for key, (because, hint) in useless.items():
+        if (entry := reading.last(key)) is not None and entry.text:
+            reading.warn(entry, f"`{key}` has no effect when {because}", hint)
+    return set(useless)
 
 
 def _text(reading: _Reading, key: str) -> str:

@@ -35,7 +35,7 @@ class Heard(NamedTuple):
 
 def heard_from(content: bytes) -> Heard | None:
     """The feedback in a message, `None` when it holds none."""
-    received = read_envelope(content)
+    received = read_envelope(content, answer=True)
     payload = received.payload
     if received.problems or not isinstance(payload, dict) or not _text(payload, "status"):
         return None

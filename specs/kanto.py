@@ -204,8 +204,12 @@ def _system_containers(domain: Mapping[str, object], root: Path, name: str, flaw
             if not is_name(part)
         )
         wanted = SystemContainers(tuple(sorted(set(names))))
-        drafts = [Draft("SystemContainers", name, wanted, path, {"names": (*path, "value")})]
-    return drafts
+        drafts.append(Draft("SystemContainers", name, wanted, path, {"names": (*path, "value")}))
+    for draft in drafts[:-1]:
+        message = "`systemContainers` is given again further down, and only the last one counts"
+        hint = f"leave one of them; the last is at {path_text(drafts[-1].paths['names'])}"
+        flaws.append(Flaw(draft.paths["names"], message, hint, warning=True))
+    return drafts[-1:]
 
 
 def _check_baselines(payload: Mapping[str, object], root: Path, domain: str, flaws: list[Flaw]) -> None:

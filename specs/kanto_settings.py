@@ -1,8 +1,9 @@
 """Kanto's `config.json` → the settings of evenkeel, in their written form.
 
 Two sections mean something here: `connection` and `update_agent` (container-management.md §1.4, §4). In them, Kanto takes no
-notice of what it does not know, so that `verbose_inventory` of its own sample does nothing; here that is an error with the
-nearest key. All other sections are about its engine and are passed over.
+notice of what it does not know, so that `verbose_inventory` of its own sample does nothing; here it does nothing either, and
+is a warning with the nearest key. Go takes keys in any case; one that is spelled like that is an error, because to pass over
+what Kanto obeys could lead to another broker. All other sections are about its engine and are passed over.
 
 A configuration that works for Kanto works here. Certificates beside an address without encryption, which Kanto passes over,
 and timeouts of its own, which it never uses, are left out. The password is not in the result: it stays where it is.
@@ -10,6 +11,8 @@ and timeouts of its own, which it never uses, are left out. The password is not 
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -17,12 +20,15 @@ from msgspec import Struct
 
 from evenkeel.specs.mqtt import broker_address
 from evenkeel.specs.problem import Flaw, Path
-from evenkeel.specs.quantity import parse_duration
+from evenkeel.specs.quantity import duration_text, parse_duration
+from evenkeel.specs.suggest import for_key
 from evenkeel.specs.text import Value
-from evenkeel.specs.walk import faults
+from evenkeel.specs.walk import faults, in_words
 
 SECTIONS = ("connection", "update_agent")
 PASSWORD = ("connection", "client_password")
+_MOST_MILLISECONDS = 65_535_000
+"""The longest keep-alive that MQTT can say."""
 
 
 class _Transport(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,16 +38,18 @@ class _Transport(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Connection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Durations are looked at apart."""
+
     broker_url: str | None = ""
-    keep_alive: str | None = ""
-    disconnect_timeout: str | None = ""
+    keep_alive: Any = ""
+    disconnect_timeout: Any = ""
     client_username: str | None = ""
     client_password: Any = ""
     """A text; but what it is instead is not repeated."""
-    connect_timeout: str | None = ""
-    acknowledge_timeout: str | None = ""
-    subscribe_timeout: str | None = ""
-    unsubscribe_timeout: str | None = ""
+    connect_timeout: Any = ""
+    acknowledge_timeout: Any = ""
+    subscribe_timeout: Any = ""
+    unsubscribe_timeout: Any = ""
     transport: _Transport | None = None
 
 
@@ -52,6 +60,7 @@ class _UpdateAgent(Struct, frozen=True, forbid_unknown_fields=True):
     verbose_inventory_report: bool | None = False
 
 
+_KINDS: dict[str, type[Struct]] = {"connection": _Connection, "update_agent": _UpdateAgent}
 _SAME: dict[Path, Path] = {
     ("mqtt", "broker"): ("connection", "broker_url"),
     ("mqtt", "keepAlive"): ("connection", "keep_alive"),
@@ -68,6 +77,7 @@ _SAME: dict[Path, Path] = {
     ("updateAgent", "verboseInventory"): ("update_agent", "verbose_inventory_report"),
 }
 """Where Kanto has what our settings have."""
+_USED = ("keep_alive", "connect_timeout")
 _UNUSED = ("disconnect_timeout", "acknowledge_timeout", "subscribe_timeout", "unsubscribe_timeout")
 
 
@@ -84,17 +94,23 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
     if not isinstance(value, dict):
         flaws.append(Flaw((), "expected a mapping with `connection` and `update_agent`"))
         return {}
-    sections = {"connection": _Connection, "update_agent": _UpdateAgent}
     before = len(flaws)
-    for name, expected in sections.items():
-        found = faults(value[name], expected) if value.get(name) is not None else ()
-        flaws.extend(msgspec.structs.replace(flaw, path=(name, *flaw.path)) for flaw in found)
-    connection, password = value.get("connection"), kanto_password(value)
+    flaws.extend(_other_spelling((key,)) for key in value if key not in SECTIONS and key.lower() in SECTIONS)
+    known = {name: _known(value.get(name), kind, (name,), flaws) for name, kind in _KINDS.items()}
+    connection, password = known["connection"], kanto_password(value)
     if isinstance(connection, dict):
+        transport = ("connection", "transport")
+        known["connection"] = connection = {
+            **connection,
+            "transport": _known(connection.get("transport"), _Transport, transport, flaws),
+        }
         _check_timeouts(connection, flaws)
         if password is None and connection.get("client_password") is not None:
             flaws.append(Flaw(PASSWORD, "expected a text"))
-    return {} if len(flaws) > before else _written(value)
+    for name, kind in _KINDS.items():
+        found = faults(known[name], kind) if known[name] is not None else ()
+        flaws.extend(msgspec.structs.replace(flaw, path=(name, *flaw.path)) for flaw in found)
+    return {} if any(not flaw.warning for flaw in flaws[before:]) else _written(known)
 
 
 def kanto_password(value: Value) -> str | None:
@@ -104,14 +120,52 @@ def kanto_password(value: Value) -> str | None:
     return password if isinstance(password, str) else None
 
 
+def _known(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) -> Value:
+    """`value` without the keys that Kanto passes over, each of which is told."""
+    if not isinstance(value, dict):
+        return value
+    fields = expected.__struct_fields__
+    for key in value:
+        if key in fields:
+            continue
+        if key.lower() in fields:
+            flaws.append(_other_spelling((*path, key)))
+        else:
+            message = f"unknown key `{key}`, which does nothing, as with Kanto"
+            flaws.append(Flaw((*path, key), message, for_key(key, fields), warning=True))
+    return {key: item for key, item in value.items() if key in fields}
+
+
+def _other_spelling(path: Path) -> Flaw:
+    key = str(path[-1]).lower()
+    return Flaw(path, f"Kanto takes this for `{key}`", f"write `{key}`")
+
+
 def _check_timeouts(connection: dict[str, Value], flaws: list[Flaw]) -> None:
-    for key in _UNUSED:
-        text = connection.get(key)
-        if isinstance(text, str) and text:
+    for key in (*_USED, *_UNUSED):
+        path, given = ("connection", key), connection.get(key)
+        if given is None or given == "":
+            continue
+        if not isinstance(given, str):
+            flaws.append(Flaw(path, f"expected a duration, got {in_words(given)}", _duration_meant(key, given)))
+        elif re.fullmatch("[0-9]{4,9}", given):
+            flaws.append(Flaw(path, f"{in_words(given)} does not fit", _duration_meant(key, int(given))))
+        elif key in _UNUSED:
             try:
-                parse_duration(text)
+                parse_duration(given)
             except ValueError as error:
-                flaws.append(Flaw(("connection", key), str(error)))
+                flaws.append(Flaw(path, str(error)))
+
+
+def _duration_meant(key: str, number: Value) -> str:
+    """The text for a number, in which older releases of Kanto counted milliseconds (§4); seconds where that would be too
+    short to be meant."""
+    if not isinstance(number, int | float) or isinstance(number, bool) or not 1 <= number <= _MOST_MILLISECONDS:
+        return 'for example "20s"'
+    if key in _USED and number < 1000:
+        return f'write "{duration_text(timedelta(seconds=number))}"'
+    text = duration_text(timedelta(milliseconds=number))
+    return f'write "{text}"; numbers of older releases of Kanto are milliseconds'
 
 
 def _written(value: dict[str, Value]) -> dict[str, Value]:

@@ -29,12 +29,19 @@ def parse_port(text: str) -> tuple[Port, str]:
     """A port, and "" or a warning about how it was understood.
 
     Leda's published desired state writes `localhost:55555:30555-30555/tcp`: the container's port first, the host's range
-    behind it (leda-image.md §1.3). A container port is never a range, so that form is unambiguous and is read as meant.
+    behind it (leda-image.md §1.3). A range of one port cannot be meant as a range, so that form is read as meant. A range of
+    several on the container's side is refused: only the host's may be one, of which the engine takes a free port (§1.6).
     """
     match = _PORT.fullmatch(text)
     if match is None:
         raise ValueError(_PORT_FORM)
     host, container, warning = match["host"], match["container"], ""
+    between = _RANGE.fullmatch(container)
+    if between is not None and (int(between[1]) != int(between[2]) or "-" in host):
+        instead = "" if "-" in host else f", or `{container}:{host}` for a free one of these ports of the host"
+        raise ValueError(
+            f"expected one port of the container, got the range `{container}`; write an entry for each{instead}"
+        )
     if "-" in container and "-" not in host:
         host, container = container, host
         warning = (

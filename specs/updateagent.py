@@ -6,7 +6,8 @@ Written: feedback and inventory, with Kanto's key order; like Kanto, everything 
 Read: envelopes and commands, from anybody who may publish. Reading never raises and is bounded in size and depth. Keys are
 taken in any case and unknown ones of the envelope are ignored, as Go does (update-manager.md §2.2); what Go drops without a
 word (a wrong type, a number that is none) is a problem that names its place, and so are equal keys, of which Go takes the
-last. The activity is found even in a message of which nothing else can be read, so that its sender can be answered.
+last. The activity is found even in a message of which nothing else can be read, so that its sender can be answered; one
+that is too long is a problem, too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import MOST_FAULTS, in_words
 from evenkeel.specs.wire import read_json, rescued_activity, sound_text
+
+LONGEST_ACTIVITY = 1000
+"""In characters. An activity is repeated in every answer, in the status and in the log."""
 
 NodeType = Literal["IMAGE", "RAW", "DATA", "APPLICATION", "CONTAINER"]
 
@@ -135,8 +139,9 @@ def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Inventory) -
     return _written(Envelope(activity_id, timestamp_ms, inventory))
 
 
-def read_envelope(content: bytes, topic: str = "") -> Received:
-    """Whatever arrived. `topic` is only used to name the place of problems."""
+def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> Received:
+    """Whatever arrived. `topic` is only used to name the place of problems. `answer`: an agent said it, and whatever
+    activity it was given is not its fault."""
     flaws: list[Flaw] = []
     root = read_json(content, flaws)
     fields: dict[str, Value] = {}
@@ -150,13 +155,16 @@ def read_envelope(content: bytes, topic: str = "") -> Received:
     elif not isinstance(activity_id, str):
         flaws.append(Flaw(("activityId",), f"expected a text, got {in_words(activity_id)}"))
         activity_id = ""
+    elif len(activity_id) > LONGEST_ACTIVITY and not answer:
+        message = f"expected at most {LONGEST_ACTIVITY} characters, got {len(activity_id)}"
+        flaws.append(Flaw(("activityId",), message, "a UUID has 36"))
     timestamp, payload = fields.get("timestamp"), fields.get("payload")
     if timestamp is not None and (not isinstance(timestamp, int) or isinstance(timestamp, bool)):
         flaws.append(Flaw(("timestamp",), f"expected a whole number of milliseconds, got {in_words(timestamp)}"))
     if payload is not None and not isinstance(payload, dict):
         flaws.append(Flaw(("payload",), f"expected a mapping, got {in_words(payload)}"))
         payload = None
-    place = Place(topic=topic, activity_id=activity_id)
+    place = Place(topic=topic, activity_id=_short(activity_id))
     problems = (Problem(place, _short(path_text(flaw.path)), flaw.message, flaw.hint) for flaw in flaws[:MOST_FAULTS])
     return Received(activity_id, payload, tuple(problems))
 
@@ -164,7 +172,7 @@ def read_envelope(content: bytes, topic: str = "") -> Received:
 def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ...]:
     """The command, or why it is none; every problem's place has the activity."""
     received = read_envelope(content, topic)
-    place = Place(topic=topic, activity_id=received.activity_id)
+    place = Place(topic=topic, activity_id=_short(received.activity_id))
     problems = list(received.problems)
     payload = received.payload if isinstance(received.payload, dict) else {}
     command, baseline = payload.get("command"), payload.get("baseline")
@@ -180,7 +188,7 @@ def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ..
 
 
 def _short(text: str) -> str:
-    """A path for people; keys of strangers may be long."""
+    """A path or an activity for people; what strangers call something may be long."""
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 

@@ -17,7 +17,8 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
 
     Reads the sections `connection` and `update_agent` of container-management's config.json and prints the equivalent
     config.yaml. With --to it is written into DIR, and the password, when there is one, beside it into a file that only its
-    owner may read; it is never printed. To use the file as it is, without migrating: evenkeel run --kanto-config FILE.
+    owner may read; it is never printed. Keys that Kanto does not know either are told on standard error. To use the file as
+    it is, without migrating: evenkeel run --kanto-config FILE.
 
     Exit code: 0; 1 when the file is wrong, or something is there already.
     """
@@ -25,15 +26,22 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
 
     from evenkeel.controller.kanto_config import load_kanto_config, migrate, to_yaml
     from evenkeel.specs.codec import changed
+    from evenkeel.specs.problem import Problem, problem_text
 
     source = Path(kanto_config)
+    notes: list[Problem] = []
     if to is not None:
         folder = Path(to)
         folder.mkdir(parents=True, exist_ok=True)
-        for file in migrate(source, folder / "config.yaml", replace=replace):
+        files = migrate(source, folder / "config.yaml", replace=replace, notes=notes)
+        for note in notes:
+            click.echo(problem_text(note), err=True)
+        for file in files:
             click.echo(f"wrote {file}")
         return 0
-    settings = load_kanto_config(source)
+    settings = load_kanto_config(source, notes=notes)
+    for note in notes:
+        click.echo(problem_text(note), err=True)
     if settings.mqtt.password_key:
         settings = changed(
             settings, mqtt=changed(settings.mqtt, password_file="/etc/evenkeel/mqtt-password", password_key="")

@@ -19,6 +19,7 @@ import click
 from evenkeel.templates.style import COLOURED, PLAIN, Style
 
 if TYPE_CHECKING:
+    from evenkeel.specs.problem import Problem
     from evenkeel.specs.settings import Settings
 
 
@@ -32,8 +33,9 @@ class Options(NamedTuple):
     docker_address: str = ""
     verbose: bool = False
 
-    def settings(self, kanto_config: str | None = None) -> Settings:
-        """The settings file (or one of Kanto's), and what the command line says instead. SettingsError with every problem."""
+    def settings(self, kanto_config: str | None = None, notes: list[Problem] | None = None) -> Settings:
+        """The settings file (or one of Kanto's), and what the command line says instead. SettingsError with every problem.
+        `notes` receives the warnings about a file of Kanto's."""
         from evenkeel.controller.settings import load_settings
 
         given: dict[str, Any] = {}
@@ -55,7 +57,7 @@ class Options(NamedTuple):
 
             if self.config:
                 raise SettingsError("option:--kanto-config", "there is --config already; leave one of them")
-            return load_kanto_config(Path(kanto_config), given)
+            return load_kanto_config(Path(kanto_config), given, notes)
         return load_settings(Path(config) if config else None, given)
 
 

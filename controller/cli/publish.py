@@ -59,11 +59,13 @@ async def _follow(
     from evenkeel.controller.cli.following import following
     from evenkeel.controller.cli.reaching import reached
     from evenkeel.controller.commander import Commander, passing_link
+    from evenkeel.specs.errors import SpecError
     from evenkeel.specs.updateagent import read_envelope
 
     link = passing_link(settings, "publish")
     commander = Commander(link, domain)
-    assert not read_envelope(commander.message(activity, payload)).problems
+    if problems := read_envelope(commander.message(activity, payload), "message").problems:
+        raise SpecError("message", problems)
     async with link:
         await reached(link, settings.mqtt, limit_s)
         click.echo(f"activity {activity}")

@@ -10,6 +10,7 @@ import click
 from evenkeel.controller.cli.options import SIMULATED, Options, shared_options
 
 if TYPE_CHECKING:
+    from evenkeel.specs.problem import Problem
     from evenkeel.specs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,13 @@ def command(options: Options, kanto_config: str | None) -> int:
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.notify import systemd_of
     from evenkeel.controller.wiring import build_controller, open_agent, open_driver, open_source, serves
+    from evenkeel.specs.problem import problem_text
 
-    settings = options.settings(kanto_config)
+    notes: list[Problem] = []
+    settings = options.settings(kanto_config, notes)
     logs.install(settings.log.level, settings.log.format)
+    for note in notes:
+        log.warning("doubtful setting", extra={"fields": {"problem": problem_text(note)}})
     state = Path(settings.state)
 
     async def work() -> None:

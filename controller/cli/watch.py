@@ -85,7 +85,7 @@ def _line(topic: str, content: bytes) -> str:
 
     from evenkeel.specs.updateagent import read_envelope
 
-    received = read_envelope(content, topic)
+    received = read_envelope(content, topic, answer=True)
     value = json.loads(content) if not received.problems else None
     if not isinstance(value, dict):
         return json.dumps({"topic": topic, "unreadable": content.decode(errors="replace")}, ensure_ascii=False)

@@ -58,6 +58,15 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
         "incorrect configuration value for device mapping a:b:c:d", "[payload.domains[0].components[0].config[1].value]"]),
     "a bad port": (domain(component(("port", "123.456.789.000:80:80"))), ["123.456.789.000:80:80"]),
     "a port beyond 65535": (domain(component(("port", "99999:80"))), ["99999"]),
+    "a range of the container's ports": (domain(component(("port", "80:70-90"))), [
+        "Incorrect port mapping configuration 80:70-90", "expected one port of the container, got the range `70-90`"]),
+    "one port of the host for two of the container": (domain(component(("port", "80:80"), ("port", "80:81"))), [
+        "host port 80/tcp is given to two container ports"]),
+    "two mounts at one place": (domain(component(("mount", "/a:/x"), ("mount", "/b:/x"))), [
+        "/x is mounted twice, from /a and /b"]),
+    "a host without address": (domain(component(("host", "ctr_host"))), ["expected name:address, got `ctr_host`"]),
+    "a host at no address": (domain(component(("host", "db:nowhere"))), ["`nowhere` is no address"]),
+    "a folder of logs that is relative": (domain(component(("logPath", "logs"))), ["expected an absolute path, got `logs`"]),
     "a bad mount": (domain(component(("mount", "/TMP"))), ["/TMP"]),
     "a bad boolean": (domain(component(("terminal", "YES"))), ["YES"]),
     "a bad number": (domain(component(("restartPolicy", "on-failure"), ("restartMaxRetries", "X"))), ["X"]),
@@ -132,13 +141,52 @@ def test_what_is_too_large_is_answered_and_supersedes_nothing() -> None:
     run(story())
 
 
+def test_an_activity_that_is_too_long_is_refused_and_repeated_nowhere_else() -> None:
+    """Whoever sent a desired state is answered in the name it gave; everything else is noted."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("open", asked("lamp"))
+        longer = "x" * 1001
+        said = await device.send(DESIRED, desired_state(longer, asked("lamp"), asked("horn")))
+        assert [(each.activity, each.status) for each in said] == [(longer, "IDENTIFICATION_FAILED")]
+        assert said[0].message == "activityId: expected at most 1000 characters, got 1001; a UUID has 36"
+        states = len(device.states)
+        assert await device.send(COMMAND, command_message(longer, "DOWNLOAD")) == []
+        assert await device.send(GET, json.dumps({"activityId": longer}).encode()) == []
+        assert len(device.states) == states
+        ignored = device.entries("message-ignored")
+        assert len(ignored) == 2
+        assert all("activityId: expected at most 1000 characters, got 1001" in entry for entry in ignored)
+        assert max(map(len, ignored)) < 500
+        assert device.instances() == []
+        assert statuses(await device.command("open", "DOWNLOAD")) == ["DOWNLOADING", "DOWNLOAD_SUCCESS"]
+        longest = "x" * 1000
+        assert statuses(await device.desired(longest, asked("horn")))[-1] == "IDENTIFIED"
+
+    run(story())
+
+
 TOLD: dict[str, tuple[dict[str, Any], str]] = {
     "a range on the wrong side": (
-        domain(component(("port", "80:70-90"))),
-        "read as 70-90 of the host to 80 of the container",
+        domain(component(("port", "localhost:55555:30555-30555/tcp"))),
+        "read as 30555-30555 of the host to 55555 of the container",
     ),
     "a key without effect": (domain(component(("restartTimeout", "20s"))), "`restartTimeout` has no effect"),
+    "a size that is none": (domain(component(("logMaxSize", "0M"))), "0M means the default, 100M"),
+    "logs that nobody writes": (
+        domain(component(("logDriver", "none"), ("logMaxFiles", "2"))),
+        "`logMaxFiles` has no effect when the log driver is none",
+    ),
     "a baseline without domain": (domain(component()) | baseline("lamp"), "write `containers:lamp`"),
+    "a key twice": (
+        domain(component(("memory", "64M"), ("memory", "32M"))),
+        "`memory` is given again further down, and only the last one counts [payload.domains[0].components[0].config[1]",
+    ),
+    "the domain's key twice": (
+        domain(component(), config=[{"key": "systemContainers", "value": name} for name in "ab"]),
+        "`systemContainers` is given again further down, and only the last one counts [payload.domains[0].config[0]",
+    ),
 }
 
 
@@ -151,6 +199,17 @@ def test_what_is_taken_with_a_doubt_says_so(name: str) -> None:
         said = await Device().send(DESIRED, json.dumps({"activityId": "act", "payload": payload}).encode())
         assert statuses(said) == ["IDENTIFYING", "IDENTIFIED"]
         assert words in said[1].message
+
+    run(story())
+
+
+def test_a_value_of_several_lines_is_passed_on() -> None:
+    """Kanto rejects it; an engine takes it, and certificates and keys are such texts."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("a", asked("lamp", "1", ("env", "CERT=-----BEGIN\nabc\n-----END\n")))
+        assert device.container("lamp").env == (("CERT", "-----BEGIN\nabc\n-----END\n"),)
 
     run(story())
 

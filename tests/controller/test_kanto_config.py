@@ -15,6 +15,7 @@ from evenkeel.controller.settings import load_settings
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.mqtt import AutonomousSettings, MqttSettings, TlsSettings, UpdateAgentSettings, WillSettings
+from evenkeel.specs.problem import Problem, problem_text
 from evenkeel.specs.settings import EngineSettings, EventSettings, LogSettings, Settings
 
 LEDA = """{
@@ -130,21 +131,74 @@ def test_overrides_take_precedence(file: Path) -> None:
     assert (settings.mqtt.broker, settings.state, settings.mqtt.username) == ("tcp://other", "/s", "device")
 
 
-def test_unknown_keys_of_both_sections_are_errors_with_the_nearest_key(file: Path) -> None:
-    text = """{
-  "update_agent": {"verbose_inventory": true, "enabled": true},
+UNKNOWN = """{
+  "update_agent": {"verbose_inventory": true, "enabled": true, "domain": "cars"},
   "connection": {
     "broker": "tcp://b",
-    "transport": {"rootca": "/ca"}
+    "transport": {"rootca": "/ca"},
+    "client_passwort": "hunter2"
   },
   "containers": {"whatever": 1}
 }"""
-    assert complaints(file, text) == [
-        "F:2:20: update_agent.verbose_inventory: unknown key `verbose_inventory`; did you mean `verbose_inventory_report`?",
-        "F:2:47: update_agent.enabled: unknown key `enabled`; did you mean `enable`?",
-        "F:4:5: connection.broker: unknown key `broker`; did you mean `broker_url`?",
-        "F:5:19: connection.transport.rootca: unknown key `rootca`; did you mean `root_ca`?",
+
+
+def test_unknown_keys_of_both_sections_are_told_with_the_nearest_key_and_stop_nothing(file: Path) -> None:
+    file.write_text(UNKNOWN)
+    notes: list[Problem] = []
+    settings = load_kanto_config(file, notes=notes)
+    assert settings == changed(TAKEN_OVER, update_agent=UpdateAgentSettings(domain="cars"))
+    nothing = "which does nothing, as with Kanto (warning); did you mean"
+    assert [problem_text(note).replace(str(file), "F") for note in notes] == [
+        f"F:2:20: update_agent.verbose_inventory: unknown key `verbose_inventory`, {nothing} `verbose_inventory_report`?",
+        f"F:2:47: update_agent.enabled: unknown key `enabled`, {nothing} `enable`?",
+        f"F:4:5: connection.broker: unknown key `broker`, {nothing} `broker_url`?",
+        f"F:5:19: connection.transport.rootca: unknown key `rootca`, {nothing} `root_ca`?",
+        f"F:6:5: connection.client_passwort: unknown key `client_passwort`, {nothing} `client_password`?",
     ]
+
+
+def test_what_is_wrong_is_told_with_what_is_doubtful(file: Path) -> None:
+    doubt, wrong = complaints(file, '{"update_agent": {"enabled": true, "enable": "yes"}}')
+    assert "unknown key `enabled`" in doubt
+    assert "(warning)" in doubt
+    assert wrong == "F:1:36: update_agent.enable: expected true or false, got the text `yes`"
+
+
+def test_a_key_in_another_case_which_go_obeys_is_not_passed_over(file: Path) -> None:
+    text = '{"Connection": {}, "connection": {"Broker_URL": "tcp://b", "transport": {"root_CA": "/ca"}}}'
+    assert complaints(file, text) == [
+        "F:1:2: Connection: Kanto takes this for `connection`; write `connection`",
+        "F:1:35: connection.Broker_URL: Kanto takes this for `broker_url`; write `broker_url`",
+        "F:1:74: connection.transport.root_CA: Kanto takes this for `root_ca`; write `root_ca`",
+    ]
+
+
+MILLISECONDS = "; numbers of older releases of Kanto are milliseconds"
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "hint"),
+    [
+        ("keep_alive", "20", 'write "20s"'),
+        ("keep_alive", "20000", f'write "20s"{MILLISECONDS}'),
+        ("keep_alive", '"20000"', f'write "20s"{MILLISECONDS}'),
+        ("connect_timeout", "1500", f'write "1.5s"{MILLISECONDS}'),
+        ("disconnect_timeout", "250", f'write "250ms"{MILLISECONDS}'),
+        ("acknowledge_timeout", "15000", f'write "15s"{MILLISECONDS}'),
+        ("keep_alive", "0", 'for example "20s"'),
+        ("keep_alive", "-1", 'for example "20s"'),
+        ("keep_alive", "true", 'for example "20s"'),
+        ("keep_alive", "99999999999999", 'for example "20s"'),
+        ("subscribe_timeout", "[]", 'for example "20s"'),
+    ],
+)
+def test_what_to_write_for_a_number_is_a_duration_in_one_step(file: Path, key: str, written: str, hint: str) -> None:
+    (complaint,) = complaints(file, f'{{"connection": {{"{key}": {written}}}}}')
+    assert complaint.startswith(f"F:1:17: connection.{key}: ")
+    assert complaint.endswith(f"; {hint}")
+    advised = hint.split('"')[1]
+    file.write_text(f'{{"connection": {{"{key}": "{advised}"}}}}')
+    assert load_kanto_config(file).mqtt.broker == TAKEN_OVER.mqtt.broker
 
 
 def test_wrong_values_are_told_in_the_words_of_kanto(file: Path) -> None:
@@ -173,7 +227,7 @@ def test_wrong_values_are_told_in_the_words_of_kanto(file: Path) -> None:
     [
         ("[]", "F:1:1: expected a mapping with `connection` and `update_agent`"),
         ('{"connection": []}', "F:1:2: connection: expected a mapping with `broker_url`, "),
-        ('{"connection": {"keep_alive": 20}}', "F:1:17: connection.keep_alive: expected a text, got the number 20"),
+        ('{"connection": {"keep_alive": 20}}', "F:1:17: connection.keep_alive: expected a duration, got the number 20"),
         ('{"connection": {"client_password": 31337}}', "F:1:17: connection.client_password: expected a text"),
         (
             '{"update_agent": {"enable": "yes"}}',
@@ -253,7 +307,7 @@ def test_migration_without_password_writes_one_file_and_of_nothing_next_to_nothi
 
 
 def test_a_wrong_configuration_is_not_migrated(file: Path, tmp_path: Path) -> None:
-    file.write_text('{"connection": {"brokerurl": "x"}}')
+    file.write_text('{"connection": {"broker_url": 1}}')
     with pytest.raises(SettingsError):
         migrate(file, tmp_path / "config.yaml")
     assert not (tmp_path / "config.yaml").exists()

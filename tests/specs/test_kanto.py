@@ -81,12 +81,10 @@ def test_group_25_a_component_without_config_has_the_defaults() -> None:
     ("settings", "field", "expected"),
     [
         (["image=reg.example/x:2"], "image", "reg.example/x:2"),
-        (["image=a", "image=b"], "image", "docker.io/library/b:latest"),
         (["terminal=1"], "terminal", True),
         (["terminal=F"], "terminal", False),
         (["interactive=TRUE"], "interactive", True),
         (["privileged=t"], "privileged", True),
-        (["privileged=true", "privileged=False"], "privileged", False),
         (["restartPolicy=no"], "restart", Restart("no")),
         (["restartPolicy=always"], "restart", Restart("always")),
         (["restartPolicy=on-failure"], "restart", Restart("on-failure")),
@@ -120,7 +118,7 @@ def test_group_25_a_component_without_config_has_the_defaults() -> None:
         (["logPath=/data/log"], "log", Log(path="/data/log")),
         (["logMode=non-blocking"], "log", Log(mode="non-blocking")),
         (["logMode=non-blocking", "logMaxBufferSize=2M"], "log", Log(mode="non-blocking", max_buffer_size=2 * MIB)),
-        (["logMaxBufferSize=2M"], "log", Log()),
+        (["logDriver=none", "logMode=blocking"], "log", Log("none")),
         (["memory=50M"], "resources", Resources(50 * MIB, None, 100 * MIB)),
         (["memory=50m", "memorySwap=100 M"], "resources", Resources(50 * MIB, None, 100 * MIB)),
         (["memory=50M", "memorySwap=-1"], "resources", Resources(50 * MIB, None, UNLIMITED)),
@@ -137,6 +135,65 @@ def test_group_25_a_component_without_config_has_the_defaults() -> None:
 )
 def test_table_1_6(settings: list[str], field: str, expected: object) -> None:
     assert getattr(container(*settings), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "expected", "overridden"),
+    [
+        (["image=a", "cmd=x", "image=b"], "image", "docker.io/library/b:latest", {0: ("`image`", 2)}),
+        (["privileged=true", "privileged=False"], "privileged", False, {0: ("`privileged`", 1)}),
+        (
+            ["memory=1M", "memory=nothing", "memory=64M"],
+            "resources",
+            Resources(64 * MIB, None, 128 * MIB),
+            {0: ("`memory`", 2), 1: ("`memory`", 2)},
+        ),
+        (
+            ["env=PASSWORD=hunter2", "env=A=1", "env=PASSWORD=hunter3"],
+            "env",
+            (("A", "1"), ("PASSWORD", "hunter3")),
+            {0: ("the variable `PASSWORD`", 2)},
+        ),
+        (["cmd=a", "cmd=a", "mount=/a:/b", "mount=/a:/c"], "command", ("a", "a"), {}),
+    ],
+)
+def test_the_last_of_two_counts_and_every_other_is_told(
+    settings: list[str], field: str, expected: object, overridden: dict[int, tuple[str, int]]
+) -> None:
+    flaws: list[Flaw] = []
+    (draft,) = kanto.desired_state_drafts(message(component(*settings)), flaws)
+    assert getattr(draft.wanted, field) == expected
+    place = "payload.domains[0].components[0].config[{}].value"
+    assert [(path_text(flaw.path), flaw.message, flaw.hint, flaw.warning) for flaw in flaws] == [
+        (
+            place.format(index),
+            f"{name} is given again further down, and only the last one counts",
+            f"leave one of them; the last is at {place.format(last)}",
+            True,
+        )
+        for index, (name, last) in overridden.items()
+    ]
+    assert "hunter" not in str(flaws)
+
+
+def test_what_is_overridden_is_told_at_its_line() -> None:
+    text = json.dumps(message(component("memory=64M", "memory=32M")), indent=1)
+    (problem,) = decode_file(text.encode(), "ds.json").problems
+    assert text.splitlines()[problem.place.line - 1].strip() == '"value": "64M"'
+    assert problem.severity == "warning"
+
+
+def test_the_last_list_of_system_containers_counts_and_the_other_is_told() -> None:
+    value = message()
+    value["payload"]["domains"][0]["config"] = config("systemContainers=a", "systemContainers=b, c")
+    flaws: list[Flaw] = []
+    (draft,) = kanto.desired_state_drafts(value, flaws)
+    assert draft.wanted == SystemContainers(("b", "c"))
+    (complaint,) = complaints(value)
+    assert complaint == (
+        "config[0].value: `systemContainers` is given again further down, and only the last one counts; "
+        "leave one of them; the last is at payload.domains[0].config[1].value (warning)"
+    )
 
 
 SIZE_HINT = "expected a size with a unit, for example 64M, 1.5G or 512K"
@@ -197,12 +254,34 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
         (["logMaxFiles=-1"], "max log files cannot be < 1"),
         (["logMaxFiles=x"], "expected a whole number, got `x`"),
         (["logMaxFiles=0"], "0 means the default, 2; expected at least 1 (warning)"),
+        (["logMaxSize=0M"], "0M means the default, 100M; expected more than nothing (warning)"),
+        (["logMaxSize=0.0000001k"], "0.0000001k means the default, 100M; expected more than nothing (warning)"),
+        (
+            ["logMode=non-blocking", "logMaxBufferSize=0K"],
+            "0K means the default, 1M; expected more than nothing (warning)",
+        ),
         (["logMaxSize="], f"max logs size must be set; {SIZE_HINT}"),
         (["logMaxSize=asdf"], f"invalid format of max logs size - asdf; {SIZE_HINT}"),
         (["logPath=log"], "expected an absolute path, got `log`"),
         (
             ["logDriver=none", "logPath=/log"],
             "`logPath` has no effect when the log driver is none; leave it out (warning)",
+        ),
+        (["logDriver=none", "logMaxFiles=2"], "`logMaxFiles` has no effect when the log driver is none; leave it out"),
+        (["logDriver=none", "logMaxFiles=0"], "`logMaxFiles` has no effect when the log driver is none; leave it out"),
+        (["logDriver=none", "logMaxSize=1M"], "`logMaxSize` has no effect when the log driver is none; leave it out"),
+        (["logDriver=none", "logMode=non-blocking"], "`logMode` has no effect when the log driver is none; leave it"),
+        (
+            ["logMaxBufferSize=2M"],
+            "`logMaxBufferSize` has no effect when the log mode is blocking; use the mode non-bl",
+        ),
+        (
+            ["logMode=blocking", "logMaxBufferSize=0M"],
+            "`logMaxBufferSize` has no effect when the log mode is blocking; use the mode non-blocking, or leave it out",
+        ),
+        (
+            ["logDriver=none", "logMaxBufferSize=2M"],
+            "`logMaxBufferSize` has no effect when the log driver is none; leave it out (warning)",
         ),
         (["logMode=fast"], "unsupported log mode configuration; expected one of: `blocking`, `non-blocking`"),
         (["logMode=non-blocking", "logMaxBufferSize="], f"max buffer size must be set; {SIZE_HINT}"),
@@ -232,6 +311,15 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
 def test_what_is_wrong_is_said_in_kantos_words_at_the_last_setting(settings: list[str], expected: str) -> None:
     (complaint,) = complaints(message(component(*settings)))
     assert complaint.startswith(f"config[{len(settings) - 1}].value: {expected}")
+
+
+def test_a_log_without_effect_is_no_other_log() -> None:
+    value = message(component("logDriver=none", "logMode=non-blocking", "logMaxBufferSize=2M", "logMaxFiles=7"))
+    flaws: list[Flaw] = []
+    (draft,) = kanto.desired_state_drafts(value, flaws)
+    assert isinstance(draft.wanted, Container)
+    assert draft.wanted.log == Log("none")
+    assert [path_text(flaw.path[-3:]) for flaw in flaws] == [f"config[{index}].value" for index in (3, 2, 1)]
 
 
 @pytest.mark.parametrize(
@@ -389,7 +477,6 @@ def test_the_domain_is_configurable() -> None:
     [
         (["systemContainers=sys-container-1, corelib"], [("corelib", "sys-container-1")]),
         (["systemContainers="], [()]),
-        (["systemContainers=a", "systemContainers=b"], [("b",)]),
         ([], []),
     ],
 )

@@ -57,6 +57,10 @@ def test_the_swapped_form_of_leda_is_read_as_meant_and_said() -> None:
         "80:70000",
         "90-80:80",
         "80-90:70-80",
+        "80:70-90",
+        "80:90-70",
+        "80-80:70-70",
+        "localhost:55555:30555-30556/tcp",
         "a:80",
         "٣:80",
         "80:80\n",
@@ -66,6 +70,16 @@ def test_the_swapped_form_of_leda_is_read_as_meant_and_said() -> None:
 def test_what_is_no_port_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|is no IP address"):
         parse_port(text)
+
+
+def test_a_range_of_the_containers_ports_is_refused_with_what_helps() -> None:
+    """§1.6: only the host's side may be a range; Kanto drops the entry."""
+    with pytest.raises(ValueError, match="expected one port of the container") as caught:
+        parse_port("80:70-90")
+    assert "got the range `70-90`; write an entry for each, or `70-90:80` for a free one" in str(caught.value)
+    assert parse_port("70-90:80") == (Port(70, 80, host_port_end=90), "")
+    with pytest.raises(ValueError, match=r"got the range `70-80`; write an entry for each$"):
+        parse_port("70-80:70-80")
 
 
 @pytest.mark.parametrize("text", ["80:80/tcp", "5000-6000:8080/udp", "[::1]:80:80/tcp", "10.0.0.1:7000-8000:8081/tcp"])

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.specs.codec import changed
+from evenkeel.specs.heard import heard_from
 from evenkeel.specs.kanto import desired_state_drafts
-from evenkeel.specs.problem import Flaw, Problem, place_text
+from evenkeel.specs.problem import Flaw, Problem, place_text, problem_text
 from evenkeel.specs.updateagent import (
     Action,
     Command,
@@ -181,6 +182,28 @@ def test_problems_stay_short_whatever_the_keys_are() -> None:
     problems = read_envelope(flawed).problems
     assert len(problems) == 1000
     assert max(len(problem.path) for problem in problems) == 200
+
+
+def test_an_activity_is_bounded_and_known_all_the_same() -> None:
+    longest, longer = "ä" * 1000, "ä" * 200_000
+    assert said(json.dumps({"activityId": longest}).encode()) == []
+    content = json.dumps({"activityId": longer, "payload": {"command": "UPDATE", "status": "IDENTIFIED"}}).encode()
+    received = read_envelope(content, "topic")
+    assert received.activity_id == longer
+    (problem,) = received.problems
+    assert (problem.path, problem.message) == ("activityId", "expected at most 1000 characters, got 200000")
+    assert len(problem_text(problem)) < 400
+    command = read_command(content, "topic")
+    assert isinstance(command, tuple)
+    assert [problem_text(each) for each in command] == [problem_text(problem)]
+    assert read_command(content.replace(b"\\u00e4" * 199_000, b"")) == Command("UPDATE", "", longest)
+
+
+def test_what_an_agent_answers_is_heard_whatever_activity_it_was_given() -> None:
+    content = feedback_bytes("a" * 2000, 1, FeedbackMessage(status="IDENTIFICATION_FAILED"))
+    heard = heard_from(content)
+    assert heard is not None
+    assert (heard.activity_id, heard.status) == ("a" * 2000, "IDENTIFICATION_FAILED")
 
 
 # ── commands ────────────────────────────────────────────────────────────────────────────────────────────────────────────

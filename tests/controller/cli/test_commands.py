@@ -405,3 +405,11 @@ def test_bars_on_a_terminal_and_lines_elsewhere(device: Device) -> None:
     plain = device.run("apply", "--yes").stdout
     assert "  ✓ web: pulled docker.io/library/nginx:2" in plain
     assert "━" not in plain
+
+
+def test_publish_sends_no_activity_that_an_agent_would_not_take(device: Device) -> None:
+    device.write(spec("web").replace("  stableFor: 100ms\n", ""))
+    file = str(device.specs / "10-apps.yaml")
+    done = device.run("publish", file, "--activity", "x" * 1001, ok=1)
+    assert "activityId: expected at most 1000 characters, got 1001" in done.stderr
+    assert len(done.stderr) < 1000

@@ -49,6 +49,28 @@ def test_apply_after_kill_9_converges(device: Device) -> None:
     assert set(device.engine().running()) == {"web", "wiki"}
 
 
+def test_run_and_migrate_say_once_which_keys_of_kanto_do_nothing(device: Device) -> None:
+    kanto = device.config.with_name("kanto.json")
+    kanto.write_text(json.dumps({"update_agent": {"enable": False, "verbose_inventory": True}}))
+    device.write(spec("web"))
+    device.config.rename(device.config.with_name("unused.yaml"))
+    device.config = device.config.with_name("none.yaml")
+    options = ("--state", str(device.state), "--specs", str(device.specs), "--engine", "memory")
+    process = device.start("run", "--kanto-config", str(kanto), *options)
+    until(lambda: device.engine().running() != {})
+    code, _, errors = ended(process, signal.SIGTERM)
+    assert code == 0
+    (line,) = [line for line in errors.splitlines() if "verbose_inventory" in line]
+    assert "warning" in line
+    assert "doubtful setting" in line
+    assert f"{kanto}:1:" in line
+    assert "did you mean `verbose_inventory_report`?" in line
+    for more in ((), ("--to", str(device.config.with_name("new")))):
+        done = device.run("migrate", str(kanto), *more)
+        assert done.stderr.count("unknown key `verbose_inventory`, which does nothing, as with Kanto (warning)") == 1
+        assert "verbose" not in done.stdout
+
+
 def test_run_follows_the_files_says_so_and_ends_in_order(device: Device) -> None:
     device.write(spec("web"))
     process = device.start("run")
