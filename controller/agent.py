@@ -24,7 +24,7 @@ from evenkeel.controller.phases import Phases
 from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked, joined, read_asked
-from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring
+from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import updateagent
@@ -288,7 +288,7 @@ class UpdateAgent:
         is) or when told to stop (the message then waits)."""
         want = self._want(asked.target)
         try:
-            seen = await self._phases.observe(self._reconciler.images(want))
+            seen = await self._phases.observe(self._reconciler.images(want), fresh=True)
         except (Unavailable, TimedOut, Refused) as error:
             self._reject(asked.activity_id, error.message, message, open_one, identifying=True)
             return None
@@ -310,7 +310,9 @@ class UpdateAgent:
             name: activities.AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
             for name, each in instances.items()
         }
-        actions = activities.identify(asked.components, differences, there, self._want(asked.target).system)
+        want = self._want(asked.target)
+        actions = activities.identify(asked.components, differences, there, want.system)
+        doubts = tuple(unanswered(self._reconciler.images(want), seen))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]
         activity = Activity(
@@ -334,7 +336,7 @@ class UpdateAgent:
         )
         said = [
             self._feedback(changed(activity, actions=()), "IDENTIFYING"),
-            self._feedback(activity, "IDENTIFIED", asked.notes),
+            self._feedback(activity, "IDENTIFIED", "; ".join(filter(None, [asked.notes, joined(doubts)]))),
         ]
         self._mail.record(activity, said, message)
         self._wake_sender()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.engines.broker import Broker
 from tests.engines.dockerd import Dockerd
-from tests.engines.images import hello, sleeper
+from tests.engines.images import hello, sleeper, standard
+from tests.engines.registry import Registry
 from tests.until import until
 
 from .commanding import Manager, Said, asking, component, told
@@ -114,6 +115,35 @@ def test_what_does_not_work_is_rolled_back(
     assert "ACTIVATION_FAILURE" in statuses
     assert _running(clean_dockerd) == before == {"app": "sleeper:1", "web": "web:1"}
     assert set(clean_dockerd.containers()) == {"app", "web"}
+
+
+def test_a_tag_that_was_pushed_again_a_moment_ago(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, registry: Registry
+) -> None:
+    """A desired state has the registry asked, whatever it said a moment before; when it is away, that is told."""
+    ref = registry.reference("repushed", "latest")
+    asked = asking(component("app", ref))
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    docker = {"kind": "docker", "address": clean_dockerd.address, "dockerConfig": str(registry.docker_config)}
+    it.settings(engine=docker)
+    registry.push("repushed", "latest", standard()["sleeper:1"])
+    it.start()
+    boss.wait_for_agent()
+    for activity, pushed in (("first", "sleeper:1"), ("again", "sleeper:1"), ("newer", "sleeper:2")):
+        registry.push("repushed", "latest", standard()[pushed])
+        said = boss.drive(activity, asked)
+        assert [said[1].message, said[-1].status] == ["", "COMPLETED"]
+        assert clean_dockerd.inspect("app")["Image"] == standard()[pushed].id
+    registry.stop()
+    try:
+        said = boss.drive("away", asked)
+    finally:
+        registry.start()
+    assert said[1].message == f"the registry of {ref} did not say whether it was pushed again; what is here is taken"
+    assert said[-1].status == "COMPLETED"
+    clean_dockerd.clear()
+    clean_dockerd.api("DELETE", f"/images/{ref}?force=1")
 
 
 @pytest.mark.parametrize(
