@@ -93,13 +93,14 @@ class UpdateAgent:
     async def arrived(self, topic: str, payload: bytes, *, duplicate: bool = False, retained: bool = False) -> None:
         """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
         tried to deliver it before; what was heard then is not heard again. `retained`: the broker kept it, and nobody says
-        it now."""
+        it now. A question for the current state is left to `reports`: who dies before it is answered reports when it connects
+        again."""
         if topic == self.get_topic:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
                 self._ignored(topic, "; ".join(problem_text(problem) for problem in received.problems))
             else:
-                await self.reports.report(received.activity_id)
+                self.reports.ask(received.activity_id)
             return
         known = (duplicate or retained) and (self._mail.has(topic, payload) or self._mail.had(topic, payload))
         if retained and not self._is_news(topic, payload, known=known):

@@ -250,6 +250,7 @@ class Device:
         async def work() -> None:
             nonlocal arrived
             await self.agent.arrived(topic, payload)
+            await self.agent.reports.answer()
             arrived = True
             await self.agent.work()
 
