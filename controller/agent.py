@@ -24,7 +24,7 @@ from evenkeel.controller.phases import Phases
 from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked, joined, read_asked
-from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring
+from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import updateagent
@@ -99,13 +99,14 @@ class UpdateAgent:
     ) -> None:
         """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
         tried to deliver it before, under the same id `packet`; what was heard then is not heard again. `retained`: the
-        broker kept it, and nobody says it now."""
+        broker kept it, and nobody says it now. A question for the current state is left to `reports`: who dies before it is
+        answered reports when it connects again."""
         if topic == self.get_topic:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
                 self._ignored(topic, "; ".join(problem_text(problem) for problem in received.problems))
             else:
-                await self.reports.report(received.activity_id)
+                self.reports.ask(received.activity_id)
             return
         if retained and not self._is_news(topic, payload):
             return
@@ -299,7 +300,7 @@ class UpdateAgent:
         is) or when told to stop (the message then waits)."""
         want = self._want(asked.target)
         try:
-            seen = await self._phases.observe(self._reconciler.images(want))
+            seen = await self._phases.observe(self._reconciler.images(want), fresh=True)
         except (Unavailable, TimedOut, Refused) as error:
             self._reject(asked.activity_id, error.message, message, open_one, identifying=True)
             return None
@@ -321,8 +322,9 @@ class UpdateAgent:
             name: activities.AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
             for name, each in instances.items()
         }
-        system = self._want(asked.target).system
-        actions = activities.identify(asked.components, differences, there, system)
+        want = self._want(asked.target)
+        actions = activities.identify(asked.components, differences, there, want.system)
+        doubts = tuple(unanswered(self._reconciler.images(want), seen))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]
         activity = Activity(
@@ -338,12 +340,12 @@ class UpdateAgent:
             content=asked.content,
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
-        left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in system)
+        left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
         text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
         self._say(Feedback("activity", text, revision=asked.target.digest))
         said = [
             self._feedback(changed(activity, actions=()), "IDENTIFYING"),
-            self._feedback(activity, "IDENTIFIED", asked.notes),
+            self._feedback(activity, "IDENTIFIED", "; ".join(filter(None, [asked.notes, joined(doubts)]))),
         ]
         self._mail.record(activity, said, message)
         self._wake_sender()

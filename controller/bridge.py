@@ -1,7 +1,8 @@
 """The update agent on its broker: messages from the link into the journal, answers from the journal to the link.
 
 Nothing is acknowledged before it is stored, and nothing stored is forgotten before it is acknowledged; so a broker or a
-controller may die between any two lines here. Answers leave in the order in which they were given.
+controller may die between any two lines here. Answers leave in the order in which they were given. Only a question for the
+current state is stored nowhere: its answer waits for the engine, and what comes behind it must not.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _SHORTER = (1000, 200, 0)
 """Characters of each text in feedback that is too large for the broker."""
+_LOOK_AGAIN_S = 5.0
+"""After a report that is owed could not be made."""
 
 
 class Bridge:
@@ -55,7 +58,15 @@ class Bridge:
         self._link.subscribe(agent.desired_topic, agent.command_topic, agent.get_topic)
         self._broker_is(False, "no connection yet")
         async with self._link, asyncio.TaskGroup() as group:
-            for work in (self._receive, self._send, self._introduce, self._report_changes, self._watch_link):
+            for work in (
+                self._receive,
+                self._send,
+                self._answer,
+                self._introduce,
+                self._report_changes,
+                self._report_owed,
+                self._watch_link,
+            ):
                 group.create_task(work())
 
     async def work(self) -> None:
@@ -126,6 +137,11 @@ class Bridge:
             if len(shortened) < len(payload):
                 yield (payload := shortened)
 
+    async def _answer(self) -> None:
+        while True:
+            await self._agent.reports.asked.wait()
+            await self._agent.reports.answer()
+
     async def _introduce(self) -> None:
         """A report on every connection, after all subscriptions are in force: who answers to it is heard."""
         async for connected in self._link.connections():
@@ -148,4 +164,11 @@ class Bridge:
             await self._changed.wait()
             await asyncio.sleep(self._debounce_s)
             self._changed.clear()
+            await self._agent.reports.report_news()
+
+    async def _report_owed(self) -> None:
+        """Not every engine that is back says so."""
+        while True:
+            await self._agent.reports.owing.wait()
+            await asyncio.sleep(_LOOK_AGAIN_S)
             await self._agent.reports.report_news()

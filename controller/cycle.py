@@ -134,11 +134,11 @@ class Cycles:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
 
-    async def observe(self, images: Sequence[str] = (), subject: str = "") -> Any:
+    async def observe(self, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False) -> Any:
         """One look at the engine, as `Driver.observe`; whether it answers is recorded. Raises Unavailable, TimedOut or
         Refused when it cannot be asked."""
         try:
-            seen = await self._driver.observe(self._journal.adopted(), images, subject)
+            seen = await self._driver.observe(self._journal.adopted(), images, subject, fresh=fresh)
         except (Unavailable, TimedOut, Refused) as error:
             self._record.engine_lost(error)
             raise

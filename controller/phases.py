@@ -67,13 +67,15 @@ class Phases:
         if not self.stopping.is_set():
             self._interrupted.clear()
 
-    async def observe(self, images: Sequence[str] = (), subject: str = "") -> ContainersSeen | None:
+    async def observe(
+        self, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen | None:
         """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile.
-        `images` and `subject` as in `Driver.observe`."""
+        `images`, `subject` and `fresh` as in `Driver.observe`."""
         while True:
             self._alive()
             try:
-                seen: ContainersSeen = await self._cycles.observe(images, subject)
+                seen: ContainersSeen = await self._cycles.observe(images, subject, fresh=fresh)
                 self._away_since = None
                 return seen
             except (Unavailable, TimedOut, Refused):

@@ -1,13 +1,15 @@
 """Reports of the current state: what is there, as others ask for it or want to know without asking.
 
-On demand, on every new connection, after each operation, and when something changed. Only the newest report counts, so of
+On demand, on every new connection, after each activity, and when something changed. Who asks is answered in any case, and
+soon; without an engine by the agent's own node alone (container-management.md §2.7). What nobody asked for waits for the
+engine: the broker keeps the newest report, and one without containers says that they are gone. Only the newest counts, so of
 those that nobody asked for one that waits for the broker is enough.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from evenkeel.controller.clock import Now
 from evenkeel.controller.journal import Journal
@@ -17,9 +19,13 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.updateagent import Inventory, inventory_bytes
 
+_LONGEST_LOOK_S = 10.0
+"""For so long who asks waits for an engine."""
+_MOST_ASKED = 50
+
 
 class Reports:
-    """One domain's reports. They may be made at any time."""
+    """One domain's reports. They may be made at any time; `answer` by one only."""
 
     def __init__(
         self,
@@ -34,31 +40,78 @@ class Reports:
         self._inventory, self._journal, self._driver = inventory, journal, driver
         self._wake_sender, self._now = wake_sender, now
         self._reported: Inventory | None = None
-        self._reporting = asyncio.Lock()
+        self._reporting = asyncio.Lock()  # or a slow look would be told after a quick one that came later
+        self._asked: dict[str, None] = {}
+        self._ended: str | None = None
+        self._introduces = False
+        """Of the reports that nobody asked for those that are owed: of an activity, and of a new connection."""
+        self.asked = asyncio.Event()
+        """Set while somebody waits for an answer."""
+        self.owing = asyncio.Event()
+        """Set while the engine could not be looked at for what nobody asked for: `report_news` tries again."""
 
-    async def report(self, activity_id: str, *, asked: bool = True, only_news: bool = False) -> None:
-        """Publish the current state; with `only_news` only if it differs from the last one. Without an engine it is the
-        agent's own node alone (container-management.md §2.7). `asked`: somebody waits for just this one."""
-        async with self._reporting:  # or a slow look would be told after a quick one that came later
-            try:
-                seen = await self._driver.observe(self._journal.adopted())
-            except (Unavailable, TimedOut, Refused):
-                seen = ContainersSeen("")
-            found = self._inventory(seen)
-            if only_news and found == self._reported:
-                return
-            self._reported = found
-            body = inventory_bytes(activity_id, self._now_ms(), found)
-            self._journal.mail.send(Outgoing(self.topic, body, retain=True, latest=not asked))
-            self._wake_sender()
+    def ask(self, activity_id: str) -> None:
+        """Somebody wants to know. Asked again while it waits it is one question; of too many the newest are answered."""
+        self._asked[activity_id] = None
+        if len(self._asked) > _MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
+        self.asked.set()
+
+    async def answer(self) -> None:
+        """Answer everybody who waits, in the order in which they asked, with one look."""
+        asked, self._asked = self._asked, {}
+        self.asked.clear()
+        if not asked:
+            return
+        try:
+            async with asyncio.timeout(_LONGEST_LOOK_S), self._reporting:
+                self._publish(asked, await self._look())
+        except (Unavailable, TimedOut, Refused, TimeoutError):
+            self._publish(asked, self._inventory(ContainersSeen("")))
+            self.owing.set()
+
+    async def report(self, activity_id: str) -> None:
+        """The report after an activity, under its name."""
+        await self._tell(ended=activity_id)
 
     async def introduce(self) -> None:
-        """The unsolicited report of a new connection, named as Kanto names it (§1.3)."""
-        await self.report(f"initial-current-state-{self._now_ms()}", asked=False)
+        """The report of a new connection, named as Kanto names it (§1.3)."""
+        await self._tell(introduces=True)
 
     async def report_news(self) -> None:
-        """The unsolicited report of a change; Kanto has none, so it carries the same kind of name."""
-        await self.report(f"current-state-{self._now_ms()}", asked=False, only_news=True)
+        """What is owed; if nothing is, and something differs from what was last reported, a report of that. Kanto has none,
+        so it carries the same kind of name as that of a new connection."""
+        await self._tell()
+
+    async def _tell(self, *, ended: str | None = None, introduces: bool = False) -> None:
+        async with self._reporting:
+            ended, introduces = self._ended if ended is None else ended, introduces or self._introduces
+            try:
+                found = await self._look()
+            except (Unavailable, TimedOut, Refused):
+                self._ended, self._introduces = ended, introduces
+                self.owing.set()
+                return
+            self._ended, self._introduces = None, False
+            self.owing.clear()
+            is_news = found != self._reported and ended is None
+            if ended is not None:
+                self._publish([ended], found)
+            if introduces:
+                self._publish([f"initial-current-state-{self._now_ms()}"], found, latest=True)
+            elif is_news:
+                self._publish([f"current-state-{self._now_ms()}"], found, latest=True)
+
+    async def _look(self) -> Inventory:
+        return self._inventory(await self._driver.observe(self._journal.adopted()))
+
+    def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:
+        self._reported = found
+        now_ms = self._now_ms()
+        self._journal.mail.send(
+            *(Outgoing(self.topic, inventory_bytes(name, now_ms, found), retain=True, latest=latest) for name in names)
+        )
+        self._wake_sender()
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)

@@ -71,10 +71,12 @@ class Driver(Protocol[SeenCo]):
     `nudges` yields whenever it may be worth looking again; it says nothing about what changed and ends only when closed.
     """
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> SeenCo:
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> SeenCo:
         """The world now. `names`: ids or names of containers to look at whoever created them; `images`: references whose
-        present registry digest is wanted; `subject`: of what is evenkeel's, only this. Raises `Unavailable` or `TimedOut`
-        when the engine cannot be asked."""
+        present registry digest is wanted, `fresh`: as it is at this moment, not as it was a while ago; `subject`: of what
+        is evenkeel's, only this. Raises `Unavailable` or `TimedOut` when the engine cannot be asked."""
         ...
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

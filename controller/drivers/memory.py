@@ -121,7 +121,9 @@ class MemoryEngine:
 
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen:
         await asyncio.sleep(self.script.observe_s)
         if self.script.unreachable:
             raise Unavailable("engine:memory", "is scripted to be unreachable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
@@ -81,6 +81,13 @@ def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
     start = f"{ref.registry}/{ref.repository}@"
     known = sorted(name for name, id_ in seen.digests.items() if id_ == instance.image_id and name.startswith(start))
     return known[0].removeprefix(start) if known else ""
+
+
+def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
+    """A sentence for each image that registries were asked about and said nothing of, where one is here and is taken."""
+    for image in images:
+        if image in seen.images and image not in seen.remote:
+            yield f"the registry of {image} did not say whether it was pushed again; what is here is taken"
 
 
 def blamed(step: Step, seen: ContainersSeen) -> str:

@@ -114,8 +114,10 @@ class Cuttable:
     def __init__(self, engine: MemoryEngine, pulse: Callable[[str], None]) -> None:
         self._engine, self._pulse = engine, pulse
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
-        return await self._engine.observe(names, images, subject)
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen:
+        return await self._engine.observe(names, images, subject, fresh=fresh)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         self._pulse(f"before {type(action).__name__}")
@@ -248,6 +250,7 @@ class Device:
         async def work() -> None:
             nonlocal arrived
             await self.agent.arrived(topic, payload)
+            await self.agent.reports.answer()
             arrived = True
             await self.agent.work()
 

@@ -65,6 +65,7 @@ def test_group_01_a_new_agent_has_its_settings() -> None:
         assert agent.feedback_topic == "mycontainersupdate/desiredstatefeedback"
         assert not AgentSettings().verbose
         await agent.arrived(agent.get_topic, b'{"activityId":"q"}')
+        await agent.reports.answer()
         waiting = device.journal.mail.outgoing()
         assert waiting is not None
         assert b'"id":"my-containers-update-agent"' in waiting[1].payload
@@ -229,6 +230,7 @@ def test_group_08_when_the_state_is_reported() -> None:
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(2)
         await device.agent.arrived(GET, b'{"activityId":"q"}')
+        await device.agent.reports.answer()
         device.said()
         assert device.states[-1]["activityId"] == "q"
         assert not work.done()

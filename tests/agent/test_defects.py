@@ -246,6 +246,22 @@ def test_a10_what_was_fetched_is_what_is_activated(lost_after: str, pushed_again
     run(story())
 
 
+def test_a10_a_registry_that_does_not_answer_is_told_of() -> None:
+    """Not of an image that is not here: that has to be fetched, and fails aloud if it cannot be."""
+
+    async def story() -> None:
+        here, away = "reg.example/lamp:1", "reg.example/horn:1"
+        device = Device(catalogue={here: Image(), away: Image(pull="unreachable")})
+        assert (await device.bring("a", asked("lamp")))[1].message == ""
+        device.engine.catalogue[here] = Image(version=2, pull="unreachable")
+        told = f"the registry of {here} did not say whether it was pushed again; what is here is taken"
+        assert (await device.desired("b", asked("lamp"), asked("horn")))[-1].message == told
+        version = "the version 2 of lamp is only shown; what runs is reg.example/lamp:1"
+        assert (await device.desired("c", asked("lamp", "2", image=here)))[-1].message == f"{version}; {told}"
+
+    run(story())
+
+
 def test_a10_a_check_stays_a_check_when_the_tag_is_pushed_again_meanwhile() -> None:
     async def story() -> None:
         ref = "reg.example/lamp:1"

@@ -47,7 +47,9 @@ class Engine:
         self.ended: list[tuple[float, Action]] = []
         self.cut: list[Action] = []
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen:
         return ContainersSeen("scripted")
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

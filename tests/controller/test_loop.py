@@ -98,9 +98,11 @@ class Counting(MemoryEngine):
     looks = 0
     closed = False
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen:
         self.looks += 1
-        return await super().observe(names, images, subject)
+        return await super().observe(names, images, subject, fresh=fresh)
 
     async def close(self) -> None:
         self.closed = True

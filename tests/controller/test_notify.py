@@ -70,7 +70,9 @@ class Heard:
 class Hanging(MemoryEngine):
     """An engine that never answers, past the promise that every driver gives."""
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen:
         await asyncio.Event().wait()
         raise AssertionError
 

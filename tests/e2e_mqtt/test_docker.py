@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.engines.broker import Broker
 from tests.engines.dockerd import Dockerd
-from tests.engines.images import hello, sleeper
+from tests.engines.images import hello, sleeper, standard
+from tests.engines.registry import Registry
 from tests.until import until
 
 from .commanding import Manager, Said, asking, component, told
@@ -116,6 +117,80 @@ def test_what_does_not_work_is_rolled_back(
     assert set(clean_dockerd.containers()) == {"app", "web"}
 
 
+def test_an_engine_that_is_away_wipes_no_report(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd
+) -> None:
+    """The broker keeps the last report: one without containers would say that they are gone."""
+    broker = mosquitto(persistent=True)
+    it, boss = _on_docker(device(broker.port), clean_dockerd), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    boss.drive("good", asking(component("app", "sleeper:1")))
+    boss.until(lambda: boss.states()[-1]["activityId"] == "good", "the report after the activity")
+    before = len(boss.states())
+    clean_dockerd.kill()
+    until(lambda: _condition(it, "EngineReachable") is False, what="the loss is noticed")
+    broker.restart()
+    until(lambda: _condition(it, "BrokerReachable") is True, what="it is connected again")
+    clean_dockerd.start()
+    boss.until(
+        lambda: [each for each in boss.states()[before:] if each["activityId"].startswith("initial-")],
+        "the report of the new connection",
+    )
+    assert all(_nodes(each) == ["app"] for each in boss.states()[before:])
+
+
+def test_an_engine_that_hangs_holds_up_no_message(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd
+) -> None:
+    broker = mosquitto()
+    it, boss = _on_docker(device(broker.port), clean_dockerd), manager(broker.port)
+    it.start()
+    boss.wait_for_agent()
+    boss.drive("good", asking(component("app", "sleeper:1")))
+    until(it.is_settled)
+    clean_dockerd.freeze()
+    try:
+        boss.ask_state("get")
+        boss.ask("bad", {"domains": []})
+        boss.hear("bad", "IDENTIFICATION_FAILED")
+        assert "get" not in [each["activityId"] for each in boss.states()], "it was heard before the look ended"
+        answer = boss.until(lambda: [each for each in boss.states() if each["activityId"] == "get"], "the answer")[0]
+        assert _nodes(answer) == []
+    finally:
+        clean_dockerd.thaw()
+    boss.until(lambda: _nodes(boss.states()[-1]) == ["app"], "the report of an engine that is back")
+
+
+def test_a_tag_that_was_pushed_again_a_moment_ago(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, registry: Registry
+) -> None:
+    """A desired state has the registry asked, whatever it said a moment before; when it is away, that is told."""
+    ref = registry.reference("repushed", "latest")
+    asked = asking(component("app", ref))
+    broker = mosquitto()
+    it, boss = device(broker.port), manager(broker.port)
+    docker = {"kind": "docker", "address": clean_dockerd.address, "dockerConfig": str(registry.docker_config)}
+    it.settings(engine=docker)
+    registry.push("repushed", "latest", standard()["sleeper:1"])
+    it.start()
+    boss.wait_for_agent()
+    for activity, pushed in (("first", "sleeper:1"), ("again", "sleeper:1"), ("newer", "sleeper:2")):
+        registry.push("repushed", "latest", standard()[pushed])
+        said = boss.drive(activity, asked)
+        assert [said[1].message, said[-1].status] == ["", "COMPLETED"]
+        assert clean_dockerd.inspect("app")["Image"] == standard()[pushed].id
+    registry.stop()
+    try:
+        said = boss.drive("away", asked)
+    finally:
+        registry.start()
+    assert said[1].message == f"the registry of {ref} did not say whether it was pushed again; what is here is taken"
+    assert said[-1].status == "COMPLETED"
+    clean_dockerd.clear()
+    clean_dockerd.api("DELETE", f"/images/{ref}?force=1")
+
+
 @pytest.mark.parametrize(
     "when",
     [
@@ -155,6 +230,15 @@ _IN_ORDER = [
     "IDENTIFYING", "IDENTIFIED", "DOWNLOADING", "DOWNLOAD_SUCCESS", "UPDATING", "UPDATE_SUCCESS", "ACTIVATING",
     "ACTIVATION_SUCCESS", "CLEANUP_SUCCESS", "COMPLETED",
 ]  # fmt: skip
+
+
+def _condition(it: Device, name: str) -> bool:
+    return next(each["holds"] for each in it.status()["conditions"] if each["name"] == name)
+
+
+def _nodes(state: dict[str, Any]) -> list[str]:
+    """The containers of a report."""
+    return [node["id"].removeprefix("containers:") for node in state["payload"]["softwareNodes"][1:]]
 
 
 def _value(part: dict[str, Any], key: str) -> str:

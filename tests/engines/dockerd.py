@@ -89,6 +89,17 @@ class Dockerd:
             time.sleep(0.01)
         containerd.unlink(missing_ok=True)
 
+    def freeze(self) -> None:
+        """From now on it accepts connections and answers nothing, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, which: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(which)
+
     def restart(self) -> None:
         self.stop()
         self.start()

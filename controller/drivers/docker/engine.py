@@ -66,8 +66,10 @@ class DockerEngine:
         self._registries = Registries(self._client, docker_config)
         self._observer = Observer(self._client, self._registries, network, owner, self._nudged.set)
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
-        return await self._observer.observe(names, images, subject)
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen:
+        return await self._observer.observe(names, images, subject, fresh=fresh)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         try:

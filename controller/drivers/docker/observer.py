@@ -35,7 +35,9 @@ class Observer:
         self._abilities: parse.Abilities | None = None
         self._image_configs: dict[str, dict[str, Any]] = {}
 
-    async def observe(self, names: Sequence[str], images: Sequence[str], subject: str) -> ContainersSeen:
+    async def observe(
+        self, names: Sequence[str], images: Sequence[str], subject: str, *, fresh: bool
+    ) -> ContainersSeen:
         """As `Driver.observe`."""
         entries, locals_, version = await self._read_all(
             self._client.get("/containers/json", {"all": "1"}), self._client.get("/images/json"), self._engine_version()
@@ -50,7 +52,7 @@ class Observer:
         seen = await self._read_all(
             *(self._look_on(id_) for id_, entry in ours.items() if subject in ("", parse.subject_of(entry)))
         )
-        remote = await self._read_all(*(self._registries.look_up(image) for image in images))
+        remote = await self._read_all(*(self._registries.look_up(image, fresh=fresh) for image in images))
         by_reference, digests = parse.parse_images(locals_)
         return ContainersSeen(
             engine=version,

@@ -1,6 +1,7 @@
 """What registries have under a tag now, asked through the engine, which has the network and the trust.
 
 An answer holds for a while, and so does silence: every look at the engine would otherwise wait for a registry that is away.
+Who asks because somebody has just asked for the image does not take an old one.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ class Registries:
         self._client, self._docker_config = client, docker_config
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
 
-    async def look_up(self, image: str) -> RemoteImage | None:
-        """What a registry has under a tag now; `None` when it cannot be asked, which is no reason to change anything."""
+    async def look_up(self, image: str, *, fresh: bool = False) -> RemoteImage | None:
+        """What a registry has under a tag now; `None` when it cannot be asked, which is no reason to change anything. `fresh`:
+        whatever is known of it already."""
         if parse_image(image).digest:
             return None  # a digest names one content for ever
         now = asyncio.get_running_loop().time()
-        if image in self._known:
+        if image in self._known and not fresh:
             asked_at, known = self._known[image]
             if now - asked_at < (_LOST_S if known is None else _FRESH_S):
                 return known

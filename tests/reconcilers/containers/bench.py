@@ -59,8 +59,10 @@ class Watched:
         self.power_gone = asyncio.Event()
         self.untouchable: dict[str, Kept] = {}
 
-    async def observe(self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "") -> ContainersSeen:
-        return await self.engine.observe(names, images, subject)
+    async def observe(
+        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+    ) -> ContainersSeen:
+        return await self.engine.observe(names, images, subject, fresh=fresh)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         self.done.append(action)
