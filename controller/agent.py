@@ -276,6 +276,11 @@ class UpdateAgent:
             self._reject(asked.activity_id, joined(asked.reasons), message, open_one)
             return
         self._journal.forgive(asked.target.digest)
+        if not message.begun:  # a look takes as long as registries and engine do, and who waits hears that it goes on
+            self._mail.begin(
+                message, self._message(asked.activity_id, updateagent.FeedbackMessage(status="IDENTIFYING"))
+            )
+            self._wake_sender()
         found = await self._look(message, asked, open_one)
         if found is not None and open_one is not None:
             if not await self._supersede(open_one):
@@ -302,14 +307,14 @@ class UpdateAgent:
         try:
             seen = await self._phases.observe(self._reconciler.images(want), fresh=True)
         except (Unavailable, TimedOut, Refused) as error:
-            self._reject(asked.activity_id, error.message, message, open_one, identifying=True)
+            self._reject(asked.activity_id, error.message, message, open_one)
             return None
         if seen is None:
             return None
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
         if blocked:
-            self._reject(asked.activity_id, joined(blocked), message, open_one, identifying=True)
+            self._reject(asked.activity_id, joined(blocked), message, open_one)
             return None
         return seen, differences
 
@@ -343,22 +348,16 @@ class UpdateAgent:
         left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
         text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
         self._say(Feedback("activity", text, revision=asked.target.digest))
-        said = [
-            self._feedback(changed(activity, actions=()), "IDENTIFYING"),
-            self._feedback(activity, "IDENTIFIED", "; ".join(filter(None, [asked.notes, joined(doubts)]))),
-        ]
-        self._mail.record(activity, said, message)
+        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
+        self._mail.record(activity, [self._feedback(activity, "IDENTIFIED", notes)], message)
         self._wake_sender()
 
     @at_once
-    def _reject(
-        self, id_: str, why: str, message: Incoming, open_one: Activity | None, *, identifying: bool = False
-    ) -> None:
+    def _reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
         """Refuse a desired state with every reason; an open activity stays as it is."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
-        said = [self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING"))] if identifying else []
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
-        self._mail.record(open_one, [*said, self._message(id_, failed)], message)
+        self._mail.record(open_one, [self._message(id_, failed)], message)
         self._wake_sender()
 
     # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────

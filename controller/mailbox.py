@@ -26,13 +26,14 @@ more than a window of those under way."""
 
 class Incoming(NamedTuple):
     """A message that has not been dealt with. `at`: epoch seconds of its arrival. `packet`: the id under which the broker
-    delivered it, 0 when it had none."""
+    delivered it, 0 when it had none. `begun`: it was said that it is being dealt with."""
 
     id: int
     topic: str
     payload: bytes
     at: float
     packet: int
+    begun: bool = False
 
 
 class Outgoing(NamedTuple):
@@ -97,13 +98,21 @@ class Mailbox:
 
     def incoming(self) -> Incoming | None:
         """The oldest message that has not been dealt with."""
-        row = self._database.one("SELECT id, topic, payload, at, packet FROM inbox ORDER BY id LIMIT 1")
-        return Incoming(*row) if row else None
+        row = self._database.one("SELECT id, topic, payload, at, packet, begun FROM inbox ORDER BY id LIMIT 1")
+        return _incoming(row) if row else None
+
+    def begin(self, message: Incoming, said: Outgoing) -> None:
+        """Say of a message, once, that it is being dealt with."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE inbox SET begun = 1 WHERE id = ?", (message.id,))
+            self.send(said)
 
     def waiting_on(self, topic: str) -> list[Incoming]:
         """The messages of one topic that have not been dealt with, the oldest first."""
-        rows = self._database.all("SELECT id, topic, payload, at, packet FROM inbox WHERE topic = ? ORDER BY id", topic)
-        return [Incoming(*row) for row in rows]
+        rows = self._database.all(
+            "SELECT id, topic, payload, at, packet, begun FROM inbox WHERE topic = ? ORDER BY id", topic
+        )
+        return [_incoming(row) for row in rows]
 
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
@@ -153,6 +162,10 @@ class Mailbox:
                     " (SELECT id FROM dealt WHERE topic = ?1 ORDER BY id DESC LIMIT ?2)",
                     (topic, _REMEMBERED),
                 )
+
+
+def _incoming(row: tuple[int, str, bytes, float, int, int]) -> Incoming:
+    return Incoming(*row[:5], bool(row[5]))
 
 
 def _digest(content: bytes) -> bytes:

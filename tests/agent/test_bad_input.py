@@ -526,7 +526,7 @@ async def is_served(device: Device) -> None:
     """A good desired state goes all the way."""
     device.said()
     said = await device.desired("good", asked("good"))
-    assert statuses(said)[-2:] == ["IDENTIFYING", "IDENTIFIED"]
+    assert [each.status for each in said if each.activity == "good"] == ["IDENTIFYING", "IDENTIFIED"]
     said = [
         each for name in ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP") for each in await device.command("good", name)
     ]

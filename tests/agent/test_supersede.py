@@ -30,7 +30,7 @@ def test_superseded_is_told_and_undone(commands: tuple[str, ...]) -> None:
         await device.commands("a", *commands)
         said = await device.desired("b", asked("lamp"), asked("mist"))
         assert [(each.activity, each.status) for each in said] == [
-            ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+            ("b", "IDENTIFYING"), ("a", "SUPERSEDED"), ("b", "IDENTIFIED"),
         ]  # fmt: skip
         assert said[-1].actions == (
             ("lamp", "IDENTIFIED", "No changes detected, existing container will be check only if it is running."),
@@ -86,7 +86,7 @@ def test_a_pull_is_cut_short() -> None:
         assert asyncio.get_running_loop().time() - begun < 5
         said = device.said()
         assert [(each.activity, each.status) for each in said if each.status != "DOWNLOADING"] == [
-            ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+            ("b", "IDENTIFYING"), ("a", "SUPERSEDED"), ("b", "IDENTIFIED"),
         ]  # fmt: skip
 
     run(story())
@@ -105,7 +105,7 @@ def test_a_pull_is_cut_short_by_one_that_came_behind_a_command() -> None:
         await work
         assert asyncio.get_running_loop().time() - begun < 5
         assert [(each.activity, each.status) for each in device.said() if each.status != "DOWNLOADING"] == [
-            ("a", "UPDATE_FAILURE"), ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+            ("a", "UPDATE_FAILURE"), ("b", "IDENTIFYING"), ("a", "SUPERSEDED"), ("b", "IDENTIFIED"),
         ]  # fmt: skip
 
     run(story())
@@ -123,7 +123,7 @@ def test_a_command_that_waits_with_its_successor_behind_it_is_not_begun() -> Non
         await device.agent.work()
         assert asyncio.get_running_loop().time() - begun < 5
         assert [(each.activity, each.status) for each in device.said()] == [
-            ("a", "SUPERSEDED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
+            ("b", "IDENTIFYING"), ("a", "SUPERSEDED"), ("b", "IDENTIFIED"),
         ]  # fmt: skip
 
     run(story())
@@ -136,7 +136,7 @@ def test_what_was_to_go_with_an_activation_is_gone_when_it_is_superseded() -> No
         await device.desired("a", asked("lamp", "2"))
         await device.commands("a", *PHASES)
         said = await device.desired("b", asked("lamp", "2"), asked("mist"))
-        assert [each.status for each in said] == ["SUPERSEDED", "IDENTIFYING", "IDENTIFIED"]
+        assert [each.status for each in said] == ["IDENTIFYING", "SUPERSEDED", "IDENTIFIED"]
         assert [name for name, _, _ in said[-1].actions] == ["lamp", "mist"], "nothing is left to be removed"
         assert [kept.engine_name for kept in device.kept().values()] == ["lamp"], "nor of what it replaced"
         await device.command("b", "CLEANUP")
@@ -296,7 +296,7 @@ def test_the_same_activity_with_other_content_is_another() -> None:
         device = Device()
         await device.desired("a", asked("lamp"))
         said = await device.desired("a", asked("lamp", "2"))
-        assert statuses(said) == ["SUPERSEDED", "IDENTIFYING", "IDENTIFIED"]
+        assert statuses(said) == ["IDENTIFYING", "SUPERSEDED", "IDENTIFIED"]
 
     run(story())
 
