@@ -1,15 +1,18 @@
-"""Groups 25 to 30 and 41 to 54 of Kanto's checklist (container-management.md §7.1, §7.2), seen from the wire: what a component
-becomes, what a difference between two desired states needs, which texts of ports, devices, mounts and sizes are taken.
+"""Groups 25 to 30, 41 to 47, 49, 51, 52 and 54 of Kanto's checklist (container-management.md §7.1, §7.2), seen from the wire:
+what a component becomes, what a difference between two desired states needs, which texts of ports, devices, mounts and sizes
+are taken.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from tests.virtual import run
 
-from .harness import DESIRED, Asked, Config, Device, asked, desired_state
+from .harness import DESIRED, Asked, Config, Device, asked, desired_state, statuses
+from .test_bad_input import REFUSED
 
 # ── reading desired states ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -62,13 +65,22 @@ def test_group_26_mixed_config() -> None:
     run(story())
 
 
-def test_group_27_errors_of_domain_image_and_baseline() -> None:
-    """Their texts are in test_bad_input.REFUSED."""
-    from .test_bad_input import REFUSED
+@pytest.mark.parametrize(
+    "name", ["no domain", "another domain", "two domains", "an empty image", "a baseline of nothing known"]
+)
+def test_group_27_errors_of_domain_image_and_baseline(name: str) -> None:
+    async def story() -> None:
+        payload, words = REFUSED[name]
+        device = Device()
+        await device.bring("before", asked("horn"))
+        before = device.instances()
+        said = await device.send(DESIRED, json.dumps({"activityId": "a", "payload": payload}).encode())
+        assert statuses(said) == ["IDENTIFICATION_FAILED"]
+        assert all(word in said[0].message for word in words)
+        await device.settle()
+        assert device.instances() == before
 
-    assert {"no domain", "another domain", "two domains", "an empty image", "a baseline of nothing known"} <= set(
-        REFUSED
-    )
+    run(story())
 
 
 def test_group_28_system_containers_and_implicit_baselines() -> None:

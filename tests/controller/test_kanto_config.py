@@ -251,6 +251,32 @@ def test_a_named_file_must_exist(file: Path) -> None:
         load_kanto_config(file)
 
 
+KANTO_DEFAULTS = {
+    "things": {"enable": True},
+    "update_agent": {"enable": False, "domain": "containers", "system_containers": [], "verbose_inventory": False},
+    "connection": {
+        "broker_url": "tcp://localhost:1883", "keep_alive": "20s", "disconnect_timeout": "250ms", "client_username": "",
+        "client_password": "", "connect_timeout": "30s", "acknowledge_timeout": "15s", "subscribe_timeout": "15s",
+        "unsubscribe_timeout": "5s",
+    },
+}  # fmt: skip
+
+
+def test_group_89_kantos_configuration(file: Path, tmp_path: Path) -> None:
+    """container-management.md §7.7, as far as it is about these two sections. Differs: a file that was named must be there."""
+    with pytest.raises(SettingsError, match="there is no such file"):
+        load_kanto_config(file)
+    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+        load_kanto_config(tmp_path)
+    file.touch()
+    assert load_kanto_config(file) == TAKEN_OVER
+    (complaint,) = complaints(file, "{")
+    assert "no valid JSON" in complaint
+    assert written(file, **KANTO_DEFAULTS) == TAKEN_OVER
+    secure = {"broker_url": "ssl://b:8883", "transport": {"root_ca": "/ca", "client_cert": "/c", "client_key": "/k"}}
+    assert written(file, connection=secure).mqtt.tls == TlsSettings("/ca", "/c", "/k")
+
+
 # ── config.yaml ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
