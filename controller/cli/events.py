@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
+from evenkeel.controller.cli.streams import is_heard
 
 if TYPE_CHECKING:
     from evenkeel.specs.feedback import Feedback
@@ -51,11 +51,12 @@ def command(options: Options, follow: bool, since: int | None, last: int, output
         for entry in entries:
             click.echo(_line(entry, output))
             after = entry.seq
+            if not is_heard():
+                return 0
         if entries:
             continue
         if not follow:
             return 0
-        sys.stdout.flush()
         time.sleep(_POLL_S)
 
 
