@@ -33,8 +33,11 @@ def sole_controller(state: Path) -> Iterator[None]:
         if not _locked(handle):
             holder = os.read(handle, 32).decode(errors="replace").strip()
             raise Busy(f"state:{state}", f"a controller (process {holder or 'unknown'}) is at work here")
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise JournalError(f"file:{state / _NAME}", f"cannot be written: {error.strerror}") from error
         yield
     finally:
         os.close(handle)
