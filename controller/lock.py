@@ -32,7 +32,10 @@ def sole_controller(state: Path) -> Iterator[None]:
     try:
         if not _locked(handle):
             holder = os.read(handle, 32).decode(errors="replace").strip()
-            raise Busy(f"state:{state}", f"a controller (process {holder or 'unknown'}) is at work here")
+            why = f"a controller (process {holder or 'unknown'}) is at work here, and applies the files by itself"
+            raise Busy(
+                f"state:{state}", f"{why}: `evenkeel status` tells how far it is; to do it by hand, stop it first"
+            )
         try:
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()}\n".encode())

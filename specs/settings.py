@@ -217,9 +217,8 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
 
 def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
     if not spec.address.startswith("unix:///"):
-        flaws.append(
-            Flaw(("engine", "address"), f"the text `{spec.address}` does not fit", "expected unix:///path/to/the.sock")
-        )
+        hint = f"write `unix://{spec.address}`" if spec.address.startswith("/") else "expected unix:///path/to/the.sock"
+        flaws.append(Flaw(("engine", "address"), f"the text `{spec.address}` does not fit", hint))
     if spec.network in _RESERVED_NETWORKS:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))

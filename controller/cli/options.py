@@ -45,8 +45,8 @@ class Options(NamedTuple):
             given["state"] = str(Path(state).absolute())
         if self.specs:
             given["specs"] = [str(Path(path).absolute()) for path in self.specs]
-        if self.engine:
-            given["engine.kind"] = self.engine
+        if self.engine or self.docker_address:
+            given["engine.kind"] = self.engine or "docker"
         if self.docker_address:
             given["engine.address"] = self.docker_address
         if self.verbose:
@@ -79,7 +79,7 @@ _OPTIONS = (
         type=click.Choice(["memory", "docker"]),
         help="Which engine runs the containers; `memory` (the default) only simulates.",
     ),
-    click.option("--docker-address", metavar="ADDRESS", help="The engine's socket, unix:///path."),
+    click.option("--docker-address", metavar="ADDRESS", help="Docker's socket, unix:///path; means --engine docker."),
     click.option("-v", "--verbose", is_flag=True, help="Log settled cycles, too."),
 )
 

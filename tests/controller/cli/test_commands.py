@@ -173,7 +173,11 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     assert "failed before: wiki: port 8080 is already allocated" in plan
     assert "until the specs change or somebody runs `evenkeel retry`" in plan
     assert "--retry tries it nevertheless" in device.run("apply", "--yes", ok=1).stderr
-    assert "is tried again" in device.run("retry").stdout
+    assert re.fullmatch(
+        r"Revision \w{16} is tried again by the next `evenkeel run` or `evenkeel apply`; no controller is at work now; "
+        r"it had failed: wiki: .*\n",
+        device.run("retry").stdout,
+    )
     assert device.run("retry").stdout == "No failed revision: there is nothing to retry.\n"
     assert [each["kind"] for each in events(device)][-1] == "revision-retried"
     assert "port 8080 is already allocated" in device.run("apply", "--yes", ok=1).stderr
@@ -337,6 +341,20 @@ def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
     )
     assert "No such command 'frobnicate'.\n" in device.run("frobnicate", ok=1).stderr
     assert "No such command 'valdate'; did you mean `validate`?\n" in device.run("valdate", ok=1).stderr
+
+
+def test_a_fault_on_the_command_line_blames_no_file(device: Device) -> None:
+    assert device.run("plan", "--docker-address", "/var/run/docker.sock", ok=1).stderr == (
+        "error: settings: command line: engine.address: the text `/var/run/docker.sock` does not fit; "
+        "write `unix:///var/run/docker.sock`\n"
+    )
+
+
+def test_who_names_a_socket_means_docker(device: Device) -> None:
+    device.write(spec("web"))
+    assert "unix:///nowhere.sock" in device.run("plan", "--docker-address", "unix:///nowhere.sock", ok=1).stderr
+    simulated = ("--engine", "memory", "--docker-address", "unix:///nowhere.sock")
+    assert SIMULATED in device.run("plan", *simulated, ok=2).stderr
 
 
 def test_a_bug_says_so_and_shows_where_only_when_asked(device: Device) -> None:
