@@ -19,6 +19,7 @@ _ROLES: dict[str, Role] = {
     "revision-good": "good",
     "settled": "good",
     "source-broken": "bad",
+    "source-empty": "bad",
     "revision-failed": "bad",
     "step-failed": "bad",
     "stalled": "bad",

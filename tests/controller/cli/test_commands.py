@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
 from evenkeel.controller.wiring import read_files
 
-from .command import ROOT, Device, spec
+from .command import ROOT, Device, ended, spec, until
 
 pytestmark = pytest.mark.e2e
 
@@ -411,6 +412,17 @@ def test_colours_on_a_terminal_only_and_never_against_no_color(device: Device) -
     assert "\x1b[" not in on_a_terminal(device, "plan", NO_COLOR="1")
     assert "\x1b[" not in on_a_terminal(device, "plan", TERM="dumb")
     assert "\x1b[" not in device.run("plan", ok=2).stdout
+
+
+def test_specs_that_are_gone_are_a_warning(device: Device) -> None:
+    device.write(spec("web"))
+    process = device.start("run")
+    until(device.is_settled)
+    (device.specs / "10-apps.yaml").unlink()
+    until(lambda: "source-empty" in device.run("events").stdout)
+    _, _, errors = ended(process, signal.SIGTERM)
+    assert re.search(r"Z warning source-empty message=", errors)
+    assert re.search(r"\x1b\[[\d;]*31m *source-empty", on_a_terminal(device, "events"))
 
 
 def test_bars_on_a_terminal_and_lines_elsewhere(device: Device) -> None:
