@@ -83,7 +83,9 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
 
     specs: Annotated[
         tuple[AbsolutePath, ...],
-        Meta(min_length=1, description="Files, and folders of files (one level), that say what is asked for."),
+        Meta(
+            min_length=1, description="Files, and folders of files (not their sub-folders), that say what is asked for."
+        ),
     ] = ("/etc/evenkeel/specs",)
     state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
     engine: EngineSpec = EngineSpec()

@@ -118,7 +118,7 @@ def test_validate_finds_nothing_to_call_valid(device: Device, tmp_path: Path) ->
         (other / name).write_text("")
     done = device.run("validate", str(other), ok=1)
     assert done.stdout == (
-        f"{other}: no document is there; of a folder *.yaml, *.yml and *.json, one level deep, are read; "
+        f"{other}: no document is there; of a folder *.yaml, *.yml and *.json are read, and not its sub-folders; "
         "skipped: .hidden.yaml, a.py, b.py, c.py, d.py and 2 more\n"
     )
     assert done.stderr == "1 problem\n"
@@ -127,6 +127,21 @@ def test_validate_finds_nothing_to_call_valid(device: Device, tmp_path: Path) ->
     assert "no document is there" in device.run("validate", ok=1).stdout
     device.settings(emptySourceRemovesAll=True)
     assert device.run("validate").stdout == "valid: 0 documents (nothing is asked for)\n"
+
+
+def test_specs_in_a_sub_folder_are_told_to_be_unread(device: Device) -> None:
+    device.write(spec("web"))
+    (device.specs / "site").mkdir()
+    device.write(spec("wiki"), file="site/wiki.yaml")
+    unread = f"{device.specs}/site: the specs in this sub-folder are not read (warning)"
+    assert unread in device.run("validate").stdout
+    assert unread in device.run("plan", ok=2).stderr
+    process = device.start("run")
+    until(device.is_settled)
+    (valid,) = [found for found in device.status()["conditions"] if found["name"] == "SourceValid"]
+    assert unread in valid["message"]
+    _, _, errors = ended(process, signal.SIGTERM)
+    assert f"warning sub-folder is not read folder={device.specs}/site\n" in errors
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/containers/*.yaml")), ids=lambda path: path.stem)
