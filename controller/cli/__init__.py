@@ -85,7 +85,7 @@ class _Commands(click.Group):
     epilog="Try it without an engine: evenkeel demo. All options may stand before or after the command.",
 )
 @click.version_option(None, "--version", package_name="evenkeel", message="%(prog)s %(version)s")
-@shared_options
+@shared_options(*Options._fields)
 @click.pass_context
 def commands(ctx: click.Context, options: Options) -> None:
     """Keep a device on an even keel.

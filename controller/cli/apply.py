@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--retry", is_flag=True, help="Try a revision again that failed before.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @click.option("--allow-empty", is_flag=True, help="Specs that ask for nothing mean that everything goes.")
-@shared_options
+@shared_options(*Options._fields)
 def command(options: Options, yes: bool, retry: bool, timeout: float | None, allow_empty: bool) -> int:
     """Do it: show the plan, ask, converge, give a verdict.
 

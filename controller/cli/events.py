@@ -36,7 +36,7 @@ _ROLES: dict[str, Role] = {
 @click.option("--since", type=click.IntRange(min=0), metavar="NUMBER", help="Everything after this number.")
 @click.option("--last", type=click.IntRange(min=0), default=50, show_default=True, help="How many of the newest.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
-@shared_options
+@shared_options("config", "state")
 def command(options: Options, follow: bool, since: int | None, last: int, output: str) -> int:
     """Show what happened.
 

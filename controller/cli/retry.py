@@ -8,7 +8,7 @@ from evenkeel.controller.cli.options import Options, shared_options
 
 
 @click.command("retry")
-@shared_options
+@shared_options("config", "state")
 def command(options: Options) -> int:
     """Try a failed revision again.
 

@@ -9,7 +9,7 @@ from evenkeel.controller.cli.options import Options, shared_options
 
 @click.command("validate")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
-@shared_options
+@shared_options("config", "specs")
 def command(options: Options, paths: tuple[str, ...]) -> int:
     """Check spec files and say everything that is wrong.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 @click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="End after so many seconds.")
-@shared_options
+@shared_options("config", "verbose")
 def command(options: Options, output: str, domain: str, timeout: float | None) -> int:
     """Show live what update agents do.
 

@@ -394,6 +394,29 @@ def test_every_command_explains_itself(name: str) -> None:
     assert (command.help or "").splitlines()[0] == SUMMARIES[name]
 
 
+@pytest.mark.parametrize(
+    ("name", "offered", "quiet"),
+    [
+        ("status", "--state", "--engine"),
+        ("events", "--config", "--verbose"),
+        ("validate", "--specs", "--docker-address"),
+        ("run", "--verbose", "--broker"),
+    ],
+)
+def test_a_command_offers_what_means_something_to_it(device: Device, name: str, offered: str, quiet: str) -> None:
+    shown = device.run(name, "--help").stdout
+    assert offered in shown
+    assert quiet not in shown
+
+
+def test_what_a_script_says_to_all_commands_stops_none(device: Device) -> None:
+    device.write(spec("web"))
+    everywhere = ("--engine", "memory", "--docker-address", "unix:///nowhere.sock", "-v")
+    for command in ("status", "validate", "events", "retry"):
+        device.run(command, *everywhere)
+        device.run(*everywhere, command)
+
+
 def test_without_arguments_it_helps(device: Device) -> None:
     shown = device.run().stdout
     assert all(summary in shown for summary in SUMMARIES.values())
