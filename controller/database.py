@@ -1,15 +1,18 @@
 """The journal's file: one SQLite database, WAL and `synchronous=FULL`.
 
-What a write returned from is on the disk. Readers never create or change a file; a second writer waits for the first.
+What a write returned from is on the disk. Readers never create or change a file; a second writer waits for the first. It
+holds whatever specs hold, variables with secrets too: only its owner may read it.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ FILE = "journal.sqlite"
 VERSION = 4
 _PATIENCE_S = 10.0
 """For how long one waits for another that reads or writes."""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SCHEMA = """
 CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
@@ -48,8 +52,8 @@ CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 class Database:
     """The open file. Reads return rows; writes are transactions. Every failure is a JournalError."""
 
-    def __init__(self, connection: sqlite3.Connection, element: str, now: Now) -> None:
-        self._connection, self._element, self.now = connection, element, now
+    def __init__(self, connection: sqlite3.Connection, path: Path, now: Now) -> None:
+        self._connection, self._path, self.now = connection, path, now
         self._once_kept: list[Callable[[], object]] = []
 
     def one(self, query: str, *values: object) -> Any:
@@ -61,7 +65,7 @@ class Database:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise JournalError(self._element, f"cannot be read: {error}") from error
+            raise _error(self._path, "cannot be read", error) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -76,7 +80,7 @@ class Database:
         except BaseException as error:
             self._once_kept.clear()
             if isinstance(error, sqlite3.Error):
-                raise JournalError(self._element, f"cannot be written: {error}") from error
+                raise _error(self._path, "cannot be written", error) from error
             raise
         acts, self._once_kept = self._once_kept, []
         for act in acts:
@@ -97,13 +101,13 @@ class Database:
 def open_database(state: Path, now: Now = system_now) -> Database:
     """The file of a state directory, to read and write; directory and file are made when they are not there."""
     path = state / FILE
-    element = f"journal:{path}"
     try:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
     except (sqlite3.Error, OSError) as error:
-        raise JournalError(element, f"cannot be opened: {_why(error, path, os.W_OK)}") from error
-    database = Database(connection, element, now)
+        raise _error(path, "cannot be opened", error, os.W_OK) from error
+    database = Database(connection, path, now)
     try:
         _keep_a_log(connection)
         connection.execute("PRAGMA synchronous = FULL")
@@ -113,10 +117,10 @@ def open_database(state: Path, now: Now = system_now) -> Database:
                 for statement in (_SCHEMA if _version(connection) == 0 else "").split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {VERSION}")
-        _check_version(connection, element)
+        _check_version(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise JournalError(element, f"cannot be opened: {_why(error, path, os.W_OK)}") from error
+        raise _error(path, "cannot be opened", error, os.W_OK) from error
     except JournalError:
         connection.close()
         raise
@@ -136,24 +140,49 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _why(error: Exception, path: Path, access: int) -> str:
-    """SQLite does not tell a file that one may not open from one that it cannot."""
+def _make_private(path: Path) -> None:
+    """Make the file if there is none, and take from others what an earlier version let them read. SQLite gives its own
+    files beside it the same rights. Nothing is opened that is there: closing it would end SQLite's locks."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for file in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
+        with suppress(FileNotFoundError, PermissionError):  # it is somebody else's, which opening it tells
+            found = file.stat()
+            if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+                file.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+
+
+def _error(path: Path, what: str, error: Exception, access: int | None = None) -> JournalError:
+    """What could not be done, why, and what to do about it where that does not follow from why. `access` was needed:
+    SQLite does not tell a file that one may not open from one that it cannot."""
+    why = str(error)
     try:
         refused = isinstance(error, PermissionError) or any(
-            place.exists() and not os.access(place, access, effective_ids=True) for place in (path.parent, path)
+            access is not None and place.exists() and not os.access(place, access, effective_ids=True)
+            for place in (path.parent, path)
         )
     except PermissionError:
         refused = True
-    return denied(path.parent) if refused else str(error)
+    if refused:
+        why = denied(path.parent)
+    elif getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        aside = path.parent / "damaged"
+        files = f"{shlex.quote(str(path))}*"
+        why += (
+            "; the file is damaged. Without it all containers are found again; gone are what failed before, proofs, events"
+            " that nobody read, adoptions, and what came over MQTT. To go on without it: "
+            f"mkdir -p {shlex.quote(str(aside))} && mv {files} {shlex.quote(str(aside))}/"
+        )
+    return JournalError(f"journal:{path}", f"{what}: {why}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _check_version(connection: sqlite3.Connection, element: str) -> None:
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     if (version := _version(connection)) != VERSION:
-        raise JournalError(element, f"has version {version}; this evenkeel knows version {VERSION}")
+        raise JournalError(f"journal:{path}", f"has version {version}; this evenkeel knows version {VERSION}")
 
 
 def read_database(state: Path) -> Database:
@@ -163,32 +192,31 @@ def read_database(state: Path) -> Database:
     its index files.
     """
     path = state / FILE
-    element = f"journal:{path}"
     try:
         path.stat()
         quiet = not path.with_name(f"{FILE}-wal").exists()
     except (FileNotFoundError, NotADirectoryError):
-        return Database(_nothing(), element, system_now)
+        return Database(_nothing(), path, system_now)
     except OSError as error:
-        raise JournalError(element, f"cannot be read: {_why(error, path, os.R_OK)}") from error
+        raise _error(path, "cannot be read", error, os.R_OK) from error
     address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
     try:
         connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE_S)
     except sqlite3.Error as error:
-        raise JournalError(element, f"cannot be opened: {_why(error, path, os.R_OK)}") from error
+        raise _error(path, "cannot be opened", error, os.R_OK) from error
     try:
         if _version(connection) == 0:  # somebody is just making it
             connection.close()
             connection = _nothing()
         else:
-            _check_version(connection, element)
+            _check_version(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise JournalError(element, f"cannot be read: {_why(error, path, os.R_OK)}") from error
+        raise _error(path, "cannot be read", error, os.R_OK) from error
     except JournalError:
         connection.close()
         raise
-    return Database(connection, element, system_now)
+    return Database(connection, path, system_now)
 
 
 def _nothing() -> sqlite3.Connection:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o640) -> None:
-    """Replace `path`; a reader sees the old or the new content, also after a power cut. Folders are made."""
+    """Replace `path`; a reader sees the old or the new content, also after a power cut. Folders are made. An OSError names
+    the file, also where the system does not, as when the disk is full."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -23,8 +24,10 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o640) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

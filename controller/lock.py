@@ -32,9 +32,15 @@ def sole_controller(state: Path) -> Iterator[None]:
     try:
         if not _locked(handle):
             holder = os.read(handle, 32).decode(errors="replace").strip()
-            raise Busy(f"state:{state}", f"a controller (process {holder or 'unknown'}) is at work here")
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+            why = f"a controller (process {holder or 'unknown'}) is at work here, and applies the files by itself"
+            raise Busy(
+                f"state:{state}", f"{why}: `evenkeel status` tells how far it is; to do it by hand, stop it first"
+            )
+        try:
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise JournalError(f"file:{state / _NAME}", f"cannot be written: {error.strerror}") from error
         yield
     finally:
         os.close(handle)

@@ -55,8 +55,8 @@ def settings_of(
     problems: Sequence[Problem],
     file: Path,
 ) -> Settings:
-    """The settings that `value` and `overrides` say; SettingsError about `file` with `problems` and all others, unless they
-    are warnings only.
+    """The settings that `value` and `overrides` say; SettingsError with `problems` and all others, unless they are warnings
+    only: about `file`, or about the settings when nothing is wrong but the command line.
 
     `where` tells for a path of the settings where it stands in what was written, and how it is called there.
     """
@@ -72,7 +72,8 @@ def settings_of(
             place, keys = where(flaw.path)
             found.append(Problem(place, path_text(keys), flaw.message, flaw.hint))
     if errors(found) or settings is None:
-        raise SettingsError(f"file:{file}", "\n".join(problem_text(problem) for problem in sorted(found)))
+        blamed = f"file:{file}" if any(problem.place.file != _COMMAND_LINE for problem in errors(found)) else "settings"
+        raise SettingsError(blamed, "\n".join(problem_text(problem) for problem in sorted(found)))
     return settings
 
 

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _AGAIN_AFTER_S = 5.0
 _TRIM_EVERY = 1000
-_BAD = ("source-broken", "revision-failed", "step-failed", "stalled", "engine-lost", "rolling-back")
+_BAD = ("source-broken", "source-empty", "revision-failed", "step-failed", "stalled", "engine-lost", "rolling-back")
 
 
 class Telling:

@@ -112,7 +112,7 @@ def no_document(paths: Sequence[str]) -> str:
 
     skipped = passed_over(paths)
     named = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
-    return f"no document is there; of a folder {SOUGHT}, are read" + (f"; skipped: {named}" if named else "")
+    return f"no document is there; of a folder {SOUGHT}" + (f"; skipped: {named}" if named else "")
 
 
 def open_source(settings: Settings) -> Source:

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / ".dev"))  # a fresh clone is 
 import click
 
 from evenkeel.controller.cli import SUMMARIES, commands
+from evenkeel.controller.cli.options import Options
 from evenkeel.specs import mqtt as mqtt_module
 from evenkeel.specs import settings as settings_module
 from evenkeel.specs.container import NAME_PATTERN
@@ -132,13 +133,18 @@ _EXIT_CODES = """\
 """
 
 
+_SHARED = """\
+They may stand before or after the name of the command. Below it says which of them mean something to a command; the others are
+taken and change nothing there."""
+
+
 def cli_page() -> str:
     """Every command with its own options; those that all share stand once, on top."""
     root = click.Context(commands, info_name="evenkeel", **commands.context_settings)
     shared = {param.name for param in commands.get_params(root)}
     lines = [MADE + _CLI_HEAD.rstrip()]
     lines += [f"| [`{name}`](#evenkeel-{name}) | {summary} |" for name, summary in SUMMARIES.items()]
-    lines += ["", "## Options of all commands", "", "They may stand before or after the name of the command.", ""]
+    lines += ["", "## Shared options", "", _SHARED, ""]
     lines += list(_options(commands, root, set()))
     for name in SUMMARIES:
         command = commands.get_command(root, name)
@@ -149,6 +155,8 @@ def cli_page() -> str:
         lines += [_prose(command.help or "")]
         own = list(_options(command, inner, shared))
         lines += ["", *own] if own else []
+        offered = [f"`{param.opts[-1]}`" for param in _shown(command, inner) if param.name in Options._fields]
+        lines += ["", f"Shared options: {', '.join(offered)}."] if offered else []
     return "\n".join(lines) + "\n\n" + _EXIT_CODES
 
 
@@ -164,13 +172,17 @@ def _prose(text: str) -> str:
     return "\n\n".join(found)
 
 
-def _options(command: click.Command, context: click.Context, but: set[str | None]) -> Iterator[str]:
-    """The rows of a table; nothing when there is no option of its own."""
-    rows = []
+def _shown(command: click.Command, context: click.Context) -> Iterator[click.Parameter]:
     for param in command.get_params(context):
         record = param.get_help_record(context)
-        if record is not None and record[1] and param.name not in but:
-            rows.append(f"| `{_cell(record[0])}` | {_cell(record[1])} |")
+        if record is not None and record[1]:
+            yield param
+
+
+def _options(command: click.Command, context: click.Context, but: set[str | None]) -> Iterator[str]:
+    """The rows of a table; nothing when there is no option of its own."""
+    records = (param.get_help_record(context) for param in _shown(command, context) if param.name not in but)
+    rows = [f"| `{_cell(record[0])}` | {_cell(record[1])} |" for record in records if record is not None]
     if rows:
         yield from ("| option | meaning |", "|---|---|", *rows)
 

@@ -83,7 +83,9 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
 
     specs: Annotated[
         tuple[AbsolutePath, ...],
-        Meta(min_length=1, description="Files, and folders of files (one level), that say what is asked for."),
+        Meta(
+            min_length=1, description="Files, and folders of files (not their sub-folders), that say what is asked for."
+        ),
     ] = ("/etc/evenkeel/specs",)
     state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
     engine: EngineSpec = EngineSpec()
@@ -217,9 +219,8 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
 
 def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
     if not spec.address.startswith("unix:///"):
-        flaws.append(
-            Flaw(("engine", "address"), f"the text `{spec.address}` does not fit", "expected unix:///path/to/the.sock")
-        )
+        hint = f"write `unix://{spec.address}`" if spec.address.startswith("/") else "expected unix:///path/to/the.sock"
+        flaws.append(Flaw(("engine", "address"), f"the text `{spec.address}` does not fit", hint))
     if spec.network in _RESERVED_NETWORKS:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))

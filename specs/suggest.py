@@ -50,6 +50,7 @@ _EXAMPLES = {
 }
 _NOUNS = {SIZE_PATTERN: "a size", SWAP_PATTERN: "a size", DURATION_PATTERN: "a duration"}
 _UNITS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h"}
+_FOLLOWING = {"d": "h", "day": "h", "h": "m", "m": "s", "s": "ms"}
 _PLAIN_WORD = re.compile(r"-{0,2}[A-Za-z/][\w./=-]*|\.{1,2}/[\w./=-]*", re.ASCII)
 _NO_TEXTS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 _SHELL = re.compile(r"[|&;<>$`*?~(){}]")
@@ -160,12 +161,14 @@ def _size_meant(text: str) -> str:
 
 
 def _duration_meant(text: str) -> str:
-    """Spaces, capitals and long words for units left out; days as hours."""
+    """Spaces, capitals and long words for units left out; days as hours. A last number without a unit has the next one."""
     found = re.findall(r"([0-9]+(?:\.[0-9]+)?)([a-z]*)", "".join(text.lower().split()))
-    parts = []
+    parts, following = [], "s"
     for number, written in found:
         unit = written if written in ("ms", "us", "s") else written.removesuffix("s")
+        unit = _UNITS.get(unit, unit) or following
+        following = _FOLLOWING.get(unit, "s")
         if unit in ("d", "day"):
             number, unit = f"{(Decimal(number) * 24).normalize():f}", "h"
-        parts.append(f"{number}{_UNITS.get(unit, unit) or 's'}")
+        parts.append(f"{number}{unit}")
     return _if_duration("".join(parts))

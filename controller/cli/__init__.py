@@ -2,19 +2,19 @@
 
 Each subcommand is a module that is imported when it is called; `--help` imports none of them. Exit codes: 0 well, 1 error,
 2 from `plan` alone (there is something to do), 130 after Ctrl-C. An error is said once, on standard error, without a
-traceback; EVENKEEL_DEBUG=1 shows it.
+traceback; EVENKEEL_DEBUG=1 shows it. A reader that has enough is no error: the command ends as if it had read on.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from evenkeel.controller.cli import streams
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.specs.errors import EvenkeelError, SpecError
 
@@ -36,6 +36,9 @@ SUMMARIES = {
     "demo": "See it work on a simulated engine, in half a minute.",
     "completion": "Print the completion script for a shell.",
 }
+
+_DOING = ("apply", "run", "retry", "publish", "release", "adopt", "demo")
+"""Their exit code tells what they did, whether or not all that they said of it arrived."""
 
 
 class _Commands(click.Group):
@@ -63,6 +66,13 @@ class _Commands(click.Group):
                 raise
             raise click.UsageError(f"{error.message.removesuffix('.')}; {hint}", error.ctx) from None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        ended = super().invoke(ctx)
+        lost = streams.broken()
+        if lost is not None and ctx.invoked_subcommand not in _DOING:
+            raise lost
+        return ended
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(SUMMARIES.items()))
@@ -75,7 +85,7 @@ class _Commands(click.Group):
     epilog="Try it without an engine: evenkeel demo. All options may stand before or after the command.",
 )
 @click.version_option(None, "--version", package_name="evenkeel", message="%(prog)s %(version)s")
-@shared_options
+@shared_options(*Options._fields)
 @click.pass_context
 def commands(ctx: click.Context, options: Options) -> None:
     """Keep a device on an even keel.
@@ -90,16 +100,13 @@ def commands(ctx: click.Context, options: Options) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
+    streams.secure()
     try:
         ended: Any = commands.main(args=arguments, prog_name="evenkeel", standalone_mode=False)
-        sys.stdout.flush()
         return ended if isinstance(ended, int) else 0
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped", err=True)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - the outermost place: say it once and end
         return _say(error)
 

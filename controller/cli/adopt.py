@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.options import ENGINE, Options, shared_options
 
 if TYPE_CHECKING:
     from evenkeel.specs.observed import ContainersSeen
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("adopt")
 @click.argument("name")
 @click.option("--to-remove", is_flag=True, help="Adopt it although nobody asks for it, so that it is removed.")
-@shared_options
+@shared_options("config", "state", "specs", *ENGINE)
 def command(options: Options, name: str, to_remove: bool) -> int:
     """Take over a container that evenkeel did not create.
 

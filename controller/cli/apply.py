@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle import Ending
     from evenkeel.controller.journal import Journal
     from evenkeel.controller.ports import Reading
+    from evenkeel.controller.preview import Preview
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.observed import ContainersSeen
     from evenkeel.specs.settings import Settings
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
 @click.option("--retry", is_flag=True, help="Try a revision again that failed before.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
 @click.option("--allow-empty", is_flag=True, help="Specs that ask for nothing mean that everything goes.")
-@shared_options
+@shared_options(*Options._fields)
 def command(options: Options, yes: bool, retry: bool, timeout: float | None, allow_empty: bool) -> int:
     """Do it: show the plan, ask, converge, give a verdict.
 
     Shows the plan, asks, and then does it: fetch, create beside the old, switch, watch the health, remove the old. When
-    what is new does not become healthy, what was good is put back. Ctrl-C lets the step at work end first.
+    what is new does not become healthy, what was good is put back. Ctrl-C lets the step at work end first; that nobody
+    reads what it says any more, as when the connection is lost, does not stop it.
 
     Works on the same state as `evenkeel run`, so only one of them at a time; and not against a desired state that came over
     MQTT, which `evenkeel release` ends.
@@ -44,13 +46,15 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     """
     import asyncio
     import signal
+    from contextlib import closing
     from pathlib import Path
 
     from evenkeel.controller import logs
     from evenkeel.controller.cli.asked import asked, message_in_force
     from evenkeel.controller.journal import open_journal, read_journal
     from evenkeel.controller.lock import sole_controller
-    from evenkeel.controller.wiring import open_driver
+    from evenkeel.controller.preview import preview
+    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler
 
     settings = options.settings()
     if options.verbose:
@@ -74,32 +78,26 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # other commands tell the holder of the lock to look again
     with sole_controller(state):
         reading = asked(settings, readonly=False, allow_empty=allow_empty)
-        journal = open_journal(state)
-
-        async def work() -> int:
+        with closing(open_journal(state)) as journal, asyncio.Runner() as runner:
             driver = open_driver(settings)
             try:
-                if not await _agreed(settings, driver, journal, reading, yes=yes, retry=retry):
-                    return 1
-                return await _converge(settings, driver, journal, reading, timeout)
+                looking = preview(reconciler(settings), driver, journal, reading.desired, image_sizes(settings, driver))
+                found = runner.run(looking)
+                # Not within the loop, which would keep the first Ctrl-C from ending the question.
+                code = _refused(settings, journal, reading, found, yes=yes, retry=retry)
+                if code is not None:
+                    return code
+                return runner.run(_converge(settings, driver, journal, reading, timeout))
             finally:
-                await driver.close()
-
-        try:
-            return asyncio.run(work())
-        finally:
-            journal.close()
+                runner.run(driver.close())
 
 
-async def _agreed(
-    settings: Settings, driver: Driver[ContainersSeen], journal: Journal, reading: Reading, *, yes: bool, retry: bool
-) -> bool:
-    """Show what will be done and ask; True when it shall be done."""
-    from evenkeel.controller.preview import preview
-    from evenkeel.controller.wiring import image_sizes, reconciler
+def _refused(
+    settings: Settings, journal: Journal, reading: Reading, found: Preview, *, yes: bool, retry: bool
+) -> int | None:
+    """Show what will be done and ask; the exit code when it shall not be done."""
     from evenkeel.templates.plan_text import plan_lines
 
-    found = await preview(reconciler(settings), driver, journal, reading.desired, image_sizes(settings, driver))
     for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
         click.echo(line)
     say_simulated(settings)
@@ -107,16 +105,21 @@ async def _agreed(
     if attempt is not None and attempt.failed and not retry:
         click.echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
         click.echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
-        return False
+        return 1
     if yes or not found.plan.stages:
-        return True
+        return None
     if not sys.stdin.isatty():
         click.echo("error: nobody can be asked here; --yes does it without asking", err=True)
-        return False
-    if click.confirm("Do it?"):
-        return True
+        return 1
+    try:
+        if click.confirm("Do it?"):
+            return None
+        code = 1
+    except click.Abort:  # Ctrl-C, or the end of what is typed
+        click.echo()
+        code = 130
     click.echo("Nothing was done.")
-    return False
+    return code
 
 
 async def _converge(
@@ -134,9 +137,9 @@ async def _converge(
         controller = build_controller(settings, journal, driver, told=show.told, progress=show.progress)
 
         def stop(why: str) -> None:
-            click.echo(f"{why}; finishing the step at work …", err=True)  # a stop may take its time; silence looks deaf
             stopped.append(why)
             controller.stop()
+            click.echo(f"{why}; finishing the step at work …", err=True)  # a stop may take its time; silence looks deaf
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, stop, "interrupted")

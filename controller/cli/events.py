@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
+from evenkeel.controller.cli.streams import is_heard
 
 if TYPE_CHECKING:
     from evenkeel.specs.feedback import Feedback
@@ -19,6 +19,7 @@ _ROLES: dict[str, Role] = {
     "revision-good": "good",
     "settled": "good",
     "source-broken": "bad",
+    "source-empty": "bad",
     "revision-failed": "bad",
     "step-failed": "bad",
     "stalled": "bad",
@@ -35,7 +36,7 @@ _ROLES: dict[str, Role] = {
 @click.option("--since", type=click.IntRange(min=0), metavar="NUMBER", help="Everything after this number.")
 @click.option("--last", type=click.IntRange(min=0), default=50, show_default=True, help="How many of the newest.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
-@shared_options
+@shared_options("config", "state")
 def command(options: Options, follow: bool, since: int | None, last: int, output: str) -> int:
     """Show what happened.
 
@@ -51,11 +52,12 @@ def command(options: Options, follow: bool, since: int | None, last: int, output
         for entry in entries:
             click.echo(_line(entry, output))
             after = entry.seq
+            if not is_heard():
+                return 0
         if entries:
             continue
         if not follow:
             return 0
-        sys.stdout.flush()
         time.sleep(_POLL_S)
 
 

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evenkeel.controller.cli.options import Options, say_simulated, shared_options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import (
+    ENGINE,
+    Options,
+    say_simulated,
+    shared_options,
+    terminal_style,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Choice(["text", "wide", "json", "yaml"]), default="text", help="How to print."
 )
-@shared_options
+@shared_options("config", "state", *ENGINE)
 def command(options: Options, what: str, output: str) -> int:
     """List what is there.
 

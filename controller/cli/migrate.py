@@ -11,7 +11,7 @@ from evenkeel.controller.cli.options import Options, shared_options
 @click.argument("kanto_config", metavar="KANTO-CONFIG", type=click.Path(dir_okay=False))
 @click.option("--to", metavar="DIR", type=click.Path(file_okay=False), help="Write there instead of printing.")
 @click.option("--replace", is_flag=True, help="Replace files that are there already.")
-@shared_options
+@shared_options()
 def command(options: Options, kanto_config: str, to: str | None, replace: bool) -> int:
     """Write the settings that do what a config.json of Kanto does.
 

@@ -45,8 +45,8 @@ class Options(NamedTuple):
             given["state"] = str(Path(state).absolute())
         if self.specs:
             given["specs"] = [str(Path(path).absolute()) for path in self.specs]
-        if self.engine:
-            given["engine.kind"] = self.engine
+        if self.engine or self.docker_address:
+            given["engine.kind"] = self.engine or "docker"
         if self.docker_address:
             given["engine.address"] = self.docker_address
         if self.verbose:
@@ -61,42 +61,57 @@ class Options(NamedTuple):
         return load_settings(Path(config) if config else None, given)
 
 
-_OPTIONS = (
-    click.option(
-        "--config", metavar="FILE", help="Settings. Default: $EVENKEEL_CONFIG, else /etc/evenkeel/config.yaml."
+_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "config": (
+        "--config",
+        {"metavar": "FILE", "help": "Settings. Default: $EVENKEEL_CONFIG, else /etc/evenkeel/config.yaml."},
     ),
-    click.option(
-        "--state", metavar="DIR", help="Where evenkeel remembers. Default: $EVENKEEL_STATE, else /var/lib/evenkeel."
+    "state": (
+        "--state",
+        {"metavar": "DIR", "help": "Where evenkeel remembers. Default: $EVENKEEL_STATE, else /var/lib/evenkeel."},
     ),
-    click.option(
+    "specs": (
         "--specs",
-        metavar="PATH",
-        multiple=True,
-        help="A file or folder that says what is asked for; may be given again. Default: /etc/evenkeel/specs.",
+        {
+            "metavar": "PATH",
+            "multiple": True,
+            "help": "A file or folder that says what is asked for; may be given again. Default: /etc/evenkeel/specs.",
+        },
     ),
-    click.option(
+    "engine": (
         "--engine",
-        type=click.Choice(["memory", "docker"]),
-        help="Which engine runs the containers; `memory` (the default) only simulates.",
+        {
+            "type": click.Choice(["memory", "docker"]),
+            "help": "Which engine runs the containers; `memory` (the default) only simulates.",
+        },
     ),
-    click.option("--docker-address", metavar="ADDRESS", help="The engine's socket, unix:///path."),
-    click.option("-v", "--verbose", is_flag=True, help="Log settled cycles, too."),
-)
+    "docker_address": (
+        "--docker-address",
+        {"metavar": "ADDRESS", "help": "Docker's socket, unix:///path; means --engine docker."},
+    ),
+    "verbose": ("--verbose", {"is_flag": True, "help": "Log everything, settled cycles too."}),
+}
+ENGINE = ("engine", "docker_address")
 
 
-def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the shared options; it receives them together as `options`."""
+def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the shared options; it receives them together as `options`. Its help shows those that mean something
+    to it, and it takes the others, too: what a script says to all commands stops none."""
 
-    @functools.wraps(function)
-    def with_options(*args: Any, **values: Any) -> Any:
-        above = click.get_current_context().find_object(Options) or Options()
-        here = {name: given for name in Options._fields if (given := values.pop(name))}
-        return function(*args, options=above._replace(**here), **values)
+    def give(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def with_options(*args: Any, **values: Any) -> Any:
+            above = click.get_current_context().find_object(Options) or Options()
+            here = {name: given for name in Options._fields if (given := values.pop(name))}
+            return function(*args, options=above._replace(**here), **values)
 
-    wrapped: Callable[..., Any] = with_options
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+        wrapped: Callable[..., Any] = with_options
+        for name, (word, more) in reversed(_OPTIONS.items()):
+            words = ("-v", word) if name == "verbose" else (word,)
+            wrapped = click.option(*words, **more, hidden=name not in shown)(wrapped)
+        return wrapped
+
+    return give
 
 
 SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, say_simulated, shared_options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import (
+    ENGINE,
+    Options,
+    say_simulated,
+    shared_options,
+    terminal_style,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from evenkeel.specs.activity import Activity
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
 @click.option("--allow-empty", is_flag=True, help="Specs that ask for nothing mean that everything goes.")
 @click.option("--files", is_flag=True, help="Plan for the files, also when a desired state from MQTT is in force.")
-@shared_options
+@shared_options("config", "state", "specs", *ENGINE)
 def command(options: Options, output: str, allow_empty: bool, files: bool) -> int:
     """Show what would be done, and do nothing.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--broker", metavar="URL", default="", help="Another broker than the settings': tcp://host:1883.")
 @click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Give up after so many seconds.")
-@shared_options
+@shared_options("config", "verbose")
 def command(
     options: Options, file: str, drive: bool, activity: str, broker: str, domain: str, timeout: float | None
 ) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("release")
 @click.option("--abandon", is_flag=True, help="End an activity that nobody commands, when no controller is at work.")
-@shared_options
+@shared_options("config", "state")
 def command(options: Options, abandon: bool) -> int:
     """Give the spec files their say again after a desired state from MQTT.
 

@@ -8,12 +8,12 @@ from evenkeel.controller.cli.options import Options, shared_options
 
 
 @click.command("retry")
-@shared_options
+@shared_options("config", "state")
 def command(options: Options) -> int:
     """Try a failed revision again.
 
     A revision that failed is not tried again by itself until its content changes. This forgets the failure; a controller
-    at work is told to look at once.
+    at work is told to look at once, and without one the next `evenkeel run` or `evenkeel apply` tries it.
     """
     from pathlib import Path
 
@@ -38,7 +38,10 @@ def command(options: Options) -> int:
                 journal.say(Feedback("revision-retried", f"an operator retries it; {why}", revision=desired))
     finally:
         journal.close()
-    click.echo(f"Revision {desired} is tried again; {why}")
-    if not ask_to_look_again(state):
-        click.echo("No controller is at work; `evenkeel run` or `evenkeel apply` will try it.")
+    by = (
+        ""
+        if ask_to_look_again(state)
+        else " by the next `evenkeel run` or `evenkeel apply`; no controller is at work now"
+    )
+    click.echo(f"Revision {desired} is tried again{by}; {why}")
     return 0

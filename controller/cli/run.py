@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
     metavar="FILE",
     help="Settings from the config.json of Kanto's container-management (`connection`, `update_agent`) instead.",
 )
-@shared_options
+@shared_options(*Options._fields)
 def command(options: Options, kanto_config: str | None) -> int:
     """Be the controller: watch specs and engine, keep them one.
 

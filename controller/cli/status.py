@@ -10,7 +10,7 @@ from evenkeel.controller.cli.options import Options, shared_options, terminal_st
 @click.command("status")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
 @click.option("--check", is_flag=True, help="Let the exit code say whether all is well.")
-@shared_options
+@shared_options("config", "state")
 def command(options: Options, output: str, check: bool) -> int:
     """Say whether all is well, and what to do if not.
 

@@ -9,13 +9,13 @@ from evenkeel.controller.cli.options import Options, shared_options
 
 @click.command("validate")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
-@shared_options
+@shared_options("config", "specs")
 def command(options: Options, paths: tuple[str, ...]) -> int:
     """Check spec files and say everything that is wrong.
 
     PATH is a file or a folder; without one, the specs that the controller would read. Of a folder *.yaml, *.yml and *.json
-    are read, one level deep. Each problem stands on a line of its own: file, line, column, what was expected and the nearest
-    thing that is valid.
+    are read, and not its sub-folders. Each problem stands on a line of its own: file, line, column, what was expected and
+    the nearest thing that is valid.
 
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise, also when there is not a single document.
     """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style
+from evenkeel.controller.cli.streams import is_heard
 
 if TYPE_CHECKING:
     from evenkeel.specs.settings import Settings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 @click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="End after so many seconds.")
-@shared_options
+@shared_options("config", "verbose")
 def command(options: Options, output: str, domain: str, timeout: float | None) -> int:
     """Show live what update agents do.
 
@@ -73,6 +74,8 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
                     click.echo(_line(message.topic, message.payload))
                 elif (heard := heard_from(message.payload)) is not None:
                     told(heard)
+                if not is_heard():
+                    return
 
     async with link:
         with suppress(asyncio.CancelledError):

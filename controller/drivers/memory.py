@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import shlex
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.container import Container, host_ports
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
 from evenkeel.specs.plan import (
@@ -102,6 +103,15 @@ class Script:
     """Images that are not in the catalogue do not exist."""
 
 
+def _stored(store: Path) -> World:
+    """The world in a file; DriverError when it is none."""
+    try:
+        return decode(store.read_bytes(), World)
+    except ValueError as error:
+        why = f"is damaged and holds no simulated world; `rm {shlex.quote(str(store))}` begins with an empty one"
+        raise DriverError(f"file:{store}", why) from error
+
+
 class MemoryEngine:
     """A `Driver` of the containers domain; the public methods beyond the port are other people's hands."""
 
@@ -117,7 +127,7 @@ class MemoryEngine:
         self._changed = asyncio.Event()
         self.world = World()
         if store is not None and store.exists():
-            self.world = decode(store.read_bytes(), World)
+            self.world = _stored(store)
 
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,8 +41,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path / "var" / "evenkeel"
+def state(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return tmp_path / getattr(request, "param", "var") / "evenkeel"
 
 
 @pytest.fixture
@@ -257,6 +257,23 @@ def test_the_folder_is_not_for_everybody(journal: Journal, state: Path) -> None:
     assert stat.S_IMODE(state.stat().st_mode) & 0o007 == 0
 
 
+def test_the_files_are_for_their_owner_only(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("one"), "files")
+    assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in state.iterdir()} == {
+        FILE: 0o600,
+        f"{FILE}-wal": 0o600,
+        f"{FILE}-shm": 0o600,
+    }
+
+
+def test_files_that_others_could_read_are_closed_to_them(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("one"), "files")
+    for file in state.iterdir():
+        file.chmod(0o644)
+    open_journal(state).close()
+    assert {stat.S_IMODE(file.stat().st_mode) for file in state.iterdir()} == {0o600}
+
+
 def test_a_journal_survives_its_process(journal: Journal, state: Path) -> None:
     journal.put("desired", asking("one"), "files")
     journal.say(Feedback("plan", "a"))
@@ -387,6 +404,35 @@ def test_what_is_no_journal_is_refused(state: Path, openers: type) -> None:
     with pytest.raises(JournalError) as raised:
         openers(state)
     assert raised.value.element == f"journal:{state / FILE}"
+
+
+@pytest.mark.parametrize("state", [Path("var"), Path("a place")], indirect=True)
+@pytest.mark.parametrize("damaged", [0, 3 * 4096])
+def test_the_way_out_of_a_damaged_journal_leads_out(journal: Journal, state: Path, damaged: int) -> None:
+    """0: the file is none; further behind: a page of it is none."""
+    for number in range(200):
+        journal.say(Feedback("plan", f"{number} " * 200))
+    journal.close()
+    content = bytearray((state / FILE).read_bytes())
+    content[damaged : damaged + 12 * 4096] = b"damaged " * (12 * 512)
+    (state / FILE).write_bytes(content)
+
+    def use(open_it: Callable[[Path], Journal]) -> None:
+        opened = open_it(state)
+        try:
+            opened.said()
+            opened.put("desired", asking("one"), "files")
+        finally:
+            opened.close()
+
+    for open_it in (open_journal, read_journal):
+        with pytest.raises(JournalError, match="all containers are found again; gone are what failed") as raised:
+            use(open_it)
+        assert raised.value.element == f"journal:{state / FILE}"
+    _, _, remedy = raised.value.message.partition("To go on without it: ")
+    subprocess.run(["sh", "-c", remedy], check=True)
+    use(open_journal)
+    assert {FILE} <= {file.name for file in (state / "damaged").iterdir()}
 
 
 @pytest.mark.parametrize("openers", [open_journal, read_journal])

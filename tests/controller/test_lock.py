@@ -65,6 +65,8 @@ def test_the_second_is_told_who_is_first(tmp_path: Path) -> None:
         raise AssertionError("two controllers")
     assert raised.value.element == f"state:{tmp_path}"
     assert f"process {first.pid}" in raised.value.message
+    assert "applies the files by itself" in raised.value.message
+    assert "to do it by hand, stop it first" in raised.value.message
 
 
 def test_who_may_not_is_told_who_may(nobody: Path) -> None:

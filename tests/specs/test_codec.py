@@ -198,6 +198,10 @@ def test_one_thing_wrong_gives_one_problem(line: str, expected: str) -> None:
     ("line", "message", "instead"),
     [
         ("stableFor: 10", "stableFor: expected a duration, got the number 10", "10s"),
+        ("stableFor: 1h30", "stableFor: the text `1h30` does not fit", "1h30m"),
+        ("stableFor: 1m30", "stableFor: the text `1m30` does not fit", "1m30s"),
+        ("stableFor: 1d12", "stableFor: the text `1d12` does not fit", "24h12h"),
+        ("stableFor: '90'", "stableFor: the text `90` does not fit", "90s"),
         ("stableFor: 0.5", "stableFor: expected a duration, got the number 0.5", "0.5s"),
         ("stableFor: '10'", "stableFor: the text `10` does not fit", "10s"),
         ("stableFor: 3 s", "stableFor: the text `3 s` does not fit", "3s"),

@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from evenkeel.specs.problem import Place, Problem, errors
 from evenkeel.specs.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-SOUGHT = "*.yaml, *.yml and *.json, one level deep"
+SOUGHT = "*.yaml, *.yml and *.json are read, and not its sub-folders"
 """What is read of a folder, in words."""
 _TRIES = 3
 """For a file that is there in the list and gone when it is opened: somebody is just replacing it."""
@@ -53,7 +53,7 @@ class Contents(NamedTuple):
 
 
 def read_specs(paths: Sequence[str | Path], cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
-    """Read files, and the `*.yaml`, `*.yml` and `*.json` of folders (one level, in order of name).
+    """Read files, and the `*.yaml`, `*.yml` and `*.json` of folders (not of their sub-folders), in order of name.
 
     `cache` is a folder for parsed files (see `cache`); with `cache_readonly` nothing is written, whatever happens.
     """
@@ -103,7 +103,7 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
         keys.append(key)
     if cache and stored:
         parsed.prune(cache, keys)
-    desired, problems = desired_from(found, complete=not contents.problems)
+    desired, problems = desired_from(found, complete=not errors(contents.problems))
     return Reading(desired, (*contents.problems, *problems), contents.missing, contents.digest)
 
 
@@ -113,6 +113,7 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
     problems: list[Problem] = []
     missing: list[str] = []
     vanished = False
+    within = {_real(path) for path in paths}
     for path in dict.fromkeys(Path(path) for path in paths):
         try:
             found = _files_of(path)
@@ -122,6 +123,7 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
         except (OSError, ValueError) as error:
             problems.append(_unreadable(path, error))
             continue
+        problems.extend(_unread(path, within))
         for file in found:
             if file in files:
                 continue
@@ -134,7 +136,7 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
             if not files[file]:
                 hint = "write what is asked for, or remove the file"
                 problems.append(Problem(Place(_shown(file), 1, 1), "", "the file is empty", hint))
-    if missing and (files or problems):
+    if missing and (files or errors(problems)):
         # Of several places one is gone: not mounted yet, perhaps. What it asked for must not be taken for unwanted.
         problems.extend(Problem(Place(path), "", "does not exist") for path in missing)
     shown = tuple((_shown(file), content) for file, content in files.items())
@@ -146,6 +148,40 @@ def _files_of(path: Path) -> list[Path]:
     if not stat.S_ISDIR(path.stat().st_mode):
         return [path]
     return sorted(entry for entry in path.iterdir() if is_spec(entry.name) and not _is_folder(entry))
+
+
+def _unread(path: Path, read: Collection[str]) -> list[Problem]:
+    """A warning for each sub-folder that holds specs, if it is none of the places that are `read`. One look into each; the
+    hidden ones, as of Kubernetes and of git, are machinery."""
+    found: list[Problem] = []
+    with suppress(OSError), os.scandir(path) as entries:
+        for name in sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_dir(entry)):
+            folder = path / name
+            if _real(folder) not in read and _holds_specs(folder):
+                shown = _shown(folder)
+                hint = f"name `{shown}` itself, too, or move its files up"
+                found.append(Problem(Place(shown), "", "the specs in this sub-folder are not read", hint, "warning"))
+    return found
+
+
+def _real(path: str | Path) -> str:
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # a NUL in the name
+        return ""
+
+
+def _holds_specs(folder: Path) -> bool:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return any(is_spec(entry.name) for entry in entries)
+    return False
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_folder(path: Path) -> bool:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evenkeel.controller.sources.files.read import Reading, gather, is_spec, understand
+from evenkeel.controller.sources.files.read import Contents, Reading, gather, is_spec, understand
 from evenkeel.specs.codec import prepare
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class FileSource:
         self._cache, self._resync_s = cache, resync.total_seconds()
         self._wake = asyncio.Event()
         self._trouble = ""
+        self._unread = frozenset[str]()
 
     def look(self) -> None:
         """Look now instead of waiting for an event."""
@@ -83,8 +84,16 @@ class FileSource:
     def _look(self, seen: str) -> tuple[Reading | None, frozenset[Path]]:
         """What there is unless it was `seen`, and the directories that decide about it."""
         contents = gather(self._paths)
+        self._tell_unread(contents)
         reading = None if contents.digest == seen else understand(contents, self._cache)
         return reading, watched(self._paths)
+
+    def _tell_unread(self, contents: Contents) -> None:
+        """Once for each, because nothing else may ever be told of a sub-folder: no revision changes with it."""
+        unread = frozenset(problem.place.file for problem in contents.problems if problem.severity == "warning")
+        for folder in sorted(unread - self._unread):
+            log.warning("sub-folder is not read", extra={"fields": {"folder": folder}})
+        self._unread = unread
 
     @asynccontextmanager
     async def _watching(self, directories: frozenset[Path]) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
 from evenkeel.controller.wiring import read_files
 
-from .command import ROOT, Device, spec
+from .command import ROOT, Device, ended, spec, until
 
 pytestmark = pytest.mark.e2e
 
@@ -117,7 +118,7 @@ def test_validate_finds_nothing_to_call_valid(device: Device, tmp_path: Path) ->
         (other / name).write_text("")
     done = device.run("validate", str(other), ok=1)
     assert done.stdout == (
-        f"{other}: no document is there; of a folder *.yaml, *.yml and *.json, one level deep, are read; "
+        f"{other}: no document is there; of a folder *.yaml, *.yml and *.json are read, and not its sub-folders; "
         "skipped: .hidden.yaml, a.py, b.py, c.py, d.py and 2 more\n"
     )
     assert done.stderr == "1 problem\n"
@@ -126,6 +127,21 @@ def test_validate_finds_nothing_to_call_valid(device: Device, tmp_path: Path) ->
     assert "no document is there" in device.run("validate", ok=1).stdout
     device.settings(emptySourceRemovesAll=True)
     assert device.run("validate").stdout == "valid: 0 documents (nothing is asked for)\n"
+
+
+def test_specs_in_a_sub_folder_are_told_to_be_unread(device: Device) -> None:
+    device.write(spec("web"))
+    (device.specs / "site").mkdir()
+    device.write(spec("wiki"), file="site/wiki.yaml")
+    unread = f"{device.specs}/site: the specs in this sub-folder are not read (warning)"
+    assert unread in device.run("validate").stdout
+    assert unread in device.run("plan", ok=2).stderr
+    process = device.start("run")
+    until(device.is_settled)
+    (valid,) = [found for found in device.status()["conditions"] if found["name"] == "SourceValid"]
+    assert unread in valid["message"]
+    _, _, errors = ended(process, signal.SIGTERM)
+    assert f"warning sub-folder is not read folder={device.specs}/site\n" in errors
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/containers/*.yaml")), ids=lambda path: path.stem)
@@ -173,7 +189,11 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     assert "failed before: wiki: port 8080 is already allocated" in plan
     assert "until the specs change or somebody runs `evenkeel retry`" in plan
     assert "--retry tries it nevertheless" in device.run("apply", "--yes", ok=1).stderr
-    assert "is tried again" in device.run("retry").stdout
+    assert re.fullmatch(
+        r"Revision \w{16} is tried again by the next `evenkeel run` or `evenkeel apply`; no controller is at work now; "
+        r"it had failed: wiki: .*\n",
+        device.run("retry").stdout,
+    )
     assert device.run("retry").stdout == "No failed revision: there is nothing to retry.\n"
     assert [each["kind"] for each in events(device)][-1] == "revision-retried"
     assert "port 8080 is already allocated" in device.run("apply", "--yes", ok=1).stderr
@@ -339,6 +359,20 @@ def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
     assert "No such command 'valdate'; did you mean `validate`?\n" in device.run("valdate", ok=1).stderr
 
 
+def test_a_fault_on_the_command_line_blames_no_file(device: Device) -> None:
+    assert device.run("plan", "--docker-address", "/var/run/docker.sock", ok=1).stderr == (
+        "error: settings: command line: engine.address: the text `/var/run/docker.sock` does not fit; "
+        "write `unix:///var/run/docker.sock`\n"
+    )
+
+
+def test_who_names_a_socket_means_docker(device: Device) -> None:
+    device.write(spec("web"))
+    assert "unix:///nowhere.sock" in device.run("plan", "--docker-address", "unix:///nowhere.sock", ok=1).stderr
+    simulated = ("--engine", "memory", "--docker-address", "unix:///nowhere.sock")
+    assert SIMULATED in device.run("plan", *simulated, ok=2).stderr
+
+
 def test_a_bug_says_so_and_shows_where_only_when_asked(device: Device) -> None:
     device.write(spec("web"))
     (device.state).mkdir()
@@ -358,6 +392,29 @@ def test_every_command_explains_itself(name: str) -> None:
     command = importlib.import_module(f"evenkeel.controller.cli.{name}").command
     assert command.name == name
     assert (command.help or "").splitlines()[0] == SUMMARIES[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "offered", "quiet"),
+    [
+        ("status", "--state", "--engine"),
+        ("events", "--config", "--verbose"),
+        ("validate", "--specs", "--docker-address"),
+        ("run", "--verbose", "--broker"),
+    ],
+)
+def test_a_command_offers_what_means_something_to_it(device: Device, name: str, offered: str, quiet: str) -> None:
+    shown = device.run(name, "--help").stdout
+    assert offered in shown
+    assert quiet not in shown
+
+
+def test_what_a_script_says_to_all_commands_stops_none(device: Device) -> None:
+    device.write(spec("web"))
+    everywhere = ("--engine", "memory", "--docker-address", "unix:///nowhere.sock", "-v")
+    for command in ("status", "validate", "events", "retry"):
+        device.run(command, *everywhere)
+        device.run(*everywhere, command)
 
 
 def test_without_arguments_it_helps(device: Device) -> None:
@@ -393,6 +450,17 @@ def test_colours_on_a_terminal_only_and_never_against_no_color(device: Device) -
     assert "\x1b[" not in on_a_terminal(device, "plan", NO_COLOR="1")
     assert "\x1b[" not in on_a_terminal(device, "plan", TERM="dumb")
     assert "\x1b[" not in device.run("plan", ok=2).stdout
+
+
+def test_specs_that_are_gone_are_a_warning(device: Device) -> None:
+    device.write(spec("web"))
+    process = device.start("run")
+    until(device.is_settled)
+    (device.specs / "10-apps.yaml").unlink()
+    until(lambda: "source-empty" in device.run("events").stdout)
+    _, _, errors = ended(process, signal.SIGTERM)
+    assert re.search(r"Z warning source-empty message=", errors)
+    assert re.search(r"\x1b\[[\d;]*31m *source-empty", on_a_terminal(device, "events"))
 
 
 def test_bars_on_a_terminal_and_lines_elsewhere(device: Device) -> None:

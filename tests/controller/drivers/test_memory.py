@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 import pytest
 from tests.virtual import now, run
 
-from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
+from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script, World
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Health, HttpProbe, Port, Resources, Restart, Stop
-from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.errors import DriverError, Unavailable
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen
 from evenkeel.specs.plan import (
@@ -276,3 +277,13 @@ def test_other_hands() -> None:
         assert [seen.engine_name for seen in (await engine.observe()).containers] == ["web"]
 
     on(work)
+
+
+def test_a_store_that_is_damaged_is_named_with_the_way_out(tmp_path: Path) -> None:
+    store = tmp_path / "a world.json"
+    store.write_text('{"images": {')
+    with pytest.raises(DriverError, match="is damaged and holds no simulated world") as raised:
+        MemoryEngine(store=store)
+    assert raised.value.element == f"file:{store}"
+    subprocess.run(["sh", "-c", raised.value.message.split("`")[1]], check=True)
+    assert MemoryEngine(store=store).world == World()

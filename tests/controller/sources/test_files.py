@@ -21,7 +21,7 @@ def test_files_and_one_level_of_folders_are_read(folder: Path, tmp_path: Path) -
     kind = {"apiVersion": "evenkeel/v1", "kind": "Container", "metadata": {"name": "c"}, "spec": {"image": "nginx:1"}}
     (folder / "c.json").write_text(json.dumps(kind))
     (folder / "deeper.yaml").mkdir()
-    (folder / "deeper.yaml/d.yaml").write_text(spec("d"))
+    (folder / "deeper.yaml/d.conf").write_text(spec("d"))
     (tmp_path / "named.conf").write_text(spec("named"))
     (tmp_path / "elsewhere").write_text(spec("linked"))
     (folder / "linked.yaml").symlink_to("../elsewhere")
@@ -50,6 +50,34 @@ def test_what_editors_and_package_tools_leave_is_ignored(folder: Path, name: str
 def test_emacs_lock_that_leads_nowhere_is_ignored(folder: Path) -> None:
     (folder / ".#x.yaml").symlink_to("somebody@somewhere.1234")
     assert asked(read_specs([folder])) == {}
+
+
+def test_specs_in_a_sub_folder_are_not_read_and_that_is_said(folder: Path) -> None:
+    (folder / "web.yaml").write_text(spec("web"))
+    for name in ("site", "site/deeper", "empty", "notes", ".git", "..2026_11_25", "read"):
+        (folder / name).mkdir()
+    for name in ("site/wiki.yaml", "notes/readme.md", ".git/config.json", "..2026_11_25/x.yaml", "read/store.yaml"):
+        (folder / name).write_text(spec("wiki" if "read" not in name else "store"))
+    (folder / "..data").symlink_to("..2026_11_25")
+    (folder / "linked").symlink_to("site")
+
+    reading = read_specs([folder, folder / "read"])
+
+    assert [document.name for document in reading.desired.documents] == ["store", "web"]
+    assert texts(reading) == [
+        f"{folder}/{name}: the specs in this sub-folder are not read (warning); "
+        f"name `{folder}/{name}` itself, too, or move its files up"
+        for name in ("linked", "site")
+    ]
+    assert not read_specs([folder / "empty"]).problems
+
+
+def test_a_sub_folder_alone_asks_for_nothing_and_is_no_error(folder: Path, tmp_path: Path) -> None:
+    (folder / "site").mkdir()
+    (folder / "site/wiki.yaml").write_text(spec("wiki"))
+    reading = read_specs([folder, tmp_path / "gone"])
+    assert reading.is_empty
+    assert reading.missing == (str(tmp_path / "gone"),)
 
 
 def test_a_broken_file_is_reported_with_its_place_and_the_others_are_still_read(folder: Path) -> None:

@@ -55,6 +55,21 @@ async def watching(
         yield Watch(source, readings, first)
 
 
+def test_an_unread_sub_folder_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def look() -> None:
+        async with watching(tmp_path) as watch:
+            (tmp_path / "web.yaml").write_text(spec("web"))
+            await watch.until(lambda reading: bool(reading.desired.documents))
+            (tmp_path / "wiki.yaml").write_text(spec("wiki"))
+            await watch.until(lambda reading: len(reading.desired.documents) == 2)
+
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/x.yaml").write_text(spec("x"))
+    asyncio.run(look())
+    told = [record.__dict__["fields"] for record in caplog.records if record.message == "sub-folder is not read"]
+    assert told == [{"folder": str(tmp_path / "site")}]
+
+
 def rename_in(path: Path, text: str) -> None:
     """As `git`, `ansible`, `kubectl cp` and most libraries save."""
     temporary = path.with_name(f".{path.name}.tmp")

@@ -1,0 +1,93 @@
+"""Standard output and error that never fail whoever writes to them.
+
+A command may be in the middle of a switch when the reader of its output goes away, its terminal is lost, or the disk that
+takes its output is full. What it could not say must not keep it from finishing what it does: from then on the stream takes
+everything and says nothing. Whether something was lost can be asked; what follows from that is up to the command.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_ENOUGH = (errno.EPIPE, errno.EIO)
+"""Nobody is there any more: the end of a pipe, and of a terminal."""
+
+
+class _Patient(io.RawIOBase):
+    """A file descriptor that takes everything, also when nobody does any more; `lost` is why."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.lost: OSError | None = None
+
+    def fileno(self) -> int:
+        return self._number
+
+    def isatty(self) -> bool:
+        return os.isatty(self._number)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: ReadableBuffer, /) -> int:
+        while self.lost is None:
+            try:
+                return os.write(self._number, content)
+            except BlockingIOError:  # somebody else made it non-blocking
+                import select
+
+                select.select((), (self._number,), ())
+            except OSError as error:
+                self.lost = error
+        return memoryview(content).nbytes
+
+
+def secure() -> None:
+    """Let this process's output fail quietly. A stream that is closed is nowhere, or the next file would take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it stays open
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream: Any = getattr(sys, name)
+        if stream is None or (stream is getattr(sys, f"__{name}__") and _of(stream) is None):
+            setattr(sys, name, _patient(number, stream))
+
+
+def _patient(number: int, like: TextIO | None) -> TextIO:
+    file = io.BufferedWriter(_Patient(number))
+    if not isinstance(like, io.TextIOWrapper):
+        return io.TextIOWrapper(file)
+    like.flush()
+    return io.TextIOWrapper(
+        file, like.encoding, like.errors, line_buffering=like.line_buffering, write_through=like.write_through
+    )
+
+
+def _of(stream: TextIO) -> _Patient | None:
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw if isinstance(raw, _Patient) else None
+
+
+def is_heard() -> bool:
+    """Whether anybody still takes standard output, as far as the last write told."""
+    patient = _of(sys.stdout)
+    return patient is None or patient.lost is None
+
+
+def broken() -> OSError | None:
+    """Why not all of standard output arrived; `None` when it did, or when the reader had enough and went away."""
+    patient = _of(sys.stdout)
+    if patient is None or patient.lost is None or patient.lost.errno in _ENOUGH:
+        return None
+    return OSError(patient.lost.errno, patient.lost.strerror, "standard output")
