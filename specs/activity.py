@@ -105,6 +105,9 @@ class Activity(Struct, frozen=True):
     because: str = ""
 
 
+_LONGEST_NAME = 200
+
+
 def name_of(id_: str) -> str:
-    """What to call an activity in a sentence: a sender may leave its id out."""
-    return id_ or "(no activityId)"
+    """What to call an activity in a sentence: a sender may leave its id out, or write a book into it."""
+    return (id_ if len(id_) <= _LONGEST_NAME else f"{id_[:_LONGEST_NAME]}…") or "(no activityId)"
