@@ -27,7 +27,9 @@ _SESSION_EXPIRY_S = 30 * 24 * 3600
 """With MQTT 5 a broker forgets a device that was away for longer; with 3.1.1 it decides by itself."""
 _TOPIC_AND_PROPERTIES = 128 * 1024
 _GRACE_S = 2.0
-SILENT = "the broker fell silent"
+SILENT, LOST = "the broker fell silent", "the connection was lost"
+_TAKEN_OVER = 0x8E
+"""MQTT 5: a client of the same id has connected. With 3.1.1, and from some brokers with 5, the connection is only lost."""
 _HEAR_OUT_S = 0.5
 
 
@@ -100,7 +102,7 @@ class Line:
         except Exception as error:  # noqa: BLE001 - whatever a broker sends that paho does not expect
             _close_sockets(error)
             return _reason(error)
-        return self._why or "the connection was lost"
+        return self._why or LOST
 
     def subscribe(self, topics: list[str]) -> int:
         """Ask for topics with QoS 1; the id of the question, 0 when the connection ended meanwhile."""
@@ -184,7 +186,8 @@ class Line:
 
     def _on_disconnect(self, client: Client, _: object, flags: Any, reason: Any, properties: Any) -> None:
         if flags.is_disconnect_packet_from_server:
-            self._why = self._why or f"ended by the broker: {str(reason).lower()}"
+            hint = f"; another client uses the clientId {client_id_of(self._settings)}" * (reason.value == _TAKEN_OVER)
+            self._why = self._why or f"ended by the broker: {str(reason).lower()}{hint}"
         elif str(reason) == "Keep alive timeout":
             self._why = self._why or (SILENT if self._accepted_at else "no answer from the broker")
 

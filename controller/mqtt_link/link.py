@@ -23,9 +23,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Literal
 
-from evenkeel.controller.mqtt_link.access import broker_element, read_access
+from evenkeel.controller.mqtt_link.access import broker_element, client_id_of, read_access
 from evenkeel.controller.mqtt_link.limits import STEADY_S, Limits, Outgoing
-from evenkeel.controller.mqtt_link.line import SILENT, Accepted, Arrived, Event, Line, Published, Subscribed
+from evenkeel.controller.mqtt_link.line import LOST, SILENT, Accepted, Arrived, Event, Line, Published, Subscribed
 from evenkeel.controller.mqtt_link.session import Message, Session, check_topic, unwanted
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.mqtt import MqttSettings
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _STEADY_S = 30.0
 """A connection that held for so long ends the back-off."""
+_BRIEF_LOSSES = 3
+"""So many connections one after the other that did not hold for so long are perhaps taken by another client."""
 _CLOSE_S = 5.0
 _BEGINNING = 64 * 1024
 """Bytes that are kept of what is too large."""
@@ -64,7 +66,7 @@ class MqttLink:
         self._topics: dict[str, None] = {}
         self._in_force: set[str] = set()
         self._refused: dict[str, None] = {}
-        self._refusals = 0
+        self._refusals, self._brief_losses = 0, 0
         self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
         self._session: Session | None = None
@@ -271,10 +273,17 @@ class MqttLink:
         if self._asking_again is not None:
             self._asking_again.cancel()
             self._asking_again = None
-        fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
+        under_way: list[Outgoing] = []
         if session is not None:
             by_broker = not self._stop.is_set() and why != SILENT
-            self._outbox.extendleft(reversed(session.end(by_broker=by_broker)))
+            under_way = session.end(by_broker=by_broker)
+            self._outbox.extendleft(reversed(under_way))
+        if not under_way:  # else it may be for what was sent
+            was_brief = why == LOST and 0 < line.held_s <= _STEADY_S
+            self._brief_losses = self._brief_losses + 1 if was_brief else 0
+        if why == LOST and self._brief_losses >= _BRIEF_LOSSES:
+            why = f"{why}; another client may use the clientId {client_id_of(self._settings)}"
+        fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
         if self._up:
             self._up = False
             self._tell_watchers()

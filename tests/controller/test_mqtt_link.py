@@ -541,6 +541,57 @@ async def test_two_with_one_name_do_not_storm_the_broker(mosquitto: Mosquitto) -
     assert connects < 60
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_who_is_taken_for_another_again_and_again_says_so(mosquitto: Mosquitto, version: MqttVersion) -> None:
+    """This broker only ends the connection of the older one, with either version."""
+    broker = mosquitto()
+    it, seen = link(broker, "t", version=version), list[str]()
+    it.on_change = lambda: seen.append(it.why)
+    async with it:
+        await up(it)
+        async with link(broker, "t", version=version):
+            await until(lambda: seen[-1].endswith("; another client may use the clientId evenkeel-test"))
+        await up(it)
+        broker.stop()
+        await until(lambda: seen[-1] == "connection refused")
+        broker.start()
+        await up(it)
+        broker.stop()
+        await until(lambda: bool(seen[-1]))
+        assert "another client" not in seen[-1]
+    assert seen.count("the connection was lost") >= 2
+
+
+async def test_what_is_too_large_is_not_taken_for_another_client(mosquitto: Mosquitto) -> None:
+    broker = mosquitto(settings="max_packet_size 2000")
+    it, seen = link(broker, "t"), list[str]()
+    it.on_change = lambda: seen.append(it.why)
+    async with it:
+        with pytest.raises(TooLarge):
+            await it.publish("t", bytes(3000))
+    assert "the connection was lost" in seen
+    assert not [why for why in seen if "another client" in why]
+
+
+async def test_a_broker_that_says_who_took_the_session_is_believed(mosquitto: Mosquitto) -> None:
+    broker = mosquitto()
+    broker.stop()
+
+    async def false_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await reader.read(1000)
+            writer.write(b"\x20\x03\x00\x00\x00" + b"\xe0\x02\x8e\x00")  # accepted, and taken over
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(false_broker, "127.0.0.1", broker.port)
+    async with link(broker, "t", version="5") as it:
+        told = "ended by the broker: session taken over; another client uses the clientId evenkeel-test"
+        await until(lambda: it.why == told)
+    server.close()
+    await server.wait_closed()
+
+
 async def test_every_change_is_told(mosquitto: Mosquitto) -> None:
     broker = mosquitto(hearable=["open"])
     broker.stop()
