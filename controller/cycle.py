@@ -18,9 +18,9 @@ from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal, Role, at_once
 from evenkeel.controller.record import Record
-from evenkeel.reconcilers.activity import hands_off
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
+from evenkeel.reconcilers.in_force import hands_off
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState

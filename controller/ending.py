@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
-from evenkeel.reconcilers.activity import feedback, in_force, reached
+from evenkeel.reconcilers.activity import feedback
+from evenkeel.reconcilers.in_force import in_force, reached
 from evenkeel.specs.activity import Activity, Status, name_of
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.updateagent import feedback_bytes

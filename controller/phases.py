@@ -14,6 +14,7 @@ from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers import activity as activities
+from evenkeel.reconcilers.commands import PHASES, gives_way, opens
 from evenkeel.reconcilers.containers.found import ailing, digest_of, is_restless
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.gate import IsOpen, all_open
@@ -127,13 +128,13 @@ class Phases:
     async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
         command = activity.command
         assert command
-        phase = activities.PHASES[command]
+        phase = PHASES[command]
         for action in activities.to_do(activity):
             activity = activities.mark(activity, action.subject, phase.action_working)
             tell(activity, phase.working)
             report = _Progress(activity, action, tell)
             known = _meant(action, want)
-            why = await self._drive(action, want, activities.opens(command), self._interrupted, known, report)
+            why = await self._drive(action, want, opens(command), self._interrupted, known, report)
             ended = False
             if not why and command == "DOWNLOAD":
                 why, activity = await self._settle_content(activity, action)
@@ -237,7 +238,7 @@ class Phases:
             if action.subject in taken_back:
                 continue
             known = _meant(action, want)
-            why = await self._drive(action, want, activities.opens("CLEANUP"), cut, known)
+            why = await self._drive(action, want, opens("CLEANUP"), cut, known)
             if why and action.kind == "destroy":
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -264,7 +265,7 @@ class Phases:
         """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.
         What fails here fails again in the second half, and is told there."""
         for action in actions if len(actions) > 1 else ():
-            await self._restore(action, before, cut, activities.gives_way)
+            await self._restore(action, before, cut, gives_way)
 
     async def _restore(
         self, action: ActivityAction, before: ContainersWanted, cut: asyncio.Event, is_open: IsOpen = all_open

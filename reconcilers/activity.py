@@ -7,32 +7,15 @@ commands to one and to all alike, and COMPLETED speaks for all baselines (defect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from evenkeel.reconcilers.commands import ENDED_WELL, HAS_ENDED, IDENTIFIED_TEXT, PHASES, ROLLBACK_TEXT, WAY, Phase
 from evenkeel.specs.activity import ActionKind, ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, PullPolicy
-from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
-from evenkeel.specs.plan import Create, Difference, End, Pull, Remove, Rename, Start, Step, Update, Verb, Verify
-from evenkeel.specs.problem import Place
+from evenkeel.specs.plan import Difference, Verb
 from evenkeel.specs.updateagent import Action, Component, FeedbackMessage
 
-IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
-    "create": "New container will be created and started.",
-    "recreate": "Existing container will be destroyed and replaced by a new one.",
-    "update": "Existing container will be updated with new configuration.",
-    "check": "No changes detected, existing container will be check only if it is running.",
-    "destroy": "Existing container will be destroyed, no longer needed.",
-}
-_ROLLED_BACK = "Update unsuccessful, but rollback succeeded - "
-ROLLBACK_TEXT: Mapping[ActionKind, str] = {
-    "create": f"{_ROLLED_BACK}new container instance destroyed.",
-    "recreate": f"{_ROLLED_BACK}new container instance destroyed, old container instance restored.",
-    "update": f"{_ROLLED_BACK}container configuration restored from older instance.",
-    "destroy": f"{_ROLLED_BACK}old container instance restored.",
-    "check": "",
-}
 _KINDS: Mapping[Verb, ActionKind] = {
     "create": "create",
     "recreate": "recreate",
@@ -41,78 +24,6 @@ _KINDS: Mapping[Verb, ActionKind] = {
     "finish": "check",
     "remove": "destroy",
 }
-
-
-class Phase(NamedTuple):
-    """What a command does, in statuses and in steps."""
-
-    allowed_after: tuple[Status, ...]
-    working: Status
-    well: Status
-    badly: Status
-    refused: Status
-    action_working: ActionStatus
-    action_well: ActionStatus
-    action_badly: ActionStatus
-    concerns: tuple[ActionKind, ...]
-    opens: tuple[type, ...]
-
-
-PHASES: Mapping[Command, Phase] = {
-    "DOWNLOAD": Phase(
-        ("IDENTIFIED",), "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE",
-        "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", ("create", "recreate"), (Pull, Create),
-    ),
-    "UPDATE": Phase(
-        ("DOWNLOAD_SUCCESS",), "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", "UPDATE_FAILURE",
-        "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", ("recreate", "update", "destroy"), (Update, Rename, End),
-    ),
-    "ACTIVATE": Phase(
-        ("UPDATE_SUCCESS",), "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_FAILURE",
-        "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE",
-        ("create", "recreate", "update", "check"), (Rename, End, Start, Verify),
-    ),
-    "ROLLBACK": Phase(
-        (
-            "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
-            "DOWNLOAD_FAILURE", "UPDATE_FAILURE", "ROLLBACK_FAILURE",
-        ),
-        "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE", "ROLLBACK_FAILURE",
-        "UPDATING", "UPDATE_FAILURE", "UPDATE_FAILURE", ("create", "recreate", "update", "destroy"), (),
-    ),
-    "CLEANUP": Phase(
-        (), "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE", "CLEANUP",
-        "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"), (Remove,),
-    ),
-}  # fmt: skip
-"""`opens` is what a command adds to those before it; a gate that was opened stays open, so that what fell over since is put up
-again. ROLLBACK opens everything: its desired state is another. CLEANUP is allowed at any time."""
-
-_ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
-    ("DOWNLOAD", "create"): "New container created.",
-    ("DOWNLOAD", "recreate"): "New container created.",
-    ("UPDATE", "recreate"): "Old container instance is stopped.",
-    ("UPDATE", "destroy"): "Old container instance is stopped.",
-    ("UPDATE", "update"): "Container instance is updated with new configuration.",
-    ("ACTIVATE", "create"): "New container instance is started.",
-    ("ACTIVATE", "recreate"): "New container instance is started.",
-    ("ACTIVATE", "check"): "Existing container instance is running.",
-    ("CLEANUP", "destroy"): "Old container instance is removed.",
-}
-"""Where a pair is absent the action keeps the message it has."""
-_HAS_ENDED = "Existing container instance has ended, as its restart policy lets it."
-
-
-_WAY: Sequence[Status] = (
-    "IDENTIFYING", "IDENTIFICATION_FAILED", "IDENTIFIED",
-    "DOWNLOADING", "DOWNLOAD_FAILURE", "DOWNLOAD_SUCCESS",
-    "UPDATING", "UPDATE_FAILURE", "UPDATE_SUCCESS",
-    "ACTIVATING", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
-    "ROLLBACK", "ROLLBACK_FAILURE", "ROLLBACK_SUCCESS",
-    "CLEANUP", "CLEANUP_FAILURE", "CLEANUP_SUCCESS",
-    "INCOMPLETE", "COMPLETED", "SUPERSEDED",
-)  # fmt: skip
-"""Statuses by how far they are."""
 
 
 class Refusal(NamedTuple):
@@ -216,8 +127,8 @@ def _behind(activity: Activity, concerned: Sequence[Baseline], phase: Phase) -> 
     if len(phase.allowed_after) != 1:  # back and away one may from everywhere
         return []
     acting = {action.subject for action in activity.actions}
-    begins = _WAY.index(phase.allowed_after[0])
-    return [b for b in concerned if acting.intersection(b.subjects) and _WAY.index(b.status) < begins]
+    begins = WAY.index(phase.allowed_after[0])
+    return [b for b in concerned if acting.intersection(b.subjects) and WAY.index(b.status) < begins]
 
 
 def at_work(activity: Activity) -> tuple[Baseline, ...]:
@@ -285,12 +196,12 @@ def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False)
     assert activity.command
     phase = PHASES[activity.command]
     if ended and activity.command == "ACTIVATE" and action.kind == "check":
-        return mark(activity, action.subject, phase.action_well, _HAS_ENDED)
+        return mark(activity, action.subject, phase.action_well, HAS_ENDED)
     if activity.command == "ROLLBACK":
         return mark(activity, action.subject, "UPDATE_FAILURE", ROLLBACK_TEXT[action.kind])
     if activity.command == "CLEANUP" and action.kind != "destroy":
         return activity
-    return mark(activity, action.subject, phase.action_well, _ENDED_WELL.get((activity.command, action.kind)))
+    return mark(activity, action.subject, phase.action_well, ENDED_WELL.get((activity.command, action.kind)))
 
 
 def finish(activity: Activity, *, well: bool) -> Activity:
@@ -317,7 +228,7 @@ def disprove(activity: Activity, subject: str, why: str) -> Activity:
     return changed(
         mark(activity, subject, "ACTIVATION_FAILURE", why),
         baselines=tuple(
-            changed(b, status="ACTIVATION_FAILURE") if subject in b.subjects and _is_activated(b) else b
+            changed(b, status="ACTIVATION_FAILURE") if subject in b.subjects and is_activated(b) else b
             for b in activity.baselines
         ),
     )
@@ -325,7 +236,7 @@ def disprove(activity: Activity, subject: str, why: str) -> Activity:
 
 def activated(activity: Activity) -> tuple[ActivityAction, ...]:
     """Actions of the baselines at work that were activated, but for removals."""
-    subjects = {s for b in at_work(activity) if _is_activated(b) for s in b.subjects}
+    subjects = {s for b in at_work(activity) if is_activated(b) for s in b.subjects}
     return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "destroy")
 
 
@@ -347,30 +258,8 @@ def undone(activity: Activity) -> tuple[ActivityAction, ...]:
     return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "check")
 
 
-def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
-    """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere.
-    A tag that is pushed again later is not followed by itself: nobody has commanded that. Nor is anything asked of `system`
-    containers, which it left alone; they are named, so that they are left alone as long as it is in force."""
-    good = {subject for baseline in activity.baselines if _is_activated(baseline) for subject in baseline.subjects}
-    acting = {action.subject for action in activity.actions}
-    documents = [
-        d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting
-    ]
-    documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
-    documents = [d for d in documents if d.kind != "Container" or d.name not in system]
-    if system and not any(document.kind == "SystemContainers" for document in documents):
-        place = Place(topic=activity.topic, activity_id=activity.id)
-        names = SystemContainers(tuple(sorted(system)))
-        documents.append(Document("SystemContainers", activity.domain, names, place))
-    return _with_policy(desired_state(documents), "Always", "IfNotPresent")
-
-
-def reached(activity: Activity) -> bool:
-    """Whether any of its target is in force, or all of it because there was nothing to do."""
-    return not activity.actions or any(baseline.subjects and _is_activated(baseline) for baseline in activity.baselines)
-
-
-def _is_activated(baseline: Baseline) -> bool:
+def is_activated(baseline: Baseline) -> bool:
+    """Whether its target is at work and proven."""
     return baseline.status == "ACTIVATION_SUCCESS"
 
 
@@ -391,59 +280,14 @@ def feedback(activity: Activity, status: Status, message: str = "", baseline: st
 def standing(activity: Activity) -> Status:
     """Where an activity stands, for somebody who asks for it again: as far as the last of its open baselines."""
     acting = [baseline for baseline in activity.baselines if baseline.subjects]
-    nearest = min(acting, key=lambda each: (each.closed, _WAY.index(each.status)), default=None)
+    nearest = min(acting, key=lambda each: (each.closed, WAY.index(each.status)), default=None)
     return nearest.status if nearest is not None else "IDENTIFIED"
-
-
-def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
-    """The subjects that are left to an open activity by whoever wants `other`: all that it changes, and of those that it
-    only checks the ones that are wanted otherwise. What both want alike is kept so by both."""
-    theirs = {document.name: document.wanted for document in _with_policy(other, "Always", "IfNotPresent").documents}
-    ours = {
-        document.name: document.wanted for document in _with_policy(activity.target, "Always", "IfNotPresent").documents
-    }
-    return frozenset(
-        action.subject
-        for action in activity.actions
-        if action.kind != "check" or theirs.get(action.subject) != ours.get(action.subject)
-    )
-
-
-def opens(command: Command) -> Callable[[Step], bool]:
-    """The gate of a command: which kinds of steps it lets run."""
-    kinds: tuple[type, ...] = ()
-    for name, phase in PHASES.items():
-        kinds += phase.opens
-        if name == command:
-            break
-    return lambda step: command == "ROLLBACK" or isinstance(step.action, kinds)
-
-
-def gives_way(step: Step) -> bool:
-    """The gate of the first half of a way back: all that is new gives way before anything old takes its place."""
-    return not isinstance(step.action, (Start, Verify, Remove))
 
 
 def _published(statuses: Sequence[Status]) -> Sequence[Status]:
     """The statuses that the original names in a refusal; the ones it lacks are ours alone."""
     original = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
     return [status for status in statuses if status in original] if len(statuses) > 1 else statuses
-
-
-def asked_now(state: DesiredState) -> DesiredState:
-    """What is asked for now is meant as it is now: for the time of the activity a tag is looked up again (defect A10)."""
-    return _with_policy(state, "IfNotPresent", "Always")
-
-
-def _with_policy(state: DesiredState, old: PullPolicy, new: PullPolicy) -> DesiredState:
-    return desired_state(
-        [
-            changed(document, wanted=changed(document.wanted, pull_policy=new))
-            if isinstance(document.wanted, Container) and document.wanted.pull_policy == old
-            else document
-            for document in state.documents
-        ]
-    )
 
 
 def next_alone(activity: Activity) -> Command:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evenkeel.reconcilers.activity import asked_now
+from evenkeel.reconcilers.in_force import asked_now
 from evenkeel.specs import kanto, updateagent
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.container import Container
