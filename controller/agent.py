@@ -328,7 +328,9 @@ class UpdateAgent:
             for name, each in instances.items()
         }
         want = self._want(asked.target)
-        actions = activities.identify(asked.components, differences, there, want.system)
+        followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
+        promised = {name: seen.remote[image].digest for name, image in followed.items()}
+        actions = activities.identify(asked.components, differences, there, want.system, promised)
         doubts = tuple(unanswered(self._reconciler.images(want), seen))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]

@@ -75,9 +75,11 @@ Ending = Settled | Progressed | Waiting | Retrying | Stalled
 
 class Known(NamedTuple):
     """What a caller knows better than a look. `meant`: images → the digests meant by them, which are not looked up again
-    ("": any). `rejected`: ids of images that are not meant."""
+    ("": any). `promised`: the same of images that are looked up, for when nobody answers. `rejected`: ids of images that are
+    not meant."""
 
     meant: Mapping[str, str] = {}
+    promised: Mapping[str, str] = {}
     rejected: tuple[str, ...] = ()
 
 
@@ -167,8 +169,7 @@ class Cycles:
             seen = await self.observe(images, subject)
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
-        meant = {image: RemoteImage(digest) for image, digest in known.meant.items() if digest}
-        seen = changed(seen, remote={**seen.remote, **meant})
+        seen = changed(seen, remote={**_named(known.promised), **seen.remote, **_named(known.meant)})
         history = journal.history()
         history = changed(history, rejected=(*history.rejected, *known.rejected))
         differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
@@ -362,3 +363,8 @@ class Cycles:
         self._record.say("rolling-back", f"going back to {good}")
         self._record.condition("Settled", False, "RollingBack", why)
         return Progressed()
+
+
+def _named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
+    """As if a registry had said so."""
+    return {image: RemoteImage(digest) for image, digest in digests.items() if digest}

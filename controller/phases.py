@@ -319,12 +319,11 @@ class Phases:
 
 
 def _meant(action: ActivityAction, want: ContainersWanted) -> Known:
-    """The content of the image, once it is settled."""
+    """The content of the image: once it is settled, that; until then what is found, or was when it was identified."""
+    images = [container.image for container, _ in want.documents if container.name == action.subject]
     if action.digest is None:
-        return Known()
-    return Known(
-        {container.image: action.digest for container, _ in want.documents if container.name == action.subject}
-    )
+        return Known(promised=dict.fromkeys(images, action.promised))
+    return Known(dict.fromkeys(images, action.digest))
 
 
 async def _pause(seconds: float, cut: asyncio.Event) -> bool:

@@ -46,9 +46,11 @@ def identify(
     differences: Sequence[Difference],
     there: Mapping[str, AtWork],
     system: Sequence[str],
+    promised: Mapping[str, str],
 ) -> tuple[ActivityAction, ...]:
     """The actions of a desired state: its components in their order, then what nobody asks for; nothing is left out but
-    system containers. `ordered`: name and version of each component asked for. `there`: what runs now, by name.
+    system containers. `ordered`: name and version of each component asked for. `there`: what runs now, by name. `promised`:
+    the digests that registries have under the tags asked for, by name.
     """
     by_subject = {difference.subject: difference for difference in differences}
     actions = []
@@ -61,7 +63,16 @@ def identify(
         digest = old.digest if kind in ("check", "update") else None
         text = IDENTIFIED_TEXT[kind]
         actions.append(
-            ActivityAction(name, version, kind, "IDENTIFIED", text, digest=digest, image_before=old.image_id)
+            ActivityAction(
+                name,
+                version,
+                kind,
+                "IDENTIFIED",
+                text,
+                digest=digest,
+                promised=promised.get(name, ""),
+                image_before=old.image_id,
+            )
         )
     for difference in differences:
         if difference.verb == "remove":

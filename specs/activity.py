@@ -58,7 +58,8 @@ class ActivityAction(Struct, frozen=True):
     """What is done about one component. `progress` is 0 to 100, 0 unknown.
 
     `digest` names the content that is meant by the image, from when that is settled: what was checked when the action was
-    identified, or what was fetched; "" when the engine knows none. `image_before` is the id of the image that was at work.
+    identified, or what was fetched; "" when the engine knows none. `promised` is what the registry named when the action was
+    identified, "" when it did not say. `image_before` is the id of the image that was at work.
     """
 
     subject: str
@@ -68,6 +69,7 @@ class ActivityAction(Struct, frozen=True):
     message: str
     progress: int = 0
     digest: str | None = None
+    promised: str = ""
     image_before: str = ""
 
 

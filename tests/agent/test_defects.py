@@ -246,6 +246,25 @@ def test_a10_what_was_fetched_is_what_is_activated(lost_after: str, pushed_again
     run(story())
 
 
+def test_a10_what_was_said_to_be_replaced_is_not_passed_over_when_the_registry_goes_away() -> None:
+    async def story() -> None:
+        ref = "reg.example/lamp:1"
+        device = Device(catalogue={ref: Image(version=1)})
+        await device.bring("a", asked("lamp"))
+        old = device.id_of("lamp")
+        device.engine.catalogue[ref] = Image(version=2)
+        await device.desired("b", asked("lamp"))
+        device.engine.catalogue[ref] = Image(version=2, pull="unreachable")
+        said = await device.command("b", "DOWNLOAD")
+        assert said[-1].status == "DOWNLOAD_FAILURE"
+        assert said[-1].of("lamp") == ("DOWNLOAD_FAILURE", "lamp: the registry cannot be reached")
+        device.engine.catalogue[ref] = Image(version=3)  # and is pushed again meanwhile
+        assert (await device.bring("c", asked("lamp")))[-1].status == "COMPLETED"
+        assert device.id_of("lamp") != old
+
+    run(story())
+
+
 def test_a10_a_registry_that_does_not_answer_is_told_of() -> None:
     """Not of an image that is not here: that has to be fetched, and fails aloud if it cannot be."""
 
