@@ -224,8 +224,7 @@ class Phases:
         self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell, cut: asyncio.Event
     ) -> Activity:
         """Remove what was replaced where it was activated and is well, and what was begun where it was not."""
-        well = True
-        activity = await self._judge_again(activity)
+        activity, well = await self._judge_again(activity)
         undone = activities.undone(activity)
         taken_back = {action.subject for action in undone}
         await self._give_way(undone, before, cut)
@@ -248,18 +247,23 @@ class Phases:
         tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
         return activity
 
-    async def _judge_again(self, activity: Activity) -> Activity:
+    async def _judge_again(self, activity: Activity) -> tuple[Activity, bool]:
         """Hours may have passed since something was activated. What is not well any more counts as not activated: this is
-        the last moment at which what it replaced is still there. Nothing is said of what cannot be looked at."""
+        the last moment at which what it replaced is still there. False when not all could be looked at."""
+        all_seen = True
         for action in activities.activated(activity):
             try:
-                seen = await self._cycles.observe(subject=action.subject)
-            except (Unavailable, TimedOut, Refused):
+                seen = await self.observe(subject=action.subject)
+            except (Unavailable, TimedOut, Refused) as error:
+                all_seen = False
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", error.message)
                 continue
+            if seen is None:
+                raise _Interrupted
             why, _ = await self._verdict(action, seen)
             if why:
                 activity = activities.disprove(activity, action.subject, why)
-        return activity
+        return activity, all_seen
 
     async def _give_way(self, actions: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event) -> None:
         """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.

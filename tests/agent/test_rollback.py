@@ -391,6 +391,26 @@ def test_what_falls_ill_between_activation_and_clean_up_does_not_take_the_old_aw
     run(scenario())
 
 
+def test_what_cannot_be_looked_at_before_the_end_is_not_called_complete() -> None:
+    """It stays in force all the same: an engine that is away says nothing against what was proven."""
+
+    async def scenario() -> None:
+        device = Device()
+        await device.bring("before", asked("aa"))
+        await device.desired("x", asked("aa", "2"))
+        await device.commands("x", "DOWNLOAD", "UPDATE", "ACTIVATE")
+        device.engine.script.unreachable = True
+        said = await device.command("x", "CLEANUP")
+        assert statuses(said) == ["CLEANUP_FAILURE", "INCOMPLETE"]
+        assert said[-1].of("aa") == ("REMOVAL_FAILURE", "is scripted to be unreachable")
+        device.engine.script.unreachable = False
+        await device.settle()
+        assert device.running() == {"aa": "reg.example/aa:2"}
+        assert len(device.kept()) == 1
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(("times", "status"), [(1, "ACTIVATION_SUCCESS"), (99, "ACTIVATION_FAILURE")])
 def test_who_is_stopped_from_outside_is_watched_again_but_not_for_ever(times: int, status: str) -> None:
     async def scenario() -> None:
