@@ -10,16 +10,31 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := 1
 endif
 RUN := uv run --locked
+# Shell: `missing`, by Debian's names, is installed; the argument is what else may help.
+INSTALL = install_missing() { \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "$@: missing: $${missing[*]} (Debian's names), and no apt-get to install them; $$1" >&2; exit 1; \
+	fi; \
+	sudo=(); [ "$$(id -u)" = 0 ] || sudo=(sudo); \
+	echo "$@: installing with apt-get: $${missing[*]}"; \
+	"$${sudo[@]}" apt-get update -q; \
+	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
+	}
 
 .PHONY: help setup machine demo test quick check coverage bench docs
 
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## set up the Python environment in .venv (and uv in .venv-uv if there is none)
-	@if ! uv --version >/dev/null 2>&1; then \
+# Debian's python3 comes without ensurepip, and thus cannot make the environment for uv.
+setup: ## set up the Python environment in .venv (and uv in .venv-uv if there is none; asks sudo when not root)
+	@$(INSTALL); \
+	if ! uv --version >/dev/null 2>&1; then \
+	    if ! python3 -c 'import ensurepip' 2>/dev/null; then \
+	        missing=(python3-venv); install_missing "a uv in PATH needs none"; \
+	    fi; \
 	    echo "setup: no uv here; putting one into .venv-uv"; \
-	    python3 -m venv .venv-uv || { echo "setup: python3 cannot make an environment; on Debian: apt-get install python3-venv" >&2; rm -rf .venv-uv; exit 1; }; \
+	    python3 -m venv .venv-uv; \
 	    .venv-uv/bin/python -m pip install --quiet uv; \
 	fi
 	@uv sync --locked
@@ -27,20 +42,14 @@ setup: ## set up the Python environment in .venv (and uv in .venv-uv if there is
 # The tests use a real engine, registry, broker and iptables. A command that is there is not installed again, wherever it
 # came from. busybox must be static: it becomes the content of the images that the tests make.
 machine: ## install what the tests need from Debian (asks sudo when not root)
-	@missing=(); \
+	@$(INSTALL); missing=(); \
 	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
 	need dockerd docker.io; need docker-registry docker-registry; need mosquitto mosquitto; need iptables iptables; \
 	need mosquitto_pub mosquitto-clients; need ip iproute2; need git git; \
 	need openssl openssl; need htpasswd apache2-utils; \
 	if ! b=$$(command -v busybox) || ldd "$$b" >/dev/null 2>&1; then missing+=(busybox-static); fi; \
 	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, registry, broker and tools are all there"; exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-	    echo "machine: missing: $${missing[*]} (Debian's names), and no apt-get to install them; 'make quick' needs none" >&2; exit 1; \
-	fi; \
-	sudo=(); [ "$$(id -u)" = 0 ] || sudo=(sudo); \
-	echo "machine: installing with apt-get: $${missing[*]}"; \
-	"$${sudo[@]}" apt-get update -q; \
-	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"
+	install_missing "'make quick' needs none"
 
 demo: setup ## see it work, without an engine
 	@$(RUN) evenkeel demo $(ARGS)

@@ -1,8 +1,8 @@
 """Standard output and error that never fail whoever writes to them.
 
 A command may be in the middle of a switch when the reader of its output goes away, its terminal is lost, or the disk that
-takes its output is full. What it could not say must not keep it from finishing what it does: from then on the stream takes
-everything and says nothing. Whether something was lost can be asked; what follows from that is up to the command.
+takes its output is full. What it could not say must not keep it from finishing what it does. Each write tries anew: the log of
+a controller goes on when there is room again. Whether something was lost can be asked; what follows is up to the command.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ENOUGH = (errno.EPIPE, errno.EIO)
 
 
 class _Patient(io.RawIOBase):
-    """A file descriptor that takes everything, also when nobody does any more; `lost` is why."""
+    """A file descriptor that takes everything, also when nobody does; `lost` is why, when it first happened."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -37,7 +37,7 @@ class _Patient(io.RawIOBase):
         return True
 
     def write(self, content: ReadableBuffer, /) -> int:
-        while self.lost is None:
+        while True:
             try:
                 return os.write(self._number, content)
             except BlockingIOError:  # somebody else made it non-blocking
@@ -45,8 +45,8 @@ class _Patient(io.RawIOBase):
 
                 select.select((), (self._number,), ())
             except OSError as error:
-                self.lost = error
-        return memoryview(content).nbytes
+                self.lost = self.lost or error
+                return memoryview(content).nbytes
 
 
 def secure() -> None:
@@ -80,7 +80,7 @@ def _of(stream: TextIO) -> _Patient | None:
 
 
 def is_heard() -> bool:
-    """Whether anybody still takes standard output, as far as the last write told."""
+    """Whether all of standard output was taken so far."""
     patient = _of(sys.stdout)
     return patient is None or patient.lost is None
 

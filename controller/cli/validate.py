@@ -2,45 +2,79 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evenkeel.specs.problem import Problem
+
 
 @click.command("validate")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
 @shared_options("config", "specs")
-def command(options: Options, paths: tuple[str, ...]) -> int:
+def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     """Check spec files and say everything that is wrong.
 
     PATH is a file or a folder; without one, the specs that the controller would read. Of a folder *.yaml, *.yml and *.json
     are read, and not its sub-folders. Each problem stands on a line of its own: file, line, column, what was expected and
-    the nearest thing that is valid.
+    the nearest thing that is valid. With -o json they are data: under `problems` each has severity (error or warning),
+    file, line, column, path, message and hint, null where there is none.
 
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise, also when there is not a single document.
     """
     from evenkeel.controller.wiring import no_document, read_files
-    from evenkeel.specs.problem import errors, problem_text
+    from evenkeel.specs.problem import Place, Problem, errors, problem_text
 
     settings = None if paths else options.settings()
     places = paths or (settings.specs if settings is not None else ())
     reading = read_files(places)
-    for problem in reading.problems:
-        click.echo(problem_text(problem))
     missing = set(reading.missing) - {problem.place.file for problem in reading.problems}
-    for path in sorted(missing):
-        click.echo(f"{path}: does not exist")
-    wrong = len(errors(reading.problems)) + len(missing)
+    problems = [*reading.problems, *(Problem(Place(path), "", "does not exist") for path in sorted(missing))]
     if reading.is_empty and not missing and not (settings is not None and settings.empty_source_removes_all):
-        click.echo(f"{', '.join(places)}: {no_document(places)}")
-        wrong += 1
-    if wrong:
-        click.echo(f"{wrong} problem{'s' * (wrong != 1)}", err=True)
-        return 1
+        problems.append(Problem(Place(", ".join(places)), "", no_document(places)))
+    wrong = len(errors(problems))
     kinds: dict[str, int] = {}
     for document in reading.desired.documents:
         kinds[document.kind] = kinds.get(document.kind, 0) + 1
+    if output != "text":
+        from evenkeel.controller.cli.output import echo_value
+
+        echo_value(_value(kinds, problems, valid=not wrong), output)
+        return 1 if wrong else 0
+    for problem in problems:
+        click.echo(problem_text(problem))
+    if wrong:
+        click.echo(f"{wrong} problem{'s' * (wrong != 1)}", err=True)
+        return 1
     count = len(reading.desired.documents)
     listed = ", ".join(f"{number} {kind}" for kind, number in kinds.items()) or "nothing is asked for"
     click.echo(f"valid: {count} document{'s' * (count != 1)} ({listed})")
     return 0
+
+
+def _value(kinds: dict[str, int], problems: Sequence[Problem], *, valid: bool) -> dict[str, Any]:
+    """The same as plain values; keys are only ever added."""
+    return {
+        "apiVersion": "evenkeel/v1",
+        "kind": "Validation",
+        "valid": valid,
+        "documents": kinds,
+        "problems": [
+            {
+                "severity": problem.severity,
+                "file": problem.place.file or None,
+                "line": problem.place.line or None,
+                "column": problem.place.column or None,
+                "path": problem.path or None,
+                "message": problem.message,
+                "hint": problem.hint or None,
+            }
+            for problem in problems
+        ],
+    }

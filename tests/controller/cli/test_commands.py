@@ -103,6 +103,33 @@ def test_validate_says_everything_that_is_wrong(device: Device) -> None:
     assert not device.state.exists()
 
 
+def test_problems_are_data_for_ci(device: Device) -> None:
+    device.write(spec("web", more="ports: [80]\nstableFr: 3s"))
+    (device.specs / "site").mkdir()
+    (device.specs / "site/x.yaml").touch()
+    done = device.run("validate", "-o", "json", ok=1)
+    found = json.loads(done.stdout)
+    assert (found["kind"], found["valid"], done.stderr) == ("Validation", False, "")
+    texts = {problem["path"]: problem for problem in found["problems"]}
+    assert texts["spec.stableFr"] == {
+        "severity": "error",
+        "file": str(device.specs / "10-apps.yaml"),
+        "line": 8,
+        "column": 3,
+        "path": "spec.stableFr",
+        "message": "unknown key `stableFr`",
+        "hint": "did you mean `stableFor`?",
+    }
+    assert texts[None]["severity"] == "warning"
+    assert (texts[None]["file"], texts[None]["line"]) == (str(device.specs / "site"), None)
+    assert YAML(typ="safe").load(device.run("validate", "-o", "yaml", ok=1).stdout) == found
+    device.write(spec("web"))
+    found = json.loads(device.run("validate", "-o", "json").stdout)
+    assert (found["valid"], found["documents"]) == (True, {"Container": 1})
+    (gone,) = json.loads(device.run("validate", "-o", "json", "/gone", ok=1).stdout)["problems"]
+    assert (gone["file"], gone["message"]) == ("/gone", "does not exist")
+
+
 def test_validate_reads_what_it_is_given(device: Device, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(spec("one"))

@@ -168,3 +168,40 @@ def test_a_pipe_that_somebody_made_non_blocking_gets_everything(device: Device) 
     with os.fdopen(reader) as output:
         assert output.read() == "x" * 300_000 + "\n"
     assert process.wait(30) == 0
+
+
+def test_what_is_said_when_there_is_somebody_again_arrives(device: Device, tmp_path: Path) -> None:
+    saying = """
+import sys
+from evenkeel.controller.cli.streams import secure
+secure()
+for word in sys.stdin:
+    print(word, end="", flush=True)
+    print("said", file=sys.stderr, flush=True)
+"""
+    os.mkfifo(tmp_path / "log")
+    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(tmp_path / "log", os.O_WRONLY)
+    process = subprocess.Popen(
+        [sys.executable, "-c", saying],
+        env=device.environment(),
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writer)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    for word in ("one", "two", "three"):
+        if word == "two":
+            os.close(reader)
+        process.stdin.write(f"{word}\n")
+        process.stdin.flush()
+        assert process.stderr.readline() == "said\n"
+        if word == "two":
+            reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+        else:
+            assert os.read(reader, 100) == f"{word}\n".encode()
+    os.close(reader)
+    assert ended(process)[0] == 0
