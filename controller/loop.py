@@ -21,8 +21,10 @@ from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.liveness import Liveness
 from evenkeel.controller.ports import Agent, Life, Reading, Sink, Source
 from evenkeel.controller.queue import WakeUps
+from evenkeel.controller.quiet import unhurried
 from evenkeel.controller.stopping import unless
 from evenkeel.controller.telling import Telling
+from evenkeel.reconcilers.emptied import emptied, lost
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.feedback import Condition, Feedback, Kind
 from evenkeel.specs.problem import errors, problem_text
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _NUDGE_DELAY_S = 0.1
 """Engines nudge in bursts; one look serves them all."""
+_QUIET_S = 2.0
+"""Files that are copied back one by one are back when none has come for so long."""
 
 
 class Controller:
@@ -159,8 +163,8 @@ class Controller:
             texts = "\n".join(problem_text(problem) for problem in found)
             self._source_is("source-broken", "Broken", f"{texts}\nwhat was in force stays in force")
             return False
-        if reading.is_empty and (reading.missing or not self._empty_removes_all):
-            what = f"{', '.join(reading.missing)} is not there" if reading.missing else "the source is empty"
+        what = self._seems_an_accident(reading)
+        if what:
             self._source_is("source-empty", "Empty", f"{what}; what was in force stays in force")
             return False
         was_bad = any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions())
@@ -184,6 +188,25 @@ class Controller:
             self.say(Feedback("revision-accepted", what, revision=reading.desired.digest))
         return is_new
 
+    def _seems_an_accident(self, reading: Reading) -> str:
+        """Why what is not asked for (any more) is not taken for unwanted; "" when it is."""
+        if reading.is_empty and reading.missing:
+            return f"{', '.join(reading.missing)} is not there"
+        if self._empty_removes_all:
+            return ""
+        if reading.is_empty:
+            return f"no container is asked for in {', '.join(reading.paths) or 'the source'}"
+        found = emptied(self._journal.revision("files"), reading.desired, reading.paths)
+        return f"no container is asked for any more in {', '.join(found)}" if found else ""
+
+    def _is_hasty(self, reading: Reading) -> bool:
+        """After what could not be taken over, files may still be on their way back: what removes something can wait."""
+        if not any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions()):
+            return False
+        if errors(reading.problems) or self._seems_an_accident(reading):
+            return False  # refused, and said at once
+        return bool(lost(self._journal.revision("files"), reading.desired))
+
     @at_once
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:
         if self._journal.set_condition(Condition("SourceValid", False, reason, message)):
@@ -192,7 +215,10 @@ class Controller:
     async def _watch_source(self) -> None:
         if self._source is None:
             return
-        async with aclosing(self._source.changes()) as readings:  # type: ignore[type-var]
+        async with (
+            aclosing(self._source.changes()) as found,  # type: ignore[type-var]
+            aclosing(unhurried(found, self._is_hasty, _QUIET_S)) as readings,
+        ):
             async for reading in readings:
                 if self.accept(reading):
                     self._cut.set()

@@ -15,7 +15,8 @@ from evenkeel.specs.problem import Problem
 
 
 class Reading(Protocol):
-    """What a source found: a state, all problems, whether there was anything at all, and which of its places are gone."""
+    """What a source found: a state, all problems, whether any container is asked for, where it looked, and which of these
+    places are gone."""
 
     @property
     def desired(self) -> DesiredState: ...
@@ -25,6 +26,8 @@ class Reading(Protocol):
     def is_empty(self) -> bool: ...
     @property
     def missing(self) -> Sequence[str]: ...
+    @property
+    def paths(self) -> Sequence[str]: ...
 
 
 class Source(Protocol):

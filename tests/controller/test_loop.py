@@ -41,6 +41,7 @@ class Reading(NamedTuple):
     problems: tuple[Problem, ...] = ()
     is_empty: bool = False
     missing: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 EMPTY = Reading(is_empty=True)
@@ -318,6 +319,90 @@ def test_a_source_that_vanished_removes_nothing_whatever_settings_say(on_stage: 
         assert stage.running() == {"web": "web:1"}
 
     on_stage(work, empty_removes_all=True)
+
+
+def placed(path: str, **images: str) -> list[Document]:
+    return [
+        Document("Container", name, normal(Container(name, image)), Place(f"{path}/{name}.yaml"))
+        for name, image in images.items()
+    ]
+
+
+def reading(*documents: Document, paths: Sequence[str] = ("/etc/a", "/mnt/b")) -> Reading:
+    return Reading(desired_state(documents), paths=tuple(paths))
+
+
+def test_one_path_of_two_that_turned_empty_removes_nothing_and_is_named(on_stage: OnStage) -> None:
+    a, b = placed("/etc/a", web="web:1"), placed("/mnt/b", store="store:1", log="log:1")
+
+    async def work(stage: Stage) -> None:
+        stage.say(reading(*a, *b))
+        stage.at(100, stage.say, reading(*placed("/etc/a", web="web:2")))
+        await stage.play(200)
+        assert stage.running() == {"web": "web:1", "store": "store:1", "log": "log:1"}
+        (told,) = [entry for entry in stage.sink.taken if entry.kind == "source-empty"]
+        assert told.message == "no container is asked for any more in /mnt/b; what was in force stays in force"
+
+    on_stage(work)
+
+
+def test_one_path_of_two_may_turn_empty_if_settings_say_so(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(reading(*placed("/etc/a", web="web:1"), *placed("/mnt/b", store="store:1")))
+        stage.at(100, stage.say, reading(*placed("/etc/a", web="web:1")))
+        await stage.play(200)
+        assert stage.running() == {"web": "web:1"}
+
+    on_stage(work, empty_removes_all=True)
+
+
+@pytest.mark.parametrize("bad", [EMPTY, BROKEN])
+def test_files_that_come_back_one_by_one_remove_nothing(on_stage: OnStage, bad: Reading) -> None:
+    every = placed("/etc/a", **{f"c{number}": f"c{number}:1" for number in range(8)})
+
+    async def work(stage: Stage) -> None:
+        stage.say(reading(*every))
+        stage.at(50, lambda: made.extend(stage.journal.known()))
+        stage.at(100, stage.say, bad)
+        for number in range(1, 9):
+            stage.at(100 + 0.4 * number, stage.say, reading(*every[:number]))
+        await stage.play(200)
+        assert len(stage.running()) == 8
+        assert list(stage.journal.known()) == made
+        assert stage.sink.kinds().count("source-restored") == 1
+
+    made: list[str] = []
+    on_stage(work)
+
+
+def test_what_stays_away_for_long_after_an_accident_goes(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "store:1"))
+        stage.at(100, stage.say, EMPTY)
+        stage.at(101, stage.say, asking("web:1"))
+        stage.at(102.5, lambda: seen.append(set(stage.running())))
+        await stage.play(200)
+        assert seen == [{"web", "store"}]
+        assert stage.running() == {"web": "web:1"}
+
+    seen: list[set[str]] = []
+    on_stage(work)
+
+
+def test_only_what_removes_something_is_waited_for(on_stage: OnStage) -> None:
+    """What corrects an error is in force at once, and so is a removal when nothing was wrong."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "store:1"))
+        stage.at(100, stage.say, BROKEN, asking("web:2", "store:1"))
+        stage.at(101, lambda: seen.append(stage.journal.digest("files")))
+        stage.at(200, stage.say, asking("web:2"))
+        stage.at(201, lambda: seen.append(stage.journal.digest("files")))
+        await stage.play(300)
+
+    seen: list[str] = []
+    on_stage(work)
+    assert seen == [asking("web:2", "store:1").desired.digest, asking("web:2").desired.digest]
 
 
 def test_without_a_source_what_is_in_the_journal_is_kept_up(on_stage: OnStage) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.sources.files import cache as parsed
+from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Decoded, DesiredState
 from evenkeel.specs.join import desired_from
 from evenkeel.specs.problem import Place, Problem, errors
@@ -29,18 +30,20 @@ _TRIES = 3
 
 
 class Reading(NamedTuple):
-    """What the files say, all together. `missing` holds the paths that do not exist, as they were given."""
+    """What the files say, all together. `missing` holds those of the `paths` that do not exist."""
 
     desired: DesiredState
     problems: tuple[Problem, ...]
     missing: tuple[str, ...]
     content_digest: str
     """Names the bytes, the names of the files, and what could not be read. Equal digests: nothing changed at all."""
+    paths: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is asked for, and no error hides that something is."""
-        return not self.desired.documents and not errors(self.problems)
+        """No container is asked for, and no error hides that one is."""
+        asking = any(isinstance(document.wanted, Container) for document in self.desired.documents)
+        return not asking and not errors(self.problems)
 
 
 class Contents(NamedTuple):
@@ -50,6 +53,7 @@ class Contents(NamedTuple):
     problems: tuple[Problem, ...]
     missing: tuple[str, ...]
     digest: str
+    paths: tuple[str, ...]
 
 
 def read_specs(paths: Sequence[str | Path], cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
@@ -104,7 +108,7 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
     if cache and stored:
         parsed.prune(cache, keys)
     desired, problems = desired_from(found, complete=not errors(contents.problems))
-    return Reading(desired, (*contents.problems, *problems), contents.missing, contents.digest)
+    return Reading(desired, (*contents.problems, *problems), contents.missing, contents.digest, contents.paths)
 
 
 def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
@@ -140,7 +144,8 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
         # Of several places one is gone: not mounted yet, perhaps. What it asked for must not be taken for unwanted.
         problems.extend(Problem(Place(path), "", "does not exist") for path in missing)
     shown = tuple((_shown(file), content) for file, content in files.items())
-    return Contents(shown, tuple(problems), tuple(missing), _digest(shown, problems, missing)), vanished
+    given = tuple(_shown(Path(path)) for path in paths)
+    return Contents(shown, tuple(problems), tuple(missing), _digest(shown, problems, missing), given), vanished
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -76,6 +76,37 @@ def test_nothing_asked_for_is_an_accident_until_somebody_says_otherwise(
     assert list(device.engine().running()) == (["web"] if command == ("plan",) else [])
 
 
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
+def test_one_place_of_two_that_turned_empty_is_an_accident_too(
+    device: Device, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    places = ("--specs", str(device.specs), "--specs", str(mounted))
+    (mounted / "store.yaml").write_text(spec("store"))
+    device.write(spec("web"))
+    device.run("apply", "--yes", *places)
+    (mounted / "store.yaml").unlink()
+    assert device.run(*command, *places, ok=1).stderr == (
+        f"error: specs:{mounted}: asks for nothing any more, which would remove store; "
+        "if that is meant, say --allow-empty\n"
+    )
+    device.run(*command, *places, "--allow-empty", ok=2 if command == ("plan",) else 0)
+    assert sorted(device.engine().running()) == (["store", "web"] if command == ("plan",) else ["web"])
+
+
+def test_who_only_protects_asks_for_nothing(device: Device) -> None:
+    system = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: s}\nspec: {names: [agent]}\n"
+    device.write(system)
+    assert device.run("validate").stdout == "valid: 1 document (1 SystemContainers)\n"
+    assert "asks for nothing: no container is there" in device.run("plan", ok=1).stderr
+    device.write(system, spec("web"))
+    device.run("apply", "--yes")
+    device.write(system)
+    assert "which would remove everything" in device.run("apply", "--yes", ok=1).stderr
+    assert list(device.engine().running()) == ["web"]
+
+
 def test_nothing_asked_for_where_nothing_ever_was_removes_nothing(device: Device) -> None:
     (device.specs / "notes.txt").write_text("no spec")
     said = device.run("plan", ok=1).stderr

@@ -110,6 +110,16 @@ def test_nothing_asked_for_is_empty(folder: Path) -> None:
     assert texts(reading) == []
 
 
+def test_who_only_protects_asks_for_nothing(folder: Path) -> None:
+    system = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: s}\nspec: {names: [agent]}\n"
+    (folder / "00-system.yaml").write_text(system)
+    reading = read_specs([folder])
+    assert reading.is_empty
+    assert reading.paths == (str(folder),)
+    (folder / "10.yaml").write_text(spec("web"))
+    assert not read_specs([folder]).is_empty
+
+
 def test_a_file_without_a_byte_is_a_problem(folder: Path) -> None:
     """It is a save that is not finished, or one that a power cut ate; nobody asks for nothing in this way."""
     (folder / "a.yaml").touch()

@@ -1,0 +1,38 @@
+"""Waiting until nothing newer comes, for what should not be done in a hurry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+async def unhurried(
+    items: AsyncIterator[Item], is_hasty: Callable[[Item], bool], quiet_s: float
+) -> AsyncGenerator[Item, None]:
+    """Pass everything on at once, but what is hasty only when nothing newer came for so long; else it is dropped."""
+    held: Item | None = None
+    coming: asyncio.Future[Item | None] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(items, None))
+            await asyncio.wait((coming,), timeout=None if held is None else quiet_s)
+            item = held
+            if coming.done():
+                item, coming = coming.result(), None
+                if item is None:
+                    break
+                if is_hasty(item):
+                    held = item
+                    continue
+            held = None
+            if item is not None:
+                yield item
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait((coming,))
+    if held is not None:
+        yield held
