@@ -145,7 +145,7 @@ class Cycles:
             self._record.engine_lost(error)
             raise
         self._record.engine_found(seen.engine)
-        return seen
+        return changed(seen, only=subject)
 
     def about(self, revision: str) -> None:
         """What is done from now on is done for this revision."""

@@ -39,6 +39,7 @@ class Draft(Struct, frozen=True):
 class Document(Struct, frozen=True):
     """One wish: its normal form, where its document begins, and the lines of the values in it.
 
+    Not `whole`: it is one of the wishes of a Kanto desired state.
     `lines` maps paths such as `resources.memory` to 1-based `(line, column)`; a path that is absent was filled in.
     """
 
@@ -47,6 +48,7 @@ class Document(Struct, frozen=True):
     wanted: Wanted
     place: Place = Place()
     lines: dict[str, tuple[int, int]] = {}
+    whole: bool = True
 
 
 class Decoded(Struct, frozen=True):

@@ -113,7 +113,8 @@ def _placed(draft: Draft, tree: Tree, file: str) -> Document:
     """Give a draft its place, and turn the paths of its values into lines."""
     paths = draft.paths or _native_paths(tree)
     lines = {path: nearest_position(tree, where) for path, where in paths.items()}
-    return Document(draft.kind, draft.name, draft.wanted, Place(file, *nearest_position(tree, draft.root)), lines)
+    place = Place(file, *nearest_position(tree, draft.root))
+    return Document(draft.kind, draft.name, draft.wanted, place, lines, whole=not draft.root)
 
 
 def _native_paths(tree: Tree) -> dict[str, Path]:

@@ -1,12 +1,17 @@
-"""What several files ask for, as one desired state: names that are asked for twice, dependencies that lead nowhere or round."""
+"""What several files ask for, as one desired state, and what in it cannot be: names that are asked for twice or both asked
+for and protected, dependencies that lead nowhere or round."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from evenkeel.specs.container import Container
-from evenkeel.specs.desired import Decoded, DesiredState, Document, asked_at, desired_state
-from evenkeel.specs.problem import Place, Problem, nearest
+from evenkeel.specs.cycles import cycles
+from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
+from evenkeel.specs.problem import Problem, nearest, place_text
+
+Documents = Mapping[tuple[str, str], Document]
+"""By kind and name."""
 
 
 def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[DesiredState, tuple[Problem, ...]]:
@@ -20,47 +25,47 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
         for document in decoded.documents:
             key = (document.kind, document.name)
             if key in first:
-                earlier = first[key].place
-                problems.append(
-                    Problem(
-                        document.place,
-                        "",
-                        f"{document.kind} `{document.name}` is asked for twice",
-                        f"first at {earlier.file}:{earlier.line}:{earlier.column}",
-                    )
-                )
+                message = f"{document.kind} `{document.name}` is asked for twice"
+                problems.append(Problem(document.place, "", message, f"first at {place_text(first[key].place)}"))
             first.setdefault(key, document)
+    problems.extend(_asked_and_protected(first))
     if complete and not any(decoded.nameless for decoded in files):
         broken = {name for decoded in files for name in decoded.broken}  # what cannot be read is not missing
-        problems.extend(_unknown_dependencies(first, broken))
+        problems.extend(_dependencies(first, broken))
     return desired_state(tuple(first.values())), tuple(problems)
 
 
-def _unknown_dependencies(documents: dict[tuple[str, str], Document], broken: set[str]) -> Iterable[Problem]:
-    names = {name for kind, name in documents if kind == "Container"} | broken
-    for document in documents.values():
-        if not isinstance(document.wanted, Container):
-            continue
-        for name in document.wanted.depends_on:
-            if name not in names:
-                place = asked_at(document, "dependsOn")
-                hint = nearest(name, names - {document.name}) or "ask for it, or leave it out"
-                yield Problem(place, "spec.dependsOn", f"no container `{name}` is asked for", hint)
-    yield from _cycles({d.name: d for d in documents.values() if isinstance(d.wanted, Container)})
+def _asked_and_protected(documents: Documents) -> Iterable[Problem]:
+    """Containers that nothing would create, because they are declared system containers. A Kanto desired state may name
+    its system containers among its components; Kanto leaves them alone."""
+    for system in documents.values():
+        for name in system.wanted.names if isinstance(system.wanted, SystemContainers) else ():
+            asked = documents.get(("Container", name))
+            if asked is None or not (asked.whole or system.whole):
+                continue
+            message = f"`{name}` is asked for as a container and declared a system container, which is never touched"
+            names = asked_at(system, "names")
+            yield Problem(asked.place, "", message, f"remove it here, or its name at {place_text(names)}")
+            yield Problem(names, "spec.names", message, f"remove its name here, or it at {place_text(asked.place)}")
 
 
-def _cycles(documents: dict[str, Document]) -> Iterable[Problem]:
-    from graphlib import CycleError, TopologicalSorter
-
-    graph = {
+def _dependencies(documents: Documents, broken: set[str]) -> Iterable[Problem]:
+    """Dependencies on what nobody asks for or provides, and on each other; `broken` names what cannot be read."""
+    containers = {name: document for (kind, name), document in documents.items() if kind == "Container"}
+    systems = (document.wanted for document in documents.values() if isinstance(document.wanted, SystemContainers))
+    known = broken.union(containers, *(system.names for system in systems))
+    needs = {
         name: document.wanted.depends_on
-        for name, document in documents.items()
+        for name, document in containers.items()
         if isinstance(document.wanted, Container)
     }
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        cycle: list[str] = error.args[1]
-        named = [name for name in cycle if name in documents]
-        place = asked_at(documents[named[0]], "dependsOn") if named else Place()
-        yield Problem(place, "spec.dependsOn", f"depends on itself: {' → '.join(cycle)}", "remove one of these")
+    for name, needed in needs.items():
+        for missing in needed:
+            if missing not in known:
+                hint = nearest(missing, known - {name}) or "ask for it, or leave it out"
+                message = f"no container `{missing}` is asked for"
+                yield Problem(asked_at(containers[name], "dependsOn"), "spec.dependsOn", message, hint)
+    for round_ in cycles(needs):
+        text = " → ".join((*round_, round_[0]))
+        place = asked_at(containers[round_[0]], "dependsOn")
+        yield Problem(place, "spec.dependsOn", f"depends on itself: {text}", "remove one of these")

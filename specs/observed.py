@@ -57,6 +57,7 @@ class ContainersSeen(Struct, frozen=True):
 
     `images` maps the normal form of every local reference to its image id, `digests` every known repository digest
     (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about.
+    Not "": of what is evenkeel's, `only` this subject was looked at.
     `in_place` says which limits the engine changes without a restart: all, only from one finite value to another, or none.
     """
 
@@ -66,3 +67,4 @@ class ContainersSeen(Struct, frozen=True):
     images: dict[str, str] = {}
     digests: dict[str, str] = {}
     remote: dict[str, RemoteImage] = {}
+    only: str = ""

@@ -206,7 +206,8 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     )
     stop: StopSpec = StopSpec()
     depends_on: Annotated[
-        tuple[Name, ...], Meta(description="Containers that must be proven before this one starts.")
+        tuple[Name, ...],
+        Meta(description="Containers that must be proven, or system containers that must run, before this one starts."),
     ] = ()
 
 

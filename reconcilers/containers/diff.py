@@ -53,6 +53,7 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
                 stopped=tuple(instance.id for instance in its if instance.id in stopped),
             )
             found.extend(_wanted(container, document, its, foreign, seen, known))
+    found = [_waiting(difference, want.system, seen) for difference in found]
     for name in instances:
         if name not in wanted_names and name not in want.system:
             others = tuple(sorted(instance.id for instance in instances[name]))
@@ -63,6 +64,23 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
         if name in instances or engine_name(name) in foreign
     )
     return tuple(sorted(found, key=lambda difference: difference.subject))
+
+
+def _waiting(difference: Difference, system: Collection[str], seen: ContainersSeen) -> Difference:
+    """Blocked, if it would be started while a system container that it depends on does not run. Whether that one is well
+    is for whoever provides it to know: it counts as there while it runs. A look at one subject cannot tell."""
+    container = difference.container
+    starts = difference.start or not difference.candidate
+    if container is None or difference.verb == "blocked" or not starts or not container.depends_on or seen.only:
+        return difference
+    running = {instance.name for instance in seen.containers if instance.state == "running"}
+    missing = [
+        name for name in container.depends_on if name in system and running.isdisjoint((name, engine_name(name)))
+    ]
+    if not missing:
+        return difference
+    why = f"it depends on what does not run: {', '.join(missing)} (system)"
+    return changed(difference, verb="blocked", why=why)
 
 
 def _is_settled(container: Container, instances: list[ContainerSeen], proven: Collection[str]) -> bool:

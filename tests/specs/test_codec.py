@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 import textwrap
+import time
 from datetime import timedelta
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import inspect
 
 from evenkeel.specs import written
 from evenkeel.specs.codec import changed, decode, encode, plain
 from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Log, Port, Resources, Restart, Stop
+from evenkeel.specs.cycles import cycles
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
 from evenkeel.specs.documents import decode_file
 from evenkeel.specs.join import desired_from
@@ -350,6 +356,86 @@ def test_dependencies_must_exist_and_must_not_circle() -> None:
     other = HEAD.replace("web", "ab")
     _, problems = desired_from([decoded(a.replace("[b]", "[abc]")), decoded(other, "y.yaml")])
     assert [problem.hint for problem in problems] == ["did you mean `ab`?"]
+
+
+def depending(**needs: str) -> str:
+    """Documents of six lines each."""
+    return "---\n".join(f"{HEAD.replace('web', name)}  dependsOn: [{needed}]\n" for name, needed in needs.items())
+
+
+def test_every_circle_is_found_at_once() -> None:
+    text = depending(a="b", b="a", c="d, a", d="e", e="c, d", f="a, c", g="h, i", h="i", i="g")
+    _, problems = desired_from([decoded(text)])
+    assert [problem_text(problem) for problem in problems] == [
+        "x.yaml:6:3: spec.dependsOn: depends on itself: a → b → a; remove one of these",
+        "x.yaml:20:3: spec.dependsOn: depends on itself: c → d → e → c; remove one of these",
+        "x.yaml:48:3: spec.dependsOn: depends on itself: g → i → g; remove one of these",
+    ]
+
+
+@given(st.dictionaries(st.integers(0, 9), st.lists(st.integers(0, 10), max_size=4), max_size=10))
+def test_a_circle_is_found_wherever_there_is_one(graph: dict[int, list[int]]) -> None:
+    needs = {str(name): [str(each) for each in needed if each != name] for name, needed in graph.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+        assert cycles(needs) == []
+    except CycleError:
+        assert cycles(needs) != []
+    ways = cycles(needs)
+    for way in ways:
+        assert all(after in needs[before] for before, after in pairwise((*way, way[0])))
+        assert len(set(way)) == len(way) > 1
+    assert len({name for way in ways for name in way}) == sum(map(len, ways)), "a name belongs to one group"
+    # what is left when one way of each group is cut leads round in fewer names: at the end there is none
+    left = dict(needs)
+    while found := cycles(left):
+        for way in found:
+            left[way[0]] = []
+    TopologicalSorter(left).prepare()
+
+
+def test_circles_are_found_in_a_time_that_grows_with_the_graph() -> None:
+    many = 30_000
+    chain = {str(number): [str(number + 1)] for number in range(many)}
+    started = time.process_time()
+    assert cycles(chain) == []
+    assert len(cycles({**chain, str(many): ["0"]})) == 1
+    assert len(cycles({str(number): [str(number ^ 1)] for number in range(many)})) == many // 2
+    assert time.process_time() - started < 5
+
+
+SYSTEM = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: platform}\nspec:\n  names: [sua, web]\n"
+
+
+def test_what_is_protected_cannot_be_asked_for() -> None:
+    files = [decoded(SYSTEM, "a.yaml"), decoded(HEAD, "b.yaml")]
+    message = "`web` is asked for as a container and declared a system container, which is never touched"
+    for one in (files, files[::-1]):
+        assert sorted(problem_text(problem) for problem in desired_from(one)[1]) == [
+            f"a.yaml:5:3: spec.names: {message}; remove its name here, or it at b.yaml:1:1",
+            f"b.yaml:1:1: {message}; remove it here, or its name at a.yaml:5:3",
+        ]
+
+
+KANTO = """\
+{"domains": [{"id": "containers", "config": [{"key": "systemContainers", "value": "%s"}],
+  "components": [{"id": "web", "version": "1", "config": [{"key": "image", "value": "nginx:1"}]}]}]}
+"""
+
+
+def test_a_kanto_desired_state_may_name_its_system_containers_among_its_components() -> None:
+    assert not desired_from([decoded(KANTO % "web")])[1]
+    assert len(desired_from([decoded(KANTO % "other"), decoded(SYSTEM, "y.yaml")])[1]) == 2
+    assert (
+        len(desired_from([decoded(KANTO.replace('"id": "web"', '"id": "app"') % "web"), decoded(HEAD, "y.yaml")])[1])
+        == 2
+    )
+
+
+def test_what_is_protected_can_be_depended_on() -> None:
+    assert not desired_from([decoded(SYSTEM.replace(", web", "")), decoded(f"{HEAD}  dependsOn: [sua]\n")])[1]
+    _, problems = desired_from([decoded(SYSTEM.replace(", web", "")), decoded(f"{HEAD}  dependsOn: [suaa]\n")])
+    assert [problem.hint for problem in problems] == ["did you mean `sua`?"]
 
 
 def test_a_container_that_cannot_be_read_is_not_called_missing() -> None:

@@ -69,6 +69,7 @@ class Observed(Struct, frozen=True, forbid_unknown_fields=True):
     digests: dict[str, str] = {}
     remote: dict[str, str] = {}
     rejected: list[str] = []
+    only: str = ""
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,7 +129,7 @@ def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]
         if instance.stopped:
             stopped.append(id_)
     remote = {normal_image(image): RemoteImage(digest) for image, digest in observed.remote.items()}
-    seen = ContainersSeen("case", observed.in_place, tuple(containers), ids, observed.digests, remote)
+    seen = ContainersSeen("case", observed.in_place, tuple(containers), ids, observed.digests, remote, observed.only)
     return seen, History(proven=tuple(proven), stopped=tuple(stopped), **_rejected(observed))
 
 
