@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -26,6 +26,8 @@ MOST_BYTES = 8 * 1024**2
 MOST_DEPTH = 64
 MOST_VALUES = 500_000
 """Per file, aliases expanded."""
+MOST_PURE = 256 * 1024
+"""Characters that are read again by the slow parser; some 5 s."""
 
 _YAML = "tag:yaml.org,2002:"
 _SCALARS = {f"{_YAML}{name}" for name in ("str", "int", "float", "bool", "null")}
@@ -148,27 +150,51 @@ def _is_text(text: str) -> bool:
 
 
 def _yaml_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:
+    """The C parser is fast and follows YAML 1.1 where a `:` stands in `[]` or `{}`. What it refuses is read again by the one
+    that follows 1.2; if that refuses it, too, the one that came further knows better what is wrong."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     reader = YAML(typ="safe")
-    folder = _Folder(reader, file, problems)
-    trees: list[Tree] = []
+    read = _fold(reader.parse(text), reader, text, file)
+    if read.is_no_yaml and len(text) <= MOST_PURE:
+        again = _fold(YAML(typ="safe", pure=True).parse(text), reader, text, file)
+        if again.refused is None or read.refused is None or again.refused.place > read.refused.place:
+            read = again
+    problems.extend(read.problems)
+    problems.extend((read.refused,) if read.refused else ())
+    return read.trees
+
+
+class _Read(NamedTuple):
+    """What became of a text: the documents before what was `refused`, and lesser problems in them."""
+
+    trees: list[Tree]
+    problems: list[Problem]
+    refused: Problem | None = None
+    is_no_yaml: bool = False
+    """The parser refused it, and no rule of ours."""
+
+
+def _fold(events: Iterable[Any], reader: Any, text: str, file: str) -> _Read:
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    read = _Read([], [])
+    folder = _Folder(reader, file, read.problems)
     try:
-        trees.extend(tree for tree in folder.documents(iter(reader.parse(text))) if tree.value is not None)
+        read.trees.extend(tree for tree in folder.documents(iter(events)) if tree.value is not None)
     except _Unreadable as error:
-        problems.append(Problem(Place(file, *error.position), "", error.message, error.hint))
+        return read._replace(refused=Problem(Place(file, *error.position), "", error.message, error.hint))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         message = error.problem or error.context or "no valid YAML"
         hint = next((hint for part, hint in _YAML_HINTS.items() if part in message), "")
-        problems.append(Problem(place, "", f"no valid YAML: {message}", hint))
+        return read._replace(refused=Problem(place, "", f"no valid YAML: {message}", hint), is_no_yaml=True)
     except (YAMLError, ValueError) as error:
         before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        problems.append(Problem(place, "", f"no valid YAML: {str(error).splitlines()[0]}"))
-    return trees
+        return read._replace(refused=Problem(place, "", f"no valid YAML: {str(error).splitlines()[0]}"))
+    return read
 
 
 class _Folder:

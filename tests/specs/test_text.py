@@ -102,6 +102,47 @@ def test_scalars_are_those_of_yaml_1_2() -> None:
     assert read("a: 1:30") == {"a": "1:30"}
 
 
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        ("spec: {image: nginx:1.2}", {"spec": {"image": "nginx:1.2"}}),
+        ("ports: [8080:80, 127.0.0.1:53:53/udp]", {"ports": ["8080:80", "127.0.0.1:53:53/udp"]}),
+        ("env: {A: http://x:80/y, B: a::b}", {"env": {"A": "http://x:80/y", "B": "a::b"}}),
+        ("[::1, {a: b:c}]", ["::1", {"a": "b:c"}]),
+        ("%LATER 1\n---\na: 1\n", {"a": 1}),
+    ],
+)
+def test_colons_between_brackets_are_those_of_yaml_1_2(content: str, value: Value) -> None:
+    assert read(content) == value
+
+
+def test_places_are_the_same_whoever_reads() -> None:
+    """A text that both parsers read, and the same with a line that only one reads."""
+    plain = "a: &x {b: [é, 'q'], c: 0x10}\n---\n# nothing\n---\nd: *x\ne: |\n  text\nf: !!str 1\n".replace(
+        "*x", "{<<: {g: 1}}"
+    )
+    slow, problems = read_trees(f"{plain}h: [80:80]\n".encode(), "x.yaml")
+    fast, _ = read_trees(f"{plain}h: ['0:0']\n".encode(), "x.yaml")
+    assert not problems
+    assert [tree.positions for tree in slow] == [tree.positions for tree in fast]
+    assert slow[0] == fast[0]
+    assert slow[1].value == {**fast[1].value, "h": ["80:80"]}  # type: ignore[dict-item]
+
+
+def test_what_is_lesser_is_said_once_although_it_is_read_twice() -> None:
+    assert complaints("a: 1\na: 2\nb: [80:80]\n") == [
+        "x.yaml:2:1: a: the key `a` stands here again; first at x.yaml:1:1"
+    ]
+    assert len(complaints("a: 1\na: 2\nb: [80:80\n")) == 2
+
+
+def test_a_large_text_is_not_read_again_by_the_slow_parser() -> None:
+    started = time.monotonic()
+    found = complaints("a: [80:80]\n" + "b: c\n" * (MOST_BYTES // 5 - 10))
+    assert found == ["x.yaml:1:7: no valid YAML: found unexpected ':'; put texts with a `:` into quotes"]
+    assert time.monotonic() - started < 10
+
+
 def test_a_key_is_always_a_text() -> None:
     assert read("1: a\ntrue: b\n~: c\n") == {"1": "a", "true": "b", "~": "c"}
 
@@ -136,7 +177,11 @@ def test_every_duplicate_key_is_found(file: str) -> None:
     [
         ("a:\n\tb: 1\n", "x.yaml:2:1: no valid YAML: found character that cannot start any token; indent with blanks"),
         ("a: [1,\n", "x.yaml:2:1: no valid YAML"),
-        ("a: [80:80]\n", "x.yaml:1:7: no valid YAML: found unexpected ':'; put texts with a `:` into quotes"),
+        # what only YAML 1.1 refuses is not what is wrong here
+        ("a: [80:80]\nb: {c: [}\n", "x.yaml:2:9: no valid YAML: expected the node content, but found '}'"),
+        ("a: [80:80, *b]\n", "x.yaml:1:12: `*b` refers to nothing that ends before it"),
+        ("a: [80:80, !!set {}]\n", "x.yaml:1:12: a[1]: the tag `set` is not allowed here"),
+        ("a: [80:80\n", "x.yaml:2:1: no valid YAML: expected ',' or ']', but got '<stream end>'"),
         (
             "a: b: c\n",
             "x.yaml:1:5: no valid YAML: mapping values are not allowed in this context; put texts with a `:`",
@@ -202,6 +247,7 @@ HOSTILE = {
     "too many values": b"- 1\n" * 600_000,
     "too many bytes": b"#" * (MOST_BYTES + 1),
     "quotes": b'"\\n' * 2_000_000,
+    "read twice": b"a: [b:c, " + b"{d: [" * 25 + b"e:f, " * 45_000,
     "long text": b"a: " + b"x" * 8_000_000,
 }
 
