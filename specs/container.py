@@ -18,6 +18,9 @@ from msgspec import Struct
 NAME_PATTERN = r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$"
 """Kanto's rule for names (container-management.md §1.7)."""
 
+OWN_LABELS = "dev.evenkeel."
+"""What labels begin with that evenkeel gives to containers itself."""
+
 UNLIMITED = -1
 """As `Resources.memory_swap`: swap without limit."""
 

@@ -13,7 +13,7 @@ import msgspec
 
 from evenkeel.specs import written
 from evenkeel.specs.desired import Decoded, Document, Draft
-from evenkeel.specs.kinds import KINDS, kind_of
+from evenkeel.specs.kinds import KINDS, kind_of, reserved_labels
 from evenkeel.specs.problem import Flaw, Path, Place, Problem, Severity, errors, nearest, path_text
 from evenkeel.specs.text import Tree, Value, nearest_position, read_trees
 from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
@@ -90,6 +90,8 @@ def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
         return ()
     kind = kind_of(name)
     metadata = _convert(value["metadata"], written.MetadataSpec, "metadata", flaws)
+    if metadata is not None:
+        flaws.extend(_below("metadata", reserved_labels(metadata.noun)))
     spec: Sound[Any] | None = _convert(value["spec"], kind.spec, "spec", flaws)
     if metadata is None or spec is None:
         return ()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from evenkeel.specs.container import Container
 from evenkeel.specs.cycles import cycles
 from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
+from evenkeel.specs.host_ports import taken_twice
 from evenkeel.specs.problem import Problem, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
@@ -29,6 +30,7 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
                 problems.append(Problem(document.place, "", message, f"first at {place_text(first[key].place)}"))
             first.setdefault(key, document)
     problems.extend(_asked_and_protected(first))
+    problems.extend(_ports_taken_twice(first))
     if complete and not any(decoded.nameless for decoded in files):
         broken = {name for decoded in files for name in decoded.broken}  # what cannot be read is not missing
         problems.extend(_dependencies(first, broken))
@@ -39,7 +41,7 @@ def _asked_and_protected(documents: Documents) -> Iterable[Problem]:
     """Containers that nothing would create, because they are declared system containers. A Kanto desired state may name
     its system containers among its components; Kanto leaves them alone."""
     for system in documents.values():
-        for name in system.wanted.names if isinstance(system.wanted, SystemContainers) else ():
+        for name in _protected_by(system):
             asked = documents.get(("Container", name))
             if asked is None or not (asked.whole or system.whole):
                 continue
@@ -49,11 +51,32 @@ def _asked_and_protected(documents: Documents) -> Iterable[Problem]:
             yield Problem(names, "spec.names", message, f"remove its name here, or it at {place_text(asked.place)}")
 
 
+def _ports_taken_twice(documents: Documents) -> Iterable[Problem]:
+    """At both places. Components of one desired state were compared when it was read."""
+    protected = {name for document in documents.values() for name in _protected_by(document)}
+    claims = [
+        (document, port)
+        for document in documents.values()
+        if isinstance(document.wanted, Container) and document.name not in protected
+        for port in document.wanted.ports
+    ]
+    for one, other, port in taken_twice(claims):
+        if one is other or (one.place.file == other.place.file and not (one.whole or other.whole)):
+            continue
+        for here, there in ((other, one), (one, other)):
+            message = f"host port {port.host_port}/{port.protocol} is taken by `{there.name}`, too"
+            hint = f"give one of them another; the other one is at {place_text(asked_at(there, 'ports'))}"
+            yield Problem(asked_at(here, "ports"), "spec.ports" if here.whole else "", message, hint)
+
+
+def _protected_by(document: Document) -> tuple[str, ...]:
+    return document.wanted.names if isinstance(document.wanted, SystemContainers) else ()
+
+
 def _dependencies(documents: Documents, broken: set[str]) -> Iterable[Problem]:
     """Dependencies on what nobody asks for or provides, and on each other; `broken` names what cannot be read."""
     containers = {name: document for (kind, name), document in documents.items() if kind == "Container"}
-    systems = (document.wanted for document in documents.values() if isinstance(document.wanted, SystemContainers))
-    known = broken.union(containers, *(system.names for system in systems))
+    known = broken.union(containers, *(_protected_by(document) for document in documents.values()))
     needs = {
         name: document.wanted.depends_on
         for name, document in containers.items()

@@ -17,8 +17,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.entries import KEYS, REPORTED, Entry, container_draft, is_name
+from evenkeel.specs.host_ports import taken_twice
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.walk import MOST_FAULTS, faults
 
@@ -110,6 +112,7 @@ def desired_state_drafts(value: object, flaws: list[Flaw], domain: str = DOMAIN)
             flaws.append(Flaw((*path, "id"), message, nearest(str(item.get("id", "")), [domain])))
     if all(item.get("id") == domain for _, item in found):
         _check_baselines(payload, root, domain, flaws)
+    _check_ports(drafts, flaws)
     return drafts
 
 
@@ -210,6 +213,21 @@ def _system_containers(domain: Mapping[str, object], root: Path, name: str, flaw
         hint = f"leave one of them; the last is at {path_text(drafts[-1].paths['names'])}"
         flaws.append(Flaw(draft.paths["names"], message, hint, warning=True))
     return drafts[-1:]
+
+
+def _check_ports(drafts: list[Draft], flaws: list[Flaw]) -> None:
+    """No two components can have one port of the host; of system containers nothing is asked."""
+    protected = {name for each in drafts if isinstance(each.wanted, SystemContainers) for name in each.wanted.names}
+    claims = [
+        (draft, port)
+        for draft in drafts
+        if isinstance(draft.wanted, Container) and draft.name not in protected
+        for port in draft.wanted.ports
+    ]
+    for one, other, port in taken_twice(claims):
+        for here, there in ((other, one), (one, other)) if one is not other else ():
+            message = f"host port {port.host_port}/{port.protocol} is taken by {there.name}, too"
+            flaws.append(Flaw(here.paths.get("ports", here.root), message, "give one of them another"))
 
 
 def _check_baselines(payload: Mapping[str, object], root: Path, domain: str, flaws: list[Flaw]) -> None:

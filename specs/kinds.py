@@ -15,6 +15,7 @@ from msgspec import Struct, UnsetType
 
 from evenkeel.specs import shorthand, written
 from evenkeel.specs.container import (
+    OWN_LABELS,
     UNLIMITED,
     Container,
     Device,
@@ -238,6 +239,8 @@ def _health(spec: written.HealthSpec | UnsetType, flaws: Flaws) -> Health | None
         if value < timedelta(milliseconds=1):
             flaws.append(Flaw(("health", name), "expected a duration of at least 1ms"))
     start_period = _duration(spec.start_period, ("health", "startPeriod"), flaws) or timedelta(0)
+    if timedelta(0) < start_period < timedelta(milliseconds=1):
+        flaws.append(Flaw(("health", "startPeriod"), "expected a duration of at least 1ms, or 0s"))
     return Health(probes[0], interval, timeout, spec.retries, start_period)
 
 
@@ -249,6 +252,14 @@ def _duration(text: str | UnsetType, path: Path, flaws: Flaws) -> timedelta | No
     except ValueError as error:
         flaws.append(Flaw(path, str(error)))
         return None
+
+
+def reserved_labels(metadata: written.MetadataSpec) -> Flaws:
+    """Labels that evenkeel gives itself, with their paths below `metadata`."""
+    why = f"labels that begin with `{OWN_LABELS}` are evenkeel's own"
+    return [
+        Flaw(("labels", name), why, "give it another name") for name in metadata.labels if name.startswith(OWN_LABELS)
+    ]
 
 
 def kind_of(name: str) -> Kind:

@@ -16,9 +16,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from evenkeel.specs.container import UNLIMITED, Container, Log, Port, Resources, Restart, host_ports
+from evenkeel.specs.container import UNLIMITED, Container, Log, Port, Resources, Restart
+from evenkeel.specs.host_ports import taken_twice
 from evenkeel.specs.image import normal_image
-from evenkeel.specs.problem import Flaw
+from evenkeel.specs.linux import CAPABILITIES, LONGEST_HOST_NAME, SIGNALS, is_signal
+from evenkeel.specs.problem import Flaw, nearest
 from evenkeel.specs.quantity import size_text
 from evenkeel.specs.shorthand import is_variable_name, normal_host_ip
 
@@ -40,8 +42,8 @@ def normal(raw: Container) -> Container:
         mounts=tuple(sorted(set(raw.mounts))),
         devices=tuple(sorted(set(raw.devices))),
         extra_hosts=tuple(sorted(set(raw.extra_hosts))),
-        host_name=raw.host_name or (None if network_host else f"{raw.name}-host"),
-        domain_name=raw.domain_name or (None if network_host else f"{raw.name}-domain"),
+        host_name=raw.host_name or (None if network_host else _named_after(raw.name, "-host")),
+        domain_name=raw.domain_name or (None if network_host else _named_after(raw.name, "-domain")),
         capabilities=tuple(sorted({_normal_capability(name) for name in raw.capabilities})),
         restart=Restart(policy, raw.restart.max_retries, raw.restart.timeout or None) if retrying else Restart(policy),
         resources=_normal_resources(raw.resources),
@@ -68,6 +70,15 @@ def contradictions(container: Container) -> Iterator[Flaw]:
                 ("mounts",), f"{mount.destination} is mounted twice, from {taken[mount.destination]} and {mount.source}"
             )
         taken[mount.destination] = mount.source
+    given: dict[str, str] = {}
+    for device in container.devices:
+        if device.container_path in given:
+            both = f"{given[device.container_path]} and {device.host_path}"
+            yield Flaw(("devices",), f"{device.container_path} is two devices, {both}", "give one of them another path")
+        given[device.container_path] = device.host_path
+    if not is_signal(container.stop.signal):
+        hint = nearest(container.stop.signal, SIGNALS) or "expected a signal, for example SIGTERM or 15"
+        yield Flaw(("stop", "signal"), f"there is no signal {container.stop.signal}", hint)
     if container.name in container.depends_on:
         yield Flaw(("dependsOn",), "a container cannot depend on itself")
     if container.log.path and container.log.driver == "none":
@@ -98,14 +109,10 @@ def _networking(container: Container) -> Iterator[Flaw]:
     for port in container.ports:
         if port.host_port_end < port.host_port:
             yield Flaw(("ports",), f"the range {port.host_port}-{port.host_port_end} does not rise")
-    taken: dict[tuple[int, str, str], set[str]] = {}
-    for port in container.ports:
-        if len(host_ports(port)) == 1:
-            everywhere = "::" if ":" in port.host_ip else "0.0.0.0"
-            addresses = taken.setdefault((port.host_port, port.protocol, everywhere), set())
-            if everywhere in addresses or port.host_ip in addresses or (addresses and port.host_ip == everywhere):
-                yield Flaw(("ports",), f"host port {port.host_port}/{port.protocol} is given to two container ports")
-            addresses.add(port.host_ip)
+    for _, _, port in taken_twice((None, port) for port in container.ports):
+        yield Flaw(("ports",), f"host port {port.host_port}/{port.protocol} is given to two container ports")
+    if len(container.host_name or "") > LONGEST_HOST_NAME:
+        yield Flaw(("hostName",), f"a host name has at most {LONGEST_HOST_NAME} characters", "write a shorter one")
 
 
 def _rights(container: Container) -> Iterator[Flaw]:
@@ -114,6 +121,14 @@ def _rights(container: Container) -> Iterator[Flaw]:
         yield Flaw(("devices",), conflict.format("specified devices"), "a privileged container has all devices already")
     if container.privileged and container.capabilities:
         yield Flaw(("capabilities",), conflict.format("extra capabilities"), "a privileged container has them already")
+    for name in container.capabilities:
+        if name != "ALL" and name not in CAPABILITIES:
+            bare = name.removeprefix("CAP_")
+            hint = (
+                nearest(bare, (each.removeprefix("CAP_") for each in CAPABILITIES))
+                or "see capabilities(7), for example CAP_NET_ADMIN; or ALL"
+            )
+            yield Flaw(("capabilities",), f"Linux has no capability {name}", hint)
 
 
 def _memory(resources: Resources) -> Iterator[Flaw]:
@@ -155,6 +170,11 @@ def _normal_port(port: Port) -> Port:
         host_port_end=port.host_port_end or port.host_port,
         protocol=port.protocol,
     )
+
+
+def _named_after(name: str, suffix: str) -> str:
+    """Kanto's name of a host or domain (§1.6), cut to a length that a kernel takes."""
+    return f"{name[: LONGEST_HOST_NAME - len(suffix)]}{suffix}"
 
 
 def _normal_capability(name: str) -> str:

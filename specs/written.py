@@ -187,7 +187,9 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
             "or `container_<host name>`."
         ),
     ] = {}
-    host_name: Annotated[Text, Meta(description="Default: `<name>-host`, as with Kanto.")] | UnsetType = UNSET
+    host_name: (
+        Annotated[Text, Meta(description="At most 63 characters. Default: `<name>-host`, as with Kanto.")] | UnsetType
+    ) = UNSET
     domain_name: Annotated[Text, Meta(description="Default: `<name>-domain`, as with Kanto.")] | UnsetType = UNSET
     privileged: Annotated[bool, Meta(description="All rights on the host; excludes `devices` and `capabilities`.")] = (
         False

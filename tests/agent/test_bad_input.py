@@ -77,6 +77,12 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
         "cannot create the container as privileged and with specified devices at the same time"]),
     "ports on the host network": (domain(component(("network", "host"), ("port", "80:80"))), [
         "cannot use port mappings when in host network mode"]),
+    "a port of the host for two": (
+        domain(component(("port", "80:80")), component(("port", "127.0.0.1:80:81"), id_="horn")), [
+            "host port 80/tcp is taken by horn, too [payload.domains[0].components[0].config[1].value]",
+            "host port 80/tcp is taken by lamp, too [payload.domains[0].components[1].config[1].value]"]),
+    "an unknown capability": (domain(component(("capability", "NET_ADMN"))), [
+        "Linux has no capability CAP_NET_ADMN", "did you mean `NET_ADMIN`?"]),
     "a bad variable": (domain(component(("env", "1VAR=secret"))), [
         "invalid environmental variable declaration provided : 1VAR ["]),
     "an empty image": (domain({"id": "lamp", "config": [{"key": "image", "value": ""}]}), [

@@ -179,6 +179,30 @@ def test_the_full_form_becomes_the_normal_form() -> None:
         ("health: {tcp: {port: 1}, timeout: 0s}", "spec.health.timeout: expected a duration of at least 1ms"),
         ("mounts: ['a:/b']", "spec.mounts[0]: expected an absolute path, got `a`"),
         ("mounts: ['/a:/b', '/c:/b']", "spec.mounts: /b is mounted twice, from /a and /c"),
+        (
+            "devices: ['/dev/a:/dev/x', '/dev/b:/dev/x']",
+            "spec.devices: /dev/x is two devices, /dev/a and /dev/b; give one",
+        ),
+        ("hostName: " + "h" * 64, "spec.hostName: a host name has at most 63 characters; write a shorter one"),
+        ("stop: {signal: SIGTREM}", "spec.stop.signal: there is no signal SIGTREM; did you mean `SIGTERM`?"),
+        ("stop: {signal: SIGRTMIN+16}", "spec.stop.signal: there is no signal SIGRTMIN+16; did you mean `SIGRTMIN+"),
+        (
+            "stop: {signal: '65'}",
+            "spec.stop.signal: there is no signal 65; expected a signal, for example SIGTERM or 15",
+        ),
+        (
+            "capabilities: [NET_ADMN]",
+            "spec.capabilities: Linux has no capability CAP_NET_ADMN; did you mean `NET_ADMIN`?",
+        ),
+        (
+            "capabilities: [x]",
+            "spec.capabilities: Linux has no capability CAP_X; see capabilities(7), for example CAP_",
+        ),
+        (
+            "health: {exec: [a], startPeriod: 500us}",
+            "spec.health.startPeriod: expected a duration of at least 1ms, or 0s",
+        ),
+        ("health: {exec: [a], interval: 999us}", "spec.health.interval: expected a duration of at least 1ms"),
         ("devices: [ttyS0]", "spec.devices[0]: expected an absolute path, got `ttyS0`"),
         ("extraHosts: {a: nowhere}", "spec.extraHosts.a: `nowhere` is no address; expected an IP address"),
         ("extraHosts: [a]", "spec.extraHosts[0]: expected name:address"),
@@ -402,6 +426,90 @@ def test_circles_are_found_in_a_time_that_grows_with_the_graph() -> None:
     assert len(cycles({**chain, str(many): ["0"]})) == 1
     assert len(cycles({str(number): [str(number ^ 1)] for number in range(many)})) == many // 2
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("signal", ["SIGTERM", "SIGIOT", "SIGRTMIN+15", "SIGRTMAX-14", "SIGRTMIN", "'1'", "'64'"])
+def test_signals_have_names_and_numbers(signal: str) -> None:
+    assert container(f"{HEAD}  stop: {{signal: {signal}}}\n").stop.signal == signal.strip("'")
+
+
+def test_capabilities_go_with_and_without_prefix() -> None:
+    assert container(f"{HEAD}  capabilities: [all, sys_admin, CAP_BPF]\n").capabilities == (
+        "ALL",
+        "CAP_BPF",
+        "CAP_SYS_ADMIN",
+    )
+
+
+def test_labels_of_evenkeel_are_its_own() -> None:
+    text = HEAD.replace("{name: web}", "{name: web, labels: {mine: x, dev.evenkeel.owner: y}}")
+    assert complaints(text) == [
+        (
+            "x.yaml:3:41: metadata.labels.dev.evenkeel.owner: labels that begin with `dev.evenkeel.` are evenkeel's own; "
+            "give it another name"
+        ),
+    ]
+
+
+def port_problems(one: str, other: str, *more: str) -> list[str]:
+    files = [
+        decoded(f"{HEAD.replace('web', 'a')}  ports: [{one}]\n", "a.yaml"),
+        decoded(f"{HEAD.replace('web', 'b')}  ports: [{other}]\n", "b.yaml"),
+        *(decoded(text, "c.yaml") for text in more),
+    ]
+    return sorted(problem_text(problem) for problem in desired_from(files)[1])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("8080:80", "8080:81"),
+        ("127.0.0.1:8080:80", "8080:80"),
+        ("0.0.0.0:8080:80", "127.0.0.1:8080:80"),
+        ("1:1, 8080:80", "{hostPort: 8080, containerPort: 1}"),
+    ],
+)
+def test_two_containers_cannot_have_one_port(one: str, other: str) -> None:
+    message = "spec.ports: host port 8080/tcp is taken by"
+    hint = "too; give one of them another; the other one is at"
+    assert port_problems(one, other) == [
+        f"a.yaml:6:3: {message} `b`, {hint} b.yaml:6:3",
+        f"b.yaml:6:3: {message} `a`, {hint} a.yaml:6:3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("8080:80", "8081:80"),
+        ("8080:80/udp", "8080:80"),
+        ("127.0.0.1:8080:80", "127.0.0.2:8080:80"),
+        ("'[::]:8080:80'", "8080:80"),
+        ("8080-8090:80", "8080:80"),
+    ],
+)
+def test_two_containers_may_have_ports_that_differ(one: str, other: str) -> None:
+    assert port_problems(one, other) == []
+
+
+def test_components_of_one_desired_state_are_told_once() -> None:
+    """By who reads it, because messages are read, too."""
+    component = (
+        '{"id": "%s", "version": "1", "config": [{"key": "image", "value": "x:1"}, {"key": "port", "value": "%s"}]}'
+    )
+    state = '{"domains": [{"id": "containers", "config": [{"key": "systemContainers", "value": "%s"}], "components": [%s]}]}'
+    both = ", ".join(component % (name, "80:80") for name in "pq")
+    files = [decoded(state % ("", both), "k.json")]
+    assert [problem_text(problem) for problem in desired_from(files)[1]] == [
+        "k.json:1:193: domains[0].components[0].config[1].value: host port 80/tcp is taken by q, too; give one of them another",
+        "k.json:1:303: domains[0].components[1].config[1].value: host port 80/tcp is taken by p, too; give one of them another",
+    ]
+    assert not desired_from([decoded(state % ("q", both), "k.json")])[1]
+    found = port_problems("80:80", "81:81", state % ("", component % ("p", "80:80")))
+    assert [text.partition(";")[0] for text in found] == [
+        "a.yaml:6:3: spec.ports: host port 80/tcp is taken by `p`, too",
+        "c.yaml:1:193: host port 80/tcp is taken by `a`, too",
+    ]
 
 
 SYSTEM = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: platform}\nspec:\n  names: [sua, web]\n"

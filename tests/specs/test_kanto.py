@@ -294,6 +294,8 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
         (["memorySwap=10M"], "swap memory - 10M, memory must be set as well"),
         (["memory=10M", "memorySwap=5M"], "swap memory - 5M is less than memory - 10M; `memorySwap` counts memory and"),
         (["capability="], "expected the name of a capability, for example CAP_NET_ADMIN"),
+        (["capability=NET_ADMN"], "Linux has no capability CAP_NET_ADMN; did you mean `NET_ADMIN`?"),
+        (["hostName=" + "h" * 64], "a host name has at most 63 characters; write a shorter one"),
         (["network=host", "port=1:1"], "cannot use port mappings when in host network mode; remove `ports` or use"),
         (
             ["network=host", "host=a:host_ip"],
@@ -320,6 +322,12 @@ def test_a_log_without_effect_is_no_other_log() -> None:
     assert isinstance(draft.wanted, Container)
     assert draft.wanted.log == Log("none")
     assert [path_text(flaw.path[-3:]) for flaw in flaws] == [f"config[{index}].value" for index in (3, 2, 1)]
+
+
+def test_two_devices_cannot_be_one() -> None:
+    assert complaints(message(component("device=/a:/x", "device=/b:/x"))) == [
+        "config[0].value: /x is two devices, /a and /b; give one of them another path"
+    ]
 
 
 @pytest.mark.parametrize(

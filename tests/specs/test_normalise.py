@@ -175,6 +175,19 @@ def test_what_differs_in_meaning_differs(one: dict[str, object], two: dict[str, 
     assert normal(msgspec.structs.replace(plain, **one)) != normal(msgspec.structs.replace(plain, **two))
 
 
+@pytest.mark.parametrize("length", [1, 56, 57, 58, 59, 200])
+def test_a_name_of_any_length_gives_names_that_a_kernel_takes(length: int) -> None:
+    result = normal(Container("n" * length, "nginx"))
+    assert list(contradictions(result)) == []
+    assert result.host_name is not None
+    assert result.domain_name is not None
+    assert result.host_name.endswith("-host")
+    assert result.domain_name.endswith("-domain")
+    assert max(len(result.host_name), len(result.domain_name)) <= 63
+    if length <= 56:
+        assert (result.host_name, result.domain_name) == ("n" * length + "-host", "n" * length + "-domain")
+
+
 def test_a_digest_is_the_same_in_every_process() -> None:
     program = (
         "from evenkeel.specs.normalise import normal; from evenkeel.specs.container import *;"

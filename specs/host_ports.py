@@ -1,0 +1,26 @@
+"""Who takes which port of the host, and who takes it twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from evenkeel.specs.container import Port, host_ports
+
+Owner = TypeVar("Owner")
+
+
+def taken_twice(claims: Iterable[tuple[Owner, Port]]) -> Iterator[tuple[Owner, Owner, Port]]:
+    """Who claims a port, who claimed it before, and the port. Of a range the engine takes a free one."""
+    taken: dict[tuple[int, str, str], dict[str, Owner]] = {}
+    for owner, port in claims:
+        if len(host_ports(port)) != 1:
+            continue
+        everywhere = "::" if ":" in port.host_ip else "0.0.0.0"
+        holders = taken.setdefault((port.host_port, port.protocol, everywhere), {})
+        address = next((each for each in (everywhere, port.host_ip) if each in holders), None)
+        if address is None and port.host_ip == everywhere:
+            address = next(iter(holders), None)
+        if address is not None:
+            yield owner, holders[address], port
+        holders.setdefault(port.host_ip, owner)
