@@ -26,7 +26,7 @@ async def created(*config: Config, id_: str = "web", version: str = "1") -> Any:
 
 
 def test_group_25_defaults() -> None:
-    """Differs: names of host and domain are the engine's own unless asked for; the image is in normal form."""
+    """Differs: names of host and domain are cut to what a kernel takes, and can be asked for; the image is in normal form."""
 
     async def story() -> None:
         container = await created()
@@ -39,6 +39,16 @@ def test_group_25_defaults() -> None:
         assert container.log.mode == "blocking"
         assert not container.terminal
         assert not container.interactive
+        assert (container.host_name, container.domain_name) == ("web-host", "web-domain")
+        longest = "w" * 100
+        container = await created(id_=longest)
+        assert (container.host_name, container.domain_name) == ("w" * 58 + "-host", "w" * 56 + "-domain")
+        device = Device()
+        await device.bring("a", asked("web"))
+        said = await device.desired("b", asked("web", "1", ("hostName", "front")))
+        assert [message for _, _, message in said[-1].actions] == [
+            "Existing container will be destroyed and replaced by a new one."
+        ]
 
     run(story())
 
