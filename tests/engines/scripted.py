@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -48,12 +46,8 @@ class Peer:
             await self._writer.drain()
             await asyncio.sleep(0.005)
 
-    def drop(self, *, reset: bool = False) -> None:
-        """Closes the connection after what was sent; `reset` (TCP only) lets the other side see an error instead."""
-        if reset:
-            linger = struct.pack("ii", 1, 0)
-            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self._writer.transport.abort()
+    def drop(self) -> None:
+        """Closes the connection after what was sent."""
         self._writer.close()
 
     async def until_gone(self) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import h11
 
-from evenkeel.controller.drivers.docker.wire import READS, Request, Wire, dial, header, parse_address
+from evenkeel.controller.drivers.docker.wire import READS, Request, Wire, dial, header, socket_path
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 
 # An engine answers in the dialect that the path asks for. 1.40 is Docker 19.03; 1.44 the oldest that Docker 29 speaks.
@@ -45,11 +45,11 @@ class EngineAnswer(DriverError):
 
 
 class EngineClient:
-    """`address` is unix:///path or tcp://host:port; `limit` bounds how many calls are under way at once."""
+    """`address` is unix:///path; `limit` bounds how many calls are under way at once."""
 
     def __init__(self, address: str, limit: int = 8) -> None:
         self.element = f"engine:{address}"
-        self._place = parse_address(address)
+        self._path = socket_path(address)
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[Wire] = []
         self._version: str | None = None
@@ -101,7 +101,7 @@ class EngineClient:
         wire: Wire | None = None
         try:
             async with self._guarded(request, timeout_s):
-                wire = await dial(self._place)
+                wire = await dial(self._path)
                 answer = await self._ask(wire, request)
                 if answer.status_code >= 400:
                     raise self._no(answer, await wire.rest())
@@ -125,7 +125,7 @@ class EngineClient:
                     other.abort()
                 if wire.heard or request.method not in READS:
                     raise
-        return await self._over(await dial(self._place), request)
+        return await self._over(await dial(self._path), request)
 
     async def _over(self, wire: Wire, request: Request) -> tuple[h11.Response, bytes]:
         try:
@@ -143,12 +143,12 @@ class EngineClient:
     async def _ask(self, wire: Wire, request: Request) -> h11.Response:
         """Asks for the version first when it is not known: an engine may come back as another one."""
         if self._version is None:
-            answer = await wire.ask(Request("GET", "/_ping"), self._place.host)
+            answer = await wire.ask(Request("GET", "/_ping"))
             await wire.rest()
             if not wire.rewind():
                 raise h11.RemoteProtocolError("it closes the connection after a ping")
             self._version = self._agreed(header(answer, b"api-version"))
-        return await wire.ask(request, self._place.host, f"/v{self._version}")
+        return await wire.ask(request, f"/v{self._version}")
 
     async def _objects(self, wire: Wire, request: Request, silence_s: float | None) -> AsyncGenerator[Any, None]:
         line, ended = b"", False

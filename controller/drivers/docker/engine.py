@@ -55,7 +55,7 @@ _PASSING = ("context deadline", "context canceled", "connection re", "timeout", 
 
 
 class DockerEngine:
-    """A `Driver` that speaks the Docker Engine API at `address` (`unix:///…` or `tcp://host:port`)."""
+    """A `Driver` that speaks the Docker Engine API at `address` (`unix:///…`)."""
 
     def __init__(self, address: str, network: str = "evenkeel", docker_config: str = "", owner: str = "") -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:

@@ -22,22 +22,13 @@ READS = ("GET", "HEAD")
 _ANSWER_BYTES, _READ_BYTES = 32 << 20, 1 << 16
 
 
-class Place(NamedTuple):
-    """Where an engine listens: a socket's path, or a host and a port."""
-
-    path: str
-    host: str
-    port: int | None
-
-
-def parse_address(address: str) -> Place:
-    scheme, _, rest = address.partition("://")
-    host, _, port = rest.rpartition(":")
-    if scheme == "unix" and rest.startswith("/"):
-        return Place(rest, "engine", None)
-    if scheme == "tcp" and host and port.isdecimal():
-        return Place("", host, int(port))
-    raise SettingsError(f"engine:{address}", "an engine's address is unix:///path or tcp://host:port")
+def socket_path(address: str) -> str:
+    """The path in an address. There is no other than unix:///path: an engine that listens to the network without TLS gives
+    every host in it the rights of root."""
+    scheme, _, path = address.partition("://")
+    if scheme != "unix" or not path.startswith("/"):
+        raise SettingsError(f"engine:{address}", "an engine's address is unix:///path")
+    return path
 
 
 class Request(NamedTuple):
@@ -55,12 +46,12 @@ class Request(NamedTuple):
     def content(self) -> bytes:
         return b"" if self.body is None else json.dumps(self.body).encode()
 
-    def head(self, host: str, prefix: str) -> h11.Request:
+    def head(self, prefix: str) -> h11.Request:
         target = prefix + quote(self.path, safe="/:@")
         if self.query:
             values = {k: v if isinstance(v, str) else json.dumps(v) for k, v in self.query.items()}
             target += "?" + urlencode(values)
-        headers = [("Host", host), *(self.headers or {}).items()]
+        headers = [("Host", "engine"), *(self.headers or {}).items()]
         if self.body is not None:
             headers.append(("Content-Type", "application/json"))
         if self.method not in READS:
@@ -76,10 +67,10 @@ class Wire:
         self._http = h11.Connection(h11.CLIENT)
         self.heard = False
 
-    async def ask(self, request: Request, host: str, prefix: str = "") -> h11.Response:
+    async def ask(self, request: Request, prefix: str = "") -> h11.Response:
         """Sends a request and waits for the head of its answer."""
         self.heard = False
-        events = (request.head(host, prefix), h11.Data(request.content()), h11.EndOfMessage())
+        events = (request.head(prefix), h11.Data(request.content()), h11.EndOfMessage())
         self._writer.write(b"".join(self._http.send(event) or b"" for event in events))
         await self._writer.drain()
         while not isinstance(event := await self._event(), h11.Response):
@@ -130,10 +121,8 @@ class Wire:
             await self._writer.wait_closed()
 
 
-async def dial(place: Place) -> Wire:
-    if place.port is None:
-        return Wire(*await asyncio.open_unix_connection(place.path))
-    return Wire(*await asyncio.open_connection(place.host.strip("[]"), place.port))
+async def dial(path: str) -> Wire:
+    return Wire(*await asyncio.open_unix_connection(path))
 
 
 def header(answer: h11.Response, name: bytes) -> str:
