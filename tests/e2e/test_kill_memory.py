@@ -20,6 +20,7 @@ from tests.until import until
 
 from evenkeel.controller.drivers.memory import Kept
 from evenkeel.controller.journal import read_journal
+from evenkeel.specs.container import Port
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback, Kind
 
@@ -28,12 +29,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SABOTEUR = Path(__file__).parent / "saboteur"
 WEB1, WEB2 = "docker.io/library/app35:1", "docker.io/library/app176:2"
 DB, LOG = "docker.io/library/db116:1", "docker.io/library/web94:1"
+STRANGER = "docker.io/library/stranger:1"
+"""Somebody else's, on port 9090."""
 PORT = 'ports: ["8080:80"]'
 
 FIRST = (spec("db", DB), spec("web", WEB1, "dependsOn: [db]"))
 BEFORE = (spec("db", DB, PORT), spec("log", LOG), spec("web", WEB1, "dependsOn: [db]"))
 CHANGED = (spec("db", DB, f"{PORT}\nrestart: {{policy: always}}"), spec("web", WEB2, "dependsOn: [db]"))
-FAILING = (spec("db", DB, PORT), spec("log", LOG, PORT), spec("web", WEB1, "dependsOn: [db]"))
+FAILING = (spec("db", DB, PORT), spec("log", LOG, 'ports: ["9090:80"]'), spec("web", WEB1, "dependsOn: [db]"))
 
 CONVERGED: tuple[Kind, ...] = ("revision-accepted", "revision-good", "settled")
 GIVEN_UP: tuple[Kind, ...] = ("revision-accepted", "revision-failed", "rolling-back", "rolled-back")
@@ -116,8 +119,8 @@ def _here(settled: tuple[str, ...], wanted: tuple[str, ...]) -> set[str]:
     ("settled", "wanted", "images", "story"),
     [
         ((), FIRST, {"db": DB, "web": WEB1}, CONVERGED),
-        (BEFORE, CHANGED, {"db": DB, "web": WEB2}, CONVERGED),
-        (BEFORE, FAILING, {"db": DB, "log": LOG, "web": WEB1}, GIVEN_UP),
+        (BEFORE, CHANGED, {"db": DB, "web": WEB2, "stranger": STRANGER}, CONVERGED),
+        (BEFORE, FAILING, {"db": DB, "log": LOG, "web": WEB1, "stranger": STRANGER}, GIVEN_UP),
     ],
     ids=["create", "recreate-update-remove", "fail-and-roll-back"],
 )
@@ -134,6 +137,7 @@ def test_power_loss_at_every_moment(
         first = make("settled")
         first.write(*settled)
         first.run("apply", "--yes")
+        first.put_foreign("stranger", STRANGER, ports=(Port(9090, 80, host_port_end=9090),))
         before = first.desired()
     moments = tmp_path / "moments"
     whole = make("whole")

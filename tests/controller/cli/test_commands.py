@@ -24,6 +24,7 @@ from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
 from evenkeel.controller.wiring import read_files
+from evenkeel.specs.container import Port
 
 from .command import ROOT, Device, ended, spec, until
 
@@ -231,14 +232,14 @@ def test_status_without_a_controller_says_that_it_is_old(device: Device) -> None
 
 
 def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> None:
-    """Two containers want one port of the host: the second one cannot start, and what was good comes back."""
-    first, second = spec("web", more='ports: ["8080:80"]'), spec("wiki", more='ports: ["8080:80"]')
+    """Somebody else holds the port of the host that one wants: it cannot start, and what was good comes back."""
+    first, second = spec("web"), spec("wiki", more='ports: ["8080:80"]')
     device.write(first)
     device.run("apply", "--yes")
-    device.put_foreign("squatter")
+    device.put_foreign("squatter", ports=(Port(8080, 80),))
     device.write(first, second)
     done = device.run("apply", "--yes", ok=1)
-    assert "port 8080 is already allocated, by web" in done.stderr
+    assert "port 8080 is already allocated, by squatter" in done.stderr
     assert set(device.engine().running()) == {"squatter", "web"}
 
     assert "is not tried again:" in device.run("status").stdout

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from evenkeel.specs.container import Port
+
 from . import guard
 from .command import Device, ended, spec, until
 
@@ -47,13 +49,14 @@ def everything_in(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 @pytest.mark.parametrize("before", ["nothing", "settled", "changed", "failed", "killed"])
 def test_reading_commands_write_nothing(device: Device, before: str, tmp_path: Path) -> None:
-    device.write(spec("web", more='ports: ["8080:80"]'))
+    device.write(spec("web"))
     if before != "nothing":
         device.run("apply", "--yes")
     if before == "changed":
         device.write(spec("web", "docker.io/library/nginx:2"), spec("wiki"))
     if before == "failed":
-        device.write(spec("web", more='ports: ["8080:80"]'), spec("wiki", more='ports: ["8080:80"]'))
+        device.put_foreign("squatter", ports=(Port(8080, 80),))
+        device.write(spec("web"), spec("wiki", more='ports: ["8080:80"]'))
         device.run("apply", "--yes", ok=1)
     if before == "killed":
         process = device.start("run")
@@ -82,7 +85,8 @@ def test_the_guard_bites(device: Device, arguments: tuple[str, ...]) -> None:
     device.put_foreign("web")
     device.write(spec("other", more='ports: ["8080:80"]'))
     if arguments == ("retry",):
-        device.write(spec("a", more='ports: ["8080:80"]'), spec("b", more='ports: ["8080:80"]'))
+        device.put_foreign("squatter", ports=(Port(8080, 80),))
+        device.write(spec("a", more='ports: ["8080:80"]'))
         device.run("apply", "--yes", ok=1)
     done = guarded(device, *arguments)
     assert done.returncode == guard.VIOLATION
