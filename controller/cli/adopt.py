@@ -9,6 +9,8 @@ import click
 from evenkeel.controller.cli.options import ENGINE, Options, shared_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evenkeel.specs.observed import ContainersSeen
     from evenkeel.specs.settings import Settings
 
@@ -24,12 +26,14 @@ def command(options: Options, name: str, to_remove: bool) -> int:
     recreated where it differs, and removed when nobody asks for it. So NAME has to be asked for first.
     """
     import asyncio
+    from contextlib import closing
     from pathlib import Path
 
     from evenkeel.controller.cli.asked import asked
-    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.journal import open_journal, read_journal
     from evenkeel.controller.lock import ask_to_look_again
     from evenkeel.controller.wiring import reconciler
+    from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import Feedback
 
@@ -42,32 +46,30 @@ def command(options: Options, name: str, to_remove: bool) -> int:
             f"container:{name}",
             "nobody asks for it, so it would be removed; write a spec for it first, or say --to-remove",
         )
-    seen = asyncio.run(_look(settings))
-    known = {instance.engine_name: instance for instance in seen.containers}
-    own = {instance.name for instance in seen.containers if instance.container is not None}
-    if name not in known and name not in own:
-        raise EvenkeelError(f"container:{name}", f"is not there; the engine is {seen.engine}")
-    if name not in known or known[name].container is not None:
-        click.echo(f"{name} is evenkeel's own already.")
-        return 0
     state = Path(settings.state)
-    journal = open_journal(state)
-    try:
-        with journal.at_once():
-            if journal.adopt(known[name].id):
-                journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
-    finally:
-        journal.close()
+    with closing(read_journal(state)) as journal:
+        adopted = journal.adopted()
+    seen = asyncio.run(_look(settings, adopted))
+    others = {instance.engine_name: instance for instance in seen.containers if instance.container is None}
+    found = others.get(name) or others.get(engine_name(name))
+    if found is None:
+        if name in {instance.name for instance in seen.containers if instance.container is not None}:
+            click.echo(f"{name} is evenkeel's own already.")
+            return 0
+        raise EvenkeelError(f"container:{name}", f"is not there; the engine is {seen.engine}")
+    with closing(open_journal(state)) as journal, journal.at_once():
+        if journal.adopt(found.id, name):
+            journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
     told = ask_to_look_again(state)
     click.echo(f"{name} is adopted." + ("" if told else " `evenkeel plan` shows what follows from it."))
     return 0
 
 
-async def _look(settings: Settings) -> ContainersSeen:
+async def _look(settings: Settings, adopted: Mapping[str, str]) -> ContainersSeen:
     from evenkeel.controller.wiring import open_driver
 
     driver = open_driver(settings, readonly=True)
     try:
-        return await driver.observe()
+        return await driver.observe(adopted)
     finally:
         await driver.close()

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import math
 import shlex
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -132,7 +132,7 @@ class MemoryEngine:
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def observe(
-        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
     ) -> ContainersSeen:
         await asyncio.sleep(self.script.observe_s)
         if self.script.unreachable:
@@ -142,7 +142,7 @@ class MemoryEngine:
             containers=tuple(
                 seen
                 for kept in sorted(self._present(), key=lambda kept: kept.id)
-                if (seen := self._seen(kept, names)).container is None or subject in ("", seen.name)
+                if (seen := self._seen(kept, adopted)).container is None or subject in ("", seen.name)
             ),
             images={ref: _image_id(ref, version) for ref, version in self.world.images.items()},
             digests={_repo_digest(ref, version): _image_id(ref, version) for ref, version in self.world.images.items()},
@@ -293,9 +293,12 @@ class MemoryEngine:
         count = int(math.log2(1 + spent_s / max(image.exits_after_s, 0.1)))
         return max(1, min(count, longest) if longest else count)
 
-    def _seen(self, kept: Kept, names: Sequence[str] = ()) -> ContainerSeen:
+    def _seen(self, kept: Kept, adopted: Mapping[str, str] = {}) -> ContainerSeen:
+        """Its own creations tell their subject by themselves; of another's only `adopted` does."""
         container = kept.container
-        foreign = kept.id.startswith("foreign-") and not {kept.id, kept.engine_name} & set(names)
+        foreign = kept.id.startswith("foreign-") and kept.id not in adopted
+        if container is not None and kept.id in adopted:
+            container = changed(container, name=adopted[kept.id])
         health: HealthSeen = "none"
         if container is not None and container.health is not None and kept.state == "running":
             health = "healthy" if self._behaviour(kept).healthy else "unhealthy"
@@ -317,7 +320,7 @@ class MemoryEngine:
 
     async def _look(self, instance: str) -> ContainerSeen | None:
         found = [kept for kept in self._present() if instance in (kept.id, kept.engine_name)]
-        return self._seen(found[0], (found[0].engine_name,)) if found else None
+        return self._seen(found[0]) if found else None
 
     def _find(self, instance: str) -> Kept:
         for kept in self._present():
@@ -369,6 +372,10 @@ class MemoryEngine:
         """Somebody removes a container by force."""
         del self.world.containers[self._find(plain_name(name)).id]
         self._touched()
+
+    def rename(self, name: str, engine_name: str) -> None:
+        """Somebody gives a container another name."""
+        self._put(replace(self._find(plain_name(name)), engine_name=engine_name))
 
     def change(self, name: str, **fields: object) -> None:
         """Somebody changes limits or restart policy of a container."""

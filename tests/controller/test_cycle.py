@@ -648,7 +648,7 @@ def test_what_is_found_without_a_journal_is_gone_back_to(on_device: OnDevice) ->
 def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.put_foreign(container("web"))
-        device.journal.adopt("foreign-web")
+        device.journal.adopt("foreign-web", "web")
         device.ask(container("web", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         assert device.running() == {"web": "web:1"}

@@ -224,6 +224,22 @@ def test_a_lost_journal_loses_no_container(device: DockerDevice, dockerd: Docker
     assert ids(dockerd) == before
 
 
+def test_an_adopted_container_is_gone_back_to(device: DockerDevice, dockerd: Dockerd) -> None:
+    """It is what worked until somebody gave it away: no update that fails may be the end of it."""
+    id_ = dockerd.run("recorder", "sleeper:1")
+    device.write(spec("recorder", "sleeper:1", "restart: {policy: always}"))
+    device.run("adopt", "recorder")
+    device.run("apply", "--yes")
+    assert (dockerd.inspect("recorder")["Id"], dockerd.containers()) == (id_, {"recorder": "running"})
+    device.write(spec("recorder", "crasher:1", "restart: {policy: always}"))
+    done = device.run("apply", "--yes", ok=1)
+    assert "is in force" in done.stderr
+    assert (dockerd.inspect("recorder")["Id"], dockerd.containers()) == (id_, {"recorder": "running"})
+    assert "remove" not in device.run("plan", ok=2).stdout
+    device.write(spec("recorder", "sleeper:1", "restart: {policy: always}"))
+    assert device.run("plan").stdout == "Nothing to do.\n"
+
+
 # ── kill -9 ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 BEFORE = (spec("db", "sleeper:1", QUICK), spec("log", "sleeper:1", QUICK), spec("web", "web:1", QUICK))

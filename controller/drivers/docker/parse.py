@@ -102,17 +102,19 @@ def parse_container(
     network: str,
     image_config: Mapping[str, Any] | None = None,
     abilities: Abilities = _ALL,
+    subject: str = "",
 ) -> ContainerSeen:
     """A container of evenkeel's, or one to adopt, from its inspection. KeyError, TypeError or ValueError for what no
     engine should say.
 
     `network`: the user-defined network that stands for mode bridge. `image_config`: the `Config` of its image, needed for a
     container without a label that can be read. `abilities`: what to make of limits that are not there.
+    `subject`: the name that it was adopted under; the engine's name of such a one changes in a switch.
     """
     config, state = inspected["Config"], inspected["State"]
     labels = config.get("Labels") or {}
     engine_name = str(inspected["Name"]).removeprefix("/")
-    name = labels.get(NAME_LABEL) or engine_name
+    name = subject or labels.get(NAME_LABEL) or engine_name
     asked = asked_from(labels)
     networks = inspected.get("NetworkSettings", {}).get("Networks") or {}
     return ContainerSeen(

@@ -277,6 +277,17 @@ def test_adopt_knows_its_own_by_the_name_that_get_shows(device: Device) -> None:
     assert device.run("adopt", "a").stdout == "a is evenkeel's own already.\n"
 
 
+def test_adopt_finds_one_by_the_name_that_an_engine_made_of_it(device: Device) -> None:
+    """As when the state directory has moved: the plan names it as the spec does."""
+    device.put_foreign("a")
+    device.write(spec("a"))
+    assert "`evenkeel adopt a`" in device.run("plan", ok=1).stdout
+    assert "a is adopted" in device.run("adopt", "a").stdout
+    device.run("apply", "--yes")
+    assert device.engine().running() == {"ek-a": "docker.io/library/nginx:1"}
+    assert device.run("adopt", "a").stdout == "a is evenkeel's own already.\n"
+
+
 def test_an_own_container_under_another_name_is_shown_with_it(device: Device) -> None:
     """As a switch leaves it that was interrupted: two rows of one name would explain nothing."""
     device.write(spec("web"), spec("wiki"))
