@@ -45,7 +45,8 @@ class Difference(Struct, frozen=True):
     """All that differs for one subject, and which instances are concerned.
 
     `candidate` is the id of the instance that is, or is to become, the one; "" while it has to be created. `others` are
-    ids of instances that it replaces. `container` is what is wanted, `None` when nobody wants the subject.
+    ids of instances that it replaces; `lost` is what of them no spec can say, in words. `container` is what is wanted, `None`
+    when nobody wants the subject.
     """
 
     subject: str
@@ -59,6 +60,7 @@ class Difference(Struct, frozen=True):
     update: bool = False
     start: bool = False
     verify: bool = False
+    lost: tuple[str, ...] = ()
 
 
 class Pull(Struct, frozen=True, tag="pull"):

@@ -59,6 +59,7 @@ def _subject(difference: Difference, plan: Plan, seen: ContainersSeen, history: 
             }
             for change in difference.changes
         ],
+        "lost": list(difference.lost),
         "secondsAway": away_s(difference, seen, history),
         "pull": {"image": image, "bytes": pull_size(image, seen) or None} if image in pulls(plan) else None,
     }

@@ -163,6 +163,10 @@ class _Block:
             yield self._line(head if number == 0 else "", text, shown, colour)
         for text in textwrap.wrap(details, self._full_room):
             yield self._line("", text, "", None, "faint")
+        if self._difference.lost:
+            lost = f"without what no spec can say: {one_line(', '.join(self._difference.lost))}"
+            for text in textwrap.wrap(lost, self._full_room):
+                yield self._line("", text, "", None, "bad")
 
     def _line(self, head: str, text: str, place: str, colour: Role | None, role: Role | None = None) -> str:
         if self._difference.verb == "keep":

@@ -77,6 +77,7 @@ class Kept:
     created_at: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0
+    unspoken: tuple[str, ...] = ()
 
 
 @dataclass
@@ -316,6 +317,7 @@ class MemoryEngine:
             created_at=kept.created_at,
             started_at=kept.started_at,
             finished_at=kept.finished_at,
+            unspoken=() if foreign else kept.unspoken,
         )
 
     async def _look(self, instance: str) -> ContainerSeen | None:
@@ -383,12 +385,12 @@ class MemoryEngine:
         assert kept.container is not None
         self._put(replace(kept, container=changed(kept.container, **fields)))
 
-    def put_foreign(self, container: Container, state: State = "running") -> None:
-        """Somebody else runs a container."""
+    def put_foreign(self, container: Container, state: State = "running", unspoken: tuple[str, ...] = ()) -> None:
+        """Somebody else runs a container. `unspoken`: what it has that no spec can say."""
         id_ = f"foreign-{container.name}"
         kept = Kept(id_, plain_name(container.name), _image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
-        self._put(replace(kept, created_at=self._now(), started_at=self._now()))
+        self._put(replace(kept, created_at=self._now(), started_at=self._now(), unspoken=unspoken))
 
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""

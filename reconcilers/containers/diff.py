@@ -107,7 +107,8 @@ def _wanted(
         asked = changes[0].asked if changes else place
         others = tuple(sorted(instance.id for instance in instances))
         why = "it differs in what only a new container can change"
-        yield Difference(name, "recreate", why, container, others=others, changes=changes, asked=asked)
+        lost = _lost(instances, others)
+        yield Difference(name, "recreate", why, container, others=others, changes=changes, asked=asked, lost=lost)
         return
     yield from _settling(container, document, matching, instances, history, seen.in_place)
 
@@ -159,7 +160,13 @@ def _settling(
     yield Difference(
         container.name, verb, why, container, candidate.id, others, changes,
         changes[0].asked if changes else document.place, update, start, verify,
+        _lost(instances, others) if verb == "recreate" else (),
     )  # fmt: skip
+
+
+def _lost(instances: list[ContainerSeen], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What nobody can ask for goes with those that had it without being asked."""
+    return tuple(dict.fromkeys(text for each in instances if each.id in others for text in each.unspoken))
 
 
 def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: ContainersSeen) -> bool:

@@ -240,6 +240,22 @@ def test_an_adopted_container_is_gone_back_to(device: DockerDevice, dockerd: Doc
     assert device.run("plan").stdout == "Nothing to do.\n"
 
 
+def test_what_no_spec_can_say_is_not_lost_without_a_word(device: DockerDevice, dockerd: Dockerd) -> None:
+    id_ = dockerd.run(
+        "recorder", "sleeper:1", host={"Binds": ["tapes:/data"]}, Entrypoint=["/bin/sh"], Cmd=["/bin/sleeper"]
+    )
+    device.write(spec("recorder", "sleeper:1"))
+    refused = device.run("adopt", "recorder", ok=1).stderr
+    assert "entrypoint /bin/sh, volume tapes at /data; --accept-loss" in refused
+    device.run("adopt", "recorder", "--accept-loss")
+    device.run("apply", "--yes")
+    assert dockerd.inspect("recorder")["Id"] == id_
+    device.write(spec("recorder", "sleeper:2"))
+    shown = " ".join(device.run("plan", ok=2).stdout.split())
+    assert "without what no spec can say: entrypoint /bin/sh, volume tapes at /data" in shown
+    assert dockerd.inspect("recorder")["Id"] == id_
+
+
 # ── kill -9 ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 BEFORE = (spec("db", "sleeper:1", QUICK), spec("log", "sleeper:1", QUICK), spec("web", "web:1", QUICK))
