@@ -22,6 +22,7 @@ from typing import Literal
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.files import write_atomically
 from evenkeel.controller.verify import watch_until_proven
+from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, decode, encode
@@ -44,6 +45,9 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
+
+_IN_PLACE: InPlace = "finite"
+"""As Docker: what is rehearsed here must not be another plan there."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ class MemoryEngine:
             raise Unavailable("engine:memory", "is scripted to be unreachable")
         return ContainersSeen(
             engine="memory (simulated)",
+            in_place=_IN_PLACE,
             containers=tuple(
                 seen
                 for kept in sorted(self._present(), key=lambda kept: kept.id)
@@ -197,6 +202,10 @@ class MemoryEngine:
             case Update():
                 kept = self._find(action.instance)
                 assert kept.container is not None
+                if not can_update(action.resources, kept.container.resources, _IN_PLACE):
+                    raise Refused(
+                        f"container:{kept.engine_name}", "limits change in place from one value to another only"
+                    )
                 new = changed(kept.container, restart=action.restart, resources=action.resources)
                 self._put(replace(kept, container=new))
                 return Done("updated in place")

@@ -255,6 +255,19 @@ async def test_limits_and_restart_policy_change_in_place(kit: Kit) -> None:
         assert (found.id, found.state, found.container) == (instance, "running", new)
 
 
+async def test_a_limit_is_not_lifted_in_place(kit: Kit) -> None:
+    """The engine says so beforehand, and does not pretend to have done it."""
+    limited = container(resources=Resources(64 * MB))
+    instance = await done(kit, Create(limited, "web"))
+    await done(kit, Start(instance))
+    found = await kit.driver.observe()
+    assert not compare.can_update(container().resources, limited.resources, found.in_place)
+    assert isinstance(await perform(kit, Update(instance, limited.restart, container().resources)), Failed)
+    seen_again = await seen(kit)
+    assert seen_again is not None
+    assert (seen_again.id, seen_again.state, seen_again.container) == (instance, "running", limited)
+
+
 async def test_paused_is_seen_resumed_and_stopped(kit: Kit) -> None:
     await done(kit, Create(container(), "web"), Start("web"))
     await kit.somebody("pause", "web")

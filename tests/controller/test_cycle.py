@@ -676,12 +676,14 @@ def test_an_update_in_place_is_rolled_back_in_place(on_device: OnDevice) -> None
     """Kanto writes the changed object back (B3)."""
 
     async def work(device: Device) -> None:
-        await device.reach(container("web"), container("db"))
+        limited = container("web", resources=Resources(32 << 20))
+        await device.reach(limited, container("db"))
         (id_,) = [kept.id for kept in device.engine.world.containers.values() if kept.engine_name == "web"]
         device.ask(container("web", resources=Resources(64 << 20)), container("db", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         web: Kept = device.engine.world.containers[id_]
-        assert web.container == container("web")
+        assert web.container == limited
+        assert device.said("step-done").count(("step-done", "updated in place")) == 2
 
     on_device(work, bad=Image(exits_with=1))
 
