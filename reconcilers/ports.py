@@ -54,7 +54,7 @@ class Reconciler(Protocol[Want, Seen]):
         none, or nothing else to go back to."""
         ...
 
-    def ailing(self, seen: Seen, now: float) -> tuple[str, ...]:
+    def ailing(self, seen: Seen, history: History, now: float) -> tuple[str, ...]:
         """Sentences about what is there and not well. `now`: epoch seconds."""
         ...
 

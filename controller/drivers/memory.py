@@ -77,6 +77,7 @@ class Kept:
     state: State = "created"
     image: str = ""
     exit_code: int = 0
+    error: str = ""
     restart_count: int = 0
     created_at: float = 0.0
     started_at: float = 0.0
@@ -257,10 +258,14 @@ class MemoryEngine:
             return Done("was running", kept.id)
         if kept.state == "dead":
             raise Refused(f"container:{kept.engine_name}", "is dead and cannot be started")
-        for other in self._present():
-            if other.id != kept.id and other.state in AWAKE:
-                self._check_ports(kept, other)
-        self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, restart_count=0))
+        try:
+            for other in self._present():
+                if other.id != kept.id and other.state in AWAKE:
+                    self._check_ports(kept, other)
+        except Refused as refused:
+            self._put(replace(kept, error=refused.message))
+            raise
+        self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, error="", restart_count=0))
         return Done("started", kept.id)
 
     def _check_ports(self, kept: Kept, other: Kept) -> None:
@@ -322,6 +327,7 @@ class MemoryEngine:
             image=kept.image,
             health=health,
             exit_code=kept.exit_code,
+            error=kept.error,
             restart_count=kept.restart_count,
             created_at=kept.created_at,
             started_at=kept.started_at,

@@ -22,7 +22,7 @@ from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.activity import Activity, ActivityAction
-from evenkeel.specs.container import Container, Health, HttpProbe, Resources, Restart
+from evenkeel.specs.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.normalise import normal
@@ -771,6 +771,51 @@ def test_health_is_a_condition_and_said_when_it_changes(on_device: OnDevice) -> 
         device.engine.kill("web", 2)
         assert isinstance(await device.cycle(), Settled), "its policy lets it end"
         assert device.conditions()["Healthy"].message == "web ended with exit code 2"
+
+    on_device(work)
+
+
+def test_a_container_that_should_run_and_does_not_is_not_well(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.engine.kill("web")
+        failed = device.fail(Retry("not now"), Start, times=3)
+        await device.cycle()
+        assert device.conditions()["Healthy"].message == "web is not running (exit code 137)"
+        while len(failed) < 3:
+            await device.cycle()
+        assert isinstance(await device.follow(), Settled)
+        assert device.said("health") == [
+            ("health", "web is not running (exit code 137)"),
+            ("health", "all containers are well again"),
+        ]
+
+    on_device(work)
+
+
+def test_a_container_that_cannot_start_is_not_well(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.engine.put_foreign(container("squatter", ports=(Port(80, 80),)))
+        device.ask(container("web", ports=(Port(80, 80),)))
+        assert isinstance(await device.follow(), Stalled)
+        await device.cycle()
+        why = "port 80 is already allocated, by squatter"
+        assert device.conditions()["Healthy"].message == f"web does not start: {why}"
+
+    on_device(work)
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure", "unless-stopped", "always"])
+def test_a_planned_switch_makes_nobody_ill(on_device: OnDevice, policy: RestartPolicy) -> None:
+    """Not at any of its steps, and neither does a removal, nor a power loss in between."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web", restart=Restart(policy)), container("db", restart=Restart(policy)))
+        device.ask(container("web", "web:2", restart=Restart(policy)))
+        while isinstance(await device.cycle(), Progressed):
+            device.start()
+        assert device.running() == {"web": "web:2"}
+        assert device.said("health") == []
 
     on_device(work)
 
