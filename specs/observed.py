@@ -68,3 +68,8 @@ class ContainersSeen(Struct, frozen=True):
     images: dict[str, str] = {}
     digests: dict[str, str] = {}
     remote: dict[str, RemoteImage] = {}
+
+
+def image_size(image: str, seen: ContainersSeen) -> int:
+    """Compressed bytes of what its registry has under a reference; 0 when nobody knows."""
+    return seen.remote[image].size if image in seen.remote else 0
