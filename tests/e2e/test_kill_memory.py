@@ -133,7 +133,10 @@ def test_power_loss_at_every_moment(
     if settled:
         first = make("settled")
         first.write(*settled)
+        first.put_foreign("web", WEB1)  # an adopted container has no word of its own about what it is
+        first.run("adopt", "web")
         first.run("apply", "--yes")
+        assert [kept.id for kept in first.instances()["web"]] == ["foreign-web"]
         before = first.desired()
     moments = tmp_path / "moments"
     whole = make("whole")
