@@ -258,16 +258,33 @@ def test_what_no_spec_can_say_is_not_lost_without_a_word(device: DockerDevice, d
 
 # ── kill -9 ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-BEFORE = (spec("db", "sleeper:1", QUICK), spec("log", "sleeper:1", QUICK), spec("web", "web:1", QUICK))
-AFTER = (spec("db", "sleeper:1", f"{QUICK}\nrestart: {{policy: always}}"), spec("web", "web:2", QUICK))
+BEFORE = (
+    spec("db", "sleeper:1", QUICK),
+    spec("log", "sleeper:1", QUICK),
+    spec("web", "web:1", QUICK),
+    spec("rec", "sleeper:1"),
+)
+AFTER = (
+    spec("db", "sleeper:1", f"{QUICK}\nrestart: {{policy: always}}"),
+    spec("web", "web:2", QUICK),
+    spec("rec", "sleeper:2"),
+)
+
+
+def prepared(device: DockerDevice, dockerd: Dockerd) -> None:
+    """What BEFORE asks for; `rec` is a container of somebody else's that was adopted."""
+    dockerd.api("DELETE", "/containers/rec", force=True)
+    dockerd.run("rec", "sleeper:1")
+    device.write(*BEFORE)
+    device.run("adopt", "rec")
+    device.run("apply", "--yes")
 
 
 def test_kill_9_at_two_of_every_three_writes(device: DockerDevice, dockerd: Dockerd, tmp_path: Path) -> None:
     """Before one: the engine never hears of it. After the next: it has done it, and nobody knows. The third passes, because
     each takes seconds; on the memory engine `test_power_loss_at_every_moment` leaves none out."""
-    device.write(*BEFORE)
-    device.run("apply", "--yes")
-    wanted = {"db": "running", "web": "running"}
+    prepared(device, dockerd)
+    wanted = {"db": "running", "web": "running", "rec": "running"}
     with Proxy(tmp_path / "proxy.sock", dockerd.socket) as proxy:
         device.address = proxy.address
         device.settings()
@@ -280,8 +297,7 @@ def test_kill_9_at_two_of_every_three_writes(device: DockerDevice, dockerd: Dock
             continue
         device.address = dockerd.address
         device.settings()
-        device.write(*BEFORE)
-        device.run("apply", "--yes")
+        prepared(device, dockerd)
         device.write(*AFTER)
         with Proxy(tmp_path / f"proxy{at}.sock", dockerd.socket) as proxy:
             device.address = proxy.address
@@ -293,15 +309,17 @@ def test_kill_9_at_two_of_every_three_writes(device: DockerDevice, dockerd: Dock
                 proxy.after = killing(victims, at)
             victims.append(device.start("run"))
             assert victims[0].wait(120) == -signal.SIGKILL
-        assert set(wanted) <= set(instances(dockerd)), "lost"
+        assert {"db", "web"} <= set(instances(dockerd)), "lost"
+        assert [name for name in dockerd.containers() if name.partition(".")[0] == "rec"], "lost"
         device.address = dockerd.address
         device.settings()
         process = device.start("run")
         device.until_settled(wanted)
         assert ended(process, signal.SIGTERM)[0] == 0
         found = instances(dockerd)
-        assert {name: len(each) for name, each in found.items()} == {"db": 1, "web": 1}
+        assert {name: len(each) for name, each in found.items()} == {"db": 1, "web": 1, "rec": 1}
         assert found["web"][0]["Config"]["Image"] == "docker.io/library/web:2"
+        assert found["rec"][0]["Config"]["Image"] == "docker.io/library/sleeper:2"
         assert found["db"][0]["HostConfig"]["RestartPolicy"]["Name"] == "always"
     device.check_numbers()
 
