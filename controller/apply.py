@@ -13,8 +13,8 @@ from datetime import timedelta
 from typing import Any
 
 from evenkeel.controller.stopping import unless
-from evenkeel.reconcilers.containers.health import longest
 from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.specs.container import longest_proof
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
 
@@ -42,7 +42,7 @@ class Limits:
             case Pull():
                 return self.pull.total_seconds()
             case Verify(container=container):
-                return (longest(container) + self.step).total_seconds()
+                return (longest_proof(container) + self.step).total_seconds()
             case End(stop=stop):
                 return (stop.timeout + self.step).total_seconds()
             case _:

@@ -125,6 +125,7 @@ class Cycles:
             return ending
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
+            await self._look_after_health()
             return Stalled(attempt.why)
         ending = await self._pass("last-good", good, stopping)
         match ending:
@@ -195,6 +196,14 @@ class Cycles:
             case GiveUp(why=why):
                 return Stalled(why.removeprefix(f"{subject}: "))
 
+    async def _look_after_health(self) -> None:
+        """Nothing is done, but how those are that are there is told all the same."""
+        try:
+            seen = await self.observe()
+        except (Unavailable, TimedOut, Refused):
+            return
+        self._record.health(self._reconciler.ailing(seen, self._journal.history(), self._now()))
+
     async def _keep_up(
         self,
         aim: DesiredState,
@@ -236,7 +245,7 @@ class Cycles:
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
         plan = reconciler.plan(mine, seen, history)
-        self._record.health(self._reconciler.ailing(seen, self._now()))
+        self._record.health(self._reconciler.ailing(seen, history, self._now()))
         found = gate(plan)
         left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
         match found:

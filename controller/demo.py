@@ -165,7 +165,7 @@ class Demo:
             image_sizes(self._settings, self._engine),
         )
         self._screen.echo(paint("\n$ evenkeel plan", "faint", self._screen.style))
-        for line in plan_lines(found.plan, found.seen, found.history, self._screen.width, self._screen.style):
+        for line in plan_lines(found.plan, found.seen, self._screen.width, self._screen.style):
             self._screen.echo(line)
         shown = [difference.verb for difference in found.plan.differences]
         self._check(f"the plan is {verbs}", {verb: shown.count(verb) for verb in shown} == verbs)

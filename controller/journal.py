@@ -180,17 +180,17 @@ class Journal:
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO switch VALUES (?, ?)", (subject, round(seconds, 3)))
 
-    def adopted(self) -> tuple[str, ...]:
-        """Ids of containers that evenkeel did not create and was told to take over. Ids, not names: who else makes a
-        container of that name later has adopted nothing."""
-        return tuple(row[0] for row in self._database.all("SELECT instance FROM adopted ORDER BY instance"))
+    def adopted(self) -> dict[str, str]:
+        """Ids of containers that evenkeel did not create and was told to take over, and which subject each is. Ids, not
+        names: who else makes a container of that name later has adopted nothing."""
+        return dict(self._database.all("SELECT instance, subject FROM adopted ORDER BY instance"))
 
-    def adopt(self, instance: str) -> bool:
-        """Take over a container; False when it was already."""
+    def adopt(self, instance: str, subject: str) -> bool:
+        """Take over a container, which is this subject from now on, whatever its name becomes; False when it was taken over
+        already."""
+        row = (instance, subject, self._now())
         with self._database.writing() as connection:
-            return (
-                connection.execute("INSERT OR IGNORE INTO adopted VALUES (?, ?)", (instance, self._now())).rowcount > 0
-            )
+            return connection.execute("INSERT OR IGNORE INTO adopted VALUES (?, ?, ?)", row).rowcount > 0
 
     # ── feedback and conditions ────────────────────────────────────────────────────────────────────────────────
 

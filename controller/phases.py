@@ -24,7 +24,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.plan import Done, Phase, Step, Verify
+from evenkeel.specs.plan import Done, History, Phase, Step, Verify
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
@@ -182,7 +182,7 @@ class Phases:
             if is_restless(each, self._now()) and not each.exit_code and each.container is not None:
                 return await self._watch(each.id, each.container)
         if any(each.state == "running" or each.state == "restarting" for each in own):
-            return "; ".join(ailing(changed(seen, containers=own), self._now())), False
+            return "; ".join(ailing(changed(seen, containers=own), History(), self._now())), False
         return "", True
 
     async def _watch(self, instance: str, container: Container) -> tuple[str, bool]:

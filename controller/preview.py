@@ -13,9 +13,8 @@ from evenkeel.controller.journal import Journal
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.observed import ContainersSeen, RemoteImage
-from evenkeel.specs.plan import History, Plan
-from evenkeel.templates.plan_text import pulls
+from evenkeel.specs.observed import ContainersSeen, RemoteImage, image_size
+from evenkeel.specs.plan import Plan, pulls
 
 Sizes = Callable[[Sequence[str]], Awaitable[dict[str, RemoteImage]]]
 """What registries say of images; those that do not answer are absent."""
@@ -26,7 +25,6 @@ class Preview(NamedTuple):
 
     plan: Plan
     seen: ContainersSeen
-    history: History
     notes: tuple[str, ...]
 
 
@@ -41,10 +39,10 @@ async def preview(
     want, history = reconciler.select(desired), journal.history()
     seen = await driver.observe(journal.adopted(), reconciler.images(want))
     plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
-    unknown = [image for image in pulls(plan) if image not in seen.remote or not seen.remote[image].size]
+    unknown = [image for image in pulls(plan) if not image_size(image, seen)]
     if unknown:
         seen = changed(seen, remote={**seen.remote, **await sizes(unknown)})
-    return Preview(plan, seen, history, notes(journal, desired))
+    return Preview(plan, seen, notes(journal, desired))
 
 
 def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from evenkeel.reconcilers.containers.health import Watch, judge, longest, look_again_after
+from evenkeel.reconcilers.containers.health import Watch, judge, look_again_after
 from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.container import longest_proof
 from evenkeel.specs.observed import ContainerSeen
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
 
@@ -20,7 +21,7 @@ Look = Callable[[str], Awaitable[ContainerSeen | None]]
 
 async def watch_until_proven(look: Look, action: Verify, progress: Progress) -> Outcome:
     """`Done` with the reason of the proof, `Failed` with that of the disproof, or `Retry` when what happened says nothing;
-    bounded by `health.longest`."""
+    bounded by `longest_proof`."""
     loop = asyncio.get_running_loop()
     container = action.container
     seen = await look(action.instance)
@@ -33,7 +34,7 @@ async def watch_until_proven(look: Look, action: Verify, progress: Progress) -> 
         if verdict is not None:
             instance = seen.id if seen is not None else ""
             return Done(verdict.why, instance) if verdict.proven else Failed(verdict.why)
-        if loop.time() - watch.since > longest(container).total_seconds():
+        if loop.time() - watch.since > longest_proof(container).total_seconds():
             return Failed("no verdict about its health in time")
         good_s = loop.time() - watch.good_since if watch.good_since is not None else 0
         progress("watching its health", min(int(good_s), total), total)

@@ -66,7 +66,7 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
         return await look_up(images, settings.engine.docker_config)
 
     async def of_engine(images: Sequence[str]) -> dict[str, RemoteImage]:
-        return (await driver.observe((), images)).remote
+        return (await driver.observe(images=images)).remote
 
     return of_registries if settings.engine.kind == "docker" else of_engine
 

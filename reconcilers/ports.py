@@ -6,7 +6,7 @@ only thing that touches one. Between them lie values, and nothing else knows bot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from evenkeel.specs.desired import DesiredState
@@ -54,7 +54,7 @@ class Reconciler(Protocol[Want, Seen]):
         none, or nothing else to go back to."""
         ...
 
-    def ailing(self, seen: Seen, now: float) -> tuple[str, ...]:
+    def ailing(self, seen: Seen, history: History, now: float) -> tuple[str, ...]:
         """Sentences about what is there and not well. `now`: epoch seconds."""
         ...
 
@@ -72,11 +72,12 @@ class Driver(Protocol[SeenCo]):
     """
 
     async def observe(
-        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
     ) -> SeenCo:
-        """The world now. `names`: ids or names of containers to look at whoever created them; `images`: references whose
-        present registry digest is wanted, `fresh`: as it is at this moment, not as it was a while ago; `subject`: of what
-        is evenkeel's, only this. Raises `Unavailable` or `TimedOut` when the engine cannot be asked."""
+        """The world now. `adopted`: ids of instances that count as evenkeel's own although it did not create them → the
+        subjects that they are; `images`: references whose present registry digest is wanted, `fresh`: as it is at this
+        moment, not as it was a while ago; `subject`: of what is evenkeel's, only this. Raises `Unavailable` or `TimedOut`
+        when the engine cannot be asked."""
         ...
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

@@ -167,3 +167,15 @@ def container_digest(container: Container) -> str:
 def host_ports(port: Port) -> range:
     """The host ports that `port` may take."""
     return range(port.host_port, max(port.host_port, port.host_port_end) + 1)
+
+
+_SLACK = timedelta(seconds=30)
+"""For engines and devices that are slow, beyond what a check allows by its own words."""
+
+
+def longest_proof(container: Container) -> timedelta:
+    """How long it may take from its start until it is proven; after this long without a verdict it is disproven."""
+    if container.health is None:
+        return container.stable_for + _SLACK
+    health = container.health
+    return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK

@@ -24,7 +24,8 @@ class ContainerSeen(Struct, frozen=True):
 
     `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
     is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner` is the
-    state directory of the evenkeel that created it. Times are seconds since the epoch, 0 when there is none.
+    state directory of the evenkeel that created it. `unspoken` is what one that was adopted has beyond `container`, in words:
+    what no spec can say, and a new container in its place is without. Times are seconds since the epoch, 0 when there is none.
     """
 
     id: str
@@ -43,6 +44,7 @@ class ContainerSeen(Struct, frozen=True):
     finished_at: float = 0.0
     address: str = ""
     owner: str = ""
+    unspoken: tuple[str, ...] = ()
 
 
 class RemoteImage(Struct, frozen=True):
@@ -68,3 +70,8 @@ class ContainersSeen(Struct, frozen=True):
     digests: dict[str, str] = {}
     remote: dict[str, RemoteImage] = {}
     only: str = ""
+
+
+def image_size(image: str, seen: ContainersSeen) -> int:
+    """Compressed bytes of what its registry has under a reference; 0 when nobody knows."""
+    return seen.remote[image].size if image in seen.remote else 0

@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from evenkeel.specs.container import Container, PullPolicy, Resources, Restart, Stop
+from evenkeel.specs.observed import ContainersSeen, image_size
 from evenkeel.specs.problem import Place
 
 Verb = Literal["create", "recreate", "update", "start", "finish", "remove", "keep", "blocked"]
@@ -45,7 +46,9 @@ class Difference(Struct, frozen=True):
     """All that differs for one subject, and which instances are concerned.
 
     `candidate` is the id of the instance that is, or is to become, the one; "" while it has to be created. `others` are
-    ids of instances that it replaces. `container` is what is wanted, `None` when nobody wants the subject.
+    ids of instances that it replaces; `lost` is what of them no spec can say, in words. `away_s`: for how many seconds the
+    subject will be away, `None` when nothing that is at work is replaced. `container` is what is wanted, `None` when nobody
+    wants the subject.
     """
 
     subject: str
@@ -59,6 +62,8 @@ class Difference(Struct, frozen=True):
     update: bool = False
     start: bool = False
     verify: bool = False
+    lost: tuple[str, ...] = ()
+    away_s: float | None = None
 
 
 class Pull(Struct, frozen=True, tag="pull"):
@@ -144,6 +149,26 @@ class Plan(Struct, frozen=True):
     domain: str
     differences: tuple[Difference, ...] = ()
     stages: tuple[Stage, ...] = ()
+
+
+def pulls(plan: Plan) -> tuple[str, ...]:
+    """References that will be pulled, each once."""
+    actions = [step.action for stage in plan.stages for step in stage.steps]
+    return tuple(dict.fromkeys(action.image for action in actions if isinstance(action, Pull)))
+
+
+def pulled_for(difference: Difference, plan: Plan) -> str:
+    """The reference that will be pulled for a subject, maybe for others, too; "" when none is."""
+    container = difference.container
+    if container is None or difference.candidate or difference.verb in ("keep", "blocked"):
+        return ""
+    return container.image if container.image in pulls(plan) else ""
+
+
+def pull_sizes(plan: Plan, seen: ContainersSeen) -> tuple[int, int]:
+    """Bytes to pull as far as they are known, and how many images of unknown size."""
+    sizes = [image_size(image, seen) for image in pulls(plan)]
+    return sum(sizes), sizes.count(0)
 
 
 class Done(Struct, frozen=True, tag="done"):

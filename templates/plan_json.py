@@ -10,15 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.plan import Action, Create, Difference, History, Plan, Pull, Rename, Step, Verify
+from evenkeel.specs.observed import ContainersSeen, image_size
+from evenkeel.specs.plan import Action, Create, Difference, Plan, Pull, Rename, Step, Verify, pull_sizes, pulled_for
 from evenkeel.specs.problem import Place
-from evenkeel.templates.plan_text import away_s, pull_size, pull_sizes, pulls
 
 
-def plan_value(
-    plan: Plan, seen: ContainersSeen, history: History, revision: str = "", notes: Sequence[str] = ()
-) -> dict[str, Any]:
+def plan_value(plan: Plan, seen: ContainersSeen, revision: str = "", notes: Sequence[str] = ()) -> dict[str, Any]:
     """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown."""
     known, unknown = pull_sizes(plan, seen)
     return {
@@ -34,16 +31,15 @@ def plan_value(
             "pullBytes": known,
             "pullsOfUnknownSize": unknown,
         },
-        "subjects": [_subject(difference, plan, seen, history) for difference in plan.differences],
+        "subjects": [_subject(difference, plan, seen) for difference in plan.differences],
         "stages": [
             {"phase": str(stage.phase), "steps": [_step(step) for step in stage.steps]} for stage in plan.stages
         ],
     }
 
 
-def _subject(difference: Difference, plan: Plan, seen: ContainersSeen, history: History) -> dict[str, Any]:
-    container = difference.container
-    image = container.image if container is not None and not difference.candidate else ""
+def _subject(difference: Difference, plan: Plan, seen: ContainersSeen) -> dict[str, Any]:
+    image = pulled_for(difference, plan)
     return {
         "name": difference.subject,
         "verb": difference.verb,
@@ -59,8 +55,9 @@ def _subject(difference: Difference, plan: Plan, seen: ContainersSeen, history: 
             }
             for change in difference.changes
         ],
-        "secondsAway": away_s(difference, seen, history),
-        "pull": {"image": image, "bytes": pull_size(image, seen) or None} if image in pulls(plan) else None,
+        "lost": list(difference.lost),
+        "secondsAway": difference.away_s,
+        "pull": {"image": image, "bytes": image_size(image, seen) or None} if image else None,
     }
 
 

@@ -12,16 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from evenkeel.specs.observed import AWAKE, ContainersSeen
-from evenkeel.specs.plan import Change, Difference, History, Plan, Pull, Verb
+from evenkeel.specs.observed import ContainersSeen, image_size
+from evenkeel.specs.plan import Change, Difference, Plan, Verb, pull_sizes, pulled_for
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
 from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 LEAST_WIDTH = 72
-USUAL_SWITCH_S = 1.0
-"""Assumed time without a container that was never switched before."""
 
 _MARKS: dict[Verb, tuple[str, Role | None]] = {
     "create": ("+", "add"),
@@ -46,9 +44,7 @@ _NAME = 4
 _VERB_WIDTH = 11
 
 
-def plan_lines(
-    plan: Plan, seen: ContainersSeen, history: History, width: int = 80, style: Style = PLAIN
-) -> tuple[str, ...]:
+def plan_lines(plan: Plan, seen: ContainersSeen, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
     """The whole text; the summary stands last. `width`: columns of the terminal."""
     width = max(width, LEAST_WIDTH)
     lines: list[str] = []
@@ -59,7 +55,7 @@ def plan_lines(
         columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)))
         for difference in plan.differences:
             block = _Block(difference, columns, style)
-            lines.extend(block.lines(_details(difference, plan, seen, history)))
+            lines.extend(block.lines(_details(difference, plan, seen)))
     lines.extend(textwrap.wrap(summary(plan, seen), width, subsequent_indent="      "))
     return tuple(lines)
 
@@ -77,39 +73,13 @@ def summary(plan: Plan, seen: ContainersSeen) -> str:
     return f"Plan: {', '.join(parts)}." + (f" {' and '.join(pulls)} to pull." if pulls else "")
 
 
-def pulls(plan: Plan) -> tuple[str, ...]:
-    """References that will be pulled, each once."""
-    actions = [step.action for stage in plan.stages for step in stage.steps]
-    return tuple(dict.fromkeys(action.image for action in actions if isinstance(action, Pull)))
-
-
-def pull_sizes(plan: Plan, seen: ContainersSeen) -> tuple[int, int]:
-    """Bytes to pull as far as they are known, and how many images of unknown size."""
-    sizes = [pull_size(image, seen) for image in pulls(plan)]
-    return sum(sizes), sizes.count(0)
-
-
-def pull_size(image: str, seen: ContainersSeen) -> int:
-    """Compressed bytes, 0 when nobody knows."""
-    return seen.remote[image].size if image in seen.remote else 0
-
-
-def away_s(difference: Difference, seen: ContainersSeen, history: History) -> float | None:
-    """For how many seconds the subject will be away; `None` when nothing that is at work is replaced."""
-    at_work = {instance.id for instance in seen.containers if instance.state in AWAKE}
-    if difference.verb != "recreate" or not at_work.intersection(difference.others):
-        return None
-    return history.switch_s.get(difference.subject, USUAL_SWITCH_S)
-
-
-def _details(difference: Difference, plan: Plan, seen: ContainersSeen, history: History) -> str:
+def _details(difference: Difference, plan: Plan, seen: ContainersSeen) -> str:
     parts = []
-    seconds = away_s(difference, seen, history)
-    if seconds is not None:
-        parts.append(f"new beside old, about {max(round(seconds, 1), 0.1):g} s without it")
-    container = difference.container
-    if container is not None and not difference.candidate and container.image in pulls(plan):
-        size = pull_size(container.image, seen)
+    if difference.away_s is not None:
+        parts.append(f"new beside old, about {max(round(difference.away_s, 1), 0.1):g} s without it")
+    image = pulled_for(difference, plan)
+    if image:
+        size = image_size(image, seen)
         parts.append(f"pull {rough_size_text(size)}" if size else "pull of unknown size")
     return "; ".join(parts)
 
@@ -163,6 +133,10 @@ class _Block:
             yield self._line(head if number == 0 else "", text, shown, colour)
         for text in textwrap.wrap(details, self._full_room):
             yield self._line("", text, "", None, "faint")
+        if self._difference.lost:
+            lost = f"without what no spec can say: {one_line(', '.join(self._difference.lost))}"
+            for text in textwrap.wrap(lost, self._full_room):
+                yield self._line("", text, "", None, "bad")
 
     def _line(self, head: str, text: str, place: str, colour: Role | None, role: Role | None = None) -> str:
         if self._difference.verb == "keep":

@@ -9,25 +9,32 @@ import click
 from evenkeel.controller.cli.options import ENGINE, Options, shared_options
 
 if TYPE_CHECKING:
-    from evenkeel.specs.observed import ContainersSeen
+    from collections.abc import Mapping
+
+    from evenkeel.specs.observed import ContainerSeen
     from evenkeel.specs.settings import Settings
 
 
 @click.command("adopt")
 @click.argument("name")
 @click.option("--to-remove", is_flag=True, help="Adopt it although nobody asks for it, so that it is removed.")
+@click.option("--accept-loss", is_flag=True, help="Adopt it although it has what no spec can say.")
 @shared_options("config", "state", "specs", *ENGINE)
-def command(options: Options, name: str, to_remove: bool) -> int:
+def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> int:
     """Take over a container that evenkeel did not create.
 
     evenkeel never touches containers of others. One that is adopted is compared with the specs like its own: updated, or
     recreated where it differs, and removed when nobody asks for it. So NAME has to be asked for first.
+
+    A container may have what no spec can say, such as an entrypoint or a volume with a name. A new one in its place is
+    without it; then it is adopted with --accept-loss only.
     """
     import asyncio
+    from contextlib import closing
     from pathlib import Path
 
     from evenkeel.controller.cli.asked import asked
-    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.journal import open_journal, read_journal
     from evenkeel.controller.lock import ask_to_look_again
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.errors import EvenkeelError
@@ -37,37 +44,51 @@ def command(options: Options, name: str, to_remove: bool) -> int:
     want = reconciler(settings).select(asked(settings, readonly=True, allow_empty=True).desired)
     if name in want.system:
         raise EvenkeelError(f"container:{name}", "is a system container, which is never touched")
-    if not to_remove and name not in {container.name for container, _ in want.documents}:
+    is_asked_for = name in {container.name for container, _ in want.documents}
+    if not to_remove and not is_asked_for:
         raise EvenkeelError(
             f"container:{name}",
             "nobody asks for it, so it would be removed; write a spec for it first, or say --to-remove",
         )
-    seen = asyncio.run(_look(settings))
-    known = {instance.engine_name: instance for instance in seen.containers}
-    own = {instance.name for instance in seen.containers if instance.container is not None}
-    if name not in known and name not in own:
-        raise EvenkeelError(f"container:{name}", f"is not there; the engine is {seen.engine}")
-    if name not in known or known[name].container is not None:
+    state = Path(settings.state)
+    with closing(read_journal(state)) as journal:
+        adopted = journal.adopted()
+    found = asyncio.run(_look(settings, adopted, name))
+    if found is None:
         click.echo(f"{name} is evenkeel's own already.")
         return 0
-    state = Path(settings.state)
-    journal = open_journal(state)
-    try:
-        with journal.at_once():
-            if journal.adopt(known[name].id):
-                journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
-    finally:
-        journal.close()
+    lost = ", ".join(found.unspoken) if is_asked_for else ""
+    if lost and not accept_loss:
+        why = f"has what no spec can say, and a new container in its place will be without: {lost}"
+        raise EvenkeelError(f"container:{name}", f"{why}; --accept-loss adopts it all the same")
+    with closing(open_journal(state)) as journal, journal.at_once():
+        if journal.adopt(found.id, name):
+            journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
     told = ask_to_look_again(state)
     click.echo(f"{name} is adopted." + ("" if told else " `evenkeel plan` shows what follows from it."))
+    if lost:
+        click.echo(f"A new container in its place will be without: {lost}.")
     return 0
 
 
-async def _look(settings: Settings) -> ContainersSeen:
+async def _look(settings: Settings, adopted: Mapping[str, str], name: str) -> ContainerSeen | None:
+    """The container of somebody else's that has this name, as if it were adopted; `None` when `name` is evenkeel's own."""
     from evenkeel.controller.wiring import open_driver
+    from evenkeel.reconcilers.containers.naming import engine_name
+    from evenkeel.specs.errors import EvenkeelError
 
     driver = open_driver(settings, readonly=True)
     try:
-        return await driver.observe()
+        seen = await driver.observe(adopted)
+        others = {each.engine_name: each.id for each in seen.containers if each.container is None}
+        id_ = others.get(name) or others.get(engine_name(name))
+        if id_ is not None:
+            seen = await driver.observe({id_: name}, subject=name)
+            for found in seen.containers:
+                if found.id == id_:
+                    return found
+        elif name in {each.name for each in seen.containers if each.container is not None}:
+            return None
+        raise EvenkeelError(f"container:{name}", f"is not there; the engine is {seen.engine}")
     finally:
         await driver.close()

@@ -98,7 +98,7 @@ def _refused(
     """Show what will be done and ask; the exit code when it shall not be done."""
     from evenkeel.templates.plan_text import plan_lines
 
-    for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
+    for line in plan_lines(found.plan, found.seen, terminal_width(), terminal_style()):
         click.echo(line)
     say_simulated(settings)
     attempt = journal.attempt(reading.desired.digest)

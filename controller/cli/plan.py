@@ -71,7 +71,7 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
     if output == "text":
         from evenkeel.templates.plan_text import plan_lines
 
-        for line in plan_lines(found.plan, found.seen, found.history, terminal_width(), terminal_style()):
+        for line in plan_lines(found.plan, found.seen, terminal_width(), terminal_style()):
             click.echo(line)
         for note in (*notes, *found.notes):
             click.echo(f"Note: {note}")
@@ -80,7 +80,7 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value
 
-        echo_value(plan_value(found.plan, found.seen, found.history, desired.digest, (*notes, *found.notes)), output)
+        echo_value(plan_value(found.plan, found.seen, desired.digest, (*notes, *found.notes)), output)
     if found.plan.stages:
         return 2
     return 1 if any(difference.verb == "blocked" for difference in found.plan.differences) else 0

@@ -21,7 +21,7 @@ def command(options: Options, output: str, check: bool) -> int:
       EngineReachable   the engine answers
       BrokerReachable   with an update agent: the broker lets it in and subscribe
       Settled           what is, is what is desired
-      Healthy           nothing that evenkeel runs is ailing
+      Healthy           nothing that evenkeel runs is ailing, and what should run does
 
     When what is desired came over MQTT, it tells the topic and the activity; and of an activity that is open, how far it is.
 

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import math
 import shlex
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from typing import Literal
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.files import write_atomically
 from evenkeel.controller.verify import watch_until_proven
+from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, decode, encode
@@ -44,6 +45,9 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
+
+_IN_PLACE: InPlace = "finite"
+"""As Docker: what is rehearsed here must not be another plan there."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,12 @@ class Kept:
     state: State = "created"
     image: str = ""
     exit_code: int = 0
+    error: str = ""
     restart_count: int = 0
     created_at: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0
+    unspoken: tuple[str, ...] = ()
 
 
 @dataclass
@@ -132,17 +138,18 @@ class MemoryEngine:
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def observe(
-        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
     ) -> ContainersSeen:
         await asyncio.sleep(self.script.observe_s)
         if self.script.unreachable:
             raise Unavailable("engine:memory", "is scripted to be unreachable")
         return ContainersSeen(
             engine="memory (simulated)",
+            in_place=_IN_PLACE,
             containers=tuple(
                 seen
                 for kept in sorted(self._present(), key=lambda kept: kept.id)
-                if (seen := self._seen(kept, names)).container is None or subject in ("", seen.name)
+                if (seen := self._seen(kept, adopted)).container is None or subject in ("", seen.name)
             ),
             images={ref: _image_id(ref, version) for ref, version in self.world.images.items()},
             digests={_repo_digest(ref, version): _image_id(ref, version) for ref, version in self.world.images.items()},
@@ -196,6 +203,10 @@ class MemoryEngine:
             case Update():
                 kept = self._find(action.instance)
                 assert kept.container is not None
+                if not can_update(action.resources, kept.container.resources, _IN_PLACE):
+                    raise Refused(
+                        f"container:{kept.engine_name}", "limits change in place from one value to another only"
+                    )
                 new = changed(kept.container, restart=action.restart, resources=action.resources)
                 self._put(replace(kept, container=new))
                 return Done("updated in place")
@@ -247,10 +258,14 @@ class MemoryEngine:
             return Done("was running", kept.id)
         if kept.state == "dead":
             raise Refused(f"container:{kept.engine_name}", "is dead and cannot be started")
-        for other in self._present():
-            if other.id != kept.id and other.state in AWAKE:
-                self._check_ports(kept, other)
-        self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, restart_count=0))
+        try:
+            for other in self._present():
+                if other.id != kept.id and other.state in AWAKE:
+                    self._check_ports(kept, other)
+        except Refused as refused:
+            self._put(replace(kept, error=refused.message))
+            raise
+        self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, error="", restart_count=0))
         return Done("started", kept.id)
 
     def _check_ports(self, kept: Kept, other: Kept) -> None:
@@ -293,9 +308,12 @@ class MemoryEngine:
         count = int(math.log2(1 + spent_s / max(image.exits_after_s, 0.1)))
         return max(1, min(count, longest) if longest else count)
 
-    def _seen(self, kept: Kept, names: Sequence[str] = ()) -> ContainerSeen:
+    def _seen(self, kept: Kept, adopted: Mapping[str, str] = {}) -> ContainerSeen:
+        """Its own creations tell their subject by themselves; of another's only `adopted` does."""
         container = kept.container
-        foreign = kept.id.startswith("foreign-") and not {kept.id, kept.engine_name} & set(names)
+        foreign = kept.id.startswith("foreign-") and kept.id not in adopted
+        if container is not None and kept.id in adopted:
+            container = changed(container, name=adopted[kept.id])
         health: HealthSeen = "none"
         if container is not None and container.health is not None and kept.state == "running":
             health = "healthy" if self._behaviour(kept).healthy else "unhealthy"
@@ -309,15 +327,17 @@ class MemoryEngine:
             image=kept.image,
             health=health,
             exit_code=kept.exit_code,
+            error=kept.error,
             restart_count=kept.restart_count,
             created_at=kept.created_at,
             started_at=kept.started_at,
             finished_at=kept.finished_at,
+            unspoken=() if foreign else kept.unspoken,
         )
 
     async def _look(self, instance: str) -> ContainerSeen | None:
         found = [kept for kept in self._present() if instance in (kept.id, kept.engine_name)]
-        return self._seen(found[0], (found[0].engine_name,)) if found else None
+        return self._seen(found[0]) if found else None
 
     def _find(self, instance: str) -> Kept:
         for kept in self._present():
@@ -370,18 +390,22 @@ class MemoryEngine:
         del self.world.containers[self._find(plain_name(name)).id]
         self._touched()
 
+    def rename(self, name: str, engine_name: str) -> None:
+        """Somebody gives a container another name."""
+        self._put(replace(self._find(plain_name(name)), engine_name=engine_name))
+
     def change(self, name: str, **fields: object) -> None:
         """Somebody changes limits or restart policy of a container."""
         kept = self._find(plain_name(name))
         assert kept.container is not None
         self._put(replace(kept, container=changed(kept.container, **fields)))
 
-    def put_foreign(self, container: Container, state: State = "running") -> None:
-        """Somebody else runs a container."""
+    def put_foreign(self, container: Container, state: State = "running", unspoken: tuple[str, ...] = ()) -> None:
+        """Somebody else runs a container. `unspoken`: what it has that no spec can say."""
         id_ = f"foreign-{container.name}"
         kept = Kept(id_, plain_name(container.name), _image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
-        self._put(replace(kept, created_at=self._now(), started_at=self._now()))
+        self._put(replace(kept, created_at=self._now(), started_at=self._now(), unspoken=unspoken))
 
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""

@@ -44,8 +44,8 @@ class Containers:
     def blamed(self, step: Step, seen: ContainersSeen) -> str:
         return _found.blamed(step, seen)
 
-    def ailing(self, seen: ContainersSeen, now: float) -> tuple[str, ...]:
-        return tuple(_found.ailing(seen, now))
+    def ailing(self, seen: ContainersSeen, history: History, now: float) -> tuple[str, ...]:
+        return tuple(_found.ailing(seen, history, now))
 
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:
         return tuple(instance.id for instance in seen.containers)

@@ -25,6 +25,9 @@ from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import Change, Difference, History, Verb
 
+_USUAL_SWITCH_S = 1.0
+"""Assumed time without a container that was never switched before."""
+
 
 def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
     """In order of name; a name without difference is absent."""
@@ -125,7 +128,10 @@ def _wanted(
         asked = changes[0].asked if changes else place
         others = tuple(sorted(instance.id for instance in instances))
         why = "it differs in what only a new container can change"
-        yield Difference(name, "recreate", why, container, others=others, changes=changes, asked=asked)
+        yield Difference(
+            name, "recreate", why, container, others=others, changes=changes, asked=asked,
+            lost=_lost(instances, others), away_s=_away_s(name, instances, others, history),
+        )  # fmt: skip
         return
     yield from _settling(container, document, matching, instances, history, seen.in_place)
 
@@ -177,7 +183,20 @@ def _settling(
     yield Difference(
         container.name, verb, why, container, candidate.id, others, changes,
         changes[0].asked if changes else document.place, update, start, verify,
+        _lost(instances, others) if switching else (),
+        _away_s(container.name, instances, others, history) if switching else None,
     )  # fmt: skip
+
+
+def _lost(instances: list[ContainerSeen], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What nobody can ask for goes with those that had it without being asked."""
+    return tuple(dict.fromkeys(text for each in instances if each.id in others for text in each.unspoken))
+
+
+def _away_s(name: str, instances: list[ContainerSeen], others: tuple[str, ...], history: History) -> float | None:
+    """As long as last time; `None` when none of the others is at work."""
+    replaced = any(each.id in others and each.state in AWAKE for each in instances)
+    return history.switch_s.get(name, _USUAL_SWITCH_S) if replaced else None
 
 
 def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: ContainersSeen) -> bool:

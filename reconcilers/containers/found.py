@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from evenkeel.reconcilers.containers.health import is_put_up_again
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
@@ -113,23 +114,41 @@ def is_restless(instance: ContainerSeen, now: float) -> bool:
     return instance.restart_count >= 3 and instance.state in ("running", "restarting") and not up
 
 
-def ailing(seen: ContainersSeen, now: float) -> Iterator[str]:
-    """A sentence for each container of evenkeel that is unhealthy or does not stay up. `now`: epoch seconds.
+def ailing(seen: ContainersSeen, history: History, now: float) -> Iterator[str]:
+    """A sentence for each container of evenkeel that is unhealthy, does not stay up, or is not up although its restart policy
+    wants that. `now`: epoch seconds.
 
-    A container between two restarts looks well for a moment, hence `is_restless`.
+    It is about what is there; that something is missing is for `diff` to tell. What evenkeel itself stopped or has yet to
+    start, in the middle of a switch, ails nothing, nor does an instance beside which another of its name is up.
     """
-    for instance in seen.containers:
-        if instance.container is None:
-            continue
-        if instance.state == "running" and instance.health == "unhealthy":
-            yield f"{instance.name} fails its health check"
-        elif instance.exit_code and instance.state == "restarting":
-            yield f"{instance.name} keeps ending with exit code {instance.exit_code}"
-        elif is_restless(instance, now):
-            yield f"{instance.name} was restarted {instance.restart_count} times"
-        elif (
-            instance.state == "exited"
-            and instance.exit_code
-            and instance.container.restart.policy in ("no", "on-failure")
-        ):
-            yield f"{instance.name} ended with exit code {instance.exit_code}"
+    own = [instance for instance in seen.containers if instance.container is not None]
+    up = {instance.name for instance in own if instance.state in ("running", "restarting")}
+    for instance in own:
+        if instance.name not in up and instance.id not in history.stopped:
+            why = _not_up(instance)
+        elif instance.state in ("running", "restarting"):
+            why = _not_well(instance, now)
+        else:
+            why = ""
+        if why:
+            yield f"{instance.name} {why}"
+
+
+def _not_well(instance: ContainerSeen, now: float) -> str:
+    """A container between two restarts looks well for a moment, hence `is_restless`."""
+    if instance.state == "running" and instance.health == "unhealthy":
+        return "fails its health check"
+    if instance.exit_code and instance.state == "restarting":
+        return f"keeps ending with exit code {instance.exit_code}"
+    return f"was restarted {instance.restart_count} times" if is_restless(instance, now) else ""
+
+
+def _not_up(instance: ContainerSeen) -> str:
+    """One that was created and has no error was never started, which is no illness."""
+    if instance.state in ("created", "dead"):
+        return f"does not start: {instance.error}" if instance.error else ""
+    if instance.state == "paused":
+        return "is paused"
+    if instance.container is not None and is_put_up_again(instance.container.restart, instance):
+        return f"is not running (exit code {instance.exit_code})"
+    return f"ended with exit code {instance.exit_code}" if instance.exit_code else ""

@@ -9,13 +9,10 @@ engine, says nothing: the watch is over without a verdict about the container, w
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import NamedTuple
 
-from evenkeel.specs.container import Container, ExecProbe, Health, Restart
+from evenkeel.specs.container import Container, ExecProbe, Health, Restart, longest_proof
 from evenkeel.specs.observed import ContainerSeen, HealthSeen
-
-_SLACK = timedelta(seconds=30)
 
 
 class Watch(NamedTuple):
@@ -83,14 +80,6 @@ def look_again_after(container: Container) -> float:
     return min(max(container.stable_for.total_seconds() / 4, 0.05), 1.0)
 
 
-def longest(container: Container) -> timedelta:
-    """After this long without a verdict it is disproven."""
-    if container.health is None:
-        return container.stable_for + _SLACK
-    health = container.health
-    return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK
-
-
 def is_put_up_again(restart: Restart, seen: ContainerSeen) -> bool:
     """Whether this policy has the engine start what ended like this. Such a one is never "exited" by its own doing, it is
     "restarting" (measured with Docker 20.10): it was stopped by somebody, or with its engine."""
@@ -136,7 +125,7 @@ def _count_failure(health: Health, watch: Watch, now: float) -> Watch:
 
 
 def _late(container: Container, watch: Watch, now: float) -> tuple[Watch, Verdict | None]:
-    limit_s = longest(container).total_seconds()
+    limit_s = longest_proof(container).total_seconds()
     if now - watch.since > limit_s:
         return watch, Verdict(False, f"it did not become healthy within {limit_s:g} s")
     return watch, None

@@ -115,9 +115,9 @@ class Cuttable:
         self._engine, self._pulse = engine, pulse
 
     async def observe(
-        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
     ) -> ContainersSeen:
-        return await self._engine.observe(names, images, subject, fresh=fresh)
+        return await self._engine.observe(adopted, images, subject, fresh=fresh)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         self._pulse(f"before {type(action).__name__}")

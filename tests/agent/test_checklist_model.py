@@ -111,7 +111,7 @@ def test_group_50_each_state_has_exactly_its_marks() -> None:
 def test_group_63_a_running_container_is_updated_in_place() -> None:
     async def story() -> None:
         device = Device()
-        await device.bring("a", asked("lamp"))
+        await device.bring("a", asked("lamp", "1", ("memory", "32M")))
         id_ = next(iter(device.kept()))
         bad: Any
         for bad in (("restartPolicy", "unsupported"), ("memory", "2M"), ("memorySwap", "64M")):

@@ -212,11 +212,24 @@ def test_group_43_order(old: list[Config], new: list[Config], expected: str) -> 
     [
         (("network", "host"), RECREATE), (("device", "/dev/a:/dev/a"), RECREATE), (("port", "80:80"), RECREATE),
         (("logDriver", "none"), RECREATE), (("host", "a:1.1.1.1"), RECREATE), (("logMode", "non-blocking"), RECREATE),
-        (("memory", "64M"), UPDATED), (("restartPolicy", "always"), UPDATED),
+        (("restartPolicy", "always"), UPDATED),
     ],
 )  # fmt: skip
 def test_group_44_host_config(config: Config, expected: str) -> None:
     assert run(becomes((), (config,))) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [("64M", "96M", UPDATED), ("96M", "64M", UPDATED), ("64M", "", RECREATE), ("", "64M", RECREATE)],
+)
+def test_group_44_a_limit_is_changed_in_place_but_neither_set_nor_lifted(
+    before: str, after: str, expected: str
+) -> None:
+    def limit(text: str) -> tuple[Config, ...]:
+        return (("memory", text),) if text else ()
+
+    assert run(becomes(limit(before), limit(after))) == expected
 
 
 # ── texts ──────────────────────────────────────────────────────────────────────────────────────────────────────────

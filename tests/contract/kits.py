@@ -7,7 +7,7 @@ A kit is an engine with nothing of evenkeel's on it and the images `sleeper:1`, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -50,7 +50,8 @@ class Kit(Protocol):
         ...
 
     async def somebody(self, does: str, name: str) -> None:
-        """Somebody does `kill`, `pause` or `remove` to a container, by its name in the engine."""
+        """Somebody does `kill`, `pause`, `remove` or `rename` to a container, by its name in the engine; `rename` appends
+        `.renamed`."""
         ...
 
     async def close(self) -> None: ...
@@ -93,7 +94,13 @@ class MemoryKit:
         return f"foreign-{name}"
 
     async def somebody(self, does: str, name: str) -> None:
-        {"kill": self.engine.kill, "pause": self.engine.pause, "remove": self.engine.remove}[does](name)
+        does_it: Mapping[str, Callable[[str], None]] = {
+            "kill": self.engine.kill,
+            "pause": self.engine.pause,
+            "remove": self.engine.remove,
+            "rename": lambda name: self.engine.rename(name, f"{name}.renamed"),
+        }
+        does_it[does](name)
 
     async def close(self) -> None:
         await self.engine.close()
@@ -132,6 +139,7 @@ class DockerKit:
             "kill": ("POST", f"/containers/{name}/kill", {}),
             "pause": ("POST", f"/containers/{name}/pause", {}),
             "remove": ("DELETE", f"/containers/{name}", {"force": True}),
+            "rename": ("POST", f"/containers/{name}/rename", {"name": f"{name}.renamed"}),
         }[does]
         status, answer = await asyncio.to_thread(_ask, self._dockerd, method, path, query)
         assert status < 300, answer

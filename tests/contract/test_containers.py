@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
@@ -70,9 +71,9 @@ async def done(kit: Kit, *actions: Action) -> str:
     return instance
 
 
-async def seen(kit: Kit, name: str = "web", *known: str) -> ContainerSeen | None:
+async def seen(kit: Kit, name: str = "web", adopted: Mapping[str, str] = {}) -> ContainerSeen | None:
     """The container with this name in the engine."""
-    found = [each for each in (await kit.driver.observe(known)).containers if each.engine_name == name]
+    found = [each for each in (await kit.driver.observe(adopted)).containers if each.engine_name == name]
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -131,13 +132,13 @@ async def test_an_image_that_does_not_exist_is_a_final_no(kit: Kit) -> None:
 async def test_a_registry_that_cannot_be_reached_is_tried_again(kit: Kit) -> None:
     reference = kit.far(UNREACHABLE)
     assert isinstance(await perform(kit, Pull(reference, "IfNotPresent")), Retry)
-    assert (await kit.driver.observe((), [reference])).remote == {}, "not known is not said"
+    assert (await kit.driver.observe(images=[reference])).remote == {}, "not known is not said"
 
 
 async def test_the_registry_is_asked_where_a_tag_leads_now(kit: Kit) -> None:
     reference = kit.far("sleeper:1")
     await done(kit, Pull(reference, "Always"))
-    found = await kit.driver.observe((), [reference])
+    found = await kit.driver.observe(images=[reference])
     ref = parse_image(reference)
     assert found.digests[f"{ref.registry}/{ref.repository}@{found.remote[reference].digest}"] == found.images[reference]
 
@@ -252,6 +253,19 @@ async def test_limits_and_restart_policy_change_in_place(kit: Kit) -> None:
         found = await seen(kit)
         assert found is not None
         assert (found.id, found.state, found.container) == (instance, "running", new)
+
+
+async def test_a_limit_is_not_lifted_in_place(kit: Kit) -> None:
+    """The engine says so beforehand, and does not pretend to have done it."""
+    limited = container(resources=Resources(64 * MB))
+    instance = await done(kit, Create(limited, "web"))
+    await done(kit, Start(instance))
+    found = await kit.driver.observe()
+    assert not compare.can_update(container().resources, limited.resources, found.in_place)
+    assert isinstance(await perform(kit, Update(instance, limited.restart, container().resources)), Failed)
+    seen_again = await seen(kit)
+    assert seen_again is not None
+    assert (seen_again.id, seen_again.state, seen_again.container) == (instance, "running", limited)
 
 
 async def test_paused_is_seen_resumed_and_stopped(kit: Kit) -> None:
@@ -391,15 +405,23 @@ async def test_containers_of_others_are_known_by_name_only(kit: Kit) -> None:
 async def test_one_that_was_adopted_is_known_like_our_own(kit: Kit) -> None:
     id_ = await kit.somebody_runs("stranger")
     await kit.somebody_runs("other")
-    found = await seen(kit, "stranger", id_)
+    found = await seen(kit, "stranger", {id_: "stranger"})
     assert found is not None
     assert found.container is not None
     assert (found.name, found.container.name) == ("stranger", "stranger")
     assert found.container.image == "docker.io/library/sleeper:1"
-    other = await seen(kit, "other", id_)
+    other = await seen(kit, "other", {id_: "stranger"})
     assert other is not None
     assert other.container is None
-    await done(kit, Rename(id_, "stranger.old-0"), End(id_, Stop(timeout=SECOND)), Remove(id_))
+    await done(kit, Rename(id_, "stranger.old-0"))
+    aside = await seen(kit, "stranger.old-0", {id_: "stranger"})
+    assert aside is not None
+    assert aside.container is not None
+    assert (aside.name, aside.container.name) == ("stranger", "stranger"), "whatever the engine calls it"
+    assert await kit.driver.observe({id_: "stranger"}, subject="stranger.old-0") == await kit.driver.observe(
+        {id_: "stranger"}, subject="nobody"
+    )
+    await done(kit, End(id_, Stop(timeout=SECOND)), Remove(id_))
     assert [each.engine_name for each in (await kit.driver.observe()).containers] == ["other"]
 
 
@@ -415,7 +437,7 @@ async def test_ours_are_ours_by_what_they_carry_not_by_their_name(kit: Kit) -> N
 async def test_what_was_pulled_is_what_the_registry_names(kit: Kit) -> None:
     """Else a mirror that lags behind is asked again without a pause, and for ever."""
     reference = kit.far("sleeper:1")
-    named = (await kit.driver.observe((), [reference])).remote[reference].digest
+    named = (await kit.driver.observe(images=[reference])).remote[reference].digest
     assert isinstance(await perform(kit, Pull(reference, "Always", f"sha256:{'0' * 64}")), Retry)
     assert isinstance(await perform(kit, Pull(reference, "Always", named)), Done)
 

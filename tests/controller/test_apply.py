@@ -48,7 +48,7 @@ class Engine:
         self.cut: list[Action] = []
 
     async def observe(
-        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
     ) -> ContainersSeen:
         return ContainersSeen("scripted")
 

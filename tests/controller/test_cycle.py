@@ -22,7 +22,7 @@ from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.activity import Activity, ActivityAction
-from evenkeel.specs.container import Container, Health, HttpProbe, Resources, Restart
+from evenkeel.specs.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.normalise import normal
@@ -530,10 +530,11 @@ def test_a_way_back_that_is_refused_for_one_is_gone_by_the_others(on_device: OnD
     """The engine does not lower a limit below what is in use. Who depends on that one comes back all the same."""
 
     async def work(device: Device) -> None:
-        await device.reach(container("db"), container("web", depends_on=("db",)))
+        less = container("db", resources=Resources(64 << 20))
+        await device.reach(less, container("web", depends_on=("db",)))
 
         def lowers(performed: Action) -> Outcome | None:
-            lower = isinstance(performed, Update) and performed.resources.memory is None
+            lower = isinstance(performed, Update) and performed.resources.memory == 64 << 20
             return Failed("current usage is above the limit") if lower else None
 
         device.engine.script.failures.append(lowers)
@@ -648,7 +649,7 @@ def test_what_is_found_without_a_journal_is_gone_back_to(on_device: OnDevice) ->
 def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.put_foreign(container("web"))
-        device.journal.adopt("foreign-web")
+        device.journal.adopt("foreign-web", "web")
         device.ask(container("web", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         assert device.running() == {"web": "web:1"}
@@ -676,12 +677,14 @@ def test_an_update_in_place_is_rolled_back_in_place(on_device: OnDevice) -> None
     """Kanto writes the changed object back (B3)."""
 
     async def work(device: Device) -> None:
-        await device.reach(container("web"), container("db"))
+        limited = container("web", resources=Resources(32 << 20))
+        await device.reach(limited, container("db"))
         (id_,) = [kept.id for kept in device.engine.world.containers.values() if kept.engine_name == "web"]
         device.ask(container("web", resources=Resources(64 << 20)), container("db", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         web: Kept = device.engine.world.containers[id_]
-        assert web.container == container("web")
+        assert web.container == limited
+        assert device.said("step-done").count(("step-done", "updated in place")) == 2
 
     on_device(work, bad=Image(exits_with=1))
 
@@ -769,6 +772,51 @@ def test_health_is_a_condition_and_said_when_it_changes(on_device: OnDevice) -> 
         device.engine.kill("web", 2)
         assert isinstance(await device.cycle(), Settled), "its policy lets it end"
         assert device.conditions()["Healthy"].message == "web ended with exit code 2"
+
+    on_device(work)
+
+
+def test_a_container_that_should_run_and_does_not_is_not_well(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.engine.kill("web")
+        failed = device.fail(Retry("not now"), Start, times=3)
+        await device.cycle()
+        assert device.conditions()["Healthy"].message == "web is not running (exit code 137)"
+        while len(failed) < 3:
+            await device.cycle()
+        assert isinstance(await device.follow(), Settled)
+        assert device.said("health") == [
+            ("health", "web is not running (exit code 137)"),
+            ("health", "all containers are well again"),
+        ]
+
+    on_device(work)
+
+
+def test_a_container_that_cannot_start_is_not_well(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.engine.put_foreign(container("squatter", ports=(Port(80, 80),)))
+        device.ask(container("web", ports=(Port(80, 80),)))
+        assert isinstance(await device.follow(), Stalled)
+        await device.cycle()
+        why = "port 80 is already allocated, by squatter"
+        assert device.conditions()["Healthy"].message == f"web does not start: {why}"
+
+    on_device(work)
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure", "unless-stopped", "always"])
+def test_a_planned_switch_makes_nobody_ill(on_device: OnDevice, policy: RestartPolicy) -> None:
+    """Not at any of its steps, and neither does a removal, nor a power loss in between."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web", restart=Restart(policy)), container("db", restart=Restart(policy)))
+        device.ask(container("web", "web:2", restart=Restart(policy)))
+        while isinstance(await device.cycle(), Progressed):
+            device.start()
+        assert device.running() == {"web": "web:2"}
+        assert device.said("health") == []
 
     on_device(work)
 

@@ -72,7 +72,7 @@ def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
     assert journal.said() == ()
     assert journal.last_seq() == 0
     assert journal.conditions() == ()
-    assert journal.adopted() == ()
+    assert journal.adopted() == {}
     assert journal.delivered("log") == 0
 
 
@@ -287,9 +287,9 @@ def test_a_journal_survives_its_process(journal: Journal, state: Path) -> None:
 def test_two_connections_see_what_the_other_has_written(journal: Journal, state: Path) -> None:
     """A short-lived command writes while the controller is at work."""
     other = open_journal(state)
-    other.adopt("stranger")
-    assert journal.adopted() == ("stranger",)
-    assert not journal.adopt("stranger")
+    other.adopt("1234", "stranger")
+    assert journal.adopted() == {"1234": "stranger"}
+    assert not journal.adopt("1234", "stranger")
     assert [journal.say(Feedback("plan", "a")).seq, other.say(Feedback("plan", "b")).seq] == [1, 2]
     reader = read_journal(state)
     assert [entry.message for entry in reader.said()] == ["a", "b"]

@@ -136,8 +136,11 @@ def test_power_loss_at_every_moment(
     if settled:
         first = make("settled")
         first.write(*settled)
+        first.put_foreign("web", WEB1)  # an adopted container has no word of its own about what it is
+        first.run("adopt", "web")
         first.run("apply", "--yes")
         first.put_foreign("stranger", STRANGER, ports=(Port(9090, 80, host_port_end=9090),))
+        assert [kept.id for kept in first.instances()["web"]] == ["foreign-web"]
         before = first.desired()
     moments = tmp_path / "moments"
     whole = make("whole")

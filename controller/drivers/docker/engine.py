@@ -14,7 +14,7 @@ import asyncio
 import json
 import math
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 
 from evenkeel.controller.drivers.docker import parse, pull
@@ -67,9 +67,9 @@ class DockerEngine:
         self._observer = Observer(self._client, self._registries, network, owner, self._nudged.set)
 
     async def observe(
-        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
     ) -> ContainersSeen:
-        return await self._observer.observe(names, images, subject, fresh=fresh)
+        return await self._observer.observe(adopted, images, subject, fresh=fresh)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         try:

@@ -8,7 +8,7 @@ the kernel) is asked once. What the answers mean is `parse`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from evenkeel.controller.drivers.docker import parse
@@ -36,21 +36,21 @@ class Observer:
         self._image_configs: dict[str, dict[str, Any]] = {}
 
     async def observe(
-        self, names: Sequence[str], images: Sequence[str], subject: str, *, fresh: bool
+        self, adopted: Mapping[str, str], images: Sequence[str], subject: str, *, fresh: bool
     ) -> ContainersSeen:
         """As `Driver.observe`."""
         entries, locals_, version = await self._read_all(
             self._client.get("/containers/json", {"all": "1"}), self._client.get("/images/json"), self._engine_version()
         )
-        ours = {
-            entry["Id"]: entry
-            for entry in entries
-            if parse.is_ours(entry, self._owner) or entry["Id"] in names or parse.entry_name(entry) in names
-        }
+        ours = {entry["Id"]: entry for entry in entries if parse.is_ours(entry, self._owner) or entry["Id"] in adopted}
         others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
         self._probes.forget_all_but(ours)
         seen = await self._read_all(
-            *(self._look_on(id_) for id_, entry in ours.items() if subject in ("", parse.subject_of(entry)))
+            *(
+                self._look_on(id_, adopted.get(id_, ""))
+                for id_, entry in ours.items()
+                if subject in ("", adopted.get(id_) or parse.subject_of(entry))
+            )
         )
         remote = await self._read_all(*(self._registries.look_up(image, fresh=fresh) for image in images))
         by_reference, digests = parse.parse_images(locals_)
@@ -68,13 +68,14 @@ class Observer:
         found = await self.inspect(instance)
         return await self._probes.once(found) if found else None
 
-    async def _look_on(self, instance: str) -> ContainerSeen | None:
-        """One container with its health over time; `None` when it is gone meanwhile."""
-        found = await self.inspect(instance)
+    async def _look_on(self, instance: str, subject: str) -> ContainerSeen | None:
+        """One container with its health over time; `None` when it is gone meanwhile. `subject` as for `inspect`."""
+        found = await self.inspect(instance, subject)
         return await self._probes.over_time(found) if found else None
 
-    async def inspect(self, id_: str) -> ContainerSeen | None:
-        """One container, but for its health over the network; `None` when there is none."""
+    async def inspect(self, id_: str, subject: str = "") -> ContainerSeen | None:
+        """One container, but for its health over the network; `None` when there is none. `subject`: what it is, if
+        somebody else than itself tells."""
         try:
             inspected = await self._client.get(f"/containers/{id_}/json")
         except EngineAnswer as answer:
@@ -86,7 +87,7 @@ class Observer:
             if asked_from(inspected["Config"].get("Labels") or {}) is None:
                 image_config = await self._image_config(inspected.get("Image", ""))
             abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
-            return parse.parse_container(inspected, self._network, image_config, abilities)
+            return parse.parse_container(inspected, self._network, image_config, abilities, subject)
         except (LookupError, TypeError, ValueError) as error:
             why = f"what it says of {parse.short_name(inspected, id_)} cannot be read: {type(error).__name__} {error}"
             raise Unavailable("engine:docker", why) from error

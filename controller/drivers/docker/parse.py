@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
 from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OWNER_LABEL, SPEC_LABEL, asked_from
+from evenkeel.controller.drivers.docker.unspoken import unspoken
 from evenkeel.specs.container import (
     UNLIMITED,
     Container,
@@ -102,17 +103,19 @@ def parse_container(
     network: str,
     image_config: Mapping[str, Any] | None = None,
     abilities: Abilities = _ALL,
+    subject: str = "",
 ) -> ContainerSeen:
     """A container of evenkeel's, or one to adopt, from its inspection. KeyError, TypeError or ValueError for what no
     engine should say.
 
     `network`: the user-defined network that stands for mode bridge. `image_config`: the `Config` of its image, needed for a
     container without a label that can be read. `abilities`: what to make of limits that are not there.
+    `subject`: the name that it was adopted under; the engine's name of such a one changes in a switch.
     """
     config, state = inspected["Config"], inspected["State"]
     labels = config.get("Labels") or {}
     engine_name = str(inspected["Name"]).removeprefix("/")
-    name = labels.get(NAME_LABEL) or engine_name
+    name = subject or labels.get(NAME_LABEL) or engine_name
     asked = asked_from(labels)
     networks = inspected.get("NetworkSettings", {}).get("Networks") or {}
     return ContainerSeen(
@@ -132,6 +135,7 @@ def parse_container(
         finished_at=parse_time(state.get("FinishedAt", "")),
         address=next((each["IPAddress"] for each in networks.values() if each.get("IPAddress")), ""),
         owner=labels.get(OWNER_LABEL, ""),
+        unspoken=unspoken(inspected, network, image_config or {}) if asked is None else (),
     )
 
 
@@ -201,8 +205,8 @@ def _container(
         ),
         network="host" if on_host else "bridge",
         extra_hosts=base.extra_hosts if asked else _extra_hosts(inspected, network),
-        host_name=config.get("Hostname") if asked and asked.host_name else None,
-        domain_name=(config.get("Domainname") or None) if asked and asked.domain_name else None,
+        host_name=_host_name(inspected, asked),
+        domain_name=(config.get("Domainname") or None) if asked is None or asked.domain_name else None,
         privileged=bool(host.get("Privileged")),
         capabilities=tuple(host.get("CapAdd") or ()),
         restart=_restart(host.get("RestartPolicy") or {}, base.restart.timeout),
@@ -217,6 +221,16 @@ def _container(
         depends_on=base.depends_on,
         pull_policy=base.pull_policy,
     )
+
+
+def _host_name(inspected: Mapping[str, Any], asked: Container | None) -> str | None:
+    """`None` for the one that the engine gave: the short id, or the host's own or another container's."""
+    name: str | None = inspected["Config"].get("Hostname")
+    if asked is not None:
+        return name if asked.host_name else None
+    mode = str(inspected["HostConfig"].get("NetworkMode"))
+    given = mode == "host" or mode.startswith("container:") or name == inspected["Id"][:12]
+    return None if given else name or None
 
 
 def _env(

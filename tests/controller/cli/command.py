@@ -65,9 +65,12 @@ class Device:
         (self.specs / ".new").write_text("---\n".join(documents))
         (self.specs / ".new").replace(self.specs / file)
 
-    def put_foreign(self, name: str, image: str = "docker.io/library/nginx:1", **fields: Any) -> None:
-        """Somebody else runs a container."""
-        MemoryEngine(store=self.state / MEMORY_STORE).put_foreign(normal(Container(name, image, **fields)))
+    def put_foreign(
+        self, name: str, image: str = "docker.io/library/nginx:1", unspoken: tuple[str, ...] = (), **fields: Any
+    ) -> None:
+        """Somebody else runs a container; `unspoken` as for the engine."""
+        container = normal(Container(name, image, **fields))
+        MemoryEngine(store=self.state / MEMORY_STORE).put_foreign(container, unspoken=unspoken)
 
     def engine(self) -> MemoryEngine:
         return MemoryEngine(store=self.state / MEMORY_STORE)

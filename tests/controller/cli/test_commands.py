@@ -309,6 +309,43 @@ def test_adopt_knows_its_own_by_the_name_that_get_shows(device: Device) -> None:
     assert device.run("adopt", "a").stdout == "a is evenkeel's own already.\n"
 
 
+def test_adopt_finds_one_by_the_name_that_an_engine_made_of_it(device: Device) -> None:
+    """As when the state directory has moved: the plan names it as the spec does."""
+    device.put_foreign("a")
+    device.write(spec("a"))
+    assert "`evenkeel adopt a`" in device.run("plan", ok=1).stdout
+    assert "a is adopted" in device.run("adopt", "a").stdout
+    device.run("apply", "--yes")
+    assert device.engine().running() == {"ek-a": "docker.io/library/nginx:1"}
+    assert device.run("adopt", "a").stdout == "a is evenkeel's own already.\n"
+
+
+def test_what_no_spec_can_say_is_given_up_by_no_accident(device: Device) -> None:
+    lost = ("entrypoint /sbin/tini", "volume tapes at /data")
+    device.put_foreign("web", unspoken=lost)
+    device.write(spec("web"))
+    refused = device.run("adopt", "web", ok=1).stderr
+    assert all(text in refused for text in (*lost, "--accept-loss"))
+    assert "`evenkeel adopt web`" in device.run("plan", ok=1).stdout
+    assert (
+        "without: entrypoint /sbin/tini, volume tapes at /data." in device.run("adopt", "web", "--accept-loss").stdout
+    )
+    assert "no spec" not in device.run("plan", ok=2).stdout, "as it is it stays"
+    device.write(spec("web", "docker.io/library/nginx:2"))
+    shown = " ".join(device.run("plan", ok=2).stdout.split())
+    assert "without what no spec can say: entrypoint /sbin/tini, volume tapes at /data" in shown
+    (subject,) = json.loads(device.run("plan", "-o", "json", ok=2).stdout)["subjects"]
+    assert subject["lost"] == list(lost)
+    device.run("apply", "--yes")
+    assert device.run("plan").stdout == "Nothing to do.\n"
+
+
+def test_what_is_adopted_to_be_removed_has_nothing_to_lose(device: Device) -> None:
+    device.put_foreign("web", unspoken=("entrypoint /sbin/tini",))
+    device.write(spec("other"))
+    assert "without" not in device.run("adopt", "web", "--to-remove").stdout
+
+
 def test_an_own_container_under_another_name_is_shown_with_it(device: Device) -> None:
     """As a switch leaves it that was interrupted: two rows of one name would explain nothing."""
     device.write(spec("web"), spec("wiki"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -60,9 +60,9 @@ class Watched:
         self.untouchable: dict[str, Kept] = {}
 
     async def observe(
-        self, names: Sequence[str] = (), images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
+        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
     ) -> ContainersSeen:
-        return await self.engine.observe(names, images, subject, fresh=fresh)
+        return await self.engine.observe(adopted, images, subject, fresh=fresh)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         self.done.append(action)

@@ -57,6 +57,7 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
     stopped: bool = False
     created_at: float = 0.0
     owner: str = ""
+    unspoken: tuple[str, ...] = ()
 
 
 class Observed(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +123,7 @@ def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]
                 restart_count=instance.restart_count,
                 created_at=instance.created_at,
                 owner=instance.owner,
+                unspoken=instance.unspoken,
             )
         )
         if instance.proven if instance.proven is not None else instance.state == "running":
@@ -180,6 +182,8 @@ def _difference_lines(difference: Difference) -> Iterator[str]:
         yield (
             f"  {change.path or '·'}: {change.old or '∅'} → {change.new or '∅'}  ({change.why}) [{_place(change.asked)}]"
         )
+    if difference.lost:
+        yield f"  lost: {', '.join(difference.lost)}"
 
 
 def _place(place: Place) -> str:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from evenkeel.reconcilers.containers.health import Probed, Watch, after_probe, judge, longest, look_again_after
-from evenkeel.specs.container import Container, Health, HttpProbe, Restart, RestartPolicy
+from evenkeel.reconcilers.containers.health import Probed, Watch, after_probe, judge, look_again_after
+from evenkeel.specs.container import Container, Health, HttpProbe, Restart, RestartPolicy, longest_proof
 from evenkeel.specs.observed import ContainerSeen, HealthSeen, State
 
 UP_3_S = Container("web", "web:1", stable_for=timedelta(seconds=3))
@@ -194,7 +194,7 @@ def test_healthy_and_ill_again_begins_the_count_anew() -> None:
 
 
 def test_never_healthy_ends_at_last() -> None:
-    limit_s = longest(HEALTHY_2_S).total_seconds()
+    limit_s = longest_proof(HEALTHY_2_S).total_seconds()
     assert watch(HEALTHY_2_S, Look(0), Look(limit_s, health="starting")) == "open"
     told = watch(HEALTHY_2_S, Look(0), Look(limit_s + 1, health="starting"))
     assert told == f"2: disproven: it did not become healthy within {limit_s:g} s"
@@ -216,8 +216,8 @@ def test_how_often_is_looked(container: Container, expected: float) -> None:
 
 
 def test_how_long_is_watched() -> None:
-    assert longest(UP_3_S) == timedelta(seconds=33)
-    assert longest(HEALTHY_2_S) == timedelta(seconds=5 + 3 * (1 + 5) + 2 + 30)
+    assert longest_proof(UP_3_S) == timedelta(seconds=33)
+    assert longest_proof(HEALTHY_2_S) == timedelta(seconds=5 + 3 * (1 + 5) + 2 + 30)
 
 
 # ── probes over time ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -86,11 +86,11 @@ async def test_containers_of_others_cost_nothing(clean_dockerd: Dockerd, rig: Ri
 
 
 async def test_a_look_writes_nothing(clean_dockerd: Dockerd, rig: Rig, tmp_path: Path) -> None:
-    clean_dockerd.run("other", "sleeper:1")
+    other = clean_dockerd.run("other", "sleeper:1")
     await rig.settle(container("ours"))
     with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket, only_reads=True) as proxy:
         engine = DockerEngine(proxy.address)
-        await engine.observe(("other",), ("docker.io/library/sleeper:1",))
+        await engine.observe({other: "other"}, ("docker.io/library/sleeper:1",))
         assert isinstance(await engine.perform(Remove("ours"), lambda *_: None), Failed)
         await engine.close()
     assert proxy.writes == ["DELETE /containers/ours"]
@@ -402,7 +402,7 @@ async def test_a_container_of_others_is_adopted_as_it_is(clean_dockerd: Dockerd,
     ending = await rig.converge(wanted)
     assert isinstance(ending, Stalled)
     assert "did not create" in ending.why
-    rig.journal.adopt(id_)
+    rig.journal.adopt(id_, "other")
     await rig.settle(wanted)
     assert clean_dockerd.inspect("other")["Id"] == id_
     await rig.settle(changed(wanted, env=(("A", "2"),)))

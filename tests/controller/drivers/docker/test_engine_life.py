@@ -343,7 +343,7 @@ async def test_a_registry_that_is_gone_changes_nothing(
     registry.push("gone", "1", standard()["sleeper:1"])
     first = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
     await first.settle(wanted)
-    seen = await first.engine.observe((), (reference,))
+    seen = await first.engine.observe(images=(reference,))
     assert seen.remote == {reference: RemoteImage(standard()["sleeper:1"].digest)}
     await first.close()
     second = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))

@@ -1,0 +1,152 @@
+"""What a container of somebody else's has that no spec can say. Pure.
+
+A container that evenkeel creates in its place is without it, so whoever gives it to evenkeel has to know. All that is set in
+`HostConfig` and neither has a word (`parse` reads those) nor is what an engine sets by itself is told, so that what engines
+learn tomorrow is not lost without a word. Names and numbers alone: commands and options may hold secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evenkeel.specs.quantity import size_text
+
+_SPOKEN = frozenset(
+    (
+        *(
+            "Binds",
+            "Mounts",
+            "VolumesFrom",
+            "VolumeDriver",
+            "Tmpfs",
+            "LogConfig",
+            "NetworkMode",
+            "PortBindings",
+            "Links",
+        ),
+        *("RestartPolicy", "CapAdd", "ExtraHosts", "Privileged", "Devices"),
+        *("Memory", "MemorySwap", "MemoryReservation"),
+        *("ContainerIDFile", "ConsoleSize", "Isolation", "Cgroup", "MaskedPaths", "ReadonlyPaths"),
+    )
+)
+"""Keys of `HostConfig` that have words, are told below in words of their own, or are an engine's notes."""
+_ORDINARY: Mapping[str, tuple[object, ...]] = {
+    "CgroupnsMode": ("host", "private"),
+    "IpcMode": ("private", "shareable"),
+    "MemorySwappiness": (-1,),
+    "PidsLimit": (-1,),
+    "Runtime": ("runc", "io.containerd.runc.v2"),
+    "ShmSize": (64 << 20,),
+}
+"""What engines set where nobody asked for anything, besides nothing."""
+_WORDS = {
+    "AutoRemove": "that the engine removes it when it ends",
+    "CapDrop": "dropped capabilities",
+    "Init": "an init process",
+    "NanoCpus": "cpus",
+    "PublishAllPorts": "that all its ports are published",
+    "ReadonlyRootfs": "a read-only root file system",
+    "SecurityOpt": "security options",
+    "ShmSize": "shared memory of",
+}
+_MADE_BY_THE_ENGINE = re.compile(r"[0-9a-f]{64}")
+_ROOT = ("", "0", "root", "0:0", "root:root")
+
+
+def unspoken(inspected: Mapping[str, Any], network: str, image_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What would be lost, in words; nothing for an ordinary container. `network` and `image_config` as for
+    `parse.parse_container`."""
+    config, host = inspected["Config"], inspected["HostConfig"]
+    found = (
+        *_of_process(config, image_config),
+        *_of_storage(inspected),
+        *_of_network(inspected, network),
+        *_of_host(host),
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _of_process(config: Mapping[str, Any], image_config: Mapping[str, Any]) -> Iterator[str]:
+    entrypoint = config.get("Entrypoint") or []
+    if entrypoint != (image_config.get("Entrypoint") or []):
+        yield f"entrypoint {entrypoint[0]}" if entrypoint else "that the image's entrypoint is not used"
+    user = config.get("User") or ""
+    if user != (image_config.get("User") or "") and not {user, image_config.get("User") or ""} <= set(_ROOT):
+        yield f"user {user or 'root'}"
+    folder = config.get("WorkingDir") or "/"
+    if folder != (image_config.get("WorkingDir") or "/"):
+        yield f"working directory {folder}"
+    check = config.get("Healthcheck") or {}
+    kind = (check.get("Test") or ["CMD"])[0]
+    if kind != "CMD" and check != (image_config.get("Healthcheck") or {}):
+        yield "that the image's health check is off" if kind == "NONE" else "a health check by a shell"
+    if config.get("MacAddress"):
+        yield f"MAC address {config['MacAddress']}"
+
+
+def _of_storage(inspected: Mapping[str, Any]) -> Iterator[str]:
+    """A new container gets new volumes where its image wants some; what is in the old ones stays behind."""
+    for mount in inspected.get("Mounts") or ():
+        kind, name, place = mount.get("Type"), str(mount.get("Name") or ""), mount.get("Destination")
+        if kind == "volume":
+            named = name and not _MADE_BY_THE_ENGINE.fullmatch(name)
+            yield f"volume {name} at {place}" if named else f"the data at {place}, in a volume without a name"
+        elif kind != "bind":
+            yield f"{kind} at {place}"
+    for place in inspected["HostConfig"].get("Tmpfs") or ():
+        yield f"tmpfs at {place}"
+
+
+def _of_network(inspected: Mapping[str, Any], network: str) -> Iterator[str]:
+    host = inspected["HostConfig"]
+    if str(host.get("NetworkMode")).startswith("container:"):
+        yield "the network of another container"
+    for name, endpoint in (inspected.get("NetworkSettings", {}).get("Networks") or {}).items():
+        if name not in ("bridge", "host", network):
+            yield f"network {name}"
+        for address in (endpoint.get("IPAMConfig") or {}).values():
+            if isinstance(address, str) and address:
+                yield f"fixed address {address}"
+    for link in host.get("Links") or ():
+        yield f"link to {link.partition(':')[0].removeprefix('/')}"
+    for port in host.get("PortBindings") or ():
+        if port.lower().partition("/")[2] not in ("", "tcp", "udp"):
+            yield f"port {port}"
+
+
+def _of_host(host: Mapping[str, Any]) -> Iterator[str]:
+    log = host.get("LogConfig") or {}
+    driver = log.get("Type") or "json-file"
+    if driver not in ("json-file", "none"):
+        yield f"log driver {driver}"
+    else:
+        known = ("max-file", "max-size", "mode", "max-buffer-size")
+        yield from (f"log option {name}" for name in log.get("Config") or {} if name not in known)
+    privileged = bool(host.get("Privileged"))
+    if host.get("MaskedPaths") == [] and not privileged:
+        yield "that no system paths are masked"
+    for key, value in host.items():
+        if key in _SPOKEN or not value or value in _ORDINARY.get(key, ()):
+            continue
+        if key == "SecurityOpt" and privileged and value == ["label=disable"]:  # the engine's own doing
+            continue
+        words = _WORDS.get(key) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).lower()
+        yield f"{words} {_text(key, value)}".rstrip()
+
+
+def _text(key: str, value: Any) -> str:
+    """A value in short; of options and mappings the names alone."""
+    if key == "NanoCpus":
+        return f"{value / 1e9:g}"
+    if key == "ShmSize":
+        return size_text(value)
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(value)
+    if isinstance(value, list):
+        names = [each.get("Name") or each.get("Path") if isinstance(each, Mapping) else each for each in value]
+        return ", ".join(str(name).partition("=")[0] for name in names if name)
+    return str(value)

@@ -1,0 +1,87 @@
+"""A container that evenkeel did not create, on its way through the switches of a controller, on every engine."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+from evenkeel.controller.cycle import Cycles, Ending, Progressed, Settled, Stalled
+from evenkeel.controller.journal import open_journal
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.container import Container, Restart
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.normalise import normal
+
+from .kits import Kit
+
+
+class Controller:
+    """Cycles over a journal of their own."""
+
+    def __init__(self, kit: Kit, state: Path) -> None:
+        self.kit, self.journal = kit, open_journal(state)
+        self.said: list[Feedback] = []
+        self._cycles = Cycles(Containers(), kit.driver, self.journal, self._say)
+
+    def _say(self, entry: Feedback) -> None:
+        self.said.append(self.journal.say(entry))
+
+    async def converge(self, image: str, restart: str = "no") -> Ending:
+        """Ask for `recorder` with this image, and go on until nothing is left to do."""
+        wanted = normal(
+            Container("recorder", image, restart=Restart(restart), stable_for=timedelta(milliseconds=200))  # type: ignore[arg-type]
+        )
+        self.journal.put("desired", desired_state([Document("Container", "recorder", wanted)]), "test")
+        async with asyncio.timeout(60):
+            while isinstance(ending := await self._cycles.run(asyncio.Event()), Progressed):
+                pass
+        return ending
+
+    async def there(self) -> dict[str, tuple[str, str, str]]:
+        """Engine names → subject, id and state."""
+        found = await self.kit.driver.observe(self.journal.adopted())
+        return {each.engine_name: (each.name, each.id, each.state) for each in found.containers}
+
+
+async def test_the_original_is_gone_back_to_when_its_successor_fails(kit: Kit, tmp_path: Path) -> None:
+    """It is stopped and has another name by then, which must not make another subject of it."""
+    id_ = await kit.somebody_runs("recorder")
+    device = Controller(kit, tmp_path)
+    assert isinstance(await device.converge("sleeper:1"), Stalled)
+    assert device.journal.adopt(id_, "recorder")
+    assert await device.converge("sleeper:1") == Settled()
+    assert await device.there() == {"recorder": ("recorder", id_, "running")}
+    assert isinstance(await device.converge("crasher:1"), Stalled)
+    assert [entry.kind for entry in device.said if "roll" in entry.kind] == ["rolling-back", "rolled-back"]
+    assert await device.there() == {"recorder": ("recorder", id_, "running")}
+    assert await device.converge("sleeper:1") == Settled()
+    assert await device.there() == {"recorder": ("recorder", id_, "running")}
+    device.journal.close()
+
+
+async def test_a_successor_that_is_proven_takes_its_place(kit: Kit, tmp_path: Path) -> None:
+    id_ = await kit.somebody_runs("recorder")
+    device = Controller(kit, tmp_path)
+    device.journal.adopt(id_, "recorder")
+    assert await device.converge("sleeper:2") == Settled()
+    ((name, (subject, new, state)),) = (await device.there()).items()
+    assert (name, subject, state) == ("recorder", "recorder", "running")
+    assert new != id_
+    assert await device.converge("sleeper:2") == Settled()
+    assert device.journal.adopted() == {}, "what is gone is forgotten"
+    device.journal.close()
+
+
+async def test_one_that_somebody_renames_is_the_same_subject_still(kit: Kit, tmp_path: Path) -> None:
+    """As an own one is: it gets its name back, and is not taken for one that nobody asks for."""
+    id_ = await kit.somebody_runs("recorder")
+    device = Controller(kit, tmp_path)
+    device.journal.adopt(id_, "recorder")
+    assert await device.converge("sleeper:1") == Settled()
+    await kit.somebody("rename", "recorder")
+    assert await device.there() == {"recorder.renamed": ("recorder", id_, "running")}
+    assert await device.converge("sleeper:1") == Settled()
+    assert await device.there() == {"recorder": ("recorder", id_, "running")}
+    device.journal.close()

@@ -1,0 +1,78 @@
+"""Who is not well, of what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evenkeel.reconcilers.containers.found import ailing
+from evenkeel.specs.container import Container, Restart, RestartPolicy
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State
+from evenkeel.specs.plan import History
+
+NOW = 1000.0
+
+
+def one(
+    state: State = "running", policy: RestartPolicy = "unless-stopped", id_: str = "1", name: str = "web", **seen: Any
+) -> ContainerSeen:
+    container = Container(name, "web:1", restart=Restart(policy, seen.pop("max_retries", 0)))
+    return ContainerSeen(id_, name, name, "i", state, container, **seen)
+
+
+def told(*containers: ContainerSeen, stopped: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return tuple(ailing(ContainersSeen("test", containers=containers), History(stopped=stopped), NOW))
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (one("exited", "always"), "web is not running (exit code 0)"),
+        (one("exited", exit_code=137), "web is not running (exit code 137)"),
+        (one("exited", "on-failure", exit_code=1), "web is not running (exit code 1)"),
+        (one("exited", "on-failure", exit_code=1, max_retries=3, restart_count=3), "web ended with exit code 1"),
+        (one("exited", "no", exit_code=2), "web ended with exit code 2"),
+        (one("paused"), "web is paused"),
+        (one("created", error="port is taken"), "web does not start: port is taken"),
+        (one("dead", error="task is left"), "web does not start: task is left"),
+        (one(health="unhealthy"), "web fails its health check"),
+        (one("restarting", exit_code=1), "web keeps ending with exit code 1"),
+        (one(restart_count=3, started_at=NOW - 59), "web was restarted 3 times"),
+    ],
+)
+def test_what_should_be_up_and_is_not_well_is_told(seen: ContainerSeen, sentence: str) -> None:
+    assert told(seen) == (sentence,)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        one(),
+        one(health="healthy"),
+        one("exited", "no"),
+        one("exited", "on-failure"),
+        one("created"),
+        one("dead"),
+        one("restarting"),
+        one(restart_count=3, started_at=NOW - 60),
+        ContainerSeen("1", "web", "web", "i", "exited", exit_code=1),
+    ],
+)
+def test_what_is_well_or_may_end_or_is_of_others_is_not(seen: ContainerSeen) -> None:
+    assert told(seen) == ()
+
+
+@pytest.mark.parametrize("policy", ["no", "always", "unless-stopped", "on-failure"])
+def test_a_switch_is_no_illness(policy: RestartPolicy) -> None:
+    """Neither is what was stopped for it ill, nor what is to be started, at any of its steps."""
+    old = one("exited", policy, "old", exit_code=143)
+    assert told(one("running", policy, "old"), one("created", policy, "new")) == ()
+    assert told(old, one("created", policy, "new"), stopped=("old",)) == ()
+    assert told(old, one("running", policy, "new"), stopped=("old",)) == ()
+    assert told(old, one("running", policy, "new")) == (), "the journal was lost meanwhile"
+    assert told(old, stopped=("old",)) == (), "about to be removed"
+
+
+def test_another_name_that_is_up_excuses_nobody() -> None:
+    assert told(one(), one("exited", id_="2", name="db")) == ("db is not running (exit code 0)",)
