@@ -198,6 +198,16 @@ def _resources(spec: written.ResourcesSpec, flaws: Flaws) -> Resources:
 
 
 def _log(spec: written.LogSpec, flaws: Flaws) -> Log:
+    default = written.LogSpec()
+    given = {
+        "maxFiles": spec.max_files != default.max_files,
+        "maxSize": spec.max_size != default.max_size,
+        "maxBufferSize": spec.max_buffer_size != default.max_buffer_size,
+    }
+    for key, is_given in given.items():
+        why = "driver: none" if spec.driver == "none" else "mode: blocking"
+        if is_given and (spec.driver == "none" or (key == "maxBufferSize" and spec.mode == "blocking")):
+            flaws.append(Flaw(("log", key), f"`{key}` has no effect with `{why}`", warning=True))
     return Log(
         driver=spec.driver,
         max_files=spec.max_files,
@@ -212,10 +222,13 @@ def _size(text: str | UnsetType, path: Path, flaws: Flaws) -> int | None:
     if isinstance(text, UnsetType):
         return None
     try:
-        return parse_size(text)
+        size = parse_size(text)
     except ValueError as error:
         flaws.append(Flaw(path, str(error)))
         return None
+    if not size:
+        flaws.append(Flaw(path, "expected a size of more than 0", "leave the key out for what it means then"))
+    return size or None
 
 
 def _health(spec: written.HealthSpec | UnsetType, flaws: Flaws) -> Health | None:

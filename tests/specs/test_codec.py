@@ -164,6 +164,13 @@ def test_the_full_form_becomes_the_normal_form() -> None:
         ("resources: {memorySwap: 9999999999G}", "spec.resources.memorySwap: expected a size of at most 1048576G"),
         ("resources: {memorySwap: 1G}", "spec.resources.memorySwap: swap memory - 1G, memory must be set as well"),
         ("log: {maxSize: 9999999999G}", "spec.log.maxSize: expected a size of at most 1048576G"),
+        ("log: {maxSize: 0M}", "spec.log.maxSize: expected a size of more than 0; leave the key out for what it means"),
+        (
+            "resources: {memory: 64M, memoryReservation: 0k}",
+            "spec.resources.memoryReservation: expected a size of more",
+        ),
+        ("log: {driver: none, maxFiles: 3}", "spec.log.maxFiles: `maxFiles` has no effect with `driver: none`"),
+        ("log: {maxBufferSize: 2M}", "spec.log.maxBufferSize: `maxBufferSize` has no effect with `mode: blocking`"),
         ("log: {maxFiles: '2'}", "spec.log.maxFiles: expected a whole number, got the text `2`; leave the quotes out"),
         ("log: {driver: none, path: /x}", "spec.log.path: a log path needs the driver json-file"),
         ("stableFor: soon", "spec.stableFor: the text `soon` does not fit; expected a duration with a unit"),
