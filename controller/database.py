@@ -14,11 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.files import denied
+from evenkeel.specs.codec import decode
 from evenkeel.specs.errors import JournalError
+
+Kept = TypeVar("Kept")
 
 FILE = "journal.sqlite"
 VERSION = 4
@@ -65,6 +68,13 @@ class Database:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
+            raise _error(self._path, "cannot be read", error) from error
+
+    def value(self, content: bytes, kind: type[Kept]) -> Kept:
+        """What was stored as `content`."""
+        try:
+            return decode(content, kind)
+        except ValueError as error:
             raise _error(self._path, "cannot be read", error) from error
 
     @contextmanager
@@ -165,7 +175,7 @@ def _error(path: Path, what: str, error: Exception, access: int | None = None) -
         refused = True
     if refused:
         why = denied(path.parent)
-    elif getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+    elif isinstance(error, ValueError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
         aside = path.parent / "damaged"
         files = f"{shlex.quote(str(path))}*"
         why += (

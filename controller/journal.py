@@ -17,7 +17,7 @@ from typing import Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVa
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.database import Database, open_database, read_database
 from evenkeel.controller.mailbox import Mailbox
-from evenkeel.specs.codec import changed, decode, encode
+from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback
 from evenkeel.specs.plan import History
@@ -64,7 +64,7 @@ class Journal:
     def revision(self, role: Role) -> DesiredState | None:
         """The state in that role, `None` when there is none."""
         row = self._database.one("SELECT content FROM revision JOIN role USING (digest) WHERE role.name = ?", role)
-        return decode(row[0], DesiredState) if row else None
+        return self._database.value(row[0], DesiredState) if row else None
 
     def digest(self, role: Role) -> str:
         """The digest of the state in that role, "" when there is none."""
@@ -205,7 +205,7 @@ class Journal:
     def said(self, after: int = 0, limit: int = 1000) -> tuple[Feedback, ...]:
         """Entries with a number above `after`, the oldest first."""
         rows = self._database.all("SELECT seq, body FROM feedback WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
-        return tuple(changed(decode(body, Feedback), seq=seq) for seq, body in rows)
+        return tuple(changed(self._database.value(body, Feedback), seq=seq) for seq, body in rows)
 
     def last_seq(self) -> int:
         """The number of the newest entry, 0 when there is none."""
@@ -232,7 +232,8 @@ class Journal:
     def conditions(self) -> tuple[Condition, ...]:
         """All conditions, by name."""
         return tuple(
-            decode(row[0], Condition) for row in self._database.all("SELECT body FROM condition ORDER BY name")
+            self._database.value(row[0], Condition)
+            for row in self._database.all("SELECT body FROM condition ORDER BY name")
         )
 
     def set_condition(self, condition: Condition) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from evenkeel.controller.database import Database
 from evenkeel.specs.activity import Activity
-from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.codec import encode
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
 """Beyond either of these, messages are left to the broker until some have been dealt with."""
@@ -139,7 +139,7 @@ class Mailbox:
     def activity(self) -> Activity | None:
         """The open activity."""
         row = self._database.one("SELECT body FROM activity")
-        return decode(row[0], Activity) if row else None
+        return self._database.value(row[0], Activity) if row else None
 
     def record(
         self, activity: Activity | None, messages: Sequence[Outgoing] = (), dealt_with: Incoming | None = None
