@@ -406,7 +406,6 @@ def test_what_is_no_journal_is_refused(state: Path, openers: type) -> None:
     assert raised.value.element == f"journal:{state / FILE}"
 
 
-@pytest.mark.parametrize("state", [Path("var"), Path("a place")], indirect=True)
 def test_content_that_is_damaged_is_a_damaged_journal(journal: Journal, state: Path) -> None:
     """A disk that forgets tells SQLite nothing when what it forgets is the inside of a value."""
     journal.put("desired", asking("one"), "files")
@@ -417,6 +416,7 @@ def test_content_that_is_damaged_is_a_damaged_journal(journal: Journal, state: P
         journal.revision("desired")
 
 
+@pytest.mark.parametrize("state", [Path("var"), Path("a place")], indirect=True)
 @pytest.mark.parametrize("damaged", [0, 3 * 4096])
 def test_the_way_out_of_a_damaged_journal_leads_out(journal: Journal, state: Path, damaged: int) -> None:
     """0: the file is none; further behind: a page of it is none."""
