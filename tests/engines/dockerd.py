@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -196,9 +197,25 @@ class Dockerd:
     def clear(self) -> None:
         """Removes all containers and all networks that somebody made; the images stay."""
         for container in self.api("GET", "/containers/json", all=True)[1]:
-            self.api("DELETE", f"/containers/{container['Id']}", force=True, v=True)
+            self._remove(container["Id"])
         self.api("POST", "/networks/prune")
         self.api("POST", "/volumes/prune")
+
+    def _remove(self, id_: str) -> None:
+        """An engine that was killed in the middle of a start has left something below it, which it does not know and which
+        keeps the container's files busy."""
+        answer: object = None
+        for _ in range(20):
+            status, answer = self.api("DELETE", f"/containers/{id_}", force=True, v=True)
+            if status in (204, 404):
+                return
+            for pid in _processes_of(id_):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for busy in re.findall(r"/\S+/merged", str(answer)):
+                _run("umount", "--lazy", busy)
+            time.sleep(0.2)
+        raise RuntimeError(f"{id_[:12]} cannot be removed: {answer}")
 
 
 def make_dockerd(*options: str) -> Dockerd:

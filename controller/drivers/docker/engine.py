@@ -50,7 +50,15 @@ from evenkeel.specs.plan import (
 _AT_ONCE = 8
 _PULL_SILENCE_S = 120.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
-_PASSING = ("context deadline", "context canceled", "connection re", "timeout", "transport is closing", "shutting down")
+_PASSING = (
+    "context deadline",
+    "context canceled",
+    "connection re",
+    "timeout",
+    "transport is closing",
+    "shutting down",
+    "device or resource busy",
+)
 """Texts of engine failures that say nothing about the container."""
 
 
