@@ -115,14 +115,15 @@ class Cycles:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
-        attempt, good = journal.attempt(desired.digest), journal.revision("last-good")
+        attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
             ending = await self._pass("desired", desired, stopping)
-            if isinstance(ending, Retrying) and ending.failed and good is not None:
+            if isinstance(ending, Retrying) and ending.failed and (good := journal.revision("last-good")) is not None:
                 is_good = good.digest == desired.digest
                 if is_good or ending.phase == Phase.DOWNLOAD:
                     await self._keep_up(desired, good, ending.failed if is_good else {}, ending.why, stopping)
             return ending
+        good = journal.revision("last-good")
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             await self._look_after_health()

@@ -126,6 +126,14 @@ def test_group_57_what_cannot_be_created_or_started_is_said_and_nothing_of_it_le
     run(story())
 
 
+def disturb(device: Deployed, state: str) -> None:
+    """Somebody stops or pauses the lamp, or leaves it running."""
+    if state == "stopped":
+        device.engine.kill("lamp", 143)
+    if state == "paused":
+        device.engine.pause("lamp")
+
+
 @pytest.mark.parametrize("state", ["running", "stopped", "paused"])
 def test_group_58_what_is_the_same_runs(tmp_path: Path, state: str) -> None:
     async def story() -> None:
@@ -133,10 +141,7 @@ def test_group_58_what_is_the_same_runs(tmp_path: Path, state: str) -> None:
         device.put("lamp")
         assert isinstance(await device.deploy(), Settled)
         before = device.kept("lamp")
-        if state == "stopped":
-            device.engine.kill("lamp", 143)
-        if state == "paused":
-            device.engine.pause("lamp")
+        disturb(device, state)
         if state != "running":
             device.fail(Retry("busy"), Start, times=1)
             assert isinstance(await device.deploy(), Retrying)
@@ -155,10 +160,7 @@ def test_group_59_another_restart_policy_needs_no_new_container(tmp_path: Path, 
         device.put("lamp")
         assert isinstance(await device.deploy(), Settled)
         before = device.kept("lamp")
-        if state == "stopped":
-            device.engine.kill("lamp", 143)
-        if state == "paused":
-            device.engine.pause("lamp")
+        disturb(device, state)
         device.put("lamp", host_config=RETRYING)
         assert isinstance(await device.deploy(), Settled)
         after = device.kept("lamp")
