@@ -9,7 +9,12 @@ export PATH := $(PATH):$(CURDIR)/.venv-uv/bin:/usr/local/sbin:/usr/sbin:/sbin
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := 1
 endif
+# Some machines say so, and then each of thousands of processes compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 RUN := uv run --locked
+# Each worker has engines of its own; one takes from the others what they have not begun when it has nothing left.
+WORKERS ?= auto
+SHARED := -n $(WORKERS) --dist worksteal
 # Shell: `missing`, by Debian's names, is installed; the argument is what else may help.
 INSTALL = install_missing() { \
 	if ! command -v apt-get >/dev/null; then \
@@ -21,7 +26,7 @@ INSTALL = install_missing() { \
 	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
 	}
 
-.PHONY: help setup machine demo test quick check coverage bench docs
+.PHONY: help setup machine demo test thorough quick check coverage bench docs
 
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +42,8 @@ setup: ## set up the Python environment in .venv (and uv in .venv-uv if there is
 	    python3 -m venv .venv-uv; \
 	    .venv-uv/bin/python -m pip install --quiet uv; \
 	fi
-	@uv sync --locked
+	@uv sync --locked --compile-bytecode
+	@$(RUN) python -m compileall -q .dev/evenkeel/* tests
 
 # The tests use a real engine, registry, broker and iptables. A command that is there is not installed again, wherever it
 # came from. busybox must be static: it becomes the content of the images that the tests make.
@@ -54,11 +60,14 @@ machine: ## install what the tests need from Debian (asks sudo when not root)
 demo: setup ## see it work, without an engine
 	@$(RUN) evenkeel demo $(ARGS)
 
-test: setup machine ## run every test, with real engine, registry and broker
-	$(RUN) pytest $(ARGS)
+test: setup machine ## run every test, with real engine, registry and broker; kills at some moments
+	$(RUN) pytest $(SHARED) $(ARGS)
+
+thorough: setup machine ## run every test, with kills at every moment and more random worlds; takes long
+	EVENKEEL_THOROUGH=1 $(RUN) pytest $(SHARED) $(ARGS)
 
 quick: setup ## run the tests that need no engine
-	$(RUN) pytest -m 'not engine' $(ARGS)
+	$(RUN) pytest $(SHARED) -m 'not engine' $(ARGS)
 
 check: setup ## ruff, mypy, pyright, import-linter
 	$(RUN) ruff check .

@@ -3,10 +3,15 @@
 They need root, Debian's packages and no network. A machine that cannot run them fails the tests instead of skipping
 them, for a skipped test looks like a passed one; `make quick`, or EVENKEEL_NO_ENGINE=1, is for saying so on purpose.
 A test that asks for one is marked `engine` by itself.
+
+`make test` shares the tests among workers (pytest-xdist): each is a process with engines of its own, and takes from the
+others what they have not begun when it has nothing left. The longest begin first, because one that begins last keeps all
+but one worker idle.
 """
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +22,9 @@ from hypothesis import HealthCheck, settings
 
 from .engines.broker import Broker
 from .engines.dockerd import Dockerd, make_dockerd
+from .engines.machine import alone
 from .engines.registry import Registry
+from .sampling import heading
 
 # What takes long is bounded where it matters, and a busy machine is no bug. Here, because a property has the profile that is
 # loaded when its module is imported.
@@ -32,6 +39,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if ENGINES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("engine")
+
+
+def pytest_configure() -> None:
+    """A program that is started with signals ignored, as by `nohup`, ignores them for all that it starts. What is handled is
+    not passed on: the commands under test get signals as from a shell."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+def pytest_report_header() -> str:
+    return heading()
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +105,13 @@ def mosquitto(_engines_wanted: None) -> Iterator[Callable[..., Broker]]:
     yield make
     for broker in brokers:
         broker.close()
+
+
+@pytest.fixture
+def leda_machine() -> Iterator[None]:
+    """What Leda's samples name is on a machine once: port 30555 of the host, /data. One test at a time uses it."""
+    with alone("leda"):
+        yield
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from tests.engines.dockerd import Dockerd
-from tests.engines.registry import Registry, free_port
+from tests.engines.machine import free_port
+from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.memory import Image, MemoryEngine

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from tests.engines.registry import free_port
+from tests.engines.machine import free_port
 
 from evenkeel.controller.probe import is_healthy
 from evenkeel.specs.container import ExecProbe, Health, HttpProbe, TcpProbe

@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,10 +19,8 @@ from evenkeel.controller.drivers.memory import MemoryEngine
 from evenkeel.controller.wiring import MEMORY_STORE
 
 ROOT = Path(__file__).parents[2]
-_COMPILED = str(Path(tempfile.gettempdir()) / "evenkeel-tests-compiled")
-"""Hundreds of processes are started here: they compile once, and leave nothing in the checkout."""
 _NEVER = (
-    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONDONTWRITEBYTECODE",  # else each process compiles everything
     "NO_COLOR",
     "EVENKEEL_DEBUG",
     "EVENKEEL_STATE",
@@ -185,5 +182,5 @@ class Device:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _NEVER}
-        always = {"PYTHONPATH": str(ROOT / ".dev"), "PYTHONPYCACHEPREFIX": _COMPILED, "COLUMNS": "100", "TERM": "dumb"}
+        always = {"PYTHONPATH": str(ROOT / ".dev"), "COLUMNS": "100", "TERM": "dumb"}
         return {**kept, **always, "EVENKEEL_CONFIG": str(self.config)}

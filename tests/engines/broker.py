@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .certificates import make_certificates
-from .registry import free_port
+from .machine import free_port
 
 _CONTROL = "$CONTROL/dynamic-security/v1"
 

@@ -8,10 +8,8 @@ import base64
 import contextlib
 import http.client
 import json
-import random
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -19,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .images import MANIFEST, Image, standard
+from .machine import alone, free_port
 
 _USER, _PASSWORD = "driver", "correct horse: battery/staple"
 
@@ -135,43 +134,21 @@ class Registry:
     def trusted_by_dockerd(self) -> Iterator[None]:
         """dockerd reads /etc/docker/certs.d/<host:port>/ca.crt at every pull, from this fixed place."""
         folder = Path("/etc/docker/certs.d") / self.host
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.ca, folder / "ca.crt")
+        with alone("certs.d"):
+            made = [path for path in (folder, *folder.parents) if not path.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.ca, folder / "ca.crt")
         try:
             yield
         finally:
-            (folder / "ca.crt").unlink(missing_ok=True)
-            for path in made:
-                with contextlib.suppress(OSError):
-                    path.rmdir()
+            with alone("certs.d"):
+                (folder / "ca.crt").unlink(missing_ok=True)
+                for path in made:
+                    with contextlib.suppress(OSError):
+                        path.rmdir()
 
     def _basic(self) -> str:
         return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port for who binds it later, or again and again, and for nobody else until then.
-
-    None of those that the system gives to outgoing connections: one of these would take it, not least a client's that tries
-    again and again to reach it, and then talks to itself. And none that was given before.
-    """
-    while True:
-        port = _ports.pop()
-        with contextlib.suppress(OSError), socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address, port))
-            return port
-
-
-def _unordered_ports() -> list[int]:
-    given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-    ports = list(range(max(10_000, int(given[0]) - 12_000), max(12_000, int(given[0]) - 2_500)))  # Leda uses 30555
-    random.shuffle(ports)
-    return ports
-
-
-_ports = _unordered_ports()
 
 
 def _make_certificates(folder: Path, address: str) -> None:

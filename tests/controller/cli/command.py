@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +18,13 @@ from evenkeel.specs.container import Container
 from evenkeel.specs.normalise import normal
 
 ROOT = Path(__file__).parents[3]
-_COMPILED = Path(tempfile.gettempdir()) / f"evenkeel-tests-{os.getuid()}"
 _ALWAYS = {
     "PYTHONPATH": str(ROOT / ".dev"),
-    "PYTHONPYCACHEPREFIX": str(_COMPILED),  # compiled once, wherever the machine says not to
     "COLUMNS": "100",
     "TERM": "xterm",
 }
 _NEVER = (
-    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONDONTWRITEBYTECODE",  # else each process compiles everything
     "NO_COLOR",
     "EVENKEEL_DEBUG",
     "EVENKEEL_STATE",

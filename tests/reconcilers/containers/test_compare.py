@@ -80,7 +80,7 @@ def test_a_field_is_identity_or_changes_in_place_or_is_conduct(name: str) -> Non
     assert compare.in_place_differs(wanted, WEB) is other.in_place
 
 
-@pytest.mark.parametrize("name", set(OTHERS) - {"name", *compare.CONDUCT})
+@pytest.mark.parametrize("name", sorted(set(OTHERS) - {"name", *compare.CONDUCT}))
 def test_a_difference_is_shown_wherever_there_is_one(name: str) -> None:
     """A recreate without a visible change would leave everybody wondering."""
     wanted = changed(WEB, **{name: OTHERS[name].value})

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import build
+from tests.engines.machine import free_port
 from tests.engines.proxy import Proxy
-from tests.engines.registry import free_port
 from tests.until import soon
 
 from evenkeel.controller.cycle import Stalled
