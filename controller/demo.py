@@ -39,7 +39,7 @@ SPECS = Path(templates.__file__).parent / "demo"
 _BROKER = "ghcr.io/eclipse/kuksa.val/databroker"
 _SERVICES = "ghcr.io/eclipse/kuksa.val.services"
 _AGENT = "ghcr.io/eclipse-leda/leda-contrib-self-update-agent/self-update-agent:v0.1.0"
-_LIMIT_S = 20.0
+_LIMIT_S = 120.0
 
 _FIRST = {
     "databroker": f"{_BROKER}:0.2.4",

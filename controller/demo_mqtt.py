@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _AMQTT = "amqtt==0.12.1"
 _START_S = {"mosquitto": 5.0, "uvx": 12.0}
-_LIMIT_S = 20.0
+_LIMIT_S = 120.0
 Echo = Callable[[str], None]
 
 

@@ -1,4 +1,5 @@
-"""The controller killed -9 after every write to its journal, and whenever it said something; the broker killed, too.
+"""The controller killed -9 after a write to its journal, and when it said something; the broker killed, too. In `make thorough`
+after every write and everything it said.
 
 Courses are independent and mostly wait, so that many run at once.
 """

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from .command import Device
+from .inside import DeviceInside
 
 
 @pytest.fixture
 def device(tmp_path: Path) -> Iterator[Device]:
-    it = Device(tmp_path)
+    it = DeviceInside(tmp_path)
     yield it
     it.close()

@@ -1,4 +1,7 @@
-"""Runs the command in this process under a guard that fails on any write, and on any call to the engine but `observe`.
+"""Runs commands in this process under a guard that fails on any write, and on any call to the engine but `observe`.
+
+What to run is given as JSON, a list of lists of arguments. The exit code is that of the first command that did not end as a
+reading command does (0, or 2 for a plan that is not empty), else of the last one.
 
 The guard hears of every file that Python opens, makes, renames or removes (audit events, PEP 578), of every database that
 is not opened read-only, and of every process. It exits at once, because an exception might be swallowed.
@@ -6,6 +9,7 @@ is not opened read-only, and of every process. It exits at once, because an exce
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
@@ -52,4 +56,5 @@ if __name__ == "__main__":
     from evenkeel.controller.cli import main
 
     sys.addaudithook(_watch)
-    sys.exit(main(sys.argv[1:]))
+    codes = [main(arguments) for arguments in json.loads(sys.argv[1])]
+    sys.exit(next((code for code in codes if code not in (0, 2)), codes[-1]))

@@ -15,6 +15,7 @@ from typing import TypeVar, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.sampling import THOROUGH
 from tests.virtual import run
 
 from evenkeel.controller.cycle import Settled, Stalled
@@ -36,7 +37,7 @@ IMAGES = ("one:1", "one:2", "two:1", "two:2")
 POLICIES: tuple[RestartPolicy, ...] = get_args(RestartPolicy)
 MEMORY = (None, 64 << 20, 128 << 20)
 
-EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "400" if THOROUGH else "0"))
 """How many random worlds each law is tried on; without it, a few that are always the same."""
 
 thorough = settings(
