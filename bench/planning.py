@@ -46,7 +46,7 @@ def world(count: int) -> tuple[DesiredState, ContainersSeen, History]:
     )
     images = {c.image: f"sha256:{i % 50}" for i, c in enumerate(there[:50])}
     state = desired_state([Document("Container", c.name, c) for c in wanted])
-    return state, ContainersSeen("bench", containers=instances, images=images), History(tuple(i.id for i in instances))
+    return state, ContainersSeen("bench", containers=instances, images=images), History({i.id: "" for i in instances})
 
 
 def one_percent(state: DesiredState) -> DesiredState:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.ending import end_activity
+from evenkeel.controller.ending import end_activity, tell_ended
 from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming, Outgoing
@@ -162,7 +162,10 @@ class UpdateAgent:
             self._phases.resume()
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
-                self._end(activity, activities.verdict(activity))
+                confirmed = await self._phases.confirm(activity, self._want(activity.target))
+                if confirmed is None:
+                    continue
+                self._end(confirmed, activities.verdict(confirmed))
                 await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._has_to_give_way(activity):
                 await self._carry_out(activity)
@@ -358,6 +361,7 @@ class UpdateAgent:
     def _reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
         """Refuse a desired state with every reason; an open activity stays as it is."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
+        tell_ended(self._journal, id_, "IDENTIFICATION_FAILED", why)
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
         self._mail.record(open_one, [self._message(id_, failed)], message)
         self._wake_sender()

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.journal import Journal, Role, at_once
+from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
-from evenkeel.reconcilers.gate import Go, IsOpen, Wait, gate
+from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
-from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -29,6 +30,7 @@ from evenkeel.specs.feedback import Feedback, Kind
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import (
     Failed,
+    History,
     Outcome,
     Phase,
     Plan,
@@ -41,7 +43,11 @@ log = logging.getLogger(__name__)
 
 
 class Settled(NamedTuple):
-    """What is, is what is desired."""
+    """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
+    again in `again_s` seconds."""
+
+    left_over: str = ""
+    again_s: float = 0.0
 
 
 class Progressed(NamedTuple):
@@ -83,6 +89,10 @@ class Known(NamedTuple):
     rejected: tuple[str, ...] = ()
 
 
+_RECOVERY_S = 60.0
+"""So long a subject that a revision did not change may be unwell before the revision fails for it."""
+
+
 class Cycles:
     """The cycles of one domain. Not reentrant: a domain is strictly serial."""
 
@@ -103,6 +113,9 @@ class Cycles:
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
         self._announced: dict[Role, str] = {}
+        self._leftovers = Leftovers()
+        self._unwell_since: tuple[str, float] | None = None
+        """A revision, and since when a subject that it did not change is unwell, by the clock of the event loop."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
@@ -118,10 +131,11 @@ class Cycles:
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
             ending = await self._pass("desired", desired, stopping)
-            if isinstance(ending, Retrying) and ending.failed and (good := journal.revision("last-good")) is not None:
-                is_good = good.digest == desired.digest
-                if is_good or ending.phase == Phase.DOWNLOAD:
-                    await self._keep_up(desired, good, ending.failed if is_good else {}, ending.why, stopping)
+            if isinstance(ending, Retrying) and ending.failed:
+                kept_up = journal.revision("last-good") or desired  # without a way back, what can run does
+                is_same = kept_up.digest == desired.digest
+                if is_same or ending.phase == Phase.DOWNLOAD:
+                    await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
         good = journal.revision("last-good")
         if good is None or good.digest == desired.digest:
@@ -131,7 +145,7 @@ class Cycles:
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
-                return self._is_back(good, attempt.why)
+                return self._is_back(good, attempt.why, ending)
             case Stalled(why=why):
                 return self._is_blocked(f"{why}; on the way back to last-good, because {attempt.why}")
             case Retrying(why=why, failed=failed) if failed:
@@ -148,6 +162,14 @@ class Cycles:
             raise
         self._record.engine_found(seen.engine)
         return changed(seen, only=look.subject)
+
+    def look(self, want: Any) -> Look:
+        """What has to be found out for a want."""
+        return self._reconciler.look(want)
+
+    def history(self) -> History:
+        """What the journal remembers and planning needs."""
+        return self._journal.history()
 
     def about(self, revision: str) -> None:
         """What is done from now on is done for this revision."""
@@ -172,9 +194,9 @@ class Cycles:
             seen = await self.observe(changed(look, images=images, subject=subject))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
-        seen = changed(seen, remote={**_named(known.promised), **seen.remote, **_named(known.meant)})
+        seen = changed(seen, remote={**named(known.promised), **seen.remote, **named(known.meant)})
         history = journal.history()
-        history = changed(history, rejected=(*history.rejected, *known.rejected))
+        history = changed(history, rejected={**history.rejected, **dict.fromkeys(known.rejected, "not what was there")})
         differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
         plan = reconciler.plan(differences, seen, history)
         if blocked(plan):
@@ -204,7 +226,7 @@ class Cycles:
             seen = await self.observe()
         except (Unavailable, TimedOut, Refused):
             return
-        self._record.health(self._reconciler.ailing(seen, self._journal.history(), self._now()))
+        self._record.health(self._reconciler.ailing(seen, self._journal.history()))
 
     async def _keep_up(
         self,
@@ -232,8 +254,9 @@ class Cycles:
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
+        look = reconciler.look(want)
         try:
-            seen = await self.observe(reconciler.look(want))
+            seen = await self.observe(look)
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
@@ -247,41 +270,84 @@ class Cycles:
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
         plan = reconciler.plan(mine, seen, history)
-        self._record.health(self._reconciler.ailing(seen, history, self._now()))
-        found = gate(plan)
+        ailing = reconciler.ailing(seen, history)
+        self._record.health(ailing)
+        if stuck is None:
+            self._record.content(reconciler.set_aside(want, seen, history), look.images, seen.remote)
+            self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
+        if role == "desired":
+            self._record_sick(state, ailing)
+        found = gate(plan, self._leftovers.is_due)
         left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
-        match found:
-            case None if left:
-                why = f"an open activity is about {', '.join(left)}"
-                self._record.condition("Settled", False, "Waiting", why)
-                return Waiting(why)
-            case None:
-                return self._settle(role, plan)
-            case Wait(why=why):
-                self._record.condition("Settled", False, "Waiting", why)
-                return Waiting(why)
-            case Go(stage=stage):
-                self._announce(role, state, plan)
-                self._remember_found(role, stage, seen)
-                return await self._run_stage(role, state, stage, seen, stopping)
+        if left and not isinstance(found, Go):
+            why = f"an open activity is about {', '.join(left)}"
+            self._record.condition("Settled", False, "Waiting", why)
+            return Waiting(why)
+        if role == "desired" and not left and _is_reached(plan):
+            names = {document.name for document in state.documents}
+            unwell = {name: each.why for name, each in ailing.items() if name in names and each.refutes}
+            unproven = self._make_good(state, unwell)
+            if unproven is not None:
+                return unproven
+        if isinstance(found, Go):
+            self._announce(role, state, plan)
+            self._remember_found(role, found.stage, seen)
+            return await self._run_stage(role, state, found.stage, seen, stopping)
+        return self._settle(role, plan)
+
+    @at_once
+    def _record_sick(self, state: DesiredState, ailing: Mapping[str, Ailment]) -> None:
+        """Before anything is done for a revision, record which subjects are not well: it is not to blame for them."""
+        journal = self._journal
+        if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
+            journal.record_sick(state.digest, sorted(ailing))
+
+    @at_once
+    def _make_good(self, state: DesiredState, unwell: Mapping[str, str]) -> Ending | None:
+        """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
+        An ending when it is not, because a subject became unwell since the revision began; that one may recover."""
+        journal = self._journal
+        if journal.digest("last-good") == state.digest:
+            return None
+        sick = {
+            subject: why for subject, why in unwell.items() if subject not in (journal.sick_before(state.digest) or ())
+        }
+        if sick:
+            return self._wait_for_recovery(
+                state, "; ".join(f"{subject} {why}" for subject, why in sorted(sick.items()))
+            )
+        self._unwell_since = None
+        if not journal.promote(state.digest):
+            return Progressed()  # something else is asked for by now
+        self._record.say("revision-good", "everything asked for is there and proven")
+        return None
+
+    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
+        now = asyncio.get_running_loop().time()
+        if self._unwell_since is None or self._unwell_since[0] != state.digest:
+            self._unwell_since = (state.digest, now)
+        if now - self._unwell_since[1] >= _RECOVERY_S and self._journal.digest("last-good"):
+            self._unwell_since = None
+            return self._give_up(state, f"{why}, since this revision")
+        self._record.condition("Settled", False, "Retrying", why)
+        return Retrying(why, 0.0, Phase.VERIFY)
 
     @at_once
     def _settle(self, role: Role, plan: Plan) -> Ending:
         self._announced.pop(role, None)
         self._record.forget_switches()
+        self._record.left_over(self._leftovers.why)
+        settled = Settled(self._leftovers.why, self._leftovers.due_in_s())
         why = blocked(plan)
         if role == "last-good":
-            return Stalled(why) if why else Settled()
+            return Stalled(why) if why else settled
         if why:
             return self._is_blocked(why)
-        if self._journal.digest("last-good") != self._record.revision:
-            self._journal.promote()
-            self._record.say("revision-good", "everything asked for is there and proven")
-        elif self._journal.attempt(self._record.revision) is not None:
+        if self._journal.attempt(self._record.revision) is not None:
             self._journal.forgive(self._record.revision, images=False)
         if self._record.condition("Settled", True, "Converged", "everything asked for is there and proven"):
             self._record.say("settled", "everything asked for is there and proven")
-        return Settled()
+        return settled
 
     @at_once
     def _is_blocked(self, why: str) -> Ending:
@@ -290,7 +356,7 @@ class Cycles:
         return Stalled(why)
 
     @at_once
-    def _is_back(self, good: DesiredState, why: str) -> Ending:
+    def _is_back(self, good: DesiredState, why: str, settled: Settled) -> Ending:
         """Last-good is in force instead of what is desired, and nothing more is tried."""
         if self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}"):
             self._record.say("rolled-back", f"last-good {good.digest} is in force again")
@@ -299,7 +365,8 @@ class Cycles:
     @at_once
     def _announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
         """Say once what is going to happen, and whether somebody else's hands made it necessary."""
-        if self._announced.get(role) == state.digest:
+        first = not self._journal.digest("last-good")  # then what is kept up is the same that was announced as desired
+        if self._announced.get(role) == state.digest or (first and state.digest in self._announced.values()):
             return
         self._announced[role] = state.digest
         settled = any(known.name == "Settled" and known.holds for known in self._journal.conditions())
@@ -330,10 +397,18 @@ class Cycles:
         outcomes = await apply.run_stage(
             stage, self._driver, self._limits, stopping, self._progress, self._record.before, self._record.after
         )
-        attempt = self._journal.attempt(state.digest)
-        is_last_good = role == "last-good" or self._journal.digest("last-good") == state.digest
+        if stage.phase == Phase.CLEANUP:
+            self._leftovers.note(stage.steps, outcomes)
+            return Progressed() if len(outcomes) == len(stage.steps) else Waiting("told to stop")
+        attempt, good = self._journal.attempt(state.digest), self._journal.digest("last-good")
+        is_last_good = role == "last-good" or good == state.digest
         decision = fold(
-            stage, outcomes, failures=attempt.failures if attempt else 0, tries=self._tries, is_last_good=is_last_good
+            stage,
+            outcomes,
+            failures=attempt.failures if attempt else 0,
+            tries=self._tries,
+            is_last_good=is_last_good,
+            has_way_back=bool(good),
         )
         match decision:
             case GoOn():
@@ -376,6 +451,11 @@ class Cycles:
         return Progressed()
 
 
-def _named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
+def _is_reached(plan: Plan) -> bool:
+    """Whether all that is asked for is at work and proven: at most old instances have to be removed."""
+    return not blocked(plan) and all(stage.phase == Phase.CLEANUP for stage in plan.stages)
+
+
+def named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
     """As if a registry had said so."""
     return {image: RemoteImage(digest) for image, digest in digests.items() if digest}

@@ -1,6 +1,7 @@
-"""The end of an activity: what it reached is kept in force, and how it ended is said, in one write.
+"""The end of an activity: what it reached is kept in force and is last-good, and how it ended is said, in one write.
 
-Whoever ends it, the agent or an operator, ends it here.
+The agent and an operator both end an activity here. What was activated is proven, and the rest is as it was found, so that
+there is nothing better to go back to: no failure after the end takes back what was said.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
-from evenkeel.reconcilers.activity import feedback
+from evenkeel.reconcilers.activity import feedback, reasons
 from evenkeel.reconcilers.in_force import in_force, reached
 from evenkeel.specs.activity import Activity, Status, name_of
-from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.updateagent import feedback_bytes
 
 
@@ -23,17 +24,31 @@ def end_activity(
     system: Sequence[str],
     now_s: float,
     say: Callable[[Feedback], object],
+    *,
+    judged: bool = True,
 ) -> None:
     """What was activated is desired from now on, even if the same once failed; what was not, is as it was before. Where
-    nothing was activated, what is desired already has its say; and where nothing is, what was there before. `system`: the
-    containers that the activity left alone."""
+    nothing was activated, what is desired already stays so; and where nothing is, what was there before is. `system`: the
+    containers that the activity left alone. `judged`: what was activated has just been looked at."""
     with journal.at_once():
-        if reached(activity) or not journal.digest("desired"):
-            state = in_force(activity, system)
+        state = in_force(activity, system)
+        if reached(activity) and judged:
+            journal.reach(state, activity.topic, activity.id)
+        elif reached(activity) or not journal.digest("desired"):
             journal.forgive(state.digest, images=False)
             journal.put("message", state, activity.topic, activity.id)
             journal.put("desired", state, activity.topic, activity.id)
         because = f", {activity.because}" if activity.because else ""
         say(Feedback("activity", f"{name_of(activity.id)}: {how}{because}"))
+        if how != "SUPERSEDED":
+            failed = "; ".join(filter(None, [activity.because, *reasons(activity)])) if how != "COMPLETED" else ""
+            tell_ended(journal, activity.id, how, failed)
         body = feedback_bytes(activity.id, int(now_s * 1000), feedback(activity, how, activity.because))
         journal.mail.record(None, [Outgoing(f"{activity.topic}feedback", body)])
+
+
+def tell_ended(journal: Journal, id_: str, how: Status, why: str) -> None:
+    """Let the status tell how the newest activity ended, also when what is desired is another's by then."""
+    reason = "".join(word.title() for word in how.split("_"))
+    text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
+    journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", reason, text))

@@ -30,6 +30,11 @@ Role = Literal["desired", "last-good", "files", "message"]
 _IMAGE = "digest LIKE 'sha256:%'"
 """Attempts with images: the tag of a revision in force was pushed again, and what came was no good."""
 
+_MEET = (
+    "INSERT OR IGNORE INTO instance (id, subject, made) VALUES (?, ?, (SELECT ifnull(max(made), 0) + 1 FROM instance))"
+)
+"""Number an instance when evenkeel first has to do with it."""
+
 _MOST_ATTEMPTS = 1000
 """Beyond these, what failed longest ago may be tried again; a fleet that is sent new failures for years fills no disk."""
 
@@ -94,18 +99,33 @@ class Journal:
             self._give(connection, role, state.digest, source, activity)
         return True
 
+    def reach(self, state: DesiredState, source: str, activity: str) -> None:
+        """What an activity reached is in force and is last-good, in one write: nothing takes it back any more. What else is
+        remembered of it, and every revision without a role, is forgotten."""
+        with self._database.writing() as connection:
+            self.put("message", state, source, activity)
+            self.put("desired", state, source, activity)
+            self._make_good(connection, state.digest, source, activity)
+
     def drop(self, role: Role) -> bool:
         """Nothing has that role any more; False when nothing had."""
         with self._database.writing() as connection:
             return connection.execute("DELETE FROM role WHERE name = ?", (role,)).rowcount > 0
 
-    def promote(self) -> None:
-        """What is desired is good: it becomes last-good, and what else is remembered of it is forgotten."""
+    def promote(self, digest: str) -> bool:
+        """This revision is good: it becomes last-good, and what else is remembered of it is forgotten. False when it is not
+        desired any more, which another process may have brought about meanwhile."""
         with self._database.writing() as connection:
-            digest, origin = self.digest("desired"), self.origin("desired")
-            self._give(connection, "last-good", digest, *(origin[:2] if origin else ("", "")))
-            connection.execute("DELETE FROM attempt WHERE digest = ?", (digest,))
-            connection.execute("DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)")
+            if self.digest("desired") != digest:
+                return False
+            origin = self.origin("desired")
+            self._make_good(connection, digest, *(origin[:2] if origin else ("", "")))
+        return True
+
+    def _make_good(self, connection: sqlite3.Connection, digest: str, source: str, activity: str) -> None:
+        self._give(connection, "last-good", digest, source, activity)
+        connection.execute("DELETE FROM attempt WHERE digest = ?", (digest,))
+        connection.execute("DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)")
 
     def _give(self, connection: sqlite3.Connection, role: Role, digest: str, source: str, activity: str) -> None:
         connection.execute(
@@ -146,22 +166,44 @@ class Journal:
     # ── what planning has to remember ──────────────────────────────────────────────────────────────────────────
 
     def history(self) -> History:
-        """Proofs, own stops and measured switches."""
-        rows = self._database.all("SELECT id, proven, stopped FROM instance ORDER BY id")
+        """Proofs, own stops, the order of creations, measured switches, and images that failed."""
+        rows = self._database.all("SELECT id, proven, proven_as, stopped, made FROM instance ORDER BY id")
         return History(
-            proven=tuple(row[0] for row in rows if row[1]),
-            stopped=tuple(row[0] for row in rows if row[2]),
+            proven={id_: proven_as for id_, proven, proven_as, _, _ in rows if proven},
+            stopped=tuple(id_ for id_, _, _, stopped, _ in rows if stopped),
             switch_s=dict(self._database.all("SELECT subject, seconds FROM switch ORDER BY subject")),
-            rejected=tuple(row[0] for row in self._database.all(f"SELECT digest FROM attempt WHERE {_IMAGE}")),
+            rejected=dict(self._database.all(f"SELECT digest, why FROM attempt WHERE {_IMAGE} ORDER BY digest")),
+            made={id_: made for id_, _, _, _, made in rows},
         )
 
-    def mark(self, instance: str, subject: str, *, proven: bool | None = None, stopped: bool | None = None) -> None:
-        """Remember of an instance that it was proven (or no longer is), or stopped by evenkeel (or started again)."""
+    def mark(
+        self, instance: str, subject: str, *, proven: bool | None = None, check: str = "", stopped: bool | None = None
+    ) -> None:
+        """Remember of an instance that it was proven, with the network check of this digest (or is not proven any more), or
+        stopped by evenkeel (or started again)."""
         with self._database.writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO instance (id, subject) VALUES (?, ?)", (instance, subject))
-            for column, value in (("proven", proven), ("stopped", stopped)):
-                if value is not None:
-                    connection.execute(f"UPDATE instance SET {column} = ? WHERE id = ?", (int(value), instance))
+            connection.execute(_MEET, (instance, subject))
+            if proven is not None:
+                what = "UPDATE instance SET proven = ?, proven_as = ? WHERE id = ?"
+                connection.execute(what, (int(proven), check, instance))
+            if stopped is not None:
+                connection.execute("UPDATE instance SET stopped = ? WHERE id = ?", (int(stopped), instance))
+
+    def created(self, instance: str, subject: str) -> None:
+        """Remember that evenkeel has just created an instance: it is younger than all that are known."""
+        with self._database.writing() as connection:
+            connection.execute(_MEET, (instance, subject))
+
+    def sick_before(self, digest: str) -> frozenset[str] | None:
+        """The subjects that were not well when a revision began; `None` when that was not recorded."""
+        rows = self._database.all("SELECT subject FROM sick_before WHERE digest = ?", digest)
+        return frozenset(row[0] for row in rows if row[0]) if rows else None
+
+    def record_sick(self, digest: str, subjects: Iterable[str]) -> None:
+        """Record which subjects are not well when a revision begins."""
+        with self._database.writing() as connection:
+            rows = [(digest, subject) for subject in ("", *subjects)]  # the empty one says that it was recorded
+            connection.executemany("INSERT OR IGNORE INTO sick_before VALUES (?, ?)", rows)
 
     def known(self) -> tuple[str, ...]:
         """Ids of instances that evenkeel had to do with since this journal began, and that are still there."""

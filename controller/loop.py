@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _NUDGE_DELAY_S = 0.1
 """Engines nudge in bursts; one look serves them all."""
+_LONGEST_CLEAN_UP_S = 5.0
+"""One command tries to remove what is left over until the next try is further away than this."""
 _QUIET_S = 2.0
 """Files that are copied back one by one are back when none has come for so long."""
 
@@ -140,16 +142,20 @@ class Controller:
         nothing will happen before the next try."""
         while True:
             ending = await self._cycles.run(self._stopping)
+            wait_s = 0.0
             match ending:
+                case Settled(left_over=why, again_s=again_s) if why and again_s <= _LONGEST_CLEAN_UP_S:
+                    wait_s = again_s
                 case Settled() | Stalled() | Waiting():
                     break
                 case Progressed():
                     self._queue.progressed(self._domain)
                 case Retrying(after_s=after_s):
                     wait_s = self._queue.retry(self._domain, after_s)
-                    waits(wait_s)
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._stopping.wait(), wait_s)
+            if wait_s:
+                waits(wait_s)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), wait_s)
             if self._stopping.is_set():
                 break
         await self._telling.tell_once()
@@ -250,6 +256,9 @@ class Controller:
                     self._queue.add(key)
                 case Retrying(after_s=after_s):
                     wait_s = self._queue.retry(key, after_s)
+                case Settled(left_over=why, again_s=again_s) if why:
+                    self._queue.progressed(key)
+                    self._queue.add(key, min(again_s, self._resync_s))
                 case Settled() | Waiting() | Stalled():
                     self._queue.progressed(key)
                     self._queue.add(key, self._resync_s)
@@ -271,8 +280,8 @@ class Controller:
 
 def _state(ending: Ending, wait_s: float) -> str:
     match ending:
-        case Settled():
-            return "settled"
+        case Settled(left_over=why):
+            return f"settled; left over: {why}" if why else "settled"
         case Progressed():
             return "converging"
         case Retrying(why=why):

@@ -25,7 +25,8 @@ CREATE TABLE attempt (digest TEXT PRIMARY KEY, failures INTEGER NOT NULL, why TE
 CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CASCADE, subject TEXT NOT NULL,
                           PRIMARY KEY (digest, subject)) STRICT;
 CREATE TABLE instance (id TEXT PRIMARY KEY, subject TEXT NOT NULL, proven INTEGER NOT NULL DEFAULT 0,
-                       stopped INTEGER NOT NULL DEFAULT 0, made INTEGER, proven_as TEXT NOT NULL DEFAULT '') STRICT;
+                       stopped INTEGER NOT NULL DEFAULT 0, made INTEGER NOT NULL DEFAULT 0,
+                       proven_as TEXT NOT NULL DEFAULT '') STRICT;
 CREATE TABLE switch (subject TEXT PRIMARY KEY, seconds REAL NOT NULL) STRICT;
 CREATE TABLE adopted (instance TEXT PRIMARY KEY, subject TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
@@ -53,7 +54,8 @@ def _to_5(connection: sqlite3.Connection) -> None:
             "CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CASCADE, subject TEXT NOT NULL,"
             " PRIMARY KEY (digest, subject)) STRICT"
         ),
-        "ALTER TABLE instance ADD COLUMN made INTEGER",
+        "ALTER TABLE instance ADD COLUMN made INTEGER NOT NULL DEFAULT 0",
+        "UPDATE instance SET made = rowid",
         "ALTER TABLE instance ADD COLUMN proven_as TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE inbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
         (

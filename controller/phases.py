@@ -11,20 +11,21 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting, named
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.commands import PHASES, gives_way, opens
-from evenkeel.reconcilers.containers.found import ailing, digest_of, is_restless
+from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
 from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.containers.standing import Standing, standing
 from evenkeel.reconcilers.gate import IsOpen, all_open
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.activity import Activity, ActivityAction, Status
+from evenkeel.specs.activity import Activity, ActivityAction, Command, Status
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen, Look
-from evenkeel.specs.plan import Done, History, Phase, Step, Verify
+from evenkeel.specs.plan import Done, Phase, Step, Verify
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
@@ -32,7 +33,9 @@ Tell = Callable[[Activity, Status], None]
 _PROGRESS_EVERY_S = 1.0
 _LONGEST_WAIT_S = 10.0
 _MOST_PROOFS = 5
-"""Who is stopped by somebody again and again while he is watched does not become proven."""
+"""A container that other hands stop again and again while it is watched does not become proven."""
+_CLEANUP_PATIENCE_S = 10.0
+"""An old instance that cannot be removed now is removed later, by cycles."""
 
 
 class _Interrupted(Exception):
@@ -130,13 +133,14 @@ class Phases:
             activity = activities.mark(activity, action.subject, phase.action_working)
             tell(activity, phase.working)
             report = _Progress(activity, action, tell)
-            known = _meant(action, want)
-            why = await self._drive(action, want, opens(command), self._interrupted, known, report)
             ended = False
+            if command == "ACTIVATE":
+                standing = await self._put_up(action, want, command, self._interrupted, report)
+                why, ended = "" if standing.is_well else standing.why, standing.how == "ended"
+            else:
+                why = await self._drive(action, want, opens(command), self._interrupted, _meant(action, want), report)
             if not why and command == "DOWNLOAD":
-                why, activity = await self._settle_content(activity, action)
-            elif not why and command == "ACTIVATE":
-                why, ended = await self._judge(action)
+                why, activity = await self._settle_content(activity, action, want)
             if why:
                 activity = activities.mark(activity, action.subject, phase.action_badly, why)
                 activity = activities.finish(activity, well=False)
@@ -147,50 +151,73 @@ class Phases:
         tell(activity, phase.well)
         return activity
 
-    async def _settle_content(self, activity: Activity, action: ActivityAction) -> tuple[str, Activity]:
+    async def _settle_content(
+        self, activity: Activity, action: ActivityAction, want: ContainersWanted
+    ) -> tuple[str, Activity]:
         """From here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names."""
         try:
-            seen = await self.observe(Look(subject=action.subject))
+            seen = await self.observe(Look(subject=action.subject, checks={}))
         except (Unavailable, TimedOut, Refused) as error:
             self._check_interrupted()
             return error.message, activity
         if seen is None:
             raise _Interrupted
-        own = [each for each in seen.containers if each.name == action.subject and each.container is not None]
-        newest = max(
-            own, key=lambda each: (each.created_at, seen.images.get(each.image) == each.image_id), default=None
-        )
+        newest = youngest(action.subject, _only(action, want), seen, self._cycles.history())
         return "", activities.settle_content(activity, action.subject, digest_of(newest, seen) if newest else "")
 
-    async def _judge(self, action: ActivityAction) -> tuple[str, bool]:
-        """Why something that counts as started is not well, and whether it has come to its end instead of running."""
+    async def _put_up(
+        self,
+        action: ActivityAction,
+        want: ContainersWanted,
+        command: Command,
+        cut: asyncio.Event,
+        progress: Callable[[Step, str, int, int], None] = lambda step, message, done, total: None,
+    ) -> Standing:
+        """As far as the command's gate is open, and how the container stands then. One that other hands stop or remove at
+        this very moment is put up again a few times."""
+        known = _meant(action, want)
+        standing = Standing("away", "it was not looked at")
+        for _ in range(_MOST_PROOFS):
+            why = await self._drive(action, want, opens(command), cut, known, progress)
+            standing = await self._standing(action, want)
+            if why and not standing.is_well:
+                return Standing(standing.how, why)
+            if why or standing.how != "away":
+                return standing
+        return standing
+
+    async def _standing(self, action: ActivityAction, want: ContainersWanted) -> Standing:
+        """How a container stands now."""
         try:
-            seen = await self.observe(Look(subject=action.subject))
+            seen = await self.observe(
+                changed(self._cycles.look(_only(action, want)), images=(), subject=action.subject)
+            )
         except (Unavailable, TimedOut, Refused) as error:
             self._check_interrupted()
-            return error.message, False
+            return Standing("unknown", error.message)
         if seen is None:
             raise _Interrupted
-        return await self._verdict(action, seen)
+        return await self._stands(action, want, seen)
 
-    async def _verdict(self, action: ActivityAction, seen: ContainersSeen) -> tuple[str, bool]:
-        own = tuple(each for each in seen.containers if each.name == action.subject)
-        for each in own:
-            if is_restless(each, self._now()) and not each.exit_code and each.container is not None:
-                return await self._watch(each.id, each.container)
-        if any(each.state == "running" or each.state == "restarting" for each in own):
-            return "; ".join(ailing(changed(seen, containers=own), History(), self._now())), False
-        return "", True
+    async def _stands(self, action: ActivityAction, want: ContainersWanted, seen: ContainersSeen) -> Standing:
+        """The same by a look that was made. Of one that is started again and again only time tells how it ends."""
+        for each in seen.containers:
+            restless = each.name == action.subject and is_restless(each) and not each.exit_code
+            if restless and each.container is not None:
+                why = await self._watch(each.id, each.container)
+                return Standing("sick", why) if why else Standing("proven")
+        meant = changed(seen, remote=named(_meant(action, want).meant))
+        return standing(action.subject, _only(action, want), meant, self._cycles.history())
 
-    async def _watch(self, instance: str, container: Container) -> tuple[str, bool]:
-        """As `_judge`, of one that is started again and again: only time tells how it ends."""
+    async def _watch(self, instance: str, container: Container) -> str:
+        """Why it does not stay up; "" when it does."""
         proof = await unless(
             self._interrupted,
             self._driver.perform(Verify(instance, container), lambda message, done, total: self._alive()),
         )
         if proof is None:
             raise _Interrupted
-        return ("", False) if isinstance(proof, Done) else (proof.message, False)
+        return "" if isinstance(proof, Done) else proof.message
 
     async def _roll_back(self, activity: Activity, before: ContainersWanted, tell: Tell) -> Activity:
         """Back to what was there, component by component; one that fails does not keep the others from it."""
@@ -221,46 +248,84 @@ class Phases:
         self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell, cut: asyncio.Event
     ) -> Activity:
         """Remove what was replaced where it was activated and is well, and what was begun where it was not."""
-        activity, well = await self._judge_again(activity)
+        activity, all_known = await self._judge_again(activity, want, cut)
         undone = activities.undone(activity)
         taken_back = {action.subject for action in undone}
+        activity, well = await self._take_back(activity, undone, before, cut)
+        well = well and all_known
+        for action in activities.to_do(activity):
+            if action.subject in taken_back:
+                continue
+            why = await self._drive(
+                action, want, opens("CLEANUP"), cut, _meant(action, want), patience_s=_CLEANUP_PATIENCE_S
+            )
+            if not why:
+                activity = activities.end_well(activity, action)
+                continue
+            well = False
+            if action.kind == "destroy":
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
+            elif (stands := await self._standing(action, want)).is_well:
+                activity = activities.left_over(activity, action.subject, why)
+            elif stands.how == "unknown":
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
+            else:
+                activity = activities.disprove(activity, action.subject, stands.why)
+                activity, _ = await self._take_back(activity, [action], before, cut)
+        activity = activities.finish(activity, well=well)
+        tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
+        return activity
+
+    async def _take_back(
+        self, activity: Activity, undone: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event
+    ) -> tuple[Activity, bool]:
+        """Back to what was there before these actions. False when one of them could not be taken back."""
+        well = True
         await self._give_way(undone, before, cut)
         for action in undone:
             why = await self._restore(action, before, cut)
             if why:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
-        for action in activities.to_do(activity):
-            if action.subject in taken_back:
-                continue
-            known = _meant(action, want)
-            why = await self._drive(action, want, opens("CLEANUP"), cut, known)
-            if why and action.kind == "destroy":
-                well = False
-                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
-            else:
-                activity = activities.end_well(activity, action)
-        activity = activities.finish(activity, well=well)
-        tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
-        return activity
+        return activity, well
 
-    async def _judge_again(self, activity: Activity) -> tuple[Activity, bool]:
-        """Hours may have passed since something was activated. What is not well any more counts as not activated: this is
-        the last moment at which what it replaced is still there. False when not all could be looked at."""
-        all_seen = True
+    async def _judge_again(
+        self, activity: Activity, want: ContainersWanted, cut: asyncio.Event
+    ) -> tuple[Activity, bool]:
+        """Hours may have passed since something was activated. What is not well by its own doing, or cannot be put up again,
+        counts as not activated: this is the last moment at which what it replaced is still there. False when not all could
+        be looked at."""
+        all_known = True
         for action in activities.activated(activity):
-            try:
-                seen = await self.observe(Look(subject=action.subject))
-            except (Unavailable, TimedOut, Refused) as error:
-                all_seen = False
-                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", error.message)
-                continue
-            if seen is None:
-                raise _Interrupted
-            why, _ = await self._verdict(action, seen)
-            if why:
-                activity = activities.disprove(activity, action.subject, why)
-        return activity, all_seen
+            stands = await self._stands_at_last(action, want, "ACTIVATE", cut)
+            if stands.how == "unknown":
+                all_known = False
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
+            elif not stands.is_well:
+                activity = activities.disprove(activity, action.subject, stands.why)
+        return activity, all_known
+
+    async def _stands_at_last(
+        self, action: ActivityAction, want: ContainersWanted, command: Command, cut: asyncio.Event
+    ) -> Standing:
+        """How a container stands, after it was put up again where that helps."""
+        stands = await self._standing(action, want)
+        return await self._put_up(action, want, command, cut) if stands.how == "away" else stands
+
+    async def confirm(self, activity: Activity, want: ContainersWanted) -> Activity | None:
+        """The activity by one more look at everything that it activated, right before its end is said: baselines may have
+        been cleaned up long ago. `None` when told to stop meanwhile."""
+        good = activities.confirmed_good(activity)
+        try:
+            for action in good:
+                stands = await self._stands_at_last(action, want, "CLEANUP", self._interrupted)
+                if stands.how == "unknown":
+                    activity = activities.leave_unconfirmed(activity, action.subject, stands.why)
+                elif not stands.is_well:
+                    activity = activities.revoke(activity, action.subject, stands.why)
+        except _Interrupted:
+            return None
+        return activity
 
     async def _give_way(self, actions: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event) -> None:
         """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.
@@ -290,12 +355,14 @@ class Phases:
         cut: asyncio.Event,
         known: Known,
         progress: Callable[[Step, str, int, int], None] = lambda step, message, done, total: None,
+        patience_s: float | None = None,
     ) -> str:
-        """As far as the gate is open; "" when it went well, else why not. `cut` interrupts it."""
+        """As far as the gate is open; "" when it went well, else why not. `cut` interrupts it. `patience_s`: for how long
+        passing trouble is waited out, if not as long as usual."""
         loop = asyncio.get_running_loop()
-        own = tuple(wanted for wanted in want.documents if wanted[0].name == action.subject)
-        want = want._replace(documents=own)  # no others are compared, no others' images looked up
-        deadline, wait_s, proofs = loop.time() + self._patience_s, 0.5, 0
+        want = _only(action, want)
+        patience_s = self._patience_s if patience_s is None else patience_s
+        deadline, wait_s, proofs = loop.time() + patience_s, 0.5, 0
         while True:
             self._alive()
             ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
@@ -304,7 +371,7 @@ class Phases:
                     self._away_since = None
                     return ""
                 case Progressed():
-                    deadline, wait_s, self._away_since = loop.time() + self._patience_s, 0.5, None
+                    deadline, wait_s, self._away_since = loop.time() + patience_s, 0.5, None
                 case Stalled(why=why):
                     return why
                 case Retrying(why=why, phase=phase):
@@ -325,6 +392,11 @@ def _meant(action: ActivityAction, want: ContainersWanted) -> Known:
     if action.digest is None:
         return Known(promised=dict.fromkeys(images, action.promised))
     return Known(dict.fromkeys(images, action.digest))
+
+
+def _only(action: ActivityAction, want: ContainersWanted) -> ContainersWanted:
+    """The want of one subject: no others are compared, no others' images looked up."""
+    return want._replace(documents=tuple(each for each in want.documents if each[0].name == action.subject))
 
 
 async def _pause(seconds: float, cut: asyncio.Event) -> bool:

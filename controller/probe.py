@@ -1,16 +1,17 @@
 """Health probes over the network, which are evenkeel's own to make: HTTP and TCP, against a container's address.
 
-A command is probed by the engine, over and over; here there is one try with each look at the containers, and `Probes`
-remembers what the tries before it told, so that one answer that is late does not make a container sick.
+A command is probed by the engine, over and over. Here each look at a container starts one probe, unless one is at work
+already; the probe runs beside the look. The look waits for it only for a moment, whatever the check allows, and otherwise
+reports what earlier probes told. `Probes` remembers that, so that one late answer does not make a container sick.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from urllib.parse import quote
 
-from evenkeel.controller.clock import Now, system_now
 from evenkeel.reconcilers.containers.health import Probed, after_probe
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import ExecProbe, Health, HttpProbe, TcpProbe
@@ -18,40 +19,74 @@ from evenkeel.specs.observed import ContainerSeen
 
 _MOST_HEAD_BYTES = 4096
 _SAFE = "/?&=%:@!$'()*+,;~"
-"""What is a path and a query already stays as it is."""
+"""Characters that belong to a path and its query are sent as they are."""
+_FIRST_WAIT_S, _WAIT_S = 1.0, 0.25
+"""A look waits so long for the first probe of a container, and for each later one."""
+
+
+@dataclass
+class _Probing:
+    """The probes of one container since one start, with one check."""
+
+    started_at: float
+    check: Health
+    probed: Probed | None = None
+    at_work: asyncio.Task[None] | None = None
 
 
 class Probes:
     """The probes of one engine's containers."""
 
-    def __init__(self, look_again: Callable[[], None], now: Now = system_now) -> None:
-        """`look_again` is called when it is time to look into a failure."""
-        self._look_again, self._now = look_again, now
-        self._known: dict[str, tuple[float, Probed]] = {}
-        """By id, with the time of the start that it is about: who was started again is another one."""
+    def __init__(self, look_again: Callable[[], None]) -> None:
+        """`look_again` is called when a probe told something new, and when it is time to look into a failure."""
+        self._look_again = look_again
+        self._of: dict[str, _Probing] = {}
 
     async def once(self, seen: ContainerSeen, check: Health | None) -> ContainerSeen:
-        """A container with what one probe of `check` tells, whatever was known before."""
+        """A container with the result of one probe of `check`, whatever was known before."""
         if check is None or not _is_probed(seen, check):
             return seen
         return changed(seen, health="healthy" if await is_healthy(check, _address(seen)) else "unhealthy")
 
-    async def over_time(self, seen: ContainerSeen, check: Health | None) -> ContainerSeen:
-        """A container with what one more probe of `check` tells together with those before it."""
+    async def over_time(self, seen: ContainerSeen, check: Health | None, up_s: float) -> ContainerSeen:
+        """A container with what probes of `check` have told so far; "starting" while they have told nothing. Another start
+        or another check begins anew. `up_s`: for how many seconds it is up."""
         if check is None or not _is_probed(seen, check):
             return seen
-        well, loop = await is_healthy(check, _address(seen)), asyncio.get_running_loop()
-        start, known = self._known.get(seen.id, (0.0, None))
-        before = known if start == seen.started_at else None
-        probed = after_probe(check, before, well=well, now=loop.time(), up_s=self._now() - seen.started_at)
+        probing = self._of.get(seen.id)
+        if probing is None or (probing.started_at, probing.check) != (seen.started_at, check):
+            _end(probing)
+            probing = self._of[seen.id] = _Probing(seen.started_at, check)
+        if probing.at_work is None or probing.at_work.done():
+            probing.at_work = asyncio.ensure_future(self._probe(probing, _address(seen), up_s))
+        await asyncio.wait({probing.at_work}, timeout=_FIRST_WAIT_S if probing.probed is None else _WAIT_S)
+        return changed(seen, health=probing.probed.health if probing.probed is not None else "starting")
+
+    async def _probe(self, probing: _Probing, address: str, up_s: float) -> None:
+        check, before = probing.check, probing.probed
+        well, loop = await is_healthy(check, address), asyncio.get_running_loop()
+        probed = probing.probed = after_probe(check, before, well=well, now=loop.time(), up_s=up_s)
+        if before is not None and probed.health != before.health:
+            self._look_again()
         if not well and probed.health != "unhealthy" and probed != before:
             loop.call_later(check.interval.total_seconds(), self._look_again)
-        self._known[seen.id] = seen.started_at, probed
-        return changed(seen, health=probed.health)
 
     def forget_all_but(self, ids: Collection[str]) -> None:
-        """Containers that are gone."""
-        self._known = {id_: probed for id_, probed in self._known.items() if id_ in ids}
+        """Containers that are gone are not probed any more."""
+        for id_ in [id_ for id_ in self._of if id_ not in ids]:
+            _end(self._of.pop(id_))
+
+    async def close(self) -> None:
+        """End the probes at work."""
+        probing, self._of = list(self._of.values()), {}
+        for each in probing:
+            _end(each)
+        await asyncio.gather(*(each.at_work for each in probing if each.at_work), return_exceptions=True)
+
+
+def _end(probing: _Probing | None) -> None:
+    if probing is not None and probing.at_work is not None:
+        probing.at_work.cancel()
 
 
 def _is_probed(seen: ContainerSeen, check: Health) -> bool:

@@ -7,9 +7,11 @@ feedback with their cycle and revision. Nothing here decides.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 from evenkeel.controller.journal import Journal, at_once
+from evenkeel.reconcilers.ports import Ailment
+from evenkeel.specs.container import check_digest
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
 from evenkeel.specs.plan import (
@@ -63,12 +65,40 @@ class Record:
             self.say("engine-found", f"the engine answers: {engine}")
 
     @at_once
-    def health(self, ailing: Sequence[str]) -> None:
-        """Sentences about what is not well; none means that all is."""
+    def health(self, ailing: Mapping[str, Ailment]) -> None:
+        """Subjects that are not well, and why; none means that all are well."""
         reason = "ContainersAiling" if ailing else "AllWell"
-        before = {condition.name: condition for condition in self._journal.conditions()}.get("Healthy")
-        if self.condition("Healthy", not ailing, reason, "; ".join(ailing)) and (ailing or before is not None):
-            self.say("health", "; ".join(ailing) or "all containers are well again")
+        text = "; ".join(f"{subject} {ailment.why}" for subject, ailment in sorted(ailing.items()))
+        before = self._holds("Healthy")
+        if self.condition("Healthy", not ailing, reason, text) and (ailing or before is not None):
+            self.say("health", text or "all containers are well again")
+
+    @at_once
+    def content(self, set_aside: Mapping[str, str], asked: Collection[str], answered: Collection[str]) -> None:
+        """Subjects whose newest content was tried and failed, and why. While a registry does not answer, what was said
+        before stays said."""
+        held = self._holds("ContentCurrent")
+        if not set_aside and (held is None or (not held and any(image not in answered for image in asked))):
+            return
+        text = "; ".join(f"{subject}: {why}" for subject, why in sorted(set_aside.items()))
+        if set_aside:
+            kept = "the content before is kept until the tag names another one"
+            self.condition("ContentCurrent", False, "SetAside", f"{text}; {kept}")
+        else:
+            self._journal.drop_condition("ContentCurrent")
+
+    @at_once
+    def left_over(self, why: str) -> None:
+        """Old instances that could not be removed; "" when there are none."""
+        if why:
+            if self.condition("CleanedUp", False, "LeftOver", f"{why}; tried again by itself"):
+                self.say("left-over", why)
+        elif self._holds("CleanedUp") is not None:
+            self._journal.drop_condition("CleanedUp")
+
+    def _holds(self, name: ConditionName) -> bool | None:
+        """Whether a condition holds; `None` when it is not known."""
+        return next((known.holds for known in self._journal.conditions() if known.name == name), None)
 
     @at_once
     def before(self, step: Step) -> None:
@@ -88,22 +118,24 @@ class Record:
         """A step has ended."""
         match outcome:
             case Done(message=message):
-                self._remember(step)
+                self._remember(step, outcome)
                 self.say("step-done", message, step=step, seconds=seconds)
             case Retry(message=message):
                 self.say("step-retrying", message, step=step, seconds=seconds)
             case Failed(message=message):
                 self.say("step-failed", message, step=step, seconds=seconds)
 
-    def _remember(self, step: Step) -> None:
+    def _remember(self, step: Step, outcome: Done) -> None:
         match step.action:
+            case Create() if outcome.instance:
+                self._journal.created(outcome.instance, step.subject)
             case Start(instance=instance):
                 self._journal.mark(instance, step.subject, stopped=False)
                 since = self._away_since.pop(step.subject, None)
                 if since is not None:
                     self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
-            case Verify(instance=instance):
-                self._journal.mark(instance, step.subject, proven=True)
+            case Verify(instance=instance, container=container):
+                self._journal.mark(instance, step.subject, proven=True, check=check_digest(container))
             case _:
                 pass
 

@@ -245,6 +245,40 @@ def disprove(activity: Activity, subject: str, why: str) -> Activity:
     )
 
 
+def left_over(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which the old instance of a subject could not be removed: what replaced it is at work all the same."""
+    action = next(each for each in activity.actions if each.subject == subject)
+    text = f"{action.message} The old container instance could not be removed, and is tried again: {why}"
+    return mark(activity, subject, action.status, text)
+
+
+def confirmed_good(activity: Activity) -> tuple[ActivityAction, ...]:
+    """Actions that an end as COMPLETED speaks of, but for removals."""
+    good = {subject for baseline in activity.baselines if baseline.good for subject in baseline.subjects}
+    return tuple(action for action in activity.actions if action.subject in good and action.kind != "destroy")
+
+
+def leave_unconfirmed(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which nobody could look at what was cleaned up well: it stays in force, but is not called complete."""
+    activity = mark(activity, subject, "REMOVAL_FAILURE", why)
+    return changed(
+        activity,
+        baselines=tuple(changed(b, good=False) if subject in b.subjects else b for b in activity.baselines),
+    )
+
+
+def revoke(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which what was cleaned up well is not well after all."""
+    activity = mark(activity, subject, "ACTIVATION_FAILURE", why)
+    return changed(
+        activity,
+        baselines=tuple(
+            changed(b, status="ACTIVATION_FAILURE", good=False) if subject in b.subjects else b
+            for b in activity.baselines
+        ),
+    )
+
+
 def activated(activity: Activity) -> tuple[ActivityAction, ...]:
     """Actions of the baselines at work that were activated, but for removals."""
     subjects = {s for b in at_work(activity) if is_activated(b) for s in b.subjects}
@@ -261,6 +295,11 @@ def verdict(activity: Activity) -> Status:
     acting = {action.subject for action in activity.actions}
     idle = [b for b in activity.baselines if not acting.intersection(b.subjects)]
     return "COMPLETED" if all(b.good or b in idle for b in activity.baselines) else "INCOMPLETE"
+
+
+def reasons(activity: Activity) -> tuple[str, ...]:
+    """Why actions of an activity failed, in sentences."""
+    return tuple(f"{each.subject}: {each.message}" for each in activity.actions if each.status.endswith("_FAILURE"))
 
 
 def undone(activity: Activity) -> tuple[ActivityAction, ...]:

@@ -34,8 +34,17 @@ class GiveUp(NamedTuple):
 Decision = GoOn | TryAgain | GiveUp
 
 
-def fold(stage: Stage, outcomes: Mapping[str, Outcome], *, failures: int, tries: int, is_last_good: bool) -> Decision:
+def fold(
+    stage: Stage,
+    outcomes: Mapping[str, Outcome],
+    *,
+    failures: int,
+    tries: int,
+    is_last_good: bool,
+    has_way_back: bool = True,
+) -> Decision:
     """The decision about a revision. `failures`: how often it failed before; `tries`: how often a disturbing phase may.
+    Without a way back, a cause that lies outside is waited for as long as it takes: nothing better can be put in place.
 
     A step without an outcome was cancelled; that is no failure.
     """
@@ -47,7 +56,8 @@ def fold(stage: Stage, outcomes: Mapping[str, Outcome], *, failures: int, tries:
     if failed:
         return GiveUp(why)
     if retries:
-        if stage.phase != Phase.DOWNLOAD and failures + 1 >= tries:
+        waits = not has_way_back and all(outcome.outside for _, outcome in retries)
+        if stage.phase != Phase.DOWNLOAD and failures + 1 >= tries and not waits:
             return GiveUp(f"{why} (tried {failures + 1} times)")
         return TryAgain(why, max(outcome.after_s for _, outcome in retries))
     return GoOn()

@@ -6,8 +6,8 @@ only thing that touches one. Between them lie values, and nothing else knows bot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.observed import Look
@@ -19,6 +19,14 @@ SeenCo = TypeVar("SeenCo", covariant=True)
 
 Progress = Callable[[str, int, int], None]
 """`progress(message, done, total)`: how far a long step is; `total` 0 is unknown. Must return at once and never raise."""
+
+
+class Ailment(NamedTuple):
+    """Why a subject is not well, as what follows its name in a sentence. `refutes`: it is not well in a way that speaks
+    against what it was changed to."""
+
+    why: str
+    refutes: bool = True
 
 
 class Reconciler(Protocol[Want, Seen]):
@@ -55,8 +63,12 @@ class Reconciler(Protocol[Want, Seen]):
         none, or nothing else to go back to."""
         ...
 
-    def ailing(self, seen: Seen, history: History, now: float) -> tuple[str, ...]:
-        """Sentences about what is there and not well. `now`: epoch seconds."""
+    def set_aside(self, want: Want, seen: Seen, history: History) -> Mapping[str, str]:
+        """Subjects for which content that is asked for is not used, because it was tried and failed → the reason."""
+        ...
+
+    def ailing(self, seen: Seen, history: History) -> Mapping[str, Ailment]:
+        """Subjects that are there and not well."""
         ...
 
     def present(self, seen: Seen) -> tuple[str, ...]:

@@ -164,6 +164,17 @@ def container_digest(container: Container) -> str:
     return sha256(msgspec.json.encode(container)).hexdigest()[:16]
 
 
+def check_digest(container: Container) -> str:
+    """Names the network check of a container; "" without one. A command is not named: another command needs another
+    container."""
+    health = container.health
+    if health is None or isinstance(health.probe, ExecProbe):
+        return ""
+    from hashlib import sha256
+
+    return sha256(msgspec.json.encode(health)).hexdigest()[:16]
+
+
 def host_ports(port: Port) -> range:
     """The host ports that `port` may take."""
     return range(port.host_port, max(port.host_port, port.host_port_end) + 1)

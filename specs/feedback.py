@@ -33,6 +33,7 @@ Kind = Literal[
     "engine-lost",
     "engine-found",
     "health",
+    "left-over",
     "adopted",
     "activity",
     "message-ignored",
@@ -61,7 +62,17 @@ class Feedback(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
-ConditionName = Literal["SourceValid", "EngineReachable", "BrokerReachable", "Settled", "Healthy"]
+ConditionName = Literal[
+    "SourceValid",
+    "EngineReachable",
+    "BrokerReachable",
+    "Settled",
+    "Healthy",
+    "ContentCurrent",
+    "CleanedUp",
+    "ActivityCompleted",
+]
+"""In the order in which they are shown."""
 
 
 class Condition(Struct, frozen=True):

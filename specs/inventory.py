@@ -117,8 +117,9 @@ def _instances(seen: ContainersSeen, system: Collection[str]) -> list[ContainerS
     return [chosen[name] for name in sorted(chosen)]
 
 
-def _standing(instance: ContainerSeen) -> tuple[int, float, str]:
-    return _AT_WORK.index(instance.state), -instance.created_at, instance.id
+def _standing(instance: ContainerSeen) -> tuple[int, int, str]:
+    """The one at work; of several the one with the plain name, which is the shortest."""
+    return _AT_WORK.index(instance.state), len(instance.engine_name), instance.id
 
 
 def _image(instance: ContainerSeen) -> str:

@@ -16,6 +16,8 @@ from evenkeel.specs.container import Container, Health
 State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
 AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
 """The states of a container that has a process, or will have one again without anybody's doing."""
+LATELY_S = 60.0
+"""A process that was started less than so many seconds ago may still end as the one before it."""
 HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
 
 
@@ -25,7 +27,9 @@ class ContainerSeen(Struct, frozen=True):
     `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
     is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner` is the
     state directory of the evenkeel that created it. `unspoken` is what one that was adopted has beyond `container`, in words:
-    what no spec can say, and a new container in its place is without. Times are seconds since the epoch, 0 when there is none.
+    what no spec can say, and a new container in its place is without. Times are seconds since the epoch, 0 when there is none;
+    they are for people: clocks are set, so that nothing is decided by them. `lately_started`: its process is up for less than
+    `LATELY_S`, by a clock that is never set.
     """
 
     id: str
@@ -42,6 +46,7 @@ class ContainerSeen(Struct, frozen=True):
     created_at: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0
+    lately_started: bool = False
     address: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()

@@ -200,12 +200,16 @@ Outcome = Done | Retry | Failed
 class History(Struct, frozen=True):
     """What the journal remembers and planning needs.
 
-    `proven`: ids of instances whose health was proven. `stopped`: ids that evenkeel itself stopped and has not started
-    since, so that an ended process is told from an interrupted switch. `switch_s`: for how many seconds a subject was
-    away when it was last switched. `rejected`: ids of images that were pushed again under a tag in force and failed.
+    `proven` maps ids of instances whose health was proven to the network check they were proven with
+    (`container.check_digest`): another check needs another proof. `stopped`: ids that evenkeel itself stopped and has not
+    started since, so that an ended process is told from an interrupted switch. `switch_s`: for how many seconds a subject
+    was away when it was last switched. `rejected` maps ids of images that were pushed again under a tag in force, and
+    failed, to the reason. `made` numbers instances in the order in which evenkeel created them; one without a number
+    is the youngest, because its creation was interrupted. Dates do not tell the order, because clocks are set.
     """
 
-    proven: tuple[str, ...] = ()
+    proven: dict[str, str] = {}
     stopped: tuple[str, ...] = ()
     switch_s: dict[str, float] = {}
-    rejected: tuple[str, ...] = ()
+    rejected: dict[str, str] = {}
+    made: dict[str, int] = {}

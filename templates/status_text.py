@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from evenkeel.specs.activity import Activity
-from evenkeel.specs.feedback import Condition
+from evenkeel.specs.feedback import Condition, ConditionName
 from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import ago_text
 from evenkeel.templates.fitting import one_line
@@ -136,7 +136,7 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     yield from _failure(status, now, width, style)
 
 
-_ORDER = ("SourceValid", "EngineReachable", "BrokerReachable", "Settled", "Healthy")
+_ORDER = get_args(ConditionName)
 _HEAD = 12
 _MEANT = (
     "Mount the folder, or put specs into it. Where nothing shall be there: evenkeel apply --allow-empty, or "

@@ -79,7 +79,7 @@ def _abandon(settings: Settings, state: Path, activity: Activity) -> None:
     try:
         ended = changed(activity, because="abandoned by an operator")
         system = {*settings.system_containers, *settings.update_agent.system_containers}
-        end_activity(journal, ended, "INCOMPLETE", sorted(system), system_now(), journal.say)
+        end_activity(journal, ended, "INCOMPLETE", sorted(system), system_now(), journal.say, judged=False)
         message = message_in_force(journal)
     finally:
         journal.close()
@@ -100,6 +100,7 @@ def _release(state: Path, message: Message) -> None:
         with journal.at_once():
             files = journal.revision("files")
             journal.drop("message")
+            journal.drop_condition("ActivityCompleted")
             if files is None:
                 journal.drop("desired")
             else:

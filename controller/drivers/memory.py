@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import math
 import shlex
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.container import Container, ExecProbe, Health, host_ports
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
+from evenkeel.specs.observed import AWAKE, LATELY_S, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -68,7 +69,8 @@ class Image:
 
 @dataclass(frozen=True)
 class Kept:
-    """One container of the world. Times are seconds since the epoch; 0 is never."""
+    """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by the
+    clock of the event loop, which nobody sets."""
 
     id: str
     engine_name: str
@@ -81,6 +83,7 @@ class Kept:
     restart_count: int = 0
     created_at: float = 0.0
     started_at: float = 0.0
+    up_at: float = 0.0
     finished_at: float = 0.0
     unspoken: tuple[str, ...] = ()
 
@@ -264,7 +267,8 @@ class MemoryEngine:
         if hindrance := self._hindrance(kept):
             self._put(replace(kept, error=hindrance))
             return Retry(hindrance, outside=True)
-        self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, error="", restart_count=0))
+        started = replace(kept, state="running", started_at=self._now(), up_at=_uptime())
+        self._put(replace(started, exit_code=0, error="", restart_count=0))
         return Done("started", kept.id)
 
     def _hindrance(self, kept: Kept) -> str:
@@ -286,7 +290,7 @@ class MemoryEngine:
         """All containers, after processes that end by themselves have been let end."""
         for kept in list(self.world.containers.values()):
             image = self._behaviour(kept)
-            ends = image.exits_with is not None and self._now() >= kept.started_at + image.exits_after_s
+            ends = image.exits_with is not None and _up_s(kept) >= image.exits_after_s
             if kept.state in ("running", "restarting") and ends and image.exits_with is not None:
                 policy = kept.container.restart.policy if kept.container else "no"
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
@@ -300,8 +304,7 @@ class MemoryEngine:
     def _restarts(self, kept: Kept, image: Image) -> int:
         """How often one that ends and ends was started again by now, after waits that double each time, as Docker's do."""
         longest = kept.container.restart.max_retries if kept.container is not None else 0
-        spent_s = self._now() - kept.started_at
-        count = int(math.log2(1 + spent_s / max(image.exits_after_s, 0.1)))
+        count = int(math.log2(1 + _up_s(kept) / max(image.exits_after_s, 0.1)))
         return max(1, min(count, longest) if longest else count)
 
     def _seen(self, kept: Kept, look: Look) -> ContainerSeen:
@@ -327,6 +330,7 @@ class MemoryEngine:
             restart_count=kept.restart_count,
             created_at=kept.created_at,
             started_at=kept.started_at,
+            lately_started=kept.state == "running" and _up_s(kept) < LATELY_S,
             finished_at=kept.finished_at,
             unspoken=() if foreign else kept.unspoken,
         )
@@ -404,11 +408,25 @@ class MemoryEngine:
         id_ = f"foreign-{container.name}"
         kept = Kept(id_, plain_name(container.name), _image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
-        self._put(replace(kept, created_at=self._now(), started_at=self._now(), unspoken=unspoken))
+        self._put(replace(kept, created_at=self._now(), started_at=self._now(), up_at=_uptime(), unspoken=unspoken))
 
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""
         return {kept.engine_name: kept.image for kept in self._present() if kept.state in ("running", "restarting")}
+
+
+def _uptime() -> float:
+    """Seconds on the clock of the event loop; outside of one, on the clock that real loops have."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
+
+
+def _up_s(kept: Kept) -> float:
+    """For how long its process is up. A start before the machine's own counts from that."""
+    uptime = _uptime()
+    return uptime - kept.up_at if kept.up_at <= uptime else uptime
 
 
 def _check_in_force(container: Container, look: Look) -> Health | None:

@@ -11,6 +11,7 @@ from evenkeel.reconcilers.containers import diff as _diff
 from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
+from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Difference, History, Plan, Step
@@ -46,8 +47,11 @@ class Containers:
     def blamed(self, step: Step, seen: ContainersSeen) -> str:
         return _found.blamed(step, seen)
 
-    def ailing(self, seen: ContainersSeen, history: History, now: float) -> tuple[str, ...]:
-        return tuple(_found.ailing(seen, history, now))
+    def set_aside(self, want: _select.ContainersWanted, seen: ContainersSeen, history: History) -> dict[str, str]:
+        return _diff.set_aside(want, seen, history)
+
+    def ailing(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
+        return _found.ailing(seen, history)
 
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:
         return tuple(instance.id for instance in seen.containers)

@@ -11,15 +11,16 @@ INV-03  a difference never asks for the removal of the candidate
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.health import is_put_up_again
-from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.reconcilers.containers.naming import engine_name, succession
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, Restart
+from evenkeel.specs.container import Container, Restart, check_digest
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
@@ -38,7 +39,6 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
             foreign[instance.engine_name] = instance
         else:
             instances[instance.name].append(instance)
-    proven, stopped = frozenset(history.proven), frozenset(history.stopped)
     found: list[Difference] = []
     wanted_names = set()
     for container, document in want.documents:
@@ -49,13 +49,8 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
                 found.append(Difference(container.name, "blocked", why, container, asked=document.place))
             continue
         its = instances.get(container.name, [])
-        if not _is_settled(container, its, proven):
-            known = changed(
-                history,
-                proven=tuple(instance.id for instance in its if instance.id in proven),
-                stopped=tuple(instance.id for instance in its if instance.id in stopped),
-            )
-            found.extend(_wanted(container, document, its, foreign, seen, known))
+        if not _is_settled(container, its, history):
+            found.extend(_wanted(container, document, its, foreign, seen, history))
     found = [_waiting(difference, want.system, seen) for difference in found]
     for name in instances:
         if name not in wanted_names and name not in want.system:
@@ -86,7 +81,12 @@ def _waiting(difference: Difference, system: Collection[str], seen: ContainersSe
     return changed(difference, verb="blocked", why=why)
 
 
-def _is_settled(container: Container, instances: list[ContainerSeen], proven: Collection[str]) -> bool:
+def is_proven(instance: ContainerSeen, container: Container, history: History) -> bool:
+    """Whether an instance was proven with the network check that is wanted now."""
+    return history.proven.get(instance.id) == check_digest(container)
+
+
+def _is_settled(container: Container, instances: list[ContainerSeen], history: History) -> bool:
     """The ordinary case, told at a glance: one instance, as it is wanted, at work under its name, and proven."""
     if len(instances) != 1 or container.pull_policy == "Always":
         return False
@@ -94,7 +94,7 @@ def _is_settled(container: Container, instances: list[ContainerSeen], proven: Co
     return (
         only.state == "running"
         and only.container == container
-        and only.id in proven
+        and is_proven(only, container, history)
         and only.engine_name == engine_name(container.name)
     )
 
@@ -159,7 +159,7 @@ def _settling(
     update = compare.in_place_differs(container, candidate.container)
     start, why_start = _needs_start(candidate, container.restart, history)
     renamed = candidate.engine_name != engine_name(container.name)
-    verify = start or candidate.id not in history.proven
+    verify = start or not is_proven(candidate, container, history)
     if not (others or update or start or renamed or verify):
         return
     changes = tuple(_field_changes(container, document, candidate.container, in_place)) if update else ()
@@ -177,7 +177,8 @@ def _settling(
     elif start:
         verb, why = "start", why_start
     elif verify:
-        verb, why = "finish", "its health is not proven yet"
+        changed_check = candidate.id in history.proven
+        verb, why = "finish", "its health check has changed" if changed_check else "its health is not proven yet"
     else:
         verb, why = "finish", "an old instance or name is left over"
     yield Difference(
@@ -223,7 +224,21 @@ def moved_digest(container: Container, seen: ContainersSeen, history: History) -
         return ""
     ref = parse_image(container.image)
     moved = f"{ref.registry}/{ref.repository}@{seen.remote[container.image].digest}"
-    return "" if seen.digests.get(moved) in history.rejected else moved
+    return "" if seen.digests.get(moved, "") in history.rejected else moved
+
+
+def set_aside(want: ContainersWanted, seen: ContainersSeen, history: History) -> dict[str, str]:
+    """Subjects whose tag names content that was tried and failed, and the reason."""
+    told: dict[str, str] = {}
+    for container, _ in want.documents:
+        if follows_tag(container) and container.image in seen.remote:
+            ref, digest = parse_image(container.image), seen.remote[container.image].digest
+            why = history.rejected.get(seen.digests.get(f"{ref.registry}/{ref.repository}@{digest}", ""))
+            if why is not None:
+                told[container.name] = (
+                    f"{container.image} was pushed again, and the new content ({digest[:19]}…) failed: {why}"
+                )
+    return told
 
 
 def image_is_there(container: Container, seen: ContainersSeen, history: History) -> bool:
@@ -241,11 +256,17 @@ def _absent_for_ever(container: Container, seen: ContainersSeen, history: Histor
     return container.pull_policy == "Never" and not image_is_there(container, seen, history)
 
 
-def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, str]:
+def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, int, str]:
     """Of several alike: one whose image did not fail, the one at work, the proven one, the one with the name, the newest."""
     sound = instance.image_id not in history.rejected
     named = instance.engine_name == engine_name(instance.name)
-    return sound, instance.state in AWAKE, instance.id in history.proven, named, instance.created_at, instance.id
+    return sound, instance.state in AWAKE, instance.id in history.proven, named, *age(instance, history), instance.id
+
+
+def age(instance: ContainerSeen, history: History) -> tuple[float, int]:
+    """Orders instances of one name, the youngest last: by the journal, or else by their names in the engine."""
+    made = history.made.get(instance.id, math.inf)
+    return made, succession(engine_name(instance.name), instance.engine_name)
 
 
 def _needs_start(instance: ContainerSeen, restart: Restart, history: History) -> tuple[bool, str]:

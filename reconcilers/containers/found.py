@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from evenkeel.reconcilers.containers.compare import same_identity
+from evenkeel.reconcilers.containers.diff import age
 from evenkeel.reconcilers.containers.health import is_put_up_again
-from evenkeel.reconcilers.containers.naming import engine_name
+from evenkeel.reconcilers.containers.naming import engine_name, succession
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
@@ -20,9 +24,10 @@ def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
     """The containers of evenkeel that work or should, as if somebody had asked for them; `None` when there are none.
 
     Where the journal knows no last-good state, because it is new or was lost, this is what a failed revision goes back to.
-    Of several instances of one name the oldest counts: a successor is younger, and nothing is removed before that is
-    proven, so the oldest was good until somebody began to replace it, and may be stopped for just that. What ended, may
-    end and is alone does not count, nor do the instances whose ids are in `but`.
+    Of several instances of one name the one that was replaced counts: nothing is removed before its successor is proven, so
+    it was good until its replacement began, and may be stopped for just that. Names tell it: it steps aside under a name of
+    its own, and a successor that waits for the switch has one, too. What ended, may end and is alone does not count, nor do
+    the instances whose ids are in `but`.
     """
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
@@ -31,12 +36,16 @@ def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
     documents = []
     for name, instances in by_name.items():
         worked = [each for each in instances if each.state not in _NEVER_WORKED and each.id not in but]
-        oldest = min(worked, key=lambda instance: (instance.created_at, instance.id), default=None)
-        if oldest is None or oldest.container is None:
+        replaced = min(worked, key=_succession, default=None)
+        if replaced is None or replaced.container is None:
             continue
-        if oldest.state in AWAKE or len(instances) > 1 or _lasts(oldest.container):
-            documents.append(Document("Container", name, oldest.container))
+        if replaced.state in AWAKE or len(instances) > 1 or _lasts(replaced.container):
+            documents.append(Document("Container", name, replaced.container))
     return desired_state(documents) if documents else None
+
+
+def _succession(instance: ContainerSeen) -> tuple[int, str]:
+    return succession(engine_name(instance.name), instance.engine_name), instance.id
 
 
 def _lasts(container: Container) -> bool:
@@ -56,11 +65,11 @@ def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
     return found
 
 
-def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, str]:
+def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, int, str]:
     worked = each.state not in ("created", "dead")
     awake = each.state in AWAKE
     named = each.engine_name == engine_name(each.name)
-    return worked, each.id in history.proven, awake, named, each.created_at, each.id
+    return worked, each.id in history.proven, awake, named, *age(each, history), each.id
 
 
 def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
@@ -82,6 +91,14 @@ def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
     start = f"{ref.registry}/{ref.repository}@"
     known = sorted(name for name, id_ in seen.digests.items() if id_ == instance.image_id and name.startswith(start))
     return known[0].removeprefix(start) if known else ""
+
+
+def youngest(subject: str, want: ContainersWanted, seen: ContainersSeen, history: History) -> ContainerSeen | None:
+    """Of the instances that are as they are asked for, the one that was created last; of any, if none is so."""
+    own = [each for each in seen.containers if each.name == subject and each.container is not None]
+    asked = next((container for container, _ in want.documents if container.name == subject), None)
+    alike = [each for each in own if asked and each.container and same_identity(asked, each.container)]
+    return max(alike or own, key=lambda each: (*age(each, history), each.id), default=None)
 
 
 def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
@@ -107,46 +124,51 @@ def blamed(step: Step, seen: ContainersSeen) -> str:
     return failed.image_id if any(other.image_id != failed.image_id for other in alike) else ""
 
 
-def is_restless(instance: ContainerSeen, now: float) -> bool:
+def is_restless(instance: ContainerSeen) -> bool:
     """Whether it was started again and again and has not stayed up for a minute since; why it ended does not show while it
-    is up. `now`: epoch seconds."""
-    up = instance.state == "running" and now - instance.started_at >= 60
+    is up."""
+    up = instance.state == "running" and not instance.lately_started
     return instance.restart_count >= 3 and instance.state in ("running", "restarting") and not up
 
 
-def ailing(seen: ContainersSeen, history: History, now: float) -> Iterator[str]:
-    """A sentence for each container of evenkeel that is unhealthy, does not stay up, or is not up although its restart policy
-    wants that. `now`: epoch seconds.
+def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
+    """Containers of evenkeel that are unhealthy, do not stay up, or are not up although their restart policy wants that.
 
     It is about what is there; that something is missing is for `diff` to tell. What evenkeel itself stopped or has yet to
     start, in the middle of a switch, ails nothing, nor does an instance beside which another of its name is up.
     """
+    found: dict[str, Ailment] = {}
     own = [instance for instance in seen.containers if instance.container is not None]
     up = {instance.name for instance in own if instance.state in ("running", "restarting")}
     for instance in own:
         if instance.name not in up and instance.id not in history.stopped:
             why = _not_up(instance)
         elif instance.state in ("running", "restarting"):
-            why = _not_well(instance, now)
+            why = _not_well(instance)
         else:
             why = ""
         if why:
-            yield f"{instance.name} {why}"
+            # one that ends well and is started again each time was proven so; while it is up that does not show
+            ends_well = is_restless(instance) and instance.state == "restarting" and not instance.exit_code
+            found.setdefault(instance.name, Ailment(why, refutes=not ends_well))
+    return found
 
 
-def _not_well(instance: ContainerSeen, now: float) -> str:
+def _not_well(instance: ContainerSeen) -> str:
     """A container between two restarts looks well for a moment, hence `is_restless`."""
     if instance.state == "running" and instance.health == "unhealthy":
         return "fails its health check"
     if instance.exit_code and instance.state == "restarting":
         return f"keeps ending with exit code {instance.exit_code}"
-    return f"was restarted {instance.restart_count} times" if is_restless(instance, now) else ""
+    return f"was restarted {instance.restart_count} times" if is_restless(instance) else ""
 
 
 def _not_up(instance: ContainerSeen) -> str:
     """One that was created and has no error was never started, which is no illness."""
-    if instance.state in ("created", "dead"):
+    if instance.state == "created":
         return f"does not start: {instance.error}" if instance.error else ""
+    if instance.state == "dead":
+        return f"is dead: {instance.error}" if instance.error else "is dead"
     if instance.state == "paused":
         return "is paused"
     if instance.container is not None and is_put_up_again(instance.container.restart, instance):

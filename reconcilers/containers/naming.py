@@ -36,6 +36,15 @@ def aside_name(plain: str, instance: str, taken: Collection[str]) -> str:
     return _numbered(f"{plain}.old-{instance[:8]}", taken)
 
 
+def succession(plain: str, name: str) -> int:
+    """Where an instance stands between its predecessor and its successor, by its name in the engine: 0 when it stepped aside
+    for another one, 1 with the plain name, 2 when it waits under a name of its own for the switch. Any other name was given
+    by somebody, and counts as the plain one."""
+    if name.startswith(f"{plain}.old-"):
+        return 0
+    return 2 if name.startswith(f"{plain}.next-") else 1
+
+
 def _is_engine_name(name: str) -> bool:
     if name.startswith(_PREFIX) and not _is_engine_name(name.removeprefix(_PREFIX)):
         return False

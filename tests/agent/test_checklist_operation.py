@@ -4,6 +4,8 @@ command, well and badly.
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.virtual import run
 
@@ -306,15 +308,24 @@ def test_group_22_a_start_fails(name: str) -> None:
 
 
 def test_group_23_an_old_instance_cannot_be_removed() -> None:
-    """As with Kanto that spoils nothing; here it is removed as soon as it can be."""
+    """As with Kanto that spoils nothing; here the clean-up is not called a success, the reason is told, and the old instance
+    is removed as soon as it can be."""
 
     async def story() -> None:
         device = await five()
         await device.commands("a", "DOWNLOAD", "UPDATE", "ACTIVATE")
         heal = device.fail(Remove, "c2")
-        assert lines(await device.command("a", "CLEANUP")) == ALL_CLEANUP
+        said = await device.command("a", "CLEANUP")
+        assert lines(said) == [ALL_CLEANUP[0].replace("CLEANUP_SUCCESS", "CLEANUP_FAILURE"), *ALL_CLEANUP[1:]]
+        assert statuses(said) == ["CLEANUP_FAILURE", "COMPLETED"]
+        assert said[-1].of("c2")[1].endswith("could not be removed, and is tried again: scripted")
         assert states(device)["c2.old"] == "exited"
+        await device.settle()
+        (left_over,) = [each for each in device.journal.conditions() if each.name == "CleanedUp"]
+        assert not left_over.holds
+        assert "c2: scripted" in left_over.message
         heal()
+        await asyncio.sleep(1.0)
         await device.settle()
         assert states(device) == dict.fromkeys(("c1", "c2", "c3", "c4"), "running")
 

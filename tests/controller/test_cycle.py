@@ -369,7 +369,7 @@ def test_a_stop_ends_after_the_step_at_work(on_device: OnDevice) -> None:
         begun = now()
         assert isinstance(await device.cycle(), Progressed)
         assert now() - begun == 11, "watching is cut short"
-        assert device.journal.history().proven == ()
+        assert device.journal.history().proven == {}
         assert device.journal.attempt(device.journal.digest("desired")) is None, "a stop is no failure"
 
     on_device(work)
@@ -838,7 +838,7 @@ def test_a_proof_ends_with_the_run_that_was_proven(on_device: OnDevice) -> None:
         device.engine.kill("web")
         failed = device.fail(Retry("busy"), Verify, times=1)
         assert isinstance(await device.follow(), Retrying)
-        assert device.journal.history().proven == ()
+        assert device.journal.history().proven == {}
         assert len(failed) == 1
         assert isinstance(await device.follow(), Settled)
 

@@ -98,7 +98,9 @@ def test_what_proved_good_is_promoted_and_the_rest_forgotten(journal: Journal, s
     for number in range(5):
         journal.put("desired", asking(f"try{number}"), "files")
     journal.count_failure(asking("try4").digest, "once")
-    journal.promote()
+    assert not journal.promote(asking("try3").digest), "another one is desired by now"
+    assert journal.revision("last-good") is None
+    assert journal.promote(asking("try4").digest)
     assert journal.digest("last-good") == journal.digest("desired") == asking("try4").digest
     assert journal.attempt(asking("try4").digest) is None
     journal.put("desired", asking("next"), "files")
@@ -126,11 +128,11 @@ def test_failures_are_counted_until_they_are_forgiven(journal: Journal, clock: C
 def test_images_are_remembered_beside_revisions(journal: Journal) -> None:
     journal.count_failure("sha256:bad", "it ended with exit code 1", failed=True)
     journal.count_failure("abc", "other")
-    assert journal.history().rejected == ("sha256:bad",)
+    assert journal.history().rejected == {"sha256:bad": "it ended with exit code 1"}
     journal.forgive("abc", images=False)
-    assert journal.history().rejected == ("sha256:bad",)
+    assert journal.history().rejected == {"sha256:bad": "it ended with exit code 1"}
     assert journal.forgive("abc")
-    assert journal.history().rejected == ()
+    assert journal.history().rejected == {}
 
 
 def test_what_failed_longest_ago_is_forgotten_before_it_fills_the_disk(journal: Journal, clock: Clock) -> None:
@@ -155,13 +157,13 @@ def test_instances_are_marked_and_forgotten_when_they_are_gone(journal: Journal)
     journal.mark("2", "web", stopped=True)
     journal.mark("3", "db", proven=False)
     history = journal.history()
-    assert (history.proven, history.stopped) == (("1",), ("2",))
+    assert (history.proven, history.stopped) == ({"1": ""}, ("2",))
     assert journal.known() == ("1", "2", "3")
     journal.mark("2", "web", stopped=False, proven=True)
     journal.mark("1", "web", proven=False)
-    assert (journal.history().proven, journal.history().stopped) == (("2",), ())
+    assert (journal.history().proven, journal.history().stopped) == ({"2": ""}, ())
     journal.forget(["1", "3"])
-    assert journal.history().proven == ()
+    assert journal.history().proven == {}
     assert journal.known() == ("1", "3")
 
 

@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ OLD = ROOT / "tests" / "data" / "journal-4.sql"
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
+def state(tmp_path: Path) -> Path:
     """A state directory with the journal of version 4."""
     (tmp_path / "state").mkdir()
     with closing(sqlite3.connect(tmp_path / "state" / FILE)) as connection:
@@ -78,9 +77,10 @@ def check_whole(journal: Journal) -> None:
     assert attempt is not None
     assert (attempt.failures, attempt.failed) == (1, True)
     history = journal.history()
-    assert (history.proven, history.stopped) == (("1" * 64, "2" * 64), ("3" * 64,))
+    assert (history.proven, history.stopped) == ({"1" * 64: "", "2" * 64: ""}, ("3" * 64,))
+    assert history.made == {"1" * 64: 1, "2" * 64: 2, "3" * 64: 3}
     assert history.switch_s == {"web": 1.25}
-    assert history.rejected == ("sha256:" + "b" * 64,)
+    assert history.rejected == {"sha256:" + "b" * 64: "web: it ended with exit code 1"}
     assert journal.adopted() == {"4" * 64: "legacy"}
     assert [(entry.seq, entry.kind) for entry in journal.said()] == [(2, "revision-accepted"), (3, "settled")]
     assert journal.delivered("jsonl:/var/log/evenkeel/events.jsonl") == 2

@@ -92,7 +92,7 @@ def everything() -> tuple[Plan, ContainersSeen]:
         images={"ghcr.io/eclipse/kuksa.val.feeders/dbc2val:v0.1.1": "sha256:5"},
     )
     history = History(
-        proven=tuple(instance.id for instance in seen.containers if instance.name != "finished"),
+        proven={instance.id: "" for instance in seen.containers if instance.name != "finished"},
         switch_s={"gateway": 0.234},
     )
     return decide(desired_state(documents), seen, history), seen
@@ -167,7 +167,7 @@ def test_nothing_is_fetched_and_nobody_is_away_for_what_is_blocked() -> None:
     seen = ContainersSeen(
         "memory", containers=(there(old),), remote={"docker.io/library/app:2": RemoteImage("sha256:4", 40_000_000)}
     )
-    plan = decide(desired_state(documents), seen, History(proven=(there(old).id,)))
+    plan = decide(desired_state(documents), seen, History(proven={there(old).id: ""}))
     text = "\n".join(plan_lines(plan, seen, 120))
     assert text.count("pull 40 MB") == 1
     assert "without it" not in text

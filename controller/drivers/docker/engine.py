@@ -113,6 +113,7 @@ class DockerEngine:
             self._nudged.set()
 
     async def close(self) -> None:
+        await self._observer.close()
         await self._client.close()
 
     # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────

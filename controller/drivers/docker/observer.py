@@ -15,10 +15,12 @@ from evenkeel.controller.drivers.docker import parse
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import asked_from
+from evenkeel.controller.drivers.docker.uptime import Uptimes
 from evenkeel.controller.probe import Probes
+from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Health
 from evenkeel.specs.errors import Unavailable
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen, Look
+from evenkeel.specs.observed import LATELY_S, ContainerSeen, ContainersSeen, Look
 
 
 class Observer:
@@ -30,7 +32,7 @@ class Observer:
         """`network` and `owner` as for `DockerEngine`. `look_again` is called when it is time to look into a failed probe."""
         self._client, self._registries = client, registries
         self._network, self._owner = network, owner
-        self._probes = Probes(look_again)
+        self._probes, self._uptimes = Probes(look_again), Uptimes()
         self._version = ""
         self._is_podman = False
         self._abilities: parse.Abilities | None = None
@@ -45,6 +47,7 @@ class Observer:
         ours = {entry["Id"]: entry for entry in entries if parse.is_ours(entry, self._owner) or entry["Id"] in adopted}
         others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
         self._probes.forget_all_but(ours)
+        self._uptimes.forget_all_but(ours)
         seen = await self._read_all(
             *(
                 self._look_on(id_, adopted.get(id_, ""), look.checks)
@@ -63,6 +66,10 @@ class Observer:
             remote={image: found for image, found in zip(look.images, remote, strict=True) if found is not None},
         )
 
+    async def close(self) -> None:
+        """End what runs beside the looks."""
+        await self._probes.close()
+
     async def at_this_moment(self, instance: str, check: Health | None) -> ContainerSeen | None:
         """One container with its health as one probe of `check` finds it now; `None` when it is gone meanwhile."""
         found = await self.inspect(instance)
@@ -75,7 +82,7 @@ class Observer:
         if found is None or found.container is None:
             return found
         check = found.container.health if checks is None else checks.get(found.name)
-        return await self._probes.over_time(found, check)
+        return await self._probes.over_time(found, check, self._uptimes.known_s(found.id))
 
     async def inspect(self, id_: str, subject: str = "") -> ContainerSeen | None:
         """One container, but for its health over the network; `None` when there is none. `subject`: what it is, if
@@ -91,7 +98,9 @@ class Observer:
             if asked_from(inspected["Config"].get("Labels") or {}) is None:
                 image_config = await self._image_config(inspected.get("Image", ""))
             abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
-            return parse.parse_container(inspected, self._network, image_config, abilities, subject)
+            found = parse.parse_container(inspected, self._network, image_config, abilities, subject)
+            up_s = self._uptimes.look(found.id, inspected["State"].get("Pid") or 0, found.started_at)
+            return changed(found, lately_started=found.state == "running" and up_s < LATELY_S)
         except (LookupError, TypeError, ValueError) as error:
             why = f"what it says of {parse.short_name(inspected, id_)} cannot be read: {type(error).__name__} {error}"
             raise Unavailable("engine:docker", why) from error

@@ -16,7 +16,7 @@ from msgspec import Struct
 from ruamel.yaml import YAML
 
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, check_digest
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.documents import decode_file
 from evenkeel.specs.image import normal_image, parse_image
@@ -104,7 +104,9 @@ def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]
     observed = case.observed
     images = observed.images if isinstance(observed.images, dict) else dict.fromkeys(observed.images, "")
     ids = {normal_image(image): id_ or f"sha256:{normal_image(image)}" for image, id_ in images.items()}
-    containers, proven, stopped = [], [], []
+    containers, stopped = [], []
+    proven: dict[str, str] = {}
+    made: dict[str, int] = {}
     for engine_name, instance in observed.containers.items():
         container = _container(instance, instance.name or engine_name, desired)
         id_ = f"#{engine_name}"
@@ -121,22 +123,21 @@ def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]
                 instance.health,
                 instance.exit_code,
                 restart_count=instance.restart_count,
-                created_at=instance.created_at,
                 owner=instance.owner,
                 unspoken=instance.unspoken,
             )
         )
         if instance.proven if instance.proven is not None else instance.state == "running":
-            proven.append(id_)
+            proven[id_] = check_digest(container) if container else ""
+        if instance.created_at:
+            made[id_] = int(instance.created_at)
         if instance.stopped:
             stopped.append(id_)
     remote = {normal_image(image): RemoteImage(digest) for image, digest in observed.remote.items()}
     seen = ContainersSeen("case", observed.in_place, tuple(containers), ids, observed.digests, remote, observed.only)
-    return seen, History(proven=tuple(proven), stopped=tuple(stopped), **_rejected(observed))
-
-
-def _rejected(observed: Observed) -> dict[str, Any]:
-    return {"rejected": tuple(observed.rejected)} if observed.rejected else {}
+    made = {each.id: made.get(each.id, 0) for each in containers} if made else {}
+    rejected = dict.fromkeys(observed.rejected, "it failed")
+    return seen, History(proven=proven, stopped=tuple(stopped), rejected=rejected, made=made)
 
 
 def _container(instance: Instance, name: str, desired: DesiredState) -> Container | None:

@@ -229,7 +229,7 @@ def test_the_order_of_what_is_read_does_not_matter(
             digests=dict(_shuffled(random, tuple(seen.digests.items()))),
         )
         documents = _shuffled(random, after.documents)
-        turned = changed(history, proven=history.proven[::-1], stopped=history.stopped[::-1])
+        turned = changed(history, proven=dict(reversed(history.proven.items())), stopped=history.stopped[::-1])
         plan = reconciler.plan(reconciler.diff(reconciler.select(after), seen, history), seen, history)
         want = reconciler.select(desired_state(documents))
         assert reconciler.plan(reconciler.diff(want, shuffled, turned), shuffled, turned) == plan

@@ -36,4 +36,4 @@ def test_a_pinned_image_is_never_pulled_again_whatever_a_registry_says() -> None
     )
     containers = Containers()
     want = containers.select(desired_state([Document("Container", "web", web)]))
-    assert containers.diff(want, seen, History(proven=("1",))) == ()
+    assert containers.diff(want, seen, History(proven={"1": ""})) == ()

@@ -1,0 +1,47 @@
+"""How one container stands against what is asked for: what a verdict about it is derived from.
+
+A verdict is about the very instance that is to be the one: it is at work, it is what is asked for, and it was proven with
+the check that is asked for now. That something of it ended is well only where its restart policy lets it end and it ended
+with exit code 0.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from evenkeel.reconcilers.containers.diff import diff
+from evenkeel.reconcilers.containers.found import ailing
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.specs.codec import changed
+from evenkeel.specs.observed import AWAKE, ContainersSeen
+from evenkeel.specs.plan import Difference, History
+
+
+class Standing(NamedTuple):
+    """`proven`: at work and proven. `ended`: proven, and its process has come to its end. `away`: something has to be done
+    before it is at work and proven, and what. `sick`: it is there, and by its own doing not well. `unknown`: it could not be
+    looked at, which says nothing against it."""
+
+    how: Literal["proven", "ended", "away", "sick", "unknown"]
+    why: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        return self.how in ("proven", "ended")
+
+
+def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, history: History) -> Standing:
+    """Of a subject that is asked for in `want`."""
+    own = tuple(each for each in seen.containers if each.name == subject and each.container is not None)
+    for difference in diff(want, seen, history):
+        if difference.subject == subject and _needs_more(difference):
+            return Standing("away", difference.why)
+    ailment = ailing(changed(seen, containers=own), History()).get(subject)
+    if ailment is not None:
+        return Standing("sick", f"{subject} {ailment.why}")
+    return Standing("proven" if any(each.state in AWAKE for each in own) else "ended")
+
+
+def _needs_more(difference: Difference) -> bool:
+    """Whether more is to be done than to remove or rename what was replaced."""
+    return difference.verb not in ("keep", "finish") or difference.verify
