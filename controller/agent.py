@@ -305,7 +305,7 @@ class UpdateAgent:
         is) or when told to stop (the message then waits)."""
         want = self._want(asked.target)
         try:
-            seen = await self._phases.observe(self._reconciler.images(want), fresh=True)
+            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True))
         except (Unavailable, TimedOut, Refused) as error:
             self._reject(asked.activity_id, error.message, message, open_one)
             return None
@@ -331,7 +331,7 @@ class UpdateAgent:
         followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
         promised = {name: seen.remote[image].digest for name, image in followed.items()}
         actions = activities.identify(asked.components, differences, there, want.system, promised)
-        doubts = tuple(unanswered(self._reconciler.images(want), seen))
+        doubts = tuple(unanswered(self._reconciler.look(want).images, seen))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]
         activity = Activity(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
@@ -26,7 +26,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback, Kind
-from evenkeel.specs.observed import RemoteImage
+from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import (
     Failed,
     Outcome,
@@ -138,16 +138,16 @@ class Cycles:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
 
-    async def observe(self, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False) -> Any:
-        """One look at the engine, as `Driver.observe`; whether it answers is recorded. Raises Unavailable, TimedOut or
-        Refused when it cannot be asked."""
+    async def observe(self, look: Look = Look()) -> Any:
+        """One look at the engine; adopted containers are filled in. Whether the engine answers is recorded. Raises
+        Unavailable, TimedOut or Refused when it cannot be asked."""
         try:
-            seen = await self._driver.observe(self._journal.adopted(), images, subject, fresh=fresh)
+            seen = await self._driver.observe(changed(look, adopted=self._journal.adopted()))
         except (Unavailable, TimedOut, Refused) as error:
             self._record.engine_lost(error)
             raise
         self._record.engine_found(seen.engine)
-        return changed(seen, only=subject)
+        return changed(seen, only=look.subject)
 
     def about(self, revision: str) -> None:
         """What is done from now on is done for this revision."""
@@ -166,9 +166,10 @@ class Cycles:
         of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller."""
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
-        images = [image for image in reconciler.images(want) if image not in known.meant]
+        look = reconciler.look(want)
+        images = tuple(image for image in look.images if image not in known.meant)
         try:
-            seen = await self.observe(images, subject)
+            seen = await self.observe(changed(look, images=images, subject=subject))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
         seen = changed(seen, remote={**_named(known.promised), **seen.remote, **_named(known.meant)})
@@ -232,7 +233,7 @@ class Cycles:
         self._record.revision = state.digest
         want = reconciler.select(state)
         try:
-            seen = await self.observe(reconciler.images(want))
+            seen = await self.observe(reconciler.look(want))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile

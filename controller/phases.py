@@ -23,7 +23,7 @@ from evenkeel.specs.activity import Activity, ActivityAction, Status
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Done, History, Phase, Step, Verify
 
 Tell = Callable[[Activity, Status], None]
@@ -68,15 +68,12 @@ class Phases:
         if not self.stopping.is_set():
             self._interrupted.clear()
 
-    async def observe(
-        self, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen | None:
-        """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile.
-        `images`, `subject` and `fresh` as in `Driver.observe`."""
+    async def observe(self, look: Look) -> ContainersSeen | None:
+        """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile."""
         while True:
             self._alive()
             try:
-                seen: ContainersSeen = await self._cycles.observe(images, subject, fresh=fresh)
+                seen: ContainersSeen = await self._cycles.observe(look)
                 self._away_since = None
                 return seen
             except (Unavailable, TimedOut, Refused):
@@ -153,7 +150,7 @@ class Phases:
     async def _settle_content(self, activity: Activity, action: ActivityAction) -> tuple[str, Activity]:
         """From here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names."""
         try:
-            seen = await self.observe(subject=action.subject)
+            seen = await self.observe(Look(subject=action.subject))
         except (Unavailable, TimedOut, Refused) as error:
             self._check_interrupted()
             return error.message, activity
@@ -168,7 +165,7 @@ class Phases:
     async def _judge(self, action: ActivityAction) -> tuple[str, bool]:
         """Why something that counts as started is not well, and whether it has come to its end instead of running."""
         try:
-            seen = await self.observe(subject=action.subject)
+            seen = await self.observe(Look(subject=action.subject))
         except (Unavailable, TimedOut, Refused) as error:
             self._check_interrupted()
             return error.message, False
@@ -253,7 +250,7 @@ class Phases:
         all_seen = True
         for action in activities.activated(activity):
             try:
-                seen = await self.observe(subject=action.subject)
+                seen = await self.observe(Look(subject=action.subject))
             except (Unavailable, TimedOut, Refused) as error:
                 all_seen = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", error.message)
@@ -276,7 +273,7 @@ class Phases:
     ) -> str:
         """Back to what was there, also to its content; "" when it went well, else why not."""
         try:
-            seen = await self._cycles.observe(subject=action.subject)
+            seen = await self._cycles.observe(Look(subject=action.subject))
         except (Unavailable, TimedOut, Refused):
             seen = None  # the same trouble is waited out below
         newer: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ async def preview(
 ) -> Preview:
     """The plan from what is to `desired`. Raises Unavailable, TimedOut, JournalError."""
     want, history = reconciler.select(desired), journal.history()
-    seen = await driver.observe(journal.adopted(), reconciler.images(want))
+    seen = await driver.observe(changed(reconciler.look(want), adopted=journal.adopted()))
     plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
     if unknown:

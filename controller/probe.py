@@ -30,17 +30,15 @@ class Probes:
         self._known: dict[str, tuple[float, Probed]] = {}
         """By id, with the time of the start that it is about: who was started again is another one."""
 
-    async def once(self, seen: ContainerSeen) -> ContainerSeen:
-        """A container with what one probe tells, whatever was known before."""
-        check = _check(seen)
-        if check is None:
+    async def once(self, seen: ContainerSeen, check: Health | None) -> ContainerSeen:
+        """A container with what one probe of `check` tells, whatever was known before."""
+        if check is None or not _is_probed(seen, check):
             return seen
         return changed(seen, health="healthy" if await is_healthy(check, _address(seen)) else "unhealthy")
 
-    async def over_time(self, seen: ContainerSeen) -> ContainerSeen:
-        """A container with what one more probe tells together with those before it."""
-        check = _check(seen)
-        if check is None:
+    async def over_time(self, seen: ContainerSeen, check: Health | None) -> ContainerSeen:
+        """A container with what one more probe of `check` tells together with those before it."""
+        if check is None or not _is_probed(seen, check):
             return seen
         well, loop = await is_healthy(check, _address(seen)), asyncio.get_running_loop()
         start, known = self._known.get(seen.id, (0.0, None))
@@ -56,10 +54,9 @@ class Probes:
         self._known = {id_: probed for id_, probed in self._known.items() if id_ in ids}
 
 
-def _check(seen: ContainerSeen) -> Health | None:
-    """The check that has to be made here, if there is one and the container is up."""
-    check = seen.container.health if seen.container is not None else None
-    return None if check is None or isinstance(check.probe, ExecProbe) or seen.state != "running" else check
+def _is_probed(seen: ContainerSeen, check: Health) -> bool:
+    """Whether the check has to be made here: the container is up, and the engine does not make it."""
+    return seen.state == "running" and not isinstance(check.probe, ExecProbe)
 
 
 def _address(seen: ContainerSeen) -> str:

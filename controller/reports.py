@@ -16,7 +16,7 @@ from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.updateagent import Inventory, inventory_bytes
 
 _LONGEST_LOOK_S = 10.0
@@ -103,7 +103,7 @@ class Reports:
                 self._publish([f"current-state-{self._now_ms()}"], found, latest=True)
 
     async def _look(self) -> Inventory:
-        return self._inventory(await self._driver.observe(self._journal.adopted()))
+        return self._inventory(await self._driver.observe(Look(adopted=self._journal.adopted(), checks={})))
 
     def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:
         self._reported = found

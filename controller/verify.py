@@ -11,20 +11,20 @@ from collections.abc import Awaitable, Callable
 
 from evenkeel.reconcilers.containers.health import Watch, judge, look_again_after
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.container import longest_proof
+from evenkeel.specs.container import Health, longest_proof
 from evenkeel.specs.observed import ContainerSeen
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
 
-Look = Callable[[str], Awaitable[ContainerSeen | None]]
-"""One look at one instance, by id or engine name, with its health probed; `None` when it is not there."""
+LookAt = Callable[[str, Health | None], Awaitable[ContainerSeen | None]]
+"""One look at one instance, by id or engine name, with this check probed; `None` when it is not there."""
 
 
-async def watch_until_proven(look: Look, action: Verify, progress: Progress) -> Outcome:
+async def watch_until_proven(look: LookAt, action: Verify, progress: Progress) -> Outcome:
     """`Done` with the reason of the proof, `Failed` with that of the disproof, or `Retry` when what happened says nothing;
     bounded by `longest_proof`."""
     loop = asyncio.get_running_loop()
     container = action.container
-    seen = await look(action.instance)
+    seen = await look(action.instance, container.health)
     watch = Watch(since=loop.time(), restarts=seen.restart_count if seen is not None else 0)
     total = max(int(container.stable_for.total_seconds()), 1)
     while True:
@@ -39,4 +39,4 @@ async def watch_until_proven(look: Look, action: Verify, progress: Progress) -> 
         good_s = loop.time() - watch.good_since if watch.good_since is not None else 0
         progress("watching its health", min(int(good_s), total), total)
         await asyncio.sleep(look_again_after(container))
-        seen = await look(action.instance)
+        seen = await look(action.instance, container.health)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.observed import ContainersSeen, RemoteImage
+from evenkeel.specs.observed import ContainersSeen, Look, RemoteImage
 
 if TYPE_CHECKING:
     from evenkeel.controller.apply import StepProgress
@@ -66,7 +66,7 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
         return await look_up(images, settings.engine.docker_config)
 
     async def of_engine(images: Sequence[str]) -> dict[str, RemoteImage]:
-        return (await driver.observe(images=images)).remote
+        return (await driver.observe(Look(images=tuple(images)))).remote
 
     return of_registries if settings.engine.kind == "docker" else of_engine
 

@@ -6,10 +6,11 @@ only thing that touches one. Between them lie values, and nothing else knows bot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.observed import Look
 from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan, Step
 
 Want = TypeVar("Want")
@@ -32,8 +33,8 @@ class Reconciler(Protocol[Want, Seen]):
         """What of the desired state is this domain's."""
         ...
 
-    def images(self, want: Want) -> tuple[str, ...]:
-        """References whose present digest the registry has to be asked for."""
+    def look(self, want: Want) -> Look:
+        """What the driver has to find out for this want."""
         ...
 
     def diff(self, want: Want, seen: Seen, history: History) -> tuple[Difference, ...]:
@@ -71,13 +72,8 @@ class Driver(Protocol[SeenCo]):
     `nudges` yields whenever it may be worth looking again; it says nothing about what changed and ends only when closed.
     """
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> SeenCo:
-        """The world now. `adopted`: ids of instances that count as evenkeel's own although it did not create them → the
-        subjects that they are; `images`: references whose present registry digest is wanted, `fresh`: as it is at this
-        moment, not as it was a while ago; `subject`: of what is evenkeel's, only this. Raises `Unavailable` or `TimedOut`
-        when the engine cannot be asked."""
+    async def observe(self, look: Look = Look()) -> SeenCo:
+        """The world now. Raises `Unavailable` or `TimedOut` when the engine cannot be asked."""
         ...
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, Health
 
 State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
 AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
@@ -45,6 +45,23 @@ class ContainerSeen(Struct, frozen=True):
     address: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()
+
+
+class Look(Struct, frozen=True):
+    """What one look at an engine has to find out.
+
+    `adopted` maps ids of instances that count as evenkeel's own, although it did not create them, to their subjects.
+    `images` are references whose digest the registry is asked for; with `fresh` a remembered answer does not count.
+    `subject` limits the look to this one of evenkeel's own subjects; "" means all.
+    `checks` are the health checks now asked for, by subject: a network check is probed as it stands here, whatever the
+    container was created with, and a subject without one is not probed. `None` means the checks of the creation.
+    """
+
+    adopted: dict[str, str] = {}
+    images: tuple[str, ...] = ()
+    subject: str = ""
+    fresh: bool = False
+    checks: dict[str, Health] | None = None
 
 
 class RemoteImage(Struct, frozen=True):

@@ -9,8 +9,6 @@ import click
 from evenkeel.controller.cli.options import ENGINE, Options, shared_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from evenkeel.specs.observed import ContainerSeen
     from evenkeel.specs.settings import Settings
 
@@ -71,19 +69,20 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     return 0
 
 
-async def _look(settings: Settings, adopted: Mapping[str, str], name: str) -> ContainerSeen | None:
+async def _look(settings: Settings, adopted: dict[str, str], name: str) -> ContainerSeen | None:
     """The container of somebody else's that has this name, as if it were adopted; `None` when `name` is evenkeel's own."""
     from evenkeel.controller.wiring import open_driver
     from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.observed import Look
 
     driver = open_driver(settings, readonly=True)
     try:
-        seen = await driver.observe(adopted)
+        seen = await driver.observe(Look(adopted=adopted))
         others = {each.engine_name: each.id for each in seen.containers if each.container is None}
         id_ = others.get(name) or others.get(engine_name(name))
         if id_ is not None:
-            seen = await driver.observe({id_: name}, subject=name)
+            seen = await driver.observe(Look(adopted={id_: name}, subject=name))
             for found in seen.containers:
                 if found.id == id_:
                     return found

@@ -41,6 +41,7 @@ def command(options: Options, what: str, output: str) -> int:
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.wiring import open_driver
+    from evenkeel.specs.observed import Look
 
     settings = options.settings()
     journal = read_journal(Path(settings.state))
@@ -48,7 +49,7 @@ def command(options: Options, what: str, output: str) -> int:
     async def look() -> ContainersSeen:
         driver = open_driver(settings, readonly=True)
         try:
-            return await driver.observe(journal.adopted())
+            return await driver.observe(Look(adopted=journal.adopted()))
         finally:
             await driver.close()
 

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import math
 import shlex
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -26,10 +26,10 @@ from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, decode, encode
-from evenkeel.specs.container import Container, host_ports
+from evenkeel.specs.container import Container, ExecProbe, Health, host_ports
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
+from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -137,9 +137,7 @@ class MemoryEngine:
 
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen:
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
         await asyncio.sleep(self.script.observe_s)
         if self.script.unreachable:
             raise Unavailable("engine:memory", "is scripted to be unreachable")
@@ -149,11 +147,11 @@ class MemoryEngine:
             containers=tuple(
                 seen
                 for kept in sorted(self._present(), key=lambda kept: kept.id)
-                if (seen := self._seen(kept, adopted)).container is None or subject in ("", seen.name)
+                if (seen := self._seen(kept, look)).container is None or look.subject in ("", seen.name)
             ),
             images={ref: _image_id(ref, version) for ref, version in self.world.images.items()},
             digests={_repo_digest(ref, version): _image_id(ref, version) for ref, version in self.world.images.items()},
-            remote={ref: found for ref in images if (found := self._remote(ref)) is not None},
+            remote={ref: found for ref in look.images if (found := self._remote(ref)) is not None},
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
@@ -187,7 +185,7 @@ class MemoryEngine:
             case Create():
                 return self._create(action)
             case Verify():
-                return await watch_until_proven(self._look, action, progress)
+                return await watch_until_proven(self._look_at, action, progress)
             case Start():
                 return self._start(action.instance)
             case End():
@@ -308,14 +306,14 @@ class MemoryEngine:
         count = int(math.log2(1 + spent_s / max(image.exits_after_s, 0.1)))
         return max(1, min(count, longest) if longest else count)
 
-    def _seen(self, kept: Kept, adopted: Mapping[str, str] = {}) -> ContainerSeen:
+    def _seen(self, kept: Kept, look: Look) -> ContainerSeen:
         """Its own creations tell their subject by themselves; of another's only `adopted` does."""
         container = kept.container
-        foreign = kept.id.startswith("foreign-") and kept.id not in adopted
-        if container is not None and kept.id in adopted:
-            container = changed(container, name=adopted[kept.id])
+        foreign = kept.id.startswith("foreign-") and kept.id not in look.adopted
+        if container is not None and kept.id in look.adopted:
+            container = changed(container, name=look.adopted[kept.id])
         health: HealthSeen = "none"
-        if container is not None and container.health is not None and kept.state == "running":
+        if container is not None and kept.state == "running" and _check_in_force(container, look) is not None:
             health = "healthy" if self._behaviour(kept).healthy else "unhealthy"
         return ContainerSeen(
             id=kept.id,
@@ -335,9 +333,12 @@ class MemoryEngine:
             unspoken=() if foreign else kept.unspoken,
         )
 
-    async def _look(self, instance: str) -> ContainerSeen | None:
+    async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:
         found = [kept for kept in self._present() if instance in (kept.id, kept.engine_name)]
-        return self._seen(found[0]) if found else None
+        if not found:
+            return None
+        container = found[0].container
+        return self._seen(found[0], Look(checks={container.name: check} if container and check else {}))
 
     def _find(self, instance: str) -> Kept:
         for kept in self._present():
@@ -410,6 +411,15 @@ class MemoryEngine:
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""
         return {kept.engine_name: kept.image for kept in self._present() if kept.state in ("running", "restarting")}
+
+
+def _check_in_force(container: Container, look: Look) -> Health | None:
+    """A command is the engine's to run, as it was at creation; a network check is made as it is asked for now."""
+    created_with = container.health
+    if look.checks is None or (created_with is not None and isinstance(created_with.probe, ExecProbe)):
+        return created_with
+    asked = look.checks.get(container.name)
+    return None if asked is not None and isinstance(asked.probe, ExecProbe) else asked
 
 
 def _image_id(ref: str, version: int) -> str:

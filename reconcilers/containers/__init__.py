@@ -12,7 +12,7 @@ from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Difference, History, Plan, Step
 
 
@@ -29,8 +29,10 @@ class Containers:
         asked = {document.name for document in desired.documents if document.kind == "Container"}
         return _select.select(desired, (*self._protected, *(name for name in self._reserved if name not in asked)))
 
-    def images(self, want: _select.ContainersWanted) -> tuple[str, ...]:
-        return tuple(sorted({container.image for container, _ in want.documents if _diff.follows_tag(container)}))
+    def look(self, want: _select.ContainersWanted) -> Look:
+        images = {container.image for container, _ in want.documents if _diff.follows_tag(container)}
+        checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
+        return Look(images=tuple(sorted(images)), checks=checks)
 
     def diff(self, want: _select.ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
         return _diff.diff(want, seen, history)

@@ -30,7 +30,7 @@ from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.container import Container
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Action, Done, Failed, Outcome
 
 COMMANDS = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
@@ -114,10 +114,8 @@ class Cuttable:
     def __init__(self, engine: MemoryEngine, pulse: Callable[[str], None]) -> None:
         self._engine, self._pulse = engine, pulse
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen:
-        return await self._engine.observe(adopted, images, subject, fresh=fresh)
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        return await self._engine.observe(look)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         self._pulse(f"before {type(action).__name__}")

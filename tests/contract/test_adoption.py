@@ -13,6 +13,7 @@ from evenkeel.specs.container import Container, Restart
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
+from evenkeel.specs.observed import Look
 
 from .kits import Kit
 
@@ -41,7 +42,7 @@ class Controller:
 
     async def there(self) -> dict[str, tuple[str, str, str]]:
         """Engine names → subject, id and state."""
-        found = await self.kit.driver.observe(self.journal.adopted())
+        found = await self.kit.driver.observe(Look(adopted=self.journal.adopted()))
         return {each.engine_name: (each.name, each.id, each.state) for each in found.containers}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 
 import pytest
@@ -13,7 +13,7 @@ from evenkeel.controller.apply import Limits, run_stage
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.container import Container, Health, HttpProbe, Stop
 from evenkeel.specs.errors import JournalError, Refused, TimedOut, Unavailable
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -47,9 +47,7 @@ class Engine:
         self.ended: list[tuple[float, Action]] = []
         self.cut: list[Action] = []
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen:
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
         return ContainersSeen("scripted")
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

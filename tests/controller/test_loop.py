@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +27,7 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Action, Outcome, Pull, Remove, Retry, Start
 from evenkeel.specs.problem import Place, Problem
 
@@ -99,11 +99,9 @@ class Counting(MemoryEngine):
     looks = 0
     closed = False
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen:
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
         self.looks += 1
-        return await super().observe(adopted, images, subject, fresh=fresh)
+        return await super().observe(look)
 
     async def close(self) -> None:
         self.closed = True

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from evenkeel.controller.wiring import build_controller
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.settings import Settings
 
 
@@ -70,9 +69,7 @@ class Heard:
 class Hanging(MemoryEngine):
     """An engine that never answers, past the promise that every driver gives."""
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen:
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
         await asyncio.Event().wait()
         raise AssertionError
 

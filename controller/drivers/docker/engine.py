@@ -14,7 +14,7 @@ import asyncio
 import json
 import math
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from evenkeel.controller.drivers.docker import parse, pull
@@ -30,7 +30,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -74,10 +74,8 @@ class DockerEngine:
         self._registries = Registries(self._client, docker_config)
         self._observer = Observer(self._client, self._registries, network, owner, self._nudged.set)
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen:
-        return await self._observer.observe(adopted, images, subject, fresh=fresh)
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        return await self._observer.observe(look)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         try:

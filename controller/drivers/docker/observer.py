@@ -8,7 +8,7 @@ the kernel) is asked once. What the answers mean is `parse`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from evenkeel.controller.drivers.docker import parse
@@ -16,8 +16,9 @@ from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import asked_from
 from evenkeel.controller.probe import Probes
+from evenkeel.specs.container import Health
 from evenkeel.specs.errors import Unavailable
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, Look
 
 
 class Observer:
@@ -35,10 +36,9 @@ class Observer:
         self._abilities: parse.Abilities | None = None
         self._image_configs: dict[str, dict[str, Any]] = {}
 
-    async def observe(
-        self, adopted: Mapping[str, str], images: Sequence[str], subject: str, *, fresh: bool
-    ) -> ContainersSeen:
+    async def observe(self, look: Look) -> ContainersSeen:
         """As `Driver.observe`."""
+        adopted = look.adopted
         entries, locals_, version = await self._read_all(
             self._client.get("/containers/json", {"all": "1"}), self._client.get("/images/json"), self._engine_version()
         )
@@ -47,12 +47,12 @@ class Observer:
         self._probes.forget_all_but(ours)
         seen = await self._read_all(
             *(
-                self._look_on(id_, adopted.get(id_, ""))
+                self._look_on(id_, adopted.get(id_, ""), look.checks)
                 for id_, entry in ours.items()
-                if subject in ("", adopted.get(id_) or parse.subject_of(entry))
+                if look.subject in ("", adopted.get(id_) or parse.subject_of(entry))
             )
         )
-        remote = await self._read_all(*(self._registries.look_up(image, fresh=fresh) for image in images))
+        remote = await self._read_all(*(self._registries.look_up(image, fresh=look.fresh) for image in look.images))
         by_reference, digests = parse.parse_images(locals_)
         return ContainersSeen(
             engine=version,
@@ -60,18 +60,22 @@ class Observer:
             containers=tuple(sorted([*others, *(each for each in seen if each)], key=lambda each: each.id)),
             images=by_reference,
             digests=digests,
-            remote={image: found for image, found in zip(images, remote, strict=True) if found is not None},
+            remote={image: found for image, found in zip(look.images, remote, strict=True) if found is not None},
         )
 
-    async def at_this_moment(self, instance: str) -> ContainerSeen | None:
-        """One container with its health as one probe finds it now; `None` when it is gone meanwhile."""
+    async def at_this_moment(self, instance: str, check: Health | None) -> ContainerSeen | None:
+        """One container with its health as one probe of `check` finds it now; `None` when it is gone meanwhile."""
         found = await self.inspect(instance)
-        return await self._probes.once(found) if found else None
+        return await self._probes.once(found, check) if found else None
 
-    async def _look_on(self, instance: str, subject: str) -> ContainerSeen | None:
-        """One container with its health over time; `None` when it is gone meanwhile. `subject` as for `inspect`."""
+    async def _look_on(self, instance: str, subject: str, checks: Mapping[str, Health] | None) -> ContainerSeen | None:
+        """One container with its health over time; `None` when it is gone meanwhile. `subject` as for `inspect`, `checks`
+        as for `Look`."""
         found = await self.inspect(instance, subject)
-        return await self._probes.over_time(found) if found else None
+        if found is None or found.container is None:
+            return found
+        check = found.container.health if checks is None else checks.get(found.name)
+        return await self._probes.over_time(found, check)
 
     async def inspect(self, id_: str, subject: str = "") -> ContainerSeen | None:
         """One container, but for its health over the network; `None` when there is none. `subject`: what it is, if

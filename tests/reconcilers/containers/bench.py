@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Action, Create, Done, End, Outcome, Plan, Pull, Remove, Rename, Start, Update, Verify
 
 SYSTEM = "system"
@@ -59,10 +59,8 @@ class Watched:
         self.power_gone = asyncio.Event()
         self.untouchable: dict[str, Kept] = {}
 
-    async def observe(
-        self, adopted: Mapping[str, str] = {}, images: Sequence[str] = (), subject: str = "", *, fresh: bool = False
-    ) -> ContainersSeen:
-        return await self.engine.observe(adopted, images, subject, fresh=fresh)
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        return await self.engine.observe(look)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         self.done.append(action)
@@ -230,7 +228,7 @@ class Bench:
         """What would be done now."""
         reconciler = Containers((SYSTEM,))
         want = reconciler.select(state)
-        seen = await self.engine.observe(self.journal.adopted(), reconciler.images(want))
+        seen = await self.engine.observe(changed(reconciler.look(want), adopted=self.journal.adopted()))
         history = self.journal.history()
         return reconciler.plan(reconciler.diff(want, seen, history), seen, history)
 

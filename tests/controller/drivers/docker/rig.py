@@ -18,7 +18,7 @@ from evenkeel.specs.container import Container, Stop
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.observed import ContainerSeen, Look
 from evenkeel.specs.plan import Action, Outcome
 
 SECOND = timedelta(seconds=1)
@@ -68,7 +68,7 @@ class Rig:
         assert self.said[before:] == []
 
     async def seen(self, name: str) -> ContainerSeen:
-        found = await self.engine.observe(self.journal.adopted())
+        found = await self.engine.observe(Look(adopted=self.journal.adopted()))
         return next(each for each in found.containers if each.engine_name == name)
 
     async def perform(self, action: Action) -> Outcome:

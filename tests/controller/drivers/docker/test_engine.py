@@ -33,6 +33,7 @@ from evenkeel.specs.container import (
     Stop,
     TcpProbe,
 )
+from evenkeel.specs.observed import Look
 from evenkeel.specs.plan import Create, Done, End, Failed, Remove, Rename, Retry, Start, Update, Verify
 
 from .rig import SECOND, Rig, container, run_inside
@@ -90,7 +91,7 @@ async def test_a_look_writes_nothing(clean_dockerd: Dockerd, rig: Rig, tmp_path:
     await rig.settle(container("ours"))
     with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket, only_reads=True) as proxy:
         engine = DockerEngine(proxy.address)
-        await engine.observe({other: "other"}, ("docker.io/library/sleeper:1",))
+        await engine.observe(Look(adopted={other: "other"}, images=("docker.io/library/sleeper:1",)))
         assert isinstance(await engine.perform(Remove("ours"), lambda *_: None), Failed)
         await engine.close()
     assert proxy.writes == ["DELETE /containers/ours"]

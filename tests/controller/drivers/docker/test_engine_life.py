@@ -20,7 +20,7 @@ from tests.until import soon
 from evenkeel.controller.cycle import Retrying, Settled, Stalled
 from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
 from evenkeel.specs.container import Container, Health, HttpProbe
-from evenkeel.specs.observed import RemoteImage
+from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
 
 from .rig import Rig, container, run_inside
@@ -343,7 +343,7 @@ async def test_a_registry_that_is_gone_changes_nothing(
     registry.push("gone", "1", standard()["sleeper:1"])
     first = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
     await first.settle(wanted)
-    seen = await first.engine.observe(images=(reference,))
+    seen = await first.engine.observe(Look(images=(reference,)))
     assert seen.remote == {reference: RemoteImage(standard()["sleeper:1"].digest)}
     await first.close()
     second = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
