@@ -179,10 +179,13 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Retry(Struct, frozen=True, tag="retry"):
-    """The step may succeed later. `after_s`: not before so many seconds; 0 leaves it to the back-off."""
+    """The step may succeed later. `after_s`: not before so many seconds; 0 leaves it to the back-off. `outside`: the cause
+    lies outside of the subject (a device, a path or a port of the host, the network, the disk, memory), so that it may pass
+    without a change of the spec."""
 
     message: str
     after_s: float = 0.0
+    outside: bool = False
 
 
 class Failed(Struct, frozen=True, tag="failed"):

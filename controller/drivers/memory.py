@@ -98,13 +98,15 @@ class World:
 @dataclass
 class Script:
     """How long things take in seconds, how fast pulls are in bytes a second, and what goes wrong: `failures` are consulted
-    before every action and each ends it with its outcome instead; `unreachable` ends every call."""
+    before every action and each ends it with its outcome instead; `unreachable` ends every call. `absent`: paths of the host
+    that are not there, which a mount needs at the creation and a device at the start."""
 
     observe_s: float = 0.0
     perform_s: float = 0.0
     pull_rate: float = 100_000_000.0
     failures: list[Callable[[Action], Outcome | None]] = field(default_factory=list)
     unreachable: bool = False
+    absent: set[str] = field(default_factory=set)
     shut_registry: bool = False
     """Images that are not in the catalogue do not exist."""
 
@@ -239,6 +241,9 @@ class MemoryEngine:
         container = action.container
         if container.image not in self.world.images:
             raise Refused(f"container:{container.name}", f"no such image: {container.image}")
+        for mount in container.mounts:
+            if mount.source in self.script.absent:
+                return Retry(f"bind source path does not exist: {mount.source}", outside=True)
         for kept in self._present():
             if kept.engine_name == action.engine_name and kept.container == container:
                 return Done("was there", kept.id)
@@ -256,26 +261,19 @@ class MemoryEngine:
             return Done("was running", kept.id)
         if kept.state == "dead":
             raise Refused(f"container:{kept.engine_name}", "is dead and cannot be started")
-        try:
-            for other in self._present():
-                if other.id != kept.id and other.state in AWAKE:
-                    self._check_ports(kept, other)
-        except Refused as refused:
-            self._put(replace(kept, error=refused.message))
-            raise
+        if hindrance := self._hindrance(kept):
+            self._put(replace(kept, error=hindrance))
+            return Retry(hindrance, outside=True)
         self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, error="", restart_count=0))
         return Done("started", kept.id)
 
-    def _check_ports(self, kept: Kept, other: Kept) -> None:
-        for wanted in kept.container.ports if kept.container else ():
-            for held in other.container.ports if other.container else ():
-                if wanted.protocol == held.protocol and len(host_ports(wanted)) == 1 == len(host_ports(held)):
-                    same_address = wanted.host_ip == held.host_ip or "0.0.0.0" in (wanted.host_ip, held.host_ip)
-                    if same_address and wanted.host_port == held.host_port:
-                        raise Refused(
-                            f"container:{kept.engine_name}",
-                            f"port {wanted.host_port} is already allocated, by {other.engine_name}",
-                        )
+    def _hindrance(self, kept: Kept) -> str:
+        """Why a container cannot be started now although nothing is wrong with it; "" when it can."""
+        for device in kept.container.devices if kept.container else ():
+            if device.host_path in self.script.absent:
+                return f'error gathering device information while adding custom device "{device.host_path}": not there'
+        awake = [other for other in self._present() if other.id != kept.id and other.state in AWAKE]
+        return next((taken for other in awake if (taken := _taken_port(kept, other))), "")
 
     def _check_name(self, name: str, but: str = "") -> None:
         for kept in self._present():
@@ -420,6 +418,17 @@ def _check_in_force(container: Container, look: Look) -> Health | None:
         return created_with
     asked = look.checks.get(container.name)
     return None if asked is not None and isinstance(asked.probe, ExecProbe) else asked
+
+
+def _taken_port(kept: Kept, other: Kept) -> str:
+    """What an engine says of a port that another container holds; "" when there is none."""
+    for wanted in kept.container.ports if kept.container else ():
+        for held in other.container.ports if other.container else ():
+            if wanted.protocol == held.protocol and len(host_ports(wanted)) == 1 == len(host_ports(held)):
+                same_address = wanted.host_ip == held.host_ip or "0.0.0.0" in (wanted.host_ip, held.host_ip)
+                if same_address and wanted.host_port == held.host_port:
+                    return f"port {wanted.host_port} is already allocated, by {other.engine_name}"
+    return ""
 
 
 def _image_id(ref: str, version: int) -> str:

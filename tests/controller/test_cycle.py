@@ -798,7 +798,7 @@ def test_a_container_that_cannot_start_is_not_well(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.put_foreign(container("squatter", ports=(Port(80, 80),)))
         device.ask(container("web", ports=(Port(80, 80),)))
-        assert isinstance(await device.follow(), Stalled)
+        assert isinstance(await device.follow(), Retrying)
         await device.cycle()
         why = "port 80 is already allocated, by squatter"
         assert device.conditions()["Healthy"].message == f"web does not start: {why}"

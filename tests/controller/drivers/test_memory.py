@@ -14,7 +14,7 @@ from tests.virtual import now, run
 
 from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script, World
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, Health, HttpProbe, Port, Resources, Restart, Stop
+from evenkeel.specs.container import Container, Device, Health, HttpProbe, Mount, Port, Resources, Restart, Stop
 from evenkeel.specs.errors import DriverError, Unavailable
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, Look
@@ -78,6 +78,11 @@ REFUSALS: dict[str, tuple[tuple[Action, ...], str]] = {
         (*pulled(), *pulled(changed(WEB, name="db")), Rename("db", "web")),
         "the name is in use",
     ),
+    "an image that does not exist": ((Pull("docker.io/library/missing:1", "Always"),), "not found"),
+}
+
+
+HINDRANCES: dict[str, tuple[tuple[Action, ...], str]] = {
     "a host port that is in use": (
         (*started(), *started(changed(WEB, name="db"))),
         "port 8080 is already allocated, by web",
@@ -86,8 +91,32 @@ REFUSALS: dict[str, tuple[tuple[Action, ...], str]] = {
         (*started(), *started(normal(changed(WEB, name="db", ports=(Port(8080, 80, "127.0.0.1"),))))),
         "port 8080 is already allocated, by web",
     ),
-    "an image that does not exist": ((Pull("docker.io/library/missing:1", "Always"),), "not found"),
+    "a mount whose source is not there": (
+        pulled(normal(changed(WEB, mounts=(Mount("/conf", "/etc/absent"),)))),
+        "bind source path does not exist: /etc/absent",
+    ),
+    "a device that is not there": (
+        started(normal(changed(WEB, devices=(Device("/dev/gps", "/dev/ttyUSB0"),)))),
+        'custom device "/dev/ttyUSB0"',
+    ),
 }
+
+
+@pytest.mark.parametrize("case", HINDRANCES)
+def test_what_lies_outside_of_a_container_may_pass(case: str) -> None:
+    actions, why = HINDRANCES[case]
+
+    async def work(engine: MemoryEngine) -> None:
+        engine.script.absent = {"/etc/absent", "/dev/ttyUSB0"}
+        outcome = await do(engine, *actions)
+        assert isinstance(outcome, Retry)
+        assert outcome.outside
+        assert why in outcome.message
+        await engine.perform(End("web", Stop()), lambda message, done, total: None)
+        engine.script.absent.clear()
+        assert isinstance(await do(engine, actions[-1]), Done)
+
+    on(work)
 
 
 @pytest.mark.parametrize("case", REFUSALS)
