@@ -18,38 +18,16 @@ from typing import Any, TypeVar
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.files import denied
+from evenkeel.controller.migrations import OLDEST, VERSION, migrate, version_of
 from evenkeel.specs.codec import decode
 from evenkeel.specs.errors import JournalError
 
 Kept = TypeVar("Kept")
 
 FILE = "journal.sqlite"
-VERSION = 4
 _PATIENCE_S = 10.0
 """For how long one waits for another that reads or writes."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_SCHEMA = """
-CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL) STRICT;
-CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
-                   source TEXT NOT NULL DEFAULT '', activity TEXT NOT NULL DEFAULT '') STRICT;
-CREATE TABLE attempt (digest TEXT PRIMARY KEY, failures INTEGER NOT NULL, why TEXT NOT NULL, at REAL NOT NULL,
-                      failed INTEGER NOT NULL) STRICT;
-CREATE TABLE instance (id TEXT PRIMARY KEY, subject TEXT NOT NULL, proven INTEGER NOT NULL DEFAULT 0,
-                       stopped INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE switch (subject TEXT PRIMARY KEY, seconds REAL NOT NULL) STRICT;
-CREATE TABLE adopted (instance TEXT PRIMARY KEY, subject TEXT NOT NULL, at REAL NOT NULL) STRICT;
-CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
-CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
-CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
-CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
-                    packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
-                     retain INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
-CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, digest BLOB NOT NULL,
-                    packet INTEGER NOT NULL) STRICT;
-CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
-"""
 
 
 class Database:
@@ -122,12 +100,11 @@ def open_database(state: Path, now: Now = system_now) -> Database:
         _keep_a_log(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        if _version(connection) == 0:
-            with database.writing():
-                for statement in (_SCHEMA if _version(connection) == 0 else "").split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
         _check_version(connection, path)
+        if version_of(connection) != VERSION:
+            with database.writing():
+                _check_version(connection, path)  # another one may have migrated it meanwhile
+                migrate(connection)
     except sqlite3.Error as error:
         connection.close()
         raise _error(path, "cannot be opened", error, os.W_OK) from error
@@ -186,13 +163,17 @@ def _error(path: Path, what: str, error: Exception, access: int | None = None) -
     return JournalError(f"journal:{path}", f"{what}: {why}")
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    if (version := _version(connection)) != VERSION:
-        raise JournalError(f"journal:{path}", f"has version {version}; this evenkeel knows version {VERSION}")
+    """Refuse what this evenkeel cannot read. 0 is a file without tables."""
+    version = version_of(connection)
+    if version > VERSION:
+        why = (
+            f"has version {version}, written by a newer evenkeel; this one knows versions up to {VERSION}."
+            " Nothing was changed: start the newer one again"
+        )
+        raise JournalError(f"journal:{path}", why)
+    if 0 < version < OLDEST:
+        raise JournalError(f"journal:{path}", f"has version {version}, which no released evenkeel has written")
 
 
 def read_database(state: Path) -> Database:
@@ -215,11 +196,9 @@ def read_database(state: Path) -> Database:
     except sqlite3.Error as error:
         raise _error(path, "cannot be opened", error, os.R_OK) from error
     try:
-        if _version(connection) == 0:  # somebody is just making it
-            connection.close()
-            connection = _nothing()
-        else:
-            _check_version(connection, path)
+        _check_version(connection, path)
+        if version_of(connection) != VERSION:  # of an earlier evenkeel, or somebody is just making it
+            connection = _brought_up(connection)
     except sqlite3.Error as error:
         connection.close()
         raise _error(path, "cannot be read", error, os.R_OK) from error
@@ -231,5 +210,16 @@ def read_database(state: Path) -> Database:
 
 def _nothing() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(_SCHEMA)
+    migrate(connection)
     return connection
+
+
+def _brought_up(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy in memory with the tables of the present version; the file is left as it is."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.backup(copy)
+    finally:
+        connection.close()
+    migrate(copy)
+    return copy

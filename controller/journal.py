@@ -17,6 +17,7 @@ from typing import Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVa
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.database import Database, open_database, read_database
 from evenkeel.controller.mailbox import Mailbox
+from evenkeel.controller.migrations import checksum
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback
@@ -86,9 +87,9 @@ class Journal:
             return False
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT INTO revision VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE"
-                " SET content = excluded.content, source = excluded.source",
-                (state.digest, content, source, self._now()),
+                "INSERT INTO revision VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE"
+                " SET content = excluded.content, source = excluded.source, checksum = excluded.checksum",
+                (state.digest, content, source, self._now(), checksum(content)),
             )
             self._give(connection, role, state.digest, source, activity)
         return True

@@ -445,16 +445,6 @@ def test_the_way_out_of_a_damaged_journal_leads_out(journal: Journal, state: Pat
     assert {FILE} <= {file.name for file in (state / "damaged").iterdir()}
 
 
-@pytest.mark.parametrize("openers", [open_journal, read_journal])
-def test_a_journal_of_another_version_is_refused(journal: Journal, state: Path, openers: type) -> None:
-    journal.close()
-    with sqlite3.connect(state / FILE) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(JournalError, match="has version 99"):
-        openers(state)
-
-
 @pytest.mark.parametrize("rights", [0, 0o500, 0o700])
 def test_who_may_not_is_told_who_may(nobody: Path, rights: int) -> None:
     """0: neither enter nor list; 0o500: read only; 0o700: the folder is open, the journal is not."""

@@ -1,0 +1,92 @@
+"""The tables of the journal, and how a file of an earlier version gets them.
+
+A device is updated in the field, and its journal with it: a file of every version since 4 is brought to the present one when
+it is opened to write, in one transaction. A change of the tables is a new version, a step in `MIGRATIONS`, and the same
+change in `SCHEMA`; a step that was released is never changed again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+
+VERSION = 5
+OLDEST = 4
+"""The first version that a released evenkeel wrote."""
+
+SCHEMA = """
+CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL,
+                       checksum BLOB NOT NULL DEFAULT x'') STRICT;
+CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
+                   source TEXT NOT NULL DEFAULT '', activity TEXT NOT NULL DEFAULT '') STRICT;
+CREATE TABLE attempt (digest TEXT PRIMARY KEY, failures INTEGER NOT NULL, why TEXT NOT NULL, at REAL NOT NULL,
+                      failed INTEGER NOT NULL) STRICT;
+CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CASCADE, subject TEXT NOT NULL,
+                          PRIMARY KEY (digest, subject)) STRICT;
+CREATE TABLE instance (id TEXT PRIMARY KEY, subject TEXT NOT NULL, proven INTEGER NOT NULL DEFAULT 0,
+                       stopped INTEGER NOT NULL DEFAULT 0, made INTEGER, proven_as TEXT NOT NULL DEFAULT '') STRICT;
+CREATE TABLE switch (subject TEXT PRIMARY KEY, seconds REAL NOT NULL) STRICT;
+CREATE TABLE adopted (instance TEXT PRIMARY KEY, subject TEXT NOT NULL, at REAL NOT NULL) STRICT;
+CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
+CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
+CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
+                    packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE set_aside (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, beginning BLOB NOT NULL,
+                        size INTEGER NOT NULL, at REAL NOT NULL, why TEXT NOT NULL) STRICT;
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
+                     retain INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
+CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, digest BLOB NOT NULL,
+                    packet INTEGER NOT NULL) STRICT;
+CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
+"""
+
+
+def _to_5(connection: sqlite3.Connection) -> None:
+    """Checksums of revisions, tries of messages and those set aside, the order in which instances were made, the health
+    check that each was proven with, and the containers that were sick before a revision."""
+    for statement in (
+        "ALTER TABLE revision ADD COLUMN checksum BLOB NOT NULL DEFAULT x''",
+        (
+            "CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CASCADE, subject TEXT NOT NULL,"
+            " PRIMARY KEY (digest, subject)) STRICT"
+        ),
+        "ALTER TABLE instance ADD COLUMN made INTEGER",
+        "ALTER TABLE instance ADD COLUMN proven_as TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE inbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+        (
+            "CREATE TABLE set_aside (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, beginning BLOB NOT NULL,"
+            " size INTEGER NOT NULL, at REAL NOT NULL, why TEXT NOT NULL) STRICT"
+        ),
+    ):
+        connection.execute(statement)
+    for digest, content in connection.execute("SELECT digest, content FROM revision").fetchall():
+        connection.execute("UPDATE revision SET checksum = ? WHERE digest = ?", (checksum(content), digest))
+
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5}
+"""By the version that a step leads to from the one before."""
+
+
+def checksum(content: bytes) -> bytes:
+    """What tells that a stored revision is still what was stored: SQLite itself keeps no sums of its pages."""
+    return sha256(content).digest()
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of a file; 0 when it has no tables yet."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Make the tables, or bring them to the present version. Within a transaction of the caller's: another process may do
+    the same at this moment."""
+    found = version_of(connection)
+    if not found:
+        for statement in SCHEMA.split(";"):
+            connection.execute(statement)
+    for version in range(found + 1, VERSION + 1) if found else ():
+        MIGRATIONS[version](connection)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
