@@ -13,6 +13,7 @@ from evenkeel.controller.journal import Journal, at_once
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
 from evenkeel.specs.plan import (
+    Connect,
     Create,
     Done,
     End,
@@ -142,6 +143,8 @@ def step_text(step: Step) -> str:
             return f"create {engine_name} from {container.image}"
         case Rename(instance=instance, engine_name=engine_name):
             return f"give {instance[:12]} the name {engine_name}"
+        case Connect(instance=instance):
+            return f"connect {instance[:12]} to its network"
         case Start(instance=instance):
             return f"start {instance[:12]}"
         case End(instance=instance, stop=stop):

@@ -25,7 +25,8 @@ class ContainerSeen(Struct, frozen=True):
     `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
     is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner` is the
     state directory of the evenkeel that created it. `unspoken` is what one that was adopted has beyond `container`, in words:
-    what no spec can say, and a new container in its place is without. Times are seconds since the epoch, 0 when there is none.
+    what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
+    that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none.
     """
 
     id: str
@@ -45,6 +46,7 @@ class ContainerSeen(Struct, frozen=True):
     address: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()
+    cut_off: str = ""
 
 
 class Look(Struct, frozen=True):

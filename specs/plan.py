@@ -89,6 +89,13 @@ class Rename(Struct, frozen=True, tag="rename"):
     engine_name: str
 
 
+class Connect(Struct, frozen=True, tag="connect"):
+    """Put an instance back on its network, which is made if it is gone. Nothing that runs is stopped."""
+
+    instance: str
+    container: Container
+
+
 class Start(Struct, frozen=True, tag="start"):
     """Start a created or ended instance, resume a paused one."""
 
@@ -123,7 +130,7 @@ class Remove(Struct, frozen=True, tag="remove"):
     instance: str
 
 
-Action = Pull | Create | Rename | Start | End | Update | Verify | Remove
+Action = Pull | Create | Rename | Connect | Start | End | Update | Verify | Remove
 
 
 class Step(Struct, frozen=True):

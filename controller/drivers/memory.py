@@ -32,6 +32,7 @@ from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
+    Connect,
     Create,
     Done,
     End,
@@ -48,6 +49,9 @@ from evenkeel.specs.plan import (
 
 _IN_PLACE: InPlace = "finite"
 """As Docker: what is rehearsed here must not be another plan there."""
+
+
+BY_NAME, DISCONNECTED = 0, -1
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Image:
 
 @dataclass(frozen=True)
 class Kept:
-    """One container of the world. Times are seconds since the epoch; 0 is never."""
+    """One container of the world. Times are seconds since the epoch; 0 is never. `network`: the number of the network that it
+    is on; `BY_NAME` until it is first started, `DISCONNECTED` when somebody took it from its network."""
 
     id: str
     engine_name: str
@@ -83,16 +88,20 @@ class Kept:
     started_at: float = 0.0
     finished_at: float = 0.0
     unspoken: tuple[str, ...] = ()
+    network: int = BY_NAME
 
 
 @dataclass
 class World:
-    """Local images (reference → version of it), what was pulled (image id → how it behaves), and containers by id."""
+    """Local images (reference → version of it), what was pulled (image id → how it behaves), and containers by id. `network`
+    is the number of the network that stands for mode bridge, 0 while there is none; `networks` were made so far."""
 
     images: dict[str, int] = field(default_factory=dict)
     pulled: dict[str, Image] = field(default_factory=dict)
     containers: dict[str, Kept] = field(default_factory=dict)
     created: int = 0
+    network: int = 0
+    networks: int = 0
 
 
 @dataclass
@@ -188,6 +197,9 @@ class MemoryEngine:
                 return self._create(action)
             case Verify():
                 return await watch_until_proven(self._look_at, action, progress)
+            case Connect():
+                self._put(self._connected(self._find(action.instance)))
+                return Done("connected to its network")
             case Start():
                 return self._start(action.instance)
             case End():
@@ -264,8 +276,25 @@ class MemoryEngine:
         if hindrance := self._hindrance(kept):
             self._put(replace(kept, error=hindrance))
             return Retry(hindrance, outside=True)
+        kept = self._connected(kept)
         self._put(replace(kept, state="running", started_at=self._now(), exit_code=0, error="", restart_count=0))
         return Done("started", kept.id)
+
+    def _connected(self, kept: Kept) -> Kept:
+        """On the network of mode bridge, which is made if it is gone."""
+        if kept.container is None or kept.container.network == "host":
+            return kept
+        if not self.world.network:
+            self.world.networks += 1
+            self.world.network = self.world.networks
+        return replace(kept, network=self.world.network)
+
+    def _cut_off(self, kept: Kept) -> str:
+        if kept.container is None or kept.container.network == "host":
+            return ""
+        if kept.network == DISCONNECTED:
+            return "it is on no network"
+        return "its network is gone" if kept.network not in (BY_NAME, self.world.network) else ""
 
     def _hindrance(self, kept: Kept) -> str:
         """Why a container cannot be started now although nothing is wrong with it; "" when it can."""
@@ -310,9 +339,12 @@ class MemoryEngine:
         foreign = kept.id.startswith("foreign-") and kept.id not in look.adopted
         if container is not None and kept.id in look.adopted:
             container = changed(container, name=look.adopted[kept.id])
+        cut_off = "" if foreign else self._cut_off(kept)
         health: HealthSeen = "none"
-        if container is not None and kept.state == "running" and _check_in_force(container, look) is not None:
-            health = "healthy" if self._behaviour(kept).healthy else "unhealthy"
+        check = _check_in_force(container, look) if container is not None else None
+        if check is not None and kept.state == "running":
+            deaf = cut_off and not isinstance(check.probe, ExecProbe)
+            health = "healthy" if self._behaviour(kept).healthy and not deaf else "unhealthy"
         return ContainerSeen(
             id=kept.id,
             name=container.name if container is not None and not foreign else kept.engine_name,
@@ -329,6 +361,7 @@ class MemoryEngine:
             started_at=kept.started_at,
             finished_at=kept.finished_at,
             unspoken=() if foreign else kept.unspoken,
+            cut_off=cut_off,
         )
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:
@@ -398,6 +431,19 @@ class MemoryEngine:
         kept = self._find(plain_name(name))
         assert kept.container is not None
         self._put(replace(kept, container=changed(kept.container, **fields)))
+
+    def disconnect(self, name: str) -> None:
+        """Somebody takes a container from its network."""
+        self._put(replace(self._find(plain_name(name)), network=DISCONNECTED))
+
+    def remove_network(self) -> None:
+        """Somebody removes the network of mode bridge. An engine asks for what runs to be taken from it before; what does not
+        run goes on pointing to it."""
+        for kept in self._present():
+            if kept.state in AWAKE:
+                self.world.containers[kept.id] = replace(kept, network=DISCONNECTED)
+        self.world.network = 0
+        self._touched()
 
     def put_foreign(self, container: Container, state: State = "running", unspoken: tuple[str, ...] = ()) -> None:
         """Somebody else runs a container. `unspoken`: what it has that no spec can say."""
