@@ -15,6 +15,7 @@ from evenkeel.specs.container import check_digest
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
 from evenkeel.specs.plan import (
+    Connect,
     Create,
     Done,
     End,
@@ -107,7 +108,7 @@ class Record:
             case End(instance=instance):
                 self._journal.mark(instance, step.subject, stopped=True)
                 self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
-            case Start(instance=instance):
+            case Start(instance=instance) | Connect(instance=instance):
                 self._journal.mark(instance, step.subject, proven=False)
             case _:
                 pass
@@ -174,6 +175,8 @@ def step_text(step: Step) -> str:
             return f"create {engine_name} from {container.image}"
         case Rename(instance=instance, engine_name=engine_name):
             return f"give {instance[:12]} the name {engine_name}"
+        case Connect(instance=instance):
+            return f"connect {instance[:12]} to its network"
         case Start(instance=instance):
             return f"start {instance[:12]}"
         case End(instance=instance, stop=stop):

@@ -20,6 +20,7 @@ _KINDS: Mapping[Verb, ActionKind] = {
     "create": "create",
     "recreate": "recreate",
     "update": "update",
+    "connect": "check",
     "start": "check",
     "finish": "check",
     "remove": "destroy",

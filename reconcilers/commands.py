@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.specs.activity import ActionKind, ActionStatus, Command, Status
-from evenkeel.specs.plan import Create, End, Pull, Remove, Rename, Start, Step, Update, Verify
+from evenkeel.specs.plan import Connect, Create, End, Pull, Remove, Rename, Start, Step, Update, Verify
 
 IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
     "create": "New container will be created and started.",
@@ -56,7 +56,7 @@ PHASES: Mapping[Command, Phase] = {
     "ACTIVATE": Phase(
         ("UPDATE_SUCCESS",), "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_FAILURE",
         "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE",
-        ("create", "recreate", "update", "check"), (Rename, End, Start, Verify),
+        ("create", "recreate", "update", "check"), (Rename, End, Connect, Start, Verify),
     ),
     "ROLLBACK": Phase(
         (

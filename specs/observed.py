@@ -27,9 +27,10 @@ class ContainerSeen(Struct, frozen=True):
     `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
     is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner` is the
     state directory of the evenkeel that created it. `unspoken` is what one that was adopted has beyond `container`, in words:
-    what no spec can say, and a new container in its place is without. Times are seconds since the epoch, 0 when there is none;
-    they are for people: clocks are set, so that nothing is decided by them. `lately_started`: its process is up for less than
-    `LATELY_S`, by a clock that is never set.
+    what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
+    that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
+    are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
+    is never set.
     """
 
     id: str
@@ -50,6 +51,7 @@ class ContainerSeen(Struct, frozen=True):
     address: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()
+    cut_off: str = ""
 
 
 class Look(Struct, frozen=True):
@@ -83,10 +85,12 @@ class ContainersSeen(Struct, frozen=True):
     (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about.
     Not "": of what is evenkeel's, `only` this subject was looked at.
     `in_place` says which limits the engine changes without a restart: all, only from one finite value to another, or none.
+    `reconnects`: the engine puts a container back on its network, so that no new one is needed.
     """
 
     engine: str
     in_place: Literal["all", "finite", "none"] = "all"
+    reconnects: bool = True
     containers: tuple[ContainerSeen, ...] = ()
     images: dict[str, str] = {}
     digests: dict[str, str] = {}

@@ -16,9 +16,9 @@ from evenkeel.specs.container import Container, PullPolicy, Resources, Restart, 
 from evenkeel.specs.observed import ContainersSeen, image_size
 from evenkeel.specs.problem import Place
 
-Verb = Literal["create", "recreate", "update", "start", "finish", "remove", "keep", "blocked"]
-"""What a plan has in store for a subject. `finish`: right already, but proof, a name or the removal of an old instance is
-outstanding. `keep`: never touched. `blocked`: asked for, but nothing may be done."""
+Verb = Literal["create", "recreate", "update", "connect", "start", "finish", "remove", "keep", "blocked"]
+"""What a plan has in store for a subject. `connect`: it is put back on its network. `finish`: right already, but proof, a
+name or the removal of an old instance is outstanding. `keep`: never touched. `blocked`: asked for, but nothing may be done."""
 
 
 class Phase(StrEnum):
@@ -60,6 +60,7 @@ class Difference(Struct, frozen=True):
     changes: tuple[Change, ...] = ()
     asked: Place = Place()
     update: bool = False
+    connect: bool = False
     start: bool = False
     verify: bool = False
     lost: tuple[str, ...] = ()
@@ -87,6 +88,13 @@ class Rename(Struct, frozen=True, tag="rename"):
 
     instance: str
     engine_name: str
+
+
+class Connect(Struct, frozen=True, tag="connect"):
+    """Put an instance back on its network, which is made if it is gone. Nothing that runs is stopped."""
+
+    instance: str
+    container: Container
 
 
 class Start(Struct, frozen=True, tag="start"):
@@ -123,7 +131,7 @@ class Remove(Struct, frozen=True, tag="remove"):
     instance: str
 
 
-Action = Pull | Create | Rename | Start | End | Update | Verify | Remove
+Action = Pull | Create | Rename | Connect | Start | End | Update | Verify | Remove
 
 
 class Step(Struct, frozen=True):

@@ -82,5 +82,5 @@ def _action(action: Action) -> dict[str, Any]:
         case Verify(instance=instance):
             return {"action": "verify", "instance": instance}
         case _:
-            words = {"Start": "start", "End": "stop", "Update": "update", "Remove": "remove"}
+            words = {"Connect": "connect", "Start": "start", "End": "stop", "Update": "update", "Remove": "remove"}
             return {"action": words[type(action).__name__], "instance": action.instance}

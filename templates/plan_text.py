@@ -26,6 +26,7 @@ _MARKS: dict[Verb, tuple[str, Role | None]] = {
     "recreate": ("~", "change"),
     "update": ("~", "change"),
     "start": ("~", "change"),
+    "connect": ("~", "change"),
     "finish": ("~", "change"),
     "remove": ("-", "remove"),
     "keep": ("·", "faint"),
@@ -36,6 +37,7 @@ _SUMMARY: dict[Verb, str] = {
     "recreate": "to recreate",
     "update": "to update in place",
     "start": "to start",
+    "connect": "to connect",
     "finish": "to finish",
     "remove": "to remove",
     "blocked": "blocked",
@@ -157,7 +159,7 @@ class _Block:
             yield fitting_image(difference.container.image, self._room), asked
             return
         changes = [change for change in difference.changes if change.path and not _follows(change, difference)]
-        if not changes or difference.verb in ("start", "finish"):
+        if not changes or difference.verb in ("connect", "start", "finish"):
             yield from ((text, asked) for text in self._wrapped(self._why(), self._room if asked else self._full_room))
             return
         path_width = min(max(len(change.path) for change in changes), self._room)

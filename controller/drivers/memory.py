@@ -33,6 +33,7 @@ from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, LATELY_S, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
+    Connect,
     Create,
     Done,
     End,
@@ -49,6 +50,9 @@ from evenkeel.specs.plan import (
 
 _IN_PLACE: InPlace = "finite"
 """As Docker: what is rehearsed here must not be another plan there."""
+
+
+BY_NAME, DISCONNECTED = 0, -1
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class Image:
 @dataclass(frozen=True)
 class Kept:
     """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by the
-    clock of the event loop, which nobody sets."""
+    clock of the event loop, which nobody sets. `network`: the number of the network that it is on; `BY_NAME` until it is
+    first started, `DISCONNECTED` when somebody took it from its network."""
 
     id: str
     engine_name: str
@@ -86,16 +91,20 @@ class Kept:
     up_at: float = 0.0
     finished_at: float = 0.0
     unspoken: tuple[str, ...] = ()
+    network: int = BY_NAME
 
 
 @dataclass
 class World:
-    """Local images (reference → version of it), what was pulled (image id → how it behaves), and containers by id."""
+    """Local images (reference → version of it), what was pulled (image id → how it behaves), and containers by id. `network`
+    is the number of the network that stands for mode bridge, 0 while there is none; `networks` were made so far."""
 
     images: dict[str, int] = field(default_factory=dict)
     pulled: dict[str, Image] = field(default_factory=dict)
     containers: dict[str, Kept] = field(default_factory=dict)
     created: int = 0
+    network: int = 0
+    networks: int = 0
 
 
 @dataclass
@@ -191,6 +200,9 @@ class MemoryEngine:
                 return self._create(action)
             case Verify():
                 return await watch_until_proven(self._look_at, action, progress)
+            case Connect():
+                self._put(self._connected(self._find(action.instance)))
+                return Done("connected to its network")
             case Start():
                 return self._start(action.instance)
             case End():
@@ -267,9 +279,26 @@ class MemoryEngine:
         if hindrance := self._hindrance(kept):
             self._put(replace(kept, error=hindrance))
             return Retry(hindrance, outside=True)
+        kept = self._connected(kept)
         started = replace(kept, state="running", started_at=self._now(), up_at=_uptime())
         self._put(replace(started, exit_code=0, error="", restart_count=0))
         return Done("started", kept.id)
+
+    def _connected(self, kept: Kept) -> Kept:
+        """On the network of mode bridge, which is made if it is gone."""
+        if kept.container is None or kept.container.network == "host":
+            return kept
+        if not self.world.network:
+            self.world.networks += 1
+            self.world.network = self.world.networks
+        return replace(kept, network=self.world.network)
+
+    def _cut_off(self, kept: Kept) -> str:
+        if kept.container is None or kept.container.network == "host":
+            return ""
+        if kept.network == DISCONNECTED:
+            return "it is on no network"
+        return "its network is gone" if kept.network not in (BY_NAME, self.world.network) else ""
 
     def _hindrance(self, kept: Kept) -> str:
         """Why a container cannot be started now although nothing is wrong with it; "" when it can."""
@@ -313,9 +342,12 @@ class MemoryEngine:
         foreign = kept.id.startswith("foreign-") and kept.id not in look.adopted
         if container is not None and kept.id in look.adopted:
             container = changed(container, name=look.adopted[kept.id])
+        cut_off = "" if foreign else self._cut_off(kept)
         health: HealthSeen = "none"
-        if container is not None and kept.state == "running" and _check_in_force(container, look) is not None:
-            health = "healthy" if self._behaviour(kept).healthy else "unhealthy"
+        check = _check_in_force(container, look) if container is not None else None
+        if check is not None and kept.state == "running":
+            deaf = cut_off and not isinstance(check.probe, ExecProbe)
+            health = "healthy" if self._behaviour(kept).healthy and not deaf else "unhealthy"
         return ContainerSeen(
             id=kept.id,
             name=container.name if container is not None and not foreign else kept.engine_name,
@@ -333,6 +365,7 @@ class MemoryEngine:
             lately_started=kept.state == "running" and _up_s(kept) < LATELY_S,
             finished_at=kept.finished_at,
             unspoken=() if foreign else kept.unspoken,
+            cut_off=cut_off,
         )
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:
@@ -402,6 +435,19 @@ class MemoryEngine:
         kept = self._find(plain_name(name))
         assert kept.container is not None
         self._put(replace(kept, container=changed(kept.container, **fields)))
+
+    def disconnect(self, name: str) -> None:
+        """Somebody takes a container from its network."""
+        self._put(replace(self._find(plain_name(name)), network=DISCONNECTED))
+
+    def remove_network(self) -> None:
+        """Somebody removes the network of mode bridge. An engine asks for what runs to be taken from it before; what does not
+        run goes on pointing to it."""
+        for kept in self._present():
+            if kept.state in AWAKE:
+                self.world.containers[kept.id] = replace(kept, network=DISCONNECTED)
+        self.world.network = 0
+        self._touched()
 
     def put_foreign(self, container: Container, state: State = "running", unspoken: tuple[str, ...] = ()) -> None:
         """Somebody else runs a container. `unspoken`: what it has that no spec can say."""

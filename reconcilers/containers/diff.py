@@ -94,6 +94,7 @@ def _is_settled(container: Container, instances: list[ContainerSeen], history: H
     return (
         only.state == "running"
         and only.container == container
+        and not only.cut_off
         and is_proven(only, container, history)
         and only.engine_name == engine_name(container.name)
     )
@@ -159,8 +160,9 @@ def _settling(
     update = compare.in_place_differs(container, candidate.container)
     start, why_start = _needs_start(candidate, container.restart, history)
     renamed = candidate.engine_name != engine_name(container.name)
-    verify = start or not is_proven(candidate, container, history)
-    if not (others or update or start or renamed or verify):
+    connect = bool(candidate.cut_off)
+    verify = start or connect or not is_proven(candidate, container, history)
+    if not (others or update or renamed or verify):
         return
     changes = tuple(_field_changes(container, document, candidate.container, in_place)) if update else ()
     verb: Verb
@@ -174,6 +176,8 @@ def _settling(
         verb = "recreate"
     elif update:
         verb, why = "update", "limits and restart policy change in place"
+    elif connect:
+        verb, why = "connect", f"it is cut off from its network: {candidate.cut_off}"
     elif start:
         verb, why = "start", why_start
     elif verify:
@@ -183,7 +187,7 @@ def _settling(
         verb, why = "finish", "an old instance or name is left over"
     yield Difference(
         container.name, verb, why, container, candidate.id, others, changes,
-        changes[0].asked if changes else document.place, update, start, verify,
+        changes[0].asked if changes else document.place, update, connect, start, verify,
         _lost(instances, others) if switching else (),
         _away_s(container.name, instances, others, history) if switching else None,
     )  # fmt: skip
@@ -206,6 +210,8 @@ def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: Conta
     if wanted != instance.container and not compare.same_identity(wanted, instance.container):
         return False
     if not compare.can_update(wanted.resources, instance.container.resources, seen.in_place):
+        return False
+    if instance.cut_off and not seen.reconnects:
         return False
     if seen.in_place == "none" and compare.in_place_differs(wanted, instance.container):
         return False
@@ -302,6 +308,9 @@ def _changes(
                      "the tag was pushed again", asked)  # fmt: skip
     if current.state == "dead":
         yield Change(container.name, "", "dead", "running", "the engine cannot revive it", document.place)
+    if current.cut_off and not seen.reconnects:
+        why = "the engine cannot put it back on its network"
+        yield Change(container.name, "network", current.cut_off, container.network, why, asked_at(document, "network"))
 
 
 def _field_changes(

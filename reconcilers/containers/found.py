@@ -156,6 +156,8 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
 
 def _not_well(instance: ContainerSeen) -> str:
     """A container between two restarts looks well for a moment, hence `is_restless`."""
+    if instance.cut_off:
+        return f"is cut off from its network: {instance.cut_off}"
     if instance.state == "running" and instance.health == "unhealthy":
         return "fails its health check"
     if instance.exit_code and instance.state == "restarting":

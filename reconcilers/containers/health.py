@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
 def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: float) -> tuple[Watch, Verdict | None]:
     """The watch after one more look; the verdict when there is one. `seen` is `None` when the instance is gone."""
     if seen is None:
-        return watch, Verdict(False, "it disappeared while it was watched")
+        return watch, Verdict(None, "it was removed from outside while it was watched")
     restarted = seen.restart_count > watch.restarts
     if restarted:
         watch = watch._replace(restarts=seen.restart_count, good_since=None)
@@ -54,6 +54,7 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     if seen.state == "exited" and container.restart.policy in ("no", "on-failure"):
         return watch, Verdict(True, "it ended with exit code 0")
     good = seen.state in ("running", "restarting") if container.health is None else seen.health == "healthy"
+    good = good and not seen.cut_off
     if container.health is not None and seen.health == "unhealthy":
         watch = _count_failure(container.health, watch, now)
         if watch.bad_probes >= container.health.retries:

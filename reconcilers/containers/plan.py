@@ -21,6 +21,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Stop, host_ports
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import (
+    Connect,
     Create,
     Difference,
     End,
@@ -108,6 +109,9 @@ def _steps(
             stop = changed(_stop(subject, other), needs=needs)
             needs = (*needs, stop.id)
             yield stop
+    if difference.connect:
+        yield Step(f"connect:{subject}", subject, Phase.ACTIVATE, Connect(target, container), needs)
+        needs = (*needs, f"connect:{subject}")
     if starts:
         yield Step(f"start:{subject}", subject, Phase.ACTIVATE, Start(target), needs)
         needs = (f"start:{subject}",)

@@ -1,6 +1,6 @@
-"""The power is cut anywhere: after a stored feedback, after an entry of the journal, before or after something
-that is done to the engine; once in every run, and everywhere in `make thorough`. Then the same commands lead to the same world, and what was said is the same,
-in the same order, with at most one message of work in progress said twice.
+"""The power is cut anywhere: after a stored feedback, after an entry of the journal, before or after something that is done
+to the engine; once in every run, and everywhere in `make thorough`. Then the same commands lead to the same world, and what
+was said is the same, in the same order, with at most one message of work in progress said twice.
 
 Defect A6 of the original: it forgets the operation and ignores the commands that follow.
 """

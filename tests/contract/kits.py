@@ -51,8 +51,12 @@ class Kit(Protocol):
         ...
 
     async def somebody(self, does: str, name: str) -> None:
-        """Somebody does `kill`, `pause`, `remove` or `rename` to a container, by its name in the engine; `rename` appends
-        `.renamed`."""
+        """Somebody does `kill`, `pause`, `remove`, `rename` or `disconnect` to a container, by its name in the engine; `rename`
+        appends `.renamed`, `disconnect` takes it from the network of mode bridge."""
+        ...
+
+    async def remove_network(self) -> None:
+        """Somebody removes the network of mode bridge; what runs is taken from it before, as the engine demands."""
         ...
 
     async def close(self) -> None: ...
@@ -100,8 +104,12 @@ class MemoryKit:
             "pause": self.engine.pause,
             "remove": self.engine.remove,
             "rename": lambda name: self.engine.rename(name, f"{name}.renamed"),
+            "disconnect": self.engine.disconnect,
         }
         does_it[does](name)
+
+    async def remove_network(self) -> None:
+        self.engine.remove_network()
 
     async def close(self) -> None:
         await self.engine.close()
@@ -136,6 +144,12 @@ class DockerKit:
         return await asyncio.to_thread(self._dockerd.run, name, "sleeper:1")
 
     async def somebody(self, does: str, name: str) -> None:
+        if does == "disconnect":
+            (network,) = self._dockerd.inspect(name)["NetworkSettings"]["Networks"]
+            body = {"Container": name, "Force": True}
+            status, answer = self._dockerd.api("POST", f"/networks/{network}/disconnect", body)
+            assert status < 300, answer
+            return
         method, path, query = {
             "kill": ("POST", f"/containers/{name}/kill", {}),
             "pause": ("POST", f"/containers/{name}/pause", {}),
@@ -143,6 +157,13 @@ class DockerKit:
             "rename": ("POST", f"/containers/{name}/rename", {"name": f"{name}.renamed"}),
         }[does]
         status, answer = await asyncio.to_thread(_ask, self._dockerd, method, path, query)
+        assert status < 300, answer
+
+    async def remove_network(self) -> None:
+        _, found = self._dockerd.api("GET", "/networks/evenkeel")
+        for id_ in found["Containers"]:
+            self._dockerd.api("POST", "/networks/evenkeel/disconnect", {"Container": id_, "Force": True})
+        status, answer = self._dockerd.api("DELETE", "/networks/evenkeel")
         assert status < 300, answer
 
     async def close(self) -> None:

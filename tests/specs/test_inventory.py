@@ -179,8 +179,8 @@ def test_containers_of_others_are_no_nodes_unless_they_are_system_containers() -
     ],
 )
 def test_a_name_is_one_node_also_during_an_update(old: State, new: State, expected: str) -> None:
-    before = instance(Container("web", "i:old"), id="1", state=old)
-    after = instance(Container("web", "i:new"), id="2", state=new, created_at=CREATED + 9)
+    before = instance(Container("web", "i:old"), id="1", state=old, engine_name="web.old-1", created_at=CREATED + 9)
+    after = instance(Container("web", "i:new"), id="2", state=new)
     for order in ((before, after), (after, before)):
         (node,) = nodes(*order)
         assert node.version == expected

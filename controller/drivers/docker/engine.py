@@ -11,7 +11,6 @@ something else of it would be asked for the same for ever.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import socket
 from collections.abc import AsyncIterator
@@ -20,9 +19,10 @@ from contextlib import aclosing
 from evenkeel.controller.drivers.docker import parse, pull
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.events import events
+from evenkeel.controller.drivers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.docker.observer import Observer
 from evenkeel.controller.drivers.docker.registries import Registries
-from evenkeel.controller.drivers.docker.render import NAME_LABEL, create_body, update_body
+from evenkeel.controller.drivers.docker.render import NAME_LABEL, create_body, endpoint_body, update_body
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.ports import Progress
@@ -33,6 +33,7 @@ from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import (
     Action,
+    Connect,
     Create,
     Done,
     End,
@@ -70,9 +71,9 @@ class DockerEngine:
         the name of this evenkeel among those that share the engine; it leaves the containers of the others alone."""
         self._client = EngineClient(address, limit=_AT_ONCE)
         self._network, self._owner = network, owner
-        self._networking, self._nudged = asyncio.Lock(), asyncio.Event()
+        self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._registries = Registries(self._client, docker_config)
-        self._observer = Observer(self._client, self._registries, network, owner, self._nudged.set)
+        self._observer = Observer(self._client, self._registries, self._networks, owner, self._nudged.set)
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
         return await self._observer.observe(look)
@@ -124,6 +125,8 @@ class DockerEngine:
                 return await self._pull(action, progress)
             case Create():
                 return await self._create(action)
+            case Connect(instance=instance, container=container):
+                return await self._connect(instance, container)
             case Start(instance=instance):
                 return await self._start(instance)
             case Verify():
@@ -170,7 +173,7 @@ class DockerEngine:
     async def _create(self, action: Create) -> Outcome:
         container = action.container
         if container.network == "bridge":
-            await self._ensure_network()
+            await self._networks.ensure()
         body = create_body(container, self._network, _address_of, self._owner)
         try:
             _, answer = await self._client.call("POST", "/containers/create", {"name": action.engine_name}, body)
@@ -178,14 +181,14 @@ class DockerEngine:
             if conflict.status != 409:
                 raise
             holder = await self._observer.inspect(action.engine_name)
-            if holder is not None and holder.container == container and holder.owner in ("", self._owner):
-                return Done("was there", holder.id)
+            if holder is not None and holder.seen.container == container and holder.seen.owner in ("", self._owner):
+                return Done("was there", holder.seen.id)
             return Retry(conflict.message)
         made = await self._observer.inspect(answer["Id"])
-        if made is None or made.container is None:
+        if made is None or made.seen.container is None:
             return Retry("it disappeared while it was created")
-        if made.container != container:
-            return Failed(f"the engine made something else of it: {_what_differs(container, made.container)}")
+        if made.seen.container != container:
+            return Failed(f"the engine made something else of it: {_what_differs(container, made.seen.container)}")
         warnings = answer.get("Warnings") or []
         if container.log.path:
             warnings.append("the engine keeps logs in its own folder; log.path has no effect")
@@ -194,20 +197,32 @@ class DockerEngine:
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
         before = await self._observer.inspect(action.instance)
-        if before is None or before.container is None:
+        if before is None or before.seen.container is None:
             return Retry("it is not there any more")
         body = update_body(action.restart, action.resources)
-        if body["MemoryReservation"] < 0 and before.container.resources.memory_reservation is None:
+        if body["MemoryReservation"] < 0 and before.seen.container.resources.memory_reservation is None:
             body["MemoryReservation"] = 0
         _, answer = await self._client.call("POST", f"/containers/{action.instance}/update", body=body)
         after = await self._observer.inspect(action.instance)
-        if after is not None and after.container is not None:
-            wanted = changed(after.container, restart=action.restart, resources=action.resources)
-            if compare.in_place_differs(wanted, after.container):
-                return Failed(f"the engine made something else of it: {_what_differs(wanted, after.container)}")
+        if after is not None and after.seen.container is not None:
+            wanted = changed(after.seen.container, restart=action.restart, resources=action.resources)
+            if compare.in_place_differs(wanted, after.seen.container):
+                return Failed(f"the engine made something else of it: {_what_differs(wanted, after.seen.container)}")
         return Done("; ".join(["updated in place", *((answer or {}).get("Warnings") or [])]))
 
+    async def _connect(self, instance: str, container: Container) -> Outcome:
+        found = await self._client.get(f"/containers/{instance}/json")
+        await self._networks.join(found["Id"], attachment(found), endpoint_body(container, _address_of))
+        return Done("connected to its network")
+
     async def _start(self, instance: str) -> Outcome:
+        """One that was disconnected from its network would start without a word, and without a network; one whose network is
+        gone, or has a double, does not start (measured, 20.10). Both are put back on it first."""
+        found = await self._observer.inspect(instance)
+        if found is None or found.seen.container is None:
+            return Retry("it is not there any more")
+        if found.seen.cut_off:
+            await self._connect(instance, found.seen.container)
         for attempt in (1, 2):
             try:
                 await self._client.post(f"/containers/{instance}/start")
@@ -216,8 +231,8 @@ class DockerEngine:
                 if answer.status == 409 and "paused" in answer.message:
                     await self._client.post(f"/containers/{instance}/unpause")
                     return Done("resumed")
-                if attempt == 1 and answer.status == 404 and answer.message.startswith("network "):
-                    await self._ensure_network()
+                if attempt == 1 and _is_about_its_network(answer):
+                    await self._connect(instance, found.seen.container)
                     continue
                 if answer.status == 400:
                     return Failed(answer.message)
@@ -257,17 +272,6 @@ class DockerEngine:
                 raise
         return Done("removed")
 
-    async def _ensure_network(self) -> None:
-        """Make the network of mode bridge if it is not there. One at a time: the engine makes a second of the same name
-        without a word, and refuses to start anything on either of them afterwards (measured, 20.10)."""
-        async with self._networking:
-            query = {"filters": json.dumps({"name": [f"^{self._network}$"]})}
-            if await self._client.get("/networks", query):
-                return
-            labels = {NAME_LABEL: self._network}
-            body = {"Name": self._network, "CheckDuplicate": True, "Driver": "bridge", "Labels": labels}
-            await self._client.call("POST", "/networks/create", body=body)
-
 
 def _is_passing(answer: EngineAnswer) -> bool:
     """Whether a refusal says nothing about what was asked for: look again, and try again."""
@@ -275,6 +279,12 @@ def _is_passing(answer: EngineAnswer) -> bool:
     if answer.status >= 500:
         return any(text in lower for text in _PASSING) or parse.cannot_be_started(lower)  # it will be seen to be dead
     return answer.status == 404 or (answer.status == 409 and "remov" in lower)
+
+
+def _is_about_its_network(answer: EngineAnswer) -> bool:
+    """Whether a start failed because its network is gone, or because there are two of its name (measured, 20.10)."""
+    lower = answer.message.lower()
+    return lower.startswith("network ") and ("not found" in lower or "is ambiguous" in lower)
 
 
 def _what_differs(wanted: Container, made: Container) -> str:

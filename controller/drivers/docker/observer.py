@@ -8,11 +8,12 @@ the kernel) is asked once. What the answers mean is `parse`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from evenkeel.controller.drivers.docker import parse
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.networks import Attachment, Networks, attachment, cut_off, is_doubtful
 from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import asked_from
 from evenkeel.controller.drivers.docker.uptime import Uptimes
@@ -23,15 +24,27 @@ from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.observed import LATELY_S, ContainerSeen, ContainersSeen, Look
 
 
+class Inspection(NamedTuple):
+    """A container, and how it is attached to networks."""
+
+    seen: ContainerSeen
+    attachment: Attachment
+
+
 class Observer:
     """The eyes of one engine's driver."""
 
     def __init__(
-        self, client: EngineClient, registries: Registries, network: str, owner: str, look_again: Callable[[], None]
+        self,
+        client: EngineClient,
+        registries: Registries,
+        networks: Networks,
+        owner: str,
+        look_again: Callable[[], None],
     ) -> None:
-        """`network` and `owner` as for `DockerEngine`. `look_again` is called when it is time to look into a failed probe."""
+        """`owner` as for `DockerEngine`. `look_again` is called when it is time to look into a failed probe."""
         self._client, self._registries = client, registries
-        self._network, self._owner = network, owner
+        self._networks, self._owner = networks, owner
         self._probes, self._uptimes = Probes(look_again), Uptimes()
         self._version = ""
         self._is_podman = False
@@ -55,12 +68,14 @@ class Observer:
                 if look.subject in ("", adopted.get(id_) or parse.subject_of(entry))
             )
         )
+        present = await self._told_cut_off([each for each in seen if each is not None])
         remote = await self._read_all(*(self._registries.look_up(image, fresh=look.fresh) for image in look.images))
         by_reference, digests = parse.parse_images(locals_)
         return ContainersSeen(
             engine=version,
             in_place=self._in_place(),
-            containers=tuple(sorted([*others, *(each for each in seen if each)], key=lambda each: each.id)),
+            reconnects=not self._is_podman,
+            containers=tuple(sorted([*others, *present], key=lambda each: each.id)),
             images=by_reference,
             digests=digests,
             remote={image: found for image, found in zip(look.images, remote, strict=True) if found is not None},
@@ -73,20 +88,30 @@ class Observer:
     async def at_this_moment(self, instance: str, check: Health | None) -> ContainerSeen | None:
         """One container with its health as one probe of `check` finds it now; `None` when it is gone meanwhile."""
         found = await self.inspect(instance)
-        return await self._probes.once(found, check) if found else None
+        return await self._probes.once(found.seen, check) if found else None
 
-    async def _look_on(self, instance: str, subject: str, checks: Mapping[str, Health] | None) -> ContainerSeen | None:
+    async def _look_on(self, instance: str, subject: str, checks: Mapping[str, Health] | None) -> Inspection | None:
         """One container with its health over time; `None` when it is gone meanwhile. `subject` as for `inspect`, `checks`
         as for `Look`."""
         found = await self.inspect(instance, subject)
-        if found is None or found.container is None:
+        if found is None or found.seen.container is None:
             return found
-        check = found.container.health if checks is None else checks.get(found.name)
-        return await self._probes.over_time(found, check, self._uptimes.known_s(found.id))
+        check = found.seen.container.health if checks is None else checks.get(found.seen.name)
+        up_s = self._uptimes.known_s(found.seen.id)
+        return found._replace(seen=await self._probes.over_time(found.seen, check, up_s))
 
-    async def inspect(self, id_: str, subject: str = "") -> ContainerSeen | None:
-        """One container, but for its health over the network; `None` when there is none. `subject`: what it is, if
-        somebody else than itself tells."""
+    async def _told_cut_off(self, found: Sequence[Inspection]) -> list[ContainerSeen]:
+        """Containers, each with why it is cut off from its network. Networks are listed only when inspections cannot tell."""
+        there, kept = None, ""
+        if is_doubtful({each.seen.id: each.attachment for each in found}):
+            there, kept = await self._read_all(self._networks.there(), self._networks.kept())
+        return [
+            changed(each.seen, cut_off=cut_off(each.attachment, self._networks.name, there, kept)) for each in found
+        ]
+
+    async def inspect(self, id_: str, subject: str = "") -> Inspection | None:
+        """One container, but for its health over the network, and for what only a list of networks tells of its own; `None`
+        when there is none. `subject`: what it is, if somebody else than itself tells."""
         try:
             inspected = await self._client.get(f"/containers/{id_}/json")
         except EngineAnswer as answer:
@@ -98,9 +123,15 @@ class Observer:
             if asked_from(inspected["Config"].get("Labels") or {}) is None:
                 image_config = await self._image_config(inspected.get("Image", ""))
             abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
-            found = parse.parse_container(inspected, self._network, image_config, abilities, subject)
-            up_s = self._uptimes.look(found.id, inspected["State"].get("Pid") or 0, found.started_at)
-            return changed(found, lately_started=found.state == "running" and up_s < LATELY_S)
+            seen = parse.parse_container(inspected, self._networks.name, image_config, abilities, subject)
+            up_s = self._uptimes.look(seen.id, inspected["State"].get("Pid") or 0, seen.started_at)
+            it = attachment(inspected)
+            seen = changed(
+                seen,
+                cut_off=cut_off(it, self._networks.name, None),
+                lately_started=seen.state == "running" and up_s < LATELY_S,
+            )
+            return Inspection(seen, it)
         except (LookupError, TypeError, ValueError) as error:
             why = f"what it says of {parse.short_name(inspected, id_)} cannot be read: {type(error).__name__} {error}"
             raise Unavailable("engine:docker", why) from error

@@ -31,7 +31,7 @@ AddressOf = Callable[[str], str]
 def create_body(container: Container, network: str, address_of: AddressOf, owner: str = "") -> dict[str, Any]:
     """The body of POST /containers/create. Raises Refused for what this engine cannot do at all. `owner`: which evenkeel
     creates it; "" leaves the label out."""
-    host, links = _hosts(container, address_of)
+    host, _ = _hosts(container, address_of)
     ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container), **({OWNER_LABEL: owner} if owner else {})}
     body: dict[str, Any] = {
         "Image": container.image,
@@ -71,9 +71,14 @@ def create_body(container: Container, network: str, address_of: AddressOf, owner
     if container.health is not None and isinstance(container.health.probe, ExecProbe):
         body["Healthcheck"] = _health(container.health, container.health.probe)
     if container.network == "bridge":
-        aliases = [name for name in (container.name, container.host_name) if name]
-        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": aliases, "Links": links}}}
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: endpoint_body(container, address_of)}}
     return body
+
+
+def endpoint_body(container: Container, address_of: AddressOf) -> dict[str, Any]:
+    """How a container is reached, and reaches others, on the network for mode bridge."""
+    _, links = _hosts(container, address_of)
+    return {"Aliases": [name for name in (container.name, container.host_name) if name], "Links": links}
 
 
 def update_body(restart: Restart, resources: Resources) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from evenkeel.specs.join import desired_from
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
+    Connect,
     Create,
     Difference,
     End,
@@ -55,7 +56,8 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
     health: HealthSeen = "none"
     proven: bool | None = None
     stopped: bool = False
-    created_at: float = 0.0
+    made: int = 0
+    cut_off: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()
 
@@ -65,6 +67,7 @@ class Observed(Struct, frozen=True, forbid_unknown_fields=True):
     repository digests; `remote` what registries answered."""
 
     in_place: Literal["all", "finite", "none"] = "all"
+    reconnects: bool = True
     containers: dict[str, Instance] = {}
     images: list[str] | dict[str, str] = []
     digests: dict[str, str] = {}
@@ -125,16 +128,26 @@ def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]
                 restart_count=instance.restart_count,
                 owner=instance.owner,
                 unspoken=instance.unspoken,
+                cut_off=instance.cut_off,
             )
         )
         if instance.proven if instance.proven is not None else instance.state == "running":
             proven[id_] = check_digest(container) if container else ""
-        if instance.created_at:
-            made[id_] = int(instance.created_at)
+        if instance.made:
+            made[id_] = instance.made
         if instance.stopped:
             stopped.append(id_)
     remote = {normal_image(image): RemoteImage(digest) for image, digest in observed.remote.items()}
-    seen = ContainersSeen("case", observed.in_place, tuple(containers), ids, observed.digests, remote, observed.only)
+    seen = ContainersSeen(
+        "case",
+        in_place=observed.in_place,
+        reconnects=observed.reconnects,
+        containers=tuple(containers),
+        images=ids,
+        digests=observed.digests,
+        remote=remote,
+        only=observed.only,
+    )
     made = {each.id: made.get(each.id, 0) for each in containers} if made else {}
     rejected = dict.fromkeys(observed.rejected, "it failed")
     return seen, History(proven=proven, stopped=tuple(stopped), rejected=rejected, made=made)
@@ -197,6 +210,8 @@ def _action_text(action: Action) -> str:
             return f"pull {image}" + (f" ({policy})" if policy != "IfNotPresent" else "")
         case Create(container=container, engine_name=name):
             return f"create {name} from {parse_image(container.image).repository}"
+        case Connect(instance=instance):
+            return f"connect {instance}"
         case Rename(instance=instance, engine_name=name):
             return f"rename {instance} to {name}"
         case Start(instance=instance):

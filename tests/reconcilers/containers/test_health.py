@@ -64,7 +64,8 @@ def test_stable_for_nothing_is_up_at_the_first_look() -> None:
 
 
 def test_gone() -> None:
-    assert watch(UP_3_S, Look(0), GONE) == "2: disproven: it disappeared while it was watched"
+    """It did not go by itself, which says nothing about it."""
+    assert watch(UP_3_S, Look(0), GONE) == "2: interrupted: it was removed from outside while it was watched"
 
 
 def test_never_started() -> None:
