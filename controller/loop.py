@@ -27,6 +27,7 @@ from evenkeel.controller.telling import Telling
 from evenkeel.reconcilers.emptied import emptied, lost
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.feedback import Condition, Feedback, Kind
+from evenkeel.specs.plan import Phase
 from evenkeel.specs.problem import errors, problem_text
 
 log = logging.getLogger(__name__)
@@ -137,9 +138,11 @@ class Controller:
         finally:
             await self._driver.close()
 
-    async def converge(self, waits: Callable[[float], None] = lambda seconds: None) -> Ending:
+    async def converge(self, waits: Callable[[float], None] = lambda seconds: None, tries: int = 5) -> Ending:
         """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` hears for how many seconds
-        nothing will happen before the next try."""
+        nothing will happen before the next try. A disturbing phase that failed `tries` times in a row ends it, too, although
+        a controller at work would go on trying."""
+        failures = 0
         while True:
             ending = await self._cycles.run(self._stopping)
             wait_s = 0.0
@@ -149,8 +152,12 @@ class Controller:
                 case Settled() | Stalled() | Waiting():
                     break
                 case Progressed():
+                    failures = 0
                     self._queue.progressed(self._domain)
-                case Retrying(after_s=after_s):
+                case Retrying(after_s=after_s, phase=phase):
+                    failures += phase not in (None, Phase.DOWNLOAD)
+                    if failures >= tries:
+                        break
                     wait_s = self._queue.retry(self._domain, after_s)
             if wait_s:
                 waits(wait_s)

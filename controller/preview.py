@@ -42,7 +42,9 @@ async def preview(
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
     if unknown:
         seen = changed(seen, remote={**seen.remote, **await sizes(unknown)})
-    return Preview(plan, seen, notes(journal, desired))
+    kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
+    aside = tuple(f"{name}: {why}; {kept}" for name, why in reconciler.set_aside(want, seen, history).items())
+    return Preview(plan, seen, (*notes(journal, desired), *aside))
 
 
 def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ async def _converge(
         if failure is not None and journal.forgive(failure.digest):
             why = f"an operator retries it; it had failed: {failure.why}"
             controller.say(Feedback("revision-retried", why, revision=failure.digest))
-        ending = await controller.converge(show.waits)
+        ending = await controller.converge(show.waits, settings.retries)
     return _verdict(settings, ending, journal, stopped)
 
 
@@ -162,8 +162,14 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
     from evenkeel.templates.activity_text import ABANDON_HINT
 
     match ending:
-        case Settled():
+        case Settled(left_over=left_over):
+            set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
+            if set_aside:
+                click.echo(f"Not done: {set_aside}", err=True)
+                return 1
             click.echo("Done: everything asked for is there and proven.")
+            if left_over:
+                click.echo(f"Left over, because it cannot be removed now: {left_over}", err=True)
             return 0
         case Progressed() | Retrying() if stopped:
             click.echo(f"Stopped ({stopped[0]}) before the end; `evenkeel apply` goes on from here.", err=True)

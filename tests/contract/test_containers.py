@@ -313,10 +313,14 @@ async def test_a_start_is_proven_or_disproven(kit: Kit, wanted: Container, prove
     assert all(0 <= so_far <= total for so_far, total in told)
 
 
-async def test_what_never_started_or_is_gone_is_disproven(kit: Kit) -> None:
+async def test_what_never_started_is_disproven(kit: Kit) -> None:
     await done(kit, Create(container(), "web"))
     assert isinstance(await perform(kit, Verify("web", container())), Failed)
-    assert isinstance(await perform(kit, Verify("gone", container())), Failed)
+
+
+async def test_what_is_gone_is_neither_proven_nor_disproven(kit: Kit) -> None:
+    """Somebody removed it, which says nothing about it."""
+    assert isinstance(await perform(kit, Verify("gone", container())), Retry)
 
 
 async def test_an_end_is_seen_with_its_code(kit: Kit) -> None:

@@ -233,6 +233,7 @@ def test_status_without_a_controller_says_that_it_is_old(device: Device) -> None
 
 def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> None:
     """Somebody else holds the port of the host that one wants: it cannot start, and what was good comes back."""
+    device.settings(retries=1)
     first, second = spec("web"), spec("wiki", more='ports: ["8080:80"]')
     device.write(first)
     device.run("apply", "--yes")

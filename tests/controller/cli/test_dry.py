@@ -55,6 +55,7 @@ def test_reading_commands_write_nothing(device: Device, before: str, tmp_path: P
     if before == "changed":
         device.write(spec("web", "docker.io/library/nginx:2"), spec("wiki"))
     if before == "failed":
+        device.settings(retries=1)
         device.put_foreign("squatter", ports=(Port(8080, 80),))
         device.write(spec("web"), spec("wiki", more='ports: ["8080:80"]'))
         device.run("apply", "--yes", ok=1)
@@ -84,6 +85,9 @@ def test_the_guard_bites(device: Device, arguments: tuple[str, ...]) -> None:
     device.put_foreign("web")
     device.write(spec("other", more='ports: ["8080:80"]'))
     if arguments == ("retry",):
+        device.settings(retries=1)
+        device.write(spec("a"))
+        device.run("apply", "--yes")
         device.put_foreign("squatter", ports=(Port(8080, 80),))
         device.write(spec("a", more='ports: ["8080:80"]'))
         device.run("apply", "--yes", ok=1)

@@ -110,12 +110,15 @@ def test_events_are_followed_across_the_start_of_a_controller(device: Device) ->
 
 def test_retry_reaches_a_controller_at_work(device: Device) -> None:
     """The port is taken when the revision is first tried, and free when somebody says: again."""
+    device.settings(retries=1)
+    device.write(spec("web"))
+    device.run("apply", "--yes")
     device.put_foreign("squatter", ports=spec_ports(8080))
     device.write(spec("web", more='ports: ["8080:80"]'))
     process = device.start("run")
     until(lambda: bool(device.status()["failure"]))
     assert device.status()["failure"]["givenUp"] is True
-    until(lambda: "web" not in device.engine().running())
+    until(lambda: any(each["reason"] == "RolledBack" for each in device.status()["conditions"]))
     ended(process, signal.SIGTERM)
     free = device.engine()
     free.remove("squatter")
