@@ -5,7 +5,11 @@ happen is decided in `reconcilers.activity`, what has to be done to containers b
 meet the journal, which holds every message until it is dealt with and every answer until the broker has it.
 
 Messages are dealt with strictly in order, by the controller's one worker. Only two things do not wait: a question for the
-current state, which changes nothing, and a new desired state, which cuts short what the old one was fetching.
+current state, which changes nothing, and a desired state that takes the place of the open activity, which cuts short what
+that was doing.
+
+Whoever follows one activity by its id reads one end of it, as its last word: a desired state that comes under the id of the
+open activity goes on under it without an end in between, and one that is refused under that id ends it.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity, Status, name_of
-from evenkeel.specs.codec import changed
+from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
@@ -52,6 +56,13 @@ class AgentSettings(NamedTuple):
     operation_timeout: timedelta = timedelta(hours=1)
     alone_after: timedelta | None = None
     patience: timedelta = timedelta(minutes=2)
+
+
+class _Found(NamedTuple):
+    """What a look at a desired state's containers found."""
+
+    seen: ContainersSeen
+    differences: Sequence[Difference]
 
 
 def topic_prefix(domain: str) -> str:
@@ -82,6 +93,8 @@ class UpdateAgent:
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
+        self._refused_topic = f"{self.desired_topic}#refused"
+        """Nobody can publish here. In the inbox it stands for a desired state that was refused when it arrived."""
         system = {*settings.system_containers, *settings.protected}
         self.reports = Reports(
             f"{prefix}/currentstate",
@@ -118,13 +131,17 @@ class UpdateAgent:
         urgent = topic == self.command_topic and activity is not None
         if topic == self.desired_topic and self._takes_the_place(payload, activity):
             urgent = True
-            if activity is None or activity.command != "CLEANUP":  # that is the end, and waits for nobody
-                self._phases.interrupt()
+            self._interrupt(activity)
         self._wake_worker(urgent=urgent)
+
+    def _interrupt(self, activity: Activity | None) -> None:
+        if activity is None or activity.command != "CLEANUP":  # that is the end, and waits for nobody
+            self._phases.interrupt()
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
-        """A message is here that is too large to be kept: who waits for an answer gets one, at once."""
+        """A message is here that is too large to be kept: who waits for an answer gets one, at once, unless the open
+        activity has to be taken back before."""
         why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
         if retained and not self._is_news(topic, beginning):
             return
@@ -134,6 +151,12 @@ class UpdateAgent:
         if retained:
             self._mail.remember_retained(topic, beginning)
         id_ = rescued_activity(beginning)
+        activity = self._mail.activity()
+        if _has_id(activity, id_):
+            self._mail.take_in(self._refused_topic, encode((id_, why)))
+            self._interrupt(activity)
+            self._wake_worker(urgent=True)
+            return
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
         self._wake_sender()
@@ -207,14 +230,18 @@ class UpdateAgent:
 
     def _has_to_give_way(self, activity: Activity) -> bool:
         """Whether its command is not carried on, because what takes its place waits already."""
-        return activity.command != "CLEANUP" and any(
-            self._takes_the_place(message.payload, activity) for message in self._mail.waiting_on(self.desired_topic)
+        return activity.command != "CLEANUP" and (
+            bool(self._mail.waiting_on(self._refused_topic))
+            or any(
+                self._takes_the_place(message.payload, activity)
+                for message in self._mail.waiting_on(self.desired_topic)
+            )
         )
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
+        """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
         asked = read_asked(payload, self.desired_topic, self._settings.domain)
-        known = (activity.id, activity.content) if activity is not None else None
-        return not asked.reasons and (asked.activity_id, asked.content) != known
+        return not asked.reasons or _has_id(activity, asked.activity_id)
 
     async def _carry_out(self, activity: Activity) -> None:
         """The command at work, to its end or until it is interrupted."""
@@ -228,7 +255,7 @@ class UpdateAgent:
             return
         self._mail.record(changed(ended, touched_at=self._now()))
 
-    def _end(self, activity: Activity, how: Status) -> None:
+    def _end(self, activity: Activity, how: Status | Literal[""]) -> None:
         system = self._want(activity.target).system
         end_activity(self._journal, activity, how, system, self._now(), self._say)
         self._wake_sender()
@@ -238,6 +265,8 @@ class UpdateAgent:
     async def _deal_with(self, message: Incoming, activity: Activity | None) -> None:
         if message.topic == self.desired_topic:
             await self._desired_state(message, activity)
+        elif message.topic == self._refused_topic:
+            await self._refuse(*decode(message.payload, tuple[str, str]), message, activity)
         elif message.topic == self.command_topic:
             self._command(message, activity)
         else:
@@ -268,55 +297,74 @@ class UpdateAgent:
 
     async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
         asked = read_asked(message.payload, message.topic, self._settings.domain)
-        if open_one is not None and (open_one.id, open_one.content) == (asked.activity_id, asked.content):
-            self._mail.record(open_one, [self._feedback(open_one, activities.standing(open_one))], message)
-            self._wake_sender()
-            return
         if asked.reasons:
-            self._reject(asked.activity_id, joined(asked.reasons), message, open_one)
+            await self._refuse(asked.activity_id, joined(asked.reasons), message, open_one)
             return
         self._journal.forgive(asked.target.digest)
-        if not message.begun:  # a look takes as long as registries and engine do, and who waits hears that it goes on
-            self._mail.begin(
-                message, self._message(asked.activity_id, updateagent.FeedbackMessage(status="IDENTIFYING"))
-            )
-            self._wake_sender()
-        found = await self._look(message, asked, open_one)
-        if found is not None and open_one is not None:
-            if not await self._supersede(open_one):
+        if open_one is not None and (open_one.id, open_one.content) == (asked.activity_id, asked.content):
+            self._begin_again(message, open_one)
+            return
+        self._begin(message, asked.activity_id)
+        found = await self._look(asked)
+        if open_one is not None and isinstance(found, _Found):
+            if not await self._take_back(open_one, "" if open_one.id == asked.activity_id else "SUPERSEDED"):
                 return
-            found = await self._look(message, asked, None)
-        if found is not None:
-            self._identify(message, asked, *found)
+            open_one, found = None, await self._look(asked)
+        if isinstance(found, _Found):
+            self._identify(message, asked, found.seen, found.differences)
+        elif found is not None:
+            await self._refuse(asked.activity_id, found, message, open_one)
 
-    async def _supersede(self, activity: Activity) -> bool:
-        """Undo what an open activity began, keep what it activated, and say that another took its place. False when told to
-        stop meanwhile."""
+    @at_once
+    def _begin(self, message: Incoming, id_: str) -> None:
+        """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
+        if not message.begun:
+            self._mail.begin(message, self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING")))
+            self._wake_sender()
+
+    @at_once
+    def _begin_again(self, message: Incoming, activity: Activity) -> None:
+        """The open activity is asked for again, by an update manager that was restarted, or by whoever did not hear an
+        answer: it begins with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; what is left to do
+        is found out by each phase."""
+        self._begin(message, activity.id)
+        begun = changed(activities.begin_again(activity), touched_at=self._now())
+        self._say(
+            Feedback("activity", f"{name_of(begun.id)}: IDENTIFIED, asked for again", revision=begun.target.digest)
+        )
+        self._mail.record(begun, [self._feedback(begun, "IDENTIFIED", begun.notes)], message)
+        self._wake_sender()
+
+    async def _take_back(self, activity: Activity, how: Status | Literal[""]) -> bool:
+        """Undo what an open activity began, keep what it activated, and say how it ended, if at all. False when told to stop
+        meanwhile."""
         ended = await self._phases.end_silently(activity, self._want(activity.target), self._want_before(activity))
         if ended is None:
             return False
-        self._end(ended, "SUPERSEDED")
+        self._end(ended, how)
         return True
 
-    async def _look(
-        self, message: Incoming, asked: Asked, open_one: Activity | None
-    ) -> tuple[ContainersSeen, Sequence[Difference]] | None:
-        """What differs; `None` when nothing can be said of it (the message is then answered, an open activity stays as it
-        is) or when told to stop (the message then waits)."""
+    async def _refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
+        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
+        whoever follows it, that is its end."""
+        if open_one is not None and _has_id(open_one, id_):
+            if not await self._take_back(open_one, ""):
+                return
+            open_one = None
+        self._reject(id_, why, message, open_one)
+
+    async def _look(self, asked: Asked) -> _Found | str | None:
+        """What differs, or why nothing can be said of it; `None` when told to stop."""
         want = self._want(asked.target)
         try:
             seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True))
         except (Unavailable, TimedOut, Refused) as error:
-            self._reject(asked.activity_id, error.message, message, open_one)
-            return None
+            return error.message
         if seen is None:
             return None
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
-        if blocked:
-            self._reject(asked.activity_id, joined(blocked), message, open_one)
-            return None
-        return seen, differences
+        return joined(blocked) if blocked else _Found(seen, differences)
 
     @at_once
     def _identify(
@@ -332,6 +380,7 @@ class UpdateAgent:
         promised = {name: seen.remote[image].digest for name, image in followed.items()}
         actions = activities.identify(asked.components, differences, there, want.system, promised)
         doubts = tuple(unanswered(self._reconciler.look(want).images, seen))
+        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]
         activity = Activity(
@@ -345,18 +394,18 @@ class UpdateAgent:
             begun_at=now,
             touched_at=now,
             content=asked.content,
+            notes=notes,
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
         left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
         text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
         self._say(Feedback("activity", text, revision=asked.target.digest))
-        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
         self._mail.record(activity, [self._feedback(activity, "IDENTIFIED", notes)], message)
         self._wake_sender()
 
     @at_once
     def _reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
-        """Refuse a desired state with every reason; an open activity stays as it is."""
+        """Say why a desired state is refused, beside what is open."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
         self._mail.record(open_one, [self._message(id_, failed)], message)
@@ -391,3 +440,8 @@ class UpdateAgent:
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
+
+
+def _has_id(activity: Activity | None, id_: str) -> bool:
+    """Whether an open activity is followed by this id; one without an id is not followed."""
+    return activity is not None and activity.id == id_ != ""

@@ -24,6 +24,9 @@ _KINDS: Mapping[Verb, ActionKind] = {
     "finish": "check",
     "remove": "destroy",
 }
+_CREATED = ("create", "recreate")
+"""Kinds of actions that make a container, and settle the content of its image by that."""
+_ROLLED_BACK: Sequence[Status] = ("ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE")
 
 
 class Refusal(NamedTuple):
@@ -103,6 +106,38 @@ def baselines(
     return (*found, Baseline(f"{domain}:remove-components", destroyed))
 
 
+def begin_again(activity: Activity) -> Activity:
+    """The activity after its desired state was sent again: identified, and waiting for DOWNLOAD. `before` and the kinds of
+    its actions stay, so that a rollback leads to where the activity began. Each phase then finds out what is left to do.
+
+    The content of an image stays settled, unless the action was taken back: then the tag is looked up again.
+    """
+    taken_back = {s for b in activity.baselines if _is_taken_back(b) for s in b.subjects}
+    return changed(
+        activity,
+        actions=tuple(
+            changed(
+                action,
+                status="IDENTIFIED",
+                message=IDENTIFIED_TEXT[action.kind],
+                progress=0,
+                digest=None if action.subject in taken_back and action.kind in _CREATED else action.digest,
+            )
+            for action in activity.actions
+        ),
+        baselines=tuple(Baseline(b.title, b.subjects, proven=is_activated(b)) for b in activity.baselines),
+        command="",
+        addressed="",
+        alone=False,
+        because="",
+    )
+
+
+def _is_taken_back(baseline: Baseline) -> bool:
+    """Whether a way back was begun, by ROLLBACK or by the clean-up of what was not activated."""
+    return baseline.status in _ROLLED_BACK or (baseline.closed and not is_activated(baseline))
+
+
 def addressed(activity: Activity, title: str) -> tuple[Baseline, ...]:
     """The open baselines that a command is for; "" and "*" are all."""
     return tuple(b for b in activity.baselines if not b.closed and title in ("", "*", b.title))
@@ -127,7 +162,9 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
         command=command,
         addressed=title,
         baselines=tuple(
-            changed(b, status=phase.working) if b.title in ready and command != "CLEANUP" else b
+            changed(b, status=phase.working, proven=b.proven and command != "ROLLBACK")
+            if b.title in ready and command != "CLEANUP"
+            else b
             for b in activity.baselines
         ),
     )
@@ -226,11 +263,12 @@ def finish(activity: Activity, *, well: bool) -> Activity:
         if baseline.title not in titles:
             done.append(baseline)
         elif activity.command == "CLEANUP":
-            activated = baseline.status == "ACTIVATION_SUCCESS" or not baseline.subjects
+            activated = is_activated(baseline) or not baseline.subjects
             good = activated and not left_over.intersection(baseline.subjects)
             done.append(changed(baseline, closed=True, good=good))
         else:
-            done.append(changed(baseline, status=phase.well if well else phase.badly))
+            status = phase.well if well else phase.badly
+            done.append(changed(baseline, status=status, proven=baseline.proven and well))
     return changed(activity, baselines=tuple(done), command="", addressed="")
 
 
@@ -239,7 +277,7 @@ def disprove(activity: Activity, subject: str, why: str) -> Activity:
     return changed(
         mark(activity, subject, "ACTIVATION_FAILURE", why),
         baselines=tuple(
-            changed(b, status="ACTIVATION_FAILURE") if subject in b.subjects and is_activated(b) else b
+            changed(b, status="ACTIVATION_FAILURE", proven=False) if subject in b.subjects and is_activated(b) else b
             for b in activity.baselines
         ),
     )
@@ -265,13 +303,13 @@ def verdict(activity: Activity) -> Status:
 
 def undone(activity: Activity) -> tuple[ActivityAction, ...]:
     """Actions of the baselines at work that a clean-up has to take back, because they were not activated."""
-    subjects = {s for b in at_work(activity) if b.status != "ACTIVATION_SUCCESS" for s in b.subjects}
+    subjects = {s for b in at_work(activity) if not is_activated(b) for s in b.subjects}
     return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "check")
 
 
 def is_activated(baseline: Baseline) -> bool:
-    """Whether its target is at work and proven."""
-    return baseline.status == "ACTIVATION_SUCCESS"
+    """Whether its target is at work and proven, also since before the activity was asked for again."""
+    return baseline.status == "ACTIVATION_SUCCESS" or baseline.proven
 
 
 def feedback(activity: Activity, status: Status, message: str = "", baseline: str = "") -> FeedbackMessage:
@@ -286,13 +324,6 @@ def feedback(activity: Activity, status: Status, message: str = "", baseline: st
         for action in activity.actions
     )
     return FeedbackMessage(baseline, status, message, actions)
-
-
-def standing(activity: Activity) -> Status:
-    """Where an activity stands, for somebody who asks for it again: as far as the last of its open baselines."""
-    acting = [baseline for baseline in activity.baselines if baseline.subjects]
-    nearest = min(acting, key=lambda each: (each.closed, WAY.index(each.status)), default=None)
-    return nearest.status if nearest is not None else "IDENTIFIED"
 
 
 def _published(statuses: Sequence[Status]) -> Sequence[Status]:

@@ -74,21 +74,23 @@ class ActivityAction(Struct, frozen=True):
 
 
 class Baseline(Struct, frozen=True):
-    """Components that are commanded together. `closed`: its clean-up is over; `good`: and it was activated before."""
+    """Components that are commanded together. `closed`: its clean-up is over; `good`: and it was activated before.
+    `proven`: it was activated before the activity was asked for again, and nothing has undone that since."""
 
     title: str
     subjects: tuple[str, ...]
     status: Status = "IDENTIFIED"
     closed: bool = False
     good: bool = False
+    proven: bool = False
 
 
 class Activity(Struct, frozen=True):
-    """An open operation. `target` is what was asked for, `before` what was there when it was identified.
+    """An open operation. `target` is what was asked for, `before` what was there when it was identified first.
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
     `content` names what it was asked for. `alone`: nobody commands, the agent does. `because`: why it is ended by nobody's
-    command. Times are epoch seconds.
+    command. `notes`: the message of its IDENTIFIED. Times are epoch seconds.
     """
 
     id: str
@@ -105,6 +107,7 @@ class Activity(Struct, frozen=True):
     content: str = ""
     alone: bool = False
     because: str = ""
+    notes: str = ""
 
 
 _LONGEST_NAME = 200
