@@ -24,10 +24,11 @@ from evenkeel.controller.ending import end_activity
 from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming, Outgoing
-from evenkeel.controller.phases import Phases
+from evenkeel.controller.phases import Phases, Waits
 from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked, joined, read_asked
+from evenkeel.reconcilers.commands import PHASES
 from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
@@ -128,15 +129,30 @@ class UpdateAgent:
             return
         self._mail.take_in(topic, payload, packet=packet, retained=retained)
         activity = self._mail.activity()
-        urgent = topic == self.command_topic and activity is not None
-        if topic == self.desired_topic and self._takes_the_place(payload, activity):
+        urgent = False
+        if topic == self.command_topic:
+            command = updateagent.read_command(payload, topic)
+            urgent = isinstance(command, updateagent.Command) and command.activity_id == (activity and activity.id)
+        elif self._takes_the_place(payload, activity):
             urgent = True
+        else:
+            self._answer_at_once(activity)
+        if urgent:
             self._interrupt(activity)
         self._wake_worker(urgent=urgent)
 
     def _interrupt(self, activity: Activity | None) -> None:
-        if activity is None or activity.command != "CLEANUP":  # that is the end, and waits for nobody
+        """Cut short what the command at work does, if something waits that does not wait for its end."""
+        if activity is None or self._has_to_give_way(activity) or self._cut_short_by(activity) is not None:
             self._phases.interrupt()
+
+    @at_once
+    def _answer_at_once(self, activity: Activity | None) -> None:
+        """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
+        for message in self._mail.waiting_on(self.desired_topic)[:1]:
+            asked = read_asked(message.payload, message.topic, self._settings.domain)
+            if not self._takes_the_place(message.payload, activity):
+                self._reject(asked.activity_id, joined(asked.reasons), message, activity)
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
@@ -188,7 +204,11 @@ class UpdateAgent:
                 self._end(activity, activities.verdict(activity))
                 await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._has_to_give_way(activity):
-                await self._carry_out(activity)
+                by = self._cut_short_by(activity)
+                if by is None:
+                    await self._carry_out(activity)
+                else:
+                    self._cut_short(activity, by)
             elif message is not None:
                 await self._deal_with(message, activity)
             elif activity is None or not self._is_due(activity):
@@ -229,13 +249,13 @@ class UpdateAgent:
         return True
 
     def _has_to_give_way(self, activity: Activity) -> bool:
-        """Whether its command is not carried on, because what takes its place waits already."""
-        return activity.command != "CLEANUP" and (
-            bool(self._mail.waiting_on(self._refused_topic))
-            or any(
-                self._takes_the_place(message.payload, activity)
-                for message in self._mail.waiting_on(self.desired_topic)
-            )
+        """Whether its command is not carried on, because what takes its place waits already. A clean-up is the end, and
+        comes to it."""
+        return activity.command != "CLEANUP" and self._is_followed(activity)
+
+    def _is_followed(self, activity: Activity) -> bool:
+        return bool(self._mail.waiting_on(self._refused_topic)) or any(
+            self._takes_the_place(message.payload, activity) for message in self._mail.waiting_on(self.desired_topic)
         )
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
@@ -243,11 +263,32 @@ class UpdateAgent:
         asked = read_asked(payload, self.desired_topic, self._settings.domain)
         return not asked.reasons or _has_id(activity, asked.activity_id)
 
+    def _cut_short_by(self, activity: Activity) -> str | None:
+        """The command that waits and ends the one at work, "" for a desired state that does, `None` when nothing does. Only
+        the first one for this activity counts: others may follow it in their turn."""
+        if not activity.command:
+            return None
+        for message in self._mail.waiting_on(self.command_topic):
+            command = updateagent.read_command(message.payload, message.topic)
+            if isinstance(command, updateagent.Command) and command.activity_id == activity.id:
+                cuts = activities.is_cut_short(activity, command.command, command.baseline)
+                return command.command if cuts else None
+        waits = any(action.waits_for for action in activity.actions)
+        return "" if waits and self._is_followed(activity) else None
+
+    @at_once
+    def _cut_short(self, activity: Activity, by: str) -> None:
+        assert activity.command
+        ended = changed(activities.cut_short(activity, by), touched_at=self._now())
+        self._tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
+
     async def _carry_out(self, activity: Activity) -> None:
         """The command at work, to its end or until it is interrupted."""
 
         def tell(now: Activity, status: Status, message: str = "") -> None:
             self._tell(now, status, message, baseline=activity.addressed)
+            if any(action.waits_for for action in now.actions):
+                self._interrupt(now)
 
         want, before = self._want(activity.target), self._want_before(activity)
         ended = await self._phases.carry_out(activity, want, before, tell)
@@ -305,11 +346,12 @@ class UpdateAgent:
             self._begin_again(message, open_one)
             return
         self._begin(message, asked.activity_id)
-        found = await self._look(asked)
+        waits = partial(self._waits, asked.activity_id)
+        found = await self._look(asked, waits)
         if open_one is not None and isinstance(found, _Found):
-            if not await self._take_back(open_one, "" if open_one.id == asked.activity_id else "SUPERSEDED"):
+            if not await self._take_back(open_one, "" if open_one.id == asked.activity_id else "SUPERSEDED", waits):
                 return
-            open_one, found = None, await self._look(asked)
+            open_one, found = None, await self._look(asked, waits)
         if isinstance(found, _Found):
             self._identify(message, asked, found.seen, found.differences)
         elif found is not None:
@@ -335,10 +377,17 @@ class UpdateAgent:
         self._mail.record(begun, [self._feedback(begun, "IDENTIFIED", begun.notes)], message)
         self._wake_sender()
 
-    async def _take_back(self, activity: Activity, how: Status | Literal[""]) -> bool:
+    def _waits(self, id_: str, why: str) -> None:
+        """Say to whoever waits for IDENTIFIED which trouble is waited out."""
+        if why:
+            self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
+            self._wake_sender()
+
+    async def _take_back(self, activity: Activity, how: Status | Literal[""], waits: Waits) -> bool:
         """Undo what an open activity began, keep what it activated, and say how it ended, if at all. False when told to stop
         meanwhile."""
-        ended = await self._phases.end_silently(activity, self._want(activity.target), self._want_before(activity))
+        want, before = self._want(activity.target), self._want_before(activity)
+        ended = await self._phases.end_silently(activity, want, before, waits)
         if ended is None:
             return False
         self._end(ended, how)
@@ -348,16 +397,16 @@ class UpdateAgent:
         """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
         whoever follows it, that is its end."""
         if open_one is not None and _has_id(open_one, id_):
-            if not await self._take_back(open_one, ""):
+            if not await self._take_back(open_one, "", partial(self._waits, id_)):
                 return
             open_one = None
         self._reject(id_, why, message, open_one)
 
-    async def _look(self, asked: Asked) -> _Found | str | None:
+    async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:
         """What differs, or why nothing can be said of it; `None` when told to stop."""
         want = self._want(asked.target)
         try:
-            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True))
+            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True), waits)
         except (Unavailable, TimedOut, Refused) as error:
             return error.message
         if seen is None:

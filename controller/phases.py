@@ -28,6 +28,8 @@ from evenkeel.specs.plan import Done, History, Phase, Step, Verify
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
+Waits = Callable[[str], None]
+"""Say which trouble is being waited out; "" when it has passed."""
 
 _PROGRESS_EVERY_S = 1.0
 _LONGEST_WAIT_S = 10.0
@@ -36,7 +38,7 @@ _MOST_PROOFS = 5
 
 
 class _Interrupted(Exception):
-    """Told to stop, or a newer desired state has come."""
+    """Told to stop, or something has come that does not wait."""
 
 
 class Phases:
@@ -68,18 +70,22 @@ class Phases:
         if not self.stopping.is_set():
             self._interrupted.clear()
 
-    async def observe(self, look: Look) -> ContainersSeen | None:
-        """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile."""
+    async def observe(self, look: Look, waits: Waits, cut: asyncio.Event | None = None) -> ContainersSeen | None:
+        """One look, waiting out passing trouble; raises what is left after that, or when cut short. `None` when told to stop
+        meanwhile. `cut`: what cuts it short instead of `interrupt`."""
+        trouble = _Trouble(waits)
         while True:
             self._alive()
             try:
                 seen: ContainersSeen = await self._cycles.observe(look)
                 self._away_since = None
+                trouble.say("")
                 return seen
-            except (Unavailable, TimedOut, Refused):
+            except (Unavailable, TimedOut, Refused) as error:
                 if self._away_for_s() >= self._patience_s:
                     raise
-                if not await _pause(1.0, self._interrupted):
+                trouble.say(error.message)
+                if not await _pause(1.0, cut or self._interrupted):
                     if self.stopping.is_set():
                         return None
                     raise
@@ -112,13 +118,20 @@ class Phases:
             return None
 
     async def end_silently(
-        self, activity: Activity, want: ContainersWanted, before: ContainersWanted
+        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, waits: Waits
     ) -> Activity | None:
-        """Clean up an activity that another takes the place of, without a word; `None` when told to stop meanwhile. Nothing
-        else cuts it short, or it would be left half done and forgotten."""
+        """Clean up an activity that another takes the place of, without a word of it; `None` when told to stop meanwhile.
+        Nothing else cuts it short, or it would be left half done and forgotten. Whoever sent the other hears which trouble
+        is waited out."""
         cleaning = changed(activity, command="CLEANUP", addressed="")
+
+        def tell(now: Activity, status: Status) -> None:
+            for action in now.actions if status == "CLEANUP" else ():
+                if action.waits_for:
+                    waits(f"{action.subject}: {action.waits_for}")
+
         try:
-            return await self._clean_up(cleaning, want, before, lambda now, status: None, self.stopping)
+            return await self._clean_up(cleaning, want, before, tell, self.stopping)
         except _Interrupted:
             return None
 
@@ -129,17 +142,16 @@ class Phases:
         for action in activities.to_do(activity):
             activity = activities.mark(activity, action.subject, phase.action_working)
             tell(activity, phase.working)
-            report = _Progress(activity, action, tell)
+            report, waits = _Progress(activity, action, tell), _waiting(activity, action, tell, phase.working)
             known = _meant(action, want)
-            why = await self._drive(action, want, opens(command), self._interrupted, known, report)
+            why = await self._drive(action, want, opens(command), self._interrupted, waits, known, report)
             ended = False
             if not why and command == "DOWNLOAD":
-                why, activity = await self._settle_content(activity, action)
+                why, activity = await self._settle_content(activity, action, waits)
             elif not why and command == "ACTIVATE":
-                why, ended = await self._judge(action)
+                why, ended = await self._judge(action, waits)
             if why:
-                activity = activities.mark(activity, action.subject, phase.action_badly, why)
-                activity = activities.finish(activity, well=False)
+                activity = activities.fail(activity, action.subject, why)
                 tell(activity, phase.badly)
                 return activity
             activity = activities.end_well(activity, action, ended=ended)
@@ -147,10 +159,10 @@ class Phases:
         tell(activity, phase.well)
         return activity
 
-    async def _settle_content(self, activity: Activity, action: ActivityAction) -> tuple[str, Activity]:
+    async def _settle_content(self, activity: Activity, action: ActivityAction, waits: Waits) -> tuple[str, Activity]:
         """From here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names."""
         try:
-            seen = await self.observe(Look(subject=action.subject))
+            seen = await self.observe(Look(subject=action.subject), waits)
         except (Unavailable, TimedOut, Refused) as error:
             self._check_interrupted()
             return error.message, activity
@@ -162,10 +174,10 @@ class Phases:
         )
         return "", activities.settle_content(activity, action.subject, digest_of(newest, seen) if newest else "")
 
-    async def _judge(self, action: ActivityAction) -> tuple[str, bool]:
+    async def _judge(self, action: ActivityAction, waits: Waits) -> tuple[str, bool]:
         """Why something that counts as started is not well, and whether it has come to its end instead of running."""
         try:
-            seen = await self.observe(Look(subject=action.subject))
+            seen = await self.observe(Look(subject=action.subject), waits)
         except (Unavailable, TimedOut, Refused) as error:
             self._check_interrupted()
             return error.message, False
@@ -193,25 +205,29 @@ class Phases:
         return ("", False) if isinstance(proof, Done) else (proof.message, False)
 
     async def _roll_back(self, activity: Activity, before: ContainersWanted, tell: Tell) -> Activity:
-        """Back to what was there, component by component; one that fails does not keep the others from it."""
+        """Back to what was there, component by component; one that fails does not keep the others from it. Also what was
+        not begun is compared with what was there, but it is told only when that fails."""
         subjects = {subject for baseline in activities.at_work(activity) for subject in baseline.subjects}
         actions = [action for action in activity.actions if action.subject in subjects]
         left = activities.to_roll_back(activity)
-        if left:
-            activity = activities.mark(activity, left[0].subject, "UPDATING")
+        told = [action for action in left if activities.is_rollback_told(activity, action)]
+        if told:
+            activity = activities.mark(activity, told[0].subject, "UPDATING")
             tell(activity, "ROLLBACK")
-            await self._give_way(left, before, self._interrupted)
+        await self._give_way(left, before, self._interrupted, lambda each: _waiting(activity, each, tell, "ROLLBACK"))
         well = True
         for action in left:
-            if action is not left[0]:
+            if action in told[1:]:
                 activity = activities.mark(activity, action.subject, "UPDATING")
                 tell(activity, "ROLLBACK")
-            why = await self._restore(action, before, self._interrupted)
+            waits = _waiting(activity, action, tell, "ROLLBACK")
+            why = await self._restore(action, before, self._interrupted, waits)
             well = well and not why
-            activity = activities.end_well(activity, action)
             if why:
                 activity = activities.mark(activity, action.subject, "UPDATE_FAILURE", why)
-            if action.subject != actions[-1].subject:
+            elif action in told:
+                activity = activities.end_well(activity, action)
+            if (why or action in told) and action.subject != actions[-1].subject:
                 tell(activity, "ROLLBACK")
         activity = activities.finish(activity, well=well)
         tell(activity, "ROLLBACK_SUCCESS" if well else "ROLLBACK_FAILURE")
@@ -221,20 +237,20 @@ class Phases:
         self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell, cut: asyncio.Event
     ) -> Activity:
         """Remove what was replaced where it was activated and is well, and what was begun where it was not."""
-        activity, well = await self._judge_again(activity)
+        activity, well = await self._judge_again(activity, tell, cut)
         undone = activities.undone(activity)
         taken_back = {action.subject for action in undone}
-        await self._give_way(undone, before, cut)
+        await self._give_way(undone, before, cut, lambda each: _waiting(activity, each, tell, "CLEANUP"))
         for action in undone:
-            why = await self._restore(action, before, cut)
+            why = await self._restore(action, before, cut, _waiting(activity, action, tell, "CLEANUP"))
             if why:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
         for action in activities.to_do(activity):
             if action.subject in taken_back:
                 continue
-            known = _meant(action, want)
-            why = await self._drive(action, want, opens("CLEANUP"), cut, known)
+            waits = _waiting(activity, action, tell, "CLEANUP")
+            why = await self._drive(action, want, opens("CLEANUP"), cut, waits, _meant(action, want))
             if why and action.kind == "destroy":
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -244,14 +260,17 @@ class Phases:
         tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
         return activity
 
-    async def _judge_again(self, activity: Activity) -> tuple[Activity, bool]:
+    async def _judge_again(self, activity: Activity, tell: Tell, cut: asyncio.Event) -> tuple[Activity, bool]:
         """Hours may have passed since something was activated. What is not well any more counts as not activated: this is
         the last moment at which what it replaced is still there. False when not all could be looked at."""
         all_seen = True
         for action in activities.activated(activity):
             try:
-                seen = await self.observe(Look(subject=action.subject))
+                waits = _waiting(activity, action, tell, "CLEANUP")
+                seen = await self.observe(Look(subject=action.subject), waits, cut)
             except (Unavailable, TimedOut, Refused) as error:
+                if cut.is_set():
+                    raise _Interrupted from error
                 all_seen = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", error.message)
                 continue
@@ -262,14 +281,25 @@ class Phases:
                 activity = activities.disprove(activity, action.subject, why)
         return activity, all_seen
 
-    async def _give_way(self, actions: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event) -> None:
+    async def _give_way(
+        self,
+        actions: Sequence[ActivityAction],
+        before: ContainersWanted,
+        cut: asyncio.Event,
+        waits: Callable[[ActivityAction], Waits],
+    ) -> None:
         """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.
         What fails here fails again in the second half, and is told there."""
         for action in actions if len(actions) > 1 else ():
-            await self._restore(action, before, cut, gives_way)
+            await self._restore(action, before, cut, waits(action), gives_way)
 
     async def _restore(
-        self, action: ActivityAction, before: ContainersWanted, cut: asyncio.Event, is_open: IsOpen = all_open
+        self,
+        action: ActivityAction,
+        before: ContainersWanted,
+        cut: asyncio.Event,
+        waits: Waits,
+        is_open: IsOpen = all_open,
     ) -> str:
         """Back to what was there, also to its content; "" when it went well, else why not."""
         try:
@@ -280,7 +310,7 @@ class Phases:
         if seen is not None and action.image_before:
             own = {each.image_id for each in seen.containers if each.name == action.subject}
             newer = tuple(sorted(own - {action.image_before}))
-        return await self._drive(action, before, is_open, cut, Known(rejected=newer))
+        return await self._drive(action, before, is_open, cut, waits, Known(rejected=newer))
 
     async def _drive(
         self,
@@ -288,30 +318,37 @@ class Phases:
         want: ContainersWanted,
         is_open: IsOpen,
         cut: asyncio.Event,
+        waits: Waits,
         known: Known,
         progress: Callable[[Step, str, int, int], None] = lambda step, message, done, total: None,
     ) -> str:
-        """As far as the gate is open; "" when it went well, else why not. `cut` interrupts it."""
+        """As far as the gate is open; "" when it went well, else why not. `cut` interrupts it; `waits` hears why something is
+        tried again."""
         loop = asyncio.get_running_loop()
         own = tuple(wanted for wanted in want.documents if wanted[0].name == action.subject)
         want = want._replace(documents=own)  # no others are compared, no others' images looked up
         deadline, wait_s, proofs = loop.time() + self._patience_s, 0.5, 0
+        trouble = _Trouble(waits)
         while True:
             self._alive()
             ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
             match ending:
                 case Settled():
+                    trouble.say("")
                     self._away_since = None
                     return ""
                 case Progressed():
+                    trouble.say("")
                     deadline, wait_s, self._away_since = loop.time() + self._patience_s, 0.5, None
                 case Stalled(why=why):
                     return why
                 case Retrying(why=why, phase=phase):
+                    why = why.removeprefix(f"{action.subject}: ")
                     away_s = self._away_for_s() if phase is None else 0.0
                     proofs += phase == Phase.VERIFY
                     if loop.time() >= deadline or away_s >= self._patience_s or proofs >= _MOST_PROOFS:
                         return why
+                    trouble.say(why)
                     if not await _pause(wait_s, cut):
                         raise _Interrupted
                     wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
@@ -334,6 +371,23 @@ async def _pause(seconds: float, cut: asyncio.Event) -> bool:
     except TimeoutError:
         return True
     return False
+
+
+def _waiting(activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> Waits:
+    """Tell of an action, beside its status, which trouble is being waited out."""
+    return lambda why: tell(activities.wait(activity, action.subject, why), status)
+
+
+class _Trouble:
+    """Says a reason when it is another than the last."""
+
+    def __init__(self, waits: Waits) -> None:
+        self._waits, self._said = waits, ""
+
+    def say(self, why: str) -> None:
+        if why != self._said:
+            self._said = why
+            self._waits(why)
 
 
 class _Progress:

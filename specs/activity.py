@@ -60,6 +60,10 @@ class ActivityAction(Struct, frozen=True):
     `digest` names the content that is meant by the image, from when that is settled: what was checked when the action was
     identified, or what was fetched; "" when the engine knows none. `promised` is what the registry named when the action was
     identified, "" when it did not say. `image_before` is the id of the image that was at work.
+
+    `begun`: something was done about it before the activity was asked for again. `failure` is why its update failed, kept
+    through a rollback. `waits_for` is the trouble that is being waited out right now; on the wire it stands in the place of
+    `message`.
     """
 
     subject: str
@@ -71,6 +75,9 @@ class ActivityAction(Struct, frozen=True):
     digest: str | None = None
     promised: str = ""
     image_before: str = ""
+    begun: bool = False
+    failure: str = ""
+    waits_for: str = ""
 
 
 class Baseline(Struct, frozen=True):
