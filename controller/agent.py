@@ -5,7 +5,11 @@ happen is decided in `reconcilers.activity`, what has to be done to containers b
 meet the journal, which holds every message until it is dealt with and every answer until the broker has it.
 
 Messages are dealt with strictly in order, by the controller's one worker. Only two things do not wait: a question for the
-current state, which changes nothing, and a new desired state, which cuts short what the old one was fetching.
+current state, which changes nothing, and a desired state that takes the place of the open activity, which cuts short what
+that was doing.
+
+Whoever follows one activity by its id reads one end of it, as its last word: a desired state that comes under the id of the
+open activity goes on under it without an end in between, and one that is refused under that id ends it.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.components import Waits
 from evenkeel.controller.ending import end_activity, tell_ended
 from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
@@ -24,12 +29,13 @@ from evenkeel.controller.phases import Phases
 from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked, joined, read_asked
+from evenkeel.reconcilers.commands import PHASES
 from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity, Status, name_of
-from evenkeel.specs.codec import changed
+from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
@@ -52,6 +58,13 @@ class AgentSettings(NamedTuple):
     operation_timeout: timedelta = timedelta(hours=1)
     alone_after: timedelta | None = None
     patience: timedelta = timedelta(minutes=2)
+
+
+class _Found(NamedTuple):
+    """What a look at a desired state's containers found."""
+
+    seen: ContainersSeen
+    differences: Sequence[Difference]
 
 
 def topic_prefix(domain: str) -> str:
@@ -82,6 +95,8 @@ class UpdateAgent:
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
+        self._refused_topic = f"{self.desired_topic}#refused"
+        """Nobody can publish here. In the inbox it stands for a desired state that was refused when it arrived."""
         system = {*settings.system_containers, *settings.protected}
         self.reports = Reports(
             f"{prefix}/currentstate",
@@ -115,16 +130,35 @@ class UpdateAgent:
             return
         self._mail.take_in(topic, payload, packet=packet, retained=retained)
         activity = self._mail.activity()
-        urgent = topic == self.command_topic and activity is not None
-        if topic == self.desired_topic and self._takes_the_place(payload, activity):
+        urgent = False
+        if topic == self.command_topic:
+            command = updateagent.read_command(payload, topic)
+            urgent = isinstance(command, updateagent.Command) and command.activity_id == (activity and activity.id)
+        elif self._takes_the_place(payload, activity):
             urgent = True
-            if activity is None or activity.command != "CLEANUP":  # that is the end, and waits for nobody
-                self._phases.interrupt()
+        else:
+            self._answer_at_once(activity)
+        if urgent:
+            self._interrupt(activity)
         self._wake_worker(urgent=urgent)
+
+    def _interrupt(self, activity: Activity | None) -> None:
+        """Cut short what the command at work does, if something waits that does not wait for its end."""
+        if activity is None or self._has_to_give_way(activity) or self._cut_short_by(activity) is not None:
+            self._phases.interrupt()
+
+    @at_once
+    def _answer_at_once(self, activity: Activity | None) -> None:
+        """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
+        for message in self._mail.waiting_on(self.desired_topic)[:1]:
+            asked = read_asked(message.payload, message.topic, self._settings.domain)
+            if not self._takes_the_place(message.payload, activity):
+                self._reject(asked.activity_id, joined(asked.reasons), message, activity)
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
-        """A message is here that is too large to be kept: who waits for an answer gets one, at once."""
+        """A message is here that is too large to be kept: who waits for an answer gets one, at once, unless the open
+        activity has to be taken back before."""
         why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
         if retained and not self._is_news(topic, beginning):
             return
@@ -134,6 +168,12 @@ class UpdateAgent:
         if retained:
             self._mail.remember_retained(topic, beginning)
         id_ = rescued_activity(beginning)
+        activity = self._mail.activity()
+        if _has_id(activity, id_):
+            self._mail.take_in(self._refused_topic, encode((id_, why)))
+            self._interrupt(activity)
+            self._wake_worker(urgent=True)
+            return
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
         self._wake_sender()
@@ -168,7 +208,11 @@ class UpdateAgent:
                 self._end(confirmed, activities.verdict(confirmed))
                 await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._has_to_give_way(activity):
-                await self._carry_out(activity)
+                by = self._cut_short_by(activity)
+                if by is None:
+                    await self._carry_out(activity)
+                else:
+                    self._cut_short(activity, by)
             elif message is not None:
                 await self._deal_with(message, activity)
             elif activity is None or not self._is_due(activity):
@@ -209,21 +253,46 @@ class UpdateAgent:
         return True
 
     def _has_to_give_way(self, activity: Activity) -> bool:
-        """Whether its command is not carried on, because what takes its place waits already."""
-        return activity.command != "CLEANUP" and any(
+        """Whether its command is not carried on, because what takes its place waits already. A clean-up is the end, and
+        comes to it."""
+        return activity.command != "CLEANUP" and self._is_followed(activity)
+
+    def _is_followed(self, activity: Activity) -> bool:
+        return bool(self._mail.waiting_on(self._refused_topic)) or any(
             self._takes_the_place(message.payload, activity) for message in self._mail.waiting_on(self.desired_topic)
         )
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
+        """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
         asked = read_asked(payload, self.desired_topic, self._settings.domain)
-        known = (activity.id, activity.content) if activity is not None else None
-        return not asked.reasons and (asked.activity_id, asked.content) != known
+        return not asked.reasons or _has_id(activity, asked.activity_id)
+
+    def _cut_short_by(self, activity: Activity) -> str | None:
+        """The command that waits and ends the one at work, "" for a desired state that does, `None` when nothing does. Only
+        the first one for this activity counts: others may follow it in their turn."""
+        if not activity.command:
+            return None
+        for message in self._mail.waiting_on(self.command_topic):
+            command = updateagent.read_command(message.payload, message.topic)
+            if isinstance(command, updateagent.Command) and command.activity_id == activity.id:
+                cuts = activities.is_cut_short(activity, command.command, command.baseline)
+                return command.command if cuts else None
+        waits = any(action.waits_for for action in activity.actions)
+        return "" if waits and self._is_followed(activity) else None
+
+    @at_once
+    def _cut_short(self, activity: Activity, by: str) -> None:
+        assert activity.command
+        ended = changed(activities.cut_short(activity, by), touched_at=self._now())
+        self._tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
 
     async def _carry_out(self, activity: Activity) -> None:
         """The command at work, to its end or until it is interrupted."""
 
         def tell(now: Activity, status: Status, message: str = "") -> None:
             self._tell(now, status, message, baseline=activity.addressed)
+            if any(action.waits_for for action in now.actions):
+                self._interrupt(now)
 
         want, before = self._want(activity.target), self._want_before(activity)
         ended = await self._phases.carry_out(activity, want, before, tell)
@@ -231,7 +300,7 @@ class UpdateAgent:
             return
         self._mail.record(changed(ended, touched_at=self._now()))
 
-    def _end(self, activity: Activity, how: Status) -> None:
+    def _end(self, activity: Activity, how: Status | Literal[""]) -> None:
         system = self._want(activity.target).system
         end_activity(self._journal, activity, how, system, self._now(), self._say)
         self._wake_sender()
@@ -241,6 +310,8 @@ class UpdateAgent:
     async def _deal_with(self, message: Incoming, activity: Activity | None) -> None:
         if message.topic == self.desired_topic:
             await self._desired_state(message, activity)
+        elif message.topic == self._refused_topic:
+            await self._refuse(*decode(message.payload, tuple[str, str]), message, activity)
         elif message.topic == self.command_topic:
             self._command(message, activity)
         else:
@@ -271,55 +342,82 @@ class UpdateAgent:
 
     async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
         asked = read_asked(message.payload, message.topic, self._settings.domain)
-        if open_one is not None and (open_one.id, open_one.content) == (asked.activity_id, asked.content):
-            self._mail.record(open_one, [self._feedback(open_one, activities.standing(open_one))], message)
-            self._wake_sender()
-            return
         if asked.reasons:
-            self._reject(asked.activity_id, joined(asked.reasons), message, open_one)
+            await self._refuse(asked.activity_id, joined(asked.reasons), message, open_one)
             return
         self._journal.forgive(asked.target.digest)
-        if not message.begun:  # a look takes as long as registries and engine do, and who waits hears that it goes on
-            self._mail.begin(
-                message, self._message(asked.activity_id, updateagent.FeedbackMessage(status="IDENTIFYING"))
-            )
-            self._wake_sender()
-        found = await self._look(message, asked, open_one)
-        if found is not None and open_one is not None:
-            if not await self._supersede(open_one):
+        if open_one is not None and (open_one.id, open_one.content) == (asked.activity_id, asked.content):
+            self._begin_again(message, open_one)
+            return
+        self._begin(message, asked.activity_id)
+        waits = partial(self._waits, asked.activity_id)
+        found = await self._look(asked, waits)
+        if open_one is not None and isinstance(found, _Found):
+            if not await self._take_back(open_one, "" if open_one.id == asked.activity_id else "SUPERSEDED", waits):
                 return
-            found = await self._look(message, asked, None)
-        if found is not None:
-            self._identify(message, asked, *found)
+            open_one, found = None, await self._look(asked, waits)
+        if isinstance(found, _Found):
+            self._identify(message, asked, found.seen, found.differences)
+        elif found is not None:
+            await self._refuse(asked.activity_id, found, message, open_one)
 
-    async def _supersede(self, activity: Activity) -> bool:
-        """Undo what an open activity began, keep what it activated, and say that another took its place. False when told to
-        stop meanwhile."""
-        ended = await self._phases.end_silently(activity, self._want(activity.target), self._want_before(activity))
+    @at_once
+    def _begin(self, message: Incoming, id_: str) -> None:
+        """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
+        if not message.begun:
+            self._mail.begin(message, self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING")))
+            self._wake_sender()
+
+    @at_once
+    def _begin_again(self, message: Incoming, activity: Activity) -> None:
+        """The open activity is asked for again, by an update manager that was restarted, or by whoever did not hear an
+        answer: it begins with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; what is left to do
+        is found out by each phase."""
+        self._begin(message, activity.id)
+        begun = changed(activities.begin_again(activity), touched_at=self._now())
+        self._say(
+            Feedback("activity", f"{name_of(begun.id)}: IDENTIFIED, asked for again", revision=begun.target.digest)
+        )
+        self._mail.record(begun, [self._feedback(begun, "IDENTIFIED", begun.notes)], message)
+        self._wake_sender()
+
+    def _waits(self, id_: str, why: str) -> None:
+        """Say to whoever waits for IDENTIFIED which trouble is waited out."""
+        if why:
+            self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
+            self._wake_sender()
+
+    async def _take_back(self, activity: Activity, how: Status | Literal[""], waits: Waits) -> bool:
+        """Undo what an open activity began, keep what it activated, and say how it ended, if at all. False when told to stop
+        meanwhile."""
+        want, before = self._want(activity.target), self._want_before(activity)
+        ended = await self._phases.end_silently(activity, want, before, waits)
         if ended is None:
             return False
-        self._end(ended, "SUPERSEDED")
+        self._end(ended, how)
         return True
 
-    async def _look(
-        self, message: Incoming, asked: Asked, open_one: Activity | None
-    ) -> tuple[ContainersSeen, Sequence[Difference]] | None:
-        """What differs; `None` when nothing can be said of it (the message is then answered, an open activity stays as it
-        is) or when told to stop (the message then waits)."""
+    async def _refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
+        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
+        whoever follows it, that is its end."""
+        if open_one is not None and _has_id(open_one, id_):
+            if not await self._take_back(open_one, "", partial(self._waits, id_)):
+                return
+            open_one = None
+        self._reject(id_, why, message, open_one)
+
+    async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:
+        """What differs, or why nothing can be said of it; `None` when told to stop."""
         want = self._want(asked.target)
         try:
-            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True))
+            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True), waits)
         except (Unavailable, TimedOut, Refused) as error:
-            self._reject(asked.activity_id, error.message, message, open_one)
-            return None
+            return error.message
         if seen is None:
             return None
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
-        if blocked:
-            self._reject(asked.activity_id, joined(blocked), message, open_one)
-            return None
-        return seen, differences
+        return joined(blocked) if blocked else _Found(seen, differences)
 
     @at_once
     def _identify(
@@ -335,6 +433,7 @@ class UpdateAgent:
         promised = {name: seen.remote[image].digest for name, image in followed.items()}
         actions = activities.identify(asked.components, differences, there, want.system, promised)
         doubts = tuple(unanswered(self._reconciler.look(want).images, seen))
+        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]
         activity = Activity(
@@ -348,18 +447,18 @@ class UpdateAgent:
             begun_at=now,
             touched_at=now,
             content=asked.content,
+            notes=notes,
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
         left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
         text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
         self._say(Feedback("activity", text, revision=asked.target.digest))
-        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
         self._mail.record(activity, [self._feedback(activity, "IDENTIFIED", notes)], message)
         self._wake_sender()
 
     @at_once
     def _reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
-        """Refuse a desired state with every reason; an open activity stays as it is."""
+        """Say why a desired state is refused, beside what is open."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         tell_ended(self._journal, id_, "IDENTIFICATION_FAILED", why)
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
@@ -395,3 +494,8 @@ class UpdateAgent:
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
+
+
+def _has_id(activity: Activity | None, id_: str) -> bool:
+    """Whether an open activity is followed by this id; one without an id is not followed."""
+    return activity is not None and activity.id == id_ != ""

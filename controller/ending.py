@@ -7,6 +7,7 @@ there is nothing better to go back to: no failure after the end takes back what 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
@@ -20,7 +21,7 @@ from evenkeel.specs.updateagent import feedback_bytes
 def end_activity(
     journal: Journal,
     activity: Activity,
-    how: Status,
+    how: Status | Literal[""],
     system: Sequence[str],
     now_s: float,
     say: Callable[[Feedback], object],
@@ -29,7 +30,9 @@ def end_activity(
 ) -> None:
     """What was activated is desired from now on, even if the same once failed; what was not, is as it was before. Where
     nothing was activated, what is desired already stays so; and where nothing is, what was there before is. `system`: the
-    containers that the activity left alone. `judged`: what was activated has just been looked at."""
+    containers that the activity left alone. `judged`: what was activated has just been looked at. `how` is "" for an activity
+    whose id goes on: nothing is published then, because whoever follows the id would take it for the end of what comes
+    next."""
     with journal.at_once():
         state = in_force(activity, system)
         if reached(activity) and judged:
@@ -38,6 +41,10 @@ def end_activity(
             journal.forgive(state.digest, images=False)
             journal.put("message", state, activity.topic, activity.id)
             journal.put("desired", state, activity.topic, activity.id)
+        if not how:
+            say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
+            journal.mail.record(None)
+            return
         because = f", {activity.because}" if activity.because else ""
         say(Feedback("activity", f"{name_of(activity.id)}: {how}{because}"))
         if how != "SUPERSEDED":

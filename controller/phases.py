@@ -1,7 +1,7 @@
 """Carry out the phases of an activity, one component after the other.
 
 Level-based like everything else: a phase that was interrupted, by a crash or by a newer desired state, is begun again and
-does only what is left of it. Trouble that may pass is waited out for a while before it counts as failure.
+does only what is left of it. What happens to one component, and how it stands, is `components`.
 """
 
 from __future__ import annotations
@@ -10,40 +10,25 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting, named
-from evenkeel.controller.stopping import unless
+from evenkeel.controller.components import Components, Interrupted, Waits
+from evenkeel.controller.cycle import Cycles
 from evenkeel.reconcilers import activity as activities
-from evenkeel.reconcilers.commands import PHASES, gives_way, opens
-from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
+from evenkeel.reconcilers.commands import PHASES, gives_way
 from evenkeel.reconcilers.containers.select import ContainersWanted
-from evenkeel.reconcilers.containers.standing import Standing, standing
-from evenkeel.reconcilers.gate import IsOpen, all_open
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.activity import Activity, ActivityAction, Command, Status
+from evenkeel.specs.activity import Activity, ActivityAction, Status
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen, Look
-from evenkeel.specs.plan import Done, Phase, Step, Verify
+from evenkeel.specs.plan import Step
 
 Tell = Callable[[Activity, Status], None]
 """Store what an activity has become and say it."""
 
 _PROGRESS_EVERY_S = 1.0
-_LONGEST_WAIT_S = 10.0
-_MOST_PROOFS = 5
-"""A container that other hands stop again and again while it is watched does not become proven."""
-_CLEANUP_PATIENCE_S = 10.0
-"""An old instance that cannot be removed now is removed later, by cycles."""
-
-
-class _Interrupted(Exception):
-    """Told to stop, or a newer desired state has come."""
 
 
 class Phases:
-    """The hands of an update agent."""
+    """The commands of an update agent, carried out."""
 
     def __init__(
         self,
@@ -51,15 +36,11 @@ class Phases:
         cycles: Cycles,
         stopping: asyncio.Event,
         patience: timedelta = timedelta(minutes=2),
-        now: Now = system_now,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """`patience`: for how long passing trouble is waited out; with an engine that is away once, not once for each
-        container. `alive` is called whenever something is tried."""
-        self._driver, self._cycles, self._alive = driver, cycles, alive
-        self._patience_s, self._now = patience.total_seconds(), now
+        """`patience` and `alive` as for `Components`."""
+        self._components = Components(driver, cycles, stopping, patience, alive)
         self._interrupted = asyncio.Event()
-        self._away_since: float | None = None
         self.stopping = stopping
 
     def interrupt(self) -> None:
@@ -71,38 +52,15 @@ class Phases:
         if not self.stopping.is_set():
             self._interrupted.clear()
 
-    async def observe(self, look: Look) -> ContainersSeen | None:
-        """One look, waiting out passing trouble; raises what is left after that. `None` when told to stop meanwhile."""
-        while True:
-            self._alive()
-            try:
-                seen: ContainersSeen = await self._cycles.observe(look)
-                self._away_since = None
-                return seen
-            except (Unavailable, TimedOut, Refused):
-                if self._away_for_s() >= self._patience_s:
-                    raise
-                if not await _pause(1.0, self._interrupted):
-                    if self.stopping.is_set():
-                        return None
-                    raise
-
-    def _away_for_s(self) -> float:
-        """For how long the engine has been found away."""
-        now = asyncio.get_running_loop().time()
-        self._away_since = now if self._away_since is None else self._away_since
-        return now - self._away_since
-
-    def _check_interrupted(self) -> None:
-        if self._interrupted.is_set():
-            raise _Interrupted
+    async def observe(self, look: Look, waits: Waits) -> ContainersSeen | None:
+        """As `Components.observe`, cut short by `interrupt`."""
+        return await self._components.observe(look, waits, self._interrupted)
 
     async def carry_out(
         self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell
     ) -> Activity | None:
         """The activity after its command ended, well or badly; `None` when it was interrupted."""
-        self._away_since = None
-        self._cycles.about((activity.before if activity.command == "ROLLBACK" else activity.target).digest)
+        self._components.begin((activity.before if activity.command == "ROLLBACK" else activity.target).digest)
         try:
             match activity.command:
                 case "ROLLBACK":
@@ -111,39 +69,62 @@ class Phases:
                     return await self._clean_up(activity, want, before, tell, self._interrupted)
                 case _:
                     return await self._go_forward(activity, want, tell)
-        except _Interrupted:
+        except Interrupted:
             return None
 
     async def end_silently(
-        self, activity: Activity, want: ContainersWanted, before: ContainersWanted
+        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, waits: Waits
     ) -> Activity | None:
-        """Clean up an activity that another takes the place of, without a word; `None` when told to stop meanwhile. Nothing
-        else cuts it short, or it would be left half done and forgotten."""
+        """Clean up an activity that another takes the place of, without a word of it; `None` when told to stop meanwhile.
+        Nothing else cuts it short, or it would be left half done and forgotten. Whoever sent the other hears which trouble
+        is waited out."""
         cleaning = changed(activity, command="CLEANUP", addressed="")
+
+        def tell(now: Activity, status: Status) -> None:
+            for action in now.actions if status == "CLEANUP" else ():
+                if action.waits_for:
+                    waits(f"{action.subject}: {action.waits_for}")
+
         try:
-            return await self._clean_up(cleaning, want, before, lambda now, status: None, self.stopping)
-        except _Interrupted:
+            return await self._clean_up(cleaning, want, before, tell, self.stopping)
+        except Interrupted:
             return None
 
+    async def confirm(self, activity: Activity, want: ContainersWanted) -> Activity | None:
+        """The activity by one more look at everything that it activated, right before its end is said: baselines may have
+        been cleaned up long ago. `None` when told to stop meanwhile."""
+        cut = self._interrupted
+        try:
+            for action in activities.confirmed_good(activity):
+                stands = await self._components.stands_at_last(action, want, "CLEANUP", _unheard, cut)
+                if stands.how == "unknown":
+                    activity = activities.leave_unconfirmed(activity, action.subject, stands.why)
+                elif not stands.is_well:
+                    activity = activities.revoke(activity, action.subject, stands.why)
+        except Interrupted:
+            return None
+        return activity
+
     async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
-        command = activity.command
+        command, cut = activity.command, self._interrupted
         assert command
         phase = PHASES[command]
         for action in activities.to_do(activity):
             activity = activities.mark(activity, action.subject, phase.action_working)
             tell(activity, phase.working)
-            report = _Progress(activity, action, tell)
+            report, waits = _Progress(activity, action, tell), _waiting(activity, action, tell, phase.working)
             ended = False
             if command == "ACTIVATE":
-                standing = await self._put_up(action, want, command, self._interrupted, report)
-                why, ended = "" if standing.is_well else standing.why, standing.how == "ended"
+                stands = await self._components.put_up(action, want, command, waits, cut, report)
+                why, ended = "" if stands.is_well else stands.why, stands.how == "ended"
             else:
-                why = await self._drive(action, want, opens(command), self._interrupted, _meant(action, want), report)
+                why = await self._components.drive(action, want, command, waits, cut, report)
             if not why and command == "DOWNLOAD":
-                why, activity = await self._settle_content(activity, action, want)
+                # from here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names
+                digest, why = await self._components.content(action, want, waits, cut)
+                activity = activities.settle_content(activity, action.subject, digest) if not why else activity
             if why:
-                activity = activities.mark(activity, action.subject, phase.action_badly, why)
-                activity = activities.finish(activity, well=False)
+                activity = activities.fail(activity, action.subject, why)
                 tell(activity, phase.badly)
                 return activity
             activity = activities.end_well(activity, action, ended=ended)
@@ -151,94 +132,30 @@ class Phases:
         tell(activity, phase.well)
         return activity
 
-    async def _settle_content(
-        self, activity: Activity, action: ActivityAction, want: ContainersWanted
-    ) -> tuple[str, Activity]:
-        """From here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names."""
-        try:
-            seen = await self.observe(Look(subject=action.subject, checks={}))
-        except (Unavailable, TimedOut, Refused) as error:
-            self._check_interrupted()
-            return error.message, activity
-        if seen is None:
-            raise _Interrupted
-        newest = youngest(action.subject, _only(action, want), seen, self._cycles.history())
-        return "", activities.settle_content(activity, action.subject, digest_of(newest, seen) if newest else "")
-
-    async def _put_up(
-        self,
-        action: ActivityAction,
-        want: ContainersWanted,
-        command: Command,
-        cut: asyncio.Event,
-        progress: Callable[[Step, str, int, int], None] = lambda step, message, done, total: None,
-    ) -> Standing:
-        """As far as the command's gate is open, and how the container stands then. One that other hands stop or remove at
-        this very moment is put up again a few times."""
-        known = _meant(action, want)
-        standing = Standing("away", "it was not looked at")
-        for _ in range(_MOST_PROOFS):
-            why = await self._drive(action, want, opens(command), cut, known, progress)
-            standing = await self._standing(action, want)
-            if why and not standing.is_well:
-                return Standing(standing.how, why)
-            if why or standing.how != "away":
-                return standing
-        return standing
-
-    async def _standing(self, action: ActivityAction, want: ContainersWanted) -> Standing:
-        """How a container stands now."""
-        try:
-            seen = await self.observe(
-                changed(self._cycles.look(_only(action, want)), images=(), subject=action.subject)
-            )
-        except (Unavailable, TimedOut, Refused) as error:
-            self._check_interrupted()
-            return Standing("unknown", error.message)
-        if seen is None:
-            raise _Interrupted
-        return await self._stands(action, want, seen)
-
-    async def _stands(self, action: ActivityAction, want: ContainersWanted, seen: ContainersSeen) -> Standing:
-        """The same by a look that was made. Of one that is started again and again only time tells how it ends."""
-        for each in seen.containers:
-            restless = each.name == action.subject and is_restless(each) and not each.exit_code
-            if restless and each.container is not None:
-                why = await self._watch(each.id, each.container)
-                return Standing("sick", why) if why else Standing("proven")
-        meant = changed(seen, remote=named(_meant(action, want).meant))
-        return standing(action.subject, _only(action, want), meant, self._cycles.history())
-
-    async def _watch(self, instance: str, container: Container) -> str:
-        """Why it does not stay up; "" when it does."""
-        proof = await unless(
-            self._interrupted,
-            self._driver.perform(Verify(instance, container), lambda message, done, total: self._alive()),
-        )
-        if proof is None:
-            raise _Interrupted
-        return "" if isinstance(proof, Done) else proof.message
-
     async def _roll_back(self, activity: Activity, before: ContainersWanted, tell: Tell) -> Activity:
-        """Back to what was there, component by component; one that fails does not keep the others from it."""
+        """Back to what was there, component by component; one that fails does not keep the others from it. Also what was
+        not begun is compared with what was there, but it is told only when that fails."""
         subjects = {subject for baseline in activities.at_work(activity) for subject in baseline.subjects}
         actions = [action for action in activity.actions if action.subject in subjects]
         left = activities.to_roll_back(activity)
-        if left:
-            activity = activities.mark(activity, left[0].subject, "UPDATING")
+        told = [action for action in left if activities.is_rollback_told(activity, action)]
+        if told:
+            activity = activities.mark(activity, told[0].subject, "UPDATING")
             tell(activity, "ROLLBACK")
-            await self._give_way(left, before, self._interrupted)
+        await self._give_way(activity, left, before, tell, self._interrupted)
         well = True
         for action in left:
-            if action is not left[0]:
+            if action in told[1:]:
                 activity = activities.mark(activity, action.subject, "UPDATING")
                 tell(activity, "ROLLBACK")
-            why = await self._restore(action, before, self._interrupted)
+            waits = _waiting(activity, action, tell, "ROLLBACK")
+            why = await self._components.restore(action, before, waits, self._interrupted)
             well = well and not why
-            activity = activities.end_well(activity, action)
             if why:
                 activity = activities.mark(activity, action.subject, "UPDATE_FAILURE", why)
-            if action.subject != actions[-1].subject:
+            elif action in told:
+                activity = activities.end_well(activity, action)
+            if (why or action in told) and action.subject != actions[-1].subject:
                 tell(activity, "ROLLBACK")
         activity = activities.finish(activity, well=well)
         tell(activity, "ROLLBACK_SUCCESS" if well else "ROLLBACK_FAILURE")
@@ -247,57 +164,45 @@ class Phases:
     async def _clean_up(
         self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell, cut: asyncio.Event
     ) -> Activity:
-        """Remove what was replaced where it was activated and is well, and what was begun where it was not."""
-        activity, all_known = await self._judge_again(activity, want, cut)
+        """Remove what was replaced where it was activated and is well, and what was begun where it was not. What replaced
+        something that cannot be removed stays; the removal is tried again by cycles."""
+        activity, all_known = await self._judge_again(activity, want, tell, cut)
         undone = activities.undone(activity)
         taken_back = {action.subject for action in undone}
-        activity, well = await self._take_back(activity, undone, before, cut)
+        activity, well = await self._take_back(activity, undone, before, tell, cut)
         well = well and all_known
         for action in activities.to_do(activity):
             if action.subject in taken_back:
                 continue
-            why = await self._drive(
-                action, want, opens("CLEANUP"), cut, _meant(action, want), patience_s=_CLEANUP_PATIENCE_S
-            )
+            waits = _waiting(activity, action, tell, "CLEANUP")
+            why = await self._components.drive(action, want, "CLEANUP", waits, cut)
             if not why:
                 activity = activities.end_well(activity, action)
                 continue
             well = False
             if action.kind == "destroy":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
-            elif (stands := await self._standing(action, want)).is_well:
+            elif (stands := await self._components.stands(action, want, waits, cut)).is_well:
                 activity = activities.left_over(activity, action.subject, why)
             elif stands.how == "unknown":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
             else:
                 activity = activities.disprove(activity, action.subject, stands.why)
-                activity, _ = await self._take_back(activity, [action], before, cut)
+                activity, _ = await self._take_back(activity, [action], before, tell, cut)
         activity = activities.finish(activity, well=well)
         tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
         return activity
 
-    async def _take_back(
-        self, activity: Activity, undone: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event
-    ) -> tuple[Activity, bool]:
-        """Back to what was there before these actions. False when one of them could not be taken back."""
-        well = True
-        await self._give_way(undone, before, cut)
-        for action in undone:
-            why = await self._restore(action, before, cut)
-            if why:
-                well = False
-                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
-        return activity, well
-
     async def _judge_again(
-        self, activity: Activity, want: ContainersWanted, cut: asyncio.Event
+        self, activity: Activity, want: ContainersWanted, tell: Tell, cut: asyncio.Event
     ) -> tuple[Activity, bool]:
         """Hours may have passed since something was activated. What is not well by its own doing, or cannot be put up again,
         counts as not activated: this is the last moment at which what it replaced is still there. False when not all could
         be looked at."""
         all_known = True
         for action in activities.activated(activity):
-            stands = await self._stands_at_last(action, want, "ACTIVATE", cut)
+            waits = _waiting(activity, action, tell, "CLEANUP")
+            stands = await self._components.stands_at_last(action, want, "ACTIVATE", waits, cut)
             if stands.how == "unknown":
                 all_known = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
@@ -305,107 +210,47 @@ class Phases:
                 activity = activities.disprove(activity, action.subject, stands.why)
         return activity, all_known
 
-    async def _stands_at_last(
-        self, action: ActivityAction, want: ContainersWanted, command: Command, cut: asyncio.Event
-    ) -> Standing:
-        """How a container stands, after it was put up again where that helps."""
-        stands = await self._standing(action, want)
-        return await self._put_up(action, want, command, cut) if stands.how == "away" else stands
+    async def _take_back(
+        self,
+        activity: Activity,
+        undone: Sequence[ActivityAction],
+        before: ContainersWanted,
+        tell: Tell,
+        cut: asyncio.Event,
+    ) -> tuple[Activity, bool]:
+        """Back to what was there before these actions. False when one of them could not be taken back."""
+        well = True
+        await self._give_way(activity, undone, before, tell, cut)
+        for action in undone:
+            why = await self._components.restore(action, before, _waiting(activity, action, tell, "CLEANUP"), cut)
+            if why:
+                well = False
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
+        return activity, well
 
-    async def confirm(self, activity: Activity, want: ContainersWanted) -> Activity | None:
-        """The activity by one more look at everything that it activated, right before its end is said: baselines may have
-        been cleaned up long ago. `None` when told to stop meanwhile."""
-        good = activities.confirmed_good(activity)
-        try:
-            for action in good:
-                stands = await self._stands_at_last(action, want, "CLEANUP", self._interrupted)
-                if stands.how == "unknown":
-                    activity = activities.leave_unconfirmed(activity, action.subject, stands.why)
-                elif not stands.is_well:
-                    activity = activities.revoke(activity, action.subject, stands.why)
-        except _Interrupted:
-            return None
-        return activity
-
-    async def _give_way(self, actions: Sequence[ActivityAction], before: ContainersWanted, cut: asyncio.Event) -> None:
+    async def _give_way(
+        self,
+        activity: Activity,
+        actions: Sequence[ActivityAction],
+        before: ContainersWanted,
+        tell: Tell,
+        cut: asyncio.Event,
+    ) -> None:
         """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.
         What fails here fails again in the second half, and is told there."""
+        status: Status = "ROLLBACK" if activity.command == "ROLLBACK" else "CLEANUP"
         for action in actions if len(actions) > 1 else ():
-            await self._restore(action, before, cut, gives_way)
-
-    async def _restore(
-        self, action: ActivityAction, before: ContainersWanted, cut: asyncio.Event, is_open: IsOpen = all_open
-    ) -> str:
-        """Back to what was there, also to its content; "" when it went well, else why not."""
-        try:
-            seen = await self._cycles.observe(Look(subject=action.subject))
-        except (Unavailable, TimedOut, Refused):
-            seen = None  # the same trouble is waited out below
-        newer: tuple[str, ...] = ()
-        if seen is not None and action.image_before:
-            own = {each.image_id for each in seen.containers if each.name == action.subject}
-            newer = tuple(sorted(own - {action.image_before}))
-        return await self._drive(action, before, is_open, cut, Known(rejected=newer))
-
-    async def _drive(
-        self,
-        action: ActivityAction,
-        want: ContainersWanted,
-        is_open: IsOpen,
-        cut: asyncio.Event,
-        known: Known,
-        progress: Callable[[Step, str, int, int], None] = lambda step, message, done, total: None,
-        patience_s: float | None = None,
-    ) -> str:
-        """As far as the gate is open; "" when it went well, else why not. `cut` interrupts it. `patience_s`: for how long
-        passing trouble is waited out, if not as long as usual."""
-        loop = asyncio.get_running_loop()
-        want = _only(action, want)
-        patience_s = self._patience_s if patience_s is None else patience_s
-        deadline, wait_s, proofs = loop.time() + patience_s, 0.5, 0
-        while True:
-            self._alive()
-            ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
-            match ending:
-                case Settled():
-                    self._away_since = None
-                    return ""
-                case Progressed():
-                    deadline, wait_s, self._away_since = loop.time() + patience_s, 0.5, None
-                case Stalled(why=why):
-                    return why
-                case Retrying(why=why, phase=phase):
-                    away_s = self._away_for_s() if phase is None else 0.0
-                    proofs += phase == Phase.VERIFY
-                    if loop.time() >= deadline or away_s >= self._patience_s or proofs >= _MOST_PROOFS:
-                        return why
-                    if not await _pause(wait_s, cut):
-                        raise _Interrupted
-                    wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-                case Waiting():
-                    raise _Interrupted
+            waits = _waiting(activity, action, tell, status)
+            await self._components.restore(action, before, waits, cut, gives_way)
 
 
-def _meant(action: ActivityAction, want: ContainersWanted) -> Known:
-    """The content of the image: once it is settled, that; until then what is found, or was when it was identified."""
-    images = [container.image for container, _ in want.documents if container.name == action.subject]
-    if action.digest is None:
-        return Known(promised=dict.fromkeys(images, action.promised))
-    return Known(dict.fromkeys(images, action.digest))
+def _unheard(why: str) -> None:
+    """Everything about the activity was said but its end."""
 
 
-def _only(action: ActivityAction, want: ContainersWanted) -> ContainersWanted:
-    """The want of one subject: no others are compared, no others' images looked up."""
-    return want._replace(documents=tuple(each for each in want.documents if each[0].name == action.subject))
-
-
-async def _pause(seconds: float, cut: asyncio.Event) -> bool:
-    """Wait; False when cut short."""
-    try:
-        await asyncio.wait_for(cut.wait(), seconds)
-    except TimeoutError:
-        return True
-    return False
+def _waiting(activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> Waits:
+    """Tell of an action, beside its status, which trouble is being waited out."""
+    return lambda why: tell(activities.wait(activity, action.subject, why), status)
 
 
 class _Progress:

@@ -151,9 +151,7 @@ def open_agent(
     )
 
     def build(controller: Controller) -> Agent:
-        phases = Phases(
-            driver, controller.cycles, controller.stopping, conduct.patience, now, controller.liveness.looks
-        )
+        phases = Phases(driver, controller.cycles, controller.stopping, conduct.patience, controller.liveness.looks)
 
         def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
             return UpdateAgent(

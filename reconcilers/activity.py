@@ -7,7 +7,7 @@ commands to one and to all alike, and COMPLETED speaks for all baselines (defect
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.commands import ENDED_WELL, HAS_ENDED, IDENTIFIED_TEXT, PHASES, ROLLBACK_TEXT, WAY, Phase
@@ -25,6 +25,9 @@ _KINDS: Mapping[Verb, ActionKind] = {
     "finish": "check",
     "remove": "destroy",
 }
+_CREATED = ("create", "recreate")
+"""Kinds of actions that make a container, and settle the content of its image by that."""
+_ROLLED_BACK: Sequence[Status] = ("ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE")
 
 
 class Refusal(NamedTuple):
@@ -104,6 +107,42 @@ def baselines(
     return (*found, Baseline(f"{domain}:remove-components", destroyed))
 
 
+def begin_again(activity: Activity) -> Activity:
+    """The activity after its desired state was sent again: identified, and waiting for DOWNLOAD. `before` and the kinds of
+    its actions stay, so that a rollback leads to where the activity began. Each phase then finds out what is left to do.
+
+    The content of an image stays settled, unless the action was taken back: then the tag is looked up again.
+    """
+    taken_back = {s for b in activity.baselines if _is_taken_back(b) for s in b.subjects}
+    back = {s for b in activity.baselines if b.closed or b.status == "ROLLBACK_SUCCESS" for s in b.subjects}
+    return changed(
+        activity,
+        actions=tuple(
+            changed(
+                action,
+                status="IDENTIFIED",
+                message=IDENTIFIED_TEXT[action.kind],
+                progress=0,
+                digest=None if action.subject in taken_back and action.kind in _CREATED else action.digest,
+                begun=is_begun(action) and (action.subject not in back or action.status == "REMOVAL_FAILURE"),
+                failure="",
+                waits_for="",
+            )
+            for action in activity.actions
+        ),
+        baselines=tuple(Baseline(b.title, b.subjects, proven=is_activated(b)) for b in activity.baselines),
+        command="",
+        addressed="",
+        alone=False,
+        because="",
+    )
+
+
+def _is_taken_back(baseline: Baseline) -> bool:
+    """Whether a way back was begun, by ROLLBACK or by the clean-up of what was not activated."""
+    return baseline.status in _ROLLED_BACK or (baseline.closed and not is_activated(baseline))
+
+
 def addressed(activity: Activity, title: str) -> tuple[Baseline, ...]:
     """The open baselines that a command is for; "" and "*" are all."""
     return tuple(b for b in activity.baselines if not b.closed and title in ("", "*", b.title))
@@ -128,7 +167,9 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
         command=command,
         addressed=title,
         baselines=tuple(
-            changed(b, status=phase.working) if b.title in ready and command != "CLEANUP" else b
+            changed(b, status=phase.working, proven=b.proven and command != "ROLLBACK")
+            if b.title in ready and command != "CLEANUP"
+            else b
             for b in activity.baselines
         ),
     )
@@ -176,31 +217,93 @@ def to_roll_back(activity: Activity) -> tuple[ActivityAction, ...]:
     return tuple(
         action
         for action in to_do(activity)
-        if (action.status, action.message) != ("UPDATE_FAILURE", ROLLBACK_TEXT[action.kind])
+        if (action.status, action.message) != ("UPDATE_FAILURE", _rolled_back_text(action))
+    )
+
+
+def is_begun(action: ActivityAction) -> bool:
+    """Whether any phase has come to an action."""
+    return action.begun or action.status != "IDENTIFIED"
+
+
+def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
+    """Whether the way back of an action is told. What was not begun, or could not be fetched, has changed nothing: its
+    status and its message stay true. Of an update that was not begun the original tells it, after a download that went
+    well."""
+    if action.status == "DOWNLOAD_FAILURE" or is_begun(action):
+        return action.status != "DOWNLOAD_FAILURE"
+    return action.kind == "update" and not any(a.failure or a.status == "DOWNLOAD_FAILURE" for a in activity.actions)
+
+
+def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
+    """Whether a command that came behind the one at work ends that: any one while that waits for trouble to pass, and one
+    that gives up what it does. Other commands may be sent together, and wait for their turn."""
+    if any(action.waits_for for action in activity.actions):
+        return True
+    gives_up = {"DOWNLOAD": ("ROLLBACK", "CLEANUP"), "UPDATE": ("ROLLBACK", "CLEANUP"), "ACTIVATE": ("ROLLBACK",)}
+    working = {baseline.title for baseline in at_work(activity)}
+    concerned = {baseline.title for baseline in addressed(activity, title)}
+    return by in gives_up.get(activity.command, ()) and bool(working & concerned)
+
+
+def _rolled_back_text(action: ActivityAction) -> str:
+    return (
+        f"{ROLLBACK_TEXT[action.kind]} It had failed: {action.failure}"
+        if action.failure
+        else ROLLBACK_TEXT[action.kind]
     )
 
 
 def settle_content(activity: Activity, subject: str, digest: str) -> Activity:
     """The activity in which one action means exactly this content of its image."""
-    return changed(
-        activity,
-        actions=tuple(changed(a, digest=digest) if a.subject == subject else a for a in activity.actions),
-    )
+    return _with(activity, subject, lambda action: changed(action, digest=digest))
 
 
 def mark(
     activity: Activity, subject: str, status: ActionStatus, message: str | None = None, progress: int = 0
 ) -> Activity:
     """The activity with another status of one action; without `message` it keeps its own."""
-    return changed(
+    return _with(
         activity,
-        actions=tuple(
-            changed(action, status=status, message=action.message if message is None else message, progress=progress)
-            if action.subject == subject
-            else action
-            for action in activity.actions
+        subject,
+        lambda action: changed(
+            action,
+            status=status,
+            message=action.message if message is None else message,
+            progress=progress,
+            waits_for="",
         ),
     )
+
+
+def wait(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which one action waits for trouble to pass; "" when it has passed."""
+    return _with(activity, subject, lambda action: changed(action, waits_for=why))
+
+
+def fail(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity after the command at work failed at one action, which ends the command."""
+    assert activity.command
+    failed = mark(activity, subject, PHASES[activity.command].action_badly, why)
+    if activity.command == "UPDATE":  # a rollback after a failed activation is told in the original's words alone
+        failed = _with(failed, subject, lambda action: changed(action, failure=why))
+    return finish(failed, well=False)
+
+
+def cut_short(activity: Activity, by: str) -> Activity:
+    """The activity after the command at work was given up for the sake of what came behind it. A clean-up that was cut short
+    has not judged everything that was activated, so nothing of it counts as good."""
+    titles = {baseline.title for baseline in at_work(activity)}
+    waiting = next((action for action in activity.actions if action.waits_for), next(iter(to_do(activity)), None))
+    if waiting is not None:
+        failed = fail(activity, waiting.subject, waiting.waits_for or f"cut short by {by}")
+    else:
+        failed = finish(activity, well=False)
+    return changed(failed, baselines=tuple(changed(b, good=b.good and b.title not in titles) for b in failed.baselines))
+
+
+def _with(activity: Activity, subject: str, change: Callable[[ActivityAction], ActivityAction]) -> Activity:
+    return changed(activity, actions=tuple(change(a) if a.subject == subject else a for a in activity.actions))
 
 
 def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False) -> Activity:
@@ -210,9 +313,9 @@ def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False)
     if ended and activity.command == "ACTIVATE" and action.kind == "check":
         return mark(activity, action.subject, phase.action_well, HAS_ENDED)
     if activity.command == "ROLLBACK":
-        return mark(activity, action.subject, "UPDATE_FAILURE", ROLLBACK_TEXT[action.kind])
+        return mark(activity, action.subject, "UPDATE_FAILURE", _rolled_back_text(action))
     if activity.command == "CLEANUP" and action.kind != "destroy":
-        return activity
+        return wait(activity, action.subject, "")
     return mark(activity, action.subject, phase.action_well, ENDED_WELL.get((activity.command, action.kind)))
 
 
@@ -227,11 +330,12 @@ def finish(activity: Activity, *, well: bool) -> Activity:
         if baseline.title not in titles:
             done.append(baseline)
         elif activity.command == "CLEANUP":
-            activated = baseline.status == "ACTIVATION_SUCCESS" or not baseline.subjects
+            activated = is_activated(baseline) or not baseline.subjects
             good = activated and not left_over.intersection(baseline.subjects)
             done.append(changed(baseline, closed=True, good=good))
         else:
-            done.append(changed(baseline, status=phase.well if well else phase.badly))
+            status = phase.well if well else phase.badly
+            done.append(changed(baseline, status=status, proven=baseline.proven and well))
     return changed(activity, baselines=tuple(done), command="", addressed="")
 
 
@@ -240,7 +344,7 @@ def disprove(activity: Activity, subject: str, why: str) -> Activity:
     return changed(
         mark(activity, subject, "ACTIVATION_FAILURE", why),
         baselines=tuple(
-            changed(b, status="ACTIVATION_FAILURE") if subject in b.subjects and is_activated(b) else b
+            changed(b, status="ACTIVATION_FAILURE", proven=False) if subject in b.subjects and is_activated(b) else b
             for b in activity.baselines
         ),
     )
@@ -305,13 +409,13 @@ def reasons(activity: Activity) -> tuple[str, ...]:
 
 def undone(activity: Activity) -> tuple[ActivityAction, ...]:
     """Actions of the baselines at work that a clean-up has to take back, because they were not activated."""
-    subjects = {s for b in at_work(activity) if b.status != "ACTIVATION_SUCCESS" for s in b.subjects}
+    subjects = {s for b in at_work(activity) if not is_activated(b) for s in b.subjects}
     return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "check")
 
 
 def is_activated(baseline: Baseline) -> bool:
-    """Whether its target is at work and proven."""
-    return baseline.status == "ACTIVATION_SUCCESS"
+    """Whether its target is at work and proven, also since before the activity was asked for again."""
+    return baseline.status == "ACTIVATION_SUCCESS" or baseline.proven
 
 
 def feedback(activity: Activity, status: Status, message: str = "", baseline: str = "") -> FeedbackMessage:
@@ -321,18 +425,11 @@ def feedback(activity: Activity, status: Status, message: str = "", baseline: st
             Component(f"{activity.domain}:{action.subject}", action.version),
             action.status,
             action.progress,
-            action.message,
+            action.waits_for or action.message,
         )
         for action in activity.actions
     )
     return FeedbackMessage(baseline, status, message, actions)
-
-
-def standing(activity: Activity) -> Status:
-    """Where an activity stands, for somebody who asks for it again: as far as the last of its open baselines."""
-    acting = [baseline for baseline in activity.baselines if baseline.subjects]
-    nearest = min(acting, key=lambda each: (each.closed, WAY.index(each.status)), default=None)
-    return nearest.status if nearest is not None else "IDENTIFIED"
 
 
 def _published(statuses: Sequence[Status]) -> Sequence[Status]:

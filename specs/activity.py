@@ -60,6 +60,10 @@ class ActivityAction(Struct, frozen=True):
     `digest` names the content that is meant by the image, from when that is settled: what was checked when the action was
     identified, or what was fetched; "" when the engine knows none. `promised` is what the registry named when the action was
     identified, "" when it did not say. `image_before` is the id of the image that was at work.
+
+    `begun`: something was done about it before the activity was asked for again. `failure` is why its update failed, kept
+    through a rollback. `waits_for` is the trouble that is being waited out right now; on the wire it stands in the place of
+    `message`.
     """
 
     subject: str
@@ -71,24 +75,29 @@ class ActivityAction(Struct, frozen=True):
     digest: str | None = None
     promised: str = ""
     image_before: str = ""
+    begun: bool = False
+    failure: str = ""
+    waits_for: str = ""
 
 
 class Baseline(Struct, frozen=True):
-    """Components that are commanded together. `closed`: its clean-up is over; `good`: and it was activated before."""
+    """Components that are commanded together. `closed`: its clean-up is over; `good`: and it was activated before.
+    `proven`: it was activated before the activity was asked for again, and nothing has undone that since."""
 
     title: str
     subjects: tuple[str, ...]
     status: Status = "IDENTIFIED"
     closed: bool = False
     good: bool = False
+    proven: bool = False
 
 
 class Activity(Struct, frozen=True):
-    """An open operation. `target` is what was asked for, `before` what was there when it was identified.
+    """An open operation. `target` is what was asked for, `before` what was there when it was identified first.
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
     `content` names what it was asked for. `alone`: nobody commands, the agent does. `because`: why it is ended by nobody's
-    command. Times are epoch seconds.
+    command. `notes`: the message of its IDENTIFIED. Times are epoch seconds.
     """
 
     id: str
@@ -105,6 +114,7 @@ class Activity(Struct, frozen=True):
     content: str = ""
     alone: bool = False
     because: str = ""
+    notes: str = ""
 
 
 _LONGEST_NAME = 200

@@ -58,7 +58,8 @@ def activity_lines(
     for action in activity.actions:
         far = f" {action.progress} %" if action.progress else ""
         about = f"{action.subject}: {action.kind}, {action.status}{far}"
-        text = f"{about}; {one_line(action.message)}" if action.message else about
+        waits = f"waits: {one_line(action.waits_for)}" if action.waits_for else one_line(action.message)
+        text = f"{about}; {waits}" if waits else about
         yield "      " + paint(cut(text, max(width - 6, 20)), status_role(action.status), style)
 
 
@@ -84,7 +85,7 @@ def activity_value(activity: Activity | None) -> dict[str, Any] | None:
                 "kind": each.kind,
                 "status": each.status,
                 "progress": each.progress,
-                "message": each.message,
+                "message": each.waits_for or each.message,
             }
             for each in activity.actions
         ],

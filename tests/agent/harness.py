@@ -152,6 +152,7 @@ class Device:
         self.engine.script.pull_rate = 1e9
         self.settings = settings or AgentSettings(system_containers=system)
         self.pulses: list[str] = []
+        self.packet = 0
         self.cuts: list[int] = []
         self._patience = patience
         self._folder = tempfile.TemporaryDirectory(prefix="ek-agent-", dir=_FAST if Path(_FAST).is_dir() else None)
@@ -169,7 +170,7 @@ class Device:
         self.containers = Containers(self.settings.protected, self.settings.system_containers)
         driver = Cuttable(self.engine, self.pulse)
         self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
-        self.phases = Phases(driver, self.cycles, self.stopping, self._patience, self._now)
+        self.phases = Phases(driver, self.cycles, self.stopping, self._patience)
         self.agent = UpdateAgent(
             self.settings,
             self.journal,
@@ -243,11 +244,13 @@ class Device:
 
     async def send(self, topic: str, payload: bytes) -> list[Said]:
         """A message arrives and is dealt with; what is published about it."""
-        arrived = False
+        arrived, tries = False, 0
+        self.packet += 1
 
         async def work() -> None:
-            nonlocal arrived
-            await self.agent.arrived(topic, payload)
+            nonlocal arrived, tries
+            tries += 1
+            await self.agent.arrived(topic, payload, packet=self.packet, duplicate=tries > 1)
             await self.agent.reports.answer()
             arrived = True
             await self.agent.work()
@@ -333,7 +336,14 @@ class Device:
     def id_of(self, engine_name: str) -> str:
         return next(each.id for each in self.kept().values() if each.engine_name == engine_name)
 
-    def fail(self, kind: type, name: str = "", message: str = "scripted", times: int = 1_000_000) -> Callable[[], None]:
+    def fail(
+        self,
+        kind: type,
+        name: str = "",
+        message: str = "scripted",
+        times: int = 1_000_000,
+        outcome: Callable[[str], Outcome] = Failed,
+    ) -> Callable[[], None]:
         """Actions of this kind fail, on the instance of this name or any; what is returned ends that."""
         left = times
 
@@ -342,7 +352,7 @@ class Device:
             if not isinstance(action, kind) or (name and name not in self._names(action)) or not left:
                 return None
             left -= 1
-            return Failed(message)
+            return outcome(message)
 
         self.engine.script.failures.append(failure)
 

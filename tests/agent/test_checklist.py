@@ -113,15 +113,15 @@ def test_group_03_nothing_there_and_nothing_asked_for() -> None:
 
 
 def test_group_04_the_engine_cannot_be_asked() -> None:
-    """Differs in time only: trouble that may pass is waited out for a while."""
+    """Differs in time: trouble that may pass is waited out for a while, and told meanwhile."""
 
     async def story() -> None:
         device = Device()
         device.engine.script.unreachable = True
         said = await device.desired("a")
-        assert statuses(said) == ["IDENTIFYING", "IDENTIFICATION_FAILED"]
-        assert said[1].message == "is scripted to be unreachable"
-        assert said[1].actions == ()
+        assert statuses(said) == ["IDENTIFYING", "IDENTIFYING", "IDENTIFICATION_FAILED"]
+        assert [each.message for each in said] == ["", *["is scripted to be unreachable"] * 2]
+        assert said[-1].actions == ()
         assert device.journal.mail.activity() is None
 
     run(story())

@@ -257,7 +257,7 @@ def test_a10_what_was_said_to_be_replaced_is_not_passed_over_when_the_registry_g
         device.engine.catalogue[ref] = Image(version=2, pull="unreachable")
         said = await device.command("b", "DOWNLOAD")
         assert said[-1].status == "DOWNLOAD_FAILURE"
-        assert said[-1].of("lamp") == ("DOWNLOAD_FAILURE", "lamp: the registry cannot be reached")
+        assert said[-1].of("lamp") == ("DOWNLOAD_FAILURE", "the registry cannot be reached")
         device.engine.catalogue[ref] = Image(version=3)  # and is pushed again meanwhile
         assert (await device.bring("c", asked("lamp")))[-1].status == "COMPLETED"
         assert device.id_of("lamp") != old

@@ -194,9 +194,10 @@ def test_told_to_stop_while_the_engine_is_away() -> None:
         device.stopping.set()
         device.phases.interrupt()
         await work
-        assert lines(device.said()) == ["IDENTIFYING"], (
-            "whoever waits hears at once that it is being looked into, and once"
-        )
+        said = device.said()
+        assert [(each.status, each.message) for each in said] == [
+            ("IDENTIFYING", ""), ("IDENTIFYING", "is scripted to be unreachable"),
+        ], "whoever waits hears at once that it is being looked into, and what for"  # fmt: skip
         device.reboot()
         device.engine.script.unreachable = False
         await device.agent.work()
@@ -262,15 +263,15 @@ def test_no_message_that_was_dealt_with_is_heard_again() -> None:
         messages += [(COMMAND, command_message("x", command)) for command in COMMANDS]
         for moment, (topic, payload) in enumerate(messages):
             await device.send(topic, payload)
-            for earlier in messages[: moment + 1]:
-                await device.agent.arrived(*earlier, duplicate=True)
+            for packet, earlier in enumerate(messages[: moment + 1], 1):
+                await device.agent.arrived(*earlier, packet=packet, duplicate=True)
             device.reboot()
             await device.agent.work()
             assert [each for each in device.said() if each.status.endswith("FAILURE")] == []
         assert device.journal.mail.activity() is None
         device.states.clear()
-        for topic, payload in messages:
-            await device.agent.arrived(topic, payload, duplicate=True)
+        for packet, (topic, payload) in enumerate(messages, 1):
+            await device.agent.arrived(topic, payload, packet=packet, duplicate=True)
         await device.agent.work()
         assert device.said() == []
         assert device.journal.mail.activity() is None

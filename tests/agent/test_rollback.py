@@ -123,10 +123,19 @@ def test_rollback_restores_the_world(state: str, kinds: tuple[str, ...], baselin
             assert said[0].message.startswith("ROLLBACK is possible only after status ")
         else:
             assert said[-1].status == "ROLLBACK_SUCCESS", said
+            failed = next((FAILS[state, kind][1] for kind in reversed(kinds) if (state, kind) in FAILS), "")
+            untouched = {"DOWNLOAD_SUCCESS": ["gone"], "DOWNLOAD_FAILURE": ["limit", "gone"]}.get(state, [])
             for name, status, message in said[-1].actions:
-                if name != "same":
+                if name == "same":
+                    continue
+                if name in untouched:
+                    assert status == "IDENTIFIED"
+                elif state == "DOWNLOAD_FAILURE" and name in failed:
+                    assert (status, message) == ("DOWNLOAD_FAILURE", "scripted")
+                else:
                     assert status == "UPDATE_FAILURE"
                     assert message.startswith("Update unsuccessful, but rollback succeeded - ")
+                    assert ("It had failed: scripted" in message) == (state == "UPDATE_FAILURE" and name in failed)
         assert snapshot(device) == world
         said = await device.command("a", "CLEANUP")
         assert said[-1].status == "INCOMPLETE"
@@ -401,7 +410,8 @@ def test_what_cannot_be_looked_at_before_the_end_is_not_called_complete() -> Non
         await device.commands("x", "DOWNLOAD", "UPDATE", "ACTIVATE")
         device.engine.script.unreachable = True
         said = await device.command("x", "CLEANUP")
-        assert statuses(said) == ["CLEANUP_FAILURE", "INCOMPLETE"]
+        assert statuses(said) == ["CLEANUP", "CLEANUP_FAILURE", "INCOMPLETE"]
+        assert said[0].of("aa") == ("ACTIVATION_SUCCESS", "is scripted to be unreachable"), "what it waits for"
         assert said[-1].of("aa") == ("REMOVAL_FAILURE", "is scripted to be unreachable")
         device.engine.script.unreachable = False
         await device.settle()
@@ -428,7 +438,7 @@ def test_who_is_stopped_from_outside_is_watched_again_but_not_for_ever(times: in
         stopping.cancel()
         assert said[-1].status == status
         if status == "ACTIVATION_FAILURE":
-            why = "aa: it was stopped from outside while it was watched (exit code 0)"
+            why = "it was stopped from outside while it was watched (exit code 0)"
             assert said[-1].of("aa") == ("ACTIVATION_FAILURE", why)
         else:
             assert device.running() == {"aa": "reg.example/aa:1"}

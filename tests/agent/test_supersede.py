@@ -1,5 +1,5 @@
 """A new desired state takes the place of an open one: the old activity is told so, what it began is undone, what it activated
-stays, and the new one begins from there. The same activity again changes nothing."""
+stays, and the new one begins from there. The same activity again is `test_again.py`."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_what_was_to_go_with_an_activation_is_gone_when_it_is_superseded() -> No
 
 
 @pytest.mark.parametrize(
-    "message", [b"no JSON", desired_state("c", asked("not a name")), desired_state("a", asked("big"), timestamp=2)]
+    "message", [b"no JSON", desired_state("c", asked("not a name")), b'{"activityId": "c", "payload": {"domains": 1}}']
 )
 def test_what_supersedes_nothing_cuts_nothing_short(message: bytes) -> None:
     """Else a sender that repeats itself over a bad link would starve every pull."""
@@ -238,65 +238,6 @@ def test_a_rejected_one_supersedes_nothing(commands: tuple[str, ...], bad: str) 
         assert after[-1].status == "COMPLETED"
         assert before + after
         assert device.running()["lamp"] == "reg.example/lamp:1"
-
-    run(story())
-
-
-@pytest.mark.parametrize("timestamp", [1, 2])
-@pytest.mark.parametrize(("commands", "stands"), [(PHASES[:0], "IDENTIFIED"), (PHASES[:1], "DOWNLOAD_SUCCESS")])
-def test_the_same_activity_again_changes_nothing(commands: tuple[str, ...], stands: str, timestamp: int) -> None:
-    """It is answered with where it stands. The time stamp says when it was sent, not what is asked for."""
-
-    async def story() -> None:
-        device = Device()
-        await device.desired("a", asked("lamp"))
-        await device.commands("a", *commands)
-        world = device.instances()
-        said = await device.desired("a", asked("lamp"), timestamp=timestamp)
-        assert statuses(said) == [stands]
-        assert device.instances() == world
-        said = await device.commands("a", *PHASES[len(commands) :], "CLEANUP")
-        assert said[-1].status == "COMPLETED"
-
-    run(story())
-
-
-def test_the_same_activity_again_stands_where_the_last_of_its_open_baselines_does() -> None:
-    async def story() -> None:
-        device = Device()
-        baselines = {"one": ["containers:lamp"], "two": ["containers:horn"]}
-        asking = (asked("lamp"), asked("horn"))
-        await device.desired("a", *asking, baselines=baselines)
-        await device.command("a", "DOWNLOAD")
-        await device.command("a", "UPDATE", "one")
-        assert statuses(await device.desired("a", *asking, baselines=baselines)) == ["DOWNLOAD_SUCCESS"]
-        await device.commands("a", "UPDATE", "ACTIVATE")
-        await device.command("a", "ACTIVATE", "one")
-        assert statuses(await device.desired("a", *asking, baselines=baselines)) == ["ACTIVATION_SUCCESS"]
-
-    run(story())
-
-
-def test_the_same_activity_again_while_it_is_at_work() -> None:
-    async def story() -> None:
-        device = Device(catalogue={"reg.example/big:1": Image(size=10**10)})
-        await device.desired("a", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
-        work = asyncio.create_task(device.agent.work())
-        await asyncio.sleep(5)
-        await device.agent.arrived(DESIRED, desired_state("a", asked("big")))
-        await work
-        assert statuses(device.said())[-1] == "DOWNLOAD_SUCCESS"
-
-    run(story())
-
-
-def test_the_same_activity_with_other_content_is_another() -> None:
-    async def story() -> None:
-        device = Device()
-        await device.desired("a", asked("lamp"))
-        said = await device.desired("a", asked("lamp", "2"))
-        assert statuses(said) == ["IDENTIFYING", "SUPERSEDED", "IDENTIFIED"]
 
     run(story())
 

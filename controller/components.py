@@ -1,0 +1,273 @@
+"""Drive one component at a time towards what an activity asks of it, and say how it stands.
+
+Trouble that may pass is waited out for a while before it counts as failure, and said while it is waited out. A verdict comes
+from a look at the very instance (`reconcilers.containers.standing`), never from what was done to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting, named
+from evenkeel.controller.stopping import unless
+from evenkeel.reconcilers.commands import opens
+from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.containers.standing import Standing, standing
+from evenkeel.reconcilers.gate import IsOpen, all_open
+from evenkeel.reconcilers.ports import Driver
+from evenkeel.specs.activity import ActivityAction, Command
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Container
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.plan import Done, Phase, Step, Verify
+
+Waits = Callable[[str], None]
+"""Say which trouble is being waited out; "" when it has passed."""
+StepProgress = Callable[[Step, str, int, int], None]
+
+_LONGEST_WAIT_S = 10.0
+_MOST_PROOFS = 5
+"""A container that other hands stop again and again while it is watched does not become proven."""
+_CLEANUP_PATIENCE_S = 10.0
+"""An old instance that cannot be removed now is removed later, by cycles."""
+
+
+class Interrupted(Exception):
+    """Told to stop, or something has come that does not wait."""
+
+
+def silent(step: Step, message: str, done: int, total: int) -> None:
+    """Progress that nobody hears."""
+
+
+class Components:
+    """The components of one engine. `cut` ends what is waited for; `stopping` says that the end is for good."""
+
+    def __init__(
+        self,
+        driver: Driver[ContainersSeen],
+        cycles: Cycles,
+        stopping: asyncio.Event,
+        patience: timedelta,
+        alive: Callable[[], None],
+    ) -> None:
+        """`patience`: for how long passing trouble is waited out; with an engine that is away once, not once for each
+        component. `alive` is called whenever something is tried."""
+        self._driver, self._cycles, self._alive = driver, cycles, alive
+        self._patience_s, self._stopping = patience.total_seconds(), stopping
+        self._away_since: float | None = None
+
+    def begin(self, revision: str) -> None:
+        """A command begins, for this revision: the time in which the engine may be away counts anew."""
+        self._away_since = None
+        self._cycles.about(revision)
+
+    async def observe(self, look: Look, waits: Waits, cut: asyncio.Event) -> ContainersSeen | None:
+        """One look, waiting out passing trouble; raises what is left after that, or when cut short. `None` when told to stop
+        meanwhile."""
+        trouble = _Trouble(waits)
+        while True:
+            self._alive()
+            try:
+                seen: ContainersSeen = await self._cycles.observe(look)
+                self._away_since = None
+                trouble.say("")
+                return seen
+            except (Unavailable, TimedOut, Refused) as error:
+                if self._away_for_s() >= self._patience_s:
+                    raise
+                trouble.say(error.message)
+                if not await _pause(1.0, cut):
+                    if self._stopping.is_set():
+                        return None
+                    raise
+
+    def _away_for_s(self) -> float:
+        """For how long the engine has been found away."""
+        now = asyncio.get_running_loop().time()
+        self._away_since = now if self._away_since is None else self._away_since
+        return now - self._away_since
+
+    async def _look_at(self, look: Look, waits: Waits, cut: asyncio.Event) -> ContainersSeen | str:
+        """One look, or why none could be made. Raises Interrupted when cut short."""
+        try:
+            seen = await self.observe(look, waits, cut)
+        except (Unavailable, TimedOut, Refused) as error:
+            if cut.is_set():
+                raise Interrupted from error
+            return error.message
+        if seen is None:
+            raise Interrupted
+        return seen
+
+    async def content(
+        self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
+    ) -> tuple[str, str]:
+        """The digest of what was fetched for a component, "" when the engine knows none; and why nothing could be seen."""
+        seen = await self._look_at(Look(subject=action.subject, checks={}), waits, cut)
+        if isinstance(seen, str):
+            return "", seen
+        newest = youngest(action.subject, _only(action, want), seen, self._cycles.history())
+        return digest_of(newest, seen) if newest else "", ""
+
+    async def stands(
+        self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
+    ) -> Standing:
+        """How a component stands now. Of one that is started again and again only time tells how it ends."""
+        look = changed(self._cycles.look(_only(action, want)), images=(), subject=action.subject)
+        seen = await self._look_at(look, waits, cut)
+        if isinstance(seen, str):
+            return Standing("unknown", seen)
+        for each in seen.containers:
+            restless = each.name == action.subject and is_restless(each) and not each.exit_code
+            if restless and each.container is not None:
+                why = await self._watch(each.id, each.container, cut)
+                return Standing("sick", why) if why else Standing("proven")
+        meant = changed(seen, remote=named(_meant(action, want).meant))
+        return standing(action.subject, _only(action, want), meant, self._cycles.history())
+
+    async def _watch(self, instance: str, container: Container, cut: asyncio.Event) -> str:
+        """Why it does not stay up; "" when it does."""
+        watching = self._driver.perform(Verify(instance, container), lambda message, done, total: self._alive())
+        proof = await unless(cut, watching)
+        if proof is None:
+            raise Interrupted
+        return "" if isinstance(proof, Done) else proof.message
+
+    async def put_up(
+        self,
+        action: ActivityAction,
+        want: ContainersWanted,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+    ) -> Standing:
+        """As far as the command's gate is open, and how the component stands then. One that other hands stop or remove at
+        this very moment is put up again a few times."""
+        stands = Standing("away", "it was not looked at")
+        for _ in range(_MOST_PROOFS):
+            why = await self.drive(action, want, command, waits, cut, progress)
+            stands = await self.stands(action, want, waits, cut)
+            if why and not stands.is_well:
+                return Standing(stands.how, why)
+            if why or stands.how != "away":
+                return stands
+        return stands
+
+    async def stands_at_last(
+        self, action: ActivityAction, want: ContainersWanted, command: Command, waits: Waits, cut: asyncio.Event
+    ) -> Standing:
+        """How a component stands, after it was put up again where that helps."""
+        stands = await self.stands(action, want, waits, cut)
+        return await self.put_up(action, want, command, waits, cut) if stands.how == "away" else stands
+
+    async def drive(
+        self,
+        action: ActivityAction,
+        want: ContainersWanted,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+    ) -> str:
+        """As far as the command's gate is open; "" when it went well, else why not."""
+        patience_s = min(self._patience_s, _CLEANUP_PATIENCE_S) if command == "CLEANUP" else self._patience_s
+        return await self._drive(action, want, opens(command), waits, cut, _meant(action, want), patience_s, progress)
+
+    async def restore(
+        self,
+        action: ActivityAction,
+        before: ContainersWanted,
+        waits: Waits,
+        cut: asyncio.Event,
+        is_open: IsOpen = all_open,
+    ) -> str:
+        """Back to what was there, also to its content; "" when it went well, else why not."""
+        try:
+            seen = await self._cycles.observe(Look(subject=action.subject, checks={}))
+        except (Unavailable, TimedOut, Refused):
+            seen = None  # the same trouble is waited out below
+        newer: tuple[str, ...] = ()
+        if seen is not None and action.image_before:
+            own = {each.image_id for each in seen.containers if each.name == action.subject}
+            newer = tuple(sorted(own - {action.image_before}))
+        return await self._drive(action, before, is_open, waits, cut, Known(rejected=newer), self._patience_s, silent)
+
+    async def _drive(
+        self,
+        action: ActivityAction,
+        want: ContainersWanted,
+        is_open: IsOpen,
+        waits: Waits,
+        cut: asyncio.Event,
+        known: Known,
+        patience_s: float,
+        progress: StepProgress,
+    ) -> str:
+        loop = asyncio.get_running_loop()
+        want, trouble = _only(action, want), _Trouble(waits)
+        deadline, wait_s, proofs = loop.time() + patience_s, 0.5, 0
+        while True:
+            self._alive()
+            ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
+            match ending:
+                case Settled():
+                    trouble.say("")
+                    self._away_since = None
+                    return ""
+                case Progressed():
+                    trouble.say("")
+                    deadline, wait_s, self._away_since = loop.time() + patience_s, 0.5, None
+                case Stalled(why=why):
+                    return why
+                case Retrying(why=why, phase=phase):
+                    why = why.removeprefix(f"{action.subject}: ")
+                    away_s = self._away_for_s() if phase is None else 0.0
+                    proofs += phase == Phase.VERIFY
+                    if loop.time() >= deadline or away_s >= patience_s or proofs >= _MOST_PROOFS:
+                        return why
+                    trouble.say(why)
+                    if not await _pause(wait_s, cut):
+                        raise Interrupted
+                    wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+                case Waiting():
+                    raise Interrupted
+
+
+def _only(action: ActivityAction, want: ContainersWanted) -> ContainersWanted:
+    """The want of one component: no others are compared, no others' images looked up."""
+    return want._replace(documents=tuple(each for each in want.documents if each[0].name == action.subject))
+
+
+def _meant(action: ActivityAction, want: ContainersWanted) -> Known:
+    """The content of the image: once it is settled, that; until then what is found, or was when it was identified."""
+    images = [container.image for container, _ in want.documents if container.name == action.subject]
+    if action.digest is None:
+        return Known(promised=dict.fromkeys(images, action.promised))
+    return Known(dict.fromkeys(images, action.digest))
+
+
+async def _pause(seconds: float, cut: asyncio.Event) -> bool:
+    """Wait; False when cut short."""
+    try:
+        await asyncio.wait_for(cut.wait(), seconds)
+    except TimeoutError:
+        return True
+    return False
+
+
+class _Trouble:
+    """Says a reason when it is another than the last."""
+
+    def __init__(self, waits: Waits) -> None:
+        self._waits, self._said = waits, ""
+
+    def say(self, why: str) -> None:
+        if why != self._said:
+            self._said = why
+            self._waits(why)

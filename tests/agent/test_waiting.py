@@ -1,0 +1,258 @@
+"""A phase that waits for trouble to pass says for what, and whatever is sent meanwhile is dealt with at once.
+
+Waiting is better than failing at the first sign of trouble, silence is not: whoever commands has limits of their own, and
+has to report why nothing comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+from tests.virtual import now, run
+
+from evenkeel.controller.drivers.memory import Image
+from evenkeel.specs.plan import End, Remove, Retry, Start, Update
+from evenkeel.templates.activity_text import activity_lines
+
+from .harness import COMMAND, COMMANDS, DESIRED, Device, asked, command_message, desired_state, statuses
+
+BEFORE = (asked("swap"), asked("limit", "1", ("memory", "64M")), asked("gone"))
+AFTER = (asked("swap", "2"), asked("limit", "1", ("memory", "96M")), asked("new"))
+AWAY = "is scripted to be unreachable"
+NO_REGISTRY = "the registry cannot be reached"
+
+
+class Trouble(NamedTuple):
+    """A command that waits: what came before it, how long it may wait, and what is told of whom."""
+
+    command: str
+    before: tuple[str, ...]
+    kind: type | None
+    subject: str
+    why: str
+
+
+TROUBLES = (
+    Trouble("DOWNLOAD", (), None, "new", NO_REGISTRY),
+    Trouble("UPDATE", ("DOWNLOAD",), End, "swap", "not now"),
+    Trouble("UPDATE", ("DOWNLOAD",), Update, "limit", "not now"),
+    Trouble("ACTIVATE", ("DOWNLOAD", "UPDATE"), Start, "swap", "not now"),
+    Trouble("ROLLBACK", ("DOWNLOAD", "UPDATE"), Remove, "new", "not now"),
+    Trouble("CLEANUP", ("DOWNLOAD", "UPDATE", "ACTIVATE"), Remove, "gone", "not now"),
+)
+WORKING = {"DOWNLOAD": "DOWNLOADING", "UPDATE": "UPDATING", "ACTIVATE": "ACTIVATING"}
+
+
+async def in_trouble(trouble: Trouble) -> tuple[Device, asyncio.Task[None], Callable[[], None]]:
+    """A device whose command has waited for 5 s, and what ends the trouble."""
+    device = Device()
+    await device.bring("before", *BEFORE)
+    await device.desired("a", *AFTER)
+    await device.commands("a", *trouble.before)
+    if trouble.kind is None:
+        device.engine.catalogue["reg.example/new:1"] = Image(pull="unreachable")
+        stop: Callable[[], None] = partial(device.engine.catalogue.__setitem__, "reg.example/new:1", Image())
+    else:
+        stop = device.fail(trouble.kind, trouble.subject, trouble.why, outcome=Retry)
+    await device.agent.arrived(COMMAND, command_message("a", trouble.command))
+    work = asyncio.create_task(device.agent.work())
+    await asyncio.sleep(5)
+
+    return device, work, stop
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each.command}-{each.subject}")
+def test_a_phase_that_waits_says_for_what(trouble: Trouble) -> None:
+    """In the message of the action, once; and when the trouble has passed, nothing of it is left."""
+
+    async def story() -> None:
+        device, work, heal = await in_trouble(trouble)
+        said = device.said()
+        assert said[-1].status == WORKING.get(trouble.command, trouble.command)
+        assert said[-1].of(trouble.subject)[1] == trouble.why
+        assert [each.of(trouble.subject)[1] for each in said].count(trouble.why) == 1
+        activity = device.journal.mail.activity()
+        assert activity is not None
+        assert f"waits: {trouble.why}" in "\n".join(activity_lines(activity, now(), width=200)), "`status` says so, too"
+        heal()
+        await work
+        said = device.said()
+        assert not said[-1].status.endswith("_FAILURE")
+        assert all(trouble.why not in text for each in said for _, _, text in each.actions)
+
+    run(story())
+
+
+async def _another(device: Device) -> None:
+    await device.agent.arrived(DESIRED, desired_state("b", asked("swap")))
+
+
+async def _the_same(device: Device) -> None:
+    await device.agent.arrived(DESIRED, desired_state("a", *AFTER))
+
+
+def _command(name: str) -> Callable[[Device], Awaitable[None]]:
+    async def send(device: Device) -> None:
+        await device.agent.arrived(COMMAND, command_message("a", name))
+
+    send.__name__ = name
+    return send
+
+
+SENT = (*(_command(name) for name in ("DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK", "CLEANUP")), _another, _the_same)
+
+
+@pytest.mark.parametrize("send", SENT, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each.command}-{each.subject}")
+def test_whatever_is_sent_cuts_the_waiting_short(trouble: Trouble, send: Callable[[Device], Awaitable[None]]) -> None:
+    """The phase fails with the reason for which it waited, unless the activity is asked for anew; then the message is
+    answered."""
+
+    async def story() -> None:
+        device, work, heal = await in_trouble(trouble)
+        device.said()
+        begun = asyncio.get_running_loop().time()
+        await send(device)
+        heal()  # what follows is not about this trouble
+        await work
+        assert asyncio.get_running_loop().time() - begun < 10
+        said = device.said()
+        if send in (_another, _the_same) and trouble.command != "CLEANUP":
+            assert said[0].status == "IDENTIFYING"
+            assert said[-1].status == "IDENTIFIED"
+            return
+        assert said[0].status.endswith("_FAILURE")
+        assert said[0].of(trouble.subject)[1] == trouble.why
+        if send in (_another, _the_same):
+            assert statuses(said) == ["CLEANUP_FAILURE", "INCOMPLETE", "IDENTIFYING", "IDENTIFIED"]
+
+    run(story())
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each.command}-{each.subject}")
+def test_a_desired_state_that_is_refused_is_answered_at_once(trouble: Trouble) -> None:
+    """And nothing is cut short for it."""
+
+    async def story() -> None:
+        device, work, heal = await in_trouble(trouble)
+        device.said()
+        await device.agent.arrived(DESIRED, desired_state("c", asked("not a name")))
+        said = device.said()
+        assert [(each.activity, each.status) for each in said] == [("c", "IDENTIFICATION_FAILED")]
+        heal()
+        await work
+        assert not device.said()[-1].status.endswith("_FAILURE")
+
+    run(story())
+
+
+def test_a_refusal_waits_for_the_desired_states_before_it() -> None:
+    """Of one activity, the last answer is about the last message."""
+
+    async def story() -> None:
+        device = Device()
+        device.engine.script.unreachable = True
+        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp")))
+        await device.agent.arrived(DESIRED, desired_state("b", asked("not a name")))
+        assert device.said() == []
+        device.engine.script.unreachable = False
+        await device.agent.work()
+        assert [(each.activity, each.status) for each in device.said()] == [
+            ("b", "IDENTIFYING"), ("b", "IDENTIFIED"), ("b", "IDENTIFICATION_FAILED"),
+        ]  # fmt: skip
+        assert device.journal.mail.activity() is None
+
+    run(story())
+
+
+@pytest.mark.parametrize("command", ["ROLLBACK", "CLEANUP"])
+def test_a_download_that_goes_on_is_cut_short_by_what_gives_it_up(command: str) -> None:
+    """Nobody commands that behind a download who still wants it."""
+
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
+        device.engine.script.pull_rate = 1e7
+        await device.desired("a", asked("big"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        device.said()
+        await device.agent.arrived(COMMAND, command_message("a", command))
+        begun = asyncio.get_running_loop().time()
+        await work
+        assert asyncio.get_running_loop().time() - begun < 5
+        said = device.said()
+        assert said[0].status == "DOWNLOAD_FAILURE"
+        assert said[0].of("big") == ("DOWNLOAD_FAILURE", f"cut short by {command}")
+        assert statuses(said)[-1] == ("ROLLBACK_SUCCESS" if command == "ROLLBACK" else "INCOMPLETE")
+
+    run(story())
+
+
+def test_commands_that_are_sent_together_follow_each_other() -> None:
+    """Nothing is cut short by the next phase (defect B17 of the original)."""
+
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**9)})
+        device.engine.script.pull_rate = 1e7
+        await device.desired("a", asked("big"))
+        for command in COMMANDS:
+            await device.agent.arrived(COMMAND, command_message("a", command))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        await device.agent.arrived(COMMAND, command_message("other", "CLEANUP"))
+        await work
+        assert device.said()[-1].status == "COMPLETED"
+
+    run(story())
+
+
+def test_one_baseline_is_not_cut_short_by_a_command_for_another() -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**9)})
+        device.engine.script.pull_rate = 1e7
+        baselines = {"one": ["containers:big"], "two": ["containers:lamp"]}
+        await device.desired("a", asked("big"), asked("lamp"), baselines=baselines)
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD", "one"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "two"))
+        await work
+        ended = [(each.baseline, each.status) for each in device.said() if each.status != "DOWNLOADING"]
+        assert ended == [("one", "DOWNLOAD_SUCCESS"), ("two", "CLEANUP_SUCCESS")]
+
+    run(story())
+
+
+def test_a_clean_up_that_was_cut_short_calls_nothing_complete() -> None:
+    """It had not looked at all that was activated; that stays in force all the same."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", *BEFORE)
+        await device.desired("a", *AFTER)
+        await device.commands("a", "DOWNLOAD", "UPDATE", "ACTIVATE")
+        device.engine.script.unreachable = True
+        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        assert device.said()[-1].of("swap") == ("ACTIVATION_SUCCESS", AWAY)
+        await device.agent.arrived(DESIRED, desired_state("b", *AFTER))
+        await asyncio.sleep(1)
+        assert statuses(device.said())[:2] == ["CLEANUP_FAILURE", "INCOMPLETE"]
+        device.engine.script.unreachable = False
+        await work
+        assert device.said()[-1].status == "IDENTIFIED"
+        await device.commands("b", *COMMANDS)
+        await device.settle()
+        assert device.running() == {
+            "swap": "reg.example/swap:2",
+            "limit": "reg.example/limit:1",
+            "new": "reg.example/new:1",
+        }
+
+    run(story())
