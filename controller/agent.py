@@ -19,7 +19,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal, NamedTuple
 
-from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.clock import Clock, Now, system_clock, system_now
 from evenkeel.controller.components import Waits
 from evenkeel.controller.ending import end_activity, tell_ended
 from evenkeel.controller.idle import IdleTime
@@ -87,11 +87,12 @@ class UpdateAgent:
         wake_worker: Callable[..., None],
         wake_sender: Callable[[], None],
         now: Now = system_now,
+        clock: Clock = system_clock,
     ) -> None:
         self._settings, self._journal, self._mail = settings, journal, journal.mail
         self._reconciler, self._phases = reconciler, phases
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
-        self._idle = IdleTime(now)
+        self._idle = IdleTime(clock)
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
@@ -249,8 +250,11 @@ class UpdateAgent:
             self._say(Feedback("activity", f"{name_of(activity.id)}: {activity.because}"))
         begun = activities.begin(activity, activities.next_alone(activity) if alone else "CLEANUP", "")
         assert isinstance(begun, Activity)
-        self._mail.record(changed(begun, alone=alone, touched_at=self._now()))
+        self._mail.record(self._touched(changed(begun, alone=alone)))
         return True
+
+    def _touched(self, activity: Activity) -> Activity:
+        return self._idle.touched(activity, self._now())
 
     def _has_to_give_way(self, activity: Activity) -> bool:
         """Whether its command is not carried on, because what takes its place waits already. A clean-up is the end, and
@@ -283,7 +287,7 @@ class UpdateAgent:
     @at_once
     def _cut_short(self, activity: Activity, by: str) -> None:
         assert activity.command
-        ended = changed(activities.cut_short(activity, by), touched_at=self._now())
+        ended = self._touched(activities.cut_short(activity, by))
         self._tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
 
     async def _carry_out(self, activity: Activity) -> None:
@@ -298,7 +302,7 @@ class UpdateAgent:
         ended = await self._phases.carry_out(activity, want, before, tell)
         if ended is None:
             return
-        self._mail.record(changed(ended, touched_at=self._now()))
+        self._mail.record(self._touched(ended))
 
     def _end(self, activity: Activity, how: Status | Literal[""]) -> None:
         system = self._want(activity.target).system
@@ -338,7 +342,7 @@ class UpdateAgent:
             self._mail.record(activity, [refusal], message)
             self._wake_sender()
             return
-        self._mail.record(changed(begun, alone=False, touched_at=self._now()), dealt_with=message)
+        self._mail.record(self._touched(changed(begun, alone=False)), dealt_with=message)
 
     async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
         asked = read_asked(message.payload, message.topic, self._settings.domain)
@@ -374,7 +378,7 @@ class UpdateAgent:
         answer: it begins with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; what is left to do
         is found out by each phase."""
         self._begin(message, activity.id)
-        begun = changed(activities.begin_again(activity), touched_at=self._now())
+        begun = self._touched(activities.begin_again(activity))
         self._say(
             Feedback("activity", f"{name_of(begun.id)}: IDENTIFIED, asked for again", revision=begun.target.digest)
         )
@@ -453,6 +457,7 @@ class UpdateAgent:
         left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
         text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
         self._say(Feedback("activity", text, revision=asked.target.digest))
+        activity = self._touched(activity)
         self._mail.record(activity, [self._feedback(activity, "IDENTIFIED", notes)], message)
         self._wake_sender()
 

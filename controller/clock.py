@@ -1,15 +1,38 @@
-"""The time of day, as a port.
+"""The time of day, and the time since boot, as ports.
 
-Waiting is asyncio's business (tests run it on a virtual loop); the date is asked here, so that whatever is stored or said
-can be dated by a test, too.
+Waiting is asyncio's business (tests run it on a virtual loop). The time of day dates what is stored or said, for people, and
+decides nothing: it jumps when a device finds the time. What has to be measured over restarts of evenkeel is measured by the
+time since boot, which nobody sets and which goes on while the machine sleeps.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
 
 Now = Callable[[], float]
 """Seconds since the epoch."""
 
 system_now: Now = time.time
+
+
+class Uptime(NamedTuple):
+    """Seconds since the boot of this id; between two boots no time is known."""
+
+    boot: str
+    up_s: float
+
+
+Clock = Callable[[], Uptime]
+"""The time since boot."""
+
+
+def system_clock() -> Uptime:
+    """That of the kernel; without its id, every process counts as a boot of its own."""
+    boot = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return Uptime(boot, time.clock_gettime(time.CLOCK_BOOTTIME))

@@ -1,30 +1,36 @@
-"""For how long nobody has commanded an activity, whatever happens to the clock meanwhile.
+"""For how long nobody has commanded an activity, whatever happens to the time of day meanwhile.
 
-While the controller runs, a clock that cannot be set counts: a device without a battery for its clock begins in the past and
-jumps ahead when it has found the time, and no activity must end for that. The time in which the controller was off is told by
-the date; when that is no help, it counts for nothing.
+The time since boot counts: a device without a battery for its clock begins in the past and jumps ahead when it has found the
+time, and no activity must end for that. It counts also while the controller is off. After another boot nobody knows how
+long the machine was off; then it counts from the moment at which this controller sees the activity.
 """
 
 from __future__ import annotations
 
-import asyncio
-
-from evenkeel.controller.clock import Now
+from evenkeel.controller.clock import Clock
 from evenkeel.specs.activity import Activity
+from evenkeel.specs.codec import changed
 
 
 class IdleTime:
-    """Remembers since when the newest touch of an activity is known to this process."""
+    """Measures since the newest touch of the open activity."""
 
-    def __init__(self, now: Now) -> None:
-        self._now = now
-        self._touch: tuple[str, float] | None = None
-        self._since = 0.0
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._touch: tuple[str, str, float] | None = None
+        self._since_s = 0.0
+
+    def touched(self, activity: Activity, now_s: float) -> Activity:
+        """The activity, touched at this moment. `now_s`: the time of day, for people."""
+        boot, up_s = self._clock()
+        return changed(activity, touched_at=now_s, touched_boot=boot, touched_up_s=up_s)
 
     def of(self, activity: Activity) -> float:
-        """Seconds since it was touched last."""
-        running = asyncio.get_running_loop().time()
-        touch = (activity.id, activity.touched_at)
+        """Seconds since it was touched last, as far as they are known."""
+        boot, up_s = self._clock()
+        if boot and boot == activity.touched_boot and up_s >= activity.touched_up_s:
+            return up_s - activity.touched_up_s
+        touch = (activity.id, activity.touched_boot, activity.touched_up_s)
         if touch != self._touch:
-            self._touch, self._since = touch, running - max(0.0, self._now() - activity.touched_at)
-        return running - self._since
+            self._touch, self._since_s = touch, up_s
+        return up_s - self._since_s

@@ -97,7 +97,8 @@ class Activity(Struct, frozen=True):
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
     `content` names what it was asked for. `alone`: nobody commands, the agent does. `because`: why it is ended by nobody's
-    command. `notes`: the message of its IDENTIFIED. Times are epoch seconds.
+    command. `notes`: the message of its IDENTIFIED. Times are epoch seconds, for people;
+    `touched_boot` and `touched_up_s` say when it was touched last in seconds since the boot of that id.
     """
 
     id: str
@@ -115,6 +116,8 @@ class Activity(Struct, frozen=True):
     alone: bool = False
     because: str = ""
     notes: str = ""
+    touched_boot: str = ""
+    touched_up_s: float = 0.0
 
 
 _LONGEST_NAME = 200

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from tests.virtual import now
 
 from evenkeel.controller.agent import AgentSettings, UpdateAgent
+from evenkeel.controller.clock import Uptime
 from evenkeel.controller.cycle import Cycles, Progressed
 from evenkeel.controller.drivers.memory import Image, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
@@ -148,6 +149,7 @@ class Device:
         patience: timedelta = timedelta(minutes=2),
     ) -> None:
         self.clock_is_ahead_s = 0.0
+        self.boots = 1
         self.engine = MemoryEngine(now=self._now, catalogue=catalogue)
         self.engine.script.pull_rate = 1e9
         self.settings = settings or AgentSettings(system_containers=system)
@@ -181,7 +183,11 @@ class Device:
             _nothing,
             self._stored,
             self._now,
+            self._uptime,
         )
+
+    def _uptime(self) -> Uptime:
+        return Uptime(f"boot {self.boots}", asyncio.get_running_loop().time())
 
     def _now(self) -> float:
         return now() + self.clock_is_ahead_s
@@ -206,6 +212,7 @@ class Device:
         return other
 
     def reboot(self) -> None:
+        """The process ends and is started again; with another number in `boots` the machine, too."""
         self.die()
         self.boot()
 

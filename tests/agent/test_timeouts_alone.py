@@ -194,6 +194,44 @@ def test_a_clock_that_jumps_back_ends_nothing() -> None:
     run(story())
 
 
+@pytest.mark.parametrize("leap_s", [-(10**8), 10**8, 10**9])
+def test_a_restart_after_the_clock_leapt_ends_nothing(leap_s: float) -> None:
+    """A device without a battery for its clock asks at 1970, finds the time, and the controller is restarted (F-11)."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("lamp"))
+        await asyncio.sleep(100)
+        device.clock_is_ahead_s = leap_s
+        device.reboot()
+        await device.agent.work()
+        assert device.said() == []
+        assert device.agent.due_in_s() == 3500, "the time since boot tells how long nobody commanded it"
+
+    run(story())
+
+
+def test_after_another_boot_the_time_counts_anew() -> None:
+    """Nobody knows for how long the machine was off."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("lamp"))
+        await asyncio.sleep(3000)
+        device.boots += 1
+        device.clock_is_ahead_s = 10**8
+        device.reboot()
+        assert device.agent.due_in_s() == 3600
+        await asyncio.sleep(3000)
+        device.reboot()
+        assert device.agent.due_in_s() == 3600, "what another process saw meanwhile is not known"
+        await asyncio.sleep(3600)
+        await device.agent.work()
+        assert statuses(device.said()) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
+
+    run(story())
+
+
 def test_a_clock_that_jumps_ahead_ends_nothing_early() -> None:
     """The device finds the time while an operation is open."""
 

@@ -1,0 +1,235 @@
+"""A verdict says what the world is: COMPLETED is said of instances that run, and nothing takes it back in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from tests.virtual import run
+
+from evenkeel.controller.drivers.memory import Image
+from evenkeel.specs.plan import Action, Create, Failed, Outcome, Remove, Start, Verify
+
+from .harness import Device, asked, statuses
+
+FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE")
+
+
+async def activated(version: str = "2", catalogue: dict[str, Image] | None = None) -> Device:
+    """`lamp` was at version 1, and another version of it is activated."""
+    device = Device(catalogue=catalogue)
+    await device.bring("before", asked("lamp"))
+    await device.desired("x", asked("lamp", version))
+    await device.commands("x", *FORWARD)
+    return device
+
+
+def refuse_starts_of(device: Device, image: str) -> Callable[[], None]:
+    """No container of this image can be started, until what is returned is called."""
+
+    def refuse(action: Action) -> Outcome | None:
+        its = isinstance(action, Start) and any(
+            action.instance in (each.id, each.engine_name) and each.image == image for each in device.kept().values()
+        )
+        return Failed("it cannot be started") if its else None
+
+    device.engine.script.failures.append(refuse)
+    return lambda: device.engine.script.failures.remove(refuse)
+
+
+def conditions(device: Device) -> dict[str, tuple[bool, str]]:
+    return {each.name: (each.holds, each.message) for each in device.journal.conditions()}
+
+
+# ── F-00, F-01: what was called complete stays ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", [Remove, Start, Verify, Create])
+def test_nothing_that_fails_after_the_end_takes_back_what_was_completed(kind: type) -> None:
+    """Whatever step fails between the end and the first settled cycle."""
+
+    async def story() -> None:
+        device = await activated()
+        heal = device.fail(kind) if kind is Remove else lambda: None
+        said = await device.command("x", "CLEANUP")
+        assert said[-1].status == "COMPLETED"
+        assert device.journal.digest("last-good") == device.journal.digest("desired") != ""
+        if kind is not Remove:
+            heal = device.fail(kind)
+            device.engine.remove("lamp") if kind is Create else device.engine.kill("lamp")
+        for _ in range(10):
+            await device.settle()
+            await asyncio.sleep(10)
+        assert device.journal.attempt(device.journal.digest("desired")) is None
+        assert {each[2] for each in device.instances() if each[1] == "running"} <= {"reg.example/lamp:2"}
+        heal()
+        await asyncio.sleep(600)
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:2"}
+        assert len(device.kept()) == 1
+        assert device.said() == []
+
+    run(story())
+
+
+def test_what_cannot_be_removed_is_told_and_holds_up_no_later_update() -> None:
+    async def story() -> None:
+        device = await activated()
+        heal = device.fail(Remove, message="device or resource busy")
+        said = await device.command("x", "CLEANUP")
+        assert statuses(said) == ["CLEANUP_FAILURE", "COMPLETED"]
+        assert "could not be removed, and is tried again: device or resource busy" in said[-1].of("lamp")[1]
+        await device.settle()
+        assert conditions(device)["CleanedUp"] == (False, "lamp: device or resource busy; tried again by itself")
+        assert conditions(device)["Settled"][0]
+        for version in ("3", "4"):
+            await device.desired(version, asked("lamp", version))
+            said = await device.commands(version, *FORWARD, "CLEANUP")
+            assert said[-1].status == "COMPLETED"
+            assert device.running() == {"lamp": f"reg.example/lamp:{version}"}
+        assert len(device.kept()) == 4
+        heal()
+        await asyncio.sleep(600)
+        await device.settle()
+        assert len(device.kept()) == 1
+        assert "CleanedUp" not in conditions(device)
+
+    run(story())
+
+
+# ── §5.1: COMPLETED needs what runs and is proven ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("hand", ["remove", "kill", "pause", "disconnect"])
+def test_what_other_hands_took_down_is_put_up_before_the_end(hand: str) -> None:
+    async def story() -> None:
+        device = await activated()
+        getattr(device.engine, hand)("lamp")
+        said = await device.command("x", "CLEANUP")
+        assert statuses(said) == ["CLEANUP_SUCCESS", "COMPLETED"]
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:2"}
+        assert len(device.kept()) == 1
+        assert device.journal.history().proven.keys() == device.kept().keys()
+
+    run(story())
+
+
+@pytest.mark.parametrize("kind", ["create", "recreate", "check"])
+@pytest.mark.parametrize("hand", ["remove", "kill"])
+def test_what_cannot_be_put_up_again_is_not_complete(kind: str, hand: str) -> None:
+    async def story() -> None:
+        device = Device()
+        if kind != "create":
+            await device.bring("before", asked("lamp"))
+        await device.desired("x", asked("lamp", "1" if kind == "check" else "2"))
+        await device.commands("x", *FORWARD)
+        getattr(device.engine, hand)("lamp")
+        version = "1" if kind == "check" else "2"
+        heal = device.fail(Create) if hand == "remove" else refuse_starts_of(device, f"reg.example/lamp:{version}")
+        said = await device.command("x", "CLEANUP")
+        assert said[-1].status == "INCOMPLETE"
+        assert said[-1].of("lamp")[0] == "ACTIVATION_FAILURE"
+        heal()
+        await device.settle()
+        expected = {} if kind == "create" else {"lamp": "reg.example/lamp:1"}
+        assert device.running() == expected
+
+    run(story())
+
+
+@pytest.mark.parametrize("end", [1, 137])
+def test_what_ends_badly_and_may_is_not_complete(end: int) -> None:
+    """`restart: no` lets it end, and it ended with an error after it was proven."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp", "1", ("restartPolicy", "no")))
+        await device.desired("x", asked("lamp", "2", ("restartPolicy", "no")))
+        await device.commands("x", *FORWARD)
+        device.engine.kill("lamp", end)
+        said = await device.command("x", "CLEANUP")
+        assert said[-1].status == "INCOMPLETE"
+        assert f"ended with exit code {end}" in said[-1].of("lamp")[1]
+        await device.settle()
+        assert device.running() == {"lamp": "reg.example/lamp:1"}
+
+    run(story())
+
+
+def test_what_ends_well_and_may_is_complete() -> None:
+    async def story() -> None:
+        device = Device()
+        await device.desired("x", asked("lamp", "2", ("restartPolicy", "no")))
+        await device.commands("x", *FORWARD)
+        device.engine.kill("lamp", 0)
+        assert (await device.command("x", "CLEANUP"))[-1].status == "COMPLETED"
+
+    run(story())
+
+
+@pytest.mark.parametrize("hand", ["remove", "kill", "crash"])
+def test_a_baseline_that_was_cleaned_up_long_ago_is_looked_at_once_more(hand: str) -> None:
+    """COMPLETED speaks for all baselines, when the last one is cleaned up."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"))
+        baselines = {"one": ["containers:lamp"], "two": ["containers:horn"]}
+        await device.desired("x", asked("lamp", "2"), asked("horn", "2"), baselines=baselines)
+        await device.commands("x", *FORWARD, "CLEANUP", baseline="one")
+        heal = refuse_starts_of(device, "reg.example/lamp:2") if hand == "crash" else lambda: None
+        getattr(device.engine, "remove" if hand == "crash" else hand)("lamp")
+        await device.commands("x", *FORWARD, "CLEANUP", baseline="two")
+        said = await device.command("x", "CLEANUP", "containers:remove-components")
+        if hand == "crash":
+            assert said[-1].status == "INCOMPLETE"
+            assert said[-1].of("lamp")[0] == "ACTIVATION_FAILURE"
+            heal()
+            await device.settle()
+            assert device.running() == {"lamp": "reg.example/lamp:1", "horn": "reg.example/horn:2"}
+        else:
+            assert said[-1].status == "COMPLETED"
+            assert device.running() == {"lamp": "reg.example/lamp:2", "horn": "reg.example/horn:2"}
+
+    run(story())
+
+
+# ── F-02: the order of instances is never taken from the clock ─────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("ahead_s", [3600, 315_360_000, -(10**9)])
+def test_an_update_after_the_clock_was_set_succeeds(ahead_s: float) -> None:
+    async def story() -> None:
+        device = Device()
+        device.clock_is_ahead_s = ahead_s
+        await device.bring("a", asked("nav"))
+        device.clock_is_ahead_s = 0.0
+        device.reboot()
+        said = await device.bring("b", asked("nav", "2"))
+        assert said[-1].status == "COMPLETED"
+        assert device.running() == {"nav": "reg.example/nav:2"}
+
+    run(story())
+
+
+# ── U9: the status knows of an activity that failed ────────────────────────────────────────────────────────────────
+
+
+def test_the_status_tells_how_the_last_activity_ended() -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/lamp:2": Image(exits_with=1)})
+        await device.bring("night-42", asked("lamp"))
+        assert conditions(device)["ActivityCompleted"] == (True, "activity night-42: COMPLETED")
+        await device.desired("night-43", asked("lamp", "2"))
+        await device.commands("night-43", *FORWARD, "ROLLBACK", "CLEANUP")
+        holds, message = conditions(device)["ActivityCompleted"]
+        assert not holds
+        assert message.startswith("activity night-43: INCOMPLETE, lamp: ")
+        await device.send("containersupdate/desiredstate", b'{"activityId": "night-44", "payload": {"domains": []}}')
+        assert conditions(device)["ActivityCompleted"][1].startswith("activity night-44: IDENTIFICATION_FAILED, ")
+        await device.bring("night-45", asked("lamp", "3"))
+        assert conditions(device)["ActivityCompleted"][0]
+
+    run(story())
