@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.defects import defect_text
 from evenkeel.controller.journal import Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
@@ -24,8 +25,8 @@ from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
 from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler
 from evenkeel.specs.codec import changed
-from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.desired import DesiredState, differing
+from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback, Kind
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import (
@@ -112,10 +113,14 @@ class Cycles:
         self._record = Record(reconciler.domain, journal, say)
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
+        self.broke: apply.Broke = defect_text
+        """Hears of unexpected exceptions that a cycle survives."""
         self._announced: dict[Role, str] = {}
         self._leftovers = Leftovers()
         self._unwell_since: tuple[str, float] | None = None
         """A revision, and since when a subject that it did not change is unwell, by the clock of the event loop."""
+        self._disturbed = ""
+        """The digest of the desired revision of which more than a download was begun."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
@@ -130,7 +135,12 @@ class Cycles:
         self._asked = desired.digest
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
-            ending = await self._pass("desired", desired, stopping)
+            try:
+                ending = await self._pass("desired", desired, stopping)
+            except Exception as error:
+                if isinstance(error, EvenkeelError):
+                    raise
+                return await self._without_plan(desired, self.broke(error), stopping)
             if isinstance(ending, Retrying) and ending.failed:
                 kept_up = journal.revision("last-good") or desired  # without a way back, what can run does
                 is_same = kept_up.digest == desired.digest
@@ -210,7 +220,14 @@ class Cycles:
             progress(step, message, done, total)
 
         outcomes = await apply.run_stage(
-            found.stage, self._driver, self._limits, stopping, report, self._record.before, self._record.after
+            found.stage,
+            self._driver,
+            self._limits,
+            stopping,
+            report,
+            self._record.before,
+            self._record.after,
+            self.broke,
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
@@ -219,6 +236,18 @@ class Cycles:
                 return Retrying(why, after_s, found.stage.phase)
             case GiveUp(why=why):
                 return Stalled(why.removeprefix(f"{subject}: "))
+
+    async def _without_plan(self, desired: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
+        """Deciding about `desired` broke. Nothing is done for it; last-good is kept up, but for what the two ask for
+        differently once something of `desired` was begun."""
+        good = self._journal.revision("last-good")
+        if good is not None and good.digest != desired.digest:
+            begun = self._disturbed == desired.digest
+            stuck = dict.fromkeys(differing(desired, good), why) if begun else {}
+            await self._keep_up(desired, good, stuck, why, stopping)
+        else:
+            self._record.condition("Settled", False, "Retrying", why)
+        return Retrying(why, 0.0, None)
 
     async def _look_after_health(self) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
@@ -394,8 +423,17 @@ class Cycles:
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
     ) -> Ending:
+        if role == "desired" and stage.phase != Phase.DOWNLOAD:
+            self._disturbed = state.digest
         outcomes = await apply.run_stage(
-            stage, self._driver, self._limits, stopping, self._progress, self._record.before, self._record.after
+            stage,
+            self._driver,
+            self._limits,
+            stopping,
+            self._progress,
+            self._record.before,
+            self._record.after,
+            self.broke,
         )
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)

@@ -14,6 +14,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
+from evenkeel.controller.boot import boot_id
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.database import Database, open_database, read_database
 from evenkeel.controller.mailbox import Mailbox
@@ -63,7 +64,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._now = database.now
-        self.mail = Mailbox(database)
+        self.mail = Mailbox(database, boot_id())
 
     # ── desired state ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -39,6 +39,10 @@ Kind = Literal[
     "message-ignored",
     "message-refused",
     "released",
+    "defect",
+    "defect-over",
+    "state-lost",
+    "state-restored",
     "started",
     "stopped",
 ]
@@ -71,6 +75,8 @@ ConditionName = Literal[
     "ContentCurrent",
     "CleanedUp",
     "ActivityCompleted",
+    "StateWritable",
+    "Defect",
 ]
 """In the order in which they are shown."""
 

@@ -22,6 +22,8 @@ def command(options: Options, output: str, check: bool) -> int:
       BrokerReachable   with an update agent: the broker lets it in and subscribe
       Settled           what is, is what is desired
       Healthy           nothing that evenkeel runs is ailing, and what should run does
+      StateWritable     told once it was not: the state directory can be written
+      Defect            told while something in evenkeel is broken, and where
 
     When what is desired came over MQTT, it tells the topic and the activity; and of an activity that is open, how far it is.
 
