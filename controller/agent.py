@@ -207,8 +207,8 @@ class UpdateAgent:
     # ── the worker's part ──────────────────────────────────────────────────────────────────────────────────────
 
     async def work(self) -> None:
-        """Deal with everything that waits; return when nothing does, or when told to stop."""
-        while not self._phases.stopping.is_set():
+        """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
+        while not self._phases.stopping.is_set() and self._journal.is_durable:
             self._phases.resume()
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.defects import defect_text
-from evenkeel.controller.journal import Journal, Role, at_once
+from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
@@ -26,7 +26,7 @@ from evenkeel.reconcilers.in_force import hands_off
 from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, differing
-from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
+from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback, Kind
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import (
@@ -128,7 +128,11 @@ class Cycles:
         """One cycle. Raises JournalError, and nothing for what engines do."""
         self._record.begin()
         journal = self._journal
-        desired = journal.revision("desired")
+        try:
+            desired = journal.revision("desired")
+        except JournalError as error:
+            self._asked = journal.digest("desired")
+            return await self._without_plan(self._asked, self.broke(error), stopping)
         if desired is None:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
@@ -140,7 +144,7 @@ class Cycles:
             except Exception as error:
                 if isinstance(error, EvenkeelError):
                     raise
-                return await self._without_plan(desired, self.broke(error), stopping)
+                return await self._without_plan(desired.digest, self.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and ending.failed:
                 kept_up = journal.revision("last-good") or desired  # without a way back, what can run does
                 is_same = kept_up.digest == desired.digest
@@ -180,6 +184,17 @@ class Cycles:
     def history(self) -> History:
         """What the journal remembers and planning needs."""
         return self._journal.history()
+
+    async def hold(self) -> None:
+        """Nobody knows what is in force: what runs now is, as it is found."""
+        if self._journal.digest("desired"):
+            return
+        try:
+            found = self._reconciler.as_found(await self.observe(), ())
+        except (Unavailable, TimedOut, Refused):
+            return
+        if found is not None:
+            self._journal.put("desired", found, AS_FOUND)
 
     def about(self, revision: str) -> None:
         """What is done from now on is done for this revision."""
@@ -237,14 +252,16 @@ class Cycles:
             case GiveUp(why=why):
                 return Stalled(why.removeprefix(f"{subject}: "))
 
-    async def _without_plan(self, desired: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
-        """Deciding about `desired` broke. Nothing is done for it; last-good is kept up, but for what the two ask for
-        differently once something of `desired` was begun."""
+    async def _without_plan(
+        self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
+    ) -> Ending:
+        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
+        what the two ask for differently once something of `desired` was begun."""
         good = self._journal.revision("last-good")
-        if good is not None and good.digest != desired.digest:
-            begun = self._disturbed == desired.digest
-            stuck = dict.fromkeys(differing(desired, good), why) if begun else {}
-            await self._keep_up(desired, good, stuck, why, stopping)
+        if good is not None and good.digest != digest:
+            begun = desired is not None and self._disturbed == digest
+            stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
+            await self._keep_up(desired or good, good, stuck, why, stopping)
         else:
             self._record.condition("Settled", False, "Retrying", why)
         return Retrying(why, 0.0, None)
@@ -418,7 +435,7 @@ class Cycles:
         if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
             found = self._reconciler.as_found(seen, self._journal.known())
             if found is not None:
-                self._journal.put("last-good", found, "as found")
+                self._journal.put("last-good", found, AS_FOUND)
 
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event

@@ -17,10 +17,13 @@ from functools import partial
 from typing import Any
 
 from evenkeel.controller.apply import first
+from evenkeel.controller.control import Control
+from evenkeel.controller.custody import Custody
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.liveness import Liveness
+from evenkeel.controller.lock import Lock
 from evenkeel.controller.ports import Agent, Life, Reading, Sink, Source
 from evenkeel.controller.queue import WakeUps
 from evenkeel.controller.quiet import unhurried
@@ -28,7 +31,8 @@ from evenkeel.controller.stopping import unless
 from evenkeel.controller.telling import Telling
 from evenkeel.reconcilers.emptied import emptied, lost
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.feedback import Condition, Feedback, Kind
+from evenkeel.specs.codec import encode
+from evenkeel.specs.feedback import Condition, Feedback, Kind, Standing
 from evenkeel.specs.plan import Phase
 from evenkeel.specs.problem import errors, problem_text
 
@@ -63,9 +67,11 @@ class Controller:
         life: Life | None = None,
         longest_step: timedelta = timedelta(minutes=45),
         agent: Callable[[Controller], Agent] | None = None,
+        lock: Lock | None = None,
+        control: Control | None = None,
     ) -> None:
         """`keep`: entries of feedback that stay in the journal. `longest_step`: a step that takes longer than this means
-        that the worker hangs."""
+        that the worker hangs. `lock`: it is looked after while the controller is at work."""
         self._journal, self._driver, self._source, self._life = journal, driver, source, life
         self._defects = Defects(journal, self.say)
         self._telling = Telling(journal, sinks, keep, self._defects)
@@ -76,6 +82,11 @@ class Controller:
         self._domain, self._queue = domain, wake_ups or WakeUps()
         self._stopping, self._cut = asyncio.Event(), asyncio.Event()
         """Set when what can be cut short should be: told to stop, or something newer waits."""
+        self._custody = Custody(journal, lock, self.say, self._restored, self._resync_s)
+        self._control = control
+        if control is not None:
+            control.answer("look", self._looks)
+            control.answer("status", self._standing)
         self._agent = agent(self) if agent is not None else None
 
     @property
@@ -144,7 +155,10 @@ class Controller:
                     "engine events": self._watch_engine,
                     "sinks": self._telling.tell,
                     "watchdog": self._liveness.keep_alive,
+                    "state directory": self._custody.watch,
                 }
+                if self._control is not None:
+                    work["control socket"] = self._control.serve
                 if self._agent is not None:
                     work["update agent's connection"] = self._agent.serve
                 helpers = [group.create_task(self._defects.supervise(part, each)) for part, each in work.items()]
@@ -152,6 +166,7 @@ class Controller:
                 self.say(Feedback("stopped", "the controller was told to stop"))
                 for helper in helpers:
                     helper.cancel()
+            self._custody.finish()
             await self._telling.tell_once()
         except BaseExceptionGroup as raised:
             raise first(raised) from raised
@@ -162,6 +177,18 @@ class Controller:
         """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` hears for how many seconds
         nothing will happen before the next try. A disturbing phase that failed `tries` times in a row ends it, too, although
         a controller at work would go on trying; and so does a defect."""
+        care = asyncio.create_task(self._defects.supervise("state directory", self._custody.watch))
+        try:
+            ending = await self._converge(waits, tries)
+        finally:
+            care.cancel()
+            with suppress(asyncio.CancelledError):
+                await care
+        self._custody.finish()
+        await self._telling.tell_once()
+        return ending
+
+    async def _converge(self, waits: Callable[[float], None], tries: int) -> Ending:
         failures = defects = 0
         while True:
             ending: Ending = Retrying("a defect of evenkeel", 0.0, None)
@@ -190,7 +217,6 @@ class Controller:
                     await asyncio.wait_for(self._stopping.wait(), wait_s)
             if self._stopping.is_set():
                 break
-        await self._telling.tell_once()
         return ending
 
     @at_once
@@ -209,6 +235,12 @@ class Controller:
         doubts = "; ".join(problem_text(problem) for problem in reading.problems)
         if self._journal.set_condition(Condition("SourceValid", True, "Valid", doubts)) and was_bad:
             self.say(Feedback("source-restored", "the source is valid"))
+        if self._agent is not None and not self._journal.knows_intent:
+            why = (
+                "what is in force cannot be read, and a message may be; what runs is kept as it is, until that is known"
+            )
+            self._source_is("source-overruled", "Unknown", why)
+            return False
         before = self._journal.digest("files")
         is_new = self._journal.put("files", reading.desired, "files")
         if self._journal.digest("message"):
@@ -301,7 +333,9 @@ class Controller:
         if self._defects.is_broken(self._domain) or self._defects.is_broken(_AGENT):
             self._queue.add(key, LONGEST_WAIT_S)
         if self._life is not None:
-            self._life.state(_state(ending, wait_s))
+            loss = self._journal.loss
+            from_memory = f"works from memory ({loss.trouble.why}); " if loss is not None else ""
+            self._life.state(from_memory + _state(ending, wait_s))
         with self._defects.turn("update agent's times"):
             due_s = self._agent.due_in_s() if self._agent is not None else None
             if due_s is not None:
@@ -312,6 +346,8 @@ class Controller:
         """The agent's work, then a cycle. A defect in one keeps the other from nothing."""
         if self._agent is not None:
             with self._defects.turn(_AGENT):
+                if not self._journal.knows_intent:
+                    await self._cycles.hold()
                 await self._agent.work()
         ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
         with self._defects.turn(self._domain):
@@ -319,6 +355,20 @@ class Controller:
         if self._defects.is_broken(_AGENT) and isinstance(ending, Settled | Waiting | Stalled):
             return Retrying("a defect of the update agent; the condition Defect says where", 0.0, None)
         return ending
+
+    def _restored(self) -> None:
+        """Everything is on the disk again: what had to wait goes on, and the source says again what it asks for."""
+        self._telling.wake()
+        self._cut.set()
+        self.look()
+
+    def _looks(self) -> bytes:
+        self.look()
+        return b"ok\n"
+
+    def _standing(self) -> bytes:
+        journal = self._journal
+        return encode(Standing(journal.conditions(), journal.digest("desired"), journal.digest("last-good")))
 
     def _worker_says(self, feedback: Feedback) -> None:
         if feedback.kind == "step-started":

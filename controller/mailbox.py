@@ -71,7 +71,9 @@ class Mailbox:
             )
 
     def is_full(self) -> bool:
-        """Whether so much waits to be dealt with that nothing more should be taken in for now."""
+        """Whether nothing more should be taken in for now: so much waits to be dealt with, or nothing can be stored."""
+        if self._database.loss is not None:
+            return True
         count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
         return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES)
 
@@ -155,8 +157,12 @@ class Mailbox:
                 connection.execute("INSERT INTO outbox (topic, payload, retain, latest) VALUES (?, ?, ?, ?)", message)
 
     def outgoing(self) -> tuple[int, Outgoing] | None:
-        """The oldest message that the broker has not acknowledged, with its number."""
-        row = self._database.one("SELECT id, topic, payload, retain, latest FROM outbox ORDER BY id LIMIT 1")
+        """The oldest message that the broker has not acknowledged, with its number. Nothing is claimed that is not stored;
+        a report of the present is no claim."""
+        row = self._database.one(
+            "SELECT id, topic, payload, retain, latest FROM outbox WHERE latest OR id <= ? ORDER BY id LIMIT 1",
+            self._database.last_stored("outbox"),
+        )
         return (row[0], Outgoing(row[1], row[2], bool(row[3]), bool(row[4]))) if row else None
 
     def sent(self, number: int) -> None:

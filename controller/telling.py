@@ -49,7 +49,13 @@ class Telling:
     def _is_said(self, entry: Feedback) -> None:
         level = logging.WARNING if entry.kind in _BAD else logging.INFO
         fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
+        if not self._journal.is_durable:
+            fields["seq"] = ""  # it may get another
         log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})
+        self._said.set()
+
+    def wake(self) -> None:
+        """Sinks may be told again what they have not taken."""
         self._said.set()
 
     async def tell(self) -> None:
@@ -62,7 +68,10 @@ class Telling:
                 self._said.set()
 
     async def tell_once(self) -> bool:
-        """Give every sink what it has not taken; False when one could not take it."""
+        """Give every sink what it has not taken; False when one could not take it. What is not on the disk is told to none:
+        after a loss of power its numbers would be given to other entries."""
+        if not self._journal.is_durable:
+            return True
         complete = True
         for sink in self._sinks:
             while entries := self._journal.said(self._journal.delivered(sink.name)):

@@ -22,6 +22,7 @@ def on_stage(tmp_path: Path) -> Callable[..., None]:
                 await work(stage)
             finally:
                 stage.journal.close()
+                stage.lock.release()
 
         run(scenario())
 

@@ -13,7 +13,8 @@ from tests.virtual import now
 from evenkeel.controller.apply import Limits
 from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.memory import MemoryEngine
-from evenkeel.controller.journal import Journal, open_journal
+from evenkeel.controller.journal import Journal, keep_journal
+from evenkeel.controller.lock import Lock
 from evenkeel.controller.loop import Controller
 from evenkeel.controller.queue import WakeUps
 from evenkeel.reconcilers.containers import Containers
@@ -127,7 +128,9 @@ class Stage:
 
     def __init__(self, state: Path, **settings: Any) -> None:
         self.engine = Counting(now=now)
-        self.journal: Journal = open_journal(state, now)
+        self.state, self.lock = state, Lock(state)
+        self.lock.take()
+        self.journal: Journal = keep_journal(state, now)
         self.source, self.sink, self.heart = Scripted(), Listener(), Heart()
         self.sinks = [self.sink]
         self.settings, self.limits, self.containers = settings, Limits(), Containers()
@@ -148,6 +151,7 @@ class Stage:
             timedelta(seconds=RESYNC_S),
             WakeUps(jitter=lambda: 0.5),
             life=self.heart,
+            lock=self.lock,
             **self.settings,
         )
 

@@ -101,6 +101,7 @@ def faulty(tmp_path: Path) -> Callable[..., None]:
                 await work(stage)
             finally:
                 stage.journal.close()
+                stage.lock.release()
 
         run(scenario())
 
