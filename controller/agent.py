@@ -14,6 +14,7 @@ open activity goes on under it without an end in between, and one that is refuse
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -21,6 +22,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.clock import Clock, Now, system_clock, system_now
 from evenkeel.controller.components import Waits
+from evenkeel.controller.defects import defect_text
 from evenkeel.controller.ending import end_activity, tell_ended
 from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
@@ -37,13 +39,19 @@ from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity, Status, name_of
 from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import problem_text
 from evenkeel.specs.wire import MOST_BYTES, rescued_activity
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES = 3
+"""What breaks so often, a message or a command, is answered and not tried again."""
+_MOST_SHOWN = 200
 
 
 class AgentSettings(NamedTuple):
@@ -93,6 +101,8 @@ class UpdateAgent:
         self._reconciler, self._phases = reconciler, phases
         self._say, self._wake_worker, self._wake_sender, self._now = say, wake_worker, wake_sender, now
         self._idle = IdleTime(clock)
+        self._broken: tuple[tuple[str, str], int] | None = None
+        """A command by its activity, and how often in a row it broke."""
         prefix = topic_prefix(settings.domain)
         self.desired_topic, self.command_topic = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
         self.get_topic, self.feedback_topic = f"{prefix}/currentstate/get", f"{prefix}/desiredstatefeedback"
@@ -198,8 +208,8 @@ class UpdateAgent:
     # ── the worker's part ──────────────────────────────────────────────────────────────────────────────────────
 
     async def work(self) -> None:
-        """Deal with everything that waits; return when nothing does, or when told to stop."""
-        while not self._phases.stopping.is_set():
+        """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
+        while not self._phases.stopping.is_set() and self._journal.is_durable:
             self._phases.resume()
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
@@ -214,8 +224,12 @@ class UpdateAgent:
                     await self._carry_out(activity)
                 else:
                     self._cut_short(activity, by)
+            elif message is not None and message.tries >= MOST_TRIES:
+                self._set_aside(message, activity)
             elif message is not None:
+                self._mail.begin_try(message)
                 await self._deal_with(message, activity)
+                self._mail.end_try(message)
             elif activity is None or not self._is_due(activity):
                 break
 
@@ -268,7 +282,11 @@ class UpdateAgent:
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
-        asked = read_asked(payload, self.desired_topic, self._settings.domain)
+        try:
+            asked = read_asked(payload, self.desired_topic, self._settings.domain)
+        except Exception:  # this is a peek; the same breaks again when its turn has come, and counts then
+            log.exception("message cannot be read", extra={"fields": {"topic": self.desired_topic}})
+            return False
         return not asked.reasons or _has_id(activity, asked.activity_id)
 
     def _cut_short_by(self, activity: Activity) -> str | None:
@@ -298,11 +316,33 @@ class UpdateAgent:
             if any(action.waits_for for action in now.actions):
                 self._interrupt(now)
 
-        want, before = self._want(activity.target), self._want_before(activity)
-        ended = await self._phases.carry_out(activity, want, before, tell)
+        try:
+            want, before = self._want(activity.target), self._want_before(activity)
+            ended = await self._phases.carry_out(activity, want, before, tell)
+        except Exception as error:
+            if isinstance(error, EvenkeelError) or not self._has_broken_often(activity):
+                raise
+            self._fail(defect_text(error))
+            return
+        self._broken = None
         if ended is None:
             return
         self._mail.record(self._touched(ended))
+
+    def _has_broken_often(self, activity: Activity) -> bool:
+        """Count that a command broke: after some tries in a row it fails, so that its sender hears of an end."""
+        command = (activity.id, activity.command)
+        tries = self._broken[1] + 1 if self._broken is not None and self._broken[0] == command else 1
+        self._broken = (command, tries) if tries < MOST_TRIES else None
+        return tries >= MOST_TRIES
+
+    @at_once
+    def _fail(self, why: str) -> None:
+        """End the command at work badly, whatever it has come to."""
+        activity = self._mail.activity()
+        if activity is not None and activity.command:
+            status, failed = activities.break_off(activity, f"internal error: {why}")
+            self._tell(changed(failed, touched_at=self._now()), status, f"internal error: {why}", activity.addressed)
 
     def _end(self, activity: Activity, how: Status | Literal[""]) -> None:
         system = self._want(activity.target).system
@@ -320,6 +360,18 @@ class UpdateAgent:
             self._command(message, activity)
         else:
             self._ignored(message.topic, "nobody here knows this topic")
+            self._mail.record(activity, dealt_with=message)
+
+    @at_once
+    def _set_aside(self, message: Incoming, activity: Activity | None) -> None:
+        """A message on which the agent broke again and again, also over restarts: answer it, keep it for people to look at,
+        and go on with the next."""
+        why = f"evenkeel broke on this message {message.tries} times (an internal error, which its log has); it is set aside"
+        self._mail.set_aside(message.topic, message.payload, why)
+        if message.topic == self.desired_topic:
+            self._reject(rescued_activity(message.payload), why, message, activity)
+        else:
+            self._ignored(message.topic, f"{why}: {message.payload[:_MOST_SHOWN]!r}")
             self._mail.record(activity, dealt_with=message)
 
     @at_once

@@ -7,7 +7,6 @@ begins; what can be cut short without harm (fetching, watching) is cancelled, ev
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,11 +17,11 @@ from evenkeel.specs.container import longest_proof
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
 
-log = logging.getLogger(__name__)
-
 StepProgress = Callable[[Step, str, int, int], None]
 Before = Callable[[Step], None]
 After = Callable[[Step, Outcome, float], None]
+Broke = Callable[[Exception], str]
+"""Hears of an exception that nobody expects, and says it in words."""
 
 
 class Limits:
@@ -57,11 +56,12 @@ async def run_stage(
     progress: StepProgress,
     before: Before,
     after: After,
+    broke: Broke,
 ) -> Mapping[str, Outcome]:
     """Outcomes by step id; steps that did not begin, or were cut short by `stopping`, are absent.
 
     `before` and `after` are called for every step that runs, in the order in which it happens; what they raise ends the
-    stage, because a step that cannot be recorded must not be taken.
+    stage, because a step that cannot be recorded must not be taken. `broke` hears of what no driver should raise.
     """
     places = asyncio.Semaphore(limits.parallel)
     outcomes: dict[str, Outcome] = {}
@@ -72,7 +72,7 @@ async def run_stage(
                 return
             before(step)
             begun = asyncio.get_running_loop().time()
-            outcome = await _perform(step, driver, limits.timeout_s(step), stopping, progress)
+            outcome = await _perform(step, driver, limits.timeout_s(step), stopping, progress, broke)
             if outcome is not None:
                 outcomes[step.id] = outcome
                 after(step, outcome, asyncio.get_running_loop().time() - begun)
@@ -93,18 +93,18 @@ def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _perform(
-    step: Step, driver: Driver[Any], timeout_s: float, stopping: asyncio.Event, progress: StepProgress
+    step: Step, driver: Driver[Any], timeout_s: float, stopping: asyncio.Event, progress: StepProgress, broke: Broke
 ) -> Outcome | None:
     def report(message: str, done: int, total: int) -> None:
         progress(step, message, done, total)
 
-    work = _outcome(step, driver, timeout_s, report)
+    work = _outcome(step, driver, timeout_s, report, broke)
     if not isinstance(step.action, Pull | Verify):
         return await work
     return await unless(stopping, work)
 
 
-async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress) -> Outcome:
+async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:
     try:
         async with asyncio.timeout(timeout_s):
             return await driver.perform(step.action, progress)
@@ -115,5 +115,4 @@ async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: 
     except Refused as error:
         return Failed(error.message)
     except Exception as error:
-        log.exception("step broke", extra={"fields": {"step": step.id}})
-        return Retry(f"internal error: {type(error).__name__}: {error}")
+        return Retry(f"internal error: {broke(error)}")

@@ -14,14 +14,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agent import UpdateAgent
+from evenkeel.controller.defects import Defects
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
-from evenkeel.specs.errors import Refused, TooLarge
+from evenkeel.specs.errors import EvenkeelError, Refused, TooLarge
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.updateagent import shortened_feedback
 
 if TYPE_CHECKING:
-    from evenkeel.controller.mqtt_link import MqttLink
+    from evenkeel.controller.mqtt_link import Message, MqttLink
     from evenkeel.controller.phases import Phases
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,11 @@ class Bridge:
         journal: Journal,
         phases: Phases,
         say: Callable[[Feedback], None],
+        defects: Defects,
         debounce: timedelta = timedelta(seconds=1),
     ) -> None:
         """`agent` is given the function that wakes the sender. `debounce`: changes of containers are reported together."""
-        self._link, self._phases, self._say = link, phases, say
+        self._link, self._phases, self._say, self._defects = link, phases, say, defects
         self._journal, self._mail = journal, journal.mail
         self._to_send, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._link_news = asyncio.Event()
@@ -67,7 +69,7 @@ class Bridge:
                 self._report_owed,
                 self._watch_link,
             ):
-                group.create_task(work())
+                group.create_task(self._defects.supervise(f"update agent, {work.__name__.strip('_')}", work))
 
     async def work(self) -> None:
         await self._agent.work()
@@ -87,17 +89,25 @@ class Bridge:
             while self._mail.is_full():  # what is not acknowledged waits at the broker
                 self._room.clear()
                 await self._room.wait()
-            if message.cut_from:
-                self._agent.arrived_cut(message.topic, message.payload, message.cut_from, retained=message.retained)
-            else:
-                await self._agent.arrived(
-                    message.topic,
-                    message.payload,
-                    packet=message.packet,
-                    duplicate=message.duplicate,
-                    retained=message.retained,
-                )
+            try:
+                await self._arrived(message)
+            except Exception as error:
+                if isinstance(error, EvenkeelError):
+                    raise  # it is not stored, and waits at the broker
+                self._mail.set_aside(message.topic, message.payload, self._defects.met("update agent, receive", error))
             await message.done()
+
+    async def _arrived(self, message: Message) -> None:
+        if message.cut_from:
+            self._agent.arrived_cut(message.topic, message.payload, message.cut_from, retained=message.retained)
+            return
+        await self._agent.arrived(
+            message.topic,
+            message.payload,
+            packet=message.packet,
+            duplicate=message.duplicate,
+            retained=message.retained,
+        )
 
     async def _send(self) -> None:
         while True:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.journal import Journal, Role, at_once
+from evenkeel.controller.defects import defect_text
+from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
@@ -24,8 +25,8 @@ from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
 from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler
 from evenkeel.specs.codec import changed
-from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.desired import DesiredState, differing
+from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback, Kind
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import (
@@ -112,10 +113,14 @@ class Cycles:
         self._record = Record(reconciler.domain, journal, say)
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
+        self.broke: apply.Broke = defect_text
+        """Hears of unexpected exceptions that a cycle survives."""
         self._announced: dict[Role, str] = {}
         self._leftovers = Leftovers()
         self._unwell_since: tuple[str, float] | None = None
         """A revision, and since when a subject that it did not change is unwell, by the clock of the event loop."""
+        self._disturbed = ""
+        """The digest of the desired revision of which more than a download was begun."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
@@ -123,14 +128,23 @@ class Cycles:
         """One cycle. Raises JournalError, and nothing for what engines do."""
         self._record.begin()
         journal = self._journal
-        desired = journal.revision("desired")
+        try:
+            desired = journal.revision("desired")
+        except JournalError as error:
+            self._asked = journal.digest("desired")
+            return await self._without_plan(self._asked, self.broke(error), stopping)
         if desired is None:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
-            ending = await self._pass("desired", desired, stopping)
+            try:
+                ending = await self._pass("desired", desired, stopping)
+            except Exception as error:
+                if isinstance(error, EvenkeelError):
+                    raise
+                return await self._without_plan(desired.digest, self.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and ending.failed:
                 kept_up = journal.revision("last-good") or desired  # without a way back, what can run does
                 is_same = kept_up.digest == desired.digest
@@ -171,6 +185,17 @@ class Cycles:
         """What the journal remembers and planning needs."""
         return self._journal.history()
 
+    async def hold(self) -> None:
+        """Nobody knows what is in force: what runs now is, as it is found."""
+        if self._journal.digest("desired"):
+            return
+        try:
+            found = self._reconciler.as_found(await self.observe(), ())
+        except (Unavailable, TimedOut, Refused):
+            return
+        if found is not None:
+            self._journal.put("desired", found, AS_FOUND)
+
     def about(self, revision: str) -> None:
         """What is done from now on is done for this revision."""
         self._record.revision = revision
@@ -210,7 +235,14 @@ class Cycles:
             progress(step, message, done, total)
 
         outcomes = await apply.run_stage(
-            found.stage, self._driver, self._limits, stopping, report, self._record.before, self._record.after
+            found.stage,
+            self._driver,
+            self._limits,
+            stopping,
+            report,
+            self._record.before,
+            self._record.after,
+            self.broke,
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
@@ -219,6 +251,20 @@ class Cycles:
                 return Retrying(why, after_s, found.stage.phase)
             case GiveUp(why=why):
                 return Stalled(why.removeprefix(f"{subject}: "))
+
+    async def _without_plan(
+        self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
+    ) -> Ending:
+        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
+        what the two ask for differently once something of `desired` was begun."""
+        good = self._journal.revision("last-good")
+        if good is not None and good.digest != digest:
+            begun = desired is not None and self._disturbed == digest
+            stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
+            await self._keep_up(desired or good, good, stuck, why, stopping)
+        else:
+            self._record.condition("Settled", False, "Retrying", why)
+        return Retrying(why, 0.0, None)
 
     async def _look_after_health(self) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
@@ -389,13 +435,22 @@ class Cycles:
         if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
             found = self._reconciler.as_found(seen, self._journal.known())
             if found is not None:
-                self._journal.put("last-good", found, "as found")
+                self._journal.put("last-good", found, AS_FOUND)
 
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
     ) -> Ending:
+        if role == "desired" and stage.phase != Phase.DOWNLOAD:
+            self._disturbed = state.digest
         outcomes = await apply.run_stage(
-            stage, self._driver, self._limits, stopping, self._progress, self._record.before, self._record.after
+            stage,
+            self._driver,
+            self._limits,
+            stopping,
+            self._progress,
+            self._record.before,
+            self._record.after,
+            self.broke,
         )
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)

@@ -1,41 +1,109 @@
-"""The journal's file: one SQLite database, WAL and `synchronous=FULL`.
+"""The journal's tables: rows are read, and written in transactions that are on the disk when they return.
 
-What a write returned from is on the disk. Readers never create or change a file; a second writer waits for the first. It
-holds whatever specs hold, variables with secrets too: only its owner may read it.
+A command needs the file; without it every call is a JournalError. A controller must go on. It opens the file to *keep* it: when
+the disk is full, read-only, broken, or the file is gone or damaged, everything goes on in memory with what could be read, and
+not one caller notices, because a transaction that could not be stored is done again in memory, statement by statement.
+`is_durable` is false meanwhile, and nothing may be claimed that a loss of power would make untrue. `restore` writes back what
+has changed and goes on with the file.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import sqlite3
-import stat
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.files import denied
-from evenkeel.controller.migrations import OLDEST, VERSION, migrate, version_of
-from evenkeel.specs.codec import decode
+from evenkeel.controller.journal_file import (
+    FILE,
+    PATIENCE_S,
+    Rescued,
+    Trouble,
+    copied,
+    fault,
+    is_passing,
+    journal_error,
+    memory,
+    open_file,
+    read_file,
+    rescued,
+    trouble,
+)
+from evenkeel.controller.merge import Base, append_feedback, fill, merge
+from evenkeel.controller.migrations import migrate
+from evenkeel.specs.codec import decode, is_sound
 from evenkeel.specs.errors import JournalError
 
 Kept = TypeVar("Kept")
+Values = Iterable[Any]
 
-FILE = "journal.sqlite"
-_PATIENCE_S = 10.0
-"""For how long one waits for another that reads or writes."""
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_SHORT_PATIENCE_S = 0.5
+"""For how long a controller stands still for another process that writes; after that it goes on in memory."""
+
+
+class Loss(NamedTuple):
+    """Why everything happens in memory. `base`: what the file held when it was lost, `None` where that is not known.
+    `missing`: tables of which something could not be read. `is_replaced`: another file lies where the journal was."""
+
+    trouble: Trouble
+    base: Base | None
+    missing: frozenset[str] = frozenset()
+    is_replaced: bool = False
+
+
+class Transaction:
+    """The statements of one transaction. What the disk refuses is done again in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._done: list[tuple[str, tuple[Any, ...]]] = []
+
+    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
+        """One statement."""
+        row = tuple(values)
+        try:
+            cursor = self._database.connection.execute(statement, row)
+        except sqlite3.Error as error:
+            self.fall_back(error)
+            cursor = self._database.connection.execute(statement, row)
+        self._done.append((statement, row))
+        return cursor
+
+    def executemany(self, statement: str, rows: Iterable[Values]) -> None:
+        """One statement for each of some rows."""
+        for row in rows:
+            self.execute(statement, row)
+
+    def fall_back(self, error: Exception) -> None:
+        """Go on in memory, where everything so far is done again; raises where that is not allowed, or no help."""
+        self._database.lose(error)
+        connection = self._database.connection
+        connection.execute("BEGIN IMMEDIATE")
+        for statement, row in self._done:
+            connection.execute(statement, row)
 
 
 class Database:
-    """The open file. Reads return rows; writes are transactions. Every failure is a JournalError."""
+    """The open file, or what is in memory instead. Every failure of a read or a write is a JournalError."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, now: Now) -> None:
-        self._connection, self._path, self.now = connection, path, now
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, now: Now, *, keeps: bool = False, loss: Loss | None = None
+    ) -> None:
+        """`keeps`: go on in memory when the file is lost; `loss`: it is."""
+        self.connection, self._path, self.now, self._keeps = connection, path, now, keeps
+        self._loss = loss
+        self._identity = _identity(path) if keeps and loss is None else None
+        self._transaction: Transaction | None = None
         self._once_kept: list[Callable[[], object]] = []
+        self.on_loss: Callable[[], object] = _nothing
+        """Called when the file was lost."""
+        self.before_writing: Callable[[], object] = _nothing
+        """Called before every transaction; what it raises keeps that from happening."""
+
+    # ── rows ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def one(self, query: str, *values: object) -> Any:
         """The first row, `None` when there is none."""
@@ -44,182 +112,244 @@ class Database:
     def all(self, query: str, *values: object) -> list[Any]:
         """All rows."""
         try:
-            return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise _error(self._path, "cannot be read", error) from error
+            return self.connection.execute(query, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError, TypeError) as error:
+            if not self._can_lose(error):
+                raise journal_error(self._path, "cannot be read", error) from error
+            if self._transaction is not None:
+                self._transaction.fall_back(error)
+            else:
+                self.lose(error)
+            return self.all(query, *values)
 
     def value(self, content: bytes, kind: type[Kept]) -> Kept:
         """What was stored as `content`."""
         try:
             return decode(content, kind)
-        except ValueError as error:
-            raise _error(self._path, "cannot be read", error) from error
+        except (ValueError, TypeError) as error:
+            if isinstance(content, bytes) and is_sound(content):
+                why = f"holds a {kind.__name__} of another version of evenkeel: {error}. The file is not damaged"
+                raise JournalError(f"journal:{self._path}", why) from error
+            raise journal_error(self._path, "cannot be read", error) from error
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Transaction]:
         """One transaction: all of it, on the disk, or nothing. Within another one it is a part of that."""
-        if self._connection.in_transaction:
-            yield self._connection
+        if self._transaction is not None:
+            yield self._transaction
             return
+        self.before_writing()
+        self.check_place()
+        self._transaction = transaction = Transaction(self)
         try:
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                transaction.fall_back(error)
+            yield transaction
+            try:
+                self.connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                transaction.fall_back(error)
+                self.connection.execute("COMMIT")
         except BaseException as error:
             self._once_kept.clear()
+            with suppress(sqlite3.Error):
+                self.connection.rollback()
             if isinstance(error, sqlite3.Error):
-                raise _error(self._path, "cannot be written", error) from error
+                raise journal_error(self._path, "cannot be written", error) from error
             raise
+        finally:
+            self._transaction = None
         acts, self._once_kept = self._once_kept, []
         for act in acts:
             act()
 
     def once_kept(self, act: Callable[[], object]) -> None:
-        """Call `act` as soon as everything written so far is on the disk; never, if that fails."""
-        if self._connection.in_transaction:
+        """Call `act` as soon as everything written so far is kept; never, if that fails."""
+        if self._transaction is not None:
             self._once_kept.append(act)
         else:
             act()
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        self.connection.close()
+
+    # ── without the file ───────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def loss(self) -> Loss | None:
+        """Why everything happens in memory; `None` while the file is there."""
+        return self._loss
+
+    def last_stored(self, table: str) -> int:
+        """The last number of a table that is on the disk for certain."""
+        if self._loss is None:
+            return 1 << 62
+        return self._loss.base.numbers.get(table, 0) if self._loss.base is not None else 0
+
+    def damaged(self, why: str) -> JournalError:
+        """What is stored is not what was written."""
+        return journal_error(self._path, "cannot be read", ValueError(why))
+
+    def supplement(self, *statements: tuple[str, Values]) -> None:
+        """Add to the copy in memory what the file did not give. It may happen within a transaction."""
+        for statement, values in statements:
+            self.connection.execute(statement, tuple(values))
+
+    def check_place(self) -> None:
+        """Whether the path still leads to the open file: else what was said would be gone with the process. One that was put
+        in its place, such as an older one that was restored, is opened."""
+        if self._loss is not None or self._identity is None or self._transaction is not None:
+            return
+        try:
+            found, before = _identity(self._path), self._identity
+        except (FileNotFoundError, NotADirectoryError):
+            self._lose(Trouble("Gone", f"{self._path} is gone"))
+            return
+        except OSError as error:
+            self._lose(trouble(self._path, error))
+            return
+        if found.file != before.file:
+            self._lose(Trouble("Gone", f"{self._path} is another file than before"), is_replaced=True)
+        elif before.log is not None and found.log != before.log:
+            self._lose(Trouble("Gone", f"{self._path}-wal is gone, with what was written last"))
+        elif found.size < before.size:
+            self._lose(trouble(self._path, ValueError("the file was cut short")))
+        else:
+            self._identity = found
+
+    def lose(self, error: Exception) -> None:
+        """Go on in memory because of an error; raises it as a JournalError where that is no answer to it."""
+        if not self._can_lose(error):
+            raise journal_error(self._path, "cannot be written", error) from error
+        with suppress(sqlite3.Error):
+            self.connection.rollback()
+        self._lose(trouble(self._path, error))
+
+    def _can_lose(self, error: Exception) -> bool:
+        return self._keeps and self._loss is None and (not isinstance(error, sqlite3.Error) or is_passing(error))
+
+    def _lose(self, why: Trouble, *, is_replaced: bool = False) -> None:
+        copy, missing = rescued(self.connection)
+        self._loss = Loss(why, None if is_replaced else Base(copy), missing, is_replaced)
+        with suppress(sqlite3.Error):
+            self.connection.close()
+        self.connection = copy
+        self.on_loss()
+
+    def restore(self) -> Trouble | None:
+        """Write back what has changed and go on with the file; why not, if that fails. Not within a transaction."""
+        assert self._loss is not None
+        try:
+            was_there = self._path.exists() and self._path.stat().st_size > 0
+            with ExitStack() as cleaning:
+                file = open_file(self._path, _SHORT_PATIENCE_S)
+                cleaning.callback(file.close)
+                if self._loss.trouble.reason == "Damaged" and (found := fault(file)) is not None:
+                    raise found
+                file.execute("BEGIN IMMEDIATE")
+                self._write_back(file, is_new=not was_there)
+                file.execute("COMMIT")
+                cleaning.pop_all()
+        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+            self._loss = self._loss._replace(trouble=trouble(self._path, error, os.W_OK))
+            return self._loss.trouble
+        self.connection.close()
+        self.connection, self._loss, self._identity = file, None, _identity(self._path)
+        return None
+
+    def _write_back(self, file: sqlite3.Connection, *, is_new: bool) -> None:
+        assert self._loss is not None
+        if is_new:
+            fill(self.connection, file)
+        elif self._loss.is_replaced:
+            append_feedback(self.connection, file)
+        else:
+            merge(self.connection, file, self._loss.base)
 
 
 def open_database(state: Path, now: Now = system_now) -> Database:
     """The file of a state directory, to read and write; directory and file are made when they are not there."""
     path = state / FILE
     try:
-        state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        _make_private(path)
-        connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
-    except (sqlite3.Error, OSError) as error:
-        raise _error(path, "cannot be opened", error, os.W_OK) from error
-    database = Database(connection, path, now)
+        return Database(open_file(path, PATIENCE_S), path, now)
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        raise journal_error(path, "cannot be opened", error, os.W_OK) from error
+
+
+def keep_database(state: Path, now: Now = system_now) -> Database:
+    """As `open_database`, for a controller, which goes on in memory when the file cannot be opened. JournalError for a version
+    that cannot be read."""
+    path = state / FILE
     try:
-        _keep_a_log(connection)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        _check_version(connection, path)
-        if version_of(connection) != VERSION:
-            with database.writing():
-                _check_version(connection, path)  # another one may have migrated it meanwhile
-                migrate(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise _error(path, "cannot be opened", error, os.W_OK) from error
-    except JournalError:
-        connection.close()
-        raise
+        connection = open_file(path, _SHORT_PATIENCE_S)
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        why = trouble(path, error, os.W_OK)
+        copy, loss = _without(path, why)
+        return Database(copy, path, now, keeps=True, loss=loss)
+    database = Database(connection, path, now, keeps=True)
+    if (found := fault(connection)) is not None:
+        database.lose(found)
     return database
 
 
-def _keep_a_log(connection: sqlite3.Connection) -> None:
-    """Turn a new file to WAL. SQLite itself does not wait here for another that is just doing the same."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _make_private(path: Path) -> None:
-    """Make the file if there is none, and take from others what an earlier version let them read. SQLite gives its own
-    files beside it the same rights. Nothing is opened that is there: closing it would end SQLite's locks."""
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    for file in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
-        with suppress(FileNotFoundError, PermissionError):  # it is somebody else's, which opening it tells
-            found = file.stat()
-            if found.st_uid == os.geteuid() and found.st_mode & 0o077:
-                file.chmod(stat.S_IMODE(found.st_mode) & 0o700)
-
-
-def _error(path: Path, what: str, error: Exception, access: int | None = None) -> JournalError:
-    """What could not be done, why, and what to do about it where that does not follow from why. `access` was needed:
-    SQLite does not tell a file that one may not open from one that it cannot."""
-    why = str(error)
+def _without(path: Path, why: Trouble) -> tuple[sqlite3.Connection, Loss]:
+    """What can be read of a file that cannot be opened, in memory."""
     try:
-        refused = isinstance(error, PermissionError) or any(
-            access is not None and place.exists() and not os.access(place, access, effective_ids=True)
-            for place in (path.parent, path)
-        )
-    except PermissionError:
-        refused = True
-    if refused:
-        why = denied(path.parent)
-    elif isinstance(error, ValueError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
-        aside = path.parent / "damaged"
-        files = f"{shlex.quote(str(path))}*"
-        why += (
-            "; the file is damaged. Without it all containers are found again; gone are what failed before, proofs, events"
-            " that nobody read, adoptions, and what came over MQTT. To go on without it: "
-            f"mkdir -p {shlex.quote(str(aside))} && mv {files} {shlex.quote(str(aside))}/"
-        )
-    return JournalError(f"journal:{path}", f"{what}: {why}")
+        copy = copied(path)
+    except FileNotFoundError:
+        found, missing = _empty()
+        if not path.exists():
+            return found, Loss(why, Base(found))
+    except (sqlite3.Error, OSError, ValueError, TypeError):
+        found, missing = _empty()
+    else:
+        found, missing = rescued(copy)
+        if fault(copy) is None and not missing:
+            return found, Loss(why, Base(found))
+    return found, Loss(why, None, missing)
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what this evenkeel cannot read. 0 is a file without tables."""
-    version = version_of(connection)
-    if version > VERSION:
-        why = (
-            f"has version {version}, written by a newer evenkeel; this one knows versions up to {VERSION}."
-            " Nothing was changed: start the newer one again"
-        )
-        raise JournalError(f"journal:{path}", why)
-    if 0 < version < OLDEST:
-        raise JournalError(f"journal:{path}", f"has version {version}, which no released evenkeel has written")
+def _empty() -> Rescued:
+    empty = memory()
+    migrate(empty)
+    tables = frozenset(row[0] for row in empty.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
+    return Rescued(empty, tables)
 
 
 def read_database(state: Path) -> Database:
-    """The file to read only; an empty one when there is none. Creates and changes no file.
-
-    Without a WAL file nobody writes, and SQLite is told that the file will not change, because it would otherwise create
-    its index files.
-    """
+    """The file to read only; an empty one when there is none. Creates and changes no file."""
     path = state / FILE
     try:
-        path.stat()
-        quiet = not path.with_name(f"{FILE}-wal").exists()
+        return Database(read_file(path), path, system_now)
     except (FileNotFoundError, NotADirectoryError):
-        return Database(_nothing(), path, system_now)
-    except OSError as error:
-        raise _error(path, "cannot be read", error, os.R_OK) from error
-    address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
-    try:
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE_S)
-    except sqlite3.Error as error:
-        raise _error(path, "cannot be opened", error, os.R_OK) from error
-    try:
-        _check_version(connection, path)
-        if version_of(connection) != VERSION:  # of an earlier evenkeel, or somebody is just making it
-            connection = _brought_up(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise _error(path, "cannot be read", error, os.R_OK) from error
-    except JournalError:
-        connection.close()
-        raise
-    return Database(connection, path, system_now)
+        return empty_database(path)
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        raise journal_error(path, "cannot be read", error, os.R_OK) from error
 
 
-def _nothing() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection)
-    return connection
+def empty_database(path: Path = Path(":memory:")) -> Database:
+    """Tables without rows, in memory."""
+    return Database(_empty().connection, path, system_now)
 
 
-def _brought_up(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """A copy in memory with the tables of the present version; the file is left as it is."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        connection.backup(copy)
-    finally:
-        connection.close()
-    migrate(copy)
-    return copy
+class _Identity(NamedTuple):
+    """Which files are open: device and inode of the database, and of its log; and how large the database was."""
+
+    file: tuple[int, int]
+    log: tuple[int, int] | None
+    size: int
+
+
+def _identity(path: Path) -> _Identity:
+    found, log = path.stat(), None
+    with suppress(FileNotFoundError):
+        beside = path.with_name(f"{path.name}-wal").stat()
+        log = beside.st_dev, beside.st_ino
+    return _Identity((found.st_dev, found.st_ino), log, found.st_size)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -7,15 +7,24 @@ feedback would be gone. `mail` is the part of it that belongs to messages.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
+from evenkeel.controller.boot import boot_id
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.database import Database, open_database, read_database
+from evenkeel.controller.database import (
+    Database,
+    Loss,
+    Transaction,
+    empty_database,
+    keep_database,
+    open_database,
+    read_database,
+)
+from evenkeel.controller.journal_file import Trouble
 from evenkeel.controller.mailbox import Mailbox
 from evenkeel.controller.migrations import checksum
 from evenkeel.specs.codec import changed, encode
@@ -27,6 +36,8 @@ Role = Literal["desired", "last-good", "files", "message"]
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007)."""
 
 
+AS_FOUND = "as found"
+"""The source of a state that nobody asked for: what ran."""
 _IMAGE = "digest LIKE 'sha256:%'"
 """Attempts with images: the tag of a revision in force was pushed again, and what came was no good."""
 
@@ -63,14 +74,47 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._now = database.now
-        self.mail = Mailbox(database)
+        self.mail = Mailbox(database, boot_id())
+        self._contents: dict[str, bytes] = {}
+        """Revisions by digest, and which of them has what role, as last read or written: the file may forget them."""
+        self._roles: dict[Role, tuple[str, str, str]] = {}
+        self.on_loss: Callable[[], object] = _nothing
+        """Called when the file was lost and everything goes on in memory."""
+        database.on_loss = self._lost
 
     # ── desired state ──────────────────────────────────────────────────────────────────────────────────────────
 
     def revision(self, role: Role) -> DesiredState | None:
-        """The state in that role, `None` when there is none."""
-        row = self._database.one("SELECT content FROM revision JOIN role USING (digest) WHERE role.name = ?", role)
-        return self._database.value(row[0], DesiredState) if row else None
+        """The state in that role, `None` when there is none. JournalError when what is stored is not what was: other content
+        never counts under its digest."""
+        row = self._database.one(
+            "SELECT content, checksum, digest, role.source, activity FROM revision JOIN role USING (digest)"
+            " WHERE role.name = ?",
+            role,
+        )
+        if row is None:
+            return None
+        content, known, digest, source, activity = row
+        if known and known != checksum(content):
+            content = self._remembered(role, digest)
+        self._learn(role, digest, content, source, activity)
+        return self._database.value(content, DesiredState)
+
+    def _remembered(self, role: Role, digest: str) -> bytes:
+        """The content of a revision that the file has not kept; it is stored again."""
+        if digest not in self._contents:
+            raise self._database.damaged(f"the content of revision {digest}, which is {role}, is not what was stored")
+        content = self._contents[digest]
+        with self._database.writing() as connection:
+            connection.execute("UPDATE revision SET content = ? WHERE digest = ?", (content, digest))
+        return content
+
+    def _learn(self, role: Role, digest: str, content: bytes, source: str, activity: str) -> None:
+        self._roles[role] = digest, source, activity
+        self._contents[digest] = content
+        in_use = {known for known, _, _ in self._roles.values()}
+        for known in [known for known in self._contents if known not in in_use]:
+            del self._contents[known]
 
     def digest(self, role: Role) -> str:
         """The digest of the state in that role, "" when there is none."""
@@ -97,6 +141,7 @@ class Journal:
                 (state.digest, content, source, self._now(), checksum(content)),
             )
             self._give(connection, role, state.digest, source, activity)
+        self._learn(role, state.digest, content, source, activity)
         return True
 
     def reach(self, state: DesiredState, source: str, activity: str) -> None:
@@ -109,12 +154,14 @@ class Journal:
 
     def drop(self, role: Role) -> bool:
         """Nothing has that role any more; False when nothing had."""
+        self._roles.pop(role, None)
         with self._database.writing() as connection:
             return connection.execute("DELETE FROM role WHERE name = ?", (role,)).rowcount > 0
 
     def promote(self, digest: str) -> bool:
-        """This revision is good: it becomes last-good, and what else is remembered of it is forgotten. False when it is not
-        desired any more, which another process may have brought about meanwhile."""
+        """What is desired was judged good: it becomes last-good, and what else is remembered of it is forgotten. False when
+        something else than `digest` is desired meanwhile, of which nothing was judged: commands write from other
+        processes."""
         with self._database.writing() as connection:
             if self.digest("desired") != digest:
                 return False
@@ -122,12 +169,12 @@ class Journal:
             self._make_good(connection, digest, *(origin[:2] if origin else ("", "")))
         return True
 
-    def _make_good(self, connection: sqlite3.Connection, digest: str, source: str, activity: str) -> None:
+    def _make_good(self, connection: Transaction, digest: str, source: str, activity: str) -> None:
         self._give(connection, "last-good", digest, source, activity)
         connection.execute("DELETE FROM attempt WHERE digest = ?", (digest,))
         connection.execute("DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)")
 
-    def _give(self, connection: sqlite3.Connection, role: Role, digest: str, source: str, activity: str) -> None:
+    def _give(self, connection: Transaction, role: Role, digest: str, source: str, activity: str) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?)", (role, digest, self._now(), source, activity)
         )
@@ -308,6 +355,60 @@ class Journal:
         """Let go of the file."""
         self._database.close()
 
+    # ── the disk ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def loss(self) -> Loss | None:
+        """Why everything happens in memory; `None` while all that was written is on the disk."""
+        return self._database.loss
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether all that was written is on the disk. Nothing else may be claimed to anybody."""
+        return self._database.loss is None
+
+    @property
+    def knows_intent(self) -> bool:
+        """Whether what is in force could be read. If not, a message may be, which nobody knows."""
+        loss = self._database.loss
+        if loss is None or not loss.missing.intersection(("role", "revision")):
+            return True
+        origin = self.origin("desired")
+        return origin is not None and origin.source != AS_FOUND
+
+    def check_place(self) -> None:
+        """Notice when the file is no longer where it was."""
+        self._database.check_place()
+
+    def restore(self) -> Trouble | None:
+        """Go on with the file; why not, if that fails."""
+        return self._database.restore()
+
+    def before_writing(self, act: Callable[[], object]) -> None:
+        """Call `act` before everything that is written; what it raises keeps that from happening."""
+        self._database.before_writing = act
+
+    def _lost(self) -> None:
+        """Give the copy in memory what the file did not give, as far as it is known."""
+        for role, (digest, source, activity) in self._roles.items():
+            if not self.digest(role) and digest in self._contents:
+                self._database.supplement(
+                    ("INSERT OR REPLACE INTO revision VALUES (?, ?, ?, ?, ?)", self._row(digest, source)),
+                    (
+                        "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?)",
+                        (role, digest, self._now(), source, activity),
+                    ),
+                )
+        self.on_loss()
+
+    def _row(self, digest: str, source: str) -> tuple[object, ...]:
+        content = self._contents[digest]
+        return digest, content, source, self._now(), checksum(content)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
 
 class _Writer(Protocol):
     _journal: Journal
@@ -333,6 +434,16 @@ def at_once(method: Callable[Concatenate[_Self, _Given], _Result]) -> Callable[C
 def open_journal(state: Path, now: Now = system_now) -> Journal:
     """The journal of a state directory, to read and write; directory and file are made when they are not there."""
     return Journal(open_database(state, now))
+
+
+def keep_journal(state: Path, now: Now = system_now) -> Journal:
+    """As `open_journal`, for a controller: what its disk does is no error, and everything goes on in memory."""
+    return Journal(keep_database(state, now))
+
+
+def empty_journal() -> Journal:
+    """A journal in memory that nothing was written to."""
+    return Journal(empty_database())
 
 
 def read_journal(state: Path) -> Journal:

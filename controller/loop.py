@@ -13,12 +13,17 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from evenkeel.controller.apply import first
+from evenkeel.controller.control import Control
+from evenkeel.controller.custody import Custody
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.liveness import Liveness
+from evenkeel.controller.lock import Lock
 from evenkeel.controller.ports import Agent, Life, Reading, Sink, Source
 from evenkeel.controller.queue import WakeUps
 from evenkeel.controller.quiet import unhurried
@@ -26,7 +31,8 @@ from evenkeel.controller.stopping import unless
 from evenkeel.controller.telling import Telling
 from evenkeel.reconcilers.emptied import emptied, lost
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.feedback import Condition, Feedback, Kind
+from evenkeel.specs.codec import encode
+from evenkeel.specs.feedback import Condition, Feedback, Kind, Standing
 from evenkeel.specs.plan import Phase
 from evenkeel.specs.problem import errors, problem_text
 
@@ -36,6 +42,9 @@ _NUDGE_DELAY_S = 0.1
 """Engines nudge in bursts; one look serves them all."""
 _LONGEST_CLEAN_UP_S = 5.0
 """One command tries to remove what is left over until the next try is further away than this."""
+_AGENT = "update agent"
+_MOST_DEFECTS = 5
+"""A command ends when so many cycles in a row broke."""
 _QUIET_S = 2.0
 """Files that are copied back one by one are back when none has come for so long."""
 
@@ -58,22 +67,37 @@ class Controller:
         life: Life | None = None,
         longest_step: timedelta = timedelta(minutes=45),
         agent: Callable[[Controller], Agent] | None = None,
+        lock: Lock | None = None,
+        control: Control | None = None,
     ) -> None:
         """`keep`: entries of feedback that stay in the journal. `longest_step`: a step that takes longer than this means
-        that the worker hangs."""
+        that the worker hangs. `lock`: it is looked after while the controller is at work."""
         self._journal, self._driver, self._source, self._life = journal, driver, source, life
-        self._telling, self._liveness = Telling(journal, sinks, keep), Liveness(life, longest_step, resync)
+        self._defects = Defects(journal, self.say)
+        self._telling = Telling(journal, sinks, keep, self._defects)
+        self._liveness = Liveness(life, longest_step, resync)
         self._cycles = cycles(self._worker_says)
+        self._cycles.broke = partial(self._defects.met, domain)
         self._resync_s, self._empty_removes_all = resync.total_seconds(), empty_removes_all
         self._domain, self._queue = domain, wake_ups or WakeUps()
         self._stopping, self._cut = asyncio.Event(), asyncio.Event()
         """Set when what can be cut short should be: told to stop, or something newer waits."""
+        self._custody = Custody(journal, lock, self.say, self._restored, self._resync_s)
+        self._control = control
+        if control is not None:
+            control.answer("look", self._looks)
+            control.answer("status", self._standing)
         self._agent = agent(self) if agent is not None else None
 
     @property
     def cycles(self) -> Cycles:
         """The worker's cycles, for an agent to drive."""
         return self._cycles
+
+    @property
+    def defects(self) -> Defects:
+        """Where whoever works for the controller tells what broke."""
+        return self._defects
 
     @property
     def liveness(self) -> Liveness:
@@ -112,26 +136,37 @@ class Controller:
         self._queue.add(self._domain)
 
     async def run(self) -> None:
-        """Until `stop`. Raises JournalError when intent cannot be kept."""
+        """Until `stop`. Whatever breaks, the rest goes on. Raises Busy when another controller has taken this one's place."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._defects.in_callback)
         for number, act in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (signal.SIGHUP, self.look)):
             with suppress(NotImplementedError, ValueError, RuntimeError):
                 loop.add_signal_handler(number, act)
         self._liveness.looks()
+        self._defects.begin()
         self.say(Feedback("started", "the controller is at work"))
         if self._life is not None:
             self._life.started()
         self._queue.add(self._domain)
         try:
             async with asyncio.TaskGroup() as group:
-                work = [self._watch_source, self._watch_engine, self._telling.tell, self._liveness.keep_alive]
+                work = {
+                    "source": self._watch_source,
+                    "engine events": self._watch_engine,
+                    "sinks": self._telling.tell,
+                    "watchdog": self._liveness.keep_alive,
+                    "state directory": self._custody.watch,
+                }
+                if self._control is not None:
+                    work["control socket"] = self._control.serve
                 if self._agent is not None:
-                    work.append(self._agent.serve)
-                helpers = [group.create_task(each()) for each in work]
-                await self._work()
+                    work["update agent's connection"] = self._agent.serve
+                helpers = [group.create_task(self._defects.supervise(part, each)) for part, each in work.items()]
+                await self._defects.supervise("worker", self._work)
                 self.say(Feedback("stopped", "the controller was told to stop"))
                 for helper in helpers:
                     helper.cancel()
+            self._custody.finish()
             await self._telling.tell_once()
         except BaseExceptionGroup as raised:
             raise first(raised) from raised
@@ -141,10 +176,27 @@ class Controller:
     async def converge(self, waits: Callable[[float], None] = lambda seconds: None, tries: int = 5) -> Ending:
         """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` hears for how many seconds
         nothing will happen before the next try. A disturbing phase that failed `tries` times in a row ends it, too, although
-        a controller at work would go on trying."""
-        failures = 0
+        a controller at work would go on trying; and so does a defect."""
+        care = asyncio.create_task(self._defects.supervise("state directory", self._custody.watch))
+        try:
+            ending = await self._converge(waits, tries)
+        finally:
+            care.cancel()
+            with suppress(asyncio.CancelledError):
+                await care
+        self._custody.finish()
+        await self._telling.tell_once()
+        return ending
+
+    async def _converge(self, waits: Callable[[float], None], tries: int) -> Ending:
+        failures = defects = 0
         while True:
-            ending = await self._cycles.run(self._stopping)
+            ending: Ending = Retrying("a defect of evenkeel", 0.0, None)
+            with self._defects.turn(self._domain):
+                ending = await self._cycles.run(self._stopping)
+            defects = defects + 1 if self._defects.is_broken(self._domain) else 0
+            if defects >= _MOST_DEFECTS:
+                ending = Stalled(f"a defect of evenkeel, {defects} times in a row: {self._defects.texts()}")
             wait_s = 0.0
             match ending:
                 case Settled(left_over=why, again_s=again_s) if why and again_s <= _LONGEST_CLEAN_UP_S:
@@ -165,7 +217,6 @@ class Controller:
                     await asyncio.wait_for(self._stopping.wait(), wait_s)
             if self._stopping.is_set():
                 break
-        await self._telling.tell_once()
         return ending
 
     @at_once
@@ -184,6 +235,12 @@ class Controller:
         doubts = "; ".join(problem_text(problem) for problem in reading.problems)
         if self._journal.set_condition(Condition("SourceValid", True, "Valid", doubts)) and was_bad:
             self.say(Feedback("source-restored", "the source is valid"))
+        if self._agent is not None and not self._journal.knows_intent:
+            why = (
+                "what is in force cannot be read, and a message may be; what runs is kept as it is, until that is known"
+            )
+            self._source_is("source-overruled", "Unknown", why)
+            return False
         before = self._journal.digest("files")
         is_new = self._journal.put("files", reading.desired, "files")
         if self._journal.digest("message"):
@@ -249,33 +306,69 @@ class Controller:
             key = await unless(self._stopping, self._queue.get())
             if key is None:
                 break
-            self._liveness.looks()
-            if not self._stopping.is_set():
-                self._cut.clear()
-            if self._agent is not None:
-                await self._agent.work()
-            ending = await self._cycles.run(self._cut)
-            self._liveness.rests()
-            wait_s = 0.0
-            match ending:
-                case Progressed():
-                    self._queue.progressed(key)
-                    self._queue.add(key)
-                case Retrying(after_s=after_s):
-                    wait_s = self._queue.retry(key, after_s)
-                case Settled(left_over=why, again_s=again_s) if why:
-                    self._queue.progressed(key)
-                    self._queue.add(key, min(again_s, self._resync_s))
-                case Settled() | Waiting() | Stalled():
-                    self._queue.progressed(key)
-                    self._queue.add(key, self._resync_s)
-            if self._life is not None:
-                self._life.state(_state(ending, wait_s))
+            try:
+                await self._work_on(key)
+            finally:
+                self._queue.done(key)
+
+    async def _work_on(self, key: str) -> None:
+        self._liveness.looks()
+        if not self._stopping.is_set():
+            self._cut.clear()
+        ending = await self._turn()
+        self._liveness.rests()
+        wait_s = 0.0
+        match ending:
+            case Progressed():
+                self._queue.progressed(key)
+                self._queue.add(key)
+            case Retrying(after_s=after_s):
+                wait_s = self._queue.retry(key, after_s)
+            case Settled(left_over=why, again_s=again_s) if why:
+                self._queue.progressed(key)
+                self._queue.add(key, min(again_s, self._resync_s))
+            case Settled() | Waiting() | Stalled():
+                self._queue.progressed(key)
+                self._queue.add(key, self._resync_s)
+        if self._defects.is_broken(self._domain) or self._defects.is_broken(_AGENT):
+            self._queue.add(key, LONGEST_WAIT_S)
+        if self._life is not None:
+            loss = self._journal.loss
+            from_memory = f"works from memory ({loss.trouble.why}); " if loss is not None else ""
+            self._life.state(from_memory + _state(ending, wait_s))
+        with self._defects.turn("update agent's times"):
             due_s = self._agent.due_in_s() if self._agent is not None else None
             if due_s is not None:
                 self._queue.add(key, due_s)
-            log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
-            self._queue.done(key)
+        log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
+
+    async def _turn(self) -> Ending:
+        """The agent's work, then a cycle. A defect in one keeps the other from nothing."""
+        if self._agent is not None:
+            with self._defects.turn(_AGENT):
+                if not self._journal.knows_intent:
+                    await self._cycles.hold()
+                await self._agent.work()
+        ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
+        with self._defects.turn(self._domain):
+            ending = await self._cycles.run(self._cut)
+        if self._defects.is_broken(_AGENT) and isinstance(ending, Settled | Waiting | Stalled):
+            return Retrying("a defect of the update agent; the condition Defect says where", 0.0, None)
+        return ending
+
+    def _restored(self) -> None:
+        """Everything is on the disk again: what had to wait goes on, and the source says again what it asks for."""
+        self._telling.wake()
+        self._cut.set()
+        self.look()
+
+    def _looks(self) -> bytes:
+        self.look()
+        return b"ok\n"
+
+    def _standing(self) -> bytes:
+        journal = self._journal
+        return encode(Standing(journal.conditions(), journal.digest("desired"), journal.digest("last-good")))
 
     def _worker_says(self, feedback: Feedback) -> None:
         if feedback.kind == "step-started":

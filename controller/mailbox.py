@@ -24,9 +24,15 @@ _REMEMBERED = 64
 more than a window of those under way."""
 
 
+_COLUMNS = "id, topic, payload, at, packet, begun, tries, tried_in"
+_MOST_SET_ASIDE, _MOST_BEGINNING = 8, 64 * 1024
+"""Messages that were set aside are kept for people to look at: the newest, and of each its beginning."""
+
+
 class Incoming(NamedTuple):
     """A message that has not been dealt with. `at`: epoch seconds of its arrival. `packet`: the id under which the broker
-    delivered it, 0 when it had none. `begun`: it was said that it is being dealt with."""
+    delivered it, 0 when it had none. `begun`: it was said that it is being dealt with. `tries`: how often that was begun and
+    broke, or ended with the process."""
 
     id: int
     topic: str
@@ -34,6 +40,7 @@ class Incoming(NamedTuple):
     at: float
     packet: int
     begun: bool = False
+    tries: int = 0
 
 
 class Outgoing(NamedTuple):
@@ -49,8 +56,9 @@ class Outgoing(NamedTuple):
 class Mailbox:
     """Inbox, outbox and the open activity."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, boot: str) -> None:
+        """`boot`: which boot of the machine this is."""
+        self._database, self._boot = database, boot
 
     def take_in(self, topic: str, payload: bytes, *, packet: int = 0, retained: bool = False) -> None:
         """Store a message that arrived."""
@@ -63,7 +71,9 @@ class Mailbox:
             )
 
     def is_full(self) -> bool:
-        """Whether so much waits to be dealt with that nothing more should be taken in for now."""
+        """Whether nothing more should be taken in for now: so much waits to be dealt with, or nothing can be stored."""
+        if self._database.loss is not None:
+            return True
         count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
         return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES)
 
@@ -98,8 +108,30 @@ class Mailbox:
 
     def incoming(self) -> Incoming | None:
         """The oldest message that has not been dealt with."""
-        row = self._database.one("SELECT id, topic, payload, at, packet, begun FROM inbox ORDER BY id LIMIT 1")
-        return _incoming(row) if row else None
+        row = self._database.one(f"SELECT {_COLUMNS} FROM inbox ORDER BY id LIMIT 1")
+        return self._incoming(row) if row else None
+
+    def begin_try(self, message: Incoming) -> None:
+        """A message is about to be dealt with: the try counts until it has ended in good order."""
+        with self._database.writing() as connection:
+            row = (message.tries + 1, self._boot, message.id)
+            connection.execute("UPDATE inbox SET tries = ?, tried_in = ? WHERE id = ?", row)
+
+    def end_try(self, message: Incoming) -> None:
+        """The try has ended in good order. Where the message was not dealt with, because something else came first, the try
+        does not count."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE inbox SET tries = ? WHERE id = ?", (message.tries, message.id))
+
+    def set_aside(self, topic: str, payload: bytes, why: str) -> None:
+        """Keep a message that cannot be dealt with, for people to look at."""
+        row = (topic, payload[:_MOST_BEGINNING], len(payload), self._database.now(), why)
+        with self._database.writing() as connection:
+            connection.execute("INSERT INTO set_aside (topic, beginning, size, at, why) VALUES (?, ?, ?, ?, ?)", row)
+            connection.execute(
+                "DELETE FROM set_aside WHERE id NOT IN (SELECT id FROM set_aside ORDER BY id DESC LIMIT ?)",
+                (_MOST_SET_ASIDE,),
+            )
 
     def begin(self, message: Incoming, said: Outgoing) -> None:
         """Say of a message, once, that it is being dealt with."""
@@ -109,10 +141,12 @@ class Mailbox:
 
     def waiting_on(self, topic: str) -> list[Incoming]:
         """The messages of one topic that have not been dealt with, the oldest first."""
-        rows = self._database.all(
-            "SELECT id, topic, payload, at, packet, begun FROM inbox WHERE topic = ? ORDER BY id", topic
-        )
-        return [_incoming(row) for row in rows]
+        rows = self._database.all(f"SELECT {_COLUMNS} FROM inbox WHERE topic = ? ORDER BY id", topic)
+        return [self._incoming(row) for row in rows]
+
+    def _incoming(self, row: tuple[int, str, bytes, float, int, int, int, str]) -> Incoming:
+        """A try that another boot of the machine cut short counts for nothing: a power loss is no fault of a message."""
+        return Incoming(*row[:5], bool(row[5]), row[6] if row[7] == self._boot else 0)
 
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
@@ -123,8 +157,12 @@ class Mailbox:
                 connection.execute("INSERT INTO outbox (topic, payload, retain, latest) VALUES (?, ?, ?, ?)", message)
 
     def outgoing(self) -> tuple[int, Outgoing] | None:
-        """The oldest message that the broker has not acknowledged, with its number."""
-        row = self._database.one("SELECT id, topic, payload, retain, latest FROM outbox ORDER BY id LIMIT 1")
+        """The oldest message that the broker has not acknowledged, with its number. Nothing is claimed that is not stored;
+        a report of the present is no claim."""
+        row = self._database.one(
+            "SELECT id, topic, payload, retain, latest FROM outbox WHERE latest OR id <= ? ORDER BY id LIMIT 1",
+            self._database.last_stored("outbox"),
+        )
         return (row[0], Outgoing(row[1], row[2], bool(row[3]), bool(row[4]))) if row else None
 
     def sent(self, number: int) -> None:
@@ -162,10 +200,6 @@ class Mailbox:
                     " (SELECT id FROM dealt WHERE topic = ?1 ORDER BY id DESC LIMIT ?2)",
                     (topic, _REMEMBERED),
                 )
-
-
-def _incoming(row: tuple[int, str, bytes, float, int, int]) -> Incoming:
-    return Incoming(*row[:5], bool(row[5]))
 
 
 def _digest(content: bytes) -> bytes:

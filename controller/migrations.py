@@ -34,7 +34,8 @@ CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
-                    packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0) STRICT;
+                    packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
+                    tried_in TEXT NOT NULL DEFAULT '') STRICT;
 CREATE TABLE set_aside (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, beginning BLOB NOT NULL,
                         size INTEGER NOT NULL, at REAL NOT NULL, why TEXT NOT NULL) STRICT;
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
@@ -58,6 +59,7 @@ def _to_5(connection: sqlite3.Connection) -> None:
         "UPDATE instance SET made = rowid",
         "ALTER TABLE instance ADD COLUMN proven_as TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE inbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE inbox ADD COLUMN tried_in TEXT NOT NULL DEFAULT ''",
         (
             "CREATE TABLE set_aside (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, beginning BLOB NOT NULL,"
             " size INTEGER NOT NULL, at REAL NOT NULL, why TEXT NOT NULL) STRICT"

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from evenkeel.controller.defects import Defects
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.ports import Sink
 from evenkeel.specs.feedback import Feedback
@@ -18,14 +19,25 @@ log = logging.getLogger(__name__)
 
 _AGAIN_AFTER_S = 5.0
 _TRIM_EVERY = 1000
-_BAD = ("source-broken", "source-empty", "revision-failed", "step-failed", "stalled", "engine-lost", "rolling-back")
+_BAD = (
+    "source-broken",
+    "source-empty",
+    "revision-failed",
+    "step-failed",
+    "stalled",
+    "engine-lost",
+    "rolling-back",
+    "defect",
+    "state-lost",
+)
 
 
 class Telling:
-    """The voice of one controller. `keep`: entries of feedback that stay in the journal."""
+    """The voice of one controller. `keep`: entries of feedback that stay in the journal. A sink that breaks keeps the
+    others from nothing."""
 
-    def __init__(self, journal: Journal, sinks: Sequence[Sink], keep: int) -> None:
-        self._journal, self._sinks, self._keep = journal, sinks, keep
+    def __init__(self, journal: Journal, sinks: Sequence[Sink], keep: int, defects: Defects) -> None:
+        self._journal, self._sinks, self._keep, self._defects = journal, sinks, keep, defects
         self._said = asyncio.Event()
         self._trimmed = 0
 
@@ -37,7 +49,13 @@ class Telling:
     def _is_said(self, entry: Feedback) -> None:
         level = logging.WARNING if entry.kind in _BAD else logging.INFO
         fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
+        if not self._journal.is_durable:
+            fields["seq"] = ""  # it may get another
         log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})
+        self._said.set()
+
+    def wake(self) -> None:
+        """Sinks may be told again what they have not taken."""
         self._said.set()
 
     async def tell(self) -> None:
@@ -50,14 +68,14 @@ class Telling:
                 self._said.set()
 
     async def tell_once(self) -> bool:
-        """Give every sink what it has not taken; False when one could not take it."""
+        """Give every sink what it has not taken; False when one could not take it. What is not on the disk is told to none:
+        after a loss of power its numbers would be given to other entries."""
+        if not self._journal.is_durable:
+            return True
         complete = True
         for sink in self._sinks:
             while entries := self._journal.said(self._journal.delivered(sink.name)):
-                try:
-                    await sink.take(entries)
-                except OSError as error:
-                    log.warning("sink failed", extra={"fields": {"sink": sink.name, "why": str(error)}})
+                if not await self._is_taken(sink, entries):
                     complete = False
                     break
                 self._journal.confirm(sink.name, entries[-1].seq)
@@ -65,3 +83,13 @@ class Telling:
             self._journal.trim(self._keep, [sink.name for sink in self._sinks])
             self._trimmed = last
         return complete
+
+    async def _is_taken(self, sink: Sink, entries: Sequence[Feedback]) -> bool:
+        with self._defects.turn(f"sink {sink.name}"):
+            try:
+                await sink.take(entries)
+            except OSError as error:
+                log.warning("sink failed", extra={"fields": {"sink": sink.name, "why": str(error)}})
+            else:
+                return True
+        return False

@@ -17,8 +17,10 @@ from evenkeel.specs.observed import ContainersSeen, Look, RemoteImage
 
 if TYPE_CHECKING:
     from evenkeel.controller.apply import StepProgress
+    from evenkeel.controller.control import Control
     from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal import Journal
+    from evenkeel.controller.lock import Lock
     from evenkeel.controller.loop import Controller
     from evenkeel.controller.ports import Agent, Life, Sink, Source
     from evenkeel.controller.preview import Sizes
@@ -166,9 +168,8 @@ def open_agent(
                 now,
             )
 
-        return Bridge(
-            agent, MqttLink(settings.mqtt, beginnings=True), journal, phases, controller.say, asked.report_debounce
-        )
+        link = MqttLink(settings.mqtt, beginnings=True)
+        return Bridge(agent, link, journal, phases, controller.say, controller.defects, asked.report_debounce)
 
     return build
 
@@ -183,6 +184,8 @@ def build_controller(
     progress: StepProgress = lambda step, message, done, total: None,
     now: Now = system_now,
     agent: Callable[[Controller], Agent] | None = None,
+    lock: Lock | None = None,
+    control: Control | None = None,
 ) -> Controller:
     """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
     from evenkeel.controller.apply import Limits
@@ -218,5 +221,7 @@ def build_controller(
         life=life,
         longest_step=settings.timeouts.pull + settings.timeouts.step + _SLACK,
         agent=agent,
+        lock=lock,
+        control=control,
     )
     return controller

@@ -339,6 +339,15 @@ def finish(activity: Activity, *, well: bool) -> Activity:
     return changed(activity, baselines=tuple(done), command="", addressed="")
 
 
+def break_off(activity: Activity, why: str) -> tuple[Status, Activity]:
+    """The activity after its command broke: what it had not done has failed, and the status that says so."""
+    assert activity.command
+    phase = PHASES[activity.command]
+    for action in to_do(activity):
+        activity = mark(activity, action.subject, phase.action_badly, why)
+    return phase.badly, finish(activity, well=False)
+
+
 def disprove(activity: Activity, subject: str, why: str) -> Activity:
     """The activity in which what was activated has turned out to be not well after all."""
     return changed(

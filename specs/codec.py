@@ -24,6 +24,15 @@ def decode(content: bytes | str, expected: type[Noun]) -> Noun:
     return msgspec.json.decode(content, type=expected)
 
 
+def is_sound(content: bytes) -> bool:
+    """Whether content is JSON at all, of whatever noun."""
+    try:
+        msgspec.json.decode(content)
+    except ValueError:
+        return False
+    return True
+
+
 def prepare() -> None:
     """Let msgspec learn all types now. It does so when it first meets one, and two threads that do it at once crash the
     process (0.22.0, seen at 2 of 36 starts): call this before there is a second thread."""

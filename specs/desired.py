@@ -87,3 +87,10 @@ def asked_at(document: Document, path: str) -> Place:
             return msgspec.structs.replace(document.place, line=line, column=column)
         path = path.rpartition(".")[0]
     return document.place
+
+
+def differing(one: DesiredState, other: DesiredState) -> tuple[str, ...]:
+    """Names of the documents that are not the same in both states, or in one of them only."""
+    wanted = [{(each.kind, each.name): each.wanted for each in state.documents} for state in (one, other)]
+    keys = wanted[0].keys() | wanted[1].keys()
+    return tuple(sorted(key[1] for key in keys if wanted[0].get(key) != wanted[1].get(key)))

@@ -39,6 +39,10 @@ Kind = Literal[
     "message-ignored",
     "message-refused",
     "released",
+    "defect",
+    "defect-over",
+    "state-lost",
+    "state-restored",
     "started",
     "stopped",
 ]
@@ -71,6 +75,8 @@ ConditionName = Literal[
     "ContentCurrent",
     "CleanedUp",
     "ActivityCompleted",
+    "StateWritable",
+    "Defect",
 ]
 """In the order in which they are shown."""
 
@@ -83,3 +89,11 @@ class Condition(Struct, frozen=True):
     reason: str
     message: str = ""
     since: float = 0.0
+
+
+class Standing(Struct, frozen=True):
+    """How the device is now, in the words of the controller at work: for when it cannot store that."""
+
+    conditions: tuple[Condition, ...]
+    desired: str = ""
+    last_good: str = ""

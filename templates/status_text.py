@@ -29,15 +29,18 @@ class Failure(NamedTuple):
 
 
 class Status(NamedTuple):
-    """Everything that is known without asking an engine. `pid` is `None` when no controller is at work; times are seconds
-    since the epoch. `message`: what is desired came over MQTT; `waiting`: for the broker; `served`: the settings have an agent
-    for activities."""
+    """Everything that is known without asking an engine. `pid` is `None` when no controller is at work, and 0 when its id is
+    not visible here; times are seconds since the epoch. `trouble`: why it works from memory, "" when it does not; `is_told`:
+    the conditions are its own words all the same. `message`: what is desired came over MQTT; `waiting`: for the broker;
+    `served`: the settings have an agent for activities."""
 
     state: str
     specs: tuple[str, ...]
     engine: str
     engine_address: str = ""
     pid: int | None = None
+    trouble: str = ""
+    is_told: bool = False
     desired: str = ""
     last_good: str = ""
     conditions: tuple[Condition, ...] = ()
@@ -56,7 +59,7 @@ def status_lines(status: Status, now: float, width: int = 80, style: Style = PLA
 
 def is_well(status: Status) -> bool:
     """A controller is at work and has nothing to complain of."""
-    return status.pid is not None and all(condition.holds for condition in status.conditions)
+    return status.pid is not None and not status.trouble and all(condition.holds for condition in status.conditions)
 
 
 def status_value(status: Status) -> dict[str, Any]:
@@ -65,7 +68,11 @@ def status_value(status: Status) -> dict[str, Any]:
     return {
         "apiVersion": "evenkeel/v1",
         "kind": "Status",
-        "controller": {"atWork": status.pid is not None, "process": status.pid},
+        "controller": {
+            "atWork": status.pid is not None,
+            "process": status.pid or None,
+            "fromMemory": status.trouble or None,
+        },
         "engine": {
             "kind": status.engine,
             "address": status.engine_address or None,
@@ -77,7 +84,7 @@ def status_value(status: Status) -> dict[str, Any]:
         "asked": "message" if status.message is not None else "files",
         "message": message_value(status.message),
         "lastGood": status.last_good or None,
-        "stale": status.pid is None,
+        "stale": status.pid is None or bool(status.trouble and not status.is_told),
         "conditions": [
             {
                 "name": condition.name,
@@ -104,7 +111,10 @@ def status_value(status: Status) -> dict[str, Any]:
 
 def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str]:
     if status.pid is not None:
-        yield _field("controller", paint(f"at work (process {status.pid})", "good", style))
+        process = f"process {status.pid}" if status.pid else "in another process namespace"
+        yield _field("controller", paint(f"at work ({process})", "good", style))
+        if status.trouble:
+            yield _field("", paint(f"it works from memory: {one_line(status.trouble)}", "bad", style))
     else:
         yield _field("controller", paint("not at work", "bad", style) + "; start it: evenkeel run")
     yield _field("engine", f"{status.engine} {status.engine_address}".rstrip())
@@ -121,7 +131,9 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     same = status.last_good and status.last_good == status.desired
     yield _field("last good", f"{status.last_good or 'none yet'}{' (the desired one)' if same else ''}")
     yield ""
-    if status.conditions and status.pid is None:
+    if status.trouble and not status.is_told:
+        yield paint("as it was when the state directory was lost; what happened since is not known:", "change", style)
+    elif status.conditions and status.pid is None:
         yield paint("as the last controller left it; what happened since is not known:", "change", style)
     reason_width = max((len(condition.reason) for condition in status.conditions), default=0)
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):

@@ -32,8 +32,8 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     from pathlib import Path
 
     from evenkeel.controller.cli.asked import asked
+    from evenkeel.controller.control import ask_to_look_again
     from evenkeel.controller.journal import open_journal, read_journal
-    from evenkeel.controller.lock import ask_to_look_again
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import Feedback

@@ -19,6 +19,7 @@ from evenkeel.controller.cli.options import (
 if TYPE_CHECKING:
     from evenkeel.controller.cycle import Ending
     from evenkeel.controller.journal import Journal
+    from evenkeel.controller.lock import Lock
     from evenkeel.controller.ports import Reading
     from evenkeel.controller.preview import Preview
     from evenkeel.reconcilers.ports import Driver
@@ -46,15 +47,16 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     """
     import asyncio
     import signal
-    from contextlib import closing
+    from contextlib import closing, suppress
     from pathlib import Path
 
     from evenkeel.controller import logs
-    from evenkeel.controller.cli.asked import asked, message_in_force
-    from evenkeel.controller.journal import open_journal, read_journal
+    from evenkeel.controller.cli.asked import asked, check_no_message
+    from evenkeel.controller.journal import keep_journal, read_journal
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.preview import preview
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler
+    from evenkeel.specs.errors import JournalError
 
     settings = options.settings()
     if options.verbose:
@@ -66,19 +68,15 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
 
         settings = changed(settings, empty_source_removes_all=True)
     state = Path(settings.state)
-    reader = read_journal(state)
-    message = message_in_force(reader)
-    reader.close()
-    if message is not None:
-        from evenkeel.specs.errors import EvenkeelError
-        from evenkeel.specs.problem import Place, place_text
-
-        about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
-        raise EvenkeelError(about, "is in force, and not the files; `evenkeel release` gives them their say")
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # other commands tell the holder of the lock to look again
-    with sole_controller(state):
-        reading = asked(settings, readonly=False, allow_empty=allow_empty)
-        with closing(open_journal(state)) as journal, asyncio.Runner() as runner:
+    with suppress(JournalError), closing(read_journal(state)) as reader:  # else it is said below, or works from memory
+        check_no_message(settings, reader)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed does not stop it
+    with sole_controller(state) as lock, closing(keep_journal(state)) as journal:
+        check_no_message(settings, journal)
+        if journal.loss is not None:
+            click.echo(f"Note: works from memory, because {journal.loss.trouble.why}", err=True)
+        reading = asked(settings, readonly=False, allow_empty=allow_empty, journal=journal)
+        with asyncio.Runner() as runner:
             driver = open_driver(settings)
             try:
                 looking = preview(reconciler(settings), driver, journal, reading.desired, image_sizes(settings, driver))
@@ -87,7 +85,7 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
                 code = _refused(settings, journal, reading, found, yes=yes, retry=retry)
                 if code is not None:
                     return code
-                return runner.run(_converge(settings, driver, journal, reading, timeout))
+                return runner.run(_converge(settings, driver, journal, lock, reading, timeout))
             finally:
                 runner.run(driver.close())
 
@@ -123,7 +121,12 @@ def _refused(
 
 
 async def _converge(
-    settings: Settings, driver: Driver[ContainersSeen], journal: Journal, reading: Reading, limit_s: float | None
+    settings: Settings,
+    driver: Driver[ContainersSeen],
+    journal: Journal,
+    lock: Lock,
+    reading: Reading,
+    limit_s: float | None,
 ) -> int:
     import asyncio
     import signal
@@ -134,7 +137,7 @@ async def _converge(
 
     stopped: list[str] = []
     with showing(on_terminal(), terminal_style()) as show:
-        controller = build_controller(settings, journal, driver, told=show.told, progress=show.progress)
+        controller = build_controller(settings, journal, driver, told=show.told, progress=show.progress, lock=lock)
 
         def stop(why: str) -> None:
             stopped.append(why)
@@ -152,6 +155,8 @@ async def _converge(
             why = f"an operator retries it; it had failed: {failure.why}"
             controller.say(Feedback("revision-retried", why, revision=failure.digest))
         ending = await controller.converge(show.waits, settings.retries)
+    if journal.loss is not None:
+        click.echo(f"Nothing of this could be stored: {journal.loss.trouble.why}", err=True)
     return _verdict(settings, ending, journal, stopped)
 
 

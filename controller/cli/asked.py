@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _MEANT = "if that is meant, say --allow-empty"
 
 
-def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False) -> Reading:
+def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False, journal: Journal | None = None) -> Reading:
     """The reading of all specs; warnings are said. SpecError for what is wrong; an error, too, when the place is missing
-    or asks for no container (any more), because that is more often an accident than a wish."""
+    or asks for no container (any more), because that is more often an accident than a wish. `journal`: the one that is open
+    already."""
     reading = read_asked(settings, readonly=readonly)
     element = "specs:" + ", ".join(settings.specs)
     if errors(reading.problems):
@@ -29,22 +30,22 @@ def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False) -> R
     if reading.missing:
         raise EvenkeelError(f"specs:{', '.join(reading.missing)}", "does not exist; --specs says where to look")
     if not (allow_empty or settings.empty_source_removes_all):
-        _check_not_empty(settings, reading)
+        _check_not_empty(settings, reading, journal)
     for problem in reading.problems:
         click.echo(problem_text(problem), err=True)
     return reading
 
 
-def _check_not_empty(settings: Settings, reading: Reading) -> None:
+def _check_not_empty(settings: Settings, reading: Reading, journal: Journal | None) -> None:
     """EvenkeelError with what an accident would cost, where containers were asked for before; else with what is missing."""
+    from contextlib import closing, nullcontext
     from pathlib import Path
 
     from evenkeel.controller.journal import read_journal
     from evenkeel.reconcilers.emptied import emptied, lost
 
-    journal = read_journal(Path(settings.state))
-    in_force, files = journal.revision("desired"), journal.revision("files")
-    journal.close()
+    with nullcontext(journal) if journal is not None else closing(read_journal(Path(settings.state))) as known:
+        in_force, files = known.revision("desired"), known.revision("files")
     if not reading.is_empty:
         found = emptied(files, reading.desired, reading.paths)
         if found:
@@ -57,6 +58,20 @@ def _check_not_empty(settings: Settings, reading: Reading) -> None:
         raise EvenkeelError(element, f"asks for nothing, which would remove everything; {_MEANT}")
     why = "no container is there" if reading.desired.documents else no_document(settings.specs)
     raise EvenkeelError(element, f"asks for nothing: {why}; {_MEANT}")
+
+
+def check_no_message(settings: Settings, journal: Journal) -> None:
+    """EvenkeelError where a message is in force and not the files, or where that cannot be known."""
+    from evenkeel.controller.wiring import serves
+    from evenkeel.specs.problem import Place, place_text
+
+    message = message_in_force(journal)
+    if message is not None:
+        about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
+        raise EvenkeelError(about, "is in force, and not the files; `evenkeel release` gives them their say")
+    if journal.loss is not None and not journal.knows_intent and serves(settings):
+        why = "whether a desired state from MQTT is in force cannot be read, so the files are not applied"
+        raise EvenkeelError(f"state:{settings.state}", f"{why}: {journal.loss.trouble.why}")
 
 
 def message_in_force(journal: Journal) -> Message | None:

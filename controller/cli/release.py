@@ -14,7 +14,6 @@ from evenkeel.templates.activity_text import ABANDON_HINT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evenkeel.specs.activity import Activity
     from evenkeel.specs.settings import Settings
     from evenkeel.templates.activity_text import Message
 
@@ -49,7 +48,7 @@ def command(options: Options, abandon: bool) -> int:
     if abandon:
         if activity is None:
             raise EvenkeelError(f"state:{state}", "no activity is open: there is nothing to abandon")
-        _abandon(settings, state, activity)
+        _abandon(settings, state)
         return 0
     if activity is not None and serves(settings):
         waits = f"{activity.command} is at work" if activity.command else "it waits for a command"
@@ -62,27 +61,33 @@ def command(options: Options, abandon: bool) -> int:
     return 0
 
 
-def _abandon(settings: Settings, state: Path, activity: Activity) -> None:
+def _abandon(settings: Settings, state: Path) -> None:
+    """Under the lock: a controller that starts meanwhile would serve what is being abandoned."""
+    from contextlib import closing
+
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.ending import end_activity
     from evenkeel.controller.journal import open_journal
-    from evenkeel.controller.lock import holder
+    from evenkeel.controller.lock import holder, sole_controller
     from evenkeel.specs.codec import changed
-    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.errors import Busy, EvenkeelError
 
-    if (pid := holder(state)) is not None:
-        why = (
-            f"is served by the controller at work (process {pid}): command it to CLEANUP, or stop the controller first"
-        )
-        raise EvenkeelError(f"activity:{activity.id}", why)
-    journal = open_journal(state)
     try:
-        ended = changed(activity, because="abandoned by an operator")
-        system = {*settings.system_containers, *settings.update_agent.system_containers}
-        end_activity(journal, ended, "INCOMPLETE", sorted(system), system_now(), journal.say, judged=False)
-        message = message_in_force(journal)
-    finally:
-        journal.close()
+        with sole_controller(state), closing(open_journal(state)) as journal:
+            activity = journal.mail.activity()
+            if activity is None:
+                raise EvenkeelError(f"state:{state}", "no activity is open: there is nothing to abandon")
+            ended = changed(activity, because="abandoned by an operator")
+            system = {*settings.system_containers, *settings.update_agent.system_containers}
+            end_activity(journal, ended, "INCOMPLETE", sorted(system), system_now(), journal.say, judged=False)
+            message = message_in_force(journal)
+    except Busy as busy:
+        found = holder(state)
+        process = f" (process {found.pid})" if found is not None and found.pid else ""
+        why = (
+            f"a controller is at work here{process} and serves it: command it to CLEANUP, or stop the controller first"
+        )
+        raise EvenkeelError(f"state:{state}", why) from busy
     click.echo(f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`.")
     if message is not None:
         about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
@@ -90,8 +95,8 @@ def _abandon(settings: Settings, state: Path, activity: Activity) -> None:
 
 
 def _release(state: Path, message: Message) -> None:
+    from evenkeel.controller.control import ask_to_look_again
     from evenkeel.controller.journal import open_journal
-    from evenkeel.controller.lock import ask_to_look_again
     from evenkeel.specs.feedback import Feedback
 
     about = place_text(Place(topic=message.topic, activity_id=message.activity_id))

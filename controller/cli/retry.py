@@ -17,8 +17,8 @@ def command(options: Options) -> int:
     """
     from pathlib import Path
 
+    from evenkeel.controller.control import ask_to_look_again
     from evenkeel.controller.journal import open_journal, read_journal
-    from evenkeel.controller.lock import ask_to_look_again
     from evenkeel.specs.feedback import Feedback
 
     state = Path(options.settings().state)

@@ -36,7 +36,8 @@ def command(options: Options, kanto_config: str | None) -> int:
     from pathlib import Path
 
     from evenkeel.controller import logs
-    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.control import Control
+    from evenkeel.controller.journal import keep_journal
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.notify import systemd_of
     from evenkeel.controller.wiring import build_controller, open_agent, open_driver, open_source, serves
@@ -53,12 +54,15 @@ def command(options: Options, kanto_config: str | None) -> int:
         life = systemd_of(os.environ)
         driver = open_driver(settings)
         agent = open_agent(settings, journal, driver) if serves(settings) else None
-        controller = build_controller(settings, journal, driver, open_source(settings), life, agent=agent)
+        source, control = open_source(settings), Control(state)
+        controller = build_controller(settings, journal, driver, source, life, agent=agent, lock=lock, control=control)
         await controller.run()
 
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # who holds the lock may be asked to look; it is about to, anyway
-    with sole_controller(state):
-        journal = open_journal(state)
+    signal.signal(
+        signal.SIGHUP, signal.SIG_IGN
+    )  # a reload may come before there is a loop; it is about to look, anyway
+    with sole_controller(state) as lock:
+        journal = keep_journal(state)
         _introduce(settings)
         try:
             if not serves(settings):

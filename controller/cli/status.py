@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evenkeel.specs.feedback import Standing
 
 
 @click.command("status")
@@ -22,6 +29,8 @@ def command(options: Options, output: str, check: bool) -> int:
       BrokerReachable   with an update agent: the broker lets it in and subscribe
       Settled           what is, is what is desired
       Healthy           nothing that evenkeel runs is ailing, and what should run does
+      StateWritable     told once it was not: the state directory can be written
+      Defect            told while something in evenkeel is broken, and where
 
     When what is desired came over MQTT, it tells the topic and the activity; and of an activity that is open, how far it is.
 
@@ -33,14 +42,24 @@ def command(options: Options, output: str, check: bool) -> int:
 
     from evenkeel.controller.cli.asked import message_in_force
     from evenkeel.controller.clock import system_now
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.journal import empty_journal, read_journal
     from evenkeel.controller.lock import holder
     from evenkeel.controller.wiring import serves
+    from evenkeel.specs.errors import JournalError
     from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 
     settings = options.settings()
     state = Path(settings.state)
-    journal = read_journal(state)
+    found = holder(state)
+    trouble = found.trouble if found is not None else ""
+    told = _told(state) if trouble else None
+    try:
+        journal = read_journal(state)
+    except JournalError as error:
+        told = told or (_told(state) if found is not None else None)
+        if told is None:
+            raise
+        journal, trouble = empty_journal(), trouble or error.message
     desired = journal.digest("desired")
     attempt = journal.attempt(desired) if desired else None
     status = Status(
@@ -48,12 +67,14 @@ def command(options: Options, output: str, check: bool) -> int:
         specs=settings.specs,
         engine=settings.engine.kind,
         engine_address=settings.engine.address if settings.engine.kind != "memory" else "",
-        pid=holder(state),
-        desired=desired,
-        last_good=journal.digest("last-good"),
-        conditions=journal.conditions(),
+        pid=(found.pid or 0) if found is not None else None,
+        trouble=trouble,
+        is_told=told is not None,
+        desired=told.desired if told is not None else desired,
+        last_good=told.last_good if told is not None else journal.digest("last-good"),
+        conditions=told.conditions if told is not None else journal.conditions(),
         failure=Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None,
-        known=bool(desired or journal.last_seq()),
+        known=bool(desired or journal.last_seq() or told is not None),
         message=message_in_force(journal),
         activity=journal.mail.activity(),
         waiting=journal.mail.waiting(),
@@ -68,3 +89,16 @@ def command(options: Options, output: str, check: bool) -> int:
 
         echo_value(status_value(status), output)
     return 0 if not check or is_well(status) else 1
+
+
+def _told(state: Path) -> Standing | None:
+    """How the device is, of the controller at work, when it cannot store that; `None` when it cannot be asked either."""
+    from evenkeel.controller.control import ask
+    from evenkeel.specs.codec import decode
+    from evenkeel.specs.feedback import Standing
+
+    answer = ask(state, "status")
+    try:
+        return decode(answer, Standing) if answer is not None else None
+    except ValueError:
+        return None

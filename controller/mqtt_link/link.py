@@ -308,12 +308,19 @@ class MqttLink:
                 why = line.run(access, self._stop)
             except EvenkeelError as error:
                 why = error.message
+            except Exception as error:  # noqa: BLE001 - the loop is told, and the connection tried again
+                why = f"internal error: {type(error).__name__}"
+                self._call(self._loop_hears, error)
             failures = 1 if line.held_s > _STEADY_S else failures + 1
             wait_s = self._wait_s(failures)
             if not self._call(self._ended, line, why, wait_s):
                 line.release()
                 return
             self._stop.wait(wait_s)
+
+    def _loop_hears(self, error: Exception) -> None:
+        context = {"message": "the connection to the broker broke", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
 
     def _tell(self, line: Line, event: Event) -> None:
         self._call(self._heard, line, event)

@@ -113,7 +113,10 @@ async def applied(
     def progress(step: Step, message: str, done: int, total: int) -> None:
         notes.append(f"{time():g} {step.id} {message} {done}/{total}")
 
-    return await run_stage(work, engine, limits or Limits(), stopping, progress, before, afterwards)
+    def broke(error: Exception) -> str:
+        return f"{type(error).__name__}: {error}"
+
+    return await run_stage(work, engine, limits or Limits(), stopping, progress, before, afterwards, broke)
 
 
 def test_every_step_has_an_outcome_and_is_noted_before_and_after() -> None:
@@ -223,7 +226,7 @@ def test_a_stop_before_the_stage_begins_nothing() -> None:
         stopping = asyncio.Event()
         stopping.set()
         nothing = await run_stage(
-            stage(Start("a"), Pull("x", "Always")), engine, Limits(), stopping, lambda *_: None, _never, _never
+            stage(Start("a"), Pull("x", "Always")), engine, Limits(), stopping, lambda *_: None, _never, _never, str
         )
         assert nothing == {}
 

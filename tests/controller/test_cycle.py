@@ -17,9 +17,9 @@ from tests.until import soon
 from tests.virtual import now, run
 
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.database import FILE
 from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
+from evenkeel.controller.journal_file import FILE
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.activity import Activity, ActivityAction
 from evenkeel.specs.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy

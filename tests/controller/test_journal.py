@@ -10,12 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
+from evenkeel.controller.journal_file import FILE
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import JournalError
@@ -410,12 +411,48 @@ def test_what_is_no_journal_is_refused(state: Path, openers: type) -> None:
 
 def test_content_that_is_damaged_is_a_damaged_journal(journal: Journal, state: Path) -> None:
     """A disk that forgets tells SQLite nothing when what it forgets is the inside of a value."""
-    journal.put("desired", asking("one"), "files")
+    journal.set_condition(Condition("Settled", True, "Converged"))
     with sqlite3.connect(state / FILE) as connection:
-        connection.execute("UPDATE revision SET content = substr(content, 1, 20)")
+        connection.execute("UPDATE condition SET body = substr(body, 1, 20)")
     connection.close()
     with pytest.raises(JournalError, match=r"cannot be read: .*; the file is damaged\. .* To go on without it: mkdir"):
-        journal.revision("desired")
+        journal.conditions()
+
+
+@pytest.mark.parametrize("change", ["replace(content, 'one', 'two')", "substr(content, 1, 20)"])
+def test_no_other_content_counts_under_a_digest(journal: Journal, state: Path, change: str) -> None:
+    """Valid or not: one flipped bit may be another image."""
+    journal.put("desired", asking("one"), "files")
+    with closing(sqlite3.connect(state / FILE)) as connection, connection:
+        connection.execute(f"UPDATE revision SET content = CAST({change} AS BLOB)")
+    with closing(open_journal(state)) as other:
+        with pytest.raises(JournalError, match=r"revision .* is not what was stored; the file is damaged"):
+            other.revision("desired")
+        assert journal.revision("desired") == asking("one"), "this process knows it by heart, and stores it again"
+        assert other.revision("desired") == asking("one")
+
+
+def test_a_noun_of_another_version_is_no_damage(journal: Journal, state: Path) -> None:
+    journal.set_condition(Condition("Settled", True, "Converged"))
+    with closing(sqlite3.connect(state / FILE)) as connection, connection:
+        connection.execute(
+            """UPDATE condition SET body = CAST('{"name":"Unheard","holds":true,"reason":"x"}' AS BLOB)"""
+        )
+    with pytest.raises(
+        JournalError, match=r"Condition of another version of evenkeel: .*The file is not damaged"
+    ) as raised:
+        journal.conditions()
+    assert "mv" not in raised.value.message
+
+
+def test_nothing_is_promoted_but_what_was_judged(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("message"), "containersupdate/desiredstate")
+    with closing(open_journal(state)) as operator:  # `evenkeel release`, in the middle of a cycle
+        operator.put("desired", asking("files"), "files")
+    assert not journal.promote(asking("message").digest)
+    assert journal.digest("last-good") == ""
+    assert journal.promote(asking("files").digest)
+    assert journal.digest("last-good") == asking("files").digest
 
 
 @pytest.mark.parametrize("state", [Path("var"), Path("a place")], indirect=True)

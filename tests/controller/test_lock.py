@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from evenkeel.controller.lock import ask_to_look_again, holder, sole_controller
+from evenkeel.controller.lock import Lock, holder, sole_controller
 from evenkeel.specs.errors import Busy, JournalError
 
 ROOT = Path(__file__).parents[2]
 _HOLDER = """
-import signal, sys
+import sys
 from pathlib import Path
 from evenkeel.controller.lock import sole_controller
-signal.signal(signal.SIGHUP, lambda *_: print("looks again", flush=True))
 with sole_controller(Path(sys.argv[1])):
     print("holds", flush=True)
     while sys.stdin.readline():
@@ -36,6 +34,12 @@ print("asks", flush=True)
 while True:
     holder(Path(sys.argv[1]))
 """
+
+
+def pid_of(state: Path) -> int | None:
+    found = holder(state)
+    assert found is not None
+    return found.pid
 
 
 @contextmanager
@@ -79,37 +83,100 @@ def test_who_may_not_is_told_who_may(nobody: Path) -> None:
 
 def test_other_directories_are_other_matters(tmp_path: Path) -> None:
     with another(tmp_path / "one"), sole_controller(tmp_path / "two"):
-        assert holder(tmp_path / "two") == os.getpid()
+        assert pid_of(tmp_path / "two") == os.getpid()
 
 
 def test_it_ends_with_the_context(tmp_path: Path) -> None:
     for _ in range(3):
         with sole_controller(tmp_path):
-            assert holder(tmp_path) == os.getpid()
+            assert pid_of(tmp_path) == os.getpid()
         assert holder(tmp_path) is None
 
 
 def test_it_ends_with_the_process_however_that_ends(tmp_path: Path) -> None:
     with another(tmp_path) as first:
-        assert holder(tmp_path) == first.pid
+        assert pid_of(tmp_path) == first.pid
         first.kill()
         first.wait()
         assert holder(tmp_path) is None
         with sole_controller(tmp_path):
-            assert holder(tmp_path) == os.getpid()
+            assert pid_of(tmp_path) == os.getpid()
 
 
-def test_a_longer_number_of_old_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_number_of_old_means_nobody(tmp_path: Path) -> None:
     (tmp_path / "controller.lock").write_text("99999999999999\n")
     assert holder(tmp_path) is None
     with sole_controller(tmp_path):
-        assert (tmp_path / "controller.lock").read_text() == f"{os.getpid()}\n"
+        assert (tmp_path / "controller.lock").read_text().startswith(f"{os.getpid()}\n")
+
+
+def test_a_process_id_of_another_namespace_is_not_shown(tmp_path: Path) -> None:
+    """F-17: the id is that of somebody else here. As where the kernel does not tell, because the holder is in a container."""
+    with another(tmp_path) as first:
+        lock = tmp_path / "controller.lock"
+        lines = lock.read_text().splitlines()
+        assert lines[0] == str(first.pid)
+        lock.write_text(f"1\n{lines[1]}0\n")
+        assert pid_of(tmp_path) == first.pid, "the kernel knows it, whatever is written there"
+
+
+def test_a_holder_in_a_container_is_known_by_its_process_id_here(tmp_path: Path) -> None:
+    inside = subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", _HOLDER, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".dev")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with inside:
+        assert inside.stdout is not None
+        assert inside.stdout.readline() == "holds\n"
+        assert (tmp_path / "controller.lock").read_text().startswith("1\npid:["), "as it is called there"
+        pid = pid_of(tmp_path)
+        assert pid is None or str(tmp_path).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert pid != 1
+        inside.communicate("")
+    assert holder(tmp_path) is None
+
+
+def test_why_it_works_from_memory_is_told_beside_the_journal(tmp_path: Path) -> None:
+    with sole_controller(tmp_path) as lock:
+        lock.mark("Full: the disk\nis full" + "!" * 5000)
+        found = holder(tmp_path)
+        assert found is not None
+        assert found.trouble.startswith("Full: the disk is full!")
+        assert (tmp_path / "controller.lock").stat().st_size == 1024, "it never grows"
+        lock.mark("")
+        assert holder(tmp_path) == (os.getpid(), "")
+
+
+def test_a_directory_that_was_replaced_is_held_again(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with sole_controller(state) as lock:
+        state.rename(tmp_path / "old")
+        assert holder(state) is None
+        lock.check()
+        assert pid_of(state) == os.getpid()
+        (state / "controller.lock").unlink()
+        lock.check()
+        assert pid_of(state) == os.getpid()
+        with pytest.raises(Busy), sole_controller(state):
+            pass
+
+
+def test_one_that_was_taken_meanwhile_is_lost(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    mine = Lock(state)
+    mine.take()
+    state.rename(tmp_path / "old")
+    with another(state) as first, pytest.raises(Busy, match=rf"process {first.pid}"):
+        mine.check()
+    mine.release()
 
 
 def test_asking_for_the_holder_makes_nothing(tmp_path: Path) -> None:
     assert holder(tmp_path / "absent") is None
     assert not (tmp_path / "absent").exists()
-    assert not ask_to_look_again(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,15 +207,5 @@ def test_who_asks_for_the_holder_may_take_his_time(tmp_path: Path) -> None:
     done = threading.Timer(0.5, os.close, [asking])
     done.start()
     with sole_controller(tmp_path):
-        assert holder(tmp_path) == os.getpid()
+        assert pid_of(tmp_path) == os.getpid()
     done.join()
-
-
-def test_the_holder_is_asked_to_look_again(tmp_path: Path) -> None:
-    with another(tmp_path) as first:
-        assert ask_to_look_again(tmp_path)
-        assert first.stdout is not None
-        assert first.stdout.readline() == "looks again\n"
-        first.send_signal(signal.SIGKILL)
-        first.wait()
-        assert not ask_to_look_again(tmp_path)

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from evenkeel.controller.database import FILE, open_database
+from evenkeel.controller.database import open_database
 from evenkeel.controller.journal import Journal, open_journal, read_journal
+from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.migrations import MIGRATIONS, OLDEST, SCHEMA, VERSION, checksum, version_of
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback

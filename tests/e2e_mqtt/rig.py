@@ -14,8 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from evenkeel.controller.database import FILE
 from evenkeel.controller.drivers.memory import MemoryEngine
+from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.wiring import MEMORY_STORE
 
 ROOT = Path(__file__).parents[2]

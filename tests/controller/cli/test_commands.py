@@ -21,8 +21,8 @@ from ruamel.yaml import YAML
 
 from evenkeel.controller.cli import SUMMARIES
 from evenkeel.controller.cli.options import SIMULATED
-from evenkeel.controller.database import FILE
 from evenkeel.controller.journal import Journal, open_journal, read_journal
+from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.wiring import read_files
 from evenkeel.specs.container import Port
 

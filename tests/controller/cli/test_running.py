@@ -76,7 +76,7 @@ def test_run_follows_the_files_says_so_and_ends_in_order(device: Device) -> None
     device.write(spec("web"))
     process = device.start("run")
     until(device.is_settled)
-    assert device.status()["controller"] == {"atWork": True, "process": process.pid}
+    assert device.status()["controller"] == {"atWork": True, "process": process.pid, "fromMemory": None}
     device.run("status", "--check")
     assert f"a controller (process {process.pid}) is at work here" in device.run("apply", "--yes", ok=1).stderr
     device.write(spec("web"), spec("wiki"))
@@ -175,26 +175,58 @@ def starts(device: Device) -> int:
     return device.run("events", "-o", "json", "--since", "0").stdout.count('"kind":"started"')
 
 
-def test_a_journal_that_cannot_be_written_stops_the_controller_with_a_reason(device: Device) -> None:
+def test_a_controller_whose_journal_cannot_be_opened_keeps_up_what_is_asked(device: Device) -> None:
     device.state.mkdir()
     (device.state / "journal.sqlite").mkdir()
-    assert device.run("run", ok=1).stderr.startswith(f"error: journal:{device.state}/journal.sqlite: cannot be opened")
+    device.write(spec("web"))
+    process = device.start("run")
+    until(lambda: device.engine().running() != {})
+    until(lambda: device.status()["controller"]["fromMemory"])
+    status = device.status()
+    assert status["controller"]["atWork"] is True
+    assert status["controller"]["fromMemory"].startswith("Failing: ")
+    assert status["stale"] is False, "the controller says it itself"
+    conditions = {each["name"]: each["holds"] for each in status["conditions"]}
+    assert conditions["StateWritable"] is False
+    device.run("status", "--check", ok=1)
+    (device.state / "journal.sqlite").rmdir()
+    until(lambda: not device.status()["controller"]["fromMemory"] and device.is_settled())
+    assert ended(process, signal.SIGTERM)[0] == 0
+    assert device.run("events").stdout.count("started") >= 1
 
 
-@pytest.mark.parametrize("written", ["controller.lock", "memory-engine.json"])
-def test_a_file_that_does_not_fit_is_named(device: Device, written: str) -> None:
+def test_apply_works_from_memory_where_its_journal_cannot_be_opened(device: Device) -> None:
+    device.state.mkdir()
+    (device.state / "journal.sqlite").mkdir()
+    device.write(spec("web"))
+    done = device.run("apply", "--yes")
+    assert "Note: works from memory, because " in done.stderr
+    assert "Nothing of this could be stored" in done.stderr
+    assert set(device.engine().running()) == {"web"}
+
+
+def test_apply_does_not_overrule_a_message_that_cannot_be_read(device: Device) -> None:
+    device.settings(mqtt={"enabled": True, "broker": "tcp://127.0.0.1:1"}, updateAgent={"enable": True})
+    device.state.mkdir()
+    (device.state / "journal.sqlite").write_bytes(b"this is no database at all, and long enough to be one" * 50)
+    device.write(spec("web"))
+    done = device.run("apply", "--yes", ok=1)
+    assert "whether a desired state from MQTT is in force cannot be read" in done.stderr
+    assert "To go on without it: mkdir" in done.stderr
+    assert device.engine().running() == {}
+
+
+def test_a_file_that_does_not_fit_is_named(device: Device) -> None:
     """The limit is on the size of files, which the system answers as it answers for a disk that is full."""
     device.settings(backoff={"first": "10ms", "longest": "1s"})  # it is tried again until its retries are used up
     device.write(spec("web"))
     device.run("apply", "--yes")
     device.write(spec("web", "docker.io/library/nginx:2"))
-    if written == "memory-engine.json":  # all but this one may grow
-        device.put_foreign("large", env={"LARGE": "x" * 2**20})
-    blocks = 0 if written == "controller.lock" else 1024
-    line = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *device.line("apply", "--yes")]
+    device.put_foreign("large", env={"LARGE": "x" * 2**20})  # all but the file of the engine may grow
+    line = ["sh", "-c", 'ulimit -f 1024; exec "$@"', "sh", *device.line("apply", "--yes")]
     done = subprocess.run(line, env=device.environment(), text=True, capture_output=True)
     assert done.returncode == 1
-    assert f"{device.state / written}: " in done.stderr + done.stdout
+    assert f"{device.state / 'memory-engine.json'}: " in done.stderr + done.stdout
     assert "File too large" in done.stderr + done.stdout
 
 

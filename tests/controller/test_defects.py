@@ -1,0 +1,402 @@
+"""An unexpected exception in any part: it is told with its place, and the device is kept up all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.controller.stage import BROKEN, Counting, Heart, Listener, OnStage, Reading, Scripted, Stage, asking
+from tests.virtual import run
+
+from evenkeel.controller.cycle import Stalled
+from evenkeel.controller.defects import Defects, defect_text
+from evenkeel.controller.journal import open_journal
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.errors import Busy
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.plan import Action, Difference, End, History, Outcome, Start
+
+
+class PowerLoss(BaseException):
+    """The process ends here."""
+
+
+class Faulty(Containers):
+    """Decisions with a defect in one of them, for states that name an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaks: dict[str, Exception] = {}
+        """Method → what it raises where the image is `web:2`."""
+        self.everywhere = False
+
+    def _break(self, method: str, images: Sequence[str]) -> None:
+        if method in self.breaks and (self.everywhere or any(image.endswith("web:2") for image in images)):
+            raise self.breaks[method]
+
+    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
+        self._break("diff", [container.image for container, _ in want.documents])
+        return super().diff(want, seen, history)
+
+
+class FaultyEngine(Counting):
+    """The memory engine, with a driver that raises what no driver should."""
+
+    look_raises: Exception | None = None
+    nudge_raises: Exception | None = None
+    step_raises: BaseException | None = None
+    steps: type = Start
+
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        if self.look_raises is not None:
+            raise self.look_raises
+        return await super().observe(look)
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        if self.step_raises is not None and isinstance(action, self.steps):
+            raise self.step_raises
+        return await super().perform(action, progress)
+
+    async def nudges(self) -> AsyncIterator[None]:
+        if self.nudge_raises is not None:
+            raise self.nudge_raises
+        async for nudge in super().nudges():
+            yield nudge
+            if self.nudge_raises is not None:
+                raise self.nudge_raises
+
+
+class FaultyStage(Stage):
+    """A stage with faults to plant."""
+
+    def make(self) -> Any:
+        self.engine = FaultyEngine(now=self.engine._now)
+        self.containers = Faulty()
+        return super().make()
+
+    @property
+    def plans(self) -> Faulty:
+        assert isinstance(self.containers, Faulty)
+        return self.containers
+
+    @property
+    def driver(self) -> FaultyEngine:
+        assert isinstance(self.engine, FaultyEngine)
+        return self.engine
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Callable[..., None]:
+    def play(work: Any, **settings: Any) -> None:
+        async def scenario() -> None:
+            stage = FaultyStage(tmp_path, **settings)
+            try:
+                await work(stage)
+            finally:
+                stage.journal.close()
+                stage.lock.release()
+
+        run(scenario())
+
+    return play
+
+
+def test_a_planner_that_breaks_for_a_revision_keeps_last_good_up(faulty: OnStage) -> None:
+    seen: dict[str, Any] = {}
+
+    async def work(stage: FaultyStage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        stage.at(90, stage.plans.breaks.update, {"diff": KeyError("web")})
+        stage.at(100, stage.say, asking("web:2", "db:1"))
+        stage.at(200, stage.engine.kill, "web")
+        stage.at(210, stage.engine.kill, "db")
+
+        def look() -> None:
+            seen.update(running=stage.running(), conditions=stage.conditions(), defect=stage.condition("Defect"))
+
+        stage.at(400, look)
+        stage.at(500, stage.plans.breaks.clear)
+        await stage.play(700)
+        assert seen["running"] == {"web": "web:1", "db": "db:1"}, "last-good is kept up"
+        assert seen["conditions"]["Settled"] is False
+        assert not seen["defect"].holds
+        assert seen["defect"].reason == "KeyError"
+        assert "controller/cycle.py:" in seen["defect"].message
+        assert "KeyError: 'web'" in seen["defect"].message
+        assert stage.running() == {"web": "web:2", "db": "db:1"}
+        assert "Defect" not in stage.conditions()
+        assert stage.conditions()["Settled"]
+        kinds = [kind for kind in stage.sink.kinds() if kind.startswith("defect")]
+        assert kinds == ["defect", "defect-over"], "told once, not at every try"
+
+    faulty(work)
+
+
+def test_a_revision_that_breaks_on_its_way_is_not_torn_down_and_built_up_again_and_again(faulty: OnStage) -> None:
+    """The planner breaks after the switch to web:2 has begun: web is left as it is, db is kept up."""
+
+    async def work(stage: FaultyStage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        ended: list[Action] = []
+
+        def notice(action: Action) -> None:
+            if isinstance(action, End):
+                ended.append(action)
+                stage.plans.breaks["diff"] = KeyError("web")
+
+        stage.at(99, stage.engine.script.failures.append, notice)
+        stage.at(100, stage.say, asking("web:2", "db:1"))
+        stage.at(300, stage.engine.kill, "db")
+        stage.at(600, stage.plans.breaks.clear)
+        running: list[dict[str, str]] = []
+        stage.at(550, lambda: running.append(stage.running()))
+        await stage.play(800)
+        assert len(ended) == 1
+        assert running[0]["db"] == "db:1"
+        assert stage.running() == {"web": "web:2", "db": "db:1"}
+        assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+def test_a_driver_that_breaks_when_it_looks(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, setattr, stage.driver, "look_raises", AttributeError("'NoneType' object has no attribute 'get'"))
+        stage.at(110, stage.engine.kill, "web")
+        stage.at(400, setattr, stage.driver, "look_raises", None)
+        conditions: list[dict[str, bool]] = []
+        stage.at(399, lambda: conditions.append(stage.conditions()))
+        await stage.play(600)
+        assert conditions[0]["Defect"] is False
+        assert stage.running() == {"web": "web:1"}
+        assert "Defect" not in stage.conditions()
+        assert stage.sink.kinds().count("defect") == 1
+        waits = stage.engine.looks
+        assert waits < 60, "it is tried again after a back-off, not in a loop"
+
+    faulty(work)
+
+
+def test_a_driver_that_breaks_when_it_does_something(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.driver.step_raises = RecursionError("maximum recursion depth exceeded")
+        stage.say(asking("web:1", "db:1"))
+        conditions: list[dict[str, bool]] = []
+        stage.at(5, lambda: conditions.append(stage.conditions()))
+        stage.at(5, setattr, stage.driver, "step_raises", None)
+        await stage.play(100)
+        assert conditions[0]["Defect"] is False
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+def test_events_of_the_engine_that_break_are_listened_to_again(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, setattr, stage.driver, "nudge_raises", TypeError("'int' object is not iterable"))
+        stage.at(101, stage.engine.kill, "web")  # the first nudge breaks it
+        stage.at(150, setattr, stage.driver, "nudge_raises", None)
+        stage.at(300, stage.engine.kill, "web")
+        looks: list[int] = []
+        stage.at(299, lambda: looks.append(stage.engine.looks))
+        stage.at(305, lambda: looks.append(stage.engine.looks))
+        await stage.play(350)
+        assert looks[1] > looks[0], "it hears the engine again"
+        assert stage.running() == {"web": "web:1"}
+        assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+class FaultySource(Scripted):
+    """A source whose reading breaks for as long as a test wants."""
+
+    fault: Exception | None = None
+
+    async def changes(self) -> AsyncIterator[Reading]:
+        if self.fault is not None:
+            raise self.fault
+        async for reading in super().changes():
+            yield reading
+            if self.fault is not None:
+                raise self.fault
+
+
+def test_a_source_that_breaks_is_read_again_and_what_was_in_force_stays(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        source = stage.source = FaultySource()
+        stage.controller = stage.make()
+        stage.say(asking("web:1"))
+        stage.at(100, setattr, source, "fault", UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
+        stage.at(101, stage.say, BROKEN)
+        stage.at(150, stage.engine.kill, "web")
+        stage.at(300, setattr, source, "fault", None)
+        stage.at(310, stage.say, asking("web:2"))
+        running: list[dict[str, str]] = []
+        stage.at(299, lambda: running.append(stage.running()))
+        await stage.play(500)
+        assert running == [{"web": "web:1"}]
+        assert stage.running() == {"web": "web:2"}
+        assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+def test_a_sink_that_breaks_keeps_the_others_from_nothing(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        second = Listener("second")
+        stage.sinks.append(second)
+        stage.controller = stage.make()
+        stage.sink.failure = ValueError("not JSON")
+        stage.say(asking("web:1"))
+        stage.at(50, setattr, stage.sink, "failure", None)
+        conditions: list[dict[str, bool]] = []
+        stage.at(49, lambda: conditions.append(stage.conditions()))
+        await stage.play(100)
+        assert conditions[0]["Defect"] is False
+        assert [entry.seq for entry in stage.sink.taken] == [entry.seq for entry in second.taken]
+        assert [entry.seq for entry in second.taken] == list(range(1, len(second.taken) + 1))
+        assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+class FaultyHeart(Heart):
+    """A supervisor that cannot be told anything."""
+
+    every_s = 20.0
+
+    def alive(self) -> None:
+        raise RuntimeError("no socket")
+
+    def state(self, text: str) -> None:
+        raise RuntimeError("no socket")
+
+
+def test_a_supervisor_that_cannot_be_told_is_no_reason_to_end(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.heart = FaultyHeart()
+        stage.controller = stage.make()
+        stage.say(asking("web:1"))
+        stage.at(100, stage.engine.kill, "web")
+        await stage.play(400)
+        assert stage.running() == {"web": "web:1"}
+        assert stage.conditions()["Defect"] is False
+
+    faulty(work)
+
+
+def test_a_callback_that_breaks_is_told(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        def broken() -> None:
+            raise ZeroDivisionError
+
+        stage.say(asking("web:1"))
+        stage.at(50, broken)
+        conditions: list[dict[str, bool]] = []
+        stage.at(51, lambda: conditions.append(stage.conditions()))
+        await stage.play(200)
+        assert conditions[0]["Defect"] is False
+        assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+def test_a_command_does_not_try_for_ever(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.plans.everywhere = True
+        stage.plans.breaks["diff"] = KeyError("web")
+        stage.controller.accept(asking("web:1"))
+        ending = await stage.controller.converge()
+        assert isinstance(ending, Stalled)
+        assert "KeyError: 'web'" in ending.why
+
+    faulty(work)
+
+
+@pytest.mark.parametrize("raised", [Busy("state:x", "another controller"), PowerLoss()])
+def test_what_is_meant_to_end_it_does(faulty: OnStage, raised: BaseException) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.say(asking("web:1"))
+        if isinstance(raised, Exception):
+            stage.at(50, setattr, stage.driver, "look_raises", raised)
+        else:
+            stage.driver.step_raises = raised
+        with pytest.raises(type(raised)):
+            await stage.controller.run()
+        assert stage.engine.closed
+
+    faulty(work)
+
+
+def test_a_defect_of_an_earlier_process_is_forgotten(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.plans.everywhere = True
+        stage.plans.breaks["diff"] = KeyError("web")
+        stage.say(asking("web:1"))
+        await stage.play(10)
+        assert stage.conditions()["Defect"] is False
+        stage.plans.breaks.clear()
+        stage.controller = Stage.make(stage)
+        await stage.play(10)
+        assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+def test_the_traceback_is_in_the_log_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal = open_journal(tmp_path)
+    defects = Defects(journal, lambda entry: None)
+    with caplog.at_level(logging.ERROR, "evenkeel"):
+        for _ in range(3):
+            with defects.turn("worker"):
+                raise ValueError("oops")
+    journal.close()
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False, False]
+
+
+def test_the_text_names_the_place_and_stays_short() -> None:
+    def raised(error: Exception) -> Exception:
+        try:
+            raise error
+        except Exception as caught:  # noqa: BLE001 - any of them
+            return caught
+
+    assert defect_text(raised(KeyError("web"))).startswith("test_defects.py:")
+    assert defect_text(raised(KeyError("web"))).endswith(": KeyError: 'web'")
+    assert len(defect_text(raised(ValueError("x" * 10_000)))) < 400
+    assert "\x1b" not in defect_text(raised(ValueError("\x1b[2J")))
+    assert defect_text(ExceptionGroup("several", [raised(OSError())])).endswith(": OSError")
+
+
+def test_supervision_backs_off_and_no_further_than_a_minute(tmp_path: Path) -> None:
+    async def work() -> list[float]:
+        begun: list[float] = []
+        told: list[Feedback] = []
+
+        async def breaks() -> None:
+            begun.append(asyncio.get_running_loop().time())
+            raise ValueError("oops")
+
+        journal = open_journal(tmp_path)
+        task = asyncio.create_task(Defects(journal, told.append).supervise("part", breaks))
+        await asyncio.sleep(400)
+        task.cancel()
+        journal.close()
+        assert [entry.kind for entry in told] == ["defect"]
+        return begun
+
+    begun = run(work())
+    waits = [round(after - before) for before, after in pairwise(begun)]
+    assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
+    assert set(waits[7:]) == {60}
