@@ -61,7 +61,7 @@ async def credentials_for(registry: str, path: Path) -> Credentials | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text()) if path.exists() else {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Unavailable(f"file:{path}", f"registry credentials cannot be read: {type(error).__name__}") from None
     return config if isinstance(config, dict) else {}
 
@@ -125,7 +125,7 @@ async def _ask_program(suffix: str, server: str) -> Credentials | None:
         return None
     try:
         found = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Unavailable(element, "did not answer with a JSON object")

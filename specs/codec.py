@@ -6,7 +6,7 @@ that, so that a status need not either.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +31,21 @@ def is_sound(content: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def misfit(value: object, shape: Any) -> str:
+    """Where plain values that somebody else sent differ from a type such as a TypedDict, in words; "" when they do not.
+    Keys that the type does not have are not looked at."""
+    try:
+        msgspec.convert(value, shape)
+    except (ValueError, RecursionError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def fits(value: object, shape: type[Noun]) -> TypeGuard[Noun]:
+    """Whether plain values are of a type, by `misfit`."""
+    return not misfit(value, shape)
 
 
 def prepare() -> None:

@@ -46,6 +46,11 @@ class Peer:
             await self._writer.drain()
             await asyncio.sleep(0.005)
 
+    async def say(self, content: bytes) -> None:
+        """All at once."""
+        self._writer.write(content)
+        await self._writer.drain()
+
     def drop(self) -> None:
         """Closes the connection after what was sent."""
         self._writer.close()
@@ -100,7 +105,7 @@ class Server:
                     text = await peer.request()
                     self.asked.append(text)
                     if text.startswith("GET /_ping "):
-                        await peer.send(self.ping)
+                        await peer.say(self.ping)
                     else:
                         await self.reply(peer)
         except asyncio.CancelledError:

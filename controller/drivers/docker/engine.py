@@ -16,17 +16,19 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from evenkeel.controller.drivers.docker import parse, pull
+from evenkeel.controller.drivers.docker import pull
+from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, PullLine, Updated
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.events import events
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.docker.observer import Observer
+from evenkeel.controller.drivers.docker.refusals import outcome
 from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import NAME_LABEL, create_body, endpoint_body, update_body
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.codec import changed
+from evenkeel.specs.codec import changed, fits, misfit
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
@@ -51,16 +53,9 @@ from evenkeel.specs.plan import (
 _AT_ONCE = 8
 _PULL_SILENCE_S = 120.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
-_PASSING = (
-    "context deadline",
-    "context canceled",
-    "connection re",
-    "timeout",
-    "transport is closing",
-    "shutting down",
-    "device or resource busy",
-)
-"""Texts of engine failures that say nothing about the container."""
+_GONE = "it is not there any more"
+_REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
+"""For so long a removal that is under way already is waited for."""
 
 
 class DockerEngine:
@@ -72,7 +67,7 @@ class DockerEngine:
         self._client = EngineClient(address, limit=_AT_ONCE)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
-        self._registries = Registries(self._client, docker_config)
+        self._registries = Registries(self._client, docker_config, self._nudged.set)
         self._observer = Observer(self._client, self._registries, self._networks, owner, self._nudged.set)
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
@@ -82,10 +77,10 @@ class DockerEngine:
         try:
             return await self._perform(action, progress)
         except EngineAnswer as answer:
-            if _is_passing(answer):
-                return Retry(answer.message)
-            return Failed(answer.message)
-        except (Unavailable, TimedOut) as error:
+            return outcome(answer.message)
+        except Unavailable as error:
+            return Retry(error.message, outside=True)
+        except TimedOut as error:
             return Retry(error.message)
         except Refused as error:
             return Failed(error.message)
@@ -115,6 +110,7 @@ class DockerEngine:
 
     async def close(self) -> None:
         await self._observer.close()
+        await self._registries.close()
         await self._client.close()
 
     # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,16 +150,18 @@ class DockerEngine:
                 "POST", "/images/create", query, headers, silence_s=_PULL_SILENCE_S
             ) as lines:
                 async for line in lines:
-                    error = error or str(line.get("error") or "")
+                    if not fits(line, PullLine):
+                        why = f"POST /images/create: the answer is none of an engine: {misfit(line, PullLine)}"
+                        return Retry(why, outside=True)
+                    error = error or line.get("error", "")
                     layers = pull.advance(layers, line)
                     progress("pulling", layers.done, layers.total)
         except EngineAnswer as answer:
             error = answer.message
         if error:
-            text = f"{action.image} cannot be pulled: {error}"
-            return Failed(text) if pull.failure(error) == "refused" else Retry(text)
+            return pull.outcome(action.image, error)
         self._registries.forget(action.image)
-        found = await self._client.get(f"/images/{action.image}/json")
+        found = await self._client.get(f"/images/{action.image}/json", ImageInspected)
         if not any(name.endswith(f"@{action.digest}") for name in found.get("RepoDigests") or ()) and action.digest:
             return Retry(
                 f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
@@ -176,7 +174,7 @@ class DockerEngine:
             await self._networks.ensure()
         body = create_body(container, self._network, _address_of, self._owner)
         try:
-            _, answer = await self._client.call("POST", "/containers/create", {"name": action.engine_name}, body)
+            answer = await self._client.make("/containers/create", Created, body, {"name": action.engine_name})
         except EngineAnswer as conflict:
             if conflict.status != 409:
                 raise
@@ -184,34 +182,45 @@ class DockerEngine:
             if holder is not None and holder.seen.container == container and holder.seen.owner in ("", self._owner):
                 return Done("was there", holder.seen.id)
             return Retry(conflict.message)
-        made = await self._observer.inspect(answer["Id"])
-        if made is None or made.seen.container is None:
+        differs = await self._what_was_made_of(container, answer["Id"])
+        if differs:  # once more: a verdict wants more than one answer
+            differs = await self._what_was_made_of(container, answer["Id"])
+        if differs is None:
             return Retry("it disappeared while it was created")
-        if made.seen.container != container:
-            return Failed(f"the engine made something else of it: {_what_differs(container, made.seen.container)}")
-        warnings = answer.get("Warnings") or []
+        if differs:
+            return Failed(f"the engine made something else of it: {differs}")
+        warnings = list(answer.get("Warnings") or [])
         if container.log.path:
             warnings.append("the engine keeps logs in its own folder; log.path has no effect")
         return Done("; ".join(["created", *warnings]), answer["Id"])
+
+    async def _what_was_made_of(self, container: Container, instance: str) -> str | None:
+        """What of a container that was just created is not as it was asked for; `None` when it is gone."""
+        made = await self._observer.inspect(instance)
+        if made is None or made.seen.container is None:
+            return None
+        return "" if made.seen.container == container else _what_differs(container, made.seen.container)
 
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
         before = await self._observer.inspect(action.instance)
         if before is None or before.seen.container is None:
-            return Retry("it is not there any more")
+            return Retry(_GONE)
         body = update_body(action.restart, action.resources)
         if body["MemoryReservation"] < 0 and before.seen.container.resources.memory_reservation is None:
             body["MemoryReservation"] = 0
-        _, answer = await self._client.call("POST", f"/containers/{action.instance}/update", body=body)
+        answer = await self._client.make(f"/containers/{action.instance}/update", Updated, body)
         after = await self._observer.inspect(action.instance)
         if after is not None and after.seen.container is not None:
             wanted = changed(after.seen.container, restart=action.restart, resources=action.resources)
             if compare.in_place_differs(wanted, after.seen.container):
-                return Failed(f"the engine made something else of it: {_what_differs(wanted, after.seen.container)}")
-        return Done("; ".join(["updated in place", *((answer or {}).get("Warnings") or [])]))
+                return Retry(f"the engine did not do it: {_what_differs(wanted, after.seen.container)}")
+        return Done("; ".join(["updated in place", *(answer.get("Warnings") or [])]))
 
     async def _connect(self, instance: str, container: Container) -> Outcome:
-        found = await self._client.get(f"/containers/{instance}/json")
+        found = await self._observer.read(instance)
+        if found is None:
+            return Retry(_GONE)
         await self._networks.join(found["Id"], attachment(found), endpoint_body(container, _address_of))
         return Done("connected to its network")
 
@@ -220,7 +229,7 @@ class DockerEngine:
         gone, or has a double, does not start (measured, 20.10). Both are put back on it first."""
         found = await self._observer.inspect(instance)
         if found is None or found.seen.container is None:
-            return Retry("it is not there any more")
+            return Retry(_GONE)
         if found.seen.cut_off:
             await self._connect(instance, found.seen.container)
         for attempt in (1, 2):
@@ -234,15 +243,15 @@ class DockerEngine:
                 if attempt == 1 and _is_about_its_network(answer):
                     await self._connect(instance, found.seen.container)
                     continue
-                if answer.status == 400:
-                    return Failed(answer.message)
                 raise
-        return Retry("its network could not be made")
+        return Retry("its network could not be made", outside=True)
 
     async def _rename(self, instance: str, engine_name: str) -> Outcome:
         """One that waits to be restarted has no network, and the engine fails to tell that network of the new name, which
         leaves it without one (measured, 20.10). So its wait is ended for as long as it takes."""
-        found = await self._client.get(f"/containers/{instance}/json")
+        found = await self._observer.read(instance)
+        if found is None:
+            return Retry(_GONE)
         if found["Name"] == f"/{engine_name}":
             return Done(f"named {engine_name}")
         id_, waits = found["Id"], found["State"].get("Status") == "restarting"
@@ -250,10 +259,6 @@ class DockerEngine:
             await self._client.post(f"/containers/{id_}/stop")
         try:
             await self._client.post(f"/containers/{id_}/rename", {"name": engine_name})
-        except EngineAnswer as answer:
-            if answer.status == 409:
-                return Retry(answer.message)
-            raise
         finally:
             if waits:
                 await self._client.post(f"/containers/{id_}/start")
@@ -262,23 +267,25 @@ class DockerEngine:
     async def _remove(self, instance: str) -> Outcome:
         """With the volumes that the engine made for it and nobody named, which nobody could find again; those of a container
         that was adopted stay, because they are older than evenkeel's word for it."""
-        try:
-            found = await self._client.get(f"/containers/{instance}/json")
-            volumes = "1" if NAME_LABEL in (found["Config"].get("Labels") or {}) else "0"
-            query = {"force": "1", "v": volumes}
-            await self._client.call("DELETE", f"/containers/{instance}", query)
-        except EngineAnswer as answer:
-            if answer.status != 404:
-                raise
+        found = await self._observer.read(instance)
+        if found is None:
+            return Done("removed")
+        query = {"force": "1", "v": "1" if NAME_LABEL in (found["Config"].get("Labels") or {}) else "0"}
+        why = ""
+        for _ in range(_REMOVAL_LOOKS):
+            try:
+                await self._client.delete(f"/containers/{found['Id']}", query)
+                break
+            except EngineAnswer as answer:
+                if answer.status == 404:
+                    break
+                if answer.status != 409 or "already in progress" not in answer.message:
+                    raise
+                why = answer.message
+            await asyncio.sleep(_REMOVAL_LOOK_S)
+        else:
+            return Retry(why)
         return Done("removed")
-
-
-def _is_passing(answer: EngineAnswer) -> bool:
-    """Whether a refusal says nothing about what was asked for: look again, and try again."""
-    lower = answer.message.lower()
-    if answer.status >= 500:
-        return any(text in lower for text in _PASSING) or parse.cannot_be_started(lower)  # it will be seen to be dead
-    return answer.status == 404 or (answer.status == 409 and "remov" in lower)
 
 
 def _is_about_its_network(answer: EngineAnswer) -> bool:
@@ -302,7 +309,7 @@ def _address_of(interface: str) -> str:
         try:
             answer = fcntl.ioctl(asking.fileno(), 0x8915, request)  # SIOCGIFADDR
         except OSError:
-            raise Refused(
+            raise Unavailable(
                 f"interface:{interface}", f"the host has no interface {interface} with an IPv4 address"
             ) from None
     return socket.inet_ntoa(answer[20:24])

@@ -1,4 +1,7 @@
-"""When something happens to a container, the engine says so; what, is seen by looking."""
+"""When something happens to a container, the engine says so; what, is seen by looking.
+
+Whatever the engine answers, the following goes on: an engine that is away, too old or speaks nonsense may be another one soon.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ import json
 import logging
 from collections.abc import AsyncGenerator
 
-from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
-from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.controller.drivers.docker.client import EngineClient
+from evenkeel.specs.errors import DriverError
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ async def events(client: EngineClient) -> AsyncGenerator[None, None]:
                 yield
                 async for _ in happened:
                     yield
-        except (Unavailable, TimedOut, EngineAnswer) as error:
+        except DriverError as error:
             log.debug("events ended", extra={"fields": {"why": str(error)}})
         yield
         await asyncio.sleep(wait_s)

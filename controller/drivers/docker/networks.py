@@ -17,6 +17,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from evenkeel.controller.drivers.docker.answers import ContainerEntry, Inspected, NetworkEntry, endpoints
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.render import NAME_LABEL, SPEC_LABEL
 from evenkeel.specs.errors import Unavailable
@@ -35,13 +36,13 @@ class Attachment(NamedTuple):
     has_endpoint: bool
 
 
-def attachment(inspected: Mapping[str, Any]) -> Attachment:
-    found = inspected.get("NetworkSettings", {}).get("Networks") or {}
-    ids = {name: str((endpoint or {}).get("NetworkID") or "") for name, endpoint in found.items()}
-    has = any((endpoint or {}).get("EndpointID") or (endpoint or {}).get("IPAddress") for endpoint in found.values())
+def attachment(inspected: Inspected) -> Attachment:
+    found = endpoints(inspected)
+    ids = {name: endpoint.get("NetworkID", "") for name, endpoint in found.items()}
+    has = any(endpoint.get("EndpointID") or endpoint.get("IPAddress") for endpoint in found.values())
     labels = inspected["Config"].get("Labels") or {}
     state = inspected["State"].get("Status")
-    mode = str(inspected["HostConfig"].get("NetworkMode") or "default")
+    mode = inspected["HostConfig"].get("NetworkMode") or "default"
     return Attachment(mode, SPEC_LABEL in labels, state in ("running", "paused"), ids, has)
 
 
@@ -89,7 +90,7 @@ class Networks:
 
     async def there(self) -> dict[str, str]:
         """The ids of all networks → their names."""
-        return {entry["Id"]: entry["Name"] for entry in await self._client.get("/networks") or ()}
+        return {entry["Id"]: entry["Name"] for entry in await self._client.get_list("/networks", NetworkEntry)}
 
     async def kept(self) -> str:
         """The id of the network for mode bridge, of several the one to use; "" when there is none."""
@@ -141,7 +142,7 @@ class Networks:
     async def _connect(self, network: str, instance: str, config: Mapping[str, Any]) -> None:
         body = {"Container": instance, "EndpointConfig": config}
         try:
-            await self._client.call("POST", f"/networks/{network}/connect", body=body)
+            await self._client.post(f"/networks/{network}/connect", body=body)
         except EngineAnswer as answer:
             if "already exists in network" not in answer.message:
                 raise
@@ -149,7 +150,7 @@ class Networks:
     async def _disconnect(self, network: str, instance: str) -> None:
         body = {"Container": instance, "Force": True}
         try:
-            await self._client.call("POST", f"/networks/{network}/disconnect", body=body)
+            await self._client.post(f"/networks/{network}/disconnect", body=body)
         except EngineAnswer as answer:
             if answer.status != 404 and "is not connected to" not in answer.message:
                 raise
@@ -157,14 +158,15 @@ class Networks:
     async def _ranked(self) -> list[_Ranked]:
         """The networks of the name, the one to use first."""
         query = {"filters": json.dumps({"name": [f"^{self.name}$"]})}
-        found = [entry for entry in await self._client.get("/networks", query) or () if entry["Name"] == self.name]
+        listed = await self._client.get_list("/networks", NetworkEntry, query)
+        found = [entry for entry in listed if entry["Name"] == self.name]
         if len(found) == 1:
             return [_Ranked(id=found[0]["Id"])]
         return sorted([await self._rank(entry) for entry in found])
 
-    async def _rank(self, network: Mapping[str, Any]) -> _Ranked:
+    async def _rank(self, network: NetworkEntry) -> _Ranked:
         query = {"all": "1", "filters": json.dumps({"network": [network["Id"]]})}
-        containers = await self._client.get("/containers/json", query)
+        containers = await self._client.get_list("/containers/json", ContainerEntry, query)
         is_used = any(each.get("State") in ("running", "paused") for each in containers)
         is_own = NAME_LABEL in (network.get("Labels") or {})
         return _Ranked(not is_used, not containers, is_own, network["Id"])
@@ -172,7 +174,7 @@ class Networks:
     async def _make(self) -> None:
         body = {"Name": self.name, "CheckDuplicate": True, "Driver": "bridge", "Labels": {NAME_LABEL: self.name}}
         try:
-            await self._client.call("POST", "/networks/create", body=body)
+            await self._client.post("/networks/create", body=body)
         except EngineAnswer as answer:
             if answer.status != 409:  # another has just made it
                 raise
@@ -180,7 +182,7 @@ class Networks:
     async def _remove(self, network: str) -> None:
         """Remove a network that nothing points to; the engine refuses when that is not true any more."""
         try:
-            await self._client.call("DELETE", f"/networks/{network}")
+            await self._client.delete(f"/networks/{network}")
         except EngineAnswer as answer:
             if answer.status not in (403, 404, 409):
                 raise

@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
+from evenkeel.controller.drivers.docker import answers
 from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OWNER_LABEL, SPEC_LABEL, asked_from
 from evenkeel.controller.drivers.docker.unspoken import unspoken
 from evenkeel.specs.container import (
@@ -61,29 +62,24 @@ class Abilities(NamedTuple):
 _ALL = Abilities()
 
 
-def is_ours(entry: Mapping[str, Any], owner: str = "") -> bool:
+def is_ours(entry: answers.ContainerEntry, owner: str = "") -> bool:
     """Whether an entry of the container list was created by this evenkeel: by `owner`, or by one that did not say."""
     labels = entry.get("Labels") or {}
     return NAME_LABEL in labels and labels.get(OWNER_LABEL, owner) == owner
 
 
-def entry_name(entry: Mapping[str, Any]) -> str:
+def entry_name(entry: answers.ContainerEntry) -> str:
     """The engine's name of an entry of the container list; of several (legacy links) the plain one."""
     names = [name.removeprefix("/") for name in entry.get("Names") or () if name.count("/") == 1]
     return names[0] if names else str(entry["Id"])[:12]
 
 
-def subject_of(entry: Mapping[str, Any]) -> str:
+def subject_of(entry: answers.ContainerEntry) -> str:
     """The name that evenkeel gave an entry of the container list, or that it has in the engine."""
     return str((entry.get("Labels") or {}).get(NAME_LABEL) or entry_name(entry))
 
 
-def short_name(inspected: Mapping[str, Any], id_: str) -> str:
-    """What to call a container that cannot be read."""
-    return str(inspected.get("Name") or id_).removeprefix("/")
-
-
-def parse_foreign(entry: Mapping[str, Any]) -> ContainerSeen:
+def parse_foreign(entry: answers.ContainerEntry) -> ContainerSeen:
     """A container of others, from the list alone."""
     name = entry_name(entry)
     return ContainerSeen(
@@ -99,9 +95,9 @@ def parse_foreign(entry: Mapping[str, Any]) -> ContainerSeen:
 
 
 def parse_container(
-    inspected: Mapping[str, Any],
+    inspected: answers.Inspected,
     network: str,
-    image_config: Mapping[str, Any] | None = None,
+    image_config: answers.Config | None = None,
     abilities: Abilities = _ALL,
     subject: str = "",
 ) -> ContainerSeen:
@@ -117,7 +113,6 @@ def parse_container(
     engine_name = str(inspected["Name"]).removeprefix("/")
     name = subject or labels.get(NAME_LABEL) or engine_name
     asked = asked_from(labels)
-    networks = inspected.get("NetworkSettings", {}).get("Networks") or {}
     return ContainerSeen(
         id=inspected["Id"],
         name=name,
@@ -133,7 +128,7 @@ def parse_container(
         created_at=parse_time(inspected.get("Created", "")),
         started_at=parse_time(state.get("StartedAt", "")),
         finished_at=parse_time(state.get("FinishedAt", "")),
-        address=next((each["IPAddress"] for each in networks.values() if each.get("IPAddress")), ""),
+        address=next(filter(None, (each.get("IPAddress") for each in answers.endpoints(inspected).values())), ""),
         owner=labels.get(OWNER_LABEL, ""),
         unspoken=unspoken(inspected, network, image_config or {}) if asked is None else (),
     )
@@ -145,7 +140,7 @@ def cannot_be_started(error: str) -> bool:
     return _TASK_IS_LEFT.search(error) is not None
 
 
-def lost_limits(inspected: Mapping[str, Any]) -> bool:
+def lost_limits(inspected: answers.Inspected) -> bool:
     """Whether a container has not the limits it was created with: somebody changed them, or the engine cannot keep them."""
     asked = asked_from(inspected["Config"].get("Labels") or {})
     if asked is None or asked.resources.memory is None:
@@ -155,7 +150,7 @@ def lost_limits(inspected: Mapping[str, Any]) -> bool:
     return not host.get("Memory") or lost_swap
 
 
-def parse_images(entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, str]]:
+def parse_images(entries: Sequence[answers.ImageEntry]) -> tuple[dict[str, str], dict[str, str]]:
     """References and repository digests of local images, both in normal form, to image ids."""
     images: dict[str, str] = {}
     digests: dict[str, str] = {}
@@ -181,10 +176,10 @@ def parse_time(text: str) -> float:
 
 def _container(
     name: str,
-    inspected: Mapping[str, Any],
+    inspected: answers.Inspected,
     network: str,
     asked: Container | None,
-    image_config: Mapping[str, Any],
+    image_config: answers.Config,
     abilities: Abilities,
 ) -> Container:
     config, host = inspected["Config"], inspected["HostConfig"]
@@ -223,7 +218,7 @@ def _container(
     )
 
 
-def _host_name(inspected: Mapping[str, Any], asked: Container | None) -> str | None:
+def _host_name(inspected: answers.Inspected, asked: Container | None) -> str | None:
     """`None` for the one that the engine gave: the short id, or the host's own or another container's."""
     name: str | None = inspected["Config"].get("Hostname")
     if asked is not None:
@@ -234,7 +229,7 @@ def _host_name(inspected: Mapping[str, Any], asked: Container | None) -> str | N
 
 
 def _env(
-    config: Mapping[str, Any], asked: Container | None, image_config: Mapping[str, Any]
+    config: answers.Config, asked: Container | None, image_config: answers.Config
 ) -> tuple[tuple[str, str | None], ...]:
     actual = dict(_variable(text) for text in config.get("Env") or ())
     if asked is not None:
@@ -244,7 +239,7 @@ def _env(
 
 
 def _labels(
-    config: Mapping[str, Any], asked: Container | None, image_config: Mapping[str, Any]
+    config: answers.Config, asked: Container | None, image_config: answers.Config
 ) -> tuple[tuple[str, str], ...]:
     actual: dict[str, str] = config.get("Labels") or {}
     if asked is not None:
@@ -261,7 +256,7 @@ def _variable(text: str) -> tuple[str, str | None]:
     return name, value if equals else None
 
 
-def _ports(bindings: Mapping[str, Sequence[Mapping[str, str]] | None]) -> tuple[Port, ...]:
+def _ports(bindings: Mapping[str, list[answers.PortTarget] | None]) -> tuple[Port, ...]:
     ports = []
     for key, targets in bindings.items():
         number, _, protocol = key.partition("/")
@@ -279,7 +274,7 @@ def _ports(bindings: Mapping[str, Sequence[Mapping[str, str]] | None]) -> tuple[
     return tuple(ports)
 
 
-def _mounts(found: Sequence[Mapping[str, Any]], asked: Sequence[Mount]) -> tuple[Mount, ...]:
+def _mounts(found: Sequence[answers.MountEntry], asked: Sequence[Mount]) -> tuple[Mount, ...]:
     """Bind mounts alone. The engine tidies paths up (`/a//b/`): one that was asked for is shown as it was."""
     words = {(_tidy(mount.destination), _tidy(mount.source)): mount for mount in asked}
     mounts = []
@@ -291,7 +286,7 @@ def _mounts(found: Sequence[Mapping[str, Any]], asked: Sequence[Mount]) -> tuple
     return tuple(mounts)
 
 
-def _propagation(mount: Mapping[str, Any]) -> Propagation:
+def _propagation(mount: answers.MountEntry) -> Propagation:
     found = mount.get("Propagation")
     return next((mode for mode in get_args(Propagation) if mode == found), "rprivate")
 
@@ -300,19 +295,18 @@ def _tidy(path: str) -> str:
     return "/" + posixpath.normpath(path).lstrip("/")
 
 
-def _extra_hosts(inspected: Mapping[str, Any], network: str) -> tuple[tuple[str, str], ...]:
+def _extra_hosts(inspected: answers.Inspected, network: str) -> tuple[tuple[str, str], ...]:
     hosts = []
     for text in inspected["HostConfig"].get("ExtraHosts") or ():
         name, _, address = text.partition(":")
         hosts.append((name, "host_ip" if address == HOST_GATEWAY else address))
-    endpoint = (inspected.get("NetworkSettings", {}).get("Networks") or {}).get(network) or {}
-    for text in endpoint.get("Links") or ():
+    for text in answers.endpoints(inspected).get(network, {}).get("Links") or ():
         target, _, name = text.partition(":")
         hosts.append((name, f"container_{target}"))
     return tuple(hosts)
 
 
-def _restart(policy: Mapping[str, Any], timeout: timedelta | None) -> Restart:
+def _restart(policy: answers.RestartPolicy, timeout: timedelta | None) -> Restart:
     name: RestartPolicy = "no"
     for known in get_args(RestartPolicy):
         if known == policy.get("Name"):
@@ -320,7 +314,7 @@ def _restart(policy: Mapping[str, Any], timeout: timedelta | None) -> Restart:
     return Restart(name, policy.get("MaximumRetryCount") or 0, timeout)
 
 
-def _resources(host: Mapping[str, Any], asked: Resources, abilities: Abilities) -> Resources:
+def _resources(host: answers.HostConfig, asked: Resources, abilities: Abilities) -> Resources:
     """0 and -1 both mean "no limit" for memory and reservation; without a memory limit swap means nothing.
 
     What the engine cannot keep at all counts as kept: creating it anew would not help.
@@ -339,7 +333,7 @@ def _resources(host: Mapping[str, Any], asked: Resources, abilities: Abilities) 
     return Resources(memory if memory > 0 else None, reservation if reservation > 0 else None, swap or None)
 
 
-def _log(log: Mapping[str, Any], asked: Log) -> Log:
+def _log(log: answers.LogConfig, asked: Log) -> Log:
     """A driver that evenkeel has no word for is drift: it is reported as one that nobody can ask for."""
     driver, config = log.get("Type") or "json-file", log.get("Config") or {}
     if driver != "json-file":
@@ -361,7 +355,7 @@ def _bytes(text: str, kilo: int, default: int) -> int:
     return int(float(found[1]) * kilo ** " kmgtp".index(found[2].lower() or " ")) if found else default
 
 
-def _health(check: Mapping[str, Any], asked: Container | None, image_config: Mapping[str, Any]) -> Health | None:
+def _health(check: answers.Healthcheck, asked: Container | None, image_config: answers.Config) -> Health | None:
     """Probes over the network are evenkeel's own; a command is the engine's.
 
     An image's own check is nobody's wish: it is in force where none was asked for, and lends its start period to one that
@@ -390,7 +384,7 @@ def _duration(nanoseconds: int | None) -> timedelta:
     return timedelta(microseconds=(nanoseconds or 0) // 1000)
 
 
-def _stop(config: Mapping[str, Any], asked: Stop, image_config: Mapping[str, Any]) -> Stop:
+def _stop(config: answers.Config, asked: Stop, image_config: answers.Config) -> Stop:
     """The engine counts whole seconds, rounded up when it was asked. The signal of an image is nobody's wish."""
     signal, seconds = config.get("StopSignal") or Stop().signal, config.get("StopTimeout")
     if signal == image_config.get("StopSignal"):

@@ -6,13 +6,19 @@ done never shrinks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
+
+from evenkeel.controller.drivers.docker.answers import ProgressDetail, PullLine
+from evenkeel.controller.drivers.docker.refusals import is_outside
+from evenkeel.specs.plan import Failed, Outcome, Retry
 
 _FINAL_STATUS = ("Download complete", "Pull complete", "Already exists", "Extracting", "Verifying Checksum")
 _FINAL = (
     "manifest unknown",
-    "not found",
+    "name unknown",
+    "repository name not known to registry",
     "no matching manifest",
     "unauthorized",
     "authentication required",
@@ -22,11 +28,13 @@ _FINAL = (
     "invalid reference format",
     "invalid tag format",
     "unsupported media type",
-    "server gave http response to https client",
-    "client sent an http request to an https server",
-    "certificate signed by unknown authority",
-    "no space left on device",
 )
+"""Texts with which a registry, or the engine for it, says no to what was asked. A certificate that nobody vouches for is
+none: a portal of a wireless network shows one, too. Neither is a 404 whose text is a page."""
+_FINAL_FORM = re.compile(r'failed to resolve reference ".*": \S+: not found$')
+"""As an engine says it that keeps images in containerd."""
+_MOST_LAYERS = 1000
+"""An image has 127 at most; a stream that names more is none of an engine, and must not fill the memory."""
 
 
 class Layers(NamedTuple):
@@ -43,13 +51,15 @@ class Layers(NamedTuple):
         return sum(total for _, total in self.by_id.values())
 
 
-def advance(layers: Layers, line: Mapping[str, Any]) -> Layers:
+def advance(layers: Layers, line: PullLine) -> Layers:
     """The layers after one more line of the stream."""
-    id_, status = str(line.get("id", "")), str(line.get("status", ""))
+    id_, status = line.get("id", ""), line.get("status", "")
     known_done, known_total = layers.by_id.get(id_, (0, 0))
+    if id_ not in layers.by_id and len(layers.by_id) >= _MOST_LAYERS:
+        return layers
     if status == "Downloading":
-        detail = line.get("progressDetail") or {}
-        done, total = int(detail.get("current") or 0), int(detail.get("total") or 0)
+        detail: ProgressDetail = line.get("progressDetail") or {}
+        done, total = detail.get("current") or 0, detail.get("total") or 0
         new = (max(done, known_done), max(total, known_total, done))
     elif id_ in layers.by_id and status.startswith(_FINAL_STATUS):
         new = (known_total, known_total)
@@ -58,11 +68,14 @@ def advance(layers: Layers, line: Mapping[str, Any]) -> Layers:
     return Layers({**layers.by_id, id_: new})
 
 
-def failure(message: str) -> Literal["refused", "unavailable"]:
-    """Whether a failed pull is final. What is not known to be final is worth another try: nothing was disturbed.
+def outcome(image: str, message: str) -> Outcome:
+    """How a pull ends that failed with these words. What is not known to be final is worth another try: nothing was disturbed.
 
     Docker answers 500 to wrong credentials and to a dead network alike, so only the text tells (measured texts in the
     tests).
     """
-    lower = message.lower()
-    return "refused" if any(text in lower for text in _FINAL) else "unavailable"
+    text, lower = f"{image} cannot be pulled: {message}", message.lower()
+    if is_outside(lower):
+        return Retry(text, outside=True)
+    is_final = any(final in lower for final in _FINAL) or _FINAL_FORM.search(lower)
+    return Failed(text) if is_final else Retry(text)

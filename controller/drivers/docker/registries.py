@@ -1,7 +1,8 @@
-"""What registries have under a tag now, asked through the engine, which has the network and the trust.
+"""The content that registries have under a tag now, asked through the engine, which has the network and the trust.
 
 An answer holds for a while, and so does silence: every look at the engine would otherwise wait for a registry that is away.
-Who asks because somebody has just asked for the image does not take an old one.
+`fresh` asks again whatever is known, for an image that somebody has just asked for. However many images a spec names, a look
+waits for all of them together only for so long; what is asked goes on behind it, and the next look has the answer.
 """
 
 from __future__ import annotations
@@ -10,50 +11,107 @@ import asyncio
 import base64
 import json
 import logging
+from collections.abc import Callable, Sequence
 
 from evenkeel.controller.credentials import Credentials, config_path, credentials_for
-from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
-from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.controller.drivers.docker.answers import Distribution
+from evenkeel.controller.drivers.docker.client import EngineClient
+from evenkeel.specs.errors import DriverError, TimedOut
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import RemoteImage
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 10.0
+"""For one image, from when it has one of the places."""
+_AT_ONCE = 4
+"""Places of their own: a registry that is slow takes none from the looks."""
+_PATIENCE_S = 15.0
+"""For all images of one look together."""
 _FRESH_S = 300.0
-"""For so long a registry's answer about a moving tag is good enough,"""
+"""For so long a registry's answer about a moving tag is good enough."""
 _LOST_S = 60.0
-"""and for so long one that does not answer is not asked again: every look waits for it."""
+"""For so long a registry that does not answer is not asked again."""
 
 
 class Registries:
-    """All registries, behind one engine; `docker_config` has the credentials."""
+    """All registries, behind one engine."""
 
-    def __init__(self, client: EngineClient, docker_config: str) -> None:
-        self._client, self._docker_config = client, docker_config
+    def __init__(self, client: EngineClient, docker_config: str, answered: Callable[[], None]) -> None:
+        """`docker_config` has the credentials. `answered` is called when an answer has come for which no look waited."""
+        self._client, self._docker_config, self._answered = client, docker_config, answered
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
+        self._silent: dict[str, float] = {}
+        """Registries → when one was last given up because it did not answer."""
+        self._asking: dict[str, asyncio.Task[RemoteImage | None]] = {}
 
-    async def look_up(self, image: str, *, fresh: bool = False) -> RemoteImage | None:
-        """What a registry has under a tag now; `None` when it cannot be asked, which is no reason to change anything. `fresh`:
-        whatever is known of it already."""
-        if parse_image(image).digest:
-            return None  # a digest names one content for ever
+    async def look_up(self, images: Sequence[str], *, fresh: bool = False) -> dict[str, RemoteImage]:
+        """The content under each tag now; an image whose registry cannot be asked is absent, which is no reason to change
+        anything. `fresh`: whatever is known of it already."""
+        found: dict[str, RemoteImage] = {}
+        waiting: dict[str, asyncio.Task[RemoteImage | None]] = {}
         now = asyncio.get_running_loop().time()
-        if image in self._known and not fresh:
-            asked_at, known = self._known[image]
-            if now - asked_at < (_LOST_S if known is None else _FRESH_S):
-                return known
-        found = None
-        try:
-            headers = await self.auth(parse_image(image).registry)
-            _, answer = await self._client.call(
-                "GET", f"/distribution/{image}/json", headers=headers, timeout_s=_TIMEOUT_S
-            )
-            found = RemoteImage(str(answer["Descriptor"]["digest"]))
-        except (EngineAnswer, Unavailable, TimedOut, LookupError, TypeError) as error:
-            log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
-        self._known[image] = (now, found)
+        for image in images:
+            if parse_image(image).digest:
+                continue  # a digest names one content for ever
+            asked_at, known = self._known.get(image, (-_FRESH_S, None))
+            if fresh or now - asked_at >= (_LOST_S if known is None else _FRESH_S):
+                waiting[image] = self._ask_now(image, fresh=fresh)
+            elif known is not None:
+                found[image] = known
+        if waiting:
+            await asyncio.wait(waiting.values(), timeout=_PATIENCE_S)
+        for image, task in waiting.items():
+            if not task.done():
+                task.add_done_callback(self._is_late)
+            elif not task.cancelled() and (known := task.result()) is not None:
+                found[image] = known
         return found
+
+    def _is_late(self, task: asyncio.Task[RemoteImage | None]) -> None:
+        if not task.cancelled() and task.result() is not None:
+            self._answered()
+
+    def _ask_now(self, image: str, *, fresh: bool) -> asyncio.Task[RemoteImage | None]:
+        """The question that is under way about an image; a fresh one is asked anew."""
+        task = self._asking.get(image)
+        if task is None or fresh:
+            task = asyncio.ensure_future(self._ask(image))
+            self._asking[image] = task
+            task.add_done_callback(lambda ended: self._forget_question(image, ended))
+        return task
+
+    def _forget_question(self, image: str, task: asyncio.Task[RemoteImage | None]) -> None:
+        if self._asking.get(image) is task:
+            del self._asking[image]
+
+    async def _ask(self, image: str) -> RemoteImage | None:
+        loop, registry = asyncio.get_running_loop(), parse_image(image).registry
+        begun, found = loop.time(), None
+        try:
+            async with self._slots:
+                if self._silent.get(registry, begun - 1) >= begun:
+                    raise TimedOut(f"registry:{registry}", "it did not answer about another image")
+                headers = await self.auth(registry)
+                answer = await self._client.get(
+                    f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
+                )
+            found = RemoteImage(answer["Descriptor"]["digest"])
+        except DriverError as error:
+            if isinstance(error, TimedOut):
+                self._silent[registry] = loop.time()
+            log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
+        if self._known.get(image, (begun, None))[0] <= begun:
+            self._known[image] = (begun, found)
+        return found
+
+    async def close(self) -> None:
+        """Ends all questions."""
+        asking = list(self._asking.values())
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
 
     def forget(self, image: str) -> None:
         """It was pulled: what was known of it is old."""

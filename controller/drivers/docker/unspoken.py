@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from evenkeel.controller.drivers.docker import answers
 from evenkeel.specs.quantity import size_text
 
 _SPOKEN = frozenset(
@@ -55,7 +55,7 @@ _MADE_BY_THE_ENGINE = re.compile(r"[0-9a-f]{64}")
 _ROOT = ("", "0", "root", "0:0", "root:root")
 
 
-def unspoken(inspected: Mapping[str, Any], network: str, image_config: Mapping[str, Any]) -> tuple[str, ...]:
+def unspoken(inspected: answers.Inspected, network: str, image_config: answers.Config) -> tuple[str, ...]:
     """What would be lost, in words; nothing for an ordinary container. `network` and `image_config` as for
     `parse.parse_container`."""
     config, host = inspected["Config"], inspected["HostConfig"]
@@ -68,7 +68,7 @@ def unspoken(inspected: Mapping[str, Any], network: str, image_config: Mapping[s
     return tuple(dict.fromkeys(found))
 
 
-def _of_process(config: Mapping[str, Any], image_config: Mapping[str, Any]) -> Iterator[str]:
+def _of_process(config: answers.Config, image_config: answers.Config) -> Iterator[str]:
     entrypoint = config.get("Entrypoint") or []
     if entrypoint != (image_config.get("Entrypoint") or []):
         yield f"entrypoint {entrypoint[0]}" if entrypoint else "that the image's entrypoint is not used"
@@ -86,7 +86,7 @@ def _of_process(config: Mapping[str, Any], image_config: Mapping[str, Any]) -> I
         yield f"MAC address {config['MacAddress']}"
 
 
-def _of_storage(inspected: Mapping[str, Any]) -> Iterator[str]:
+def _of_storage(inspected: answers.Inspected) -> Iterator[str]:
     """A new container gets new volumes where its image wants some; what is in the old ones stays behind."""
     for mount in inspected.get("Mounts") or ():
         kind, name, place = mount.get("Type"), str(mount.get("Name") or ""), mount.get("Destination")
@@ -99,11 +99,11 @@ def _of_storage(inspected: Mapping[str, Any]) -> Iterator[str]:
         yield f"tmpfs at {place}"
 
 
-def _of_network(inspected: Mapping[str, Any], network: str) -> Iterator[str]:
+def _of_network(inspected: answers.Inspected, network: str) -> Iterator[str]:
     host = inspected["HostConfig"]
     if str(host.get("NetworkMode")).startswith("container:"):
         yield "the network of another container"
-    for name, endpoint in (inspected.get("NetworkSettings", {}).get("Networks") or {}).items():
+    for name, endpoint in answers.endpoints(inspected).items():
         if name not in ("bridge", "host", network):
             yield f"network {name}"
         for address in (endpoint.get("IPAMConfig") or {}).values():
@@ -116,7 +116,7 @@ def _of_network(inspected: Mapping[str, Any], network: str) -> Iterator[str]:
             yield f"port {port}"
 
 
-def _of_host(host: Mapping[str, Any]) -> Iterator[str]:
+def _of_host(host: answers.HostConfig) -> Iterator[str]:
     log = host.get("LogConfig") or {}
     driver = log.get("Type") or "json-file"
     if driver not in ("json-file", "none"):
@@ -136,11 +136,11 @@ def _of_host(host: Mapping[str, Any]) -> Iterator[str]:
         yield f"{words} {_text(key, value)}".rstrip()
 
 
-def _text(key: str, value: Any) -> str:
+def _text(key: str, value: object) -> str:
     """A value in short; of options and mappings the names alone."""
-    if key == "NanoCpus":
+    if key == "NanoCpus" and isinstance(value, int):
         return f"{value / 1e9:g}"
-    if key == "ShmSize":
+    if key == "ShmSize" and isinstance(value, int):
         return size_text(value)
     if isinstance(value, bool):
         return ""

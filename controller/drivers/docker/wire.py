@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 from urllib.parse import quote, urlencode
 
 import h11
@@ -62,7 +62,7 @@ class Request(NamedTuple):
 class Wire:
     """`heard` says whether anything of the answer to the last request has come."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: Inlet, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self._http = h11.Connection(h11.CLIENT)
         self.heard = False
@@ -92,7 +92,7 @@ class Wire:
 
     async def _event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            content = await self._reader.read(_READ_BYTES)
+            content = await self._reader.take()
             if not content and not self.heard:
                 raise ConnectionResetError("closed without an answer")
             self.heard = True
@@ -108,7 +108,8 @@ class Wire:
         return True
 
     def is_dead(self) -> bool:
-        return self._reader.at_eof() or self._writer.is_closing()
+        """Whether it cannot be used again: it was closed, or something came that nobody had asked for."""
+        return self._reader.at_eof() or self._reader.waiting > 0 or self._writer.is_closing()
 
     def abort(self) -> None:
         """Closes at once, whatever is under way."""
@@ -121,8 +122,28 @@ class Wire:
             await self._writer.wait_closed()
 
 
+class Inlet(asyncio.StreamReader):
+    """A reader that knows how many bytes wait in it."""
+
+    waiting = 0
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        content = bytes(data)
+        self.waiting += len(content)
+        super().feed_data(content)
+
+    async def take(self) -> bytes:
+        content = await self.read(_READ_BYTES)
+        self.waiting -= len(content)
+        return content
+
+
 async def dial(path: str) -> Wire:
-    return Wire(*await asyncio.open_unix_connection(path))
+    inlet = Inlet()
+    protocol = asyncio.StreamReaderProtocol(inlet)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_unix_connection(lambda: protocol, path)
+    return Wire(inlet, asyncio.StreamWriter(transport, protocol, inlet, loop))
 
 
 def header(answer: h11.Response, name: bytes) -> str:

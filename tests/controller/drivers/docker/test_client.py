@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.engines.scripted import CHUNKED, NO_CONTENT, PING, Peer, Server, answer, chunk, mute, until
 
-from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
-from evenkeel.specs.errors import Refused, SettingsError, TimedOut, Unavailable
+from evenkeel.controller.drivers.docker.client import NOTHING, EngineAnswer, EngineClient
+from evenkeel.specs.errors import SettingsError, TimedOut, Unavailable
 
 
 @pytest.fixture
@@ -52,8 +52,10 @@ async def test_speaks_no_newer_version_than_it_knows(
 
 async def test_refuses_an_engine_that_is_too_old(server: Server, client: EngineClient) -> None:
     server.ping = PING.replace(b"1.41", b"1.9")
-    with pytest.raises(Refused, match=r"speaks API 1\.9; evenkeel needs 1\.40"):
+    with pytest.raises(Unavailable, match=r"too old: it speaks API 1\.9; evenkeel needs 1\.40"):
         await client.call("GET", "/info")
+    server.ping = PING
+    assert (await client.call("GET", "/info"))[0] == 200, "it was replaced"
 
 
 async def test_a_server_that_is_no_engine_is_unavailable(server: Server, client: EngineClient) -> None:
@@ -111,13 +113,14 @@ def test_a_wrong_address_is_the_operators_mistake(address: str) -> None:
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
-        (NO_CONTENT, (204, None)),
-        (b"HTTP/1.1 304 Not Modified\r\n\r\n", (304, None)),
+        (NO_CONTENT, (204, NOTHING)),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", (304, NOTHING)),
+        (answer(None), (200, None)),
         (answer([1, {"a": None}]), (200, [1, {"a": None}])),
         (answer({"Id": "x"}, "201 Created"), (201, {"Id": "x"})),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK", (200, None)),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK", (200, NOTHING)),
         (CHUNKED + chunk(b'{"a"') + chunk(b":1}") + b"0\r\n\r\n", (200, {"a": 1})),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" + NO_CONTENT, (204, None)),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + NO_CONTENT, (204, NOTHING)),
     ],
 )
 async def test_understands(server: Server, client: EngineClient, sent: bytes, expected: object) -> None:

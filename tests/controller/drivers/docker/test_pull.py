@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenkeel.controller.drivers.docker.pull import Layers, advance, failure
+from evenkeel.controller.drivers.docker.answers import ProgressDetail, PullLine
+from evenkeel.controller.drivers.docker.pull import Layers, advance, outcome
+from evenkeel.specs.plan import Failed, Retry
 
 BIG = 20_006_327
 
 
-def layer(status: str, id_: str, **detail: int) -> dict[str, Any]:
-    return {"status": status, "progressDetail": detail, "id": id_}
+def layer(status: str, id_: str, **detail: Any) -> PullLine:
+    return {"status": status, "progressDetail": ProgressDetail(**detail), "id": id_}
 
 
-STREAM: list[tuple[dict[str, Any], int, int]] = [
+STREAM: list[tuple[PullLine, int, int]] = [
     ({"status": "Pulling from big", "id": "1"}, 0, 0),
     (layer("Already exists", "fea03939c9d9"), 0, 0),
     (layer("Pulling fs layer", "99ef0746b8f7"), 0, 0),
@@ -47,10 +49,17 @@ def test_bytes_by_layer() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [{}, {"status": None}, {"error": "x"}, {"progressDetail": None, "status": "Downloading"}, {"id": 5, "status": 7}],
+    [{}, {"error": "x"}, {"progressDetail": None, "status": "Downloading"}, {"progressDetail": {"current": None}}],
 )
-def test_a_strange_line_says_nothing(line: dict[str, Any]) -> None:
+def test_a_strange_line_says_nothing(line: PullLine) -> None:
     assert advance(Layers(), line).done == 0
+
+
+def test_layers_without_end_are_not_kept() -> None:
+    layers = Layers()
+    for number in range(2000):
+        layers = advance(layers, {"status": "Downloading", "id": str(number), "progressDetail": {"total": 1}})
+    assert layers.total == 1000
 
 
 def test_podman_gives_no_bytes() -> None:
@@ -67,7 +76,7 @@ lines = st.builds(
 
 
 @given(st.lists(lines, max_size=30))
-def test_progress_never_goes_back_and_never_beyond_its_total(stream: list[dict[str, Any]]) -> None:
+def test_progress_never_goes_back_and_never_beyond_its_total(stream: list[PullLine]) -> None:
     layers = Layers()
     for line in stream:
         after = advance(layers, line)
@@ -87,12 +96,11 @@ def test_progress_never_goes_back_and_never_beyond_its_total(stream: list[dict[s
         "denied: installation not allowed to Create organization package",
         "invalid reference format: repository name must be lowercase",
         "invalid tag format",
-        'Get "https://10.1.2.3:1/v2/": x509: certificate signed by unknown authority',
-        "failed to register layer: Error processing tar file(exit status 1): write /padding: no space left on device",
+        'failed to resolve reference "docker.io/library/x:nosuch": docker.io/library/x:nosuch: not found',
     ],
 )
 def test_final_failures(message: str) -> None:
-    assert failure(message) == "refused"
+    assert outcome("x:1", message) == Failed(f"x:1 cannot be pulled: {message}")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +116,17 @@ def test_final_failures(message: str) -> None:
         "toomanyrequests: You have reached your pull rate limit",
         "filesystem layer verification failed for digest sha256:aa",
         "unexpected EOF",
+        'Get "https://10.1.2.3:1/v2/": x509: certificate signed by unknown authority',
+        'Get "https://10.1.2.3:1/v2/": http: server gave HTTP response to HTTPS client',
+        "error parsing HTTP 404 response body: invalid character '<' looking for beginning of value: \"<h1>Not Found</h1>\"",
+        "boom",
         "",
     ],
 )
 def test_failures_that_may_pass(message: str) -> None:
-    assert failure(message) == "unavailable"
+    assert outcome("x:1", message) == Retry(f"x:1 cannot be pulled: {message}")
+
+
+def test_a_full_disk_is_no_fault_of_the_image() -> None:
+    full = "failed to register layer: Error processing tar file(exit status 1): write /padding: no space left on device"
+    assert outcome("x:1", full) == Retry(f"x:1 cannot be pulled: {full}", outside=True)

@@ -1,0 +1,240 @@
+"""The answers of the Docker Engine API, as far as they are read here: their shapes, for `EngineClient` to hold them against.
+
+An answer of another shape is a failure of the engine, or of a proxy before it, and never read in part: a text where a list
+has to be would otherwise be a list of letters, and a container that differs from what was asked. What the engine may leave
+out or answer with null is marked so; keys that are not read are not looked at.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class ContainerEntry(TypedDict):
+    """One of GET /containers/json."""
+
+    Id: str
+    Names: NotRequired[list[str] | None]
+    Image: NotRequired[str]
+    ImageID: NotRequired[str]
+    State: NotRequired[str]
+    Created: NotRequired[float]
+    Labels: NotRequired[dict[str, str] | None]
+
+
+class Endpoint(TypedDict):
+    """How a container is attached to one network."""
+
+    NetworkID: NotRequired[str]
+    EndpointID: NotRequired[str]
+    IPAddress: NotRequired[str]
+    Links: NotRequired[list[str] | None]
+    IPAMConfig: NotRequired[dict[str, object] | None]
+
+
+class NetworkSettings(TypedDict):
+    Networks: NotRequired[dict[str, Endpoint | None] | None]
+
+
+class HealthState(TypedDict):
+    Status: NotRequired[str]
+
+
+class State(TypedDict):
+    Status: NotRequired[str]
+    Error: NotRequired[str]
+    ExitCode: NotRequired[int]
+    Pid: NotRequired[int]
+    StartedAt: NotRequired[str]
+    FinishedAt: NotRequired[str]
+    Health: NotRequired[HealthState | None]
+
+
+class RestartPolicy(TypedDict):
+    Name: NotRequired[str]
+    MaximumRetryCount: NotRequired[int]
+
+
+class LogConfig(TypedDict):
+    Type: NotRequired[str]
+    Config: NotRequired[dict[str, str] | None]
+
+
+class PortTarget(TypedDict):
+    HostIp: NotRequired[str]
+    HostPort: NotRequired[str]
+
+
+class DeviceEntry(TypedDict):
+    PathInContainer: str
+    PathOnHost: str
+    CgroupPermissions: NotRequired[str]
+
+
+class HostConfig(TypedDict):
+    """What a container gets of the host; more of it is told by `unspoken`."""
+
+    NetworkMode: NotRequired[str]
+    PortBindings: NotRequired[dict[str, list[PortTarget] | None] | None]
+    Mounts: NotRequired[list[MountAsked] | None]
+    Binds: NotRequired[list[str] | None]
+    Devices: NotRequired[list[DeviceEntry] | None]
+    ExtraHosts: NotRequired[list[str] | None]
+    Links: NotRequired[list[str] | None]
+    Tmpfs: NotRequired[dict[str, str] | None]
+    Privileged: NotRequired[bool]
+    CapAdd: NotRequired[list[str] | None]
+    RestartPolicy: NotRequired[RestartPolicy | None]
+    LogConfig: NotRequired[LogConfig | None]
+    Memory: NotRequired[int]
+    MemorySwap: NotRequired[int]
+    MemoryReservation: NotRequired[int | None]
+
+
+class BindOptions(TypedDict):
+    Propagation: NotRequired[str]
+
+
+class MountAsked(TypedDict):
+    """A mount as it was asked for."""
+
+    Target: NotRequired[str]
+    BindOptions: NotRequired[BindOptions | None]
+
+
+class MountEntry(TypedDict):
+    """A mount as it is."""
+
+    Type: NotRequired[str]
+    Name: NotRequired[str]
+    Source: NotRequired[str]
+    Destination: NotRequired[str]
+    Propagation: NotRequired[str]
+    RW: NotRequired[bool]
+
+
+class Healthcheck(TypedDict):
+    Test: NotRequired[list[str] | None]
+    Interval: NotRequired[int]
+    Timeout: NotRequired[int]
+    StartPeriod: NotRequired[int]
+    Retries: NotRequired[int]
+
+
+class Config(TypedDict):
+    """What a container, or an image, is told to run."""
+
+    Labels: NotRequired[dict[str, str] | None]
+    Image: NotRequired[str]
+    Cmd: NotRequired[list[str] | None]
+    Entrypoint: NotRequired[list[str] | None]
+    Env: NotRequired[list[str] | None]
+    User: NotRequired[str]
+    WorkingDir: NotRequired[str]
+    Hostname: NotRequired[str]
+    Domainname: NotRequired[str]
+    MacAddress: NotRequired[str]
+    Tty: NotRequired[bool]
+    OpenStdin: NotRequired[bool]
+    Healthcheck: NotRequired[Healthcheck | None]
+    StopSignal: NotRequired[str]
+    StopTimeout: NotRequired[int | None]
+
+
+class Inspected(TypedDict):
+    """GET /containers/{id}/json."""
+
+    Id: str
+    Name: str
+    Config: Config
+    State: State
+    HostConfig: HostConfig
+    Image: NotRequired[str]
+    NetworkSettings: NotRequired[NetworkSettings | None]
+    Mounts: NotRequired[list[MountEntry] | None]
+    RestartCount: NotRequired[int]
+    Created: NotRequired[str]
+
+
+def endpoints(inspected: Inspected) -> dict[str, Endpoint]:
+    """How a container is attached to networks, by their names."""
+    settings: NetworkSettings = inspected.get("NetworkSettings") or {}
+    return {name: endpoint or {} for name, endpoint in (settings.get("Networks") or {}).items()}
+
+
+class ImageEntry(TypedDict):
+    """One of GET /images/json."""
+
+    Id: str
+    RepoTags: NotRequired[list[str] | None]
+    RepoDigests: NotRequired[list[str] | None]
+
+
+class ImageInspected(TypedDict):
+    """GET /images/{name}/json."""
+
+    Config: NotRequired[Config | None]
+    RepoDigests: NotRequired[list[str] | None]
+
+
+class NetworkEntry(TypedDict):
+    """One of GET /networks."""
+
+    Id: str
+    Name: str
+    Labels: NotRequired[dict[str, str] | None]
+
+
+class Component(TypedDict):
+    Name: NotRequired[str]
+
+
+class Version(TypedDict):
+    """GET /version."""
+
+    Version: str
+    Components: NotRequired[list[Component] | None]
+
+
+class Info(TypedDict):
+    """GET /info."""
+
+    MemoryLimit: NotRequired[bool]
+    SwapLimit: NotRequired[bool]
+
+
+class Descriptor(TypedDict):
+    digest: str
+
+
+class Distribution(TypedDict):
+    """GET /distribution/{name}/json."""
+
+    Descriptor: Descriptor
+
+
+class Created(TypedDict):
+    """POST /containers/create."""
+
+    Id: str
+    Warnings: NotRequired[list[str] | None]
+
+
+class Updated(TypedDict):
+    """POST /containers/{id}/update."""
+
+    Warnings: NotRequired[list[str] | None]
+
+
+class ProgressDetail(TypedDict):
+    current: NotRequired[int | None]
+    total: NotRequired[int | None]
+
+
+class PullLine(TypedDict):
+    """One line of POST /images/create."""
+
+    id: NotRequired[str]
+    status: NotRequired[str]
+    error: NotRequired[str]
+    progressDetail: NotRequired[ProgressDetail | None]

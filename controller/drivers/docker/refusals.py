@@ -1,0 +1,85 @@
+"""What a refusal of the engine means: final, passing, or passing with a cause outside of the container.
+
+Only what is known to be final is final: texts that an engine was seen to answer to a spec that cannot work (measured with
+Docker 20.10.24; `docs/engines.md` has the table). Everything else may pass and counts against the tries of a revision: a
+status alone says nothing, because engines answer 500, 400 and 409 to mistakes of a spec, to a full disk and to their own
+confusion alike, and proxies answer whatever they like.
+"""
+
+from __future__ import annotations
+
+import re
+
+from evenkeel.specs.plan import Failed, Outcome, Retry
+
+_FINAL = re.compile(
+    "|".join(
+        (
+            # at the creation, 400
+            r"^invalid mount config for type .*: (invalid specification|invalid mount path|invalid propagation mode)",
+            r"^invalid mount config: must use either propagation mode",
+            r"^duplicate mount point",
+            r"^invalid port specification",
+            r"^no command specified",
+            r"^the working directory .* is invalid",
+            r"^invalid capadd",
+            r"^minimum memory(swap)? limit",
+            r"^you should always set the memory limit",
+            r"^invalid restart policy",
+            r"^maximum retry count cannot be used",
+            r"^unknown log opt",
+            r"^error looking up logging plugin",
+            r"^invalid signal",
+            r"in healthcheck cannot be",
+            r"^invalid environment variable",
+            r"^bad format for add-host",
+            r"^invalid ip address in add-host",
+            r"^invalid reference format",
+            r"^invalid container name",
+            # at the start, 400 and 500
+            r"start container process: (error during container init: )?exec: .*(not found in|no such file|permission denied)",
+            r"unable to find user .*: no matching entries in passwd file",
+            r"failed to initialize logging driver: (invalid size|max-file cannot be)",
+            r"sethostname: (invalid argument|file name too long)",
+            r"^bad format for links",
+        )
+    )
+)
+_OUTSIDE = re.compile(
+    "|".join(
+        (
+            r"bind source path does not exist",
+            r"are you trying to mount a directory onto a file",
+            r"it is not a shared (or slave )?mount",
+            r"error gathering device information",
+            r"port is already allocated",
+            r"address already in use",
+            r"cannot assign requested address",
+            r"^network .* (not found|is ambiguous)",
+            r"pool overlaps with other one",
+            r"could not find an available, non-overlapping",
+            r"endpoint with name .* already exists",
+            r"no space left on device",
+            r"disk quota exceeded",
+            r"read-only file system",
+            r"input/output error",
+            r"too many open files",
+            r"cannot allocate memory",
+            r"resource temporarily unavailable",
+            r"device or resource busy",
+        )
+    )
+)
+
+
+def outcome(message: str) -> Outcome:
+    """How a step ends that the engine refused with these words."""
+    lower = message.lower()
+    if _OUTSIDE.search(lower):
+        return Retry(message, outside=True)
+    return Failed(message) if _FINAL.search(lower) else Retry(message)
+
+
+def is_outside(message: str) -> bool:
+    """Whether a failure has its cause outside of the container or image that it is about."""
+    return _OUTSIDE.search(message.lower()) is not None
