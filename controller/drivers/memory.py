@@ -60,7 +60,8 @@ class Image:
     """What a registry offers under a reference, and how containers of it behave.
 
     `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
-    process ends after `exits_after_s`; `None` runs for ever. `healthy`: what its health checks find.
+    process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
+    to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks find.
     """
 
     size: int = 20_000_000
@@ -68,6 +69,8 @@ class Image:
     pull: Literal["ok", "missing", "unreachable"] = "ok"
     exits_with: int | None = None
     exits_after_s: float = 0.1
+    stops_with: int | None = 143
+    start_error: str = ""
     healthy: bool = True
 
 
@@ -206,10 +209,7 @@ class MemoryEngine:
             case Start():
                 return self._start(action.instance)
             case End():
-                kept = self._find(action.instance)
-                if kept.state in AWAKE:
-                    self._put(replace(kept, state="exited", exit_code=143, finished_at=self._now()))
-                return Done("stopped")
+                return await self._stop(action)
             case Rename():
                 kept = self._find(action.instance)
                 self._check_name(action.engine_name, kept.id)
@@ -276,6 +276,9 @@ class MemoryEngine:
             return Done("was running", kept.id)
         if kept.state == "dead":
             raise Refused(f"container:{kept.engine_name}", "is dead and cannot be started")
+        if error := self._behaviour(kept).start_error:
+            self._put(replace(kept, error=error))
+            raise Refused(f"container:{kept.engine_name}", error)
         if hindrance := self._hindrance(kept):
             self._put(replace(kept, error=hindrance))
             return Retry(hindrance, outside=True)
@@ -300,11 +303,22 @@ class MemoryEngine:
             return "it is on no network"
         return "its network is gone" if kept.network not in (BY_NAME, self.world.network) else ""
 
+    async def _stop(self, action: End) -> Outcome:
+        kept = self._find(action.instance)
+        exit_code = self._behaviour(kept).stops_with
+        if kept.state in AWAKE and exit_code is None:
+            await asyncio.sleep(action.stop.timeout.total_seconds())
+            kept, exit_code = self._find(action.instance), 137
+        if kept.state in AWAKE and exit_code is not None:
+            self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now()))
+        return Done("stopped")
+
     def _hindrance(self, kept: Kept) -> str:
         """Why a container cannot be started now although nothing is wrong with it; "" when it can."""
         for device in kept.container.devices if kept.container else ():
             if device.host_path in self.script.absent:
-                return f'error gathering device information while adding custom device "{device.host_path}": not there'
+                custom = f'while adding custom device "{device.host_path}"'
+                return f"error gathering device information {custom}: no such file or directory"
         awake = [other for other in self._present() if other.id != kept.id and other.state in AWAKE]
         return next((taken for other in awake if (taken := _taken_port(kept, other))), "")
 

@@ -28,7 +28,7 @@ from evenkeel.controller.drivers.memory import Image, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.controller.phases import Phases
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.reconcilers.ports import Progress
+from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.container import Container
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.observed import ContainersSeen, Look
@@ -110,9 +110,9 @@ class PowerLoss(BaseException):
 
 
 class Cuttable:
-    """The memory engine, behind a driver that the power can be cut around."""
+    """An engine, behind a driver that the power can be cut around."""
 
-    def __init__(self, engine: MemoryEngine, pulse: Callable[[str], None]) -> None:
+    def __init__(self, engine: Driver[ContainersSeen], pulse: Callable[[str], None]) -> None:
         self._engine, self._pulse = engine, pulse
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
@@ -138,7 +138,8 @@ DEVICES: list[Device] = []
 
 
 class Device:
-    """Built inside the virtual loop. `cuts`: at which pulses, counted from 1, the power is lost."""
+    """Built inside the virtual loop. `cuts`: at which pulses, counted from 1, the power is lost. With a `driver` of another
+    engine its containers are there instead of in memory, and the `clock` has to be that engine's."""
 
     def __init__(
         self,
@@ -147,11 +148,14 @@ class Device:
         catalogue: dict[str, Image] | None = None,
         settings: AgentSettings | None = None,
         patience: timedelta = timedelta(minutes=2),
+        driver: Driver[ContainersSeen] | None = None,
+        clock: Callable[[], float] = now,
     ) -> None:
-        self.clock_is_ahead_s = 0.0
+        self.clock_is_ahead_s, self._clock = 0.0, clock
         self.boots = 1
         self.engine = MemoryEngine(now=self._now, catalogue=catalogue)
         self.engine.script.pull_rate = 1e9
+        self._driver: Driver[ContainersSeen] = driver or self.engine
         self.settings = settings or AgentSettings(system_containers=system)
         self.pulses: list[str] = []
         self.packet = 0
@@ -170,7 +174,7 @@ class Device:
         self.journal: Journal = open_journal(Path(self._folder.name), self._now)
         self.stopping = asyncio.Event()
         self.containers = Containers(self.settings.protected, self.settings.system_containers)
-        driver = Cuttable(self.engine, self.pulse)
+        driver = Cuttable(self._driver, self.pulse)
         self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
         self.phases = Phases(driver, self.cycles, self.stopping, self._patience)
         self.agent = UpdateAgent(
@@ -190,7 +194,7 @@ class Device:
         return Uptime(f"boot {self.boots}", asyncio.get_running_loop().time())
 
     def _now(self) -> float:
-        return now() + self.clock_is_ahead_s
+        return self._clock() + self.clock_is_ahead_s
 
     def die(self) -> None:
         """Nothing is closed in order, but the file is let go of."""

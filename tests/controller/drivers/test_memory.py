@@ -316,3 +316,30 @@ def test_a_store_that_is_damaged_is_named_with_the_way_out(tmp_path: Path) -> No
     assert raised.value.element == f"file:{store}"
     subprocess.run(["sh", "-c", raised.value.message.split("`")[1]], check=True)
     assert MemoryEngine(store=store).world == World()
+
+
+def test_a_program_that_ignores_the_signal_is_killed_after_the_grace_period() -> None:
+    async def scenario(engine: MemoryEngine) -> None:
+        await do(engine, *started())
+        begun = now()
+        await do(engine, End("web", Stop(timeout=timedelta(seconds=7))))
+        assert now() - begun == 7
+        assert ((await one(engine)).state, (await one(engine)).exit_code) == ("exited", 137)
+
+    on(scenario, web=Image(stops_with=None))
+
+
+def test_a_program_that_obeys_the_signal_ends_with_its_own_exit_code() -> None:
+    async def scenario(engine: MemoryEngine) -> None:
+        await do(engine, *started(), End("web", Stop()))
+        assert ((await one(engine)).state, (await one(engine)).exit_code) == ("exited", 3)
+
+    on(scenario, web=Image(stops_with=3))
+
+
+def test_what_cannot_be_started_says_why_and_stays_created() -> None:
+    async def scenario(engine: MemoryEngine) -> None:
+        assert await do(engine, *started()) == Failed("no such program")
+        assert ((await one(engine)).state, (await one(engine)).error) == ("created", "no such program")
+
+    on(scenario, web=Image(start_error="no such program"))

@@ -1,0 +1,86 @@
+"""The test bench of the recordings, in memory: the images, the absent paths, and the containers that were there before.
+
+tests/data/recordings/README.md describes the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.agent.harness import Device, asked
+
+from evenkeel.controller.agent import AgentSettings
+from evenkeel.controller.drivers.memory import Image
+from evenkeel.specs.container import Container
+from evenkeel.specs.normalise import normal
+from evenkeel.specs.observed import State
+
+from .player import REGISTRY, Hands, replayed
+from .recording import Recording
+from .transcript import Transcript
+
+_NO_PROGRAM = (
+    "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+    'exec: "/no/such/program": stat /no/such/program: no such file or directory: unknown'
+)
+IMAGES = {
+    **{
+        f"{REGISTRY}/{name}:{tag}": Image(stops_with=0)
+        for name in ("lamp", "horn", "fog", "sleep", "sua", "web")
+        for tag in (1, 2)
+    },
+    f"{REGISTRY}/stubborn:1": Image(stops_with=None),
+    f"{REGISTRY}/exit1:1": Image(exits_with=1, exits_after_s=0.01),
+    f"{REGISTRY}/exit0:1": Image(exits_with=0, exits_after_s=0.01),
+    f"{REGISTRY}/badstart:1": Image(start_error=_NO_PROGRAM),
+    f"{REGISTRY}/ghost:1": Image(pull="missing"),
+    "localhost:5999/lamp:1": Image(pull="unreachable"),
+    "docker.io/library/lamp:1": Image(pull="unreachable"),
+    "docker.io/library/localhost:5000": Image(pull="unreachable"),
+}
+_ABSENT = {"/dev/does-not-exist", "/does/not/exist"}
+_BROUGHT_BY_HAND: tuple[tuple[str, State], ...] = (("lamp", "running"), ("horn", "created"))
+
+
+def settings_of(recording: Recording) -> AgentSettings:
+    """The recorded program's flags."""
+    system = recording.flag("ua-system-containers")
+    return AgentSettings(
+        domain=recording.flag("ua-domain") or "containers",
+        system_containers=(system,) if system else (),
+        verbose=bool(recording.flag("ua-verbose-inventory-report")),
+    )
+
+
+async def play_in_memory(recording: Recording, images: Mapping[str, Image] = {}) -> Transcript:
+    """What evenkeel says, on a device of its own; `images` are others than those of the recordings."""
+    device = Device(settings=settings_of(recording), catalogue={**IMAGES, **images})
+    system = recording.flag("ua-system-containers")
+    device.engine.script.absent |= _ABSENT
+    if system and recording.name != "system-container-absent":
+        image = f"{REGISTRY}/{system}:1"
+        await device.bring("before", asked(system, image=image), config=[("systemContainers", "")])
+        device.said()
+    return await replayed(recording, device, _hands(recording, device), paced=True)
+
+
+def _hands(recording: Recording, device: Device) -> Hands:
+    """What was done with the command line client while these were recorded; their notes say so."""
+
+    async def run_two() -> None:
+        for name, state in _BROUGHT_BY_HAND:
+            device.engine.put_foreign(normal(Container(name, f"{REGISTRY}/{name}:1")), state)
+
+    async def stop_lamp() -> None:
+        device.engine.kill("lamp", exit_code=0)
+
+    if recording.name == "start-up-with-containers":
+        return {0: run_two}
+    if recording.name == "currentstate-stopped":
+        return {_first_question(recording): stop_lamp}
+    return {}
+
+
+def _first_question(recording: Recording) -> int:
+    """Number of the first line that asks for the current state."""
+    return next(at for at, line in enumerate(recording.lines) if line.topic.endswith("/currentstate/get"))

@@ -1,0 +1,111 @@
+"""A sample of the recordings with a real engine and registry: evenkeel says there what it says in memory.
+
+The proof that a container stays up is cut short, because it is waited for in real time; everything else is as on a device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
+
+import pytest
+from tests.agent.harness import DEVICES, Device
+from tests.engines import images
+from tests.engines.dockerd import Dockerd
+from tests.engines.registry import Registry
+from tests.virtual import run
+
+from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.specs.codec import changed
+from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.plan import Action, Outcome, Verify
+
+from .bench import play_in_memory, settings_of
+from .differences import difference
+from .player import replayed
+from .recording import recordings
+from .transcript import Transcript
+
+SAMPLE = (
+    "five-actions",
+    "update-in-place",
+    "start-fails-rollback",
+    "daemon-killed-after-update",
+    "second-desired-state",
+    "image-missing-second-of-three",
+    "mount-source-missing",
+)
+OF_THE_ENGINE = ("image-missing-second-of-three", "mount-source-missing")
+"""Here the reason of the failure is a text that belongs to the engine and its version."""
+_PROOF = timedelta(milliseconds=200)
+_PATIENCE = timedelta(seconds=1)
+
+
+class _Hasty:
+    """An engine whose containers count as proven soon."""
+
+    def __init__(self, engine: Driver[ContainersSeen]) -> None:
+        self._engine = engine
+
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        return await self._engine.observe(look)
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        if isinstance(action, Verify):
+            action = changed(action, container=changed(action.container, stable_for=_PROOF))
+        return await self._engine.perform(action, progress)
+
+    async def nudges(self) -> AsyncIterator[None]:
+        async for nudge in self._engine.nudges():
+            yield nudge
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+
+@pytest.fixture(scope="module")
+def _pushed(registry: Registry) -> Registry:
+    """The registry with the images of the recordings."""
+    for name in ("lamp", "horn", "fog", "sleep"):
+        registry.push(name, "1", images.sleeper("1", f"{name}:1"))
+    for tag in ("1", "2"):
+        registry.push("web", tag)
+    registry.push("badstart", "1", images.build("badstart:1", ["/no/such/program"]))
+    return registry
+
+
+@pytest.fixture(autouse=True)
+def _scrap() -> Iterator[None]:
+    yield
+    while DEVICES:
+        DEVICES.pop().scrap()
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_docker_says_what_memory_says(name: str, clean_dockerd: Dockerd, _pushed: Registry) -> None:  # noqa: PT019
+    recording = recordings()[name]
+
+    async def play() -> Transcript:
+        engine = DockerEngine(clean_dockerd.address, docker_config=str(_pushed.docker_config))
+        try:
+            device = Device(settings=settings_of(recording), driver=_Hasty(engine), clock=time.time, patience=_PATIENCE)
+            return await replayed(recording, device, {}, _pushed.host, paced=False)
+        finally:
+            await engine.close()
+
+    in_memory, on_docker = run(play_in_memory(recording)).lines, asyncio.run(play()).lines
+    if name in OF_THE_ENGINE:
+        in_memory, on_docker = _without_reason(in_memory), _without_reason(on_docker)
+    assert "\n".join(difference(in_memory, on_docker)) == ""
+
+
+def _without_reason(transcript: Sequence[str]) -> list[str]:
+    """Without the text of the first action that failed."""
+    whole = "\n".join(transcript)
+    found = re.search(r"^    \S+ \S+ (?:DOWNLOAD|ACTIVATION)_FAILURE: (.+)$", whole, re.MULTILINE)
+    assert found is not None
+    return whole.replace(found[1], "<reason>").splitlines()
