@@ -28,11 +28,13 @@ Who = Literal[
     "manager", "agent", "agent at work", "agent and manager", "broker", "broker with its disk", "engine", "engine for long",
     "everything",
 ]  # fmt: skip
-_HANDOVER_S, _DOWN_S = 0.002, 3.0
-_AWAY_S: Mapping[str, float] = {"engine": 30.0, "engine for long": 200.0, "everything": 20.0}
+_HANDOVER_S, DOWN_S = 0.002, 3.0
+AWAY_S: Mapping[str, float] = {"engine": 30.0, "engine for long": 200.0, "everything": 20.0}
 """For how long the engine is away; the agent waits two minutes for it."""
 _RESYNC_S = 60.0
+PHASE_TIMEOUT_S = 600.0
 _MOST_SENT = 4
+"""Then it gives up."""
 _ENDS = ("COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED", "SUPERSEDED")
 FOREIGN = "foreign"
 """The container that somebody else runs on the device."""
@@ -155,6 +157,11 @@ class World:
         last = [f"{each.to}<{each.what}" for each in self.handed[-40:]]
         return f"{self.deaths}; verdicts {self.verdicts}; last {', '.join(last)}"
 
+    def in_force(self) -> list[tuple[str, str]]:
+        """Names and images of what the device keeps up from now on."""
+        state = self.device.journal.revision("desired")
+        return [(each.name, getattr(each.wanted, "image", "")) for each in state.documents] if state is not None else []
+
     # ── the broker ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _hand_over(self) -> bool:
@@ -227,10 +234,10 @@ class World:
             self._begin(self._broker_dies(keeps=False))
         if who == "broker with its disk":
             self._begin(self._broker_dies(keeps=True))
-        if who in _AWAY_S:
-            self._begin(self._engine_dies(_AWAY_S[who]))
+        if who in AWAY_S:
+            self._begin(self._engine_dies(AWAY_S[who]))
         if who not in ("manager", "agent and manager", "everything"):  # else it is sent when the manager is back
-            self._begin(self._send_again(_DOWN_S + 1.0 + _AWAY_S.get(who, 0.0)))
+            self._begin(self._send_again(DOWN_S + 1.0 + AWAY_S.get(who, 0.0)))
 
     def _begin(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -241,11 +248,11 @@ class World:
         self._manager = None
         self._to_manager.clear()
         self._managers_own.clear()
-        await asyncio.sleep(_DOWN_S)
+        await asyncio.sleep(DOWN_S)
         self._start_manager()
 
     def _start_manager(self) -> None:
-        self._manager = UpdateManager(now)
+        self._manager = UpdateManager(now, phase_timeout_s=PHASE_TIMEOUT_S)
         if self._broker_up:
             self._managers_own += self._manager.connect()
         self._news.set()
@@ -265,7 +272,7 @@ class World:
             self._worker.cancel()
             with suppress(asyncio.CancelledError, PowerLoss, Exception):  # its journal is gone
                 await self._worker
-        await asyncio.sleep(_DOWN_S)
+        await asyncio.sleep(DOWN_S)
         self.device.boot()
         self._agent_up = True
         self._start_worker()
@@ -280,7 +287,7 @@ class World:
             self._to_agent.clear()
         else:  # handed over, perhaps, and not acknowledged
             self._to_agent = deque(message._replace(duplicate=True) for message in self._to_agent)
-        await asyncio.sleep(_DOWN_S)
+        await asyncio.sleep(DOWN_S)
         self._broker_up = True
         if self._agent_up:
             await self.device.agent.reports.introduce()
@@ -337,7 +344,7 @@ class World:
         manager = self._manager
         if self._pending or manager is None or not manager.idle or not self.verdicts:
             return False
-        if self.verdicts[-1].status == "COMPLETED" or self._sent >= _MOST_SENT:
+        if self.verdicts[-1].status == "COMPLETED" or self._sent >= (2 if self.wanted.fails else _MOST_SENT):
             return True
         self._send()
         return False
