@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,6 +16,11 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.update_manager.double import Published, UpdateManager, Verdict
+
+from .commanding import ENDS
+
+_READ_TIMEOUT_S = 4.0
+"""An agent that has no session yet does not hear that it is asked for its state."""
 
 
 class Heard(NamedTuple):
@@ -73,18 +77,23 @@ class Backend:
     """
 
     def __init__(
-        self, port: int, agent: str, *, phase_timeout_s: float, passed: Callable[[int, str], None] = lambda n, what: None
+        self,
+        port: int,
+        agent: str,
+        *,
+        phase_timeout_s: float,
+        passed: Callable[[int, str], None] = lambda n, what: None,
     ) -> None:
         self.verdicts: list[Verdict] = []
         self.passed = passed
         self.log: list[str] = []
+        self.feedback: list[bytes] = []
+        """The agent's, as it came."""
         self._port, self._agent, self._phase_timeout_s = port, agent, phase_timeout_s
         self._queue: queue.Queue[Heard] = queue.Queue()
-        self._count, self._payload = 0, dict[str, Any]()
+        self._count, self._payload, self._introduced = 0, dict[str, Any](), ""
         self._double, self._manager = self._begin()
-        self._subscribed = threading.Event()
-        own = (f"{self._double.prefix}/desiredstatefeedback", f"{self._double.prefix}/currentstate")
-        self._self = Connection(port, "backend", own, self._queue)
+        self._self = Connection(port, "backend", (f"{self._double.prefix}/currentstate",), self._queue)
         self._is_ready = {self._self: False, self._manager: False}
 
     def _begin(self) -> tuple[UpdateManager, Connection]:
@@ -94,7 +103,7 @@ class Backend:
             domain=f"um{self._agent}",
             agent=self._agent,
             phase_timeout_s=self._phase_timeout_s,
-            read_timeout_s=self._phase_timeout_s,
+            read_timeout_s=_READ_TIMEOUT_S,
         )
         return double, Connection(self._port, "um", double.subscriptions, self._queue)
 
@@ -114,15 +123,18 @@ class Backend:
         self._self.publish(Published(f"{self._double.prefix}/desiredstate", self._envelope()))
 
     def _envelope(self) -> bytes:
-        return json.dumps({"activityId": "update", "timestamp": int(time.time() * 1000), "payload": self._payload}).encode()
+        return json.dumps(
+            {"activityId": "update", "timestamp": int(time.time() * 1000), "payload": self._payload}
+        ).encode()
 
     def bring(self, payload: dict[str, Any], judge: Callable[[Verdict], None], limit_s: float = 240.0) -> None:
         """Ask, and again after every failure and whenever the Update Manager has begun anew, until COMPLETED is the last
         word. `judge` is told every verdict at its moment."""
         deadline = time.monotonic() + limit_s
-        self._work(lambda: all(self._is_ready.values()) and self._double.idle, deadline)
+        self._work(lambda: all(self._is_ready.values()) and self._double.idle and self._introduced, deadline)
         self._payload, self._count = payload, 0
         self.log.clear()
+        self.feedback.clear()
         self.send()
         while not (self.verdicts and self.verdicts[-1].status == "COMPLETED" and self._double.idle):
             known = len(self.verdicts)
@@ -131,6 +143,10 @@ class Backend:
                 judge(verdict)
             if self.verdicts[-1].status != "COMPLETED" and len(self.verdicts) > known:
                 self.send()
+
+    def hear_out(self, limit_s: float = 120.0) -> None:
+        """Until the agent has said how the activity ended, which it does after its last phase."""
+        self._work(lambda: json.loads(self.feedback[-1])["payload"]["status"] in ENDS, time.monotonic() + limit_s)
 
     def _work(self, done: Callable[[], Any], deadline: float) -> None:
         while not done():
@@ -154,19 +170,23 @@ class Backend:
             if heard.by is self._manager:
                 self._out(self._double.connect())
         elif heard.by is self._self:
-            self._hear_verdict(heard)
+            self._hear_manager(heard)
         elif heard.topic == f"{self._double.prefix}/desiredstate":
             self._out(self._double.hear(heard.topic, heard.payload))
         else:
+            if heard.topic == f"{self._double.agent_prefix}/desiredstatefeedback":
+                self.feedback.append(heard.payload)
             self._pass(heard.topic, heard.payload)
             if heard.by in self._is_ready:  # else it has just died, and has not heard it
                 self._out(self._double.hear(heard.topic, heard.payload))
 
-    def _hear_verdict(self, heard: Heard) -> None:
-        envelope = json.loads(heard.payload)
-        began_anew = envelope["activityId"].startswith("initial-current-state-")
-        if heard.topic.endswith("/currentstate") and began_anew and self._payload:
-            self.send()
+    def _hear_manager(self, heard: Heard) -> None:
+        """Under a new name, the current state says that the Update Manager began anew, and has forgotten what it was asked."""
+        name = json.loads(heard.payload)["activityId"]
+        if name.startswith("initial-current-state-") and name != self._introduced:
+            self._introduced = name
+            if self._payload:
+                self.send()
 
     def _out(self, messages: list[Published]) -> None:
         manager = self._manager

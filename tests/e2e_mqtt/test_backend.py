@@ -21,7 +21,7 @@ from tests.update_manager.double import Verdict
 from .backend import Backend
 from .commanding import asking, component
 from .rig import Device
-from .scenario import AFTER, BEFORE, TARGET, prepare
+from .scenario import AFTER, TARGET, prepare
 
 _MESSAGES = 20
 """Between Update Manager and agent, of one undisturbed update and a bit more."""
@@ -158,7 +158,11 @@ def test_all_are_killed_with_a_real_engine(mosquitto: Mosquitto, tmp_path: Path,
             device.start()
 
     def running() -> dict[str, str]:
-        return {name: _image(clean_dockerd, name) for name, state in clean_dockerd.containers().items() if state == "running"}
+        return {
+            name: _image(clean_dockerd, name)
+            for name, state in clean_dockerd.containers().items()
+            if state == "running"
+        }
 
     def judge(verdict: Verdict) -> None:
         if verdict.status == "COMPLETED":

@@ -46,7 +46,9 @@ class Story(NamedTuple):
 
     @property
     def wanted(self) -> Wanted:
-        before, after = ({each.id: dict(each.config)["image"] for each in asked_} for asked_ in (self.before, self.after))
+        before, after = (
+            {each.id: dict(each.config)["image"] for each in asked_} for asked_ in (self.before, self.after)
+        )
         return Wanted(before, after, self.fails)
 
 
@@ -64,9 +66,7 @@ STORIES = {
     "two baselines": Story(
         _MIXED, _MIXED_AFTER, {"front": ["containers:swap", "containers:new"], "back": ["containers:limit"]}
     ),
-    "a slow pull": Story(
-        _PAIR, _PAIR_AFTER, images={"reg.example/swap:2": Image(size=30_000_000)}, pull_rate=1e5
-    ),
+    "a slow pull": Story(_PAIR, _PAIR_AFTER, images={"reg.example/swap:2": Image(size=30_000_000)}, pull_rate=2.5e5),
     "a new version that ends": Story(
         _PAIR, (*_PAIR_AFTER, asked("new")), images={"reg.example/swap:2": Image(exits_with=1)}, fails=True
     ),
@@ -92,9 +92,10 @@ async def told(device: LiveDevice, story: Story, *deaths: Death) -> World:
     script.pull_rate = story.pull_rate
     begun = now()
     await world.run()
+    await world.device.settle()
     assert not world.lies, f"{world.lies}\n{world.story()}"
     assert world.verdicts, world.story()
-    assert world.verdicts[-1].status == ("INCOMPLETE" if story.fails else "COMPLETED"), world.story()
+    assert (world.verdicts[-1].status == "COMPLETED") != story.fails, world.story()
     assert world.device.running().pop(FOREIGN) == "docker.io/library/theirs:1"
     assert now() - begun < 6 * PHASE_TIMEOUT_S, world.story()
     return world
