@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
-from .registry import free_port
+from .machine import free_port
 
 Kind = Literal[
     "cut before", "cut inside", "cut after", "pause", "stall", "deaf broker", "deaf client", "swallow", "duplicate", "refuse",
