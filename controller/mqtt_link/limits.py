@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from evenkeel.specs.errors import TooLarge
 
@@ -20,6 +21,7 @@ STEADY_S = 2.0
 _AT_ONCE_S = 10.0
 _SUSPECTED, _GIVEN_UP = 3, 5
 _REMEMBERED_S = 3600.0
+_SHORTEST_ANSWER_S, _LONGEST_ANSWER_S = 5.0, 120.0
 
 
 @dataclass(eq=False)
@@ -72,6 +74,13 @@ class Limits:
             self._learned[outgoing.topic] = (size, now + _REMEMBERED_S)
             why = f"the broker ended {outgoing.ends} connections right after this message of {size} bytes"
             outgoing.done.set_exception(TooLarge(self._element, why))
+
+
+def longest_answer_s(keep_alive: timedelta, unanswered: int) -> float:
+    """How long a broker may take to acknowledge, after `unanswered` connections on which it did not: as long as a silent
+    network takes to be noticed, twice as long each time."""
+    first_s = min(_LONGEST_ANSWER_S, max(_SHORTEST_ANSWER_S, 2 * keep_alive.total_seconds()))
+    return float(first_s * 2 ** min(unanswered, 10))
 
 
 def _packet_bytes(outgoing: Outgoing) -> int:

@@ -28,6 +28,7 @@ _SESSION_EXPIRY_S = 30 * 24 * 3600
 _TOPIC_AND_PROPERTIES = 128 * 1024
 _GRACE_S = 2.0
 SILENT, LOST = "the broker fell silent", "the connection was lost"
+UNANSWERED = "the broker does not acknowledge what it is sent"
 _TAKEN_OVER = 0x8E
 """MQTT 5: a client of the same id has connected. With 3.1.1, and from some brokers with 5, the connection is only lost."""
 _HEAR_OUT_S = 0.5
@@ -122,6 +123,12 @@ class Line:
     def leave(self) -> None:
         """Say good-bye: the line ends soon."""
         self._leaving = True
+        if self._client is not None:
+            self._client.disconnect()
+
+    def give_up(self, why: str) -> None:
+        """End the line soon, because it is of no use."""
+        self._why = why
         if self._client is not None:
             self._client.disconnect()
 

@@ -7,6 +7,9 @@
   nobody is here waits. Whoever consumes has to recognise what it had already.
 * `connections` says True when all subscriptions are in force, so that whoever speaks then hears the answer. What a broker
   refuses is asked for again on the same connection, with a back-off; what it allows is heard meanwhile.
+* A broker that answers pings but not what it is sent has lost it, or its answer: MQTT repeats nothing while a connection
+  lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow network
+  must not look like such a broker for ever.
 * Nothing that a broker or a publisher sends ends the link; at worst the connection is made again.
 
 Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
@@ -24,8 +27,18 @@ from datetime import timedelta
 from typing import Literal
 
 from evenkeel.controller.mqtt_link.access import broker_element, client_id_of, read_access
-from evenkeel.controller.mqtt_link.limits import STEADY_S, Limits, Outgoing
-from evenkeel.controller.mqtt_link.line import LOST, SILENT, Accepted, Arrived, Event, Line, Published, Subscribed
+from evenkeel.controller.mqtt_link.limits import STEADY_S, Limits, Outgoing, longest_answer_s
+from evenkeel.controller.mqtt_link.line import (
+    LOST,
+    SILENT,
+    UNANSWERED,
+    Accepted,
+    Arrived,
+    Event,
+    Line,
+    Published,
+    Subscribed,
+)
 from evenkeel.controller.mqtt_link.session import Message, Session, check_topic, unwanted
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.mqtt import MqttSettings
@@ -66,7 +79,7 @@ class MqttLink:
         self._topics: dict[str, None] = {}
         self._in_force: set[str] = set()
         self._refused: dict[str, None] = {}
-        self._refusals, self._brief_losses = 0, 0
+        self._refusals, self._brief_losses, self._unanswered = 0, 0, 0
         self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
         self._session: Session | None = None
@@ -176,6 +189,7 @@ class MqttLink:
             case Arrived():
                 self._receive(session, event)
             case Published():
+                self._unanswered = 0
                 session.published(event, self._element)
                 session.send(self._outbox)
             case Subscribed():
@@ -190,12 +204,24 @@ class MqttLink:
         session.ask(self._missing())
         session.send(self._outbox)
         asyncio.get_running_loop().call_later(STEADY_S, self._has_held, session)
+        self._watch_answers(session)
         self._rise()
 
     def _has_held(self, session: Session) -> None:
         if session is self._session:
             session.is_steady = True
             session.send(self._outbox)
+
+    def _watch_answers(self, session: Session) -> None:
+        """End a connection on which the broker has left something unanswered for too long."""
+        if session is not self._session:
+            return
+        limit_s = longest_answer_s(self._settings.keep_alive, self._unanswered)
+        if session.unanswered_s() > limit_s:
+            self._unanswered += 1
+            session.line.give_up(UNANSWERED)
+        else:
+            asyncio.get_running_loop().call_later(limit_s / 4, self._watch_answers, session)
 
     def _subscribed(self, answers: Sequence[tuple[str, bool]]) -> None:
         for topic, refused in answers:
@@ -275,7 +301,7 @@ class MqttLink:
             self._asking_again = None
         under_way: list[Outgoing] = []
         if session is not None:
-            by_broker = not self._stop.is_set() and why != SILENT
+            by_broker = not self._stop.is_set() and why not in (SILENT, UNANSWERED)
             under_way = session.end(by_broker=by_broker)
             self._outbox.extendleft(reversed(under_way))
         if not under_way:  # else it may be for what was sent

@@ -47,6 +47,7 @@ class Session:
         """It has held for a while: if it ends now, it is for a reason."""
         self._flying: dict[int, Outgoing] = {}
         self._asked: dict[int, list[str]] = {}
+        self._asked_at = self._answered_at = 0.0
         self._deliveries: deque[list[int | bool]] = deque()
         """Packet id, and whether the message is done, in order of arrival."""
         self._over = False
@@ -68,6 +69,7 @@ class Session:
 
     def published(self, event: Published, element: str) -> None:
         """The broker's answer reaches the publisher."""
+        self._answered_at = time.monotonic()
         outgoing = self._flying.pop(event.mid, None)
         if outgoing is None or outgoing.done.done():
             return
@@ -83,12 +85,19 @@ class Session:
         asked = {topic for several in self._asked.values() for topic in several}
         missing = [topic for topic in topics if topic not in asked]
         if missing:
+            self._asked_at = time.monotonic()
             self._asked[self.line.subscribe(missing)] = missing
 
     def answered(self, event: Subscribed) -> list[tuple[str, bool]]:
         """Topics, and whether the broker refuses them, which it does with those that its answer leaves out."""
+        self._answered_at = time.monotonic()
         topics = self._asked.pop(event.mid, [])
         return list({**dict.fromkeys(topics, True), **dict(zip(topics, event.refused, strict=False))}.items())
+
+    def unanswered_s(self) -> float:
+        """For how long something has been under way since the broker last answered; 0.0 when nothing is."""
+        sent = [outgoing.sent_at for outgoing in self._flying.values()] + [self._asked_at] * bool(self._asked)
+        return time.monotonic() - max(min(sent), self._answered_at) if sent else 0.0
 
     def delivery(self, mid: int) -> Callable[[], None]:
         """What to call when the message `mid` is done. MQTT wants acknowledgements in order of arrival."""

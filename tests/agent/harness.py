@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tests.virtual import now
 
@@ -205,9 +205,9 @@ class Device:
         self.die()
         self._folder.cleanup()
 
-    def twin(self) -> Device:
+    def twin(self) -> Self:
         """Another device on which the same has happened."""
-        other = Device(settings=self.settings, catalogue=dict(self.engine.catalogue))
+        other = type(self)(settings=self.settings, catalogue=dict(self.engine.catalogue))
         other.die()
         for file in Path(self._folder.name).iterdir():
             shutil.copy(file, other._folder.name)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.engines.broker import Broker
+from tests.engines.mqtt_proxy import PUBACK, SUBACK, Fault, MqttProxy
 from tests.until import until as wait_until
 
 from evenkeel.controller.mqtt_link import Message, MqttLink
@@ -126,6 +127,22 @@ async def test_retained_messages_are_kept_and_told(mosquitto: Mosquitto) -> None
         message = await next_of(it.messages())
         assert (message.payload, message.retained) == (b"now", True)
         await message.done()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("lost", [PUBACK, SUBACK], ids=["PUBACK", "SUBACK"])
+async def test_an_answer_that_is_lost_on_a_connection_that_lives_is_waited_for_no_longer_than_a_silent_network(
+    mosquitto: Mosquitto, version: MqttVersion, lost: int
+) -> None:
+    """MQTT repeats nothing while a connection lives: one lost acknowledgement kept everything behind it back for ever."""
+    broker = mosquitto()
+    with MqttProxy(broker.port, Fault("swallow", 1, type=lost), five=version == "5") as proxy:
+        settings: dict[str, Any] = {"version": version, "broker": f"tcp://127.0.0.1:{proxy.port}"}
+        async with link(broker, "t", keep_alive=timedelta(seconds=1), **settings) as it:
+            await asyncio.wait_for(it.publish("t", b"here"), 100)
+            await asyncio.wait_for(up(it), 100)
+            assert "here" in await take(it, 1)
+    assert proxy.struck is not None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -115,7 +115,7 @@ class Manager:
         topic = f"{self.prefix}/desiredstatefeedback"
         with self._news:
             found = [value for name, value in self._heard if name == topic and value["activityId"] == activity]
-        return [_said(value) for index, value in enumerate(found) if value not in found[:index]]
+        return [said_in(value) for index, value in enumerate(found) if value not in found[:index]]
 
     def until(self, look: Callable[[], Any], what: str, limit_s: float = 90.0) -> Any:
         """The first answer that is true, looked for whenever something was heard."""
@@ -167,7 +167,7 @@ class Manager:
 _TOPICS = ("desiredstatefeedback", "currentstate")
 
 
-def _said(value: dict[str, Any]) -> Said:
+def said_in(value: dict[str, Any]) -> Said:
     payload = value["payload"]
     actions = tuple((item["component"]["id"].partition(":")[2], item["status"]) for item in payload.get("actions", ()))
     return Said(payload["status"], actions, payload.get("message", ""))

@@ -23,12 +23,12 @@ from .rig import Device
 _MIB = 1024**2
 _READING = threading.Lock()
 """msgspec 0.x ends the process when several threads read a type for the first time."""
-_BEFORE = (
+BEFORE = (
     component("hvac", "docker.io/library/hvac:1"),
     component("seat", "docker.io/library/seat:1", memory="64M"),
     component("radio", "docker.io/library/radio:1"),
 )
-_AFTER = (
+AFTER = (
     component("nav", "docker.io/library/nav:1"),
     component("hvac", "docker.io/library/hvac:2"),
     component("seat", "docker.io/library/seat:1", memory="96M"),
@@ -60,7 +60,7 @@ def prepare(folder: Path, port: int) -> Path:
     try:
         device.start()
         manager.wait_for_agent()
-        assert manager.drive("before", asking(*_BEFORE))[-1].status == "COMPLETED"
+        assert manager.drive("before", asking(*BEFORE))[-1].status == "COMPLETED"
         until(device.is_settled)
         device.stop()
     finally:
@@ -94,7 +94,7 @@ class Course:
                 self._judge(said)
                 disturb(said)
 
-            said = self.manager.drive("all", asking(*_AFTER, domain=self.manager.prefix.removesuffix("update")), on)
+            said = self.manager.drive("all", asking(*AFTER, domain=self.manager.prefix.removesuffix("update")), on)
             assert told(said) == EXPECTED
             until(lambda: self._holds() == {name: (image, True) for name, image in TARGET.items()}, 60, "the world")
         finally:

@@ -1,0 +1,13 @@
+"""Every test leaves nothing behind."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.agent.harness import DEVICES
+
+
+@pytest.fixture(autouse=True)
+def _scrap() -> Iterator[None]:
+    yield
+    while DEVICES:
+        DEVICES.pop().scrap()
