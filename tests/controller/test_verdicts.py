@@ -1,0 +1,292 @@
+"""What cycles say of a revision is what the world is: good only when all of it is well, and a leftover only a leftover."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.until import soon
+
+from evenkeel.controller.cycle import Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.drivers.memory import Image
+from evenkeel.specs.container import Container, Health, HttpProbe, Mount, Port, TcpProbe
+from evenkeel.specs.plan import Failed, Outcome, Pull, Remove, Retry, Start, Verify
+
+from .device import Device, OnDevice, container
+
+SECOND = timedelta(seconds=1)
+
+
+def checked(name: str, image: str = "", port: int = 80, **fields: object) -> Container:
+    health = Health(TcpProbe(port), interval=SECOND, timeout=SECOND, retries=2)
+    return container(name, image, health=health, **fields)
+
+
+# ── F-01: a clean-up that fails ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("outcome", [Failed("input/output error"), Retry("device or resource busy")])
+def test_a_failed_clean_up_takes_nothing_back(on_device: OnDevice, outcome: Outcome) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web", "web:1"))
+        failed = device.fail(outcome, Remove, times=4)
+        device.ask(container("web", "web:2"))
+        assert await device.follow() == Settled(f"web: {outcome.message}", 1.0)
+        assert device.running() == {"web": "web:2"}
+        assert device.settled() == (True, "Converged")
+        assert device.journal.digest("last-good") == device.journal.digest("desired")
+        assert device.said("revision-failed", "rolling-back") == []
+        assert device.conditions()["CleanedUp"].reason == "LeftOver"
+        waited: list[float] = []
+        while device.conditions().get("CleanedUp"):
+            ending = await device.follow()
+            assert isinstance(ending, Settled)
+            waited.append(ending.again_s)
+            await asyncio.sleep(ending.again_s)
+        assert waited == [1.0, 2.0, 4.0, 8.0, 0.0], "each pause is twice as long"
+        assert len(failed) == 4
+        assert len(device.engine.world.containers) == 1
+
+    on_device(work)
+
+
+def test_what_is_left_over_holds_up_neither_repair_nor_the_next_revision(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web", "web:1"), container("db"))
+        device.fail(Failed("input/output error"), Remove)
+        device.ask(container("web", "web:2"), container("db"))
+        assert isinstance(await device.follow(), Settled)
+        device.engine.kill("db")
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:2", "db": "db:1"}
+        device.ask(container("web", "web:3"), container("db", "db:2"))
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:3", "db": "db:2"}
+        assert device.journal.digest("last-good") == device.journal.digest("desired")
+
+    on_device(work)
+
+
+# ── §5.2: a revision that makes its neighbour ill ──────────────────────────────────────────────────────────────────
+
+
+def make_ill(device: Device, image: str, *, healthy: bool = False) -> None:
+    reference = f"docker.io/library/{image}"
+    device.engine.catalogue[reference] = replace(device.engine.catalogue.get(reference, Image()), healthy=healthy)
+
+
+def test_a_revision_that_makes_its_neighbour_ill_is_not_good_and_is_taken_back(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        good = await device.reach(container("broker"), checked("app"))
+        device.ask(container("broker", "broker:2"), checked("app"))
+
+        async def fall_ill() -> None:
+            await soon(lambda: device.running().get("broker") == "broker:2")
+            make_ill(device, "app:1")
+
+        falling = asyncio.ensure_future(fall_ill())
+        begun = asyncio.get_running_loop().time()
+        while not device.said("rolling-back"):
+            ending = await device.follow()
+            assert isinstance(ending, Retrying | Stalled), ending
+            assert device.said("revision-good")[1:] == []
+            await asyncio.sleep(5)
+        assert asyncio.get_running_loop().time() - begun >= 60, "it may recover for a while"
+        await falling
+        make_ill(device, "app:1", healthy=True)
+        assert isinstance(await device.follow(), Stalled)
+        assert device.journal.digest("last-good") == good.digest
+        assert device.running() == {"broker": "broker:1", "app": "app:1"}
+        assert "app fails its health check" in device.said("revision-failed")[0][1]
+
+    on_device(work)
+
+
+def test_a_neighbour_that_recovers_in_time_spoils_nothing(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("broker"), checked("app"))
+        make_ill(device, "app:1")
+        device.ask(container("broker", "broker:2"), checked("app"))
+        device.journal.record_sick(device.journal.digest("desired"), [])
+        assert isinstance(await device.follow(), Retrying)
+        make_ill(device, "app:1", healthy=True)
+        assert isinstance(await device.follow(), Settled)
+        assert device.journal.digest("last-good") == device.journal.digest("desired")
+
+    on_device(work)
+
+
+def test_one_that_was_ill_before_fails_no_revision(on_device: OnDevice) -> None:
+    """Also not after a restart in the middle."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("broker"), checked("app"))
+        make_ill(device, "app:1")
+        await device.follow()
+        assert not device.conditions()["Healthy"].holds
+        device.ask(container("broker", "broker:2"), checked("app"))
+        assert isinstance(await device.cycle(), Progressed)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert device.journal.digest("last-good") == device.journal.digest("desired")
+        assert not device.conditions()["Healthy"].holds
+
+    on_device(work)
+
+
+# ── O1: the check that is asked for now ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("before", [None, Health(HttpProbe(80, "/health"))])
+def test_a_changed_check_reaches_the_container_that_is_there(on_device: OnDevice, before: Health | None) -> None:
+    async def work(device: Device) -> None:
+        good = await device.reach(container("web", health=before))
+        make_ill(device, "web:1")
+        device.ask(checked("web", port=99))
+        assert isinstance(await device.cycle(), Progressed), "it is watched with the new check, and fails it"
+        assert "failed its health check" in device.said("revision-failed")[0][1]
+        make_ill(device, "web:1", healthy=before is not None)
+        assert isinstance(await device.follow(), Stalled)
+        assert device.journal.digest("last-good") == good.digest
+        assert device.said("step-started")[-1][1].startswith("watch"), "the old check is proven again"
+
+    on_device(work)
+
+
+def test_a_check_that_is_taken_away_is_not_made_any_more(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(checked("web"))
+        made = device.engine.world.created
+        make_ill(device, "web:1")
+        await device.follow()
+        assert not device.conditions()["Healthy"].holds
+        await device.reach(container("web"))
+        assert device.conditions()["Healthy"].holds
+        assert device.engine.world.created == made, "no new container"
+
+    on_device(work)
+
+
+# ── O3, A14: cut off from the network ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_container_that_is_cut_off_is_drift_and_put_back(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        made = device.engine.world.created
+        device.engine.disconnect("web")
+        assert isinstance(await device.follow(), Settled)
+        assert device.said("drift")[0][1] == "connect: it is cut off from its network: it is on no network"
+        assert ("health", "web is cut off from its network: it is on no network") in device.said("health")
+        assert device.engine.world.created == made
+        assert device.conditions()["Healthy"].holds
+
+    on_device(work)
+
+
+def test_a_network_that_was_pruned_is_made_again(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        for name in ("web", "db"):
+            device.engine.kill(name)
+        device.engine.remove_network()
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+        seen = await device.engine.observe()
+        assert {each.cut_off for each in seen.containers} == {""}
+
+    on_device(work)
+
+
+# ── A7: content that was set aside ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_content_that_was_set_aside_is_told_until_the_tag_changes(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("app", pull_policy="Always"))
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=2, exits_with=1)
+        while not device.said("rolling-back"):
+            await device.cycle()
+        assert isinstance(await device.follow(), Settled)
+        for _ in range(2):
+            told = device.conditions()["ContentCurrent"]
+            assert (told.holds, told.reason) == (False, "SetAside")
+            assert "app: docker.io/library/app:1 was pushed again" in told.message
+            assert "it ended with exit code 1" in told.message
+            device.start()
+            await device.follow()
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=2, pull="unreachable")
+        await device.follow()
+        assert "ContentCurrent" in device.conditions(), "who does not answer says nothing"
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=3)
+        assert isinstance(await device.follow(), Settled)
+        assert "ContentCurrent" not in device.conditions()
+
+    on_device(work)
+
+
+# ── A2: a cause outside, and nothing to go back to ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("cause", ["port", "mount", "registry"])
+def test_at_the_first_start_what_can_run_does_and_the_rest_is_tried_until_it_can(
+    on_device: OnDevice, cause: str
+) -> None:
+    async def work(device: Device) -> None:
+        wanted = container("gps")
+        if cause == "port":
+            wanted = container("gps", ports=(Port(8080, 80),))
+            device.engine.put_foreign(container("squatter", ports=(Port(8080, 80),)))
+        elif cause == "mount":
+            wanted = container("gps", mounts=(Mount("/data", "/missing"),))
+            device.engine.script.absent.add("/missing")
+        else:
+            device.engine.catalogue["docker.io/library/gps:1"] = Image(pull="unreachable")
+        device.ask(wanted, container("web"), container("map", depends_on=("gps",)))
+        for _ in range(20):
+            ending = await device.follow()
+            assert isinstance(ending, Retrying), ending
+            await asyncio.sleep(60)
+        assert device.running().keys() - {"squatter"} == {"web"}, "and nothing that depends on what is missing"
+        attempt = device.journal.attempt(device.journal.digest("desired"))
+        assert attempt is None or not attempt.failed
+        if cause == "port":
+            device.engine.remove("squatter")
+        device.engine.script.absent.discard("/missing")
+        device.engine.catalogue.pop("docker.io/library/gps:1", None)
+        assert isinstance(await device.follow(), Settled)
+        assert device.running().keys() == {"gps", "web", "map"}
+        assert device.journal.digest("last-good") == device.journal.digest("desired")
+
+    on_device(work)
+
+
+def test_with_something_to_go_back_to_a_cause_outside_counts(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.engine.put_foreign(container("squatter", ports=(Port(8080, 80),)))
+        device.ask(container("web", "web:2", ports=(Port(8080, 80),)))
+        for _ in range(10):
+            if isinstance(await device.follow(), Stalled):
+                break
+            await asyncio.sleep(60)
+        assert device.running()["web"] == "web:1"
+        assert "port 8080 is already allocated" in device.said("revision-failed")[0][1]
+
+    on_device(work)
+
+
+@pytest.mark.parametrize("kind", [Start, Verify, Pull])
+def test_nothing_to_go_back_to_makes_a_failure_of_its_own_no_less_final(
+    on_device: OnDevice, kind: type[Start | Verify | Pull]
+) -> None:
+    async def work(device: Device) -> None:
+        device.fail(Failed("it is no good"), kind)
+        device.ask(container("web"))
+        ending = await device.follow()
+        assert isinstance(ending, Stalled)
+        assert "it is no good" in ending.why
+
+    on_device(work)
