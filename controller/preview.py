@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from evenkeel.controller.journal import Journal
+from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
@@ -18,6 +19,10 @@ from evenkeel.specs.plan import Plan, pulls
 
 Sizes = Callable[[Sequence[str]], Awaitable[dict[str, RemoteImage]]]
 """What registries say of images; those that do not answer are absent."""
+
+
+Surroundings = Callable[[Sequence[str]], Host]
+"""The host of the engine; the argument is paths that are looked for."""
 
 
 class Preview(NamedTuple):
@@ -34,8 +39,9 @@ async def preview(
     journal: Journal,
     desired: DesiredState,
     sizes: Sizes,
+    surroundings: Surroundings = lambda paths: Host(),
 ) -> Preview:
-    """The plan from what is to `desired`. Raises Unavailable, TimedOut, JournalError."""
+    """The plan from what is to `desired`, and what it would fail at now. Raises Unavailable, TimedOut, JournalError."""
     want, history = reconciler.select(desired), journal.history()
     seen = await driver.observe(changed(reconciler.look(want), adopted=journal.adopted()))
     plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
@@ -44,7 +50,8 @@ async def preview(
         seen = changed(seen, remote={**seen.remote, **await sizes(unknown)})
     kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
     aside = tuple(f"{name}: {why}; {kept}" for name, why in reconciler.set_aside(want, seen, history).items())
-    return Preview(plan, seen, (*notes(journal, desired), *aside))
+    fails_at = foreseen(plan, seen, surroundings(paths_of(starting(plan))))
+    return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at))
 
 
 def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.lock import Lock
     from evenkeel.controller.loop import Controller
     from evenkeel.controller.ports import Agent, Life, Sink, Source
-    from evenkeel.controller.preview import Sizes
+    from evenkeel.controller.preview import Sizes, Surroundings
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.ports import Driver
@@ -71,6 +71,20 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
         return (await driver.observe(Look(images=tuple(images)))).remote
 
     return of_registries if settings.engine.kind == "docker" else of_engine
+
+
+def surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:
+    """How to learn what of the host is missing or taken: the machine's own, or the simulated one."""
+    if settings.engine.kind == "docker":
+        from functools import partial
+
+        from evenkeel.controller.host import look_around
+
+        return partial(look_around, settings.engine.address.removeprefix("unix://"))
+    from evenkeel.controller.drivers.memory import MemoryEngine
+
+    assert isinstance(driver, MemoryEngine)
+    return driver.host
 
 
 def simulated_engine(

@@ -55,7 +55,7 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     from evenkeel.controller.journal import keep_journal, read_journal
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.preview import preview
-    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler
+    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
     from evenkeel.specs.errors import JournalError
 
     settings = options.settings()
@@ -79,7 +79,8 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
         with asyncio.Runner() as runner:
             driver = open_driver(settings)
             try:
-                looking = preview(reconciler(settings), driver, journal, reading.desired, image_sizes(settings, driver))
+                sizes, around = image_sizes(settings, driver), surroundings(settings, driver)
+                looking = preview(reconciler(settings), driver, journal, reading.desired, sizes, around)
                 found = runner.run(looking)
                 # Not within the loop, which would keep the first Ctrl-C from ending the question.
                 code = _refused(settings, journal, reading, found, yes=yes, retry=retry)
@@ -98,6 +99,8 @@ def _refused(
 
     for line in plan_lines(found.plan, found.seen, terminal_width(), terminal_style()):
         click.echo(line)
+    for note in found.notes if found.plan.stages else ():
+        click.echo(f"Note: {note}")
     say_simulated(settings)
     attempt = journal.attempt(reading.desired.digest)
     if attempt is not None and attempt.failed and not retry:

@@ -50,7 +50,7 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
     from evenkeel.controller.cli.asked import asked, message_in_force
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.preview import Preview, preview
-    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler
+    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
 
     settings = options.settings()
     journal = read_journal(Path(settings.state))
@@ -62,7 +62,8 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
     async def look() -> Preview:
         driver = open_driver(settings, readonly=True)
         try:
-            return await preview(reconciler(settings), driver, journal, desired, image_sizes(settings, driver))
+            around = surroundings(settings, driver)
+            return await preview(reconciler(settings), driver, journal, desired, image_sizes(settings, driver), around)
         finally:
             await driver.close()
 

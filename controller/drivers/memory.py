@@ -15,7 +15,7 @@ import hashlib
 import math
 import shlex
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.files import write_atomically
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers.compare import InPlace, can_update
+from evenkeel.reconcilers.containers.foresight import Host
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, decode, encode
@@ -469,6 +470,17 @@ class MemoryEngine:
         kept = Kept(id_, plain_name(container.name), _image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
         self._put(replace(kept, created_at=self._now(), started_at=self._now(), up_at=_uptime(), unspoken=unspoken))
+
+    def host(self, paths: Sequence[str]) -> Host:
+        """The simulated host: its paths are all there but those that were taken away, its ports are those of containers."""
+        ports = {
+            (port.protocol, number): kept.engine_name
+            for kept in self._present()
+            if kept.state in AWAKE and kept.container is not None
+            for port in kept.container.ports
+            for number in host_ports(port)
+        }
+        return Host(tuple(path for path in paths if path in self.script.absent), ports)
 
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""
