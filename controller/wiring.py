@@ -166,9 +166,8 @@ def open_agent(
                 now,
             )
 
-        return Bridge(
-            agent, MqttLink(settings.mqtt, beginnings=True), journal, phases, controller.say, asked.report_debounce
-        )
+        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
+        return Bridge(agent, link, journal, phases, controller.say, asked.report_debounce)
 
     return build
 

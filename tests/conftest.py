@@ -39,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if ENGINES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("engine")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """What waits for engines and processes first, what only computes last."""
+    return next((place for place, name in enumerate(("engine", "e2e")) if item.get_closest_marker(name)), 2)
 
 
 def pytest_configure() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.controller.cli.command import Device
+from tests.controller.cli.command import ROOT, Device
 from tests.engines.dockerd import Dockerd
 from tests.until import until
 
@@ -19,11 +20,18 @@ from evenkeel.specs.feedback import Feedback
 
 
 class DockerDevice(Device):
-    """The command's settings name a Docker engine."""
+    """The command's settings name a Docker engine. `prompt`: as tests/prompt.py has it."""
 
     def __init__(self, folder: Path, dockerd: Dockerd) -> None:
-        self.dockerd, self.address = dockerd, dockerd.address
+        self.dockerd, self.address, self.prompt = dockerd, dockerd.address, False
         super().__init__(folder)
+
+    def line(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "tests.prompt", *arguments] if self.prompt else super().line(*arguments)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        found = super().environment(**more)
+        return {**found, "PYTHONPATH": f"{found['PYTHONPATH']}:{ROOT}"}
 
     def settings(self, **more: object) -> None:
         engine = {"kind": "docker", "address": self.address}

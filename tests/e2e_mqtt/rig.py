@@ -14,6 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tests.controller.cli.inside import run_inside
+
 from evenkeel.controller.database import FILE
 from evenkeel.controller.drivers.memory import MemoryEngine
 from evenkeel.controller.wiring import MEMORY_STORE
@@ -42,9 +44,15 @@ class Device:
         self._settings: dict[str, Any] = {"specs": [str(self.specs)], "state": str(self.state)}
         self._settings["mqtt"] = {"enabled": True, "broker": f"tcp://127.0.0.1:{port}", "clientId": client}
         self._settings["updateAgent"] = {"enable": True, "domain": domain, "reportDebounce": "100ms"}
+        self._settings["backoff"] = {"first": "100ms", "longest": "2s"}
         self.settings()
 
     _process: subprocess.Popen[bytes] | None
+
+    @property
+    def held(self) -> Path:
+        """While this file is there, the memory engine proves nothing."""
+        return self.folder / "held"
 
     def settings(self, mqtt: dict[str, Any] | None = None, **more: Any) -> None:
         """Other settings from the next start on."""
@@ -58,13 +66,15 @@ class Device:
         (self.specs / f".{name}").write_text(json.dumps(document))
         (self.specs / f".{name}").replace(self.specs / f"{name}.json")
 
-    def start(self, *options: str, dying: int = 0) -> None:
-        """Begin to run; with `dying` until its so many-th write to the journal."""
-        program = [str(Path(__file__).with_name("dying.py")), str(dying)] if dying else ["-m", "evenkeel.controller"]
+    def start(self, *options: str, dying: int = 0, prompt: bool = True) -> None:
+        """Begin to run; with `dying` until its so many-th write to the journal. `prompt`: see tests/prompt.py."""
+        program = ["tests.prompt"] if prompt else ["evenkeel.controller"]
+        if dying:
+            program = ["tests.e2e_mqtt.dying", str(dying)]
         self.starts += 1
         with self.log.open("ab") as log, self._changing:
             self._process = subprocess.Popen(
-                [sys.executable, *program, "run", *options],
+                [sys.executable, "-m", *program, "run", *options],
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -153,7 +163,10 @@ class Device:
                 process.communicate()
 
     def status(self) -> Any:
-        return json.loads(self.run("status", "-o", "json").stdout)
+        """Asked again and again, hence without a process for each time."""
+        done = run_inside(("status", "-o", "json"), self.environment())
+        assert done.returncode == 0, f"{done.stderr}\n{self.tail()}"
+        return json.loads(done.stdout)
 
     def inbox_bytes(self) -> int:
         """How much was taken in and is not dealt with."""
@@ -182,5 +195,5 @@ class Device:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _NEVER}
-        always = {"PYTHONPATH": str(ROOT / ".dev"), "COLUMNS": "100", "TERM": "dumb"}
-        return {**kept, **always, "EVENKEEL_CONFIG": str(self.config)}
+        always = {"PYTHONPATH": f"{ROOT / '.dev'}:{ROOT}", "COLUMNS": "100", "TERM": "dumb"}
+        return {**kept, **always, "EVENKEEL_CONFIG": str(self.config), "HELD": str(self.held)}

@@ -67,6 +67,7 @@ def test_the_samples_of_hello_world(
     assert {"key": "env", "value": "FOO=BAR"} in found[0]["payload"]["softwareNodes"][1]["parameters"]
 
 
+@pytest.mark.usefixtures("leda_machine")
 def test_the_sample_of_a_typical_device(
     mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, tmp_path: Path
 ) -> None:
