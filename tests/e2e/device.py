@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.controller.cli.command import ROOT, Device
 from tests.engines.dockerd import Dockerd
-from tests.until import until
+from tests.until import PATIENCE_S, until
 
 from evenkeel.controller.journal import read_journal
 from evenkeel.specs.errors import JournalError
@@ -46,7 +46,7 @@ class DockerDevice(Device):
     def kinds(self) -> list[str]:
         return [entry.kind for entry in self.said()]
 
-    def until_said(self, kind: str, after: int = 0, timeout_s: float = 120.0) -> Feedback:
+    def until_said(self, kind: str, after: int = 0, timeout_s: float = PATIENCE_S) -> Feedback:
         """The first entry of a kind with a number above `after`."""
 
         def look() -> list[Feedback]:
@@ -63,7 +63,7 @@ class DockerDevice(Device):
     def newest(self) -> int:
         return max((entry.seq for entry in self.said()), default=0)
 
-    def until_settled(self, states: dict[str, str], timeout_s: float = 120.0) -> None:
+    def until_settled(self, states: dict[str, str], timeout_s: float = PATIENCE_S) -> None:
         """These containers and no others, in these states, and everything that is desired proven."""
 
         def look() -> bool:

@@ -20,7 +20,7 @@ from tests.sampling import sampled
 
 from .device import DockerDevice, component_images, data, instances, killing
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 QUICK = "stop: {timeout: 1s}"
 WEB = spec("web", "web:1", QUICK)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.controller.cli.inside import run_inside
+from tests.until import PATIENCE_S
 
 from evenkeel.controller.database import FILE
 from evenkeel.controller.drivers.memory import MemoryEngine
@@ -104,7 +105,7 @@ class Device:
         if process is not None:
             if process.poll() is None:
                 process.send_signal(how)
-            process.wait(90)
+            process.wait(PATIENCE_S)
             with self._changing:
                 if self._process is process:  # else somebody has started it again meanwhile
                     self._process = None
@@ -128,7 +129,7 @@ class Device:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{self.tail()}"
@@ -155,7 +156,7 @@ class Device:
             assert line.startswith(f"watching {self.domain}update/desiredstatefeedback"), line
             yield process.stdout
             process.terminate()
-            assert process.communicate(timeout=60)[1] == ""
+            assert process.communicate(timeout=PATIENCE_S)[1] == ""
             assert process.returncode == 0
         finally:
             if process.poll() is None:

@@ -70,7 +70,7 @@ def _run(tmp_path: Path, before: Path, port: int, name: str, *, dying: int = 0, 
         course.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_killed_after_a_write(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
     port = mosquitto().port
     log, _ = _run(tmp_path, before, port, "undisturbed", dying=10**9)
@@ -86,7 +86,7 @@ def test_killed_after_a_write(mosquitto: Mosquitto, before: Path, tmp_path: Path
     assert len(died) > len(drawn) / 2, "the last writes come after the activity's end, but most before"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_killed_when_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
     port = mosquitto().port
 
@@ -97,7 +97,7 @@ def test_killed_when_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path: Pat
     _all([f"s{number}" for number in sampled(range(len(EXPECTED) - 2), 6, "killed when it speaks")], run)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_the_broker_is_killed_when_it_was_told_something(before: Path, tmp_path: Path) -> None:
     """A broker that keeps what it acknowledged; one for each course."""
 

@@ -105,7 +105,7 @@ def test_ten_containers(mosquitto: Mosquitto, device: Devices, manager: Managers
     images = {f"app-{number}": f"docker.io/library/app-{number}:1" for number in range(10)}
     for memory in ("64M", "96M"):
         apps = [component(name, image, memory=memory) for name, image in images.items()]
-        said = boss.drive(f"with-{memory}", asking(*apps), limit_s=80)
+        said = boss.drive(f"with-{memory}", asking(*apps))
         assert said[-1].status == "COMPLETED"
         assert said[-1].actions == tuple((name, "ACTIVATION_SUCCESS") for name in images)
         assert it.running() == images
@@ -242,7 +242,7 @@ def test_an_answer_that_is_too_large_for_the_broker_is_cut_short(
     boss.wait_for_agent()
     unknown = {f"unknown-key-{number}": 1 for number in range(40)}
     boss.ask("wrong", asking({**component("hvac", HVAC), **unknown}))
-    refused = boss.hear("wrong", "IDENTIFICATION_FAILED", 60)
+    refused = boss.hear("wrong", "IDENTIFICATION_FAILED")
     assert len(refused.message) <= 1000
     assert "unknown key `unknown-key-0`" in refused.message
     assert refused.message.endswith("…")
