@@ -182,7 +182,7 @@ def open_agent(
                 now,
             )
 
-        link = MqttLink(settings.mqtt, beginnings=True)
+        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
         return Bridge(agent, link, journal, phases, controller.say, controller.defects, asked.report_debounce)
 
     return build

@@ -9,6 +9,7 @@ others what they have not begun when it has nothing left. The longest begin firs
 but one worker idle.
 """
 
+import asyncio
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from .engines.dockerd import Dockerd, make_dockerd
 from .engines.machine import alone
 from .engines.registry import Registry
 from .sampling import heading
+from .virtual import VirtualLoop
 
 # What takes long is bounded where it matters, and a busy machine is no bug. Here, because a property has the profile that is
 # loaded when its module is imported.
@@ -39,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if ENGINES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("engine")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """What waits for engines and processes first, what only computes last."""
+    return next((place for place, name in enumerate(("engine", "e2e")) if item.get_closest_marker(name)), 2)
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Both ends of a connection in one loop need no real time: what was sent is there, and a limit is reached when nothing
+    else is left to happen."""
+    is_virtual = item.get_closest_marker("virtual")
+    return {"virtual": VirtualLoop} if is_virtual else {"real": asyncio.new_event_loop}
 
 
 def pytest_configure() -> None:

@@ -10,9 +10,11 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 _EVERY_S = 0.02
+PATIENCE_S = 240.0
+"""A limit for what hangs, not for what is slow: two workers beside two other runs take their time."""
 
 
-def until(look: Callable[[], Found], timeout_s: float = 60.0, what: str = "") -> Found:
+def until(look: Callable[[], Found], timeout_s: float = PATIENCE_S, what: str = "") -> Found:
     """The first answer that is true; AssertionError with the last one when there is none in time."""
     pause, deadline = threading.Event(), time.monotonic() + timeout_s
     while not (found := look()):
@@ -21,7 +23,7 @@ def until(look: Callable[[], Found], timeout_s: float = 60.0, what: str = "") ->
     return found
 
 
-async def soon(look: Callable[[], Found], timeout_s: float = 60.0, what: str = "") -> Found:
+async def soon(look: Callable[[], Found], timeout_s: float = PATIENCE_S, what: str = "") -> Found:
     """The same while an event loop turns."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s

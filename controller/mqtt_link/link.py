@@ -23,7 +23,6 @@ import random
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import timedelta
 from typing import Literal
 
 from evenkeel.controller.mqtt_link.access import broker_element, client_id_of, read_access
@@ -54,7 +53,9 @@ _BRIEF_LOSSES = 3
 _CLOSE_S = 5.0
 _BEGINNING = 64 * 1024
 """Bytes that are kept of what is too large."""
-_BACKOFF = Backoff(longest=timedelta(minutes=1))
+_BACKOFF = Backoff()
+_LONGEST_S = 60.0
+"""Between two attempts, whatever the settings allow: a broker is asked for little, and commands wait behind it."""
 
 
 class MqttLink:
@@ -255,7 +256,7 @@ class MqttLink:
 
     def _wait_s(self, failures: int) -> float:
         longest_s, first_s = self._backoff.longest.total_seconds(), self._backoff.first.total_seconds()
-        wait_s: float = min(longest_s, first_s * 2 ** min(failures - 1, 30))
+        wait_s: float = min(_LONGEST_S, longest_s, first_s * 2 ** min(failures - 1, 30))
         return wait_s * random.uniform(0.5, 1)
 
     def _tell_watchers(self) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.controller.cli.command import Device
+from tests.controller.cli.command import ROOT, Device
 from tests.engines.dockerd import Dockerd
-from tests.until import until
+from tests.until import PATIENCE_S, until
 
 from evenkeel.controller.journal import read_journal
 from evenkeel.specs.errors import JournalError
@@ -19,11 +20,18 @@ from evenkeel.specs.feedback import Feedback
 
 
 class DockerDevice(Device):
-    """The command's settings name a Docker engine."""
+    """The command's settings name a Docker engine. `prompt`: as tests/prompt.py has it."""
 
     def __init__(self, folder: Path, dockerd: Dockerd) -> None:
-        self.dockerd, self.address = dockerd, dockerd.address
+        self.dockerd, self.address, self.prompt = dockerd, dockerd.address, False
         super().__init__(folder)
+
+    def line(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "tests.prompt", *arguments] if self.prompt else super().line(*arguments)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        found = super().environment(**more)
+        return {**found, "PYTHONPATH": f"{found['PYTHONPATH']}:{ROOT}"}
 
     def settings(self, **more: object) -> None:
         engine = {"kind": "docker", "address": self.address}
@@ -38,7 +46,7 @@ class DockerDevice(Device):
     def kinds(self) -> list[str]:
         return [entry.kind for entry in self.said()]
 
-    def until_said(self, kind: str, after: int = 0, timeout_s: float = 120.0) -> Feedback:
+    def until_said(self, kind: str, after: int = 0, timeout_s: float = PATIENCE_S) -> Feedback:
         """The first entry of a kind with a number above `after`."""
 
         def look() -> list[Feedback]:
@@ -55,7 +63,7 @@ class DockerDevice(Device):
     def newest(self) -> int:
         return max((entry.seq for entry in self.said()), default=0)
 
-    def until_settled(self, states: dict[str, str], timeout_s: float = 120.0) -> None:
+    def until_settled(self, states: dict[str, str], timeout_s: float = PATIENCE_S) -> None:
         """These containers and no others, in these states, and everything that is desired proven."""
 
         def look() -> bool:

@@ -20,7 +20,7 @@ from tests.sampling import sampled
 
 from .device import DockerDevice, component_images, data, instances, killing
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 QUICK = "stop: {timeout: 1s}"
 WEB = spec("web", "web:1", QUICK)
@@ -188,11 +188,7 @@ def test_reading_commands_only_read(
                 device.run("apply", "--yes", "--docker-address", dockerd.address)
                 device.write(spec("web", "web:2", QUICK))
             script = [sys.executable, "-m", "tests.e2e.guarded", *command]
-            root = str(Path(__file__).parents[2])
-            paths = f"{root}:{device.environment()['PYTHONPATH']}"
-            done = subprocess.run(
-                script, env=device.environment(PYTHONPATH=paths), text=True, capture_output=True, timeout=110
-            )
+            done = subprocess.run(script, env=device.environment(), text=True, capture_output=True)
             assert "not dry" not in done.stderr
             assert done.returncode == (2 if command[0] == "plan" else 0), done.stderr
             assert proxy.writes == []
@@ -293,7 +289,7 @@ def test_kill_9_before_and_after_a_write(device: DockerDevice, dockerd: Dockerd,
         writes = len(proxy.writes)
     assert writes > 8
     moments = [(at, when) for at in range(1, writes + 1) for when in ("before", "after")]
-    for at, when in sampled(moments, 6, "kill -9 at a write"):
+    for at, when in sampled(moments, 4, "kill -9 at a write"):
         device.address = dockerd.address
         device.settings()
         prepared(device, dockerd)
@@ -329,6 +325,7 @@ def test_kill_9_before_and_after_a_write(device: DockerDevice, dockerd: Dockerd,
 def test_the_hello_world_messages_of_leda(device: DockerDevice, dockerd: Dockerd) -> None:
     """A process that ends at once, and is started again: that is what `unless-stopped` means, here and there."""
     dockerd.load(hello(), "docker.io/library/hello-world:latest")
+    device.prompt = True
     device.write(data("leda-hello-world.json"), file="message.json")
     device.run("apply", "--yes")
     found = instances(dockerd)["hello-world"]
@@ -344,7 +341,7 @@ def test_the_hello_world_messages_of_leda(device: DockerDevice, dockerd: Dockerd
 
 
 @pytest.fixture
-def certificates() -> Iterator[Path]:
+def certificates(leda_machine: None) -> Iterator[Path]:
     """Where Leda's cloud connector has its keys; made and taken away unless the machine has it."""
     folder = Path("/data/var/certificates")
     made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -363,6 +360,7 @@ def test_the_desired_state_of_leda(device: DockerDevice, dockerd: Dockerd, certi
     text = data("leda-desired-state.json")
     images = component_images(text)
     dockerd.load(sleeper("leda"), *images)
+    device.prompt = True
     device.write(text, file="leda.json")
     device.run("apply", "--yes")
     names = {component["id"] for component in json.loads(text)["payload"]["domains"][0]["components"]}
@@ -381,6 +379,7 @@ def test_the_desired_state_of_leda(device: DockerDevice, dockerd: Dockerd, certi
     assert {name for name, id_ in ids(dockerd).items() if before[name] != id_} == {"feedercan"}
 
 
+@pytest.mark.usefixtures("leda_machine")
 @pytest.mark.parametrize("kind", ["", ".internal"])
 def test_the_manifests_of_leda(device: DockerDevice, dockerd: Dockerd, kind: str) -> None:
     """`sua` mounts the system bus, a folder of Leda's and both with propagations of its own: what a machine for tests does not

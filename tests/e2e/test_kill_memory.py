@@ -26,7 +26,7 @@ from evenkeel.specs.container import Port
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback, Kind
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
 SABOTEUR = Path(__file__).parent / "saboteur"
 WEB1, WEB2 = "docker.io/library/app35:1", "docker.io/library/app176:2"
@@ -148,7 +148,7 @@ def test_power_loss_at_any_moment(
     whole = make("whole")
     whole.write(*wanted)
     process = whole.begin(moments=moments)
-    until(lambda: whole.is_over(before), 120, "settled, or back")
+    until(lambda: whole.is_over(before), what="settled, or back")
     assert ended(process, signal.SIGTERM)[0] == 0
     _check(whole, images, story)
     count = len(moments.read_text().splitlines())
@@ -163,7 +163,7 @@ def test_power_loss_at_any_moment(
         assert _here(settled, wanted) <= set(device.instances()), "lost"
         numbers = device.numbers()
         process = device.begin()
-        until(lambda: device.is_over(before), 120, f"settled, or back; said was {device.said()[-5:]}")
+        until(lambda: device.is_over(before), what=f"settled, or back; said was {device.said()[-5:]}")
         assert ended(process, signal.SIGTERM)[0] == 0
         _check(device, images, story)
         assert device.numbers()[: len(numbers)] == numbers

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from tests.until import PATIENCE_S
 
 NEXT = {
     "IDENTIFIED": "DOWNLOAD",
@@ -68,7 +69,7 @@ class Manager:
         self.client.on_message = self._on_message
         self.client.connect(access.get("host", "127.0.0.1"), port, 60)
         self.client.loop_start()
-        assert self._up.wait(90), "the manager cannot connect"
+        assert self._up.wait(PATIENCE_S), "the manager cannot connect"
 
     def close(self) -> None:
         self.client.disconnect()
@@ -78,7 +79,7 @@ class Manager:
 
     def wait_for_agent(self) -> None:
         """Until an agent has reported its state: then it hears what is sent, now and later."""
-        self.until(self.states, "the report of a new connection", 90)
+        self.until(self.states, "the report of a new connection")
 
     # ── saying ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,7 +118,7 @@ class Manager:
             found = [value for name, value in self._heard if name == topic and value["activityId"] == activity]
         return [said_in(value) for index, value in enumerate(found) if value not in found[:index]]
 
-    def until(self, look: Callable[[], Any], what: str, limit_s: float = 90.0) -> Any:
+    def until(self, look: Callable[[], Any], what: str, limit_s: float = PATIENCE_S) -> Any:
         """The first answer that is true, looked for whenever something was heard."""
         deadline = time.monotonic() + limit_s
         with self._news:
@@ -125,7 +126,7 @@ class Manager:
                 assert self._news.wait(deadline - time.monotonic()), f"{what}: not within {limit_s:g} s; {self._tail()}"
         return found
 
-    def hear(self, activity: str, status: str, limit_s: float = 90.0) -> Said:
+    def hear(self, activity: str, status: str, limit_s: float = PATIENCE_S) -> Said:
         """The first message with that status."""
         return self.until(
             lambda: next((said for said in self.said(activity) if said.status == status), None),
@@ -138,14 +139,14 @@ class Manager:
         activity: str,
         payload: dict[str, Any],
         on: Callable[[Said], None] = lambda said: None,
-        limit_s: float = 90.0,
+        limit_s: float = PATIENCE_S,
     ) -> list[Said]:
         """Ask and command to the end; `on` is told every message, before it is answered. All that was said."""
         self.ask(activity, payload)
         return self.follow(activity, on, limit_s)
 
     def follow(
-        self, activity: str, on: Callable[[Said], None] = lambda said: None, limit_s: float = 90.0
+        self, activity: str, on: Callable[[Said], None] = lambda said: None, limit_s: float = PATIENCE_S
     ) -> list[Said]:
         answered, done = list[Said](), set[str]()
         while True:

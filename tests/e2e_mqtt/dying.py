@@ -1,4 +1,4 @@
-"""`evenkeel run` that kills itself, -9, right after its k-th write to the journal: `python dying.py K run …`.
+"""`evenkeel run` that kills itself, -9, right after its k-th write to the journal: `python -m tests.e2e_mqtt.dying K run …`.
 
 A write is a transaction that was committed; so every place between two writes is reached by some K. At an ordinary end it
 says on standard error how many writes there were. Nothing of evenkeel is replaced: the connection is SQLite's own, with a
@@ -34,7 +34,7 @@ def connect(*values: Any, **named: Any) -> sqlite3.Connection:
 
 if __name__ == "__main__":
     sqlite3.connect = connect
-    from evenkeel.controller.cli import main
+    from tests.prompt import main
 
     code = main(sys.argv[1:])
     print(f"writes: {_last - _left}", file=sys.stderr)

@@ -14,6 +14,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tests.controller.cli.inside import run_inside
+from tests.until import PATIENCE_S
+
 from evenkeel.controller.drivers.memory import MemoryEngine
 from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.wiring import MEMORY_STORE
@@ -42,9 +45,15 @@ class Device:
         self._settings: dict[str, Any] = {"specs": [str(self.specs)], "state": str(self.state)}
         self._settings["mqtt"] = {"enabled": True, "broker": f"tcp://127.0.0.1:{port}", "clientId": client}
         self._settings["updateAgent"] = {"enable": True, "domain": domain, "reportDebounce": "100ms"}
+        self._settings["backoff"] = {"first": "100ms", "longest": "2s"}
         self.settings()
 
     _process: subprocess.Popen[bytes] | None
+
+    @property
+    def held(self) -> Path:
+        """While this file is there, the memory engine proves nothing."""
+        return self.folder / "held"
 
     def settings(self, mqtt: dict[str, Any] | None = None, **more: Any) -> None:
         """Other settings from the next start on."""
@@ -58,13 +67,15 @@ class Device:
         (self.specs / f".{name}").write_text(json.dumps(document))
         (self.specs / f".{name}").replace(self.specs / f"{name}.json")
 
-    def start(self, *options: str, dying: int = 0) -> None:
-        """Begin to run; with `dying` until its so many-th write to the journal."""
-        program = [str(Path(__file__).with_name("dying.py")), str(dying)] if dying else ["-m", "evenkeel.controller"]
+    def start(self, *options: str, dying: int = 0, prompt: bool = True) -> None:
+        """Begin to run; with `dying` until its so many-th write to the journal. `prompt`: see tests/prompt.py."""
+        program = ["tests.prompt"] if prompt else ["evenkeel.controller"]
+        if dying:
+            program = ["tests.e2e_mqtt.dying", str(dying)]
         self.starts += 1
         with self.log.open("ab") as log, self._changing:
             self._process = subprocess.Popen(
-                [sys.executable, *program, "run", *options],
+                [sys.executable, "-m", *program, "run", *options],
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -94,7 +105,7 @@ class Device:
         if process is not None:
             if process.poll() is None:
                 process.send_signal(how)
-            process.wait(90)
+            process.wait(PATIENCE_S)
             with self._changing:
                 if self._process is process:  # else somebody has started it again meanwhile
                     self._process = None
@@ -118,7 +129,7 @@ class Device:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{self.tail()}"
@@ -145,7 +156,7 @@ class Device:
             assert line.startswith(f"watching {self.domain}update/desiredstatefeedback"), line
             yield process.stdout
             process.terminate()
-            assert process.communicate(timeout=60)[1] == ""
+            assert process.communicate(timeout=PATIENCE_S)[1] == ""
             assert process.returncode == 0
         finally:
             if process.poll() is None:
@@ -153,7 +164,10 @@ class Device:
                 process.communicate()
 
     def status(self) -> Any:
-        return json.loads(self.run("status", "-o", "json").stdout)
+        """Asked again and again, hence without a process for each time."""
+        done = run_inside(("status", "-o", "json"), self.environment())
+        assert done.returncode == 0, f"{done.stderr}\n{self.tail()}"
+        return json.loads(done.stdout)
 
     def inbox_bytes(self) -> int:
         """How much was taken in and is not dealt with."""
@@ -182,5 +196,5 @@ class Device:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _NEVER}
-        always = {"PYTHONPATH": str(ROOT / ".dev"), "COLUMNS": "100", "TERM": "dumb"}
-        return {**kept, **always, "EVENKEEL_CONFIG": str(self.config)}
+        always = {"PYTHONPATH": f"{ROOT / '.dev'}:{ROOT}", "COLUMNS": "100", "TERM": "dumb"}
+        return {**kept, **always, "EVENKEEL_CONFIG": str(self.config), "HELD": str(self.held)}

@@ -96,7 +96,7 @@ class Course:
 
             said = self.manager.drive("all", asking(*AFTER, domain=self.manager.prefix.removesuffix("update")), on)
             assert told(said) == EXPECTED
-            until(lambda: self._holds() == {name: (image, True) for name, image in TARGET.items()}, 60, "the world")
+            until(lambda: self._holds() == {name: (image, True) for name, image in TARGET.items()}, what="the world")
         finally:
             self._over.set()
             keeper.join()

@@ -104,8 +104,8 @@ def test_publish_follows_an_agent_that_goes_on_alone(
     file = _file(tmp_path, {"activityId": "alone", "payload": asking(component("hvac", HVAC))})
     it.start()
     boss.wait_for_agent()
-    late = it.run("publish", file, "--activity", "late", "--timeout", "10", ok=1)
-    assert "no end after 10 s; it stands at IDENTIFIED" in late.stderr
+    late = it.run("publish", file, "--activity", "late", "--timeout", "5", ok=1)
+    assert "no end after 5 s; it stands at IDENTIFIED" in late.stderr
     it.stop()
     it.settings(updateAgent={"enable": True, "autonomous": {"after": "1s"}})
     it.start()
@@ -116,21 +116,21 @@ def test_publish_follows_an_agent_that_goes_on_alone(
 
 def test_publish_says_when_there_is_no_broker(device: Devices, tmp_path: Path) -> None:
     it = device(1)
-    refused = it.run("publish", _file(tmp_path, asking(component("hvac", HVAC))), "--timeout", "10", ok=1)
-    assert "no connection within 10 s: connection refused" in refused.stderr
+    refused = it.run("publish", _file(tmp_path, asking(component("hvac", HVAC))), "--timeout", "3", ok=1)
+    assert "no connection within 3 s: connection refused" in refused.stderr
     assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 …\n")
 
 
 def test_watch_says_when_there_is_no_broker(device: Devices) -> None:
     it = device(1)
-    refused = it.run("watch", "--timeout", "10", ok=1)
+    refused = it.run("watch", "--timeout", "3", ok=1)
     assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 …\n")
-    assert "no connection within 10 s: connection refused" in refused.stderr
+    assert "no connection within 3 s: connection refused" in refused.stderr
 
 
 def test_watch_ends_when_its_time_is_over(mosquitto: Mosquitto, device: Devices) -> None:
     it = device(mosquitto().port)
-    assert "watching containersupdate/desiredstatefeedback at " in it.run("watch", "--timeout", "10").stderr
+    assert "watching containersupdate/desiredstatefeedback at " in it.run("watch", "--timeout", "3").stderr
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,6 @@ Mosquitto = Callable[..., Broker]
 Devices = Callable[..., Device]
 Managers = Callable[..., Manager]
 
-pytestmark = pytest.mark.timeout(300)
-
 _DATA = Path(__file__).parents[1] / "data"
 
 
@@ -67,6 +65,7 @@ def test_the_samples_of_hello_world(
     assert {"key": "env", "value": "FOO=BAR"} in found[0]["payload"]["softwareNodes"][1]["parameters"]
 
 
+@pytest.mark.usefixtures("leda_machine")
 def test_the_sample_of_a_typical_device(
     mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, tmp_path: Path
 ) -> None:
@@ -218,11 +217,11 @@ def test_the_engine_is_restarted_in_every_phase(
             (clean_dockerd.stop if how == "stop" else clean_dockerd.kill)()
             clean_dockerd.start()
 
-    said = boss.drive("all", asking(component("app", "sleeper:2"), component("new", "web:2")), disturb, 120)
+    said = boss.drive("all", asking(component("app", "sleeper:2"), component("new", "web:2")), disturb)
     assert not left
     statuses = [line.partition(" ")[0] for line in told(said)]
     assert [one for one, before in zip(statuses, ["", *statuses], strict=False) if one != before] == _IN_ORDER, said
-    until(lambda: _running(clean_dockerd) == {"app": "sleeper:2", "new": "web:2"}, 60, "the world")
+    until(lambda: _running(clean_dockerd) == {"app": "sleeper:2", "new": "web:2"}, what="the world")
     assert set(clean_dockerd.containers()) == {"app", "new"}
 
 

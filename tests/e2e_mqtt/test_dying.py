@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from tests.engines.broker import Broker
+from tests.sampling import sampled
 
 from .commanding import Said
 from .scenario import EXPECTED, Course, prepare
 
-_AT_ONCE = 20
+_AT_ONCE = 6
 Mosquitto = Callable[..., Broker]
 
 
@@ -69,35 +70,35 @@ def _run(tmp_path: Path, before: Path, port: int, name: str, *, dying: int = 0, 
         course.close()
 
 
-@pytest.mark.timeout(600)
-def test_killed_at_every_write(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(3600)
+def test_killed_after_a_write(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
     port = mosquitto().port
     log, _ = _run(tmp_path, before, port, "undisturbed", dying=10**9)
     found = re.search(r"writes: (\d+)", log)
     assert found is not None
-    count, died = int(found[1]), list[int]()
+    drawn, died = sampled(range(1, int(found[1])), 18, "killed after a write"), list[int]()
 
     def run(name: str) -> None:
         if _run(tmp_path, before, port, name, dying=int(name[1:]))[1] == 2:
             died.append(int(name[1:]))
 
-    _all([f"w{number}" for number in range(1, count)], run)
-    assert len(died) > 60, "the last writes come after the activity's end, but most before"
+    _all([f"w{number}" for number in drawn], run)
+    assert len(died) > len(drawn) / 2, "the last writes come after the activity's end, but most before"
 
 
-@pytest.mark.timeout(600)
-def test_killed_whenever_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(3600)
+def test_killed_when_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path: Path) -> None:
     port = mosquitto().port
 
     def run(name: str) -> None:
         assert _run(tmp_path, before, port, name, kill_at=EXPECTED[int(name[1:])])[1] == 2
 
     # The last two leave in one go: who kills when he hears the last but one may come too late for both.
-    _all([f"s{number}" for number in range(len(EXPECTED) - 2)], run)
+    _all([f"s{number}" for number in sampled(range(len(EXPECTED) - 2), 6, "killed when it speaks")], run)
 
 
-@pytest.mark.timeout(600)
-def test_the_broker_is_killed_whenever_it_told_something(before: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(3600)
+def test_the_broker_is_killed_when_it_was_told_something(before: Path, tmp_path: Path) -> None:
     """A broker that keeps what it acknowledged; one for each course."""
 
     def run(name: str) -> None:
@@ -123,7 +124,7 @@ def test_the_broker_is_killed_whenever_it_told_something(before: Path, tmp_path:
             course.close()
             broker.close()
 
-    _all([f"b{number}" for number in range(len(EXPECTED) - 1)], run)
+    _all([f"b{number}" for number in sampled(range(len(EXPECTED) - 1), 6, "the broker is killed")], run)
 
 
 _KEEPS_ALL = "autosave_interval 1\nautosave_on_changes true"

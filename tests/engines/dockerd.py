@@ -41,7 +41,7 @@ class Dockerd:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "daemon.json").write_text("{}")
-        self._net, self._bridge = _make_bridge()
+        self.net, self.bridge = _make_bridge()
 
     # -- life and death ----------------------------------------------------------------------------------------------
 
@@ -55,8 +55,8 @@ class Dockerd:
             *("--data-root", str(self.folder / "data")),
             *("--exec-root", str(self.folder / "exec")),
             *("--pidfile", str(self.folder / "pid")),
-            *("--bridge", self._bridge),
-            *("--default-address-pool", f"base={self._net}.0.0/17,size=24"),
+            *("--bridge", self.bridge),
+            *("--default-address-pool", f"base={self.net}.0.0/17,size=24"),
             "--iptables=false",
             "--ip-masq=false",
             *("--shutdown-timeout", "3"),
@@ -127,7 +127,7 @@ class Dockerd:
             target = line.split()[1]
             if target.startswith(f"{self.folder}/"):
                 _run("umount", "--lazy", target)
-        _remove_bridge(self._net, self._bridge)
+        _remove_bridge(self.net, self.bridge)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log_tail(self, lines: int = 30) -> str:

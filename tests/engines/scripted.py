@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tests.until import PATIENCE_S
+
 Reply = Callable[["Peer"], Awaitable[None]]
 PING = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK"
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -117,7 +119,7 @@ class Server:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - it waits for another process
             await asyncio.sleep(0.005)
 

@@ -188,10 +188,10 @@ MANY = {
 
 @pytest.mark.parametrize("content", MANY.values(), ids=MANY)
 def test_many_faults_take_a_bounded_time(content: bytes) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     result = decode_file(content, "x.yaml")
     desired_from([result])
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30
 
 
 NATIVE_TEXT = """\

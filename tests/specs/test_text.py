@@ -137,10 +137,10 @@ def test_what_is_lesser_is_said_once_although_it_is_read_twice() -> None:
 
 
 def test_a_large_text_is_not_read_again_by_the_slow_parser() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     found = complaints("a: [80:80]\n" + "b: c\n" * (MOST_BYTES // 5 - 10))
     assert found == ["x.yaml:1:7: no valid YAML: found unexpected ':'; put texts with a `:` into quotes"]
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_key_is_always_a_text() -> None:
@@ -255,9 +255,9 @@ HOSTILE = {
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("file", ["x.yaml", "x.json"])
 def test_hostile_files_are_read_or_refused_in_bounded_time(content: bytes, file: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     read_trees(content, file)
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30
 
 
 def test_depth_and_size_are_bounded() -> None:

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.until import PATIENCE_S
 
 from evenkeel.controller.drivers.memory import MemoryEngine
 from evenkeel.controller.wiring import MEMORY_STORE
@@ -75,7 +75,11 @@ class Device:
     def run(self, *arguments: str, ok: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command, to its end."""
         done = subprocess.run(
-            self.line(*arguments), env=self.environment(**environment), text=True, capture_output=True, timeout=110
+            self.line(*arguments),
+            env=self.environment(**environment),
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
         )
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
@@ -119,13 +123,5 @@ def ended(process: subprocess.Popen[str], number: signal.Signals | None = None) 
     """Send a signal and wait for the end: exit code, output, errors."""
     if number is not None:
         process.send_signal(number)
-    out, errors = process.communicate(timeout=90)
+    out, errors = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, errors
-
-
-def until(holds: Callable[[], bool], limit_s: float = 90.0) -> None:
-    """Wait for something in another process."""
-    end = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.05)

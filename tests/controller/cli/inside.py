@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from evenkeel.controller.cli import main
@@ -22,14 +22,19 @@ from .command import Device
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
+def run_inside(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The command, to its end; only the main thread may call it, for signals belong to it."""
+    out, errors = _Stream(), _Stream()
+    with _as_a_process(environment, out, errors):
+        code = main(arguments)
+    return subprocess.CompletedProcess(["evenkeel", *arguments], code, out.text(), errors.text())
+
+
 class DeviceInside(Device):
     """A device whose short commands run in here; what is left running is a process as ever."""
 
     def run(self, *arguments: str, ok: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-        out, errors = _Stream(), _Stream()
-        with _as_a_process(self.environment(**environment), out, errors):
-            code = main(arguments)
-        done = subprocess.CompletedProcess(self.line(*arguments), code, out.text(), errors.text())
+        done = run_inside(arguments, self.environment(**environment))
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done

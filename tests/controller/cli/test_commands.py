@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from tests.until import until
 
 from evenkeel.controller.cli import SUMMARIES
 from evenkeel.controller.cli.options import SIMULATED
@@ -26,7 +27,7 @@ from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.wiring import read_files
 from evenkeel.specs.container import Port
 
-from .command import ROOT, Device, ended, spec, until
+from .command import ROOT, Device, ended, spec
 
 pytestmark = pytest.mark.e2e
 

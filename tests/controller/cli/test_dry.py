@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.until import until
 
 from evenkeel.specs.container import Port
 
 from . import guard
-from .command import Device, ended, spec, until
+from .command import Device, ended, spec
 
 pytestmark = pytest.mark.e2e
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.until import until
 
-from .command import Device, ended, spec, until
+from .command import Device, ended, spec
 
 pytestmark = pytest.mark.e2e
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from tests.until import until
 
 from evenkeel.controller.journal import open_journal
 from evenkeel.specs.activity import Activity, ActivityAction, Baseline
@@ -17,7 +18,7 @@ from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.plan import Create, End, Pull, Start
 
-from .command import Device, ended, spec, until
+from .command import Device, ended, spec
 
 pytestmark = pytest.mark.e2e
 

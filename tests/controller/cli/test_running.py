@@ -10,11 +10,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.until import until
 
 from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.drivers.memory import MemoryEngine
 
-from .command import ROOT, Device, ended, spec, until
+from .command import ROOT, Device, ended, spec
 
 pytestmark = pytest.mark.e2e
 

@@ -24,7 +24,7 @@ from evenkeel.controller.sources.files import FileSource, Reading, read_specs
 
 from .asking import CHECKOUT, asked, poison, spec, texts
 
-PATIENCE_S = 60
+PATIENCE_S = 240
 """For a loaded machine; a reading takes some 50 ms."""
 
 

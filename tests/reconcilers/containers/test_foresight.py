@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
-from evenkeel.specs.container import Container, Device, Mount, Port, Resources
+from evenkeel.specs.container import Container, Device, Mount, Port, Protocol, Resources
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen
@@ -33,7 +33,7 @@ def test_every_cause_outside_is_said_once() -> None:
     seen = ContainersSeen("test", images=IMAGES)
     plan = planned(seen)
     assert paths_of(starting(plan)) == ("/var/data", "/dev/ttyUSB0")
-    ports = {("tcp", 8080): "squatter", ("udp", 9000): "", ("udp", 9001): ""}
+    ports: dict[tuple[Protocol, int], str] = {("tcp", 8080): "squatter", ("udp", 9000): "", ("udp", 9001): ""}
     assert foreseen(plan, seen, Host(("/var/data", "/dev/ttyUSB0"), ports, 6 * 1024**2)) == (
         "gps cannot be created now: its mount source /var/data is not there",
         "gps cannot be started now: its device /dev/ttyUSB0 is not there",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engines.dockerd import Dockerd
+from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle import Cycles, Ending, Retrying, Settled, Stalled
 from evenkeel.controller.drivers.docker import DockerEngine
@@ -51,7 +52,7 @@ class Rig:
         self.said.clear()
         state = desired_state([Document("Container", each.name, each) for each in wanted])
         self.journal.put("desired", state, "test")
-        async with asyncio.timeout(110):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 ending = await self.cycles.run(asyncio.Event())
                 if isinstance(ending, Settled | Stalled):

@@ -13,6 +13,8 @@ from tests.engines.scripted import CHUNKED, NO_CONTENT, PING, Peer, Server, answ
 from evenkeel.controller.drivers.docker.client import NOTHING, EngineAnswer, EngineClient
 from evenkeel.specs.errors import SettingsError, TimedOut, Unavailable
 
+pytestmark = pytest.mark.virtual
+
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:

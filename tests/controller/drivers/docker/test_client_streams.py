@@ -13,6 +13,8 @@ from tests.engines.scripted import CHUNKED, Peer, Server, answer, chunk, mute, u
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
 from evenkeel.specs.errors import TimedOut, Unavailable
 
+pytestmark = pytest.mark.virtual
+
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
