@@ -147,6 +147,7 @@ class UpdateAgent:
             urgent = isinstance(command, updateagent.Command) and command.activity_id == (activity and activity.id)
         elif self._takes_the_place(payload, activity):
             urgent = True
+            self._say_what_it_waits_for(activity)
         else:
             self._answer_at_once(activity)
         if urgent:
@@ -157,6 +158,15 @@ class UpdateAgent:
         """Cut short what the command at work does, if something waits that does not wait for its end."""
         if activity is None or self._has_to_give_way(activity) or self._cut_short_by(activity) is not None:
             self._phases.interrupt()
+
+    @at_once
+    def _say_what_it_waits_for(self, activity: Activity | None) -> None:
+        """The desired state of a download that goes on comes next, if nothing waits before it."""
+        message = self._mail.incoming()
+        if activity is None or message is None or message.topic != self.desired_topic:
+            return
+        if activity.command == "DOWNLOAD" and not self._has_to_give_way(activity):
+            self._begin(message, activity.id, "waits for the DOWNLOAD that is at work")
 
     @at_once
     def _answer_at_once(self, activity: Activity | None) -> None:
@@ -213,11 +223,11 @@ class UpdateAgent:
             self._phases.resume()
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
-                confirmed = await self._phases.confirm(activity, self._want(activity.target))
-                if confirmed is None:
-                    continue
-                self._end(confirmed, activities.verdict(confirmed))
-                await self.reports.report(activity.id)
+                tell = partial(self._tell_at_work, baseline="")
+                confirmed = await self._phases.confirm(activity, self._want(activity.target), tell)
+                if confirmed is not None:
+                    self._end(confirmed, activities.verdict(confirmed))
+                    await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._has_to_give_way(activity):
                 by = self._cut_short_by(activity)
                 if by is None:
@@ -272,13 +282,24 @@ class UpdateAgent:
 
     def _has_to_give_way(self, activity: Activity) -> bool:
         """Whether its command is not carried on, because what takes its place waits already. A clean-up is the end, and
-        comes to it."""
-        return activity.command != "CLEANUP" and self._is_followed(activity)
+        comes to it. A download that goes on is what the same desired state needs first: to begin it anew each time that an
+        update manager has lost patience would never bring it to an end."""
+        if activity.command == "CLEANUP" or activities.is_over(activity):
+            return False
+        waits_for_it = activity.command == "DOWNLOAD" and not any(action.waits_for for action in activity.actions)
+        return self._is_followed(activity, but_by_itself=waits_for_it)
 
-    def _is_followed(self, activity: Activity) -> bool:
+    def _is_followed(self, activity: Activity, *, but_by_itself: bool = False) -> bool:
         return bool(self._mail.waiting_on(self._refused_topic)) or any(
-            self._takes_the_place(message.payload, activity) for message in self._mail.waiting_on(self.desired_topic)
+            self._takes_the_place(message.payload, activity)
+            and not (but_by_itself and self._asks_again(message.payload, activity))
+            for message in self._mail.waiting_on(self.desired_topic)
         )
+
+    def _asks_again(self, payload: bytes, activity: Activity) -> bool:
+        """Whether a desired state is the one of the open activity."""
+        asked = read_asked(payload, self.desired_topic, self._settings.domain)
+        return (asked.activity_id, asked.content) == (activity.id, activity.content)
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
@@ -292,14 +313,14 @@ class UpdateAgent:
     def _cut_short_by(self, activity: Activity) -> str | None:
         """The command that waits and ends the one at work, "" for a desired state that does, `None` when nothing does. Only
         the first one for this activity counts: others may follow it in their turn."""
+        waits = any(action.waits_for for action in activity.actions)
         if not activity.command:
-            return None
+            return "" if waits and self._is_followed(activity) else None
         for message in self._mail.waiting_on(self.command_topic):
             command = updateagent.read_command(message.payload, message.topic)
             if isinstance(command, updateagent.Command) and command.activity_id == activity.id:
                 cuts = activities.is_cut_short(activity, command.command, command.baseline)
                 return command.command if cuts else None
-        waits = any(action.waits_for for action in activity.actions)
         return "" if waits and self._is_followed(activity) else None
 
     @at_once
@@ -310,12 +331,7 @@ class UpdateAgent:
 
     async def _carry_out(self, activity: Activity) -> None:
         """The command at work, to its end or until it is interrupted."""
-
-        def tell(now: Activity, status: Status, message: str = "") -> None:
-            self._tell(now, status, message, baseline=activity.addressed)
-            if any(action.waits_for for action in now.actions):
-                self._interrupt(now)
-
+        tell = partial(self._tell_at_work, baseline=activity.addressed)
         try:
             want, before = self._want(activity.target), self._want_before(activity)
             ended = await self._phases.carry_out(activity, want, before, tell)
@@ -401,8 +417,8 @@ class UpdateAgent:
         if asked.reasons:
             await self._refuse(asked.activity_id, joined(asked.reasons), message, open_one)
             return
-        self._journal.forgive(asked.target.digest)
-        if open_one is not None and (open_one.id, open_one.content) == (asked.activity_id, asked.content):
+        self._journal.forgive(asked.target.digest, images=False)
+        if open_one is not None and self._asks_again(message.payload, open_one):
             self._begin_again(message, open_one)
             return
         self._begin(message, asked.activity_id)
@@ -414,14 +430,22 @@ class UpdateAgent:
             open_one, found = None, await self._look(asked, waits)
         if isinstance(found, _Found):
             self._identify(message, asked, found.seen, found.differences)
+        elif found is not None and self._is_sent_again(message, asked.activity_id):
+            self._mail.record(open_one, dealt_with=message)  # the answer to the later one is the answer to both
         elif found is not None:
             await self._refuse(asked.activity_id, found, message, open_one)
 
+    def _is_sent_again(self, message: Incoming, id_: str) -> bool:
+        """Whether another desired state under the same id waits behind this one."""
+        later = [each for each in self._mail.waiting_on(self.desired_topic) if each.id > message.id]
+        return any(updateagent.read_envelope(each.payload).activity_id == id_ for each in later)
+
     @at_once
-    def _begin(self, message: Incoming, id_: str) -> None:
+    def _begin(self, message: Incoming, id_: str, why: str = "") -> None:
         """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
         if not message.begun:
-            self._mail.begin(message, self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING")))
+            identifying = updateagent.FeedbackMessage(status="IDENTIFYING", message=why)
+            self._mail.begin(message, self._message(id_, identifying))
             self._wake_sender()
 
     @at_once
@@ -523,6 +547,12 @@ class UpdateAgent:
         self._wake_sender()
 
     # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tell_at_work(self, activity: Activity, status: Status, baseline: str) -> None:
+        """Trouble is not waited out while something waits that would cut it short."""
+        self._tell(activity, status, baseline=baseline)
+        if any(action.waits_for for action in activity.actions):
+            self._interrupt(activity)
 
     def _tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
         self._mail.record(activity, [self._feedback(activity, status, message, baseline)])

@@ -15,6 +15,7 @@ from evenkeel.controller.cycle import Cycles
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.commands import PHASES, gives_way
 from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.containers.standing import Standing
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.activity import Activity, ActivityAction, Status
 from evenkeel.specs.codec import changed
@@ -90,19 +91,21 @@ class Phases:
         except Interrupted:
             return None
 
-    async def confirm(self, activity: Activity, want: ContainersWanted) -> Activity | None:
+    async def confirm(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity | None:
         """The activity by one more look at everything that it activated, right before its end is said: baselines may have
-        been cleaned up long ago. `None` when told to stop meanwhile."""
-        cut = self._interrupted
-        try:
-            for action in activities.confirmed_good(activity):
-                stands = await self._components.stands_at_last(action, want, "CLEANUP", _unheard, cut)
-                if stands.how == "unknown":
-                    activity = activities.leave_unconfirmed(activity, action.subject, stands.why)
-                elif not stands.is_well:
-                    activity = activities.revoke(activity, action.subject, stands.why)
-        except Interrupted:
-            return None
+        been cleaned up long ago. `None` when told to stop meanwhile. When cut short, the rest is not confirmed."""
+        for action in activities.confirmed_good(activity):
+            waits = _waiting(activity, action, tell, "CLEANUP")
+            try:
+                stands = await self._components.stands_at_last(action, want, "CLEANUP", waits, self._interrupted)
+            except Interrupted:
+                if self.stopping.is_set():
+                    return None
+                stands = Standing("unknown", "something else was asked for before it could be looked at again")
+            if stands.how == "unknown":
+                activity = activities.leave_unconfirmed(activity, action.subject, stands.why)
+            elif not stands.is_well:
+                activity = activities.revoke(activity, action.subject, stands.why)
         return activity
 
     async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
@@ -242,10 +245,6 @@ class Phases:
         for action in actions if len(actions) > 1 else ():
             waits = _waiting(activity, action, tell, status)
             await self._components.restore(action, before, waits, cut, gives_way)
-
-
-def _unheard(why: str) -> None:
-    """Everything about the activity was said but its end."""
 
 
 def _waiting(activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> Waits:

@@ -387,7 +387,7 @@ def revoke(activity: Activity, subject: str, why: str) -> Activity:
     return changed(
         activity,
         baselines=tuple(
-            changed(b, status="ACTIVATION_FAILURE", good=False) if subject in b.subjects else b
+            changed(b, status="ACTIVATION_FAILURE", good=False, proven=False) if subject in b.subjects else b
             for b in activity.baselines
         ),
     )

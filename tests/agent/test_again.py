@@ -198,18 +198,61 @@ def test_baselines_that_were_ahead_begin_again_with_the_others() -> None:
     run(story())
 
 
-@pytest.mark.parametrize("command", ["DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK"])
+def test_a_download_at_work_goes_on() -> None:
+    """An update manager waits for a phase no longer than it likes and sends the desired state again; a download that were
+    begun anew each time would never come to its end. It hears at once what its answer waits for."""
+
+    async def story() -> None:
+        device = await prepared(asked("lamp"), lamp_2=Image(size=15 * 60 * 10**7))
+        device.engine.script.pull_rate = 1e7
+        await device.desired("a", asked("lamp", "2"))
+        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        work = asyncio.create_task(device.agent.work())
+        begun = asyncio.get_running_loop().time()
+        await asyncio.sleep(600)
+        device.said()
+        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2"), timestamp=2))
+        (said,) = device.said()
+        assert (said.status, said.message) == ("IDENTIFYING", "waits for the DOWNLOAD that is at work")
+        await work
+        assert asyncio.get_running_loop().time() - begun < 16 * 60
+        assert [each for each in statuses(device.said()) if each != "DOWNLOADING"] == ["DOWNLOAD_SUCCESS", "IDENTIFIED"]
+        assert (await device.commands("a", *COMMANDS))[-1].status == "COMPLETED"
+        assert len([pulse for pulse in device.pulses if pulse == "before Pull"]) == 2  # one brought version 1
+
+    run(story())
+
+
+def test_a_look_that_is_repeated_meanwhile_is_answered_once() -> None:
+    """The update manager was restarted while the engine was away: an answer to its first message would be taken for one to
+    its second."""
+
+    async def story() -> None:
+        device = await prepared(asked("lamp"))
+        device.engine.script.unreachable = True
+        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(10)
+        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2"), timestamp=2))
+        await asyncio.sleep(10)
+        device.engine.script.unreachable = False
+        await work
+        assert set(statuses(device.said())[:-1]) == {"IDENTIFYING"}
+        assert (await device.commands("a", *COMMANDS))[-1].status == "COMPLETED"
+
+    run(story())
+
+
+@pytest.mark.parametrize("command", ["UPDATE", "ACTIVATE", "ROLLBACK"])
 def test_a_command_at_work_is_cut_short(command: str) -> None:
     """Whoever sends the desired state again waits for IDENTIFIED, not for the answer to a command of the life before."""
 
     async def story() -> None:
-        device = await prepared(asked("lamp"), lamp_2=Image(size=10**12))
+        device = await prepared(asked("lamp"))
         await device.desired("a", asked("lamp", "2"))
-        if command != "DOWNLOAD":
-            device.engine.script.pull_rate = 1e13
-            before = {"UPDATE": PHASES[:1], "ACTIVATE": PHASES[:2], "ROLLBACK": PHASES}[command]
-            await device.commands("a", *before)
-            device.engine.script.unreachable = True
+        before = {"UPDATE": PHASES[:1], "ACTIVATE": PHASES[:2], "ROLLBACK": PHASES}[command]
+        await device.commands("a", *before)
+        device.engine.script.unreachable = True
         await device.agent.arrived(COMMAND, command_message("a", command))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(5)
@@ -218,9 +261,8 @@ def test_a_command_at_work_is_cut_short(command: str) -> None:
         begun = asyncio.get_running_loop().time()
         await work
         assert asyncio.get_running_loop().time() - begun < 5
-        assert statuses(device.said()) == ["IDENTIFYING", "IDENTIFIED"], command
+        assert statuses(device.said()) == ["IDENTIFYING", "IDENTIFIED"]
         device.engine.script.unreachable = False
-        device.engine.script.pull_rate = 1e13
         assert (await device.commands("a", *COMMANDS))[-1].status == "COMPLETED"
         assert device.running() == {"lamp": "reg.example/lamp:2"}
 

@@ -228,6 +228,35 @@ def test_one_baseline_is_not_cut_short_by_a_command_for_another() -> None:
     run(story())
 
 
+def test_an_end_that_waits_says_for_what_and_is_cut_short() -> None:
+    """Between the clean-up and the last look: what cannot be looked at is not called complete, and stays in force."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("swap"))
+        await device.desired("a", asked("swap", "2"))
+        await device.commands("a", "DOWNLOAD", "UPDATE", "ACTIVATE")
+        await device.command("a", "CLEANUP", "containers:swap")
+        device.engine.script.unreachable = True
+        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "containers:remove-components"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        said = device.said()
+        assert [(each.status, each.of("swap")[1]) for each in said[1:]] == [("CLEANUP", AWAY)]
+        await device.agent.arrived(DESIRED, desired_state("b", asked("swap", "2")))
+        await asyncio.sleep(1)
+        assert [(each.activity, each.status) for each in device.said()][:2] == [
+            ("a", "INCOMPLETE"),
+            ("b", "IDENTIFYING"),
+        ]
+        device.engine.script.unreachable = False
+        await work
+        assert device.said()[-1].status == "IDENTIFIED"
+        assert device.running() == {"swap": "reg.example/swap:2"}
+
+    run(story())
+
+
 def test_a_clean_up_that_was_cut_short_calls_nothing_complete() -> None:
     """It had not looked at all that was activated; that stays in force all the same."""
 
