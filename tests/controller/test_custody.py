@@ -365,7 +365,7 @@ def test_what_an_operator_wrote_meanwhile_stands(tmp_path: Path, disk: Disk) -> 
     assert journal.revision("desired") == asking("web:1").desired
     assert journal.revision("last-good") == asking("web:2").desired
     assert journal.adopted() == {"1234": "stranger", "5678": "other"}
-    assert journal.history().proven == ("1",)
+    assert "1" in journal.history().proven
     assert [entry.kind for entry in journal.said(200)] == ["released", "plan"]
     assert [entry.seq for entry in journal.said(limit=1000)] == list(range(1, 203))
     journal.close()
