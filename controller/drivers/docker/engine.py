@@ -179,7 +179,11 @@ class DockerEngine:
             if conflict.status != 409:
                 raise
             holder = await self._observer.inspect(action.engine_name)
-            if holder is not None and holder.seen.container == container and holder.seen.owner in ("", self._owner):
+            if (
+                holder is not None
+                and holder.seen.container == container
+                and parse.is_owner(holder.seen.owner, self._owner)
+            ):
                 return Done("was there", holder.seen.id)
             return Retry(conflict.message)
         differs = await self._what_was_made_of(container, answer["Id"])
