@@ -331,6 +331,24 @@ def test_a_journal_that_may_not_be_read_is_believed_when_it_may(nobody: Path) ->
     journal.close()
 
 
+def test_a_controller_that_may_not_write_any_more_says_so(nobody: Path) -> None:
+    """As somebody without rights: the directory is closed beneath the journal, and opened again."""
+    state = nobody / "state"
+    journal = keep_journal(state)
+    journal.say(Feedback("started", "before"))
+    state.chmod(0)
+    assert os.geteuid() != 0
+    journal.say(Feedback("plan", "meanwhile"))
+    loss = journal.loss
+    assert loss is not None
+    assert loss.trouble.reason == "Denied"
+    state.chmod(0o750)
+    assert journal.restore() is None
+    journal.close()
+    with closing(read_journal(state)) as reader:
+        assert [entry.message for entry in reader.said()] == ["before", "meanwhile"]
+
+
 # ── two that write ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
