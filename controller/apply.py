@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ Before = Callable[[Step], None]
 After = Callable[[Step, Outcome, float], None]
 Broke = Callable[[Exception], str]
 """Hears of an exception that nobody expects, and says it in words."""
+AtWork = Callable[[float], AbstractContextManager[object]]
 
 
 class Limits:
@@ -57,11 +59,13 @@ async def run_stage(
     before: Before,
     after: After,
     broke: Broke,
+    at_work: AtWork = nullcontext,
 ) -> Mapping[str, Outcome]:
     """Outcomes by step id; steps that did not begin, or were cut short by `stopping`, are absent.
 
     `before` and `after` are called for every step that runs, in the order in which it happens; what they raise ends the
-    stage, because a step that cannot be recorded must not be taken. `broke` hears of what no driver should raise.
+    stage, because a step that cannot be recorded must not be taken. `broke` hears of what no driver should raise,
+    and `at_work` for how many seconds a step may take, until it leaves that context.
     """
     places = asyncio.Semaphore(limits.parallel)
     outcomes: dict[str, Outcome] = {}
@@ -72,7 +76,9 @@ async def run_stage(
                 return
             before(step)
             begun = asyncio.get_running_loop().time()
-            outcome = await _perform(step, driver, limits.timeout_s(step), stopping, progress, broke)
+            limit_s = limits.timeout_s(step)
+            with at_work(limit_s):
+                outcome = await _perform(step, driver, limit_s, stopping, progress, broke)
             if outcome is not None:
                 outcomes[step.id] = outcome
                 after(step, outcome, asyncio.get_running_loop().time() - begun)

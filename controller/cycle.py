@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
+from evenkeel.controller.absence import Absences
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.defects import defect_text
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
@@ -115,6 +117,9 @@ class Cycles:
         self._now, self._progress = now, progress
         self.broke: apply.Broke = defect_text
         """Hears of unexpected exceptions that a cycle survives."""
+        self.at_work: apply.AtWork = nullcontext
+        """Hears how long the steps at work may take."""
+        self._absences = Absences()
         self._announced: dict[Role, str] = {}
         self._leftovers = Leftovers()
         self._unwell_since: tuple[str, float] | None = None
@@ -243,6 +248,7 @@ class Cycles:
             self._record.before,
             self._record.after,
             self.broke,
+            self.at_work,
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
@@ -307,7 +313,8 @@ class Cycles:
             return Retrying(str(error), 0.0, None)
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
-        journal.forget(reconciler.present(seen))
+        now_s = asyncio.get_running_loop().time()
+        journal.forget(self._absences.gone(journal.remembered(), reconciler.present(seen), now_s))
         history = journal.history()
         differences = reconciler.diff(want, seen, history)
         activity = journal.mail.activity()
@@ -451,6 +458,7 @@ class Cycles:
             self._record.before,
             self._record.after,
             self.broke,
+            self.at_work,
         )
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)

@@ -256,14 +256,17 @@ class Journal:
         """Ids of instances that evenkeel had to do with since this journal began, and that are still there."""
         return tuple(row[0] for row in self._database.all("SELECT id FROM instance ORDER BY id"))
 
-    def forget(self, present: Sequence[str]) -> None:
-        """Drop what is remembered of instances that are not `present` any more."""
-        known = self._database.all("SELECT id FROM instance UNION SELECT instance FROM adopted")
-        gone = [(id_,) for id_ in sorted({row[0] for row in known}.difference(present))]
+    def remembered(self) -> tuple[str, ...]:
+        """Ids of all instances of which something is remembered, adopted ones, too."""
+        rows = self._database.all("SELECT id FROM instance UNION SELECT instance FROM adopted ORDER BY 1")
+        return tuple(row[0] for row in rows)
+
+    def forget(self, gone: Sequence[str]) -> None:
+        """Drop what is remembered of instances that are gone (`controller.absence`)."""
         if gone:
             with self._database.writing() as connection:
-                connection.executemany("DELETE FROM instance WHERE id = ?", gone)
-                connection.executemany("DELETE FROM adopted WHERE instance = ?", gone)
+                connection.executemany("DELETE FROM instance WHERE id = ?", [(id_,) for id_ in gone])
+                connection.executemany("DELETE FROM adopted WHERE instance = ?", [(id_,) for id_ in gone])
 
     def time_switch(self, subject: str, seconds: float) -> None:
         """Remember for how long a subject was away when it was switched."""

@@ -53,6 +53,9 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
     for what the disk does, JournalError for a version that cannot be read."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     _make_private(path)
+    if not os.access(path, os.W_OK, effective_ids=True):  # SQLite would open it to read only, without a word
+        code = errno.EROFS if _disk(path) == "ReadOnly" else errno.EACCES
+        raise OSError(code, os.strerror(code), str(path))
     connection = sqlite3.connect(path, isolation_level=None, timeout=patience_s)
     try:
         _keep_a_log(connection, patience_s)

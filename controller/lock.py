@@ -72,7 +72,7 @@ class Lock:
             raise
         before, self._handles = self._handles, taken
         _close(before, kept)
-        trouble, self._trouble = self._trouble or "", None
+        trouble, self._trouble = self._trouble or "", None  # to be written in any case
         self.mark(trouble)
 
     def check(self) -> None:
@@ -86,11 +86,15 @@ class Lock:
         """Tell others why the controller works from memory, as far as the file can be written; "" when it does not."""
         if trouble == self._trouble or self._state / _NAME not in self._handles:
             return
-        self._trouble = trouble
         line = " ".join(trouble.split()).encode()[: _SIZE - 100].decode(errors="ignore")
         content = f"{os.getpid()}\n{_namespace()}\n{line}\n".encode().ljust(_SIZE, b"\n")
-        with suppress(OSError):
-            os.pwrite(self._handles[self._state / _NAME], content, 0)
+        with suppress(OSError):  # what is held may be open to read only, from a time when nothing could be written
+            handle = os.open(self._state / _NAME, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.pwrite(handle, content, 0)
+            finally:
+                os.close(handle)
+            self._trouble = trouble
 
     def release(self) -> None:
         """Let others have it."""
@@ -133,7 +137,15 @@ def _holder_of(handle: int, state: Path) -> Holder:
     pid = _pid_by_kernel(handle)
     if pid is None and lines[1] and lines[1] == _namespace() and lines[0].isdecimal():
         pid = int(lines[0])
-    return Holder(pid, lines[2])
+    return Holder(pid, lines[2] or _read_only(state))
+
+
+def _read_only(state: Path) -> str:
+    """What a controller cannot write down: that nothing can be written."""
+    with suppress(OSError):
+        if os.statvfs(state).f_flag & os.ST_RDONLY:
+            return f"ReadOnly: the file system of {state} is mounted read-only"
+    return ""
 
 
 def _pid_by_kernel(handle: int) -> int | None:

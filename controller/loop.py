@@ -65,19 +65,18 @@ class Controller:
         keep: int = 10_000,
         domain: str = "containers",
         life: Life | None = None,
-        longest_step: timedelta = timedelta(minutes=45),
         agent: Callable[[Controller], Agent] | None = None,
         lock: Lock | None = None,
         control: Control | None = None,
     ) -> None:
-        """`keep`: entries of feedback that stay in the journal. `longest_step`: a step that takes longer than this means
-        that the worker hangs. `lock`: it is looked after while the controller is at work."""
+        """`keep`: entries of feedback that stay in the journal. `lock`: it is looked after while the controller
+        is at work. `control`: commands ask over it."""
         self._journal, self._driver, self._source, self._life = journal, driver, source, life
-        self._defects = Defects(journal, self.say)
+        self._defects, self._liveness = Defects(journal, self.say), Liveness(life, resync)
         self._telling = Telling(journal, sinks, keep, self._defects)
-        self._liveness = Liveness(life, longest_step, resync)
         self._cycles = cycles(self._worker_says)
         self._cycles.broke = partial(self._defects.met, domain)
+        self._cycles.at_work = self._liveness.works
         self._resync_s, self._empty_removes_all = resync.total_seconds(), empty_removes_all
         self._domain, self._queue = domain, wake_ups or WakeUps()
         self._stopping, self._cut = asyncio.Event(), asyncio.Event()
@@ -371,10 +370,7 @@ class Controller:
         return encode(Standing(journal.conditions(), journal.digest("desired"), journal.digest("last-good")))
 
     def _worker_says(self, feedback: Feedback) -> None:
-        if feedback.kind == "step-started":
-            self._liveness.works()
-        else:
-            self._liveness.looks()
+        self._liveness.looks()
         self.say(feedback)
 
 

@@ -137,6 +137,8 @@ class Record:
                     self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
             case Verify(instance=instance, container=container):
                 self._journal.mark(instance, step.subject, proven=True, check=check_digest(container))
+            case Remove(instance=instance):
+                self._journal.forget([instance])
             case _:
                 pass
 

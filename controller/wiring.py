@@ -6,8 +6,8 @@ for, because a status must not load what a controller needs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 MEMORY_STORE = "memory-engine.json"
 PARSED = "parsed"
-_SLACK = timedelta(minutes=10)
-"""For health checks whose interval is long: a step under watch says something at least that often."""
 
 
 def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[ContainersSeen]:
@@ -55,7 +53,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 address=settings.engine.address,
                 network=settings.engine.network,
                 docker_config=settings.engine.docker_config,
-                owner=str(Path(settings.state)),
+                owner=os.path.realpath(settings.state),
             )
 
 
@@ -218,7 +216,7 @@ def build_controller(
         return Cycles(decisions, driver, journal, say_and_tell, limits, settings.retries, now, progress_and_tell)
 
     def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
-        controller.liveness.works()
+        controller.liveness.looks()
         progress(step, message, done, total)
 
     controller = Controller(
@@ -233,7 +231,6 @@ def build_controller(
         settings.events.keep,
         decisions.domain,
         life=life,
-        longest_step=settings.timeouts.pull + settings.timeouts.step + _SLACK,
         agent=agent,
         lock=lock,
         control=control,

@@ -7,12 +7,14 @@ be rotated by anybody (renamed, or removed); the next entry begins a new one.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback
 
 _LONGEST_LINE = 1 << 20
@@ -25,22 +27,33 @@ class JsonLines:
         self._file = file
         self.name = f"jsonl:{file}"
         self._handle = -1
+        self._last = b""
+        """The line that was written last: who is cut off while the disk takes its time asks for the same again."""
+        self._writing = threading.Lock()
 
     async def take(self, entries: Sequence[Feedback]) -> None:
+        """In a thread: a slow disk must not keep the controller from anything."""
+        lines = [encode(entry) + b"\n" for entry in entries]
         if self._file == "-":
-            sys.stdout.write("".join(f"{encode(entry).decode()}\n" for entry in entries))
+            sys.stdout.write(b"".join(lines).decode())
             sys.stdout.flush()
             return
-        try:
-            if self._is_rotated():
-                self._close()
-            if self._handle < 0:
-                entries = self._open(entries)
-            _write(self._handle, b"".join(encode(entry) + b"\n" for entry in entries))
-            os.fsync(self._handle)
-        except OSError:
-            self._close()  # what was half written is mended when it is opened again
-            raise
+        await asyncio.to_thread(self._append, lines)
+
+    def _append(self, lines: Sequence[bytes]) -> None:
+        with self._writing:
+            try:
+                if self._is_rotated():
+                    self._close()
+                if self._handle < 0:
+                    self._last = self._open()
+                news = _after(self._last, lines)
+                _write(self._handle, b"".join(news))
+                os.fsync(self._handle)
+            except OSError:
+                self._close()  # what was half written is mended when it is opened again
+                raise
+            self._last = lines[-1] if lines else self._last
 
     def _is_rotated(self) -> bool:
         if self._handle < 0:
@@ -51,8 +64,8 @@ class JsonLines:
             return True
         return (named.st_dev, named.st_ino) != (opened.st_dev, opened.st_ino)
 
-    def _open(self, entries: Sequence[Feedback]) -> Sequence[Feedback]:
-        """Open and mend the file; the entries that are not in there yet."""
+    def _open(self) -> bytes:
+        """Open and mend the file; the line it ends with."""
         path = Path(self._file)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
@@ -63,13 +76,13 @@ class JsonLines:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-            return entries
+            return b""
         start = max(0, size - _LONGEST_LINE)
         tail = os.pread(self._handle, size - start, start)
         whole = tail[: tail.rfind(b"\n") + 1]
         if len(whole) < len(tail):
             os.ftruncate(self._handle, start + len(whole))
-        return _not_in(whole[:-1].rpartition(b"\n")[2], entries)
+        return whole[whole[:-1].rfind(b"\n") + 1 :]
 
     def _close(self) -> None:
         if self._handle >= 0:
@@ -77,17 +90,10 @@ class JsonLines:
             self._handle = -1
 
 
-def _not_in(last: bytes, entries: Sequence[Feedback]) -> Sequence[Feedback]:
-    """The entries after the one in the line `last`; all of them when it is none of these. A number alone proves nothing:
-    numbers begin anew when the journal is lost."""
-    try:
-        written = decode(last, Feedback)
-    except ValueError:
-        return entries
-    for index, entry in enumerate(entries):
-        if entry == written:
-            return entries[index + 1 :]
-    return entries
+def _after(last: bytes, lines: Sequence[bytes]) -> Sequence[bytes]:
+    """The lines after `last`; all of them when it is none of these. A number alone proves nothing: numbers begin anew when the
+    journal is lost."""
+    return lines[lines.index(last) + 1 :] if last in lines else lines
 
 
 def _write(handle: int, content: bytes) -> None:

@@ -331,6 +331,24 @@ def test_a_journal_that_may_not_be_read_is_believed_when_it_may(nobody: Path) ->
     journal.close()
 
 
+def test_a_controller_that_may_not_write_any_more_says_so(nobody: Path) -> None:
+    """As somebody without rights: the directory is closed beneath the journal, and opened again."""
+    state = nobody / "state"
+    journal = keep_journal(state)
+    journal.say(Feedback("started", "before"))
+    state.chmod(0)
+    assert os.geteuid() != 0
+    journal.say(Feedback("plan", "meanwhile"))
+    loss = journal.loss
+    assert loss is not None
+    assert loss.trouble.reason == "Denied"
+    state.chmod(0o750)
+    assert journal.restore() is None
+    journal.close()
+    with closing(read_journal(state)) as reader:
+        assert [entry.message for entry in reader.said()] == ["before", "meanwhile"]
+
+
 # ── two that write ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -365,7 +383,7 @@ def test_what_an_operator_wrote_meanwhile_stands(tmp_path: Path, disk: Disk) -> 
     assert journal.revision("desired") == asking("web:1").desired
     assert journal.revision("last-good") == asking("web:2").desired
     assert journal.adopted() == {"1234": "stranger", "5678": "other"}
-    assert journal.history().proven == ("1",)
+    assert "1" in journal.history().proven
     assert [entry.kind for entry in journal.said(200)] == ["released", "plan"]
     assert [entry.seq for entry in journal.said(limit=1000)] == list(range(1, 203))
     journal.close()

@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import socket
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,12 @@ from evenkeel.controller.drivers.memory import MemoryEngine, Script
 from evenkeel.controller.journal import open_journal
 from evenkeel.controller.notify import Systemd, systemd_of
 from evenkeel.controller.wiring import build_controller
+from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.plan import Action, Done, Outcome, Verify
 from evenkeel.specs.settings import Settings
 
 
@@ -74,14 +78,24 @@ class Hanging(MemoryEngine):
         raise AssertionError
 
 
-def fed(engine: MemoryEngine, state: Path, seconds: float) -> list[float]:
+class Silent(MemoryEngine):
+    """An engine whose watching of `slow` says nothing until its end, and which looks once more while it waits."""
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        if isinstance(action, Verify) and action.container.name == "slow":
+            await asyncio.sleep(action.container.stable_for.total_seconds())
+            return Done("up for long", action.instance)
+        return await super().perform(action, progress)
+
+
+def fed(engine: MemoryEngine, state: Path, seconds: float, *more: Container) -> list[float]:
     """When the watchdog was fed in so many seconds of a controller's life."""
     life = Heard()
 
     async def main() -> None:
         journal = open_journal(state, now)
-        web = normal(Container("web", "docker.io/library/nginx:1"))
-        journal.put("desired", desired_state((Document("Container", "web", web),)), "test")
+        asked = [normal(each) for each in (Container("web", "docker.io/library/nginx:1"), *more)]
+        journal.put("desired", desired_state([Document("Container", each.name, each) for each in asked]), "test")
         controller = build_controller(Settings(state=str(state)), journal, engine, life=life, now=now)
         working = asyncio.ensure_future(controller.run())
         await asyncio.sleep(seconds)
@@ -104,6 +118,14 @@ def test_the_watchdog_is_fed_while_idle(tmp_path: Path) -> None:
 def test_the_watchdog_is_fed_through_a_long_pull(tmp_path: Path) -> None:
     slow = MemoryEngine(now=now, script=Script(pull_rate=10_000))  # half an hour at least, with signs of life
     assert len(fed(slow, tmp_path, 1500)) >= 150
+
+
+def test_the_watchdog_is_fed_through_a_step_as_long_as_a_spec_has_made_it(tmp_path: Path) -> None:
+    """Another step ends beside it, early."""
+    hours = Container("slow", "docker.io/library/nginx:1", stable_for=timedelta(hours=6))
+    at = fed(Silent(now=now), tmp_path, 6 * 3600 + 100, hours)
+    assert max(after - before for before, after in pairwise(at)) <= 60
+    assert max(at) > 6 * 3600
 
 
 def test_the_watchdog_starves_when_the_worker_hangs(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.until import soon
 
 from evenkeel.controller.sinks.jsonl import JsonLines
 from evenkeel.specs.codec import encode
@@ -99,3 +102,30 @@ def test_it_does_not_keep_descriptors(file: Path) -> None:
         take(sink, entries(number, number))
         file.unlink()
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+
+def test_a_slow_disk_keeps_the_loop_from_nothing_and_no_line_is_written_twice(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write is cut off while the disk takes its time, and the same entries come again."""
+    slow, sync = threading.Event(), os.fsync
+
+    def fsync(handle: int) -> None:
+        slow.wait(60)
+        sync(handle)
+
+    async def work() -> None:
+        sink = JsonLines(str(file))
+        await sink.take(entries(1, 2))
+        monkeypatch.setattr(os, "fsync", fsync)
+        first = asyncio.create_task(sink.take(entries(3, 5)))
+        await soon(lambda: len(numbers(file)) == 5)
+        first.cancel()
+        second = asyncio.create_task(sink.take(entries(3, 6)))
+        await asyncio.sleep(0)  # the loop turns
+        assert not second.done()
+        slow.set()
+        await second
+
+    asyncio.run(work())
+    assert numbers(file) == [1, 2, 3, 4, 5, 6]

@@ -22,6 +22,7 @@ from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnsw
 from evenkeel.controller.drivers.docker.events import events
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.docker.observer import Observer
+from evenkeel.controller.drivers.docker.parse import is_owner
 from evenkeel.controller.drivers.docker.refusals import outcome
 from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import NAME_LABEL, create_body, endpoint_body, update_body
@@ -179,7 +180,7 @@ class DockerEngine:
             if conflict.status != 409:
                 raise
             holder = await self._observer.inspect(action.engine_name)
-            if holder is not None and holder.seen.container == container and holder.seen.owner in ("", self._owner):
+            if holder is not None and holder.seen.container == container and is_owner(holder.seen.owner, self._owner):
                 return Done("was there", holder.seen.id)
             return Retry(conflict.message)
         differs = await self._what_was_made_of(container, answer["Id"])

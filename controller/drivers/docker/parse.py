@@ -8,6 +8,7 @@ are subtracted, so that it can be adopted as it is.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -65,7 +66,13 @@ _ALL = Abilities()
 def is_ours(entry: answers.ContainerEntry, owner: str = "") -> bool:
     """Whether an entry of the container list was created by this evenkeel: by `owner`, or by one that did not say."""
     labels = entry.get("Labels") or {}
-    return NAME_LABEL in labels and labels.get(OWNER_LABEL, owner) == owner
+    return NAME_LABEL in labels and is_owner(labels.get(OWNER_LABEL, ""), owner)
+
+
+def is_owner(label: str, owner: str) -> bool:
+    """Whether a label names this owner, or none. An evenkeel of before wrote its state directory as it was spelled: a link
+    to it, or a way around, leads to the same place."""
+    return label in ("", owner) or os.path.realpath(label) == owner
 
 
 def entry_name(entry: answers.ContainerEntry) -> str:

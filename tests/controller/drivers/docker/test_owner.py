@@ -1,0 +1,36 @@
+"""Whose a container is: that of a state directory, and not of how its path is spelled (F-16)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.drivers.docker.parse import is_ours
+from evenkeel.controller.wiring import open_driver
+from evenkeel.specs.codec import changed
+from evenkeel.specs.settings import Settings
+
+
+def owner_of(state: Path) -> str:
+    settings = Settings(state=str(state))
+    driver = open_driver(changed(settings, engine=changed(settings.engine, kind="docker")))
+    assert isinstance(driver, DockerEngine)
+    return driver._owner
+
+
+def labelled(owner: str) -> dict[str, dict[str, str]]:
+    return {"Labels": {"dev.evenkeel.name": "web", "dev.evenkeel.owner": owner}}
+
+
+def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    spellings = [tmp_path / "real", tmp_path / "link", tmp_path / "x" / ".." / "real"]
+    assert {owner_of(each) for each in spellings} == {str(tmp_path / "real")}
+    for old in spellings:
+        assert is_ours(labelled(str(old)), owner_of(tmp_path / "link")), (
+            "an evenkeel of before wrote it as it was spelled"
+        )
+    assert not is_ours(labelled(str(tmp_path / "other")), owner_of(tmp_path / "real"))
+    assert is_ours({"Labels": {"dev.evenkeel.name": "web"}}, owner_of(tmp_path / "real"))
+    assert not is_ours({"Labels": {}}, owner_of(tmp_path / "real"))
