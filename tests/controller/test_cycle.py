@@ -17,7 +17,7 @@ from tests.until import soon
 from tests.virtual import now, run
 
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
+from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine, foreign_id
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.controller.journal_file import FILE
 from evenkeel.reconcilers.containers import Containers
@@ -649,7 +649,7 @@ def test_what_is_found_without_a_journal_is_gone_back_to(on_device: OnDevice) ->
 def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.put_foreign(container("web"))
-        device.journal.adopt("foreign-web", "web")
+        device.journal.adopt(foreign_id("web"), "web")
         device.ask(container("web", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         assert device.running() == {"web": "web:1"}
