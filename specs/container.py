@@ -43,12 +43,16 @@ class Port(Struct, frozen=True, order=True):
     protocol: Protocol = "tcp"
 
 
-class Mount(Struct, frozen=True, order=True):
-    """A path of the host inside the container."""
+USUAL_PROPAGATION: Propagation = "rprivate"
+
+
+class Mount(Struct, frozen=True):
+    """A path of the host inside the container. `propagation`: `None` leaves it to the engine, which takes `rprivate` unless
+    that cannot be; so the two are no difference (`reconcilers.containers.compare`)."""
 
     destination: str
     source: str
-    propagation: Propagation = "rprivate"
+    propagation: Propagation | None = None
     read_only: bool = False
 
 

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 from evenkeel.specs.container import UNLIMITED, Container, Log, Resources
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State
-from evenkeel.specs.shorthand import device_text, mount_text, port_text
+from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
 from evenkeel.specs.updateagent import Association, Inventory, KeyValue, SoftwareNode
 
 AGENT_NAME = "Eclipse Kanto Containers Update Agent"
@@ -160,7 +160,7 @@ def _asked(container: Container, host_name: str) -> Iterator[_Item]:
     yield from _log(container.log)
     yield from _limits(container.resources)
     for mount in container.mounts:
-        yield "mount", mount_text(mount), True
+        yield "mount", full_mount_text(mount), True
     for name, value in container.env:
         yield "env", name if value is None else f"{name}={value}", True
     for argument in container.command or ():

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from evenkeel.specs.container import UNLIMITED, Container, Log, Port, Resources, Restart
+from evenkeel.specs.container import UNLIMITED, USUAL_PROPAGATION, Container, Log, Mount, Port, Resources, Restart
 from evenkeel.specs.host_ports import taken_twice
 from evenkeel.specs.image import normal_image
 from evenkeel.specs.linux import CAPABILITIES, LONGEST_HOST_NAME, SIGNALS, is_signal
@@ -39,7 +39,7 @@ def normal(raw: Container) -> Container:
         command=raw.command or None,
         env=tuple(sorted(dict(raw.env).items())),
         ports=tuple(sorted({_normal_port(port) for port in raw.ports})),
-        mounts=tuple(sorted(set(raw.mounts))),
+        mounts=tuple(mount for _, mount in sorted({_mount_key(mount): mount for mount in raw.mounts}.items())),
         devices=tuple(sorted(set(raw.devices))),
         extra_hosts=tuple(sorted(set(raw.extra_hosts))),
         host_name=raw.host_name or (None if network_host else _named_after(raw.name, "-host")),
@@ -51,6 +51,10 @@ def normal(raw: Container) -> Container:
         labels=tuple(sorted(dict(raw.labels).items())),
         depends_on=tuple(sorted(set(raw.depends_on))),
     )
+
+
+def _mount_key(mount: Mount) -> tuple[str, str, str, bool]:
+    return mount.destination, mount.source, mount.propagation or USUAL_PROPAGATION, mount.read_only
 
 
 def contradictions(container: Container) -> Iterator[Flaw]:

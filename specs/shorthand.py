@@ -11,7 +11,7 @@ import ipaddress
 import re
 from typing import get_args
 
-from evenkeel.specs.container import Device, Mount, Port, Propagation
+from evenkeel.specs.container import USUAL_PROPAGATION, Device, Mount, Port, Propagation
 
 _PORT = re.compile(
     r"(?:(?P<ip>\[[^\]]*\]|[^:\[\]]+):)?(?P<host>[^:\[\]]+):(?P<container>[^:/\[\]]+)(?:/(?P<protocol>[^:/]*))?"
@@ -82,19 +82,20 @@ def port_text(port: Port) -> str:
 
 
 def parse_mount(text: str) -> Mount:
-    """`source:destination[:propagation][:ro|rw]`; an empty propagation means `rprivate`, as with Kanto."""
+    """`source:destination[:propagation][:ro|rw]`; an empty propagation is none."""
     source, *rest = text.split(":")
     if not 1 <= len(rest) <= 3 or not source or not rest[0]:
         raise ValueError(f"expected source:destination[:{'|'.join(_MODES)}][:ro], got `{text}`")
     destination, *options = rest
     _expect_absolute(source, destination)
     mount = Mount(source=source, destination=destination)
-    propagation, access = "", ""
+    propagation: str | None = None
+    access = ""
     for option in options:
         if option in ("ro", "rw") and not access:
             access = option
-        elif (option in _MODES or not option) and not propagation:
-            propagation = option or "rprivate"
+        elif (option in _MODES or not option) and propagation is None:
+            propagation = option
         else:
             raise ValueError(f"expected one of {', '.join(_MODES)}, ro, rw; got `{option}`")
     for mode in _MODES:
@@ -104,8 +105,15 @@ def parse_mount(text: str) -> Mount:
 
 
 def mount_text(mount: Mount) -> str:
-    """`source:destination:propagation`, and `:ro` when read-only."""
-    return f"{mount.source}:{mount.destination}:{mount.propagation}" + (":ro" if mount.read_only else "")
+    """`source:destination[:propagation][:ro]`, as it was asked for."""
+    propagation = f":{mount.propagation}" if mount.propagation else ""
+    return f"{mount.source}:{mount.destination}{propagation}" + (":ro" if mount.read_only else "")
+
+
+def full_mount_text(mount: Mount) -> str:
+    """`source:destination:propagation[:ro]`: Kanto has a propagation always, the usual one where none was asked for."""
+    usual = Mount(mount.destination, mount.source, mount.propagation or USUAL_PROPAGATION, mount.read_only)
+    return mount_text(usual)
 
 
 def parse_device(text: str) -> Device:

@@ -16,6 +16,7 @@ from evenkeel.specs.inventory import image_version, inventory
 from evenkeel.specs.kanto import desired_state_drafts
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.problem import Flaw
+from evenkeel.specs.shorthand import mount_text
 
 
 def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "containers") -> dict[str, Any]:
@@ -44,6 +45,8 @@ def _component(container: Container, domain: str) -> dict[str, Any]:
     seen = ContainerSeen(id="", name=name, engine_name=name, image_id="", state="created", container=container)
     node = inventory(domain, ContainersSeen("", containers=(seen,)), verbose=False).software_nodes[1]
     config = [{"key": item.key, "value": item.value} for item in node.parameters if item.key in KEYS]
+    config = [each for each in config if each["key"] != "mount"]
+    config += [{"key": "mount", "value": mount_text(mount)} for mount in container.mounts]
     config += [{"key": "capability", "value": name} for name in container.capabilities]
     version = image_version(container.image)
     return {"id": name, "version": "" if version == "n/a" else version, "config": config}

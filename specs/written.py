@@ -54,7 +54,10 @@ class MountSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
 
     source: Annotated[AbsolutePath, Meta(description="The path on the host.")]
     destination: Annotated[AbsolutePath, Meta(description="The path inside the container.")]
-    propagation: Propagation = "rprivate"
+    propagation: Annotated[
+        Propagation | None,
+        Meta(description="Sent to the engine only when given; it takes `rprivate` unless that cannot be."),
+    ] = None
     read_only: bool = False
 
 

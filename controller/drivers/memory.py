@@ -54,6 +54,7 @@ _IN_PLACE: InPlace = "finite"
 
 
 BY_NAME, DISCONNECTED = 0, -1
+_FOREIGN = "foreign-"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class MemoryEngine:
         try:
             await asyncio.sleep(self.script.perform_s)
             if self.script.unreachable:
-                raise Unavailable("engine:memory", "is scripted to be unreachable")
+                return Retry("is scripted to be unreachable", outside=True)
             for failure in self.script.failures:
                 scripted = failure(action)
                 if scripted is not None:
@@ -220,7 +221,7 @@ class MemoryEngine:
                 kept = self._find(action.instance)
                 assert kept.container is not None
                 if not can_update(action.resources, kept.container.resources, _IN_PLACE):
-                    raise Refused(
+                    raise Unavailable(
                         f"container:{kept.engine_name}", "limits change in place from one value to another only"
                     )
                 new = changed(kept.container, restart=action.restart, resources=action.resources)
@@ -256,7 +257,7 @@ class MemoryEngine:
     def _create(self, action: Create) -> Outcome:
         container = action.container
         if container.image not in self.world.images:
-            raise Refused(f"container:{container.name}", f"no such image: {container.image}")
+            raise Unavailable(f"container:{container.name}", f"no such image: {container.image}")
         for mount in container.mounts:
             if mount.source in self.script.absent:
                 return Retry(f"bind source path does not exist: {mount.source}", outside=True)
@@ -276,7 +277,7 @@ class MemoryEngine:
         if kept.state in ("running", "restarting"):
             return Done("was running", kept.id)
         if kept.state == "dead":
-            raise Refused(f"container:{kept.engine_name}", "is dead and cannot be started")
+            raise Unavailable(f"container:{kept.engine_name}", "is dead and cannot be started")
         if error := self._behaviour(kept).start_error:
             self._put(replace(kept, error=error))
             raise Refused(f"container:{kept.engine_name}", error)
@@ -326,7 +327,7 @@ class MemoryEngine:
     def _check_name(self, name: str, but: str = "") -> None:
         for kept in self._present():
             if kept.engine_name == name and kept.id != but:
-                raise Refused(f"container:{name}", f"the name is in use by {kept.id}")
+                raise Unavailable(f"container:{name}", f"the name is in use by {kept.id}")
 
     # ── what is there ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -354,7 +355,7 @@ class MemoryEngine:
     def _seen(self, kept: Kept, look: Look) -> ContainerSeen:
         """Its own creations tell their subject by themselves; of another's only `adopted` does."""
         container = kept.container
-        foreign = kept.id.startswith("foreign-") and kept.id not in look.adopted
+        foreign = _FOREIGN in kept.id and kept.id not in look.adopted
         if container is not None and kept.id in look.adopted:
             container = changed(container, name=look.adopted[kept.id])
         cut_off = "" if foreign else self._cut_off(kept)
@@ -394,7 +395,7 @@ class MemoryEngine:
         for kept in self._present():
             if instance in (kept.id, kept.engine_name):
                 return kept
-        raise Refused(f"container:{instance}", "no such container")
+        raise Unavailable(f"container:{instance}", "no such container")
 
     def _offered(self, ref: str) -> Image:
         default = Image(pull="missing") if self.script.shut_registry else Image(size=_made_up_size(ref))
@@ -466,7 +467,7 @@ class MemoryEngine:
 
     def put_foreign(self, container: Container, state: State = "running", unspoken: tuple[str, ...] = ()) -> None:
         """Somebody else runs a container. `unspoken`: what it has that no spec can say."""
-        id_ = f"foreign-{container.name}"
+        id_ = foreign_id(container.name)
         kept = Kept(id_, plain_name(container.name), _image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
         self._put(replace(kept, created_at=self._now(), started_at=self._now(), up_at=_uptime(), unspoken=unspoken))
@@ -485,6 +486,11 @@ class MemoryEngine:
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""
         return {kept.engine_name: kept.image for kept in self._present() if kept.state in ("running", "restarting")}
+
+
+def foreign_id(name: str) -> str:
+    """The id of a container that somebody else runs. Its first twelve characters tell it from all others, as an engine's do."""
+    return f"{hashlib.sha256(name.encode()).hexdigest()[:12]}-{_FOREIGN}{name}"
 
 
 def _uptime() -> float:

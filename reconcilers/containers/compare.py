@@ -17,10 +17,10 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from evenkeel.specs.codec import changed, plain
-from evenkeel.specs.container import UNLIMITED, Container, ExecProbe, Resources
+from evenkeel.specs.container import UNLIMITED, USUAL_PROPAGATION, Container, ExecProbe, Mount, Resources
 from evenkeel.specs.quantity import duration_text, size_text
 from evenkeel.specs.secrecy import looks_secret
-from evenkeel.specs.shorthand import device_text, mount_text, port_text
+from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
 
 CONDUCT = ("pull_policy", "depends_on", "stable_for")
 """Read from what is wanted whenever they matter; a container that was created under others is as good as new."""
@@ -58,7 +58,13 @@ def identity(container: Container) -> Container:
         stable_for=bare.stable_for,
         depends_on=bare.depends_on,
         pull_policy=bare.pull_policy,
+        mounts=tuple(map(_with_propagation, container.mounts)),
     )
+
+
+def _with_propagation(mount: Mount) -> Mount:
+    """One that asks for none, and one that asks for the usual one, are alike: labels of older containers always have it."""
+    return mount if mount.propagation else changed(mount, propagation=USUAL_PROPAGATION)
 
 
 def in_place_differs(wanted: Container, seen: Container) -> bool:
@@ -113,7 +119,7 @@ def _keyed(container: Container) -> dict[str, Any]:
         "command": shlex.join(container.command) if container.command else None,
         "env": dict(container.env),
         "ports": {port_text(port): port_text(port) for port in container.ports},
-        "mounts": {mount.destination: mount_text(mount) for mount in container.mounts},
+        "mounts": {mount.destination: full_mount_text(mount) for mount in container.mounts},
         "devices": {device.container_path: device_text(device) for device in container.devices},
         "network": container.network,
         "extraHosts": {f"{name}:{address}": address for name, address in container.extra_hosts},

@@ -16,7 +16,7 @@ from tests.engines.machine import free_port
 from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.drivers.memory import Image, MemoryEngine
+from evenkeel.controller.drivers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.container import Container
 from evenkeel.specs.image import normal_image
@@ -96,7 +96,7 @@ class MemoryKit:
 
     async def somebody_runs(self, name: str) -> str:
         self.engine.put_foreign(normal(Container(name, "sleeper:1")))
-        return f"foreign-{name}"
+        return foreign_id(name)
 
     async def somebody(self, does: str, name: str) -> None:
         does_it: Mapping[str, Callable[[str], None]] = {

@@ -14,7 +14,7 @@ from tests.until import soon
 from tests.virtual import now
 
 from evenkeel.controller.cycle import Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.drivers.memory import Image, Kept
+from evenkeel.controller.drivers.memory import Image, Kept, foreign_id
 from evenkeel.controller.journal_file import FILE
 from evenkeel.specs.activity import Activity, ActivityAction
 from evenkeel.specs.container import Health, HttpProbe, Port, Resources, Restart, RestartPolicy
@@ -541,7 +541,7 @@ def test_what_is_found_without_a_journal_is_gone_back_to(on_device: OnDevice) ->
 def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.put_foreign(container("web"))
-        device.journal.adopt("foreign-web", "web")
+        device.journal.adopt(foreign_id("web"), "web")
         device.ask(container("web", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         assert device.running() == {"web": "web:1"}

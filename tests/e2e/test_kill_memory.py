@@ -20,7 +20,7 @@ from tests.controller.cli.command import Device, ended, spec
 from tests.sampling import sampled
 from tests.until import until
 
-from evenkeel.controller.drivers.memory import Kept
+from evenkeel.controller.drivers.memory import Kept, foreign_id
 from evenkeel.controller.journal import read_journal
 from evenkeel.specs.container import Port
 from evenkeel.specs.errors import JournalError
@@ -142,7 +142,7 @@ def test_power_loss_at_any_moment(
         first.run("adopt", "web")
         first.run("apply", "--yes")
         first.put_foreign("stranger", STRANGER, ports=(Port(9090, 80, host_port_end=9090),))
-        assert [kept.id for kept in first.instances()["web"]] == ["foreign-web"]
+        assert [kept.id for kept in first.instances()["web"]] == [foreign_id("web")]
         before = first.desired()
     moments = tmp_path / "moments"
     whole = make("whole")

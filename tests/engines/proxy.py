@@ -1,4 +1,4 @@
-"""Between a client and an engine: counts what is asked, and may slow it down, refuse it, or tell before and after.
+"""Between a client and an engine: counts what is asked, and may slow it down, refuse it, disturb it, or tell before and after.
 
 It is no part of any conversation: requests and answers pass as they are, streams piece by piece. It lives in a thread of its
 own, so that it serves the event loop of a test as well as another process.
@@ -17,7 +17,10 @@ from types import TracebackType
 
 import h11
 
+from .engine_faults import Fault
+
 _VERSION = re.compile(r"^/v\d+\.\d+")
+_PASSED_HEADERS = (b"content-type", b"api-version")
 
 
 class Proxy:
@@ -32,13 +35,21 @@ class Proxy:
         self.asked: list[str] = []
         self.most_at_once = 0
         self.delay_s, self.only_reads = delay_s, only_reads
+        self.met: str | None = None
+        """The request that the fault which was armed has happened to."""
+        self._fault: tuple[int, Fault] | None = None
         self.before: Callable[[str], None] = lambda asked: None
         self.after: Callable[[str], None] = lambda asked: None
-        self._path, self._engine, self._at_once = path, engine, 0
+        self._path, self._engine, self._at_once, self._only = path, engine, 0, ""
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready, self._end = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="proxy")
+
+    def arm(self, number: int, fault: Fault, only: str = "") -> None:
+        """The fault happens to the request of this number from now on, counted from 0; following of events does not count, and
+        with `only` nothing else than requests that begin so."""
+        self._only, self._fault, self.met = only, (number, fault), None
 
     @property
     def writes(self) -> list[str]:
@@ -88,6 +99,10 @@ class Proxy:
         self.asked.append(asked)
         is_write = not asked.startswith(("GET", "HEAD"))
         is_stream = asked in ("GET /events", "POST /images/create")
+        fault = self._due(asked)
+        if fault is not None:
+            await self._disturb(client, request, fault)
+            return False
         self._at_once += not is_stream
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -104,6 +119,70 @@ class Proxy:
         finally:
             self._at_once -= not is_stream
         return client.next_cycle()
+
+    def _due(self, asked: str) -> Fault | None:
+        if self._fault is None or not asked.startswith(self._only) or (asked == "GET /events" and not self._only):
+            return None
+        number, fault = self._fault
+        self._fault = (number - 1, fault) if number else None
+        if number:
+            return None
+        self.met = asked
+        return fault
+
+    async def _disturb(self, client: _Side, request: h11.Request, fault: Fault) -> None:
+        """Does something else with a request than to pass it on; the connection ends with it."""
+        content = b""
+        if fault.reaches:
+            content = await self._answer_of(client, request)
+        else:
+            while not isinstance(await client.event(), h11.EndOfMessage):
+                pass
+        match fault.how:
+            case "closed":
+                return
+            case "cut":
+                content = content[: max(1, int(len(content) * fault.part))]
+            case "doubled":
+                content *= 2
+            case "late":
+                await asyncio.sleep(1)
+            case "never":
+                await client.gone()
+            case "other":
+                content = fault.other
+            case "trickle":
+                pass
+        step = 1 if fault.how == "trickle" else 1 << 16
+        for start in range(0, len(content), step):
+            client.writer.write(content[start : start + step])
+            await client.writer.drain()
+            if fault.how == "trickle":
+                await asyncio.sleep(0.02)
+        client.writer.close()
+        await client.writer.wait_closed()
+
+    async def _answer_of(self, client: _Side, request: h11.Request) -> bytes:
+        """The engine's whole answer, as bytes."""
+        engine = _Side(h11.Connection(h11.CLIENT), *await asyncio.open_unix_connection(self._engine))
+        try:
+            await engine.send(request)
+            while isinstance(data := await client.event(), h11.Data):
+                await engine.send(data)
+            await engine.send(data)
+            head, body = b"", b""
+            while not isinstance(event := await engine.event(), h11.EndOfMessage):
+                if isinstance(event, h11.Response):
+                    lines = [b"%s: %s\r\n" % each for each in event.headers if each[0] in _PASSED_HEADERS]
+                    head = b"HTTP/1.1 %d %s\r\n%s" % (event.status_code, event.reason, b"".join(lines))
+                elif isinstance(event, h11.Data):
+                    body += bytes(event.data)
+                    if request.target.partition(b"?")[0].endswith(b"/events"):
+                        break
+            length = b"" if b" 204 " in head or b" 304 " in head else b"Content-Length: %d\r\n" % len(body)
+            return head + length + b"\r\n" + body
+        finally:
+            engine.writer.transport.abort()
 
     async def _pass_on(self, client: _Side, request: h11.Request) -> None:
         engine = _Side(h11.Connection(h11.CLIENT), *await asyncio.open_unix_connection(self._engine))

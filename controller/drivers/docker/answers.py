@@ -98,6 +98,7 @@ class BindOptions(TypedDict):
 class MountAsked(TypedDict):
     """A mount as it was asked for."""
 
+    Source: NotRequired[str]
     Target: NotRequired[str]
     BindOptions: NotRequired[BindOptions | None]
 

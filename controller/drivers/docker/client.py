@@ -54,9 +54,10 @@ class EngineAnswer(DriverError):
 
 
 class EngineClient:
-    """`address` is unix:///path; `limit` bounds how many calls are under way at once."""
+    """`address` is unix:///path; `limit` bounds how many calls are under way at once, `timeout_s` how long each may take."""
 
-    def __init__(self, address: str, limit: int = 8) -> None:
+    def __init__(self, address: str, limit: int = 8, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self.timeout_s = timeout_s
         self.element = f"engine:{address}"
         self._path = socket_path(address)
         self._slots = asyncio.Semaphore(limit)
@@ -73,13 +74,13 @@ class EngineClient:
         body: object = None,
         headers: Mapping[str, str] | None = None,
         *,
-        timeout_s: float = CALL_TIMEOUT_S,
+        timeout_s: float | None = None,
         queues: bool = True,
     ) -> tuple[int, object]:
         """Status and decoded JSON, `NOTHING` where there is none. The time includes waiting for one of the `limit`
         places, which a call that does not queue has no need of."""
         request = Request(method, path, query, body, headers)
-        async with self._guarded(request, timeout_s), self._slots if queues else nullcontext():
+        async with self._guarded(request, timeout_s or self.timeout_s), self._slots if queues else nullcontext():
             answer, content = await self._exchange(request)
         self._check(answer, content, request)
         if not content or not header(answer, b"content-type").startswith("application/json"):
@@ -93,7 +94,7 @@ class EngineClient:
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         *,
-        timeout_s: float = CALL_TIMEOUT_S,
+        timeout_s: float | None = None,
         queues: bool = True,
     ) -> Shape:
         """The engine's answer to a question."""
@@ -122,7 +123,7 @@ class EngineClient:
         query: Mapping[str, object] | None = None,
         body: object = None,
         *,
-        timeout_s: float = CALL_TIMEOUT_S,
+        timeout_s: float | None = None,
     ) -> None:
         """Have something done whose answer says nothing."""
         await self.call("POST", path, query, body, timeout_s=timeout_s)
@@ -139,7 +140,7 @@ class EngineClient:
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         *,
-        timeout_s: float = 30.0,
+        timeout_s: float | None = None,
         silence_s: float | None = None,
     ) -> AsyncIterator[AsyncIterator[object]]:
         """The JSON objects of an endless or long answer. It has to begin within `timeout_s` and then never pause for longer
@@ -147,7 +148,7 @@ class EngineClient:
         request = Request(method, path, query, None, headers)
         wire: Wire | None = None
         try:
-            async with self._guarded(request, timeout_s):
+            async with self._guarded(request, timeout_s or self.timeout_s):
                 wire = await dial(self._path)
                 answer = await self._ask(wire, request)
                 if answer.status_code != 200:

@@ -62,10 +62,18 @@ _REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
 class DockerEngine:
     """A `Driver` that speaks the Docker Engine API at `address` (`unix:///…`)."""
 
-    def __init__(self, address: str, network: str = "evenkeel", docker_config: str = "", owner: str = "") -> None:
+    def __init__(
+        self,
+        address: str,
+        network: str = "evenkeel",
+        docker_config: str = "",
+        owner: str = "",
+        call_timeout_s: float = CALL_TIMEOUT_S,
+    ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:
-        the name of this evenkeel among those that share the engine; it leaves the containers of the others alone."""
-        self._client = EngineClient(address, limit=_AT_ONCE)
+        the name of this evenkeel among those that share the engine; it leaves the containers of the others alone.
+        `call_timeout_s`: for how long an answer is waited for."""
+        self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._registries = Registries(self._client, docker_config, self._nudged.set)
@@ -131,7 +139,7 @@ class DockerEngine:
             case End(instance=instance, stop=stop):
                 timeout_s = math.ceil(stop.timeout.total_seconds())
                 await self._client.post(
-                    f"/containers/{instance}/stop", {"t": str(timeout_s)}, timeout_s=timeout_s + CALL_TIMEOUT_S
+                    f"/containers/{instance}/stop", {"t": str(timeout_s)}, timeout_s=timeout_s + self._client.timeout_s
                 )
                 return Done("stopped")
             case Rename(instance=instance, engine_name=engine_name):

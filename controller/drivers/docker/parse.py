@@ -21,6 +21,7 @@ from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, 
 from evenkeel.controller.drivers.docker.unspoken import unspoken
 from evenkeel.specs.container import (
     UNLIMITED,
+    USUAL_PROPAGATION,
     Container,
     Device,
     ExecProbe,
@@ -200,7 +201,7 @@ def _container(
         command=None if inherited or (asked is not None and asked.command is None) else cmd,
         env=_env(config, asked, image_config),
         ports=_ports(host.get("PortBindings") or {}),
-        mounts=_mounts(inspected.get("Mounts") or (), base.mounts),
+        mounts=_mounts(inspected.get("Mounts") or (), base.mounts if asked else _asked_mounts(host)),
         devices=tuple(
             Device(device["PathInContainer"], device["PathOnHost"], device.get("CgroupPermissions") or "rwm")
             for device in host.get("Devices") or ()
@@ -282,20 +283,43 @@ def _ports(bindings: Mapping[str, list[answers.PortTarget] | None]) -> tuple[Por
 
 
 def _mounts(found: Sequence[answers.MountEntry], asked: Sequence[Mount]) -> tuple[Mount, ...]:
-    """Bind mounts alone. The engine tidies paths up (`/a//b/`): one that was asked for is shown as it was."""
+    """Bind mounts alone. The engine tidies paths up (`/a//b/`): one that was asked for is shown as it was. A propagation that
+    nobody asked for is the engine's own affair."""
     words = {(_tidy(mount.destination), _tidy(mount.source)): mount for mount in asked}
     mounts = []
     for mount in found:
         if mount.get("Type") == "bind":
             destination, source = mount["Destination"], mount["Source"]
             word = words.get((_tidy(destination), _tidy(source)), Mount(destination, source))
-            mounts.append(Mount(word.destination, word.source, _propagation(mount), not mount.get("RW", True)))
+            propagation = _propagation(mount) if word.propagation else None
+            mounts.append(Mount(word.destination, word.source, propagation, not mount.get("RW", True)))
     return tuple(mounts)
 
 
+def _asked_mounts(host: answers.HostConfig) -> list[Mount]:
+    """The mounts that somebody else asked the engine for."""
+    asked = [
+        Mount(
+            each.get("Target", ""),
+            each.get("Source", ""),
+            _mode((each.get("BindOptions") or {}).get("Propagation", "")),
+        )
+        for each in host.get("Mounts") or ()
+    ]
+    for text in host.get("Binds") or ():
+        source, _, rest = text.partition(":")
+        destination, _, options = rest.partition(":")
+        modes = [mode for option in options.split(",") if (mode := _mode(option))]
+        asked.append(Mount(destination, source, modes[0] if modes else None))
+    return asked
+
+
 def _propagation(mount: answers.MountEntry) -> Propagation:
-    found = mount.get("Propagation")
-    return next((mode for mode in get_args(Propagation) if mode == found), "rprivate")
+    return _mode(mount.get("Propagation", "")) or USUAL_PROPAGATION
+
+
+def _mode(text: str) -> Propagation | None:
+    return next((mode for mode in get_args(Propagation) if mode == text), None)
 
 
 def _tidy(path: str) -> str:

@@ -68,16 +68,6 @@ def on(work: Callable[[MemoryEngine], Coroutine[Any, Any, None]], **catalogue: I
 
 
 REFUSALS: dict[str, tuple[tuple[Action, ...], str]] = {
-    "create without the image": ((Create(WEB, "web"),), "no such image: docker.io/library/web:1"),
-    "a name that is taken": ((*pulled(), Create(changed(WEB, terminal=True), "web")), "the name is in use"),
-    "start what is not there": ((Start("web"),), "no such container"),
-    "stop what is not there": ((End("web", Stop()),), "no such container"),
-    "rename what is not there": ((Rename("web", "other"),), "no such container"),
-    "update what is not there": ((Update("web", Restart(), Resources()),), "no such container"),
-    "rename to a name that is taken": (
-        (*pulled(), *pulled(changed(WEB, name="db")), Rename("db", "web")),
-        "the name is in use",
-    ),
     "an image that does not exist": ((Pull("docker.io/library/missing:1", "Always"),), "not found"),
 }
 
@@ -115,6 +105,33 @@ def test_what_lies_outside_of_a_container_may_pass(case: str) -> None:
         await engine.perform(End("web", Stop()), lambda message, done, total: None)
         engine.script.absent.clear()
         assert isinstance(await do(engine, actions[-1]), Done)
+
+    on(work)
+
+
+CONTRADICTIONS: dict[str, tuple[tuple[Action, ...], str]] = {
+    "create without the image": ((Create(WEB, "web"),), "no such image: docker.io/library/web:1"),
+    "a name that is taken": ((*pulled(), Create(changed(WEB, terminal=True), "web")), "the name is in use"),
+    "start what is not there": ((Start("web"),), "no such container"),
+    "stop what is not there": ((End("web", Stop()),), "no such container"),
+    "rename what is not there": ((Rename("web", "other"),), "no such container"),
+    "update what is not there": ((Update("web", Restart(), Resources()),), "no such container"),
+    "rename to a name that is taken": (
+        (*pulled(), *pulled(changed(WEB, name="db")), Rename("db", "web")),
+        "the name is in use",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_a_world_that_is_not_as_it_was_seen_is_looked_at_again(case: str) -> None:
+    actions, why = CONTRADICTIONS[case]
+
+    async def work(engine: MemoryEngine) -> None:
+        outcome = await do(engine, *actions)
+        assert isinstance(outcome, Retry)
+        assert not outcome.outside
+        assert why in outcome.message
 
     on(work)
 
@@ -343,3 +360,15 @@ def test_what_cannot_be_started_says_why_and_stays_created() -> None:
         assert ((await one(engine)).state, (await one(engine)).error) == ("created", "no such program")
 
     on(scenario, web=Image(start_error="no such program"))
+
+
+def test_containers_of_others_have_ids_whose_beginnings_differ() -> None:
+    """Plans name steps by them: of two adopted containers whose names begin alike one lost its stop and its removal."""
+
+    async def work(engine: MemoryEngine) -> None:
+        for name in ("recorder", "recorder-2", "recorder-3"):
+            engine.put_foreign(changed(WEB, name=name, ports=()))
+        ids = [seen.id for seen in (await engine.observe()).containers]
+        assert len({id_[:12] for id_ in ids}) == 3
+
+    on(work)

@@ -167,3 +167,15 @@ def test_fields_come_in_order_of_path_and_without_conduct() -> None:
         WEB, terminal=True, env=(("B", "1"), ("A", "1")), stable_for=timedelta(9), image="docker.io/library/x:1"
     )
     assert [field.path for field in fields(WEB, wanted)] == ["env.A", "env.B", "image", "terminal"]
+
+
+def test_no_propagation_and_the_usual_one_are_alike() -> None:
+    """The label of every container that an older evenkeel created has it, and so has a Kanto document."""
+    (none, usual, shared) = (
+        normal(changed(WEB, mounts=(Mount("/rootfs", "/", mode, True),))) for mode in (None, "rprivate", "rshared")
+    )
+    for one, other in ((none, usual), (usual, none)):
+        assert compare.same_identity(one, other)
+        assert fields(one, other) == ()
+    assert not compare.same_identity(none, shared)
+    assert not compare.same_identity(usual, shared)

@@ -87,7 +87,7 @@ def _mount(mount: dict[str, Any]) -> dict[str, Any]:
         "Destination": _tidy(mount["Target"]),
         "Mode": "",
         "RW": not mount["ReadOnly"],
-        "Propagation": mount["BindOptions"]["Propagation"],
+        "Propagation": mount.get("BindOptions", {}).get("Propagation", "rprivate"),
     }
 
 

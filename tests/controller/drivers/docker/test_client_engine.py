@@ -13,7 +13,7 @@ from tests.engines.images import build, sleeper
 from tests.engines.registry import Registry
 from tests.engines.scripted import until
 
-from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.client import NOTHING, EngineAnswer, EngineClient
 from evenkeel.specs.errors import TimedOut, Unavailable
 
 
@@ -27,15 +27,15 @@ async def engine(clean_dockerd: Dockerd) -> AsyncIterator[EngineClient]:
 async def test_makes_runs_and_removes_a_container(engine: EngineClient, clean_dockerd: Dockerd) -> None:
     status, made = await engine.call("POST", "/containers/create", {"name": "it"}, {"Image": "sleeper:1"})
     assert (status, made["Warnings"]) == (201, [])
-    assert await engine.call("POST", "/containers/it/start") == (204, None)
-    assert await engine.call("POST", "/containers/it/start") == (304, None)
+    assert await engine.call("POST", "/containers/it/start") == (204, NOTHING)
+    assert await engine.call("POST", "/containers/it/start") == (304, NOTHING)
     assert clean_dockerd.containers() == {"it": "running"}
     _, listed = await engine.call("GET", "/containers/json", {"all": True, "filters": {"name": ["^/it$"]}})
     assert [each["Id"] for each in listed] == [made["Id"]]
     with pytest.raises(EngineAnswer, match="running container") as caught:
         await engine.call("DELETE", "/containers/it")
     assert caught.value.status == 409
-    assert await engine.call("DELETE", "/containers/it", {"force": True}) == (204, None)
+    assert await engine.call("DELETE", "/containers/it", {"force": True}) == (204, NOTHING)
     assert clean_dockerd.containers() == {}
 
 

@@ -14,8 +14,8 @@ FINAL = [
     "invalid mount config for type \"bind\": invalid mount path: 'x/y' mount path must be absolute",
     'invalid mount config for type "bind": invalid propagation mode: foo',
     (
-        'invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, '
-        'daemon root: "/var/lib/docker", bind mount source: "/", propagation: "rprivate"'
+        'invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the '
+        'daemon root, daemon root: "/var/lib/docker", bind mount source: "/", propagation: "rprivate"'
     ),
     "Duplicate mount point: /m",
     'invalid port specification: "70000"',

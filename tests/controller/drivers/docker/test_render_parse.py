@@ -129,7 +129,12 @@ def containers(draw: st.DrawFn) -> Container:
             env=tuple(draw(st.dictionaries(variables, st.none() | words, max_size=4)).items()),
             ports=() if on_host else tuple(draw(st.lists(ports, max_size=3))),
             mounts=tuple(
-                Mount(path, draw(paths), draw(st.sampled_from(["rprivate", "shared", "rslave"])), draw(st.booleans()))
+                Mount(
+                    path,
+                    draw(paths),
+                    draw(st.sampled_from([None, "rprivate", "shared", "rslave"])),
+                    draw(st.booleans()),
+                )
                 for path in mounts
             ),
             devices=() if privileged else tuple(draw(st.lists(st.builds(Device, paths, paths), max_size=2))),
@@ -424,3 +429,26 @@ def test_an_interface_that_is_not_there_is_refused() -> None:
 )
 def test_times(text: str, moment: datetime | None) -> None:
     assert parse_time(text) == pytest.approx(moment.timestamp() if moment else 0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ({"Binds": ["/:/rootfs:ro"]}, None),
+        ({"Binds": ["/:/rootfs:ro,rslave"]}, "rslave"),
+        ({"Binds": ["/:/rootfs"]}, None),
+        ({"Binds": None, "Mounts": [{"Type": "bind", "Source": "/", "Target": "/rootfs", "ReadOnly": True}]}, None),
+        ({"Mounts": [{"Source": "/", "Target": "/rootfs", "BindOptions": {"Propagation": "rslave"}}]}, "rslave"),
+        ({}, None),
+    ],
+)
+def test_a_propagation_that_nobody_asked_for_is_the_engines_own(host: dict[str, Any], expected: str | None) -> None:
+    """It takes rslave for what holds its own data, and says so."""
+    inspected = copy.deepcopy(RECORDED["others"]["fplain"]["inspect"])
+    inspected["HostConfig"].update({"Binds": None, "Mounts": None} | host)
+    inspected["Mounts"] = [
+        {"Type": "bind", "Source": "/", "Destination": "/rootfs", "Mode": "ro", "RW": False, "Propagation": "rslave"}
+    ]
+    found = parse_container(inspected, "evenkeel", {}).container
+    assert found is not None
+    assert found.mounts == (Mount("/rootfs", "/", expected, True),)  # type: ignore[arg-type]
