@@ -7,7 +7,7 @@ from a look at the very instance (`reconcilers.containers.standing`), never from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting, named
@@ -22,7 +22,7 @@ from evenkeel.specs.activity import ActivityAction, Command
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, Look
 from evenkeel.specs.plan import Done, Phase, Step, Verify
 
 Waits = Callable[[str], None]
@@ -30,7 +30,7 @@ Waits = Callable[[str], None]
 StepProgress = Callable[[Step, str, int, int], None]
 
 _LONGEST_WAIT_S = 10.0
-_MOST_PROOFS = 5
+MOST_PROOFS = 5
 """A container that other hands stop again and again while it is watched does not become proven."""
 _CLEANUP_PATIENCE_S = 10.0
 """An old instance that cannot be removed now is removed later, by cycles."""
@@ -60,6 +60,8 @@ class Components:
         self._driver, self._cycles, self._alive = driver, cycles, alive
         self._patience_s, self._stopping = patience.total_seconds(), stopping
         self._away_since: float | None = None
+        self._watched: dict[str, int] = {}
+        """Instances that stayed up while they were watched → their restarts until then."""
 
     def begin(self, revision: str) -> None:
         """A command begins, for this revision: the time in which the engine may be away counts anew."""
@@ -118,17 +120,46 @@ class Components:
         self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
     ) -> Standing:
         """How a component stands now. Of one that is started again and again only time tells how it ends."""
-        look = changed(self._cycles.look(_only(action, want)), images=(), subject=action.subject)
-        seen = await self._look_at(look, waits, cut)
+        seen = await self._look_at(self._look(_only(action, want), action.subject), waits, cut)
         if isinstance(seen, str):
             return Standing("unknown", seen)
+        restless = self._restless(action, seen)
+        if restless is not None and restless.container is not None:
+            why = await self._watch(restless.id, restless.container, cut)
+            if why:
+                return Standing("sick", why)
+            self._watched[restless.id] = restless.restart_count
+        return self._by(action, want, seen)
+
+    async def all_stand(
+        self, actions: Sequence[ActivityAction], want: ContainersWanted, waits: Waits, cut: asyncio.Event
+    ) -> dict[str, Standing]:
+        """How several components stand by one and the same look, by subject. One that is restless has to be watched before
+        anything can be said of it, and is away until then."""
+        seen = await self._look_at(self._look(want, ""), waits, cut)
+        if isinstance(seen, str):
+            return {action.subject: Standing("unknown", seen) for action in actions}
+        return {
+            action.subject: Standing("away", "it is started again and again")
+            if self._restless(action, seen)
+            else self._by(action, want, seen)
+            for action in actions
+        }
+
+    def _look(self, want: ContainersWanted, subject: str) -> Look:
+        return changed(self._cycles.look(want), images=(), subject=subject)
+
+    def _restless(self, action: ActivityAction, seen: ContainersSeen) -> ContainerSeen | None:
+        """An instance that is started again and again, and was not watched since its last restart."""
         for each in seen.containers:
-            restless = each.name == action.subject and is_restless(each) and not each.exit_code
-            if restless and each.container is not None:
-                why = await self._watch(each.id, each.container, cut)
-                return Standing("sick", why) if why else Standing("proven")
+            if each.name == action.subject and is_restless(each) and not each.exit_code:
+                return each if self._watched.get(each.id) != each.restart_count else None
+        return None
+
+    def _by(self, action: ActivityAction, want: ContainersWanted, seen: ContainersSeen) -> Standing:
         meant = changed(seen, remote=named(_meant(action, want).meant))
-        return standing(action.subject, _only(action, want), meant, self._cycles.history())
+        own = _unwatched(meant, self._watched)
+        return standing(action.subject, _only(action, want), own, self._cycles.history())
 
     async def _watch(self, instance: str, container: Container, cut: asyncio.Event) -> str:
         """Why it does not stay up; "" when it does."""
@@ -150,7 +181,7 @@ class Components:
         """As far as the command's gate is open, and how the component stands then. One that other hands stop or remove at
         this very moment is put up again a few times."""
         stands = Standing("away", "it was not looked at")
-        for _ in range(_MOST_PROOFS):
+        for _ in range(MOST_PROOFS):
             why = await self.drive(action, want, command, waits, cut, progress)
             stands = await self.stands(action, want, waits, cut)
             if why and not stands.is_well:
@@ -229,7 +260,7 @@ class Components:
                     why = why.removeprefix(f"{action.subject}: ")
                     away_s = self._away_for_s() if phase is None else 0.0
                     proofs += phase == Phase.VERIFY
-                    if loop.time() >= deadline or away_s >= patience_s or proofs >= _MOST_PROOFS:
+                    if loop.time() >= deadline or away_s >= patience_s or proofs >= MOST_PROOFS:
                         return why
                     trouble.say(why)
                     if not await _pause(wait_s, cut):
@@ -250,6 +281,17 @@ def _meant(action: ActivityAction, want: ContainersWanted) -> Known:
     if action.digest is None:
         return Known(promised=dict.fromkeys(images, action.promised))
     return Known(dict.fromkeys(images, action.digest))
+
+
+def _unwatched(seen: ContainersSeen, watched: Mapping[str, int]) -> ContainersSeen:
+    """As if nothing had been restarted that was watched since."""
+    return changed(
+        seen,
+        containers=tuple(
+            changed(each, restart_count=0) if watched.get(each.id) == each.restart_count else each
+            for each in seen.containers
+        ),
+    )
 
 
 async def _pause(seconds: float, cut: asyncio.Event) -> bool:

@@ -7,10 +7,10 @@ does only what is left of it. What happens to one component, and how it stands, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from evenkeel.controller.components import Components, Interrupted, Waits
+from evenkeel.controller.components import MOST_PROOFS, Components, Interrupted, Waits
 from evenkeel.controller.cycle import Cycles
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.commands import PHASES, gives_way
@@ -94,19 +94,36 @@ class Phases:
     async def confirm(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity | None:
         """The activity by one more look at everything that it activated, right before its end is said: baselines may have
         been cleaned up long ago. `None` when told to stop meanwhile. When cut short, the rest is not confirmed."""
-        for action in activities.confirmed_good(activity):
-            waits = _waiting(activity, action, tell, "CLEANUP")
-            try:
-                stands = await self._components.stands_at_last(action, want, "CLEANUP", waits, self._interrupted)
-            except Interrupted:
-                if self.stopping.is_set():
-                    return None
-                stands = Standing("unknown", "something else was asked for before it could be looked at again")
-            if stands.how == "unknown":
-                activity = activities.leave_unconfirmed(activity, action.subject, stands.why)
-            elif not stands.is_well:
-                activity = activities.revoke(activity, action.subject, stands.why)
+        good = activities.confirmed_good(activity)
+        try:
+            stands = await self._all_at_last(activity, good, want, tell)
+        except Interrupted:
+            if self.stopping.is_set():
+                return None
+            why = "something else was asked for before it could be looked at again"
+            stands = dict.fromkeys((action.subject for action in good), Standing("unknown", why))
+        for subject, each in stands.items():
+            if each.how == "unknown":
+                activity = activities.leave_unconfirmed(activity, subject, each.why)
+            elif not each.is_well:
+                activity = activities.revoke(activity, subject, each.why)
         return activity
+
+    async def _all_at_last(
+        self, activity: Activity, good: Sequence[ActivityAction], want: ContainersWanted, tell: Tell
+    ) -> Mapping[str, Standing]:
+        """How all that is good stands by one look, after what other hands took down was put up again."""
+        stands: Mapping[str, Standing] = {}
+        for _ in range(MOST_PROOFS if good else 0):
+            waits = _waiting(activity, good[0], tell, "CLEANUP")
+            stands = await self._components.all_stand(good, want, waits, self._interrupted)
+            away = [action for action in good if stands[action.subject].how == "away"]
+            if not away:
+                break
+            for action in away:
+                waits = _waiting(activity, action, tell, "CLEANUP")
+                await self._components.put_up(action, want, "CLEANUP", waits, self._interrupted)
+        return stands
 
     async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
         command, cut = activity.command, self._interrupted

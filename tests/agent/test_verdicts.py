@@ -111,7 +111,7 @@ def test_what_other_hands_took_down_is_put_up_before_the_end(hand: str) -> None:
         await device.settle()
         assert device.running() == {"lamp": "reg.example/lamp:2"}
         assert len(device.kept()) == 1
-        assert device.journal.history().proven.keys() == device.kept().keys()
+        assert device.journal.history().proven.keys() >= device.kept().keys()
 
     run(story())
 
