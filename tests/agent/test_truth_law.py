@@ -50,13 +50,14 @@ class Event(NamedTuple):
 
 
 def event() -> st.SearchStrategy[Event]:
-    names, after = st.sampled_from(NAMES), st.sampled_from([0.0, 0.1, 1.0, 2.9, 3.0, 3.1, 8.0])
+    names, after = st.sampled_from(NAMES), st.floats(0.0, 12.0)
     hands = st.sampled_from(["remove", "kill", "pause", "disconnect", "end", "remove_network"])
     return st.one_of(
         st.builds(Event, st.just("ask"), st.sampled_from(["11", "12", "21", "1c", "2l", "1-", "-2", "--"])),
         st.builds(Event, st.just("command"), st.sampled_from([*COMMANDS, *COMMANDS, "ROLLBACK"])),
         st.builds(Event, st.just("whole")),
         st.builds(Event, st.just("hand"), hands, names, after),
+        st.builds(Event, st.just("at the end"), hands, names, st.floats(0.0, 3.0)),
         st.builds(
             Event,
             st.just("fault"),
@@ -82,6 +83,7 @@ class Witness:
 
     def __init__(self) -> None:
         self.device = Device(catalogue=dict(CATALOGUE))
+        self.device.engine.script.perform_s, self.device.engine.script.observe_s = 0.5, 0.05  # hands come in between
         self.asked: dict[str, dict[str, str]] = {}
         self.statements = 0
         self._read = 0
@@ -166,6 +168,10 @@ class Witness:
                 await device.command(f"a{self._number}", event.what)
             case "whole":
                 await device.commands(f"a{self._number}", *COMMANDS)
+            case "at the end":
+                await device.commands(f"a{self._number}", *COMMANDS[:-1])
+                self._hands.append(asyncio.ensure_future(self._hand(event)))
+                await device.command(f"a{self._number}", COMMANDS[-1])
             case "hand":
                 self._hands.append(asyncio.ensure_future(self._hand(event)))
             case "fault":
