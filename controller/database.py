@@ -32,7 +32,7 @@ from evenkeel.controller.journal_file import (
     rescued,
     trouble,
 )
-from evenkeel.controller.merge import Base, append_feedback, fill, merge
+from evenkeel.controller.merge import Snapshot, append_feedback, fill, is_older, merge
 from evenkeel.controller.migrations import migrate
 from evenkeel.specs.codec import decode, is_sound
 from evenkeel.specs.errors import JournalError
@@ -46,12 +46,14 @@ _SHORT_PATIENCE_S = 0.5
 
 class Loss(NamedTuple):
     """Why everything happens in memory. `base`: what the file held when it was lost, `None` where that is not known.
-    `missing`: tables of which something could not be read. `is_replaced`: another file lies where the journal was."""
+    `missing`: tables of which something could not be read. `is_replaced`: another file lies where the journal was. `is_torn`:
+    the file lacks what it held last."""
 
     trouble: Trouble
-    base: Base | None
+    base: Snapshot | None
     missing: frozenset[str] = frozenset()
     is_replaced: bool = False
+    is_torn: bool = False
 
 
 class Transaction:
@@ -214,7 +216,7 @@ class Database:
         if found.file != before.file:
             self._lose(Trouble("Gone", f"{self._path} is another file than before"), is_replaced=True)
         elif before.log is not None and found.log != before.log:
-            self._lose(Trouble("Gone", f"{self._path}-wal is gone, with what was written last"))
+            self._lose(Trouble("Gone", f"{self._path}-wal is gone, with what was written last"), is_torn=True)
         elif found.size < before.size:
             self._lose(trouble(self._path, ValueError("the file was cut short")))
         else:
@@ -231,9 +233,9 @@ class Database:
     def _can_lose(self, error: Exception) -> bool:
         return self._keeps and self._loss is None and (not isinstance(error, sqlite3.Error) or is_passing(error))
 
-    def _lose(self, why: Trouble, *, is_replaced: bool = False) -> None:
+    def _lose(self, why: Trouble, *, is_replaced: bool = False, is_torn: bool = False) -> None:
         copy, missing = rescued(self.connection)
-        self._loss = Loss(why, None if is_replaced else Base(copy), missing, is_replaced)
+        self._loss = Loss(why, None if is_replaced else Snapshot(copy), missing, is_replaced, is_torn)
         with suppress(sqlite3.Error):
             self.connection.close()
         self.connection = copy
@@ -266,6 +268,8 @@ class Database:
             fill(self.connection, file)
         elif self._loss.is_replaced:
             append_feedback(self.connection, file)
+        elif self._loss.base is not None and (self._loss.is_torn or is_older(file, self._loss.base)):
+            merge(self.connection, file, Snapshot(file))
         else:
             merge(self.connection, file, self._loss.base)
 
@@ -302,13 +306,13 @@ def _without(path: Path, why: Trouble) -> tuple[sqlite3.Connection, Loss]:
     except FileNotFoundError:
         found, missing = _empty()
         if not path.exists():
-            return found, Loss(why, Base(found))
+            return found, Loss(why, Snapshot(found))
     except (sqlite3.Error, OSError, ValueError, TypeError):
         found, missing = _empty()
     else:
         found, missing = rescued(copy)
         if fault(copy) is None and not missing:
-            return found, Loss(why, Base(found))
+            return found, Loss(why, Snapshot(found))
     return found, Loss(why, None, missing)
 
 

@@ -16,12 +16,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from evenkeel.controller.acceptance import Acceptance
 from evenkeel.controller.apply import first
 from evenkeel.controller.control import Control
 from evenkeel.controller.custody import Custody
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.defects import LONGEST_WAIT_S, Defects
-from evenkeel.controller.journal import Journal, at_once
+from evenkeel.controller.journal import Journal
 from evenkeel.controller.liveness import Liveness
 from evenkeel.controller.lock import Lock
 from evenkeel.controller.ports import Agent, Life, Reading, Sink, Source
@@ -29,12 +30,10 @@ from evenkeel.controller.queue import WakeUps
 from evenkeel.controller.quiet import unhurried
 from evenkeel.controller.stopping import unless
 from evenkeel.controller.telling import Telling
-from evenkeel.reconcilers.emptied import emptied, lost
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.codec import encode
-from evenkeel.specs.feedback import Condition, Feedback, Kind, Standing
+from evenkeel.specs.feedback import Feedback, Standing
 from evenkeel.specs.plan import Phase
-from evenkeel.specs.problem import errors, problem_text
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +76,11 @@ class Controller:
         self._cycles = cycles(self._worker_says)
         self._cycles.broke = partial(self._defects.met, domain)
         self._cycles.at_work = self._liveness.works
-        self._resync_s, self._empty_removes_all = resync.total_seconds(), empty_removes_all
+        self._resync_s = resync.total_seconds()
         self._domain, self._queue = domain, wake_ups or WakeUps()
         self._stopping, self._cut = asyncio.Event(), asyncio.Event()
         """Set when what can be cut short should be: told to stop, or something newer waits."""
+        self._acceptance = Acceptance(journal, self.say, empty_removes_all=empty_removes_all, serves=agent is not None)
         self._custody = Custody(journal, lock, self.say, self._restored, self._resync_s)
         self._control = control
         if control is not None:
@@ -218,75 +218,16 @@ class Controller:
                 break
         return ending
 
-    @at_once
     def accept(self, reading: Reading) -> bool:
         """Take over what a source found, or report why not; True when something new is in force."""
-        found = errors(reading.problems)
-        if found:
-            texts = "\n".join(problem_text(problem) for problem in found)
-            self._source_is("source-broken", "Broken", f"{texts}\nwhat was in force stays in force")
-            return False
-        what = self._seems_an_accident(reading)
-        if what:
-            self._source_is("source-empty", "Empty", f"{what}; what was in force stays in force")
-            return False
-        was_bad = any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions())
-        doubts = "; ".join(problem_text(problem) for problem in reading.problems)
-        if self._journal.set_condition(Condition("SourceValid", True, "Valid", doubts)) and was_bad:
-            self.say(Feedback("source-restored", "the source is valid"))
-        if self._agent is not None and not self._journal.knows_intent:
-            why = (
-                "what is in force cannot be read, and a message may be; what runs is kept as it is, until that is known"
-            )
-            self._source_is("source-overruled", "Unknown", why)
-            return False
-        before = self._journal.digest("files")
-        is_new = self._journal.put("files", reading.desired, "files")
-        if self._journal.digest("message"):
-            if reading.desired.digest != before:
-                self.say(
-                    Feedback("source-overruled", "a message is in force; `evenkeel release` gives the files their say")
-                )
-            return False
-        known = self._journal.digest("desired")
-        is_new = self._journal.put("desired", reading.desired, "files") or is_new
-        if reading.desired.digest != known:
-            count = len(reading.desired.documents)
-            what = f"{count} document{'s' * (count != 1)}" + (f"; {doubts}" if doubts else "")
-            self._journal.set_condition(Condition("Settled", False, "Converging", "a new revision was accepted"))
-            self.say(Feedback("revision-accepted", what, revision=reading.desired.digest))
-        return is_new
-
-    def _seems_an_accident(self, reading: Reading) -> str:
-        """Why what is not asked for (any more) is not taken for unwanted; "" when it is."""
-        if reading.is_empty and reading.missing:
-            return f"{', '.join(reading.missing)} is not there"
-        if self._empty_removes_all:
-            return ""
-        if reading.is_empty:
-            return f"no container is asked for in {', '.join(reading.paths) or 'the source'}"
-        found = emptied(self._journal.revision("files"), reading.desired, reading.paths)
-        return f"no container is asked for any more in {', '.join(found)}" if found else ""
-
-    def _is_hasty(self, reading: Reading) -> bool:
-        """After what could not be taken over, files may still be on their way back: what removes something can wait."""
-        if not any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions()):
-            return False
-        if errors(reading.problems) or self._seems_an_accident(reading):
-            return False  # refused, and said at once
-        return bool(lost(self._journal.revision("files"), reading.desired))
-
-    @at_once
-    def _source_is(self, kind: Kind, reason: str, message: str) -> None:
-        if self._journal.set_condition(Condition("SourceValid", False, reason, message)):
-            self.say(Feedback(kind, message))
+        return self._acceptance.accept(reading)
 
     async def _watch_source(self) -> None:
         if self._source is None:
             return
         async with (
             aclosing(self._source.changes()) as found,  # type: ignore[type-var]
-            aclosing(unhurried(found, self._is_hasty, _QUIET_S)) as readings,
+            aclosing(unhurried(found, self._acceptance.is_hasty, _QUIET_S)) as readings,
         ):
             async for reading in readings:
                 if self.accept(reading):

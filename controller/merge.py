@@ -24,7 +24,7 @@ _CONTROLLERS = ("condition",)
 """What is true of the controller, whatever the file says."""
 
 
-class Base:
+class Snapshot:
     """What the file held when it was lost, in hashes."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -34,7 +34,12 @@ class Base:
         self.numbers = _numbers(connection)
 
 
-def merge(memory: sqlite3.Connection, file: sqlite3.Connection, base: Base | None) -> None:
+def is_older(file: sqlite3.Connection, base: Snapshot) -> bool:
+    """Whether the file lacks entries that it held: what was written last is gone with its log."""
+    return _numbers(file).get(_FEEDBACK, 0) < base.numbers.get(_FEEDBACK, 0)
+
+
+def merge(memory: sqlite3.Connection, file: sqlite3.Connection, base: Snapshot | None) -> None:
     """Write what changed in `memory` since `base` into `file`, within a transaction of the caller's. Without a base the file
     was never read: then it is believed, and only entries and conditions are added to it."""
     file.execute("PRAGMA defer_foreign_keys = ON")

@@ -424,3 +424,18 @@ def test_messages_wait_while_nothing_can_be_stored(tmp_path: Path, disk: Disk) -
     assert found[1].payload == b"claimed"
     assert not journal.mail.is_full()
     journal.close()
+
+
+def test_a_log_that_was_removed_on_a_full_disk_takes_nothing_with_it(on_stage: OnStage, disk: Disk) -> None:
+    """The law found it: SQLite could not put the log's content into the file when it was closed."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(100, disk.fill)
+        stage.at(101, (stage.state / f"{FILE}-wal").unlink)
+        stage.at(250, disk.free)
+        await stage.play(400)
+        assert stage.running() == {"web": "web:1"}
+        check_whole(stage)
+
+    on_stage(work)

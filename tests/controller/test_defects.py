@@ -4,92 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.controller.stage import BROKEN, Counting, Heart, Listener, OnStage, Reading, Scripted, Stage, asking
+from tests.controller.faulty import FaultySource, FaultyStage, PowerLoss
+from tests.controller.stage import BROKEN, Heart, Listener, OnStage, Stage, asking
 from tests.virtual import run
 
 from evenkeel.controller.cycle import Stalled
 from evenkeel.controller.defects import Defects, defect_text
 from evenkeel.controller.journal import open_journal
-from evenkeel.reconcilers.containers import Containers
-from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import Busy
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.observed import ContainersSeen, Look
-from evenkeel.specs.plan import Action, Difference, End, History, Outcome, Start
-
-
-class PowerLoss(BaseException):
-    """The process ends here."""
-
-
-class Faulty(Containers):
-    """Decisions with a defect in one of them, for states that name an image."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.breaks: dict[str, Exception] = {}
-        """Method → what it raises where the image is `web:2`."""
-        self.everywhere = False
-
-    def _break(self, method: str, images: Sequence[str]) -> None:
-        if method in self.breaks and (self.everywhere or any(image.endswith("web:2") for image in images)):
-            raise self.breaks[method]
-
-    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
-        self._break("diff", [container.image for container, _ in want.documents])
-        return super().diff(want, seen, history)
-
-
-class FaultyEngine(Counting):
-    """The memory engine, with a driver that raises what no driver should."""
-
-    look_raises: Exception | None = None
-    nudge_raises: Exception | None = None
-    step_raises: BaseException | None = None
-    steps: type = Start
-
-    async def observe(self, look: Look = Look()) -> ContainersSeen:
-        if self.look_raises is not None:
-            raise self.look_raises
-        return await super().observe(look)
-
-    async def perform(self, action: Action, progress: Progress) -> Outcome:
-        if self.step_raises is not None and isinstance(action, self.steps):
-            raise self.step_raises
-        return await super().perform(action, progress)
-
-    async def nudges(self) -> AsyncIterator[None]:
-        if self.nudge_raises is not None:
-            raise self.nudge_raises
-        async for nudge in super().nudges():
-            yield nudge
-            if self.nudge_raises is not None:
-                raise self.nudge_raises
-
-
-class FaultyStage(Stage):
-    """A stage with faults to plant."""
-
-    def make(self) -> Any:
-        self.engine = FaultyEngine(now=self.engine._now)
-        self.containers = Faulty()
-        return super().make()
-
-    @property
-    def plans(self) -> Faulty:
-        assert isinstance(self.containers, Faulty)
-        return self.containers
-
-    @property
-    def driver(self) -> FaultyEngine:
-        assert isinstance(self.engine, FaultyEngine)
-        return self.engine
+from evenkeel.specs.plan import Action, End
 
 
 @pytest.fixture
@@ -216,20 +146,6 @@ def test_events_of_the_engine_that_break_are_listened_to_again(faulty: OnStage) 
         assert "Defect" not in stage.conditions()
 
     faulty(work)
-
-
-class FaultySource(Scripted):
-    """A source whose reading breaks for as long as a test wants."""
-
-    fault: Exception | None = None
-
-    async def changes(self) -> AsyncIterator[Reading]:
-        if self.fault is not None:
-            raise self.fault
-        async for reading in super().changes():
-            yield reading
-            if self.fault is not None:
-                raise self.fault
 
 
 def test_a_source_that_breaks_is_read_again_and_what_was_in_force_stays(faulty: OnStage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.docker.parse import is_ours
@@ -18,8 +19,9 @@ def owner_of(state: Path) -> str:
     return driver._owner
 
 
-def labelled(owner: str) -> dict[str, dict[str, str]]:
-    return {"Labels": {"dev.evenkeel.name": "web", "dev.evenkeel.owner": owner}}
+def labelled(**labels: str) -> Any:
+    """An entry of the container list."""
+    return {"Id": "1", "Labels": {f"dev.evenkeel.{name}": value for name, value in labels.items()}}
 
 
 def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) -> None:
@@ -28,9 +30,9 @@ def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) 
     spellings = [tmp_path / "real", tmp_path / "link", tmp_path / "x" / ".." / "real"]
     assert {owner_of(each) for each in spellings} == {str(tmp_path / "real")}
     for old in spellings:
-        assert is_ours(labelled(str(old)), owner_of(tmp_path / "link")), (
+        assert is_ours(labelled(name="web", owner=str(old)), owner_of(tmp_path / "link")), (
             "an evenkeel of before wrote it as it was spelled"
         )
-    assert not is_ours(labelled(str(tmp_path / "other")), owner_of(tmp_path / "real"))
-    assert is_ours({"Labels": {"dev.evenkeel.name": "web"}}, owner_of(tmp_path / "real"))
-    assert not is_ours({"Labels": {}}, owner_of(tmp_path / "real"))
+    assert not is_ours(labelled(name="web", owner=str(tmp_path / "other")), owner_of(tmp_path / "real"))
+    assert is_ours(labelled(name="web"), owner_of(tmp_path / "real"))
+    assert not is_ours(labelled(), owner_of(tmp_path / "real"))
