@@ -375,7 +375,7 @@ async def test_what_is_not_well_is_given_up_and_the_old_one_comes_back(
     await rig.settle(good)
     before = clean_dockerd.inspect("web")["Id"]
     health = None if probe is None else Health(probe, interval=0.3 * SECOND, timeout=SECOND, retries=2)
-    ending = await rig.converge(container("web", image, health=health))
+    ending = await rig.converge(container("web", image, health=health, stable_for=60 * SECOND))
     assert isinstance(ending, Stalled)
     assert why in ending.why
     assert clean_dockerd.containers() == {"web": "running"}
