@@ -6,6 +6,8 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+from tests.until import PATIENCE_S
+
 from evenkeel.controller.cycle import Cycles, Ending, Progressed, Settled, Stalled
 from evenkeel.controller.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
@@ -31,11 +33,10 @@ class Controller:
 
     async def converge(self, image: str, restart: str = "no") -> Ending:
         """Ask for `recorder` with this image, and go on until nothing is left to do."""
-        wanted = normal(
-            Container("recorder", image, restart=Restart(restart), stable_for=timedelta(milliseconds=200))  # type: ignore[arg-type]
-        )
+        stable_for = timedelta(seconds=60 if image == "crasher:1" else 0.2)  # no proof comes before it crashes
+        wanted = normal(Container("recorder", image, restart=Restart(restart), stable_for=stable_for))  # type: ignore[arg-type]
         self.journal.put("desired", desired_state([Document("Container", "recorder", wanted)]), "test")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while isinstance(ending := await self._cycles.run(asyncio.Event()), Progressed):
                 pass
         return ending

@@ -228,7 +228,8 @@ def test_an_adopted_container_is_gone_back_to(device: DockerDevice, dockerd: Doc
     device.run("adopt", "recorder")
     device.run("apply", "--yes")
     assert (dockerd.inspect("recorder")["Id"], dockerd.containers()) == (id_, {"recorder": "running"})
-    device.write(spec("recorder", "crasher:1", "restart: {policy: always}"))
+    crashing = spec("recorder", "crasher:1", "restart: {policy: always}")
+    device.write(crashing.replace("stableFor: 100ms", "stableFor: 60s"))
     done = device.run("apply", "--yes", ok=1)
     assert "is in force" in done.stderr
     assert (dockerd.inspect("recorder")["Id"], dockerd.containers()) == (id_, {"recorder": "running"})

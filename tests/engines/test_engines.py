@@ -49,7 +49,7 @@ def test_how_an_image_takes_a_sigterm(clean_dockerd: Dockerd, image: str, slow: 
     if not slow:
         until(lambda: _catches_sigterm(clean_dockerd, "it"), what="the script has set its trap")
     assert clean_dockerd.containers() == {"it": "running"}
-    clean_dockerd.api("POST", "/containers/it/stop", t=2)
+    clean_dockerd.api("POST", "/containers/it/stop", t=1 if slow else 50)
     assert clean_dockerd.inspect("it")["State"]["ExitCode"] == (137 if slow else 0)
 
 
