@@ -149,8 +149,9 @@ def open_agent(
     settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
 ) -> Callable[[Controller], Agent]:
     """The update agent on its broker, for the controller whose worker it shares."""
-    from evenkeel.controller.agent import AgentSettings, UpdateAgent
+    from evenkeel.controller.agent import UpdateAgent
     from evenkeel.controller.bridge import Bridge
+    from evenkeel.controller.conduct import AgentSettings
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.controller.phases import Phases
     from evenkeel.specs.kanto import Manner

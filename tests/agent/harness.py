@@ -21,8 +21,9 @@ from typing import Any, NamedTuple, Self
 
 from tests.virtual import now
 
-from evenkeel.controller.agent import AgentSettings, UpdateAgent
+from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.clock import Uptime
+from evenkeel.controller.conduct import AgentSettings
 from evenkeel.controller.cycle import Cycles, Progressed
 from evenkeel.controller.drivers.memory import Image, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal

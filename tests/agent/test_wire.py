@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.agent import AgentSettings
+from evenkeel.controller.conduct import AgentSettings
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.container import Restart, Stop
 from evenkeel.specs.kanto import Manner

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tests.agent.harness import Device, asked
 
-from evenkeel.controller.agent import AgentSettings
+from evenkeel.controller.conduct import AgentSettings
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.container import Container
 from evenkeel.specs.kanto import Manner
