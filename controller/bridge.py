@@ -57,7 +57,7 @@ class Bridge:
 
     async def serve(self) -> None:
         agent = self._agent
-        self._link.subscribe(agent.desired_topic, agent.command_topic, agent.get_topic)
+        self._link.subscribe(agent.topics.desired, agent.topics.command, agent.topics.get)
         self._broker_is(False, "no connection yet")
         async with self._link, asyncio.TaskGroup() as group:
             for work in (
@@ -142,7 +142,7 @@ class Bridge:
         """The message; then, because who commands has to hear a status, feedback with less and less text."""
         payload = message.payload
         yield payload
-        for most in _SHORTER if message.topic == self._agent.feedback_topic else ():
+        for most in _SHORTER if message.topic == self._agent.topics.feedback else ():
             shortened = shortened_feedback(message.payload, most)
             if len(shortened) < len(payload):
                 yield (payload := shortened)

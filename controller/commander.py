@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.controller.agent import topic_prefix
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.conduct import topic_prefix
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.heard import ENDS, Heard, heard_from
 

@@ -149,10 +149,12 @@ def open_agent(
     settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
 ) -> Callable[[Controller], Agent]:
     """The update agent on its broker, for the controller whose worker it shares."""
-    from evenkeel.controller.agent import AgentSettings, UpdateAgent
+    from evenkeel.controller.agent import UpdateAgent
     from evenkeel.controller.bridge import Bridge
+    from evenkeel.controller.conduct import AgentSettings
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.controller.phases import Phases
+    from evenkeel.specs.kanto import Manner
 
     asked = settings.update_agent
     conduct = AgentSettings(
@@ -162,6 +164,7 @@ def open_agent(
         verbose=asked.verbose_inventory,
         operation_timeout=asked.operation_timeout,
         alone_after=asked.autonomous.after,
+        manner=Manner(asked.stop_timeout, asked.unknown_keys == "accept"),
     )
 
     def build(controller: Controller) -> Agent:

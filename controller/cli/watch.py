@@ -45,10 +45,10 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
     import signal
     from contextlib import suppress
 
-    from evenkeel.controller.agent import topic_prefix
     from evenkeel.controller.cli.following import following
     from evenkeel.controller.cli.reaching import reached
     from evenkeel.controller.commander import passing_link
+    from evenkeel.controller.conduct import topic_prefix
     from evenkeel.controller.stopping import unless
     from evenkeel.specs.heard import heard_from
 

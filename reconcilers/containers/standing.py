@@ -31,8 +31,12 @@ class Standing(NamedTuple):
 
 
 def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, history: History) -> Standing:
-    """Of a subject that is asked for in `want`."""
-    own = tuple(each for each in seen.containers if each.name == subject and each.container is not None)
+    """Of a subject that is asked for in `want`. How an instance ended that evenkeel stopped to replace it says nothing."""
+    own = tuple(
+        each
+        for each in seen.containers
+        if each.name == subject and each.container is not None and each.id not in history.stopped
+    )
     for difference in diff(want, seen, history):
         if difference.subject == subject and _needs_more(difference):
             return Standing("away", difference.why)

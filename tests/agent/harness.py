@@ -21,8 +21,9 @@ from typing import Any, NamedTuple, Self
 
 from tests.virtual import now
 
-from evenkeel.controller.agent import AgentSettings, UpdateAgent
+from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.clock import Uptime
+from evenkeel.controller.conduct import AgentSettings
 from evenkeel.controller.cycle import Cycles, Progressed
 from evenkeel.controller.drivers.memory import Image, MemoryEngine
 from evenkeel.controller.journal import Journal, open_journal
@@ -300,7 +301,9 @@ class Device:
             content = json.loads(message.payload)
             self.raw.append((message.topic, content))
             if message.topic.endswith("/currentstate"):
-                assert message.retain
+                (agent, *_) = content["payload"]["softwareNodes"]
+                knows = "containersUnknown" not in [each["key"] for each in agent["parameters"]]
+                assert message.retain == knows, "the broker keeps what is known, and nothing else"
                 self.states.append(content)
                 continue
             assert message.topic == "containersupdate/desiredstatefeedback"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.agent import AgentSettings, topic_prefix
+from evenkeel.controller.conduct import AgentSettings, topic_prefix
 from evenkeel.controller.drivers.memory import Image
 
 from .harness import (
@@ -71,13 +71,13 @@ def test_group_01_a_new_agent_has_its_settings() -> None:
     async def story() -> None:
         device = Device(settings=AgentSettings(domain="my-containers", system_containers=("sua",)))
         agent = device.agent
-        assert agent.desired_topic == "mycontainersupdate/desiredstate"
-        assert agent.command_topic == "mycontainersupdate/desiredstate/command"
-        assert agent.get_topic == "mycontainersupdate/currentstate/get"
+        assert agent.topics.desired == "mycontainersupdate/desiredstate"
+        assert agent.topics.command == "mycontainersupdate/desiredstate/command"
+        assert agent.topics.get == "mycontainersupdate/currentstate/get"
         assert agent.reports.topic == "mycontainersupdate/currentstate"
-        assert agent.feedback_topic == "mycontainersupdate/desiredstatefeedback"
+        assert agent.topics.feedback == "mycontainersupdate/desiredstatefeedback"
         assert not AgentSettings().verbose
-        await agent.arrived(agent.get_topic, b'{"activityId":"q"}')
+        await agent.arrived(agent.topics.get, b'{"activityId":"q"}')
         await agent.reports.answer()
         waiting = device.journal.mail.outgoing()
         assert waiting is not None

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.agent import AgentSettings
+from evenkeel.controller.conduct import AgentSettings
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Start

@@ -139,6 +139,21 @@ def test_what_cannot_be_put_up_again_is_not_complete(kind: str, hand: str) -> No
     run(story())
 
 
+@pytest.mark.parametrize("version", [str(number) for number in range(2, 10)])
+def test_how_the_old_instance_ended_says_nothing_of_the_new(version: str) -> None:
+    """The new one is a job that has ended well, and the old was stopped by a signal; whichever of them is seen first."""
+
+    async def story() -> None:
+        device = Device(catalogue={f"reg.example/lamp:{version}": Image(exits_with=0, exits_after_s=3.5)})
+        await device.bring("before", asked("lamp", "1", ("restartPolicy", "no")))
+        await device.desired("x", asked("lamp", version, ("restartPolicy", "no")))
+        await device.commands("x", *FORWARD)
+        await asyncio.sleep(5)
+        assert (await device.command("x", "CLEANUP"))[-1].status == "COMPLETED"
+
+    run(story())
+
+
 @pytest.mark.parametrize("end", [1, 137])
 def test_what_ends_badly_and_may_is_not_complete(end: int) -> None:
     """`restart: no` lets it end, and it ended with an error after it was proven."""

@@ -70,9 +70,9 @@ def test_answers_are_those_of_the_original_or_differ_as_declared(name: str) -> N
 
 @pytest.mark.parametrize("name", ["currentstate-get", "currentstate-get-verbose"])
 def test_six_containers_are_reported_to_the_letter(name: str) -> None:
-    """A container that ends with 1 at once is a failure here, and then all six are undone. One that does so after it was
+    """A container that ends with 1 at once is a failure here, and then all six are undone. One that does so after all was
     proven is reported, and so are the others."""
-    ends_later = {f"{REGISTRY}/exit1:1": Image(exits_with=1, exits_after_s=3.4)}
+    ends_later = {f"{REGISTRY}/exit1:1": Image(exits_with=1, exits_after_s=4.0)}
     recording = RECORDINGS[name]
     assert difference(recorded(recording).lines, run(play_in_memory(recording, ends_later)).lines) == ()
 

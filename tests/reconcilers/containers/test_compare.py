@@ -80,7 +80,22 @@ def test_a_field_is_identity_or_changes_in_place_or_is_conduct(name: str) -> Non
     assert compare.in_place_differs(wanted, WEB) is other.in_place
 
 
-@pytest.mark.parametrize("name", sorted(set(OTHERS) - {"name", *compare.CONDUCT}))
+CONDUCT = {"stable_for", "depends_on", "pull_policy"}
+
+
+@pytest.mark.parametrize("name", sorted(CONDUCT))
+def test_conduct_is_taken_over_from_another(name: str) -> None:
+    other = changed(WEB, **{name: OTHERS[name].value})
+    assert compare.with_conduct_of(WEB, other) == other
+
+
+def test_how_long_it_may_take_to_end_is_conduct_and_the_signal_is_not() -> None:
+    other = changed(WEB, stop=Stop("SIGINT", timedelta(minutes=1)))
+    assert compare.with_conduct_of(WEB, other).stop == Stop(WEB.stop.signal, timedelta(minutes=1))
+    assert compare.same_identity(changed(WEB, stop=Stop(timeout=timedelta(minutes=1))), WEB)
+
+
+@pytest.mark.parametrize("name", sorted(set(OTHERS) - {"name", *CONDUCT}))
 def test_a_difference_is_shown_wherever_there_is_one(name: str) -> None:
     """A recreate without a visible change would leave everybody wondering."""
     wanted = changed(WEB, **{name: OTHERS[name].value})

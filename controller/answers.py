@@ -1,0 +1,91 @@
+"""What an update agent says: feedback about activities, stored together with what they have become.
+
+Nothing here decides. What is stored is sent by the bridge, in this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from evenkeel.controller.clock import Now
+from evenkeel.controller.conduct import AgentSettings, Topics, wanted
+from evenkeel.controller.ending import end_activity, tell_ended
+from evenkeel.controller.journal import Journal, at_once
+from evenkeel.controller.mailbox import Incoming, Outgoing
+from evenkeel.reconcilers import activity as activities
+from evenkeel.specs import updateagent
+from evenkeel.specs.activity import Activity, Status, name_of
+from evenkeel.specs.feedback import Feedback
+
+
+class Answers:
+    """One agent's answers."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        topics: Topics,
+        journal: Journal,
+        say: Callable[[Feedback], None],
+        wake_sender: Callable[[], None],
+        now: Now,
+    ) -> None:
+        self._settings, self._topics, self._journal, self._mail = settings, topics, journal, journal.mail
+        self._say, self._wake_sender, self._now = say, wake_sender, now
+
+    def tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
+        """Store what an activity has become, and say it."""
+        self._mail.record(activity, [self.feedback(activity, status, message, baseline)])
+        self._wake_sender()
+
+    def feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
+        """What is said of an activity, not sent yet."""
+        return self._message(activity.id, activities.feedback(activity, status, message, baseline))
+
+    def _message(self, id_: str, feedback: updateagent.FeedbackMessage) -> Outgoing:
+        return Outgoing(self._topics.feedback, updateagent.feedback_bytes(id_, self._now_ms(), feedback))
+
+    def ignore(self, topic: str, why: str) -> None:
+        """A message that nobody is answered for."""
+        self._say(Feedback("message-ignored", why, place=topic))
+
+    @at_once
+    def reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
+        """Say why a desired state is refused, beside what is open."""
+        self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
+        tell_ended(self._journal, id_, "IDENTIFICATION_FAILED", why)
+        failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
+        self._mail.record(open_one, [self._message(id_, failed)], message)
+        self._wake_sender()
+
+    @at_once
+    def identifying(self, message: Incoming, id_: str, why: str = "") -> None:
+        """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
+        if not message.begun:
+            identifying = updateagent.FeedbackMessage(status="IDENTIFYING", message=why)
+            self._mail.begin(message, self._message(id_, identifying))
+            self._wake_sender()
+
+    def waits(self, id_: str, why: str) -> None:
+        """Say to whoever waits for IDENTIFIED which trouble is waited out."""
+        if why:
+            self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
+            self._wake_sender()
+
+    def end(self, activity: Activity, how: Status | Literal[""]) -> None:
+        """The end of an activity, as `end_activity`."""
+        system = wanted(self._settings, activity.target).system
+        end_activity(self._journal, activity, how, system, self._now(), self._say)
+        self._wake_sender()
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+    @at_once
+    def refuse_unkept(self, id_: str, why: str) -> None:
+        """Answer a desired state that is not in the inbox."""
+        self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
+        tell_ended(self._journal, id_, "IDENTIFICATION_FAILED", why)
+        self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
+        self._wake_sender()

@@ -1,0 +1,180 @@
+"""Identify a desired state: what would have to be done, and what becomes of the activity that is open.
+
+Whoever follows one activity by its id reads one end of it, as its last word: a desired state that comes under the id of the
+open activity goes on under it without an end in between, and one that is refused under that id ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, NamedTuple
+
+from evenkeel.controller.answers import Answers
+from evenkeel.controller.clock import Now
+from evenkeel.controller.components import Waits
+from evenkeel.controller.conduct import AgentSettings, wanted, wanted_before
+from evenkeel.controller.journal import Journal, at_once
+from evenkeel.controller.mailbox import Incoming
+from evenkeel.controller.phases import Phases
+from evenkeel.controller.precedence import Precedence, has_id
+from evenkeel.reconcilers.asked import Asked, joined
+from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of, restoring, unanswered
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.identify import AtWork, baselines, begin_again, identify
+from evenkeel.reconcilers.ports import Reconciler
+from evenkeel.specs.activity import Activity, Status, name_of
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.inventory import image_version
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import Difference
+
+
+class _Found(NamedTuple):
+    """What a look at a desired state's containers found."""
+
+    seen: ContainersSeen
+    differences: Sequence[Difference]
+
+
+class Identification:
+    """One agent's desired states, dealt with by its worker. `touched` dates an activity."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        journal: Journal,
+        reconciler: Reconciler[ContainersWanted, ContainersSeen],
+        phases: Phases,
+        precedence: Precedence,
+        answers: Answers,
+        say: Callable[[Feedback], None],
+        wake_sender: Callable[[], None],
+        touched: Callable[[Activity], Activity],
+        now: Now,
+    ) -> None:
+        self._settings, self._journal, self._mail = settings, journal, journal.mail
+        self._reconciler, self._phases = reconciler, phases
+        self._precedence, self._answers = precedence, answers
+        self._say, self._wake_sender, self._touched, self._now = say, wake_sender, touched, now
+
+    async def deal_with(self, message: Incoming, open_one: Activity | None) -> None:
+        """Identify a desired state, begin the open activity again, or refuse."""
+        asked = self._precedence.read(message.payload)
+        if asked.reasons:
+            await self.refuse(asked.activity_id, joined(asked.reasons), message, open_one)
+            return
+        self._journal.forgive(asked.target.digest, images=False)
+        if open_one is not None and self._precedence.asks_again(message.payload, open_one):
+            self._begin_again(message, open_one)
+            return
+        self._answers.identifying(message, asked.activity_id)
+        waits = partial(self._answers.waits, asked.activity_id)
+        found = await self._look(asked, waits)
+        if open_one is not None and isinstance(found, _Found):
+            if not await self._take_back(open_one, "" if open_one.id == asked.activity_id else "SUPERSEDED", waits):
+                return
+            open_one, found = None, await self._look(asked, waits)
+        if isinstance(found, _Found):
+            self._identify(message, asked, found.seen, found.differences)
+        elif found is not None and self._precedence.is_sent_again(message, asked.activity_id):
+            self._mail.record(open_one, dealt_with=message)  # the answer to the later one is the answer to both
+        elif found is not None:
+            await self.refuse(asked.activity_id, found, message, open_one)
+
+    @at_once
+    def _begin_again(self, message: Incoming, activity: Activity) -> None:
+        """The open activity is asked for again, by an update manager that was restarted, or by whoever did not hear an
+        answer: it begins with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; what is left to do
+        is found out by each phase."""
+        self._answers.identifying(message, activity.id)
+        begun = self._touched(begin_again(activity))
+        self._say(
+            Feedback("activity", f"{name_of(begun.id)}: IDENTIFIED, asked for again", revision=begun.target.digest)
+        )
+        self._mail.record(begun, [self._answers.feedback(begun, "IDENTIFIED", begun.notes)], message)
+        self._wake_sender()
+
+    async def refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
+        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
+        whoever follows it, that is its end."""
+        if open_one is not None and has_id(open_one, id_):
+            if not await self._take_back(open_one, "", partial(self._answers.waits, id_)):
+                return
+            open_one = None
+        self._answers.reject(id_, why, message, open_one)
+
+    async def _take_back(self, activity: Activity, how: Status | Literal[""], waits: Waits) -> bool:
+        """Undo what an open activity began, keep what it activated, and say how it ended, if at all. False when told to stop
+        meanwhile."""
+        want, before = wanted(self._settings, activity.target), wanted_before(self._settings, activity)
+        ended = await self._phases.end_silently(activity, want, before, waits)
+        if ended is None:
+            return False
+        self._answers.end(ended, how)
+        return True
+
+    async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:
+        """What differs, or why nothing can be said of it; `None` when told to stop."""
+        want = wanted(self._settings, asked.target)
+        try:
+            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True), waits)
+        except (Unavailable, TimedOut, Refused) as error:
+            return error.message
+        if seen is None:
+            return None
+        self._forgive_images(want, seen)
+        differences = self._reconciler.diff(want, seen, self._journal.history())
+        blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
+        return joined(blocked) if blocked else _Found(seen, differences)
+
+    @at_once
+    def _forgive_images(self, want: ContainersWanted, seen: ContainersSeen) -> None:
+        """Content that failed is tried again where this desired state asks for it, and where the engine has it no more: it
+        may be what a registry names now."""
+        asked_for = content_of({container.image for container, _ in want.documents}, seen)
+        here = {*seen.images.values(), *seen.digests.values()}
+        for image in self._journal.history().rejected:
+            if image in asked_for or image not in here:
+                self._journal.forgive(image, images=False)
+
+    @at_once
+    def _identify(
+        self, message: Incoming, asked: Asked, seen: ContainersSeen, differences: Sequence[Difference]
+    ) -> None:
+        instances = at_work(seen, self._journal.history())
+        there = {
+            name: AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
+            for name, each in instances.items()
+        }
+        want = wanted(self._settings, asked.target)
+        followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
+        promised = {name: seen.remote[image].digest for name, image in followed.items()}
+        actions = identify(asked.components, differences, there, want.system, promised)
+        doubts = tuple(unanswered(self._reconciler.look(want).images, seen))
+        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
+        domain, now = self._settings.domain, self._now()
+        names = [name for name, _ in asked.components]
+        activity = Activity(
+            id=asked.activity_id,
+            topic=message.topic,
+            domain=domain,
+            target=asked.target,
+            before=restoring(instances),
+            actions=actions,
+            baselines=baselines(domain, asked.baselines, names, actions),
+            begun_at=now,
+            touched_at=now,
+            content=asked.content,
+            notes=notes,
+        )
+        count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
+        left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
+        doubted = f"; {notes}" if notes else ""
+        text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}{doubted}"
+        self._say(Feedback("activity", text, revision=asked.target.digest))
+        activity = self._touched(activity)
+        self._mail.record(activity, [self._answers.feedback(activity, "IDENTIFIED", notes)], message)
+        self._wake_sender()

@@ -1,0 +1,81 @@
+"""Which messages that wait have precedence over the command at work.
+
+By level: asked of the inbox each time, so that it is the same after a crash. Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from evenkeel.controller.conduct import AgentSettings, Topics, read_desired
+from evenkeel.controller.mailbox import Incoming, Mailbox
+from evenkeel.reconcilers import activity as activities
+from evenkeel.reconcilers.asked import Asked
+from evenkeel.specs import updateagent
+from evenkeel.specs.activity import Activity
+
+log = logging.getLogger(__name__)
+
+
+def has_id(activity: Activity | None, id_: str) -> bool:
+    """Whether an open activity is followed by this id; one without an id is not followed."""
+    return activity is not None and activity.id == id_ != ""
+
+
+class Precedence:
+    """What waits for one agent."""
+
+    def __init__(self, settings: AgentSettings, topics: Topics, mail: Mailbox) -> None:
+        self._settings, self._topics, self._mail = settings, topics, mail
+
+    def read(self, payload: bytes) -> Asked:
+        """What a desired state asks for."""
+        return read_desired(self._settings, self._topics, payload)
+
+    def has_to_give_way(self, activity: Activity) -> bool:
+        """Whether its command is not carried on, because what takes its place waits already. A clean-up is the end, and
+        comes to it. A download that goes on is what the same desired state needs first: to begin it anew each time that an
+        update manager has lost patience would never bring it to an end."""
+        if activity.command == "CLEANUP" or activities.is_over(activity):
+            return False
+        waits_for_it = activity.command == "DOWNLOAD" and not any(action.waits_for for action in activity.actions)
+        return self._is_followed(activity, but_by_itself=waits_for_it)
+
+    def _is_followed(self, activity: Activity, *, but_by_itself: bool = False) -> bool:
+        return bool(self._mail.waiting_on(self._topics.refused)) or any(
+            self.takes_the_place(message.payload, activity)
+            and not (but_by_itself and self.asks_again(message.payload, activity))
+            for message in self._mail.waiting_on(self._topics.desired)
+        )
+
+    def takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
+        """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
+        try:
+            asked = self.read(payload)
+        except Exception:  # this is a peek; the same breaks again when its turn has come, and counts then
+            log.exception("message cannot be read", extra={"fields": {"topic": self._topics.desired}})
+            return False
+        return not asked.reasons or has_id(activity, asked.activity_id)
+
+    def asks_again(self, payload: bytes, activity: Activity) -> bool:
+        """Whether a desired state is the one of the open activity."""
+        asked = self.read(payload)
+        return (asked.activity_id, asked.content) == (activity.id, activity.content)
+
+    def cut_short_by(self, activity: Activity) -> str | None:
+        """The command that waits and ends the one at work, "" for a desired state that does, `None` when nothing does. Only
+        the first one for this activity counts: others may follow it in their turn."""
+        waits = any(action.waits_for for action in activity.actions)
+        if not activity.command:
+            return "" if waits and self._is_followed(activity) else None
+        for message in self._mail.waiting_on(self._topics.command):
+            command = updateagent.read_command(message.payload, message.topic)
+            if isinstance(command, updateagent.Command) and command.activity_id == activity.id:
+                cuts = activities.is_cut_short(activity, command.command, command.baseline)
+                return command.command if cuts else None
+        return "" if waits and self._is_followed(activity) else None
+
+    def is_sent_again(self, message: Incoming, id_: str) -> bool:
+        """Whether another desired state under the same id waits behind this one."""
+        later = [each for each in self._mail.waiting_on(self._topics.desired) if each.id > message.id]
+        return any(updateagent.read_envelope(each.payload).activity_id == id_ for each in later)
