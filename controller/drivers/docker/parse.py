@@ -289,7 +289,7 @@ def _mounts(found: Sequence[answers.MountEntry], asked: Sequence[Mount]) -> tupl
     mounts = []
     for mount in found:
         if mount.get("Type") == "bind":
-            destination, source = mount["Destination"], mount["Source"]
+            destination, source = mount["Destination"], mount.get("Source", "")
             word = words.get((_tidy(destination), _tidy(source)), Mount(destination, source))
             propagation = _propagation(mount) if word.propagation else None
             mounts.append(Mount(word.destination, word.source, propagation, not mount.get("RW", True)))
@@ -309,8 +309,8 @@ def _asked_mounts(host: answers.HostConfig) -> list[Mount]:
     for text in host.get("Binds") or ():
         source, _, rest = text.partition(":")
         destination, _, options = rest.partition(":")
-        modes = [mode for option in options.split(",") if (mode := _mode(option))]
-        asked.append(Mount(destination, source, modes[0] if modes else None))
+        modes = [_mode(option) for option in options.split(",")]
+        asked.append(Mount(destination, source, next((mode for mode in modes if mode is not None), None)))
     return asked
 
 

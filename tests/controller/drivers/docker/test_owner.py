@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.drivers.docker.answers import ContainerEntry
 from evenkeel.controller.drivers.docker.parse import is_ours
 from evenkeel.controller.wiring import open_driver
 from evenkeel.specs.codec import changed
@@ -18,8 +19,8 @@ def owner_of(state: Path) -> str:
     return driver._owner
 
 
-def labelled(owner: str) -> dict[str, dict[str, str]]:
-    return {"Labels": {"dev.evenkeel.name": "web", "dev.evenkeel.owner": owner}}
+def labelled(owner: str) -> ContainerEntry:
+    return {"Id": "", "Labels": {"dev.evenkeel.name": "web", "dev.evenkeel.owner": owner}}
 
 
 def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) -> None:
@@ -32,5 +33,5 @@ def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) 
             "an evenkeel of before wrote it as it was spelled"
         )
     assert not is_ours(labelled(str(tmp_path / "other")), owner_of(tmp_path / "real"))
-    assert is_ours({"Labels": {"dev.evenkeel.name": "web"}}, owner_of(tmp_path / "real"))
-    assert not is_ours({"Labels": {}}, owner_of(tmp_path / "real"))
+    assert is_ours({"Id": "", "Labels": {"dev.evenkeel.name": "web"}}, owner_of(tmp_path / "real"))
+    assert not is_ours({"Id": "", "Labels": {}}, owner_of(tmp_path / "real"))
