@@ -45,7 +45,7 @@ async def test_an_update_converges_whatever_happens_to_one_request(
         requests = await story.requests()
         every = [(number, name) for name in KINDS[kind] for number in range(len(requests))]
         met = 0
-        for number, name in sampled(every, 7, f"engine faults {kind}"):
+        for number, name in sampled(every, 3, f"engine faults {kind}"):
             met += bool(await story.disturbed(number, ALL[name]))
         print(f"{kind}: {met} of {len(every)} disturbed")
         assert met > 0
@@ -65,7 +65,7 @@ async def test_a_pull_goes_on_whatever_happens_to_it(
     async with a_story(clean_dockerd, tmp_path, images, str(registry.docker_config)) as story:
         every = [(asked, name) for asked in PULLING for name in ALL]
         met = 0
-        for asked, name in sampled(every, 6, "faults of pulls"):
+        for asked, name in sampled(every, 3, "faults of pulls"):
             met += bool(await story.disturbed(0, ALL[name], only=asked))
         print(f"pulls: {met} of {len(every)} disturbed")
         assert met > 0
@@ -75,7 +75,7 @@ async def test_a_pull_goes_on_whatever_happens_to_it(
 async def test_events_are_followed_again_whatever_happens_to_them(clean_dockerd: Dockerd, tmp_path: Path) -> None:
     clean_dockerd.run("stranger", "sleeper:1")
     with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket) as proxy:
-        for name in sampled(list(ALL), 6, "faults of events"):
+        for name in sampled(list(ALL), 3, "faults of events"):
             await follows_again(clean_dockerd, proxy, ALL[name])
 
 

@@ -309,9 +309,15 @@ def _asked_mounts(host: answers.HostConfig) -> list[Mount]:
     for text in host.get("Binds") or ():
         source, _, rest = text.partition(":")
         destination, _, options = rest.partition(":")
-        modes = [_mode(option) for option in options.split(",")]
-        asked.append(Mount(destination, source, next((mode for mode in modes if mode is not None), None)))
+        asked.append(Mount(destination, source, _mode_among(options.split(","))))
     return asked
+
+
+def _mode_among(options: Sequence[str]) -> Propagation | None:
+    for option in options:
+        if (mode := _mode(option)) is not None:
+            return mode
+    return None
 
 
 def _propagation(mount: answers.MountEntry) -> Propagation:
