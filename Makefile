@@ -26,7 +26,7 @@ INSTALL = install_missing() { \
 	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
 	}
 
-.PHONY: help setup machine demo test thorough quick check coverage bench docs
+.PHONY: help setup machine demo test thorough faults quick check coverage bench docs
 
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ test: setup machine ## run every test, with real engine, registry and broker; ki
 
 thorough: setup machine ## run every test, with kills at every moment and more random worlds; takes long
 	EVENKEEL_THOROUGH=1 $(RUN) pytest $(SHARED) $(ARGS)
+
+faults: setup machine ## disturb every request of an update with every fault, on a real engine; takes hours
+	EVENKEEL_THOROUGH=1 $(RUN) pytest tests/faults -s $(ARGS)
 
 quick: setup ## run the tests that need no engine
 	$(RUN) pytest $(SHARED) -m 'not engine' $(ARGS)

@@ -109,7 +109,7 @@ class MountEntry(TypedDict):
     Type: NotRequired[str]
     Name: NotRequired[str]
     Source: NotRequired[str]
-    Destination: NotRequired[str]
+    Destination: str
     Propagation: NotRequired[str]
     RW: NotRequired[bool]
 

@@ -290,7 +290,7 @@ def _mounts(found: Sequence[answers.MountEntry], asked: Sequence[Mount]) -> tupl
     mounts = []
     for mount in found:
         if mount.get("Type") == "bind":
-            destination, source = mount["Destination"], mount["Source"]
+            destination, source = mount["Destination"], mount.get("Source", "")
             word = words.get((_tidy(destination), _tidy(source)), Mount(destination, source))
             propagation = _propagation(mount) if word.propagation else None
             mounts.append(Mount(word.destination, word.source, propagation, not mount.get("RW", True)))
@@ -310,9 +310,15 @@ def _asked_mounts(host: answers.HostConfig) -> list[Mount]:
     for text in host.get("Binds") or ():
         source, _, rest = text.partition(":")
         destination, _, options = rest.partition(":")
-        modes = [mode for option in options.split(",") if (mode := _mode(option))]
-        asked.append(Mount(destination, source, modes[0] if modes else None))
+        asked.append(Mount(destination, source, _mode_among(options.split(","))))
     return asked
+
+
+def _mode_among(options: Sequence[str]) -> Propagation | None:
+    for option in options:
+        if (mode := _mode(option)) is not None:
+            return mode
+    return None
 
 
 def _propagation(mount: answers.MountEntry) -> Propagation:

@@ -82,8 +82,8 @@ def _of_process(config: answers.Config, image_config: answers.Config) -> Iterato
     kind = (check.get("Test") or ["CMD"])[0]
     if kind != "CMD" and check != (image_config.get("Healthcheck") or {}):
         yield "that the image's health check is off" if kind == "NONE" else "a health check by a shell"
-    if config.get("MacAddress"):
-        yield f"MAC address {config['MacAddress']}"
+    if address := config.get("MacAddress"):
+        yield f"MAC address {address}"
 
 
 def _of_storage(inspected: answers.Inspected) -> Iterator[str]:

@@ -16,7 +16,7 @@ RECORDED: dict[str, Any] = json.loads(
 ID = "5eafc0f631de" + "0" * 52
 
 
-def inspection(body: dict[str, Any], name: str, image: dict[str, Any]) -> dict[str, Any]:
+def inspection(body: dict[str, Any], name: str, image: dict[str, Any]) -> Any:
     """The inspection of a container that was created from `body`; `image` is the `Config` of its image."""
     host = body["HostConfig"]
     network = host["NetworkMode"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from tests.engines.dockerd import Dockerd
@@ -24,7 +25,7 @@ async def engine(clean_dockerd: Dockerd) -> AsyncIterator[EngineClient]:
     await it.close()
 
 
-async def test_makes_runs_and_removes_a_container(engine: EngineClient, clean_dockerd: Dockerd) -> None:
+async def test_makes_runs_and_removes_a_container(engine: Any, clean_dockerd: Dockerd) -> None:
     status, made = await engine.call("POST", "/containers/create", {"name": "it"}, {"Image": "sleeper:1"})
     assert (status, made["Warnings"]) == (201, [])
     assert await engine.call("POST", "/containers/it/start") == (204, NOTHING)
@@ -39,14 +40,14 @@ async def test_makes_runs_and_removes_a_container(engine: EngineClient, clean_do
     assert clean_dockerd.containers() == {}
 
 
-async def test_many_calls_at_once(engine: EngineClient, clean_dockerd: Dockerd) -> None:
+async def test_many_calls_at_once(engine: Any, clean_dockerd: Dockerd) -> None:
     for number in range(5):
         await engine.call("POST", "/containers/create", {"name": f"c{number}"}, {"Image": "sleeper:1"})
     found = await asyncio.gather(*(engine.call("GET", f"/containers/c{n % 5}/json") for n in range(50)))
     assert [answer["Name"] for _, answer in found] == [f"/c{n % 5}" for n in range(50)]
 
 
-async def test_reads_go_on_over_a_restart_of_the_engine(engine: EngineClient, clean_dockerd: Dockerd) -> None:
+async def test_reads_go_on_over_a_restart_of_the_engine(engine: Any, clean_dockerd: Dockerd) -> None:
     await asyncio.gather(*(engine.call("GET", "/info") for _ in range(4)))
     await asyncio.to_thread(clean_dockerd.stop)
     with pytest.raises(Unavailable):
@@ -55,7 +56,7 @@ async def test_reads_go_on_over_a_restart_of_the_engine(engine: EngineClient, cl
     assert (await engine.call("GET", "/containers/json"))[0] == 200
 
 
-async def test_hears_events_until_the_engine_ends(engine: EngineClient, clean_dockerd: Dockerd) -> None:
+async def test_hears_events_until_the_engine_ends(engine: Any, clean_dockerd: Dockerd) -> None:
     heard: list[str] = []
     with suppress(Unavailable):
         async with asyncio.timeout(60), engine.stream("GET", "/events", {"filters": {"type": ["container"]}}) as events:
@@ -68,7 +69,7 @@ async def test_hears_events_until_the_engine_ends(engine: EngineClient, clean_do
     await asyncio.to_thread(clean_dockerd.start)
 
 
-async def test_pulls_with_progress(engine: EngineClient, clean_dockerd: Dockerd, registry: Registry) -> None:
+async def test_pulls_with_progress(engine: Any, clean_dockerd: Dockerd, registry: Registry) -> None:
     registry.push("progress", "1", build("progress", ["/bin/true"], size=3_000_000))
     query = {"fromImage": registry.reference("progress"), "tag": "1"}
     async with engine.stream("POST", "/images/create", query, {"X-Registry-Auth": registry.auth()}) as lines:
@@ -78,7 +79,7 @@ async def test_pulls_with_progress(engine: EngineClient, clean_dockerd: Dockerd,
     assert registry.reference("progress", "1") in clean_dockerd.images()
 
 
-async def test_leaving_a_pull_cancels_it(engine: EngineClient, clean_dockerd: Dockerd, registry: Registry) -> None:
+async def test_leaving_a_pull_cancels_it(engine: Any, clean_dockerd: Dockerd, registry: Registry) -> None:
     registry.push("left", "1", build("left", ["/bin/true"], size=12_000_000))
     with Gate(registry.port, 6_000_000) as gate:
         reference = f"localhost:{gate.port}/left"
@@ -92,7 +93,7 @@ async def test_leaving_a_pull_cancels_it(engine: EngineClient, clean_dockerd: Do
 
 
 async def test_a_pull_from_a_registry_that_hangs_is_given_up(
-    engine: EngineClient, clean_dockerd: Dockerd, registry: Registry
+    engine: Any, clean_dockerd: Dockerd, registry: Registry
 ) -> None:
     registry.push("hangs", "1", sleeper("1"))
     registry.freeze()
@@ -107,7 +108,7 @@ async def test_a_pull_from_a_registry_that_hangs_is_given_up(
         registry.thaw()
 
 
-async def test_says_what_the_engine_says_about_a_wrong_password(engine: EngineClient, registry: Registry) -> None:
+async def test_says_what_the_engine_says_about_a_wrong_password(engine: Any, registry: Registry) -> None:
     registry.push("secret", "1", sleeper("1"))
     query = {"fromImage": registry.reference("secret"), "tag": "1"}
     with pytest.raises(EngineAnswer, match="unauthorized: authentication required"):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.drivers.docker.answers import ContainerEntry
 from evenkeel.controller.drivers.docker.parse import is_ours
 from evenkeel.controller.wiring import open_driver
 from evenkeel.specs.codec import changed
@@ -19,9 +19,8 @@ def owner_of(state: Path) -> str:
     return driver._owner
 
 
-def labelled(**labels: str) -> Any:
-    """An entry of the container list."""
-    return {"Id": "1", "Labels": {f"dev.evenkeel.{name}": value for name, value in labels.items()}}
+def labelled(owner: str) -> ContainerEntry:
+    return {"Id": "", "Labels": {"dev.evenkeel.name": "web", "dev.evenkeel.owner": owner}}
 
 
 def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) -> None:
@@ -33,6 +32,6 @@ def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) 
         assert is_ours(labelled(name="web", owner=str(old)), owner_of(tmp_path / "link")), (
             "an evenkeel of before wrote it as it was spelled"
         )
-    assert not is_ours(labelled(name="web", owner=str(tmp_path / "other")), owner_of(tmp_path / "real"))
-    assert is_ours(labelled(name="web"), owner_of(tmp_path / "real"))
-    assert not is_ours(labelled(), owner_of(tmp_path / "real"))
+    assert not is_ours(labelled(str(tmp_path / "other")), owner_of(tmp_path / "real"))
+    assert is_ours({"Id": "", "Labels": {"dev.evenkeel.name": "web"}}, owner_of(tmp_path / "real"))
+    assert not is_ours({"Id": "", "Labels": {}}, owner_of(tmp_path / "real"))

@@ -318,7 +318,7 @@ def test_a_name_that_no_spec_could_ask_for_is_no_obstacle() -> None:
 # ── limits, labels, times ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def limited(memory: int, swap: int, reservation: int = 0) -> dict[str, Any]:
+def limited(memory: int, swap: int, reservation: int = 0) -> Any:
     body = create_body(normal(Container("a1", "web:1", resources=Resources(64 << 20))), "evenkeel", address_of)
     found = inspection(body, "a1", {})
     found["HostConfig"] |= {"Memory": memory, "MemorySwap": swap, "MemoryReservation": reservation}

@@ -62,7 +62,22 @@ HEADS = {
     "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "silence": b"",
 }
-READ = [asked for asked in ANSWERS if asked.startswith("GET") and asked not in STREAMS and "/networks" not in asked]
+WEB_ID = INSPECTED[NAME]["Id"]
+LOOKING = (
+    "GET /containers/json",
+    "GET /images/json",
+    "GET /version",
+    "GET /info",
+    f"GET /distribution/{IMAGE}/json",
+    f"GET /containers/{WEB_ID}/json",
+    f"GET /containers/{INSPECTED['fplain']['Id']}/json",
+    f"GET /images/{INSPECTED['fplain']['Image']}/json",
+)
+ACTING = [
+    asked
+    for asked in ANSWERS
+    if not asked.startswith("GET") or NAME in asked or WEB_ID in asked or "/networks" in asked
+]
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -96,7 +111,7 @@ async def test_the_recorded_answers_are_understood() -> None:
 
 
 @pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("asked", READ)
+@pytest.mark.parametrize("asked", LOOKING)
 async def test_an_answer_that_is_none_is_a_failure_of_the_engine_and_names_the_request(asked: str, head: str) -> None:
     async with recorded_engine() as engine:
         engine.strange[asked] = HEADS[head]
@@ -113,8 +128,8 @@ async def test_an_answer_that_is_none_is_a_failure_of_the_engine_and_names_the_r
         assert isinstance(await look(engine), ContainersSeen), "it goes on when the engine is well again"
 
 
-@pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("asked", ANSWERS)
+@pytest.mark.parametrize("head", ["nothing", "moved", "a page", "deep", "a deep no", "cut"])
+@pytest.mark.parametrize("asked", ACTING)
 async def test_no_answer_to_an_action_is_more_than_an_outcome(asked: str, head: str) -> None:
     async with recorded_engine() as engine:
         engine.strange[asked] = HEADS[head]

@@ -19,7 +19,7 @@ from .rig import Rig
 IMAGE = RECORDED["images"]["checked:1"]["Config"]
 
 
-def changed(**parts: dict[str, Any]) -> dict[str, Any]:
+def changed(**parts: dict[str, Any]) -> Any:
     """The inspection of a container that adds nothing to its image, but for these values."""
     found: dict[str, Any] = copy.deepcopy(RECORDED["others"]["fplain"]["inspect"])
     found["Mounts"] = []
@@ -117,8 +117,8 @@ def test_what_evenkeel_creates_has_a_word_for_all_of_it(name: str) -> None:
 
 
 def test_our_own_have_nothing_to_lose() -> None:
-    inspected = RECORDED["ours"]["full"]["inspect"]
-    inspected = {**inspected, "HostConfig": {**inspected["HostConfig"], "CapDrop": ["ALL"]}}
+    full = RECORDED["ours"]["full"]["inspect"]
+    inspected: Any = {**full, "HostConfig": {**full["HostConfig"], "CapDrop": ["ALL"]}}
     assert parse_container(inspected, "evenkeel").unspoken == ()
 
 

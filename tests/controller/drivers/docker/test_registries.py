@@ -1,0 +1,86 @@
+"""Registries are asked beside the looks at the engine, and keep none of them waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.engines.scripted import Peer, Server, answer, until
+
+from evenkeel.controller.drivers.docker import registries
+from evenkeel.controller.drivers.docker.client import EngineClient
+from evenkeel.controller.drivers.docker.registries import Registries
+from evenkeel.specs.observed import RemoteImage
+
+DIGEST = f"sha256:{'0' * 64}"
+SLOW = [f"slow.example/app{number}:1" for number in range(12)]
+
+
+class Held:
+    """An engine whose registries answer when they are let; those of `silent` never do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = Server(folder / "engine.sock")
+        self.server.reply = self._reply
+        self.client = EngineClient(self.server.address, limit=2)
+        self.late = asyncio.Event()
+        self.registries = Registries(self.client, str(folder / "config.json"), self.late.set)
+        self.open, self.silent = asyncio.Event(), ""
+        (folder / "config.json").write_text("{}")
+
+    def asked(self) -> list[str]:
+        return [line.partition("/distribution/")[2] for line in self.server.first_lines if "/distribution/" in line]
+
+    async def _reply(self, peer: Peer) -> None:
+        line = self.server.first_lines[-1]
+        if "/distribution/" not in line:
+            await peer.say(answer({}))
+        elif self.silent and self.silent in line:
+            await peer.until_gone()
+        else:
+            await self.open.wait()
+            await peer.say(answer({"Descriptor": {"digest": DIGEST}}))
+
+
+@pytest.fixture
+async def held(tmp_path: Path) -> AsyncIterator[Held]:
+    it = Held(tmp_path)
+    await it.server.start()
+    yield it
+    await it.registries.close()
+    await it.client.close()
+    await it.server.stop()
+
+
+async def test_they_take_no_place_from_looks_and_are_asked_a_few_at_a_time(held: Held) -> None:
+    looking = asyncio.ensure_future(held.registries.look_up(SLOW))
+    await until(lambda: len(held.asked()) == 4)
+    await held.client.call("GET", "/info")
+    assert len(held.asked()) == 4
+    held.open.set()
+    assert await looking == {image: RemoteImage(DIGEST) for image in SLOW}
+
+
+async def test_one_that_is_silent_is_not_waited_for_with_every_image(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(registries, "_PATIENCE_S", 60.0)
+    held.silent = "slow.example"
+    assert await held.registries.look_up(SLOW) == {}
+    assert len(held.asked()) == 4
+    monkeypatch.setattr(registries, "_TIMEOUT_S", 60.0)
+    held.open.set()
+    assert await held.registries.look_up([*SLOW, "quick.example/app:1"]) == {"quick.example/app:1": RemoteImage(DIGEST)}
+
+
+async def test_an_answer_that_no_look_waited_for_is_in_the_next(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registries, "_PATIENCE_S", 0.01)
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    held.open.set()
+    await asyncio.wait_for(held.late.wait(), 60)
+    assert await held.registries.look_up(SLOW[:1]) == {SLOW[0]: RemoteImage(DIGEST)}
+    assert len(held.asked()) == 1, "one question was under way"
