@@ -32,7 +32,7 @@ from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked, joined, read_asked
 from evenkeel.reconcilers.commands import PHASES
-from evenkeel.reconcilers.containers.found import at_work, digest_of, restoring, unanswered
+from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs import updateagent
@@ -42,6 +42,7 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.inventory import image_version, inventory
+from evenkeel.specs.kanto import Manner
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import problem_text
@@ -66,6 +67,7 @@ class AgentSettings(NamedTuple):
     operation_timeout: timedelta = timedelta(hours=1)
     alone_after: timedelta | None = None
     patience: timedelta = timedelta(minutes=2)
+    manner: Manner = Manner(takes_unknown_keys=True)
 
 
 class _Found(NamedTuple):
@@ -172,7 +174,7 @@ class UpdateAgent:
     def _answer_at_once(self, activity: Activity | None) -> None:
         """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
         for message in self._mail.waiting_on(self.desired_topic)[:1]:
-            asked = read_asked(message.payload, message.topic, self._settings.domain)
+            asked = self._read(message.payload)
             if not self._takes_the_place(message.payload, activity):
                 self._reject(asked.activity_id, joined(asked.reasons), message, activity)
 
@@ -298,13 +300,13 @@ class UpdateAgent:
 
     def _asks_again(self, payload: bytes, activity: Activity) -> bool:
         """Whether a desired state is the one of the open activity."""
-        asked = read_asked(payload, self.desired_topic, self._settings.domain)
+        asked = self._read(payload)
         return (asked.activity_id, asked.content) == (activity.id, activity.content)
 
     def _takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
         try:
-            asked = read_asked(payload, self.desired_topic, self._settings.domain)
+            asked = self._read(payload)
         except Exception:  # this is a peek; the same breaks again when its turn has come, and counts then
             log.exception("message cannot be read", extra={"fields": {"topic": self.desired_topic}})
             return False
@@ -413,7 +415,7 @@ class UpdateAgent:
         self._mail.record(self._touched(changed(begun, alone=False)), dealt_with=message)
 
     async def _desired_state(self, message: Incoming, open_one: Activity | None) -> None:
-        asked = read_asked(message.payload, message.topic, self._settings.domain)
+        asked = self._read(message.payload)
         if asked.reasons:
             await self._refuse(asked.activity_id, joined(asked.reasons), message, open_one)
             return
@@ -495,9 +497,20 @@ class UpdateAgent:
             return error.message
         if seen is None:
             return None
+        self._forgive_images(want, seen)
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
         return joined(blocked) if blocked else _Found(seen, differences)
+
+    @at_once
+    def _forgive_images(self, want: ContainersWanted, seen: ContainersSeen) -> None:
+        """Content that failed is tried again where this desired state asks for it, and where the engine has it no more: it
+        may be what a registry names now."""
+        asked_for = content_of({container.image for container, _ in want.documents}, seen)
+        here = {*seen.images.values(), *seen.digests.values()}
+        for image in self._journal.history().rejected:
+            if image in asked_for or image not in here:
+                self._journal.forgive(image, images=False)
 
     @at_once
     def _identify(
@@ -531,7 +544,8 @@ class UpdateAgent:
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
         left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
-        text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}"  # the original sends no word of it
+        doubted = f"; {notes}" if notes else ""
+        text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}{doubted}"
         self._say(Feedback("activity", text, revision=asked.target.digest))
         activity = self._touched(activity)
         self._mail.record(activity, [self._feedback(activity, "IDENTIFIED", notes)], message)
@@ -566,6 +580,10 @@ class UpdateAgent:
 
     def _ignored(self, topic: str, why: str) -> None:
         self._say(Feedback("message-ignored", why, place=topic))
+
+    def _read(self, payload: bytes) -> Asked:
+        settings = self._settings
+        return read_asked(payload, self.desired_topic, settings.domain, settings.manner)
 
     def _want(self, state: DesiredState) -> ContainersWanted:
         """A state's own list of system containers replaces the configured one, for this state only (§1.5). What it asks of

@@ -228,7 +228,7 @@ class Cycles:
         history = journal.history()
         history = changed(history, rejected={**history.rejected, **dict.fromkeys(known.rejected, "not what was there")})
         differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
-        plan = reconciler.plan(differences, seen, history)
+        plan = reconciler.plan(differences, seen, self._record.with_stop_times(history, differences))
         if blocked(plan):
             return Stalled(blocked(plan))
         found = gate(plan, is_open)
@@ -322,7 +322,7 @@ class Cycles:
         mine = [
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
-        plan = reconciler.plan(mine, seen, history)
+        plan = reconciler.plan(mine, seen, self._record.with_stop_times(history, mine))
         ailing = reconciler.ailing(seen, history)
         self._record.health(ailing)
         if stuck is None:

@@ -10,16 +10,20 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 
 from evenkeel.controller.journal import Journal, at_once
+from evenkeel.reconcilers.in_force import stop_times
 from evenkeel.reconcilers.ports import Ailment
+from evenkeel.specs.codec import changed
 from evenkeel.specs.container import check_digest
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
 from evenkeel.specs.plan import (
     Connect,
     Create,
+    Difference,
     Done,
     End,
     Failed,
+    History,
     Outcome,
     Pull,
     Remove,
@@ -44,6 +48,15 @@ class Record:
     def begin(self) -> None:
         """Another cycle."""
         self._cycle += 1
+
+    def with_stop_times(self, history: History, differences: Collection[Difference]) -> History:
+        """The history, with how long subjects that are to be removed were last to be given to end. What is in force while an
+        activity removes them still asks for them; what was last good still does when a new revision does not."""
+        gone = {difference.subject for difference in differences if difference.verb == "remove"}
+        if not gone:
+            return history
+        states = [self._journal.revision("last-good"), self._journal.revision("desired")]
+        return changed(history, stop_s=stop_times(gone, [state for state in states if state is not None]))
 
     def forget_switches(self) -> None:
         """None is going on: how long somebody was away is no switch's time any more."""

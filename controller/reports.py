@@ -1,7 +1,8 @@
 """Reports of the current state: what is there, as others ask for it or want to know without asking.
 
 On demand, on every new connection, after each activity, and when something changed. Who asks is answered in any case, and
-soon; without an engine by the agent's own node alone (container-management.md §2.7). What nobody asked for waits for the
+soon; without an engine by the agent's own node alone (container-management.md §2.7), which then says that containers are not
+known, and is not retained. What nobody asked for waits for the
 engine: the broker keeps the newest report, and one without containers says that they are gone. Only the newest counts, so of
 those that nobody asked for one that waits for the broker is enough.
 """
@@ -10,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from evenkeel.controller.clock import Now
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
+from evenkeel.reconcilers.in_force import as_in_force
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen, Look
@@ -24,13 +27,19 @@ _LONGEST_LOOK_S = 10.0
 _MOST_ASKED = 50
 
 
+class MakeInventory(Protocol):
+    """As `specs.inventory.inventory`, for one domain."""
+
+    def __call__(self, seen: ContainersSeen, *, unknown: str = "") -> Inventory: ...
+
+
 class Reports:
     """One domain's reports. They may be made at any time; `answer` by one only."""
 
     def __init__(
         self,
         topic: str,
-        inventory: Callable[[ContainersSeen], Inventory],
+        inventory: MakeInventory,
         journal: Journal,
         driver: Driver[ContainersSeen],
         wake_sender: Callable[[], None],
@@ -66,9 +75,16 @@ class Reports:
         try:
             async with asyncio.timeout(_LONGEST_LOOK_S), self._reporting:
                 self._publish(asked, await self._look())
-        except (Unavailable, TimedOut, Refused, TimeoutError):
-            self._publish(asked, self._inventory(ContainersSeen("")))
-            self.owing.set()
+        except TimeoutError:
+            self._admit(asked, f"the engine does not answer within {_LONGEST_LOOK_S:g} s")
+        except (Unavailable, TimedOut, Refused) as error:
+            self._admit(asked, error.message)
+
+    def _admit(self, asked: Iterable[str], why: str) -> None:
+        """Answer that nothing is known. It must not be kept by the broker, nor taken for a report without containers."""
+        self._reported = None
+        self._send(asked, self._inventory(ContainersSeen(""), unknown=why), retain=False)
+        self.owing.set()
 
     async def report(self, activity_id: str) -> None:
         """The report after an activity, under its name."""
@@ -103,13 +119,17 @@ class Reports:
                 self._publish([f"current-state-{self._now_ms()}"], found, latest=True)
 
     async def _look(self) -> Inventory:
-        return self._inventory(await self._driver.observe(Look(adopted=self._journal.adopted(), checks={})))
+        seen = await self._driver.observe(Look(adopted=self._journal.adopted(), checks={}))
+        return self._inventory(as_in_force(seen, self._journal.revision("desired")))
 
     def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:
         self._reported = found
+        self._send(names, found, latest=latest)
+
+    def _send(self, names: Iterable[str], found: Inventory, *, retain: bool = True, latest: bool = False) -> None:
         now_ms = self._now_ms()
         self._journal.mail.send(
-            *(Outgoing(self.topic, inventory_bytes(name, now_ms, found), retain=True, latest=latest) for name in names)
+            *(Outgoing(self.topic, inventory_bytes(name, now_ms, found), retain, latest) for name in names)
         )
         self._wake_sender()
 

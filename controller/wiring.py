@@ -153,6 +153,7 @@ def open_agent(
     from evenkeel.controller.bridge import Bridge
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.controller.phases import Phases
+    from evenkeel.specs.kanto import Manner
 
     asked = settings.update_agent
     conduct = AgentSettings(
@@ -162,6 +163,7 @@ def open_agent(
         verbose=asked.verbose_inventory,
         operation_timeout=asked.operation_timeout,
         alone_after=asked.autonomous.after,
+        manner=Manner(asked.stop_timeout, asked.unknown_keys == "accept"),
     )
 
     def build(controller: Controller) -> Agent:

@@ -38,7 +38,7 @@ class Asked(NamedTuple):
     notes: str = ""
 
 
-def read_asked(payload: bytes, topic: str, domain: str) -> Asked:
+def read_asked(payload: bytes, topic: str, domain: str, manner: kanto.Manner) -> Asked:
     """What a message on `topic` asks of `domain`. Never raises for what it may hold."""
     received = updateagent.read_envelope(payload, topic)
     id_ = received.activity_id
@@ -46,7 +46,7 @@ def read_asked(payload: bytes, topic: str, domain: str) -> Asked:
         return Asked(id_, tuple(problem_text(changed(problem, place=Place())) for problem in received.problems))
     value = {"payload": received.payload or {}}
     flaws: list[Flaw] = []
-    drafts = kanto.desired_state_drafts(value, flaws, domain)
+    drafts = kanto.desired_state_drafts(value, flaws, domain, manner)
     reasons = tuple(_reason(value, flaw) for flaw in flaws if not flaw.warning)
     if reasons:
         return Asked(id_, reasons)

@@ -6,13 +6,14 @@ the second is kept as it was reached.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from evenkeel.reconcilers.activity import is_activated
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, PullPolicy
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.problem import Place
 
 
@@ -51,6 +52,31 @@ def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
         for action in activity.actions
         if action.kind != "check" or theirs.get(action.subject) != ours.get(action.subject)
     )
+
+
+def stop_times(subjects: Collection[str], states: Iterable[DesiredState]) -> dict[str, float]:
+    """For how many seconds these subjects were to be given to end, by the last of the states that asks for them."""
+    return {
+        document.name: document.wanted.stop.timeout.total_seconds()
+        for state in states
+        for document in state.documents
+        if isinstance(document.wanted, Container) and document.name in subjects
+    }
+
+
+def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:
+    """What is there, with the retry timeout that is in force: no engine has one, so what was written down when a container
+    was created stays behind when its restart policy is changed in place."""
+    wanted = {each.name: each.wanted for each in state.documents} if state is not None else {}
+    return changed(seen, containers=tuple(_with_timeout(each, wanted.get(each.name)) for each in seen.containers))
+
+
+def _with_timeout(instance: ContainerSeen, wanted: object) -> ContainerSeen:
+    own = instance.container
+    if own is None or not isinstance(wanted, Container):
+        return instance
+    restart = changed(own.restart, timeout=wanted.restart.timeout)
+    return changed(instance, container=changed(own, restart=restart)) if restart == wanted.restart else instance
 
 
 def asked_now(state: DesiredState) -> DesiredState:

@@ -130,6 +130,11 @@ class Stop(Struct, frozen=True):
     timeout: timedelta = timedelta(seconds=10)
 
 
+KANTO_STOP_TIMEOUT = timedelta(seconds=30)
+"""Kanto's default for all containers (`manager.default_ctrs_stop_timeout`, container-management.md §2.5); none of its formats
+can ask for another."""
+
+
 class Container(Struct, frozen=True, tag="Container"):
     """One container in normal form. Build it with `specs.normalise.normal_container`, not by hand."""
 

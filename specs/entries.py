@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.container import (
+    KANTO_STOP_TIMEOUT,
     NAME_PATTERN,
     UNLIMITED,
     Container,
@@ -35,6 +36,7 @@ from evenkeel.specs.container import (
     Resources,
     Restart,
     RestartPolicy,
+    Stop,
 )
 from evenkeel.specs.desired import Draft
 from evenkeel.specs.kinds import finished
@@ -83,6 +85,11 @@ KEYS = {
 MANY = ("device", "port", "host", "mount", "env", "cmd", "capability")
 """Keys of which every entry counts; of the others the last one does."""
 
+_NEVER_EMPTY = ("image", "restartPolicy")
+"""Of the keys with one value those that Kanto refuses when they are empty."""
+_NO_WORD = ("memory", "memoryReservation", "memorySwap", "logPath", "hostName", "domainName")
+"""Nothing is what these default to, so that an empty value says just that."""
+
 REPORTED = (
     "status",
     "finishedAt",
@@ -118,7 +125,9 @@ class _Reading(Struct, frozen=True):
     spoilt: set[str]
 
     def last(self, key: str) -> Entry | None:
-        return self.entries[key][-1] if key in self.entries else None
+        """The entry that counts; `None` also when it is empty and asks for nothing by that."""
+        entry = self.entries[key][-1] if key in self.entries else None
+        return None if entry is not None and not entry.text and key not in _NEVER_EMPTY else entry
 
     def fail(self, entry: Entry, message: str, hint: str = "") -> None:
         self.flaws.append(Flaw(entry.path, message, hint))
@@ -133,15 +142,19 @@ def is_name(text: str) -> bool:
     return re.fullmatch(NAME_PATTERN, text) is not None
 
 
-def container_draft(name: str, entries: Sequence[Entry], root: Path, flaws: list[Flaw]) -> Draft | None:
+def container_draft(
+    name: str, entries: Sequence[Entry], root: Path, flaws: list[Flaw], stop_timeout: timedelta = KANTO_STOP_TIMEOUT
+) -> Draft | None:
     """The container that `entries` describe, `None` when a flaw prevents it. All keys must be among `KEYS`; an entry for
-    `image` is expected. `root` is where the container begins; flaws get paths of what was written."""
+    `image` is expected. `root` is where the container begins; flaws get paths of what was written. `stop_timeout`: how long
+    its process may take to end."""
     by_key: dict[str, list[Entry]] = {}
     for entry in entries:
         by_key.setdefault(entry.key, []).append(entry)
     reading = _Reading(by_key, [], set())
     _warn_of_overridden(reading)
-    raw = _container(name, reading)
+    _warn_of_empty(reading)
+    raw = msgspec.structs.replace(_container(name, reading), stop=Stop(timeout=stop_timeout))
     found: list[Flaw] = []
     wanted = finished(raw, found)
     paths = _paths(entries)
@@ -171,7 +184,24 @@ def _warn_of_overridden(reading: _Reading) -> None:
                 reading.warn(entry, f"{name} is given again further down, and only the last one counts", hint)
 
 
+def _warn_of_empty(reading: _Reading) -> None:
+    """An empty value is the default, as with Kanto: templates and generators write them."""
+    for key, entries in reading.entries.items():
+        if key not in (*MANY, *_NEVER_EMPTY, *_NO_WORD) and not entries[-1].text:
+            reading.warn(entries[-1], f"`{key}` is empty, which means the default", "leave it out, or give a value")
+
+
+def _named(reading: _Reading, key: str, network: Network) -> str | None:
+    """A name on the network, which on that of the device is the device's; inventories repeat that."""
+    entry = reading.last(key)
+    if entry is not None and network == "host":
+        reading.warn(entry, f"`{key}` has no effect in network mode host, where it is the device's", "leave it out")
+        return None
+    return entry.text if entry is not None else None
+
+
 def _container(name: str, reading: _Reading) -> Container:
+    network = _choice(reading, "network", get_args(Network), "bridge", "unsupported network mode {}")
     return Container(
         name=name,
         image=_image(reading),
@@ -180,10 +210,10 @@ def _container(name: str, reading: _Reading) -> Container:
         ports=_each(reading, "port", lambda entry: _port(reading, entry)),
         mounts=_each(reading, "mount", _mount),
         devices=_each(reading, "device", _device),
-        network=_choice(reading, "network", get_args(Network), "bridge", "unsupported network mode {}"),
+        network=network,
         extra_hosts=_each(reading, "host", lambda entry: parse_extra_host(entry.text)),
-        host_name=_text(reading, "hostName") or None,
-        domain_name=_text(reading, "domainName") or None,
+        host_name=_named(reading, "hostName", network),
+        domain_name=_named(reading, "domainName", network),
         privileged=_flag(reading, "privileged"),
         capabilities=_each(reading, "capability", _capability),
         restart=_restart(reading),
@@ -245,16 +275,8 @@ def _log(reading: _Reading) -> Log:
     driver = _choice(reading, "logDriver", get_args(LogDriver), "json-file", "unsupported log driver configuration")
     mode = _choice(reading, "logMode", get_args(LogMode), "blocking", "unsupported log mode configuration")
     files = _number(reading, "logMaxFiles", usual.max_files, "max log files cannot be < 1")
-    size = _size(
-        reading, "logMaxSize", usual.max_size, "invalid format of max logs size - {}", "max logs size must be set"
-    )
-    buffer = _size(
-        reading,
-        "logMaxBufferSize",
-        usual.max_buffer_size,
-        "invalid format of max buffer size - {}",
-        "max buffer size must be set",
-    )
+    size = _size(reading, "logMaxSize", usual.max_size, "invalid format of max logs size - {}")
+    buffer = _size(reading, "logMaxBufferSize", usual.max_buffer_size, "invalid format of max buffer size - {}")
     path = _text(reading, "logPath")
     if (entry := reading.last("logPath")) is not None and path and not path.startswith("/"):
         reading.fail(entry, f"expected an absolute path, got `{path}`")
@@ -332,15 +354,15 @@ def _choice(reading: _Reading, key: str, choices: tuple[Choice, ...], default: C
     return default
 
 
-def _size(reading: _Reading, key: str, default: int | None, invalid: str, empty: str = "") -> int | None:
-    """Bytes. An empty text is a flaw when `empty` has a message for it, otherwise it means nothing was asked."""
+def _size(reading: _Reading, key: str, default: int | None, invalid: str) -> int | None:
+    """Bytes."""
     entry = reading.last(key)
-    if entry is None or (not entry.text and not empty):
+    if entry is None:
         return default
     try:
         return parse_size(entry.text)
     except ValueError as error:
-        reading.fail(entry, invalid.format(entry.text) if entry.text else empty, str(error))
+        reading.fail(entry, invalid.format(entry.text), str(error))
         return default
 
 
@@ -393,6 +415,11 @@ def _device(entry: Entry) -> Device:
     try:
         return parse_device(entry.text)
     except ValueError as error:
+        host, colon, rest = entry.text.partition(":")
+        if colon and not (host and rest.partition(":")[0]):
+            raise ValueError(
+                "both path on the host and in the container must be specified for a device mapping"
+            ) from error
         raise ValueError(f"incorrect configuration value for device mapping {entry.text}") from error
 
 

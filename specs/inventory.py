@@ -48,17 +48,18 @@ def inventory(
     verbose: bool,
     agent_version: str = "1.0.0",
     system: Collection[str] = (),
-    host_name: str = "",
+    unknown: str = "",
 ) -> Inventory:
     """The agent's node, and one for each container of evenkeel's or called as one of `system`.
 
-    `verbose` reports defaults, too. `host_name` is the device's, which containers in network mode host have.
+    `verbose` reports defaults, too. `unknown`: why nothing can be said of containers; the agent's node then says so, or its
+    being alone would mean that there are none.
     """
     agent = SoftwareNode(
         id=f"{domain}-update-agent",
         version=agent_version,
         name=AGENT_NAME,
-        parameters=(KeyValue("domain", domain),),
+        parameters=(KeyValue("domain", domain), *([KeyValue("containersUnknown", unknown)] if unknown else [])),
         type="APPLICATION",
     )
     nodes = [
@@ -66,7 +67,7 @@ def inventory(
             id=f"{domain}:{instance.name}",
             version=image_version(_image(instance)),
             parameters=tuple(
-                KeyValue(key, value) for key, value, telling in _parameters(instance, host_name) if verbose or telling
+                KeyValue(key, value) for key, value, telling in _parameters(instance) if verbose or telling
             ),
             type="CONTAINER",
         )
@@ -126,21 +127,22 @@ def _image(instance: ContainerSeen) -> str:
     return instance.container.image if instance.container is not None else instance.image
 
 
-def _parameters(instance: ContainerSeen, host_name: str) -> Iterator[_Item]:
+def _parameters(instance: ContainerSeen) -> Iterator[_Item]:
     image = _image(instance)
     yield "image", image, bool(image)
     if instance.container is not None:
-        yield from _asked(instance.container, host_name)
+        yield from _asked(instance.container, instance.device_name)
         yield from _state(instance, instance.container)
     else:
         yield "status", _STATUS[instance.state], True
         yield "created", _time(instance.created_at), True
 
 
-def _asked(container: Container, host_name: str) -> Iterator[_Item]:
-    """What can be asked for."""
+def _asked(container: Container, device_name: str) -> Iterator[_Item]:
+    """What can be asked for. On the device's network a container has the device's name."""
     on_host = container.network == "host"
-    domain, host = container.domain_name or "", container.host_name or (host_name if on_host else "")
+    domain = container.domain_name or (f"{container.name}-domain" if on_host else "")
+    host = container.host_name or (device_name if on_host else "")
     restart = container.restart
     yield "domainName", domain, domain not in ("", f"{container.name}-domain")
     yield "hostName", host, host not in ("", f"{container.name}-host")

@@ -12,12 +12,13 @@ by themselves, they group components for commands: they are checked here and rea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import KANTO_STOP_TIMEOUT, Container
 from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.entries import KEYS, REPORTED, Entry, container_draft, is_name
 from evenkeel.specs.host_ports import taken_twice
@@ -33,6 +34,9 @@ _HINTS = {
     "unknown key `activityId`": "it stands beside `payload`, and `domains` below that",
     "unknown key `timestamp`": "it stands beside `payload`, and `domains` below that",
 }
+
+
+_UNKNOWN = "unknown key `"
 
 
 class KeyValue(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,8 +93,35 @@ def is_desired_state(value: Mapping[str, object]) -> bool:
     return any(key in value for key in ("activityId", "payload", "domains", "baselines", "softwareNodes"))
 
 
-def desired_state_drafts(value: object, flaws: list[Flaw], domain: str = DOMAIN) -> list[Draft]:
+class Manner(NamedTuple):
+    """How a desired state is read. `stop_timeout`: what a container's process is given to end, because a desired state cannot
+    say. `takes_unknown_keys`: a key that nobody here knows is passed over with a warning."""
+
+    stop_timeout: timedelta = KANTO_STOP_TIMEOUT
+    takes_unknown_keys: bool = False
+
+
+def desired_state_drafts(
+    value: object,
+    flaws: list[Flaw],
+    domain: str = DOMAIN,
+    manner: Manner = Manner(),  # noqa: B008 - a value
+) -> list[Draft]:
     """The containers asked for, and the system containers if the domain names them; flaws have paths of `value`."""
+    found: list[Flaw] = []
+    drafts = _drafts(value, found, domain, manner.stop_timeout)
+    flaws.extend(_passed_over(flaw) if manner.takes_unknown_keys else flaw for flaw in found)
+    return drafts
+
+
+def _passed_over(flaw: Flaw) -> Flaw:
+    """An unknown key as a doubt, unless it is known to be a mistake that changes what is asked for."""
+    if not flaw.message.startswith(_UNKNOWN) or flaw.message in _HINTS:
+        return flaw
+    return msgspec.structs.replace(flaw, message=f"{flaw.message}, which is passed over", warning=True)
+
+
+def _drafts(value: object, flaws: list[Flaw], domain: str, stop_timeout: timedelta) -> list[Draft]:
     root = _payload_path(value)
     flaws.extend(
         msgspec.structs.replace(flaw, hint=_HINTS.get(flaw.message, flaw.hint))
@@ -106,7 +137,7 @@ def desired_state_drafts(value: object, flaws: list[Flaw], domain: str = DOMAIN)
     for path, item in found:
         if item.get("id") == domain:
             drafts.extend(_system_containers(item, path, domain, flaws))
-            drafts.extend(_components(item, path, domain, flaws))
+            drafts.extend(_components(item, path, domain, flaws, stop_timeout))
         elif len(found) == 1:
             message = f"domain id mismatch - expecting {domain}, received {item.get('id', '')}"
             flaws.append(Flaw((*path, "id"), message, nearest(str(item.get("id", "")), [domain])))
@@ -146,7 +177,9 @@ def rejection(value: object, flaw: Flaw) -> str:
             return flaw.message
 
 
-def _components(domain: Mapping[str, object], root: Path, domain_id: str, flaws: list[Flaw]) -> Iterator[Draft]:
+def _components(
+    domain: Mapping[str, object], root: Path, domain_id: str, flaws: list[Flaw], stop_timeout: timedelta
+) -> Iterator[Draft]:
     first: dict[str, Path] = {}
     for path, component in _mappings(domain, "components", root):
         before = len(flaws)
@@ -167,8 +200,9 @@ def _components(domain: Mapping[str, object], root: Path, domain_id: str, flaws:
             )
         else:
             first[name] = path
-        draft = container_draft(name if isinstance(name, str) and is_name(name) else "unknown", entries, path, flaws)
-        if draft is not None and all(flaw.warning for flaw in flaws[before:]):
+        called = name if isinstance(name, str) and is_name(name) else "unknown"
+        draft = container_draft(called, entries, path, flaws, stop_timeout)
+        if draft is not None and all(flaw.warning or flaw.message.startswith(_UNKNOWN) for flaw in flaws[before:]):
             yield draft
 
 

@@ -1,6 +1,7 @@
 """Kanto's `config.json` → the settings of evenkeel, in their written form.
 
-Two sections mean something here: `connection` and `update_agent` (container-management.md §1.4, §4). In them, Kanto takes no
+Two sections mean something here: `connection` and `update_agent` (container-management.md §1.4, §4), and of `manager`
+`default_ctrs_stop_timeout`. In the two, Kanto takes no
 notice of what it does not know, so that `verbose_inventory` of its own sample does nothing; here it does nothing either, and
 is a warning with the nearest key. Go takes keys in any case; one that is spelled like that is an error, because to pass over
 what Kanto obeys could lead to another broker. All other sections are about its engine and are passed over.
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from evenkeel.specs.container import KANTO_STOP_TIMEOUT
 from evenkeel.specs.mqtt import broker_address
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import duration_text, parse_duration
@@ -27,6 +29,7 @@ from evenkeel.specs.walk import faults, in_words
 
 SECTIONS = ("connection", "update_agent")
 PASSWORD = ("connection", "client_password")
+_STOP_TIMEOUT = "default_ctrs_stop_timeout"
 _MOST_MILLISECONDS = 65_535_000
 """The longest keep-alive that MQTT can say."""
 
@@ -75,6 +78,7 @@ _SAME: dict[Path, Path] = {
     ("updateAgent", "domain"): ("update_agent", "domain"),
     ("updateAgent", "systemContainers"): ("update_agent", "system_containers"),
     ("updateAgent", "verboseInventory"): ("update_agent", "verbose_inventory_report"),
+    ("updateAgent", "stopTimeout"): ("manager", _STOP_TIMEOUT),
 }
 """Where Kanto has what our settings have."""
 _USED = ("keep_alive", "connect_timeout")
@@ -107,6 +111,7 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
         _check_timeouts(connection, flaws)
         if password is None and connection.get("client_password") is not None:
             flaws.append(Flaw(PASSWORD, "expected a text"))
+    known["manager"] = _stop_timeout(value.get("manager"), flaws)
     for name, kind in _KINDS.items():
         found = faults(known[name], kind) if known[name] is not None else ()
         flaws.extend(msgspec.structs.replace(flaw, path=(name, *flaw.path)) for flaw in found)
@@ -134,6 +139,26 @@ def _known(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) 
             message = f"unknown key `{key}`, which does nothing, as with Kanto"
             flaws.append(Flaw((*path, key), message, for_key(key, fields), warning=True))
     return {key: item for key, item in value.items() if key in fields}
+
+
+def _stop_timeout(manager: Value, flaws: list[Flaw]) -> Value:
+    """The one key of the manager that means something here: a duration, or whole seconds. What is neither is the default."""
+    given = manager.get(_STOP_TIMEOUT) if isinstance(manager, dict) else None
+    if given is None or given == "":
+        return None
+    is_number = isinstance(given, int) and not isinstance(given, bool)
+    text = f"{given}s" if is_number or (isinstance(given, str) and re.fullmatch("[0-9]{1,9}", given)) else given
+    try:
+        if isinstance(text, str):
+            parse_duration(text)
+            return {_STOP_TIMEOUT: text}
+    except ValueError:
+        pass
+    message = f"expected a duration, got {in_words(given)}; the default counts, as with Kanto"
+    flaws.append(
+        Flaw(("manager", _STOP_TIMEOUT), message, f'for example "{duration_text(KANTO_STOP_TIMEOUT)}"', warning=True)
+    )
+    return None
 
 
 def _other_spelling(path: Path) -> Flaw:

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from evenkeel.specs.container import KANTO_STOP_TIMEOUT
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.setting_texts import ONE_SECOND, duration_from, file_from
 from evenkeel.specs.written import Duration, Name
 
 MqttVersion = Literal["3.1.1", "5"]
+UnknownKeys = Literal["accept", "reject"]
 
 LONGEST_KEEP_ALIVE = timedelta(seconds=65535)
 _SCHEMES = {
@@ -96,6 +98,18 @@ class UpdateAgentSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="c
     operation_timeout: Annotated[Duration, Meta(description="An operation without command for so long is ended.")] = (
         "1h"
     )
+    stop_timeout: Annotated[
+        Duration,
+        Meta(
+            description="What a container that a desired state from MQTT asks for is given to end, before it is killed."
+        ),
+    ] = "30s"
+    unknown_keys: Annotated[
+        UnknownKeys,
+        Meta(
+            description="Whether a desired state from MQTT may have keys that nobody here knows; IDENTIFIED then tells them."
+        ),
+    ] = "accept"
     autonomous: AutonomousSpec = AutonomousSpec()
     report_debounce: Annotated[
         Duration, Meta(description="Changes within this time are one report of the current state.")
@@ -156,6 +170,8 @@ class UpdateAgentSettings(Struct, frozen=True):
     verbose_inventory: bool = False
     operation_timeout: timedelta = timedelta(hours=1)
     """Longer than any update manager waits for a phase, so that no operation is left half-way for ever."""
+    stop_timeout: timedelta = KANTO_STOP_TIMEOUT
+    unknown_keys: UnknownKeys = "accept"
     autonomous: AutonomousSettings = AutonomousSettings()
     report_debounce: timedelta = timedelta(seconds=1)
 
@@ -232,6 +248,8 @@ def update_agent_from(spec: UpdateAgentSpec, flaws: list[Flaw]) -> UpdateAgentSe
         system_containers=tuple(sorted(set(spec.system_containers))),
         verbose_inventory=spec.verbose_inventory,
         operation_timeout=duration_from(spec.operation_timeout, (root, "operationTimeout"), flaws),
+        stop_timeout=duration_from(spec.stop_timeout, (root, "stopTimeout"), flaws, timedelta(0)),
+        unknown_keys=spec.unknown_keys,
         autonomous=AutonomousSettings(
             None if after is None else duration_from(after, (root, "autonomous", "after"), flaws, ONE_SECOND)
         ),

@@ -30,7 +30,7 @@ class ContainerSeen(Struct, frozen=True):
     what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
     that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
     are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
-    is never set.
+    is never set. `device_name` is what a container on the network of its device is called by, the device's own name; else "".
     """
 
     id: str
@@ -52,6 +52,7 @@ class ContainerSeen(Struct, frozen=True):
     owner: str = ""
     unspoken: tuple[str, ...] = ()
     cut_off: str = ""
+    device_name: str = ""
 
 
 class Look(Struct, frozen=True):

@@ -214,6 +214,7 @@ class History(Struct, frozen=True):
     was away when it was last switched. `rejected` maps ids of images that were pushed again under a tag in force, and
     failed, to the reason. `made` numbers instances in the order in which evenkeel created them; one without a number
     is the youngest, because its creation was interrupted. Dates do not tell the order, because clocks are set.
+    `stop_s`: how many seconds a subject that is wanted no more was last to be given to end.
     """
 
     proven: dict[str, str] = {}
@@ -221,3 +222,4 @@ class History(Struct, frozen=True):
     switch_s: dict[str, float] = {}
     rejected: dict[str, str] = {}
     made: dict[str, int] = {}
+    stop_s: dict[str, float] = {}

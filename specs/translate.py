@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from evenkeel.specs.codec import plain
-from evenkeel.specs.container import Container
+from evenkeel.specs.codec import changed, plain
+from evenkeel.specs.container import Container, Stop
 from evenkeel.specs.desired import DesiredState, SystemContainers
 from evenkeel.specs.entries import KEYS
 from evenkeel.specs.inventory import image_version, inventory
@@ -59,6 +59,9 @@ def _camel(key: str) -> str:
 
 
 def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
+    """How long a process may take to end cannot be said; who asked for nothing special gets Kanto's time, which is longer."""
+    if isinstance(again, Container) and asked.stop == Stop():
+        again = changed(again, stop=asked.stop)
     before, after = plain(asked), plain(again) if again is not None else {}
     return [
         Flaw(

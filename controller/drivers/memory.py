@@ -128,6 +128,9 @@ class Script:
     """Images that are not in the catalogue do not exist."""
 
 
+_DEVICE_NAME = "device"
+
+
 def _stored(store: Path) -> World:
     """The world in a file; DriverError when it is none."""
     try:
@@ -382,6 +385,7 @@ class MemoryEngine:
             finished_at=kept.finished_at,
             unspoken=() if foreign else kept.unspoken,
             cut_off=cut_off,
+            device_name=_DEVICE_NAME if container is not None and container.network == "host" else "",
         )
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:

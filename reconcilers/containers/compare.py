@@ -17,13 +17,21 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from evenkeel.specs.codec import changed, plain
-from evenkeel.specs.container import UNLIMITED, USUAL_PROPAGATION, Container, ExecProbe, Mount, Resources
+from evenkeel.specs.container import UNLIMITED, USUAL_PROPAGATION, Container, ExecProbe, Mount, Resources, Stop
 from evenkeel.specs.quantity import duration_text, size_text
 from evenkeel.specs.secrecy import looks_secret
 from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
 
-CONDUCT = ("pull_policy", "depends_on", "stable_for")
-"""Read from what is wanted whenever they matter; a container that was created under others is as good as new."""
+_CONDUCT = ("pull_policy", "depends_on", "stable_for")
+
+
+def with_conduct_of(container: Container, other: Container) -> Container:
+    """The container with another's conduct. Conduct is read from what is wanted whenever it matters, so that an instance that
+    was created under another is as good as new. How long a process may take to end belongs to it, because that is told to
+    the engine when it stops it."""
+    conduct = {name: getattr(other, name) for name in _CONDUCT}
+    return changed(container, **conduct, stop=changed(container.stop, timeout=other.stop.timeout))
+
 
 InPlace = Literal["all", "finite", "none"]
 """What an engine is able to change without a new container; see `ContainersSeen.in_place`."""
@@ -59,6 +67,7 @@ def identity(container: Container) -> Container:
         depends_on=bare.depends_on,
         pull_policy=bare.pull_policy,
         mounts=tuple(map(_with_propagation, container.mounts)),
+        stop=Stop(container.stop.signal),
     )
 
 

@@ -318,8 +318,7 @@ def _field_changes(
 ) -> Iterator[Change]:
     if compare.identity(container) == compare.identity(old) and not compare.in_place_differs(container, old):
         return
-    conduct = {name: getattr(old, name) for name in compare.CONDUCT}
-    for field in compare.fields(old, changed(container, **conduct)):
+    for field in compare.fields(old, compare.with_conduct_of(container, old)):
         changes = compare.changes_in_place(field.path, container, old, in_place)
         why = "changes in place" if changes else "needs a new container"
         yield Change(container.name, field.path, field.old, field.new, why, asked_at(document, field.path))

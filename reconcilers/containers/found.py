@@ -101,6 +101,16 @@ def youngest(subject: str, want: ContainersWanted, seen: ContainersSeen, history
     return max(alike or own, key=lambda each: (*age(each, history), each.id), default=None)
 
 
+def content_of(images: Collection[str], seen: ContainersSeen) -> set[str]:
+    """The ids of what these references name, here and at their registries, as far as the engine knows it."""
+    ids = {seen.images[image] for image in images if image in seen.images}
+    for image in images:
+        ref = parse_image(image)
+        digest = seen.remote[image].digest if image in seen.remote else ref.digest
+        ids.add(seen.digests.get(f"{ref.registry}/{ref.repository}@{digest}", ""))
+    return ids - {""}
+
+
 def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
     """A sentence for each image that registries were asked about and said nothing of, where one is here and is taken."""
     for image in images:

@@ -12,6 +12,7 @@ INV-06  a container starts only after all those it depends on are proven, system
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
 from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
@@ -80,7 +81,7 @@ def _steps(
     if container is None:
         for other in others:
             if other.state in AWAKE:
-                yield _stop(subject, other)
+                yield _stop(subject, other, timedelta(seconds=history.stop_s.get(subject, 0.0)))
             yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, Remove(other.id))
         return
     candidate = by_id.get(difference.candidate)
@@ -106,7 +107,7 @@ def _steps(
             target = step.action.engine_name
     for other in others:
         if other.state in AWAKE:
-            stop = changed(_stop(subject, other), needs=needs)
+            stop = changed(_stop(subject, other, container.stop.timeout), needs=needs)
             needs = (*needs, stop.id)
             yield stop
     if difference.connect:
@@ -159,9 +160,11 @@ def _with_asides(steps: list[Step]) -> list[Step]:
     ]
 
 
-def _stop(subject: str, instance: ContainerSeen) -> Step:
-    """An instance is stopped the way it was asked to be when it was created."""
+def _stop(subject: str, instance: ContainerSeen, wanted: timedelta) -> Step:
+    """An instance is stopped with the signal that it was created for. It is given the time that it was created with, or what
+    has been `wanted` for its subject since, whichever is longer: it may be saving what it knows."""
     stop = instance.container.stop if instance.container else Stop()
+    stop = changed(stop, timeout=max(stop.timeout, wanted))
     return Step(f"stop:{instance.id[:12]}", subject, Phase.ACTIVATE, End(instance.id, stop))
 
 

@@ -300,7 +300,9 @@ class Device:
             content = json.loads(message.payload)
             self.raw.append((message.topic, content))
             if message.topic.endswith("/currentstate"):
-                assert message.retain
+                (agent, *_) = content["payload"]["softwareNodes"]
+                knows = "containersUnknown" not in [each["key"] for each in agent["parameters"]]
+                assert message.retain == knows, "the broker keeps what is known, and nothing else"
                 self.states.append(content)
                 continue
             assert message.topic == "containersupdate/desiredstatefeedback"

@@ -83,6 +83,9 @@ def test_who_asks_is_answered_without_an_engine_and_corrected_when_it_is_back() 
         await ask(device, "q")
         await device.agent.reports.answer()
         assert reported(device) == [("q", [])]
+        (agent,) = device.states[0]["payload"]["softwareNodes"]
+        unknown = {"key": "containersUnknown", "value": "is scripted to be unreachable"}
+        assert agent["parameters"] == [{"key": "domain", "value": "containers"}, unknown], "not: there are none"
         assert device.agent.reports.owing.is_set()
         device.engine.script.unreachable = False
         await device.agent.reports.report_news()

@@ -77,7 +77,7 @@ def test_a_device_of_leda_is_taken_over_by_naming_its_file(file: Path) -> None:
             password_file=str(file),
             password_key="connection.client_password",
         ),
-        update_agent=UpdateAgentSettings(enable=True, system_containers=("sua",)),
+        update_agent=UpdateAgentSettings(enable=True, system_containers=("sua",), stop_timeout=timedelta(seconds=5)),
     )
     assert read_access(settings.mqtt).password == "s3cret"
     assert "s3cret" not in repr(settings)
@@ -123,6 +123,32 @@ def test_what_kanto_passes_over_does_not_stop_us(file: Path) -> None:
         },
     )
     assert (settings.mqtt.tls, settings.mqtt.password_file) == (TlsSettings(), "")
+
+
+@pytest.mark.parametrize(
+    ("given", "taken_s"),
+    [
+        ("45s", 45),
+        ("2m", 120),
+        (5, 5),
+        ("10", 10),
+        (0, 0),
+        (None, 30),
+        ("", 30),
+        ("soon", 30),
+        (1.5, 30),
+        (True, 30),
+        (-1, 30),
+    ],
+)
+def test_the_stop_timeout_of_all_containers_is_carried_over(file: Path, given: object, taken_s: int) -> None:
+    """As Kanto reads it: a duration, or whole seconds; what is neither is the default, and is told here."""
+    file.write_text(json.dumps({"manager": {"default_ctrs_stop_timeout": given, "home_dir": "/x"}}))
+    notes: list[Problem] = []
+    assert load_kanto_config(file, notes=notes).update_agent.stop_timeout == timedelta(seconds=taken_s)
+    assert [note.path for note in notes] == (
+        ["manager.default_ctrs_stop_timeout"] if given in ("soon", 1.5, True, -1) else []
+    )
 
 
 def test_overrides_take_precedence(file: Path) -> None:
@@ -302,6 +328,7 @@ def test_migration_writes_what_means_the_same_and_the_password_apart(file: Path,
         "  enable: true\n"
         "  systemContainers:\n"
         "  - sua\n"
+        "  stopTimeout: 5s\n"
     )
     before, after = load_kanto_config(file), load_settings(config)
     assert read_access(after.mqtt).password == read_access(before.mqtt).password

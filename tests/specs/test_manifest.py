@@ -11,7 +11,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.specs.codec import plain
-from evenkeel.specs.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart
+from evenkeel.specs.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart, Stop
 from evenkeel.specs.desired import asked_at
 from evenkeel.specs.documents import decode_file
 from evenkeel.specs.manifest import manifest_drafts
@@ -20,6 +20,7 @@ from evenkeel.specs.problem import Flaw, path_text, problem_text
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
 NAMES = ("databroker", "feedercan", "seatservice-example", "sua")
 MIB = 1024**2
+KANTO_STOP = Stop(timeout=timedelta(seconds=30))
 
 
 def manifest(**keys: Any) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def test_the_manifests_of_leda_say_the_same_in_both_spellings(name: str, snapsho
 
 def test_a_name_and_an_image_are_enough() -> None:
     assert container(manifest()) == Container(
-        "lamp", "reg.example/lamp:1.4", host_name="lamp-host", domain_name="lamp-domain"
+        "lamp", "reg.example/lamp:1.4", host_name="lamp-host", domain_name="lamp-domain", stop=KANTO_STOP
     )
 
 
@@ -115,6 +116,7 @@ def test_everything_a_manifest_can_say_is_read() -> None:
         resources=Resources(64 * MIB, 32 * MIB, UNLIMITED),
         terminal=True,
         interactive=True,
+        stop=KANTO_STOP,
     )
 
 
@@ -218,7 +220,7 @@ def test_a_retry_timeout_that_can_only_be_seconds_is_read_as_such() -> None:
             host(privileged=True, extra_capabilities=["ALL"]),
             "host_config.extra_capabilities[0]: cannot create the container",
         ),
-        (host(devices=[{}]), "host_config.devices[0]: incorrect configuration value for device mapping ::rwm"),
+        (host(devices=[{}]), "host_config.devices[0]: both path on the host and in the container must be specified"),
         (
             host(port_mappings=[{"host_port": 1}]),
             "host_config.port_mappings[0]: Incorrect port mapping configuration 1:0;",

@@ -139,6 +139,7 @@ def parse_container(
         address=next(filter(None, (each.get("IPAddress") for each in answers.endpoints(inspected).values())), ""),
         owner=labels.get(OWNER_LABEL, ""),
         unspoken=unspoken(inspected, network, image_config or {}) if asked is None else (),
+        device_name=config.get("Hostname") or "" if inspected["HostConfig"].get("NetworkMode") == "host" else "",
     )
 
 
