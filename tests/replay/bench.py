@@ -12,8 +12,10 @@ from tests.agent.harness import Device, asked
 from evenkeel.controller.agent import AgentSettings
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.container import Container
+from evenkeel.specs.kanto import Manner
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import State
+from evenkeel.specs.quantity import parse_duration
 
 from .player import REGISTRY, Hands, replayed
 from .recording import Recording
@@ -44,11 +46,12 @@ _BROUGHT_BY_HAND: tuple[tuple[str, State], ...] = (("lamp", "running"), ("horn",
 
 def settings_of(recording: Recording) -> AgentSettings:
     """The recorded program's flags."""
-    system = recording.flag("ua-system-containers")
+    system, stop_timeout = recording.flag("ua-system-containers"), recording.flag("cm-deflt-ctrs-stop-timeout")
     return AgentSettings(
         domain=recording.flag("ua-domain") or "containers",
         system_containers=(system,) if system else (),
         verbose=bool(recording.flag("ua-verbose-inventory-report")),
+        manner=Manner(parse_duration(stop_timeout or "30s"), takes_unknown_keys=True),
     )
 
 
