@@ -5,8 +5,6 @@ tests/data/recordings/README.md describes the images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tests.agent.harness import Device, asked
 
 from evenkeel.controller.conduct import AgentSettings
@@ -55,20 +53,22 @@ def settings_of(recording: Recording) -> AgentSettings:
     )
 
 
-async def play_in_memory(recording: Recording, images: Mapping[str, Image] = {}) -> Transcript:
-    """What evenkeel says, on a device of its own; `images` are others than those of the recordings."""
-    device = Device(settings=settings_of(recording), catalogue={**IMAGES, **images})
+async def play_in_memory(recording: Recording, late: str = "") -> Transcript:
+    """What evenkeel says, on a device of its own. `late`: a container of `exit1` that runs until somebody asks for the current
+    state, and ends with 1 then."""
+    lasting = {f"{REGISTRY}/exit1:1": Image()} if late else {}
+    device = Device(settings=settings_of(recording), catalogue={**IMAGES, **lasting})
     system = recording.flag("ua-system-containers")
     device.engine.script.absent |= _ABSENT
     if system and recording.name != "system-container-absent":
         image = f"{REGISTRY}/{system}:1"
         await device.bring("before", asked(system, image=image), config=[("systemContainers", "")])
         device.said()
-    return await replayed(recording, device, _hands(recording, device), paced=True)
+    return await replayed(recording, device, _hands(recording, device, late), paced=True)
 
 
-def _hands(recording: Recording, device: Device) -> Hands:
-    """What was done with the command line client while these were recorded; their notes say so."""
+def _hands(recording: Recording, device: Device, late: str) -> Hands:
+    """What was done with the command line client while these were recorded, as their notes say, and the end of `late`."""
 
     async def run_two() -> None:
         for name, state in _BROUGHT_BY_HAND:
@@ -77,6 +77,11 @@ def _hands(recording: Recording, device: Device) -> Hands:
     async def stop_lamp() -> None:
         device.engine.kill("lamp", exit_code=0)
 
+    async def end_late() -> None:
+        device.engine.kill(late, exit_code=1)
+
+    if late:
+        return {_first_question(recording): end_late}
     if recording.name == "start-up-with-containers":
         return {0: run_two}
     if recording.name == "currentstate-stopped":
@@ -85,5 +90,6 @@ def _hands(recording: Recording, device: Device) -> Hands:
 
 
 def _first_question(recording: Recording) -> int:
-    """Number of the first line that asks for the current state."""
-    return next(at for at, line in enumerate(recording.lines) if line.topic.endswith("/currentstate/get"))
+    """Number of the first line that asks for the current state when something was brought."""
+    topics = [line.topic.partition("/")[2] for line in recording.lines]
+    return topics.index("currentstate/get", topics.index("desiredstate"))

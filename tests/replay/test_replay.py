@@ -13,11 +13,9 @@ import pytest
 from tests.agent.harness import DEVICES
 from tests.virtual import run
 
-from evenkeel.controller.drivers.memory import Image
-
 from .bench import play_in_memory
 from .differences import COMPATIBILITY, Declared, declared, difference, rows
-from .player import REGISTRY, recorded
+from .player import recorded
 from .recording import recordings
 
 RECORDINGS = recordings()
@@ -70,11 +68,10 @@ def test_answers_are_those_of_the_original_or_differ_as_declared(name: str) -> N
 
 @pytest.mark.parametrize("name", ["currentstate-get", "currentstate-get-verbose"])
 def test_six_containers_are_reported_to_the_letter(name: str) -> None:
-    """A container that ends with 1 at once is a failure here, and then all six are undone. One that does so after all was
-    proven is reported, and so are the others."""
-    ends_later = {f"{REGISTRY}/exit1:1": Image(exits_with=1, exits_after_s=4.0)}
+    """A container that ends with 1 at once is a failure here, and then all six are undone. One that does so after the
+    activity is reported, and so are the others."""
     recording = RECORDINGS[name]
-    assert difference(recorded(recording).lines, run(play_in_memory(recording, ends_later)).lines) == ()
+    assert difference(recorded(recording).lines, run(play_in_memory(recording, late="ended")).lines) == ()
 
 
 def test_no_difference_is_declared_for_what_is_equal_or_unknown() -> None:
