@@ -128,10 +128,11 @@ class Backend:
         ).encode()
 
     def bring(self, payload: dict[str, Any], judge: Callable[[Verdict], None], limit_s: float = 240.0) -> None:
-        """Ask, and again after every failure and whenever the Update Manager has begun anew, until COMPLETED is the last
-        word. `judge` is told every verdict at its moment."""
+        """Wait for an agent; from then on its session keeps what it is sent. Ask, and ask again after every failure and
+        whenever the Update Manager has begun anew, until COMPLETED is the last word. `judge` is told every verdict at its
+        moment."""
         deadline = time.monotonic() + limit_s
-        self._work(lambda: all(self._is_ready.values()) and self._double.idle and self._introduced, deadline)
+        self._work(lambda: self._double.knows_agent and self._double.idle and self._introduced, deadline)
         self._payload, self._count = payload, 0
         self.log.clear()
         self.feedback.clear()

@@ -144,6 +144,11 @@ class UpdateManager:
         """Whether it has nothing to do and waits for nothing."""
         return self._operation is None and self._question is None and not self._waiting
 
+    @property
+    def knows_agent(self) -> bool:
+        """Whether the agent has reported its state, now or before."""
+        return self._state is not None
+
     # ── the operation ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin_next(self) -> None:
@@ -212,12 +217,14 @@ class UpdateManager:
         self._tell_agent("desiredstate/command", operation.activity, {"command": command})
 
     def _cleaned_up(self, operation: _Operation, state: str) -> None:
-        """§3.5. A failure ends any wait, a success only the last one (B-10)."""
+        """§3.5. A failure ends any wait, a success only the last one; in another one nothing counts any more (B-10)."""
         operation.domain = state
         if operation.failed:
             self._end(operation, "INCOMPLETE", "not everything completed")
         elif operation.wait == len(WAITS) - 1:
             self._end(operation, "COMPLETED", "")
+        else:
+            operation.status = "COMPLETED"
 
     def _end(self, operation: _Operation, status: str, why: str) -> None:
         if status:

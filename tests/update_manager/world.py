@@ -261,12 +261,11 @@ class World:
         """The power is lost. `unacknowledged`: it had stored the message, and the broker does not know that."""
         if not self._agent_up:
             return
-        self._agent_up = False
+        self._agent_up, self.device.cuts = False, []
         if unacknowledged:
             message = self._to_agent[0]
             await self.device.agent.arrived(message.topic, message.payload, packet=message.packet)
             self._to_agent[0] = message._replace(duplicate=True)
-        self.device.cuts = []
         self.device.die()
         if self._worker is not None:
             self._worker.cancel()
@@ -277,7 +276,14 @@ class World:
         self._agent_up = True
         self._start_worker()
         if self._broker_up:
+            await self._introduce()
+
+    async def _introduce(self) -> None:
+        """The agent is connected, and says what there is."""
+        try:
             await self.device.agent.reports.introduce()
+        except PowerLoss:
+            self._begin(self._agent_dies())
 
     async def _broker_dies(self, *, keeps: bool) -> None:
         """`keeps`: sessions and what waits in them survive."""
@@ -290,7 +296,7 @@ class World:
         await asyncio.sleep(DOWN_S)
         self._broker_up = True
         if self._agent_up:
-            await self.device.agent.reports.introduce()
+            await self._introduce()
         if self._manager is not None:
             self._managers_own += self._manager.connect()
         self._news.set()
@@ -352,12 +358,13 @@ class World:
     # ── the truth ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _judge_manager(self, manager: UpdateManager) -> None:
-        """Its new verdicts. One after a wait that timed out says nothing about the device, and follows no CLEANUP."""
+        """Its new verdicts. One after a wait that timed out says nothing about the device, and follows no CLEANUP; and
+        IDENTIFICATION_FAILED says that nothing was done, whatever had been done before."""
         for verdict in manager.verdicts:
             self.verdicts.append(verdict)
             if verdict.status == "COMPLETED":
                 self._compare("manager: COMPLETED", self.wanted.after)
-            elif "signal" not in verdict.message:
+            elif verdict.status == "INCOMPLETE" and "signal" not in verdict.message:
                 self._compare(f"manager: {verdict.status}, {verdict.message}", self.wanted.before)
         manager.verdicts.clear()
 
