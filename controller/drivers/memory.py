@@ -28,7 +28,7 @@ from evenkeel.reconcilers.containers.foresight import Host
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, decode, encode
-from evenkeel.specs.container import Container, ExecProbe, Health, host_ports
+from evenkeel.specs.container import Container, ExecProbe, Health, Protocol, host_ports
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, LATELY_S, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
@@ -478,7 +478,7 @@ class MemoryEngine:
 
     def host(self, paths: Sequence[str]) -> Host:
         """The simulated host: its paths are all there but those that were taken away, its ports are those of containers."""
-        ports = {
+        ports: dict[tuple[Protocol, int], str] = {
             (port.protocol, number): kept.engine_name
             for kept in self._present()
             if kept.state in AWAKE and kept.container is not None

@@ -63,7 +63,7 @@ def _of(container: Container, host: Host, ports: Mapping[tuple[Protocol, int], s
         if device.host_path in host.absent:
             yield f"{container.name} cannot be started now: its device {device.host_path} is not there"
     for port in container.ports:
-        wanted = [(port.protocol, number) for number in host_ports(port)]
+        wanted: list[tuple[Protocol, int]] = [(port.protocol, number) for number in host_ports(port)]
         if all(each in ports for each in wanted):
             holder = ports[wanted[0]]
             by = f", by {holder}" if holder else ""

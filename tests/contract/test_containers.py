@@ -387,9 +387,8 @@ async def test_what_was_created_is_observed(kit: Kit, spec: str) -> None:
     found = await seen(kit)
     assert found is not None
     assert found.container is not None
-    conduct = {name: getattr(wanted, name) for name in compare.CONDUCT}
     timeout = changed(found.container.restart, timeout=wanted.restart.timeout)
-    assert changed(found.container, restart=timeout, **conduct) == wanted
+    assert changed(compare.with_conduct_of(found.container, wanted), restart=timeout) == wanted
     assert compare.same_identity(wanted, found.container)
     assert not compare.in_place_differs(wanted, found.container)
 

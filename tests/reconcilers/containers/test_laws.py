@@ -124,8 +124,7 @@ async def assert_reached(device: Bench, state: DesiredState) -> None:
     for kept in own:
         assert kept.container is not None
         container = wanted[kept.container.name]
-        conduct = {name: getattr(container, name) for name in compare.CONDUCT}
-        assert changed(kept.container, **conduct) == container
+        assert compare.with_conduct_of(kept.container, container) == container
         may_have_ended = container.restart.policy == "no" or (
             container.restart.policy == "on-failure" and not kept.exit_code
         )

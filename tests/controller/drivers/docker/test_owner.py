@@ -29,7 +29,7 @@ def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) 
     spellings = [tmp_path / "real", tmp_path / "link", tmp_path / "x" / ".." / "real"]
     assert {owner_of(each) for each in spellings} == {str(tmp_path / "real")}
     for old in spellings:
-        assert is_ours(labelled(name="web", owner=str(old)), owner_of(tmp_path / "link")), (
+        assert is_ours(labelled(str(old)), owner_of(tmp_path / "link")), (
             "an evenkeel of before wrote it as it was spelled"
         )
     assert not is_ours(labelled(str(tmp_path / "other")), owner_of(tmp_path / "real"))
