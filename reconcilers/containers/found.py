@@ -54,7 +54,8 @@ def _lasts(container: Container) -> bool:
 
 def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
     """Of every name of evenkeel's the instance that a rollback has to restore. In the middle of a switch that is the old one:
-    it was proven, and may be stopped for just that switch."""
+    it was proven, and may be stopped for just that switch. So it is when a switch has failed and was left like that: the new
+    one was proven, too, but is not well any more."""
     found: dict[str, ContainerSeen] = {}
     for each in seen.containers:
         if each.container is None:
@@ -65,11 +66,13 @@ def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
     return found
 
 
-def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, int, str]:
+def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, bool, float, int, str]:
+    up = each.state in ("running", "restarting")
+    sick = bool(_not_well(each)) if up else each.id not in history.stopped and bool(_not_up(each))
     worked = each.state not in ("created", "dead")
     awake = each.state in AWAKE
     named = each.engine_name == engine_name(each.name)
-    return worked, each.id in history.proven, awake, named, *age(each, history), each.id
+    return worked, not sick, each.id in history.proven, awake, named, *age(each, history), each.id
 
 
 def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
