@@ -16,8 +16,9 @@ from tests.engines.images import sleeper
 
 from bench.command import EVENKEEL
 from bench.measuring import Row, cpu_s, pss_kib, written_bytes
-from evenkeel.controller.cycle import Cycles, Settled
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.endings import Settled
 from evenkeel.controller.journal import open_journal, read_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.documents import decode_file

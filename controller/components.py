@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from evenkeel.controller.cycle import Cycles, Known, Progressed, Retrying, Settled, Stalled, Waiting, named
+from evenkeel.controller.cycle import Cycles
+from evenkeel.controller.endings import ImagePins, Progressed, Retrying, Settled, Stalled, Waiting, named
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers.commands import opens
 from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
@@ -157,7 +158,7 @@ class Components:
         return None
 
     def _by(self, action: ActivityAction, want: ContainersWanted, seen: ContainersSeen) -> Standing:
-        meant = changed(seen, remote=named(_meant(action, want).meant))
+        meant = changed(seen, remote=named(_meant(action, want).pinned))
         own = _unwatched(meant, self._watched)
         return standing(action.subject, _only(action, want), own, self._cycles.history())
 
@@ -227,7 +228,9 @@ class Components:
         if seen is not None and action.image_before:
             own = {each.image_id for each in seen.containers if each.name == action.subject}
             newer = tuple(sorted(own - {action.image_before}))
-        return await self._drive(action, before, is_open, waits, cut, Known(rejected=newer), self._patience_s, silent)
+        return await self._drive(
+            action, before, is_open, waits, cut, ImagePins(rejected=newer), self._patience_s, silent
+        )
 
     async def _drive(
         self,
@@ -236,7 +239,7 @@ class Components:
         is_open: IsOpen,
         waits: Waits,
         cut: asyncio.Event,
-        known: Known,
+        pins: ImagePins,
         patience_s: float,
         progress: StepProgress,
     ) -> str:
@@ -245,7 +248,7 @@ class Components:
         deadline, wait_s, proofs = loop.time() + patience_s, 0.5, 0
         while True:
             self._alive()
-            ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, known)
+            ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, pins)
             match ending:
                 case Settled():
                     trouble.say("")
@@ -275,12 +278,12 @@ def _only(action: ActivityAction, want: ContainersWanted) -> ContainersWanted:
     return want._replace(documents=tuple(each for each in want.documents if each[0].name == action.subject))
 
 
-def _meant(action: ActivityAction, want: ContainersWanted) -> Known:
+def _meant(action: ActivityAction, want: ContainersWanted) -> ImagePins:
     """The content of the image: once it is settled, that; until then what is found, or was when it was identified."""
     images = [container.image for container, _ in want.documents if container.name == action.subject]
     if action.digest is None:
-        return Known(promised=dict.fromkeys(images, action.promised))
-    return Known(dict.fromkeys(images, action.digest))
+        return ImagePins(fallback=dict.fromkeys(images, action.promised))
+    return ImagePins(dict.fromkeys(images, action.digest))
 
 
 def _unwatched(seen: ContainersSeen, watched: Mapping[str, int]) -> ContainersSeen:

@@ -13,28 +13,37 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from evenkeel.controller import apply
 from evenkeel.controller.absence import Absences
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.defects import defect_text
+from evenkeel.controller.endings import (
+    Ending,
+    ImagePins,
+    Progressed,
+    Retrying,
+    Settled,
+    Stalled,
+    Waiting,
+    named,
+)
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
+from evenkeel.controller.revisions import Revisions
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
-from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler
+from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback, Kind
-from evenkeel.specs.observed import Look, RemoteImage
+from evenkeel.specs.observed import Look
 from evenkeel.specs.plan import (
-    Failed,
     History,
-    Outcome,
     Phase,
     Plan,
     Stage,
@@ -43,57 +52,6 @@ from evenkeel.specs.plan import (
 from evenkeel.specs.problem import place_text
 
 log = logging.getLogger(__name__)
-
-
-class Settled(NamedTuple):
-    """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
-    again in `again_s` seconds."""
-
-    left_over: str = ""
-    again_s: float = 0.0
-
-
-class Progressed(NamedTuple):
-    """A stage ended well; look again at once."""
-
-
-class Waiting(NamedTuple):
-    """A stage has to wait, and for what; something will nudge."""
-
-    why: str
-
-
-class Retrying(NamedTuple):
-    """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
-    failed; `None` when the engine could not be asked at all. `failed`: why, by subject."""
-
-    why: str
-    after_s: float
-    phase: Phase | None
-    failed: Mapping[str, str] = {}
-
-
-class Stalled(NamedTuple):
-    """Nothing more will be tried until something changes."""
-
-    why: str
-
-
-Ending = Settled | Progressed | Waiting | Retrying | Stalled
-
-
-class Known(NamedTuple):
-    """What a caller knows better than a look. `meant`: images → the digests meant by them, which are not looked up again
-    ("": any). `promised`: the same of images that are looked up, for when nobody answers. `rejected`: ids of images that are
-    not meant."""
-
-    meant: Mapping[str, str] = {}
-    promised: Mapping[str, str] = {}
-    rejected: tuple[str, ...] = ()
-
-
-_RECOVERY_S = 60.0
-"""So long a subject that a revision did not change may be unwell before the revision fails for it."""
 
 
 class Cycles:
@@ -122,8 +80,7 @@ class Cycles:
         self._absences = Absences()
         self._announced: dict[Role, str] = {}
         self._leftovers = Leftovers()
-        self._unwell_since: tuple[str, float] | None = None
-        """A revision, and since when a subject that it did not change is unwell, by the clock of the event loop."""
+        self._revisions = Revisions(reconciler, journal, self._record)
         self._disturbed = ""
         """The digest of the desired revision of which more than a download was begun."""
         self._asked = ""
@@ -164,9 +121,9 @@ class Cycles:
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
-                return self._is_back(good, attempt.why, ending)
+                return self._revisions.go_back(good, attempt.why, ending)
             case Stalled(why=why):
-                return self._is_blocked(f"{why}; on the way back to last-good, because {attempt.why}")
+                return self._revisions.block(f"{why}; on the way back to last-good, because {attempt.why}")
             case Retrying(why=why, failed=failed) if failed:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
@@ -212,21 +169,21 @@ class Cycles:
         is_open: IsOpen,
         stopping: asyncio.Event,
         progress: apply.StepProgress,
-        known: Known = Known(),  # noqa: B008 - a value
+        pins: ImagePins = ImagePins(),
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
         of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller."""
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
         look = reconciler.look(want)
-        images = tuple(image for image in look.images if image not in known.meant)
+        images = tuple(image for image in look.images if image not in pins.pinned)
         try:
             seen = await self.observe(changed(look, images=images, subject=subject))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
-        seen = changed(seen, remote={**named(known.promised), **seen.remote, **named(known.meant)})
+        seen = changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
         history = journal.history()
-        history = changed(history, rejected={**history.rejected, **dict.fromkeys(known.rejected, "not what was there")})
+        history = changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
         differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
         plan = reconciler.plan(differences, seen, self._record.with_stop_times(history, differences))
         if blocked(plan):
@@ -329,7 +286,7 @@ class Cycles:
             self._record.content(reconciler.set_aside(want, seen, history), look.images, seen.remote)
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         if role == "desired":
-            self._record_sick(state, ailing)
+            self._revisions.begin(state, ailing)
         found = gate(plan, self._leftovers.is_due)
         left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
         if left and not isinstance(found, Go):
@@ -339,51 +296,14 @@ class Cycles:
         if role == "desired" and not left and _is_reached(plan):
             names = {document.name for document in state.documents}
             unwell = {name: each.why for name, each in ailing.items() if name in names and each.refutes}
-            unproven = self._make_good(state, unwell)
+            unproven = self._revisions.make_good(state, unwell)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
             self._announce(role, state, plan)
-            self._remember_found(role, found.stage, seen)
+            self._revisions.remember_found(role, found.stage, seen)
             return await self._run_stage(role, state, found.stage, seen, stopping)
         return self._settle(role, plan)
-
-    @at_once
-    def _record_sick(self, state: DesiredState, ailing: Mapping[str, Ailment]) -> None:
-        """Before anything is done for a revision, record which subjects are not well: it is not to blame for them."""
-        journal = self._journal
-        if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
-            journal.record_sick(state.digest, sorted(ailing))
-
-    @at_once
-    def _make_good(self, state: DesiredState, unwell: Mapping[str, str]) -> Ending | None:
-        """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
-        An ending when it is not, because a subject became unwell since the revision began; that one may recover."""
-        journal = self._journal
-        if journal.digest("last-good") == state.digest:
-            return None
-        sick = {
-            subject: why for subject, why in unwell.items() if subject not in (journal.sick_before(state.digest) or ())
-        }
-        if sick:
-            return self._wait_for_recovery(
-                state, "; ".join(f"{subject} {why}" for subject, why in sorted(sick.items()))
-            )
-        self._unwell_since = None
-        if not journal.promote(state.digest):
-            return Progressed()  # something else is asked for by now
-        self._record.say("revision-good", "everything asked for is there and proven")
-        return None
-
-    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
-        now = asyncio.get_running_loop().time()
-        if self._unwell_since is None or self._unwell_since[0] != state.digest:
-            self._unwell_since = (state.digest, now)
-        if now - self._unwell_since[1] >= _RECOVERY_S and self._journal.digest("last-good"):
-            self._unwell_since = None
-            return self._give_up(state, f"{why}, since this revision")
-        self._record.condition("Settled", False, "Retrying", why)
-        return Retrying(why, 0.0, Phase.VERIFY)
 
     @at_once
     def _settle(self, role: Role, plan: Plan) -> Ending:
@@ -395,25 +315,12 @@ class Cycles:
         if role == "last-good":
             return Stalled(why) if why else settled
         if why:
-            return self._is_blocked(why)
+            return self._revisions.block(why)
         if self._journal.attempt(self._record.revision) is not None:
             self._journal.forgive(self._record.revision, images=False)
         if self._record.condition("Settled", True, "Converged", "everything asked for is there and proven"):
             self._record.say("settled", "everything asked for is there and proven")
         return settled
-
-    @at_once
-    def _is_blocked(self, why: str) -> Ending:
-        if self._record.condition("Settled", False, "Blocked", why):
-            self._record.say("stalled", why)
-        return Stalled(why)
-
-    @at_once
-    def _is_back(self, good: DesiredState, why: str, settled: Settled) -> Ending:
-        """Last-good is in force instead of what is desired, and nothing more is tried."""
-        if self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}"):
-            self._record.say("rolled-back", f"last-good {good.digest} is in force again")
-        return Stalled(why)
 
     @at_once
     def _announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
@@ -435,14 +342,6 @@ class Cycles:
         self._record.condition(
             "Settled", False, "Converging", f"{count} subject{'s differ' if count != 1 else ' differs'}"
         )
-
-    def _remember_found(self, role: Role, stage: Stage, seen: Any) -> None:
-        """Before the first disturbance without a last-good state: what was at work without evenkeel's doing, as far as it
-        knows, is what there is to go back to. What this very revision has started is not."""
-        if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
-            found = self._reconciler.as_found(seen, self._journal.known())
-            if found is not None:
-                self._journal.put("last-good", found, AS_FOUND)
 
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
@@ -477,48 +376,16 @@ class Cycles:
             case GoOn():
                 return Progressed()
             case TryAgain(why=why, after_s=after_s):
-                if is_last_good and self._reject(stage, outcomes, seen):
+                if is_last_good and self._revisions.reject(stage, outcomes, seen):
                     return Progressed()
                 if stage.phase != Phase.DOWNLOAD and not is_last_good:  # the others are tried for ever
                     self._journal.count_failure(state.digest, why)
                 self._record.condition("Settled", False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes))
             case GiveUp(why=why):
-                return self._give_up(state, why)
-
-    @at_once
-    def _reject(self, stage: Stage, outcomes: Mapping[str, Outcome], seen: Any) -> bool:
-        """Put content that failed into quarantine: with nothing new asked for, there is no revision to blame."""
-        rejected = False
-        for step in stage.steps:
-            outcome = outcomes.get(step.id)
-            content = self._reconciler.blamed(step, seen) if isinstance(outcome, Failed) else ""
-            if content and isinstance(outcome, Failed):
-                self._journal.count_failure(content, outcome.message, failed=True)
-                self._record.say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
-                rejected = True
-        return rejected
-
-    @at_once
-    def _give_up(self, state: DesiredState, why: str) -> Ending:
-        self._journal.count_failure(state.digest, why, failed=True)
-        self._record.say("revision-failed", why)
-        good = self._journal.digest("last-good")
-        if not good:
-            self._record.condition(
-                "Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to"
-            )
-            return Stalled(why)
-        self._record.say("rolling-back", f"going back to {good}")
-        self._record.condition("Settled", False, "RollingBack", why)
-        return Progressed()
+                return self._revisions.give_up(state, why)
 
 
 def _is_reached(plan: Plan) -> bool:
     """Whether all that is asked for is at work and proven: at most old instances have to be removed."""
     return not blocked(plan) and all(stage.phase == Phase.CLEANUP for stage in plan.stages)
-
-
-def named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
-    """As if a registry had said so."""
-    return {image: RemoteImage(digest) for image, digest in digests.items() if digest}

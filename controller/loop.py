@@ -20,8 +20,9 @@ from evenkeel.controller.acceptance import Acceptance
 from evenkeel.controller.apply import first
 from evenkeel.controller.control import Control
 from evenkeel.controller.custody import Custody
-from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.defects import LONGEST_WAIT_S, Defects
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.liveness import Liveness
 from evenkeel.controller.lock import Lock

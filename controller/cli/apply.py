@@ -17,7 +17,7 @@ from evenkeel.controller.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cycle import Ending
+    from evenkeel.controller.endings import Ending
     from evenkeel.controller.journal import Journal
     from evenkeel.controller.lock import Lock
     from evenkeel.controller.ports import Reading
@@ -165,7 +165,7 @@ async def _converge(
 
 def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list[str]) -> int:
     """Say how it ended; the exit code."""
-    from evenkeel.controller.cycle import Progressed, Retrying, Settled, Waiting
+    from evenkeel.controller.endings import Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
     from evenkeel.templates.activity_text import ABANDON_HINT
 

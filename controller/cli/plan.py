@@ -37,6 +37,7 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
       ~  recreate   a new one beside the old, then the switch; the line below says for how long it is away
       ~  update     limits and restart policy, in place
       ~  start      it is there and does not run
+      ~  connect    it is cut off from its network, and is put back
       ~  finish     all but done: its health is not proven, or an old instance is left over
       -  remove     nobody asks for it any more
       ·             never touched

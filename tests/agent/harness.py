@@ -24,8 +24,9 @@ from tests.virtual import now
 from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.clock import Uptime
 from evenkeel.controller.conduct import AgentSettings
-from evenkeel.controller.cycle import Cycles, Progressed
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.memory import Image, MemoryEngine
+from evenkeel.controller.endings import Progressed
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.controller.phases import Phases
 from evenkeel.reconcilers.containers import Containers

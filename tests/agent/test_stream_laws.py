@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
-from evenkeel.controller.cycle import Progressed
 from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.endings import Progressed
 from evenkeel.specs.heard import ENDS
 
 from .harness import (

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
-from evenkeel.controller.cycle import Progressed, Settled
 from evenkeel.controller.drivers.memory import Image, Kept
+from evenkeel.controller.endings import Progressed, Settled
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.feedback import Feedback

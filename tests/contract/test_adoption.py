@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.cycle import Cycles, Ending, Progressed, Settled, Stalled
+from evenkeel.controller.cycle import Cycles
+from evenkeel.controller.endings import Ending, Progressed, Settled, Stalled
 from evenkeel.controller.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.container import Container, Restart

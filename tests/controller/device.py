@@ -9,8 +9,9 @@ from typing import Any
 
 from tests.virtual import now
 
-from evenkeel.controller.cycle import Cycles, Ending, Progressed, Settled
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.memory import Image, MemoryEngine
+from evenkeel.controller.endings import Ending, Progressed, Settled
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.container import Container

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.cycle import Ending, Retrying, Settled, Stalled
 from evenkeel.controller.drivers.memory import Kept
+from evenkeel.controller.endings import Ending, Retrying, Settled, Stalled
 from evenkeel.controller.sources.files import read_specs
 from evenkeel.specs.plan import Create, End, Failed, Remove, Retry, Start
 from evenkeel.specs.problem import problem_text

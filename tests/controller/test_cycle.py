@@ -13,8 +13,8 @@ import pytest
 from tests.until import soon
 from tests.virtual import now
 
-from evenkeel.controller.cycle import Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.memory import Image, Kept, foreign_id
+from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal_file import FILE
 from evenkeel.specs.activity import Activity, ActivityAction
 from evenkeel.specs.container import Health, HttpProbe, Port, Resources, Restart, RestartPolicy

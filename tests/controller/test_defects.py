@@ -14,8 +14,8 @@ from tests.controller.faulty import FaultySource, FaultyStage, PowerLoss
 from tests.controller.stage import BROKEN, Heart, Listener, OnStage, Stage, asking
 from tests.virtual import run
 
-from evenkeel.controller.cycle import Stalled
 from evenkeel.controller.defects import Defects, defect_text
+from evenkeel.controller.endings import Stalled
 from evenkeel.controller.journal import open_journal
 from evenkeel.specs.errors import Busy
 from evenkeel.specs.feedback import Feedback

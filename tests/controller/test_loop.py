@@ -23,8 +23,8 @@ from tests.controller.stage import (
     time,
 )
 
-from evenkeel.controller.cycle import Retrying, Settled
 from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.endings import Retrying, Settled
 from evenkeel.controller.journal_file import FILE
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Document, desired_state

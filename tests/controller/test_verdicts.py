@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from tests.until import soon
 
-from evenkeel.controller.cycle import Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled
 from evenkeel.specs.container import Container, Health, HttpProbe, Mount, Port, TcpProbe
 from evenkeel.specs.plan import Failed, Outcome, Pull, Remove, Retry, Start, Verify
 

@@ -15,8 +15,9 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.engine_faults import Fault
 from tests.engines.proxy import Proxy
 
-from evenkeel.controller.cycle import Cycles, Settled
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.endings import Settled
 from evenkeel.reconcilers.containers import Containers
 
 CALL_TIMEOUT_S = 2.0

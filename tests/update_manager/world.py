@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from tests.agent.harness import COMMAND, DESIRED, GET, Device, PowerLoss
 from tests.virtual import now
 
-from evenkeel.controller.cycle import Progressed, Retrying
+from evenkeel.controller.endings import Progressed, Retrying
 
 from .double import Published, UpdateManager, Verdict
 

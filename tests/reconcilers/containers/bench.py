@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from tests.virtual import now
 
-from evenkeel.controller.cycle import Cycles, Ending, Progressed, Retrying
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
+from evenkeel.controller.endings import Ending, Progressed, Retrying
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name

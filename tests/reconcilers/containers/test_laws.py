@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
-from evenkeel.controller.cycle import Settled, Stalled
 from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.endings import Settled, Stalled
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed

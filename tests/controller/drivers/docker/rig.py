@@ -11,8 +11,9 @@ from typing import Any
 from tests.engines.dockerd import Dockerd
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.cycle import Cycles, Ending, Retrying, Settled, Stalled
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.endings import Ending, Retrying, Settled, Stalled
 from evenkeel.controller.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.container import Container, Stop

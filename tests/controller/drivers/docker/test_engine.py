@@ -15,8 +15,8 @@ from tests.engines.machine import free_port
 from tests.engines.proxy import Proxy
 from tests.until import soon
 
-from evenkeel.controller.cycle import Stalled
 from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.endings import Stalled
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import (
     UNLIMITED,

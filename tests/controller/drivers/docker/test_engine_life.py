@@ -19,8 +19,8 @@ from tests.engines.proxy import Proxy
 from tests.engines.registry import Registry
 from tests.until import soon
 
-from evenkeel.controller.cycle import Retrying, Settled, Stalled
 from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
+from evenkeel.controller.endings import Retrying, Settled, Stalled
 from evenkeel.specs.container import Container, Health, HttpProbe
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start

@@ -13,24 +13,38 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-import shlex
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.drivers.memory.world import (
+    BY_NAME,
+    DEVICE_NAME,
+    DISCONNECTED,
+    FOREIGN,
+    Image,
+    Kept,
+    Script,
+    World,
+    foreign_id,
+    image_id,
+    made_up_size,
+    repo_digest,
+    stored_world,
+    taken_port,
+    up_s,
+    uptime,
+)
 from evenkeel.controller.files import write_atomically
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.reconcilers.containers.foresight import Host
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.codec import changed, decode, encode
+from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.container import Container, ExecProbe, Health, Protocol, host_ports
-from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
-from evenkeel.specs.image import parse_image
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import AWAKE, LATELY_S, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
@@ -53,93 +67,6 @@ _IN_PLACE: InPlace = "finite"
 """As Docker: what is rehearsed here must not be another plan there."""
 
 
-BY_NAME, DISCONNECTED = 0, -1
-_FOREIGN = "foreign-"
-
-
-@dataclass(frozen=True)
-class Image:
-    """What a registry offers under a reference, and how containers of it behave.
-
-    `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
-    process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
-    to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks find.
-    """
-
-    size: int = 20_000_000
-    version: int = 1
-    pull: Literal["ok", "missing", "unreachable"] = "ok"
-    exits_with: int | None = None
-    exits_after_s: float = 0.1
-    stops_with: int | None = 143
-    start_error: str = ""
-    healthy: bool = True
-
-
-@dataclass(frozen=True)
-class Kept:
-    """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by the
-    clock of the event loop, which nobody sets. `network`: the number of the network that it is on; `BY_NAME` until it is
-    first started, `DISCONNECTED` when somebody took it from its network."""
-
-    id: str
-    engine_name: str
-    image_id: str
-    container: Container | None
-    state: State = "created"
-    image: str = ""
-    exit_code: int = 0
-    error: str = ""
-    restart_count: int = 0
-    created_at: float = 0.0
-    started_at: float = 0.0
-    up_at: float = 0.0
-    finished_at: float = 0.0
-    unspoken: tuple[str, ...] = ()
-    network: int = BY_NAME
-
-
-@dataclass
-class World:
-    """Local images (reference → version of it), what was pulled (image id → how it behaves), and containers by id. `network`
-    is the number of the network that stands for mode bridge, 0 while there is none; `networks` were made so far."""
-
-    images: dict[str, int] = field(default_factory=dict)
-    pulled: dict[str, Image] = field(default_factory=dict)
-    containers: dict[str, Kept] = field(default_factory=dict)
-    created: int = 0
-    network: int = 0
-    networks: int = 0
-
-
-@dataclass
-class Script:
-    """How long things take in seconds, how fast pulls are in bytes a second, and what goes wrong: `failures` are consulted
-    before every action and each ends it with its outcome instead; `unreachable` ends every call. `absent`: paths of the host
-    that are not there, which a mount needs at the creation and a device at the start."""
-
-    observe_s: float = 0.0
-    perform_s: float = 0.0
-    pull_rate: float = 100_000_000.0
-    failures: list[Callable[[Action], Outcome | None]] = field(default_factory=list)
-    unreachable: bool = False
-    absent: set[str] = field(default_factory=set)
-    shut_registry: bool = False
-    """Images that are not in the catalogue do not exist."""
-
-
-_DEVICE_NAME = "device"
-
-
-def _stored(store: Path) -> World:
-    """The world in a file; DriverError when it is none."""
-    try:
-        return decode(store.read_bytes(), World)
-    except ValueError as error:
-        why = f"is damaged and holds no simulated world; `rm {shlex.quote(str(store))}` begins with an empty one"
-        raise DriverError(f"file:{store}", why) from error
-
-
 class MemoryEngine:
     """A `Driver` of the containers domain; the public methods beyond the port are other people's hands."""
 
@@ -155,7 +82,7 @@ class MemoryEngine:
         self._changed = asyncio.Event()
         self.world = World()
         if store is not None and store.exists():
-            self.world = _stored(store)
+            self.world = stored_world(store)
 
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,8 +98,8 @@ class MemoryEngine:
                 for kept in sorted(self._present(), key=lambda kept: kept.id)
                 if (seen := self._seen(kept, look)).container is None or look.subject in ("", seen.name)
             ),
-            images={ref: _image_id(ref, version) for ref, version in self.world.images.items()},
-            digests={_repo_digest(ref, version): _image_id(ref, version) for ref, version in self.world.images.items()},
+            images={ref: image_id(ref, version) for ref, version in self.world.images.items()},
+            digests={repo_digest(ref, version): image_id(ref, version) for ref, version in self.world.images.items()},
             remote={ref: found for ref in look.images if (found := self._remote(ref)) is not None},
         )
 
@@ -248,12 +175,12 @@ class MemoryEngine:
             progress("pulling", image.size * step // steps, image.size)
             if step < steps:
                 await asyncio.sleep(image.size / self.script.pull_rate / steps)
-        if action.digest and not _repo_digest(action.image, image.version).endswith(f"@{action.digest}"):
+        if action.digest and not repo_digest(action.image, image.version).endswith(f"@{action.digest}"):
             return Retry(
                 f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
             )
         self.world.images[action.image] = image.version
-        self.world.pulled[_image_id(action.image, image.version)] = image
+        self.world.pulled[image_id(action.image, image.version)] = image
         self._touched()
         return Done(f"pulled {action.image}")
 
@@ -270,8 +197,8 @@ class MemoryEngine:
         self._check_name(action.engine_name)
         self.world.created += 1
         id_ = hashlib.sha256(f"{self.world.created} {action.engine_name}".encode()).hexdigest()[:12]
-        image_id = _image_id(container.image, self.world.images[container.image])
-        created = Kept(id_, action.engine_name, image_id, container, image=container.image, created_at=self._now())
+        content = image_id(container.image, self.world.images[container.image])
+        created = Kept(id_, action.engine_name, content, container, image=container.image, created_at=self._now())
         self._put(created)
         return Done("created", id_)
 
@@ -288,7 +215,7 @@ class MemoryEngine:
             self._put(replace(kept, error=hindrance))
             return Retry(hindrance, outside=True)
         kept = self._connected(kept)
-        started = replace(kept, state="running", started_at=self._now(), up_at=_uptime())
+        started = replace(kept, state="running", started_at=self._now(), up_at=uptime())
         self._put(replace(started, exit_code=0, error="", restart_count=0))
         return Done("started", kept.id)
 
@@ -325,7 +252,7 @@ class MemoryEngine:
                 custom = f'while adding custom device "{device.host_path}"'
                 return f"error gathering device information {custom}: no such file or directory"
         awake = [other for other in self._present() if other.id != kept.id and other.state in AWAKE]
-        return next((taken for other in awake if (taken := _taken_port(kept, other))), "")
+        return next((taken for other in awake if (taken := taken_port(kept, other))), "")
 
     def _check_name(self, name: str, but: str = "") -> None:
         for kept in self._present():
@@ -338,7 +265,7 @@ class MemoryEngine:
         """All containers, after processes that end by themselves have been let end."""
         for kept in list(self.world.containers.values()):
             image = self._behaviour(kept)
-            ends = image.exits_with is not None and _up_s(kept) >= image.exits_after_s
+            ends = image.exits_with is not None and up_s(kept) >= image.exits_after_s
             if kept.state in ("running", "restarting") and ends and image.exits_with is not None:
                 policy = kept.container.restart.policy if kept.container else "no"
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
@@ -352,13 +279,13 @@ class MemoryEngine:
     def _restarts(self, kept: Kept, image: Image) -> int:
         """How often one that ends and ends was started again by now, after waits that double each time, as Docker's do."""
         longest = kept.container.restart.max_retries if kept.container is not None else 0
-        count = int(math.log2(1 + _up_s(kept) / max(image.exits_after_s, 0.1)))
+        count = int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1)))
         return max(1, min(count, longest) if longest else count)
 
     def _seen(self, kept: Kept, look: Look) -> ContainerSeen:
         """Its own creations tell their subject by themselves; of another's only `adopted` does."""
         container = kept.container
-        foreign = _FOREIGN in kept.id and kept.id not in look.adopted
+        foreign = FOREIGN in kept.id and kept.id not in look.adopted
         if container is not None and kept.id in look.adopted:
             container = changed(container, name=look.adopted[kept.id])
         cut_off = "" if foreign else self._cut_off(kept)
@@ -381,11 +308,11 @@ class MemoryEngine:
             restart_count=kept.restart_count,
             created_at=kept.created_at,
             started_at=kept.started_at,
-            lately_started=kept.state == "running" and _up_s(kept) < LATELY_S,
+            lately_started=kept.state == "running" and up_s(kept) < LATELY_S,
             finished_at=kept.finished_at,
             unspoken=() if foreign else kept.unspoken,
             cut_off=cut_off,
-            device_name=_DEVICE_NAME if container is not None and container.network == "host" else "",
+            device_name=DEVICE_NAME if container is not None and container.network == "host" else "",
         )
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:
@@ -402,13 +329,13 @@ class MemoryEngine:
         raise Unavailable(f"container:{instance}", "no such container")
 
     def _offered(self, ref: str) -> Image:
-        default = Image(pull="missing") if self.script.shut_registry else Image(size=_made_up_size(ref))
+        default = Image(pull="missing") if self.script.shut_registry else Image(size=made_up_size(ref))
         return self.catalogue.get(ref, default)
 
     def _behaviour(self, kept: Kept) -> Image:
         """How the image of a container behaves, though its tag may have been pushed again since."""
         offered = self._offered(kept.image)
-        if kept.image_id == _image_id(kept.image, offered.version):
+        if kept.image_id == image_id(kept.image, offered.version):
             return offered
         return self.world.pulled.get(kept.image_id, offered)
 
@@ -416,7 +343,7 @@ class MemoryEngine:
         image = self._offered(ref)
         if image.pull != "ok":
             return None
-        return RemoteImage(_repo_digest(ref, image.version).partition("@")[2], image.size)
+        return RemoteImage(repo_digest(ref, image.version).partition("@")[2], image.size)
 
     def _put(self, kept: Kept) -> None:
         self.world.containers[kept.id] = kept
@@ -472,9 +399,9 @@ class MemoryEngine:
     def put_foreign(self, container: Container, state: State = "running", unspoken: tuple[str, ...] = ()) -> None:
         """Somebody else runs a container. `unspoken`: what it has that no spec can say."""
         id_ = foreign_id(container.name)
-        kept = Kept(id_, plain_name(container.name), _image_id(container.image, 1), container, state, container.image)
+        kept = Kept(id_, plain_name(container.name), image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
-        self._put(replace(kept, created_at=self._now(), started_at=self._now(), up_at=_uptime(), unspoken=unspoken))
+        self._put(replace(kept, created_at=self._now(), started_at=self._now(), up_at=uptime(), unspoken=unspoken))
 
     def host(self, paths: Sequence[str]) -> Host:
         """The simulated host: its paths are all there but those that were taken away, its ports are those of containers."""
@@ -492,25 +419,6 @@ class MemoryEngine:
         return {kept.engine_name: kept.image for kept in self._present() if kept.state in ("running", "restarting")}
 
 
-def foreign_id(name: str) -> str:
-    """The id of a container that somebody else runs. Its first twelve characters tell it from all others, as an engine's do."""
-    return f"{hashlib.sha256(name.encode()).hexdigest()[:12]}-{_FOREIGN}{name}"
-
-
-def _uptime() -> float:
-    """Seconds on the clock of the event loop; outside of one, on the clock that real loops have."""
-    try:
-        return asyncio.get_running_loop().time()
-    except RuntimeError:
-        return time.monotonic()
-
-
-def _up_s(kept: Kept) -> float:
-    """For how long its process is up. A start before the machine's own counts from that."""
-    uptime = _uptime()
-    return uptime - kept.up_at if kept.up_at <= uptime else uptime
-
-
 def _check_in_force(container: Container, look: Look) -> Health | None:
     """A command is the engine's to run, as it was at creation; a network check is made as it is asked for now."""
     created_with = container.health
@@ -518,28 +426,3 @@ def _check_in_force(container: Container, look: Look) -> Health | None:
         return created_with
     asked = look.checks.get(container.name)
     return None if asked is not None and isinstance(asked.probe, ExecProbe) else asked
-
-
-def _taken_port(kept: Kept, other: Kept) -> str:
-    """What an engine says of a port that another container holds; "" when there is none."""
-    for wanted in kept.container.ports if kept.container else ():
-        for held in other.container.ports if other.container else ():
-            if wanted.protocol == held.protocol and len(host_ports(wanted)) == 1 == len(host_ports(held)):
-                same_address = wanted.host_ip == held.host_ip or "0.0.0.0" in (wanted.host_ip, held.host_ip)
-                if same_address and wanted.host_port == held.host_port:
-                    return f"port {wanted.host_port} is already allocated, by {other.engine_name}"
-    return ""
-
-
-def _image_id(ref: str, version: int) -> str:
-    return "sha256:" + hashlib.sha256(f"{ref} {version}".encode()).hexdigest()
-
-
-def _repo_digest(ref: str, version: int) -> str:
-    parsed = parse_image(ref)
-    digest = parsed.digest or "sha256:" + hashlib.sha256(f"manifest {ref} {version}".encode()).hexdigest()
-    return f"{parsed.registry}/{parsed.repository}@{digest}"
-
-
-def _made_up_size(ref: str) -> int:
-    return 5_000_000 + int(hashlib.sha256(ref.encode()).hexdigest()[:6], 16) * 4

@@ -1,0 +1,61 @@
+"""How a cycle of one domain ends, and what a caller may know better than its look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evenkeel.specs.observed import RemoteImage
+from evenkeel.specs.plan import Phase
+
+
+class Settled(NamedTuple):
+    """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
+    again in `again_s` seconds."""
+
+    left_over: str = ""
+    again_s: float = 0.0
+
+
+class Progressed(NamedTuple):
+    """A stage ended well; look again at once."""
+
+
+class Waiting(NamedTuple):
+    """A stage has to wait, and for what; something will nudge."""
+
+    why: str
+
+
+class Retrying(NamedTuple):
+    """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
+    failed; `None` when the engine could not be asked at all. `failed`: why, by subject."""
+
+    why: str
+    after_s: float
+    phase: Phase | None
+    failed: Mapping[str, str] = {}
+
+
+class Stalled(NamedTuple):
+    """Nothing more will be tried until something changes."""
+
+    why: str
+
+
+Ending = Settled | Progressed | Waiting | Retrying | Stalled
+
+
+class ImagePins(NamedTuple):
+    """What a caller knows of images better than a look. `pinned`: references → the digests that are meant, which replace the
+    registry's answer ("" takes any content). `fallback`: the same for when the registry does not answer. `rejected`: ids of
+    images that are not meant."""
+
+    pinned: Mapping[str, str] = {}
+    fallback: Mapping[str, str] = {}
+    rejected: tuple[str, ...] = ()
+
+
+def named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
+    """As if a registry had said so."""
+    return {image: RemoteImage(digest) for image, digest in digests.items() if digest}

@@ -1,0 +1,115 @@
+"""What becomes of a revision: good, failed, blocked, or gone back from.
+
+A revision is good when everything asked for is at work and proven, and nothing that was well before it is unwell. Each of
+these turns is one write with what is said of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.record import Record
+from evenkeel.reconcilers.ports import Ailment, Reconciler
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
+
+_RECOVERY_S = 60.0
+"""So long a subject that a revision did not change may be unwell before the revision fails for it."""
+
+
+class Revisions:
+    """The revisions of one domain."""
+
+    def __init__(self, reconciler: Reconciler[Any, Any], journal: Journal, record: Record) -> None:
+        self._reconciler, self._journal, self._record = reconciler, journal, record
+        self._unwell_since: tuple[str, float] | None = None
+        """A revision, and since when a subject that it did not change is unwell, by the clock of the event loop."""
+
+    @at_once
+    def begin(self, state: DesiredState, ailing: Mapping[str, Ailment]) -> None:
+        """Before anything is done for a revision, record which subjects are not well: it is not to blame for them."""
+        journal = self._journal
+        if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
+            journal.record_sick(state.digest, sorted(ailing))
+
+    @at_once
+    def make_good(self, state: DesiredState, unwell: Mapping[str, str]) -> Ending | None:
+        """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
+        An ending when it is not, because a subject became unwell since the revision began; that one may recover."""
+        journal = self._journal
+        if journal.digest("last-good") == state.digest:
+            return None
+        sick = {
+            subject: why for subject, why in unwell.items() if subject not in (journal.sick_before(state.digest) or ())
+        }
+        if sick:
+            return self._wait_for_recovery(
+                state, "; ".join(f"{subject} {why}" for subject, why in sorted(sick.items()))
+            )
+        self._unwell_since = None
+        if not journal.promote(state.digest):
+            return Progressed()  # something else is asked for by now
+        self._record.say("revision-good", "everything asked for is there and proven")
+        return None
+
+    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
+        now = asyncio.get_running_loop().time()
+        if self._unwell_since is None or self._unwell_since[0] != state.digest:
+            self._unwell_since = (state.digest, now)
+        if now - self._unwell_since[1] >= _RECOVERY_S and self._journal.digest("last-good"):
+            self._unwell_since = None
+            return self.give_up(state, f"{why}, since this revision")
+        self._record.condition("Settled", False, "Retrying", why)
+        return Retrying(why, 0.0, Phase.VERIFY)
+
+    @at_once
+    def block(self, why: str) -> Ending:
+        if self._record.condition("Settled", False, "Blocked", why):
+            self._record.say("stalled", why)
+        return Stalled(why)
+
+    @at_once
+    def go_back(self, good: DesiredState, why: str, settled: Settled) -> Ending:
+        """Last-good is in force instead of what is desired, and nothing more is tried."""
+        if self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}"):
+            self._record.say("rolled-back", f"last-good {good.digest} is in force again")
+        return Stalled(why)
+
+    def remember_found(self, role: Role, stage: Stage, seen: Any) -> None:
+        """Before the first disturbance without a last-good state: what was at work without evenkeel's doing, as far as it
+        knows, is what there is to go back to. What this very revision has started is not."""
+        if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
+            found = self._reconciler.as_found(seen, self._journal.known())
+            if found is not None:
+                self._journal.put("last-good", found, AS_FOUND)
+
+    @at_once
+    def reject(self, stage: Stage, outcomes: Mapping[str, Outcome], seen: Any) -> bool:
+        """Put content that failed into quarantine: with nothing new asked for, there is no revision to blame."""
+        rejected = False
+        for step in stage.steps:
+            outcome = outcomes.get(step.id)
+            content = self._reconciler.blamed(step, seen) if isinstance(outcome, Failed) else ""
+            if content and isinstance(outcome, Failed):
+                self._journal.count_failure(content, outcome.message, failed=True)
+                self._record.say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
+                rejected = True
+        return rejected
+
+    @at_once
+    def give_up(self, state: DesiredState, why: str) -> Ending:
+        self._journal.count_failure(state.digest, why, failed=True)
+        self._record.say("revision-failed", why)
+        good = self._journal.digest("last-good")
+        if not good:
+            self._record.condition(
+                "Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to"
+            )
+            return Stalled(why)
+        self._record.say("rolling-back", f"going back to {good}")
+        self._record.condition("Settled", False, "RollingBack", why)
+        return Progressed()
