@@ -75,6 +75,10 @@ class Story:
         for name in self._pulled():
             self._dockerd.api("DELETE", f"/images/{name}", force=True)
         ending = await self.rig.converge(container("web", self._images[self._turn % 2]), container("db"))
+        async with asyncio.timeout(60):
+            while isinstance(ending, Settled) and ending.left_over:  # what was replaced is removed a little later
+                await asyncio.sleep(0.05)
+                ending = await self.rig.cycles.run(asyncio.Event())
         said = [(entry.kind, entry.subject, entry.message) for entry in self.rig.said]
         assert ending == Settled(), (self.proxy.met, ending, said)
         assert not [each for each in said if each[0] in ("revision-failed", "rolling-back")], (self.proxy.met, said)

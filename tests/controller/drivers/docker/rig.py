@@ -35,8 +35,8 @@ def container(name: str, image: str = "sleeper:1", **fields: Any) -> Container:
 class Rig:
     """An engine, a journal and the cycles between them."""
 
-    def __init__(self, address: str, folder: Path, docker_config: str = "") -> None:
-        self.engine = DockerEngine(address, docker_config=docker_config)
+    def __init__(self, address: str, folder: Path, docker_config: str = "", owner: str = "") -> None:
+        self.engine = DockerEngine(address, docker_config=docker_config, owner=owner)
         self.journal = open_journal(folder / "state")
         self.said: list[Feedback] = []
         self.cycles = Cycles(Containers(), self.engine, self.journal, self._say)

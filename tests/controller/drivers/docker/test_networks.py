@@ -66,7 +66,7 @@ async def test_two_controllers_that_begin_at_once_make_one_network(clean_dockerd
         ):
             for number, proxy in enumerate((one, two)):
                 proxy.before = together(barrier, [True])
-                rigs.append(Rig(proxy.address, tmp_path / f"{attempt}.{number}"))
+                rigs.append(Rig(proxy.address, tmp_path / f"{attempt}.{number}", owner=f"/state/{number}"))
             await asyncio.gather(*(rig.settle(container(f"web{number}")) for number, rig in enumerate(rigs)))
             for rig in rigs:
                 await rig.close()
