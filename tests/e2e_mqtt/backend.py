@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from tests.until import PATIENCE_S
 from tests.update_manager.double import Published, UpdateManager, Verdict
 
 from .commanding import ENDS
@@ -127,7 +128,7 @@ class Backend:
             {"activityId": "update", "timestamp": int(time.time() * 1000), "payload": self._payload}
         ).encode()
 
-    def bring(self, payload: dict[str, Any], judge: Callable[[Verdict], None], limit_s: float = 240.0) -> None:
+    def bring(self, payload: dict[str, Any], judge: Callable[[Verdict], None], limit_s: float = 4 * PATIENCE_S) -> None:
         """Wait for an agent; from then on its session keeps what it is sent. Ask, and ask again after every failure and
         whenever the Update Manager has begun anew, until COMPLETED is the last word. `judge` is told every verdict at its
         moment."""
@@ -137,15 +138,19 @@ class Backend:
         self.log.clear()
         self.feedback.clear()
         self.send()
-        while not (self.verdicts and self.verdicts[-1].status == "COMPLETED" and self._double.idle):
+
+        def is_over() -> bool:
+            return bool(self.verdicts) and self.verdicts[-1].status == "COMPLETED" and self._double.idle
+
+        while not is_over():
             known = len(self.verdicts)
-            self._work(lambda known=known: len(self.verdicts) > known or (known and self._double.idle), deadline)
+            self._work(lambda known=known: len(self.verdicts) > known or is_over(), deadline)
             for verdict in self.verdicts[known:]:
                 judge(verdict)
             if self.verdicts[-1].status != "COMPLETED" and len(self.verdicts) > known:
                 self.send()
 
-    def hear_out(self, limit_s: float = 120.0) -> None:
+    def hear_out(self, limit_s: float = PATIENCE_S) -> None:
         """Until the agent has said how the activity ended, which it does after its last phase."""
         self._work(lambda: json.loads(self.feedback[-1])["payload"]["status"] in ENDS, time.monotonic() + limit_s)
 
