@@ -17,6 +17,12 @@ from evenkeel.specs.activity import Activity, Status, name_of
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.updateagent import feedback_bytes
 
+_REASONS = {
+    "COMPLETED": "Completed",
+    "INCOMPLETE": "Incomplete",
+    "IDENTIFICATION_FAILED": "IdentificationFailed",
+}
+
 
 def end_activity(
     journal: Journal,
@@ -56,6 +62,5 @@ def end_activity(
 
 def tell_ended(journal: Journal, id_: str, how: Status, why: str) -> None:
     """Let the status tell how the newest activity ended, also when what is desired is another's by then."""
-    reason = "".join(word.title() for word in how.split("_"))
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
-    journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", reason, text))
+    journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text))
