@@ -209,6 +209,12 @@ class UpdateAgent:
         if message.topic == self._topics.desired and has_id(activity, id_):
             self._mail.take_in(self._topics.refused, encode((id_, why)))
             self._mail.record(activity, dealt_with=message)
+        elif message.topic == self._topics.refused:
+            id_, why = decode(message.payload, tuple[str, str])
+            if activity is not None and has_id(activity, id_):  # what it began is taken back by cycles
+                self._answers.end(activity, "")
+                activity = None
+            self._answers.reject(id_, why, message, activity)
         elif message.topic == self._topics.desired:
             self._answers.reject(id_, why, message, activity)
         else:

@@ -175,7 +175,7 @@ class Device:
         """Build everything from what is on the disk."""
         self.journal: Journal = open_journal(Path(self._folder.name), self._now)
         self.stopping = asyncio.Event()
-        self.containers = Containers(self.settings.protected, self.settings.system_containers)
+        self.containers = self.decisions()
         driver = Cuttable(self._driver, self.pulse)
         self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
         self.phases = Phases(driver, self.cycles, self.stopping, self._patience)
@@ -194,6 +194,10 @@ class Device:
 
     def _uptime(self) -> Uptime:
         return Uptime(f"boot {self.boots}", asyncio.get_running_loop().time())
+
+    def decisions(self) -> Containers:
+        """What decides about containers."""
+        return Containers(self.settings.protected, self.settings.system_containers)
 
     def _now(self) -> float:
         return self._clock() + self.clock_is_ahead_s

@@ -16,6 +16,9 @@ import pytest
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
+from evenkeel.controller.conduct import AgentSettings
+from evenkeel.specs.kanto import Manner
+
 from .harness import COMMAND, DESIRED, GET, Device, asked, command_message, desired_state, statuses
 
 IMAGE = {"key": "image", "value": "reg.example/lamp:1"}
@@ -110,12 +113,15 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     "a value that is a number": (domain(component(("memory", 64))), ["[payload.domains[0].components[0].config[1].value]"]),  # type: ignore[arg-type]
 }  # fmt: skip
 
+STRICT = AgentSettings(manner=Manner())
+"""As in files; what is only doubtful otherwise is refused."""
+
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_with_reason_and_path(name: str) -> None:
     async def story() -> None:
         payload, words = REFUSED[name]
-        device = Device()
+        device = Device(settings=STRICT)
         said = await device.send(
             DESIRED, json.dumps({"activityId": "act", "timestamp": 1, "payload": payload}).encode()
         )
@@ -223,7 +229,7 @@ def test_a_value_of_several_lines_is_passed_on() -> None:
 
 def test_every_reason_is_given() -> None:
     async def story() -> None:
-        device = Device()
+        device = Device(settings=STRICT)
         wrong = domain(
             component(("device", "/dev/x:"), ("port", "80"), ("colour", "red")),
             component(("memory", "1")),

@@ -48,12 +48,10 @@ class FaultyDevice(Device):
     planning = False
     raised: BaseException = KeyError("hunter")
 
-    def boot(self) -> None:
-        super().boot()
-        self.containers = Faulty(self.settings.protected, self.settings.system_containers)
-        self.containers.planning, self.containers.raised = self.planning, self.raised
-        self.cycles._reconciler = self.containers
-        self.agent._reconciler = self.containers
+    def decisions(self) -> Faulty:
+        faulty = Faulty(self.settings.protected, self.settings.system_containers)
+        faulty.planning, faulty.raised = self.planning, self.raised
+        return faulty
 
     async def tried(self, *, restarts: bool = False) -> int:
         """Work until nothing breaks any more, as the controller's loop does; how often it broke."""
@@ -94,6 +92,29 @@ def test_a_poison_message_is_answered_and_the_next_is_served(restarts: bool, dea
         kept = device.journal._database.all("SELECT topic, beginning, size FROM set_aside")
         payload = desired_state("bad", asked("poison"))
         assert kept == [(DESIRED, payload, len(payload))]
+
+    run(work())
+
+
+@pytest.mark.parametrize("breaks_again", [False, True])
+def test_a_poison_message_under_the_id_of_the_open_activity_is_its_end(breaks_again: bool) -> None:
+    """What was begun is taken back before the end is said; and when that breaks, too, cycles do it later."""
+
+    async def work() -> None:
+        device = FaultyDevice()
+        await device.desired("a", asked("web"))
+        await device.command("a", "DOWNLOAD")
+        await device.agent.arrived(DESIRED, desired_state("a", asked("poison")))
+        if breaks_again:
+            device.containers.poison = "reg.example/web:1"  # type: ignore[attr-defined]
+            device.containers.planning = True  # type: ignore[attr-defined]
+        await device.tried()
+        said = [each for each in device.said() if each.status != "IDENTIFYING"]
+        assert [(each.activity, each.status) for each in said] == [("a", "IDENTIFICATION_FAILED")]
+        assert device.journal.mail.activity() is None
+        device.reboot()
+        await device.settle()
+        assert device.instances() == []
 
     run(work())
 
