@@ -5,7 +5,7 @@ components fast. Inside a changed one deepdiff finds the paths; lists are compar
 port, variable), because index differences of reordered lists tell nobody anything.
 
 Fields divide into three: those an engine changes in place (limits, restart policy), those that are evenkeel's own conduct
-and never need a new container (`CONDUCT`), and all others.
+and never need a new container (`with_conduct_of`), and all others.
 """
 
 from __future__ import annotations

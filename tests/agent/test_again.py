@@ -374,17 +374,16 @@ def test_a_refusal_under_the_id_of_the_open_activity_is_its_end(bad: str, at_wor
         device.engine.put_foreign(Container(name="horn", image="docker.io/library/other:1"))
         if at_work:
             await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
-            work = asyncio.create_task(device.agent.work())
-            await asyncio.sleep(5)
-            device.said()
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(5)
+        device.said()
         device.engine.script.unreachable = bad == "unreachable"
         if bad == "too large":
             device.agent.arrived_cut(DESIRED, b'{"activityId": "a", "payload": {', MOST_BYTES + 1)
         else:
             wanted = {"blocked": asked("horn"), "invalid": asked("lamp", "1", ("memory", "1"))}.get(bad, asked("other"))
             await device.agent.arrived(DESIRED, desired_state("a", wanted))
-        if at_work:
-            await work
+        await work
         await device.agent.work()
         said = device.said()
         device.engine.script.unreachable = False

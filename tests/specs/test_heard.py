@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Container, Stop
 from evenkeel.specs.documents import decode_file
 from evenkeel.specs.heard import Heard, HeardAction, heard_from
 from evenkeel.specs.join import desired_from
@@ -60,13 +64,18 @@ def test_what_kanto_has_words_for_comes_back_as_it_was() -> None:
     payload = kanto_payload(state, flaws)
     assert flaws == []
     drafts = {draft.kind: draft.wanted for draft in desired_state_drafts(payload, flaws)}
-    assert drafts == {document.kind: document.wanted for document in state.documents}
+    expected = {document.kind: document.wanted for document in state.documents}
+    container = expected["Container"]
+    assert isinstance(container, Container)
+    assert container.stop == Stop()
+    longer = changed(container, stop=Stop(timeout=timedelta(seconds=30)))
+    assert drafts == {**expected, "Container": longer}, "what asks for no time of its own to end gets Kanto's"
 
 
 @pytest.mark.parametrize(
     ("line", "key"),
     [("stableFor: 1m", "stableFor"), ("dependsOn: [a]", "dependsOn"), ("health: {tcp: {port: 80}}", "health"),
-     ("stop: {signal: SIGINT}", "stop"), ("pullPolicy: Never", "pullPolicy")],
+     ("stop: {signal: SIGINT}", "stop"), ("stop: {timeout: 1m}", "stop"), ("pullPolicy: Never", "pullPolicy")],
 )  # fmt: skip
 def test_what_gets_lost_is_named(line: str, key: str) -> None:
     documents = [
