@@ -15,7 +15,7 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.engine_faults import Fault
 from tests.engines.proxy import Proxy
 
-from evenkeel.controller.cycle import Cycles, Settled
+from evenkeel.controller.cycle import Cycles, Settled, Stalled
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.reconcilers.containers import Containers
 
@@ -75,7 +75,7 @@ class Story:
             self._dockerd.api("DELETE", f"/images/{name}", force=True)
         ending = await self.rig.converge(container("web", self._images[self._turn % 2]), container("db"))
         async with asyncio.timeout(60):
-            while isinstance(ending, Settled) and ending.left_over:  # what was replaced is removed a little later
+            while ending != Settled() and not isinstance(ending, Stalled):  # what was replaced is removed a little later
                 await asyncio.sleep(0.05)
                 ending = await self.rig.cycles.run(asyncio.Event())
         said = [(entry.kind, entry.subject, entry.message) for entry in self.rig.said]
