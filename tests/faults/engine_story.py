@@ -17,7 +17,7 @@ from tests.engines.proxy import Proxy
 
 from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.endings import Settled
+from evenkeel.controller.endings import Settled, Stalled
 from evenkeel.reconcilers.containers import Containers
 
 CALL_TIMEOUT_S = 2.0
@@ -76,7 +76,9 @@ class Story:
             self._dockerd.api("DELETE", f"/images/{name}", force=True)
         ending = await self.rig.converge(container("web", self._images[self._turn % 2]), container("db"))
         async with asyncio.timeout(60):
-            while isinstance(ending, Settled) and ending.left_over:  # what was replaced is removed a little later
+            while ending != Settled() and not isinstance(
+                ending, Stalled
+            ):  # what was replaced is removed a little later
                 await asyncio.sleep(0.05)
                 ending = await self.rig.cycles.run(asyncio.Event())
         said = [(entry.kind, entry.subject, entry.message) for entry in self.rig.said]
