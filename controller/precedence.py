@@ -91,7 +91,7 @@ class Precedence:
     def is_sent_again(self, message: Incoming, id_: str) -> bool:
         """Whether another desired state under the same id waits behind this one."""
         later = [each for each in self._mail.waiting_on(self._topics.desired) if each.id > message.id]
-        return any(updateagent.read_envelope(each.payload).activity_id == id_ for each in later)
+        return any(updateagent.read_envelope(each.payload).activity_id == id_ != "" for each in later)
 
 
 def _waits(activity: Activity) -> bool:

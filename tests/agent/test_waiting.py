@@ -209,6 +209,21 @@ def test_a_refusal_waits_for_the_desired_states_before_it() -> None:
     run(story())
 
 
+def test_a_refusal_is_not_said_while_the_same_id_is_asked_for_again() -> None:
+    """It would be taken for the answer to the later one."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("lamp"))
+        for wanted in (asked("not a name"), asked("lamp", "2")):
+            await device.agent.arrived(DESIRED, desired_state("a", wanted))
+        await device.agent.work()
+        assert statuses(device.said()) == ["IDENTIFYING", "IDENTIFIED"]
+        assert "another desired state of a waits already" in device.entries("message-ignored")[-1]
+
+    run(story())
+
+
 @pytest.mark.parametrize("command", ["ROLLBACK", "CLEANUP"])
 def test_a_download_that_goes_on_is_cut_short_by_what_gives_it_up(command: str) -> None:
     """Nobody commands that behind a download who still wants it."""
