@@ -95,7 +95,8 @@ class UpdateAgent:
                 tell = partial(self._tell_at_work, baseline="")
                 confirmed = await self._phases.confirm(activity, wanted(self._settings, activity.target), tell)
                 if confirmed is not None:
-                    self._answers.end(confirmed, activities.verdict(confirmed))
+                    goes_on = self._precedence.goes_on(activity)
+                    self._answers.end(confirmed, "" if goes_on else activities.verdict(confirmed))
                     await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._precedence.has_to_give_way(activity):
                 by = self._precedence.cut_short_by(activity)

@@ -79,8 +79,6 @@ class Identification:
             open_one, found = None, await self._look(asked, waits)
         if isinstance(found, _Found):
             self._identify(message, asked, found.seen, found.differences)
-        elif found is not None and self._precedence.is_sent_again(message, asked.activity_id):
-            self._mail.record(open_one, dealt_with=message)  # the answer to the later one is the answer to both
         elif found is not None:
             await self.refuse(asked.activity_id, found, message, open_one)
 
@@ -99,7 +97,12 @@ class Identification:
 
     async def refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
         """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
-        whoever follows it, that is its end."""
+        whoever follows it, that is its end. When another one under this id waits, the answer to that is the answer to both:
+        whoever sent it would take this one for its own."""
+        if self._precedence.is_sent_again(message, id_):
+            self._answers.ignore(message.topic, f"{why}; another desired state of {name_of(id_)} waits already")
+            self._mail.record(open_one, dealt_with=message)
+            return
         if open_one is not None and has_id(open_one, id_):
             if not await self._take_back(open_one, "", partial(self._answers.waits, id_)):
                 return

@@ -33,13 +33,19 @@ class Precedence:
         return read_desired(self._settings, self._topics, payload)
 
     def has_to_give_way(self, activity: Activity) -> bool:
-        """Whether its command is not carried on, because what takes its place waits already. A clean-up is the end, and
-        comes to it. A download that goes on is what the same desired state needs first: to begin it anew each time that an
-        update manager has lost patience would never bring it to an end."""
-        if activity.command == "CLEANUP" or activities.is_over(activity):
+        """Whether its command is not carried on, because what takes its place waits already.
+
+        A clean-up comes to its end, or what it began to take back would be left as it is; only the same desired state takes
+        its place while it waits for trouble to pass. A download that goes on is what the same desired state needs first: to
+        begin it anew each time that an update manager has lost patience would never bring it to an end."""
+        if activities.is_over(activity):
             return False
-        waits_for_it = activity.command == "DOWNLOAD" and not any(action.waits_for for action in activity.actions)
-        return self._is_followed(activity, but_by_itself=waits_for_it)
+        if activity.command == "CLEANUP":
+            return _waits(activity) and any(
+                self.asks_again(message.payload, activity) for message in self._mail.waiting_on(self._topics.desired)
+            )
+        goes_on = activity.command == "DOWNLOAD" and not _waits(activity)
+        return self._is_followed(activity, but_by_itself=goes_on)
 
     def _is_followed(self, activity: Activity, *, but_by_itself: bool = False) -> bool:
         return bool(self._mail.waiting_on(self._topics.refused)) or any(
@@ -63,19 +69,31 @@ class Precedence:
         return (asked.activity_id, asked.content) == (activity.id, activity.content)
 
     def cut_short_by(self, activity: Activity) -> str | None:
-        """The command that waits and ends the one at work, "" for a desired state that does, `None` when nothing does. Only
-        the first one for this activity counts: others may follow it in their turn."""
-        waits = any(action.waits_for for action in activity.actions)
+        """The command that waits and ends the one at work, `None` when none does. Only the first one for this activity counts:
+        others may follow it in their turn. Where no command is at work, "" for a desired state that ends the wait for the
+        last look."""
         if not activity.command:
-            return "" if waits and self._is_followed(activity) else None
+            return "" if _waits(activity) and self._is_followed(activity) else None
         for message in self._mail.waiting_on(self._topics.command):
             command = updateagent.read_command(message.payload, message.topic)
             if isinstance(command, updateagent.Command) and command.activity_id == activity.id:
                 cuts = activities.is_cut_short(activity, command.command, command.baseline)
                 return command.command if cuts else None
-        return "" if waits and self._is_followed(activity) else None
+        return None
+
+    def goes_on(self, activity: Activity) -> bool:
+        """Whether another desired state under its id waits, so that its end is not the last word of the id."""
+        return any(
+            has_id(activity, updateagent.read_envelope(message.payload).activity_id)
+            for message in self._mail.waiting_on(self._topics.desired)
+        )
 
     def is_sent_again(self, message: Incoming, id_: str) -> bool:
         """Whether another desired state under the same id waits behind this one."""
         later = [each for each in self._mail.waiting_on(self._topics.desired) if each.id > message.id]
-        return any(updateagent.read_envelope(each.payload).activity_id == id_ for each in later)
+        return any(updateagent.read_envelope(each.payload).activity_id == id_ != "" for each in later)
+
+
+def _waits(activity: Activity) -> bool:
+    """Whether its command waits for trouble to pass."""
+    return any(action.waits_for for action in activity.actions)

@@ -117,7 +117,9 @@ def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
 
 def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
     """Whether a command that came behind the one at work ends that: any one while that waits for trouble to pass, and one
-    that gives up what it does. Other commands may be sent together, and wait for their turn."""
+    that gives up what it does. Other commands may be sent together, and wait for their turn. A clean-up comes to its end."""
+    if activity.command == "CLEANUP":
+        return False
     if any(action.waits_for for action in activity.actions):
         return True
     gives_up = {"DOWNLOAD": ("ROLLBACK", "CLEANUP"), "UPDATE": ("ROLLBACK", "CLEANUP"), "ACTIVATE": ("ROLLBACK",)}
@@ -171,15 +173,11 @@ def fail(activity: Activity, subject: str, why: str) -> Activity:
 
 
 def cut_short(activity: Activity, by: str) -> Activity:
-    """The activity after the command at work was given up for the sake of what came behind it. A clean-up that was cut short
-    has not judged everything that was activated, so nothing of it counts as good."""
-    titles = {baseline.title for baseline in at_work(activity)}
+    """The activity after the command at work was given up for the sake of what came behind it."""
     waiting = next((action for action in activity.actions if action.waits_for), next(iter(to_do(activity)), None))
-    if waiting is not None:
-        failed = fail(activity, waiting.subject, waiting.waits_for or f"cut short by {by}")
-    else:
-        failed = finish(activity, well=False)
-    return changed(failed, baselines=tuple(changed(b, good=b.good and b.title not in titles) for b in failed.baselines))
+    if waiting is None:
+        return finish(activity, well=False)
+    return fail(activity, waiting.subject, waiting.waits_for or f"cut short by {by}")
 
 
 def _with(activity: Activity, subject: str, change: Callable[[ActivityAction], ActivityAction]) -> Activity:

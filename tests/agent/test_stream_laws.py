@@ -129,6 +129,7 @@ class Plant:
         dies after hearing so many messages, each time anew, and begins again. The end, or what it waited for in vain."""
         deaths = list(dies_after)
         while True:
+            self.said += self.device.said()  # what was said before is no answer
             begun, heard = len(self.said), 0
             await self.send(DESIRED, desired_state(id_, *CONTENTS[content], timestamp=begun))
             sent, steps = "IDENTIFY", list(COMMANDS)
