@@ -75,7 +75,9 @@ class Story:
             self._dockerd.api("DELETE", f"/images/{name}", force=True)
         ending = await self.rig.converge(container("web", self._images[self._turn % 2]), container("db"))
         async with asyncio.timeout(60):
-            while ending != Settled() and not isinstance(ending, Stalled):  # what was replaced is removed a little later
+            while ending != Settled() and not isinstance(
+                ending, Stalled
+            ):  # what was replaced is removed a little later
                 await asyncio.sleep(0.05)
                 ending = await self.rig.cycles.run(asyncio.Event())
         said = [(entry.kind, entry.subject, entry.message) for entry in self.rig.said]
