@@ -34,7 +34,7 @@ from evenkeel.specs.container import (
     TcpProbe,
 )
 from evenkeel.specs.observed import Look
-from evenkeel.specs.plan import Create, Done, End, Failed, Remove, Rename, Retry, Start, Update, Verify
+from evenkeel.specs.plan import Create, Done, End, Remove, Rename, Retry, Start, Update, Verify
 
 from .rig import SECOND, Rig, container, run_inside
 
@@ -147,8 +147,7 @@ async def test_what_is_gone(rig: Rig) -> None:
     assert isinstance(await rig.perform(Start("nosuch")), Retry)
     assert isinstance(await rig.perform(Update("nosuch", Restart(), Resources())), Retry)
     assert await rig.perform(Remove("nosuch")) == Done("removed")
-    verdict = await rig.perform(Verify("nosuch", container("nosuch")))
-    assert isinstance(verdict, Failed)
+    assert isinstance(await rig.perform(Verify("nosuch", container("nosuch"))), Retry)
 
 
 async def test_what_waits_to_be_restarted_can_be_renamed(clean_dockerd: Dockerd, rig: Rig) -> None:
@@ -279,10 +278,15 @@ async def test_no_log_and_a_command_and_a_log_path_that_means_nothing(clean_dock
 async def test_a_missing_source_is_refused_and_nothing_is_made_of_it(
     clean_dockerd: Dockerd, rig: Rig, tmp_path: Path
 ) -> None:
-    ending = await rig.converge(container("it", mounts=(Mount("/m", str(tmp_path / "nosuch")),)))
-    assert isinstance(ending, Stalled)
-    assert "bind source path does not exist" in ending.why
+    """It may come later: there is nothing to go back to, so it is waited for."""
+    wanted = container("it", mounts=(Mount("/m", str(tmp_path / "nosuch")),))
+    outcome = await rig.perform(Create(wanted, "it"))
+    assert isinstance(outcome, Retry)
+    assert outcome.outside
+    assert "bind source path does not exist" in outcome.message
     assert not (tmp_path / "nosuch").exists()
+    (tmp_path / "nosuch").mkdir()
+    await rig.settle(wanted)
 
 
 async def test_the_images_own_check_and_volumes_are_no_wishes(clean_dockerd: Dockerd, rig: Rig) -> None:
