@@ -1,4 +1,4 @@
-"""A socket in the state directory, by which commands speak to the controller at work.
+"""The socket in the state directory by which commands (`asking`) speak to the controller at work.
 
 A request is one line, an answer whatever follows. `look`: look again now, because the journal was changed. `status`: what a
 controller that works from memory would have stored. Only the owner of the directory, and root, can connect. No signal is ever
@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from evenkeel.controller.lock import holder
+from evenkeel.controller.asking import NAME, short_path
 
 log = logging.getLogger(__name__)
 
-NAME = "control.sock"
 _LIMIT_S = 5.0
 _AGAIN_S = 10.0
-_PATIENCE_S = 2.0
-"""For how long a command waits for one that is just starting."""
 _MOST_ASKED = 256
 
 
@@ -68,7 +63,7 @@ class Control:
         try:
             with suppress(FileNotFoundError):
                 (self._state / NAME).unlink()  # of an earlier process: whoever holds the lock is the only one
-            with _short(self._state) as path:
+            with short_path(self._state) as path:
                 listening.bind(path)
                 (self._state / NAME).chmod(0o600)
             listening.listen(8)
@@ -87,43 +82,6 @@ class Control:
                     await writer.drain()
         finally:
             writer.close()
-
-
-def ask(state: Path, request: str, limit_s: float = _LIMIT_S) -> bytes | None:
-    """The answer of the controller at work; `None` when none answers."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
-        channel.settimeout(limit_s)
-        with _short(state) as path:
-            channel.connect(path)
-        channel.sendall(f"{request}\n".encode())
-        found = b""
-        while part := channel.recv(65536):
-            found += part
-        return found
-    return None
-
-
-def ask_to_look_again(state: Path) -> bool:
-    """Have the controller at work look again; False when there is none. One that is just starting looks anyway, and so does
-    one that cannot listen, at its next resync; `apply` sees what is in the journal in each of its cycles."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while ask(state, "look") is None:
-        if holder(state) is None:
-            return False
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    return True
-
-
-@contextmanager
-def _short(state: Path) -> Iterator[str]:
-    """The socket's address: a path of a socket must not be longer than 107 bytes, wherever the state directory lies."""
-    folder = os.open(state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{NAME}"
-    finally:
-        os.close(folder)
 
 
 def _place(state: Path) -> tuple[int, int] | None:

@@ -8,7 +8,6 @@ asked of the kernel, which knows them as they are where one asks, also when the 
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -18,8 +17,6 @@ from typing import NamedTuple
 
 from evenkeel.controller.files import denied
 from evenkeel.specs.errors import Busy, JournalError
-
-log = logging.getLogger(__name__)
 
 _NAME = "controller.lock"
 _SIZE = 1024
@@ -58,7 +55,7 @@ class Lock:
                 except PermissionError:
                     raise
                 except OSError as error:
-                    log.warning("no lock", extra={"fields": {"place": str(path), "why": error.strerror or str(error)}})
+                    _warn("no lock", {"place": str(path), "why": error.strerror or str(error)})
                     continue
                 if not _locked(taken[path]):
                     raise Busy(f"state:{self._state}", _busy(self._state))
@@ -66,7 +63,7 @@ class Lock:
             _close(taken, kept)
             raise JournalError(f"state:{self._state}", denied(self._state)) from error
         except OSError as error:
-            log.warning("no lock", extra={"fields": {"place": str(self._state), "why": error.strerror or str(error)}})
+            _warn("no lock", {"place": str(self._state), "why": error.strerror or str(error)})
         except Busy:
             _close(taken, kept)
             raise
@@ -79,7 +76,7 @@ class Lock:
         """What is held is what others find at its place; else it is taken again there. Busy when another has it."""
         if all(_leads_to(path, handle) for path, handle in self._handles.items()):
             return
-        log.warning("lock was replaced", extra={"fields": {"state": str(self._state)}})
+        _warn("lock was replaced", {"state": str(self._state)})
         self.take()
 
     def mark(self, trouble: str) -> None:
@@ -222,3 +219,9 @@ def _locked(handle: int) -> bool:
         if attempt >= 5:
             return False
     return False
+
+
+def _warn(message: str, fields: dict[str, str]) -> None:
+    import logging  # a status has nothing to log
+
+    logging.getLogger(__name__).warning(message, extra={"fields": fields})

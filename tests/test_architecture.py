@@ -48,11 +48,15 @@ def test_module_is_short_and_says_why_it_exists(module: Path) -> None:
     assert ast.get_docstring(ast.parse(text)), "no module docstring"
 
 
+GIVEN = {"feed_data"}
+"""Names that others gave: a method of a library's that is overridden."""
+
+
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_names_say_what_the_thing_is(module: Path) -> None:
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     defined = {node.name for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, kinds)}
-    names = defined | set(module.relative_to(ROOT).with_suffix("").parts)
+    names = (defined - GIVEN) | set(module.relative_to(ROOT).with_suffix("").parts)
     assert not {name for name in names if words(name) & BANNED}
 
 

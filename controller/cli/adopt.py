@@ -31,8 +31,8 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     from contextlib import closing
     from pathlib import Path
 
+    from evenkeel.controller.asking import ask_to_look_again
     from evenkeel.controller.cli.asked import asked
-    from evenkeel.controller.control import ask_to_look_again
     from evenkeel.controller.journal import open_journal, read_journal
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.errors import EvenkeelError

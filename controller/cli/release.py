@@ -95,7 +95,7 @@ def _abandon(settings: Settings, state: Path) -> None:
 
 
 def _release(state: Path, message: Message) -> None:
-    from evenkeel.controller.control import ask_to_look_again
+    from evenkeel.controller.asking import ask_to_look_again
     from evenkeel.controller.journal import open_journal
     from evenkeel.specs.feedback import Feedback
 

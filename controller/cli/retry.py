@@ -17,7 +17,7 @@ def command(options: Options) -> int:
     """
     from pathlib import Path
 
-    from evenkeel.controller.control import ask_to_look_again
+    from evenkeel.controller.asking import ask_to_look_again
     from evenkeel.controller.journal import open_journal, read_journal
     from evenkeel.specs.feedback import Feedback
 

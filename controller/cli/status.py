@@ -93,7 +93,7 @@ def command(options: Options, output: str, check: bool) -> int:
 
 def _told(state: Path) -> Standing | None:
     """How the device is, of the controller at work, when it cannot store that; `None` when it cannot be asked either."""
-    from evenkeel.controller.control import ask
+    from evenkeel.controller.asking import ask
     from evenkeel.specs.codec import decode
     from evenkeel.specs.feedback import Standing
 

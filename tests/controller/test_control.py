@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from tests.until import until
 
-from evenkeel.controller.control import NAME, Control, ask, ask_to_look_again
+from evenkeel.controller.asking import NAME, ask, ask_to_look_again
+from evenkeel.controller.control import Control
 
 
 def served(state: Path, work: Callable[[list[str]], Awaitable[None]]) -> list[str]:

@@ -404,7 +404,7 @@ async def test_a_broker_that_ends_every_connection_costs_no_message(mosquitto: M
     async def false_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal ended
         await reader.read(1000)
-        writer.write(CONNACK)
+        writer.write(ACCEPTED)
         await asyncio.sleep(0.05)
         writer.close()
         ended += 1
@@ -754,7 +754,7 @@ def test_the_name_of_the_session_stays_and_tells_nothing(tmp_path: Path) -> None
 
 # ── nonsense ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-CONNACK, SUBACK = b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01"
+ACCEPTED, SUBSCRIBED = b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01"
 
 
 def publish_packet(topic: bytes, payload: bytes, mid: int) -> bytes:
@@ -770,14 +770,14 @@ NONSENSE = [
     b"\x20\x02\x00\x05",
     b"\x20\x02\x00\x63",
     b"\x20\x01\x00",
-    CONNACK + b"\x90\x00",
-    CONNACK + b"\x90\x02\x00\x07" + b"\x90\x03\x00\x01\x80",
-    CONNACK + SUBACK + b"\x40\x02\xff\xff" + b"\x40\x00",
-    CONNACK + SUBACK + b"\x32\x03\x00\x09a",
-    CONNACK + SUBACK + b"\x36\x05\x00\x01a\x00\x01",
-    CONNACK + SUBACK + b"\x30\xff\xff\xff\xff\x7f",
-    CONNACK + SUBACK + b"\xd0\x05hello",
-    CONNACK + CONNACK + SUBACK + SUBACK + b"\xe0\x00",
+    ACCEPTED + b"\x90\x00",
+    ACCEPTED + b"\x90\x02\x00\x07" + b"\x90\x03\x00\x01\x80",
+    ACCEPTED + SUBSCRIBED + b"\x40\x02\xff\xff" + b"\x40\x00",
+    ACCEPTED + SUBSCRIBED + b"\x32\x03\x00\x09a",
+    ACCEPTED + SUBSCRIBED + b"\x36\x05\x00\x01a\x00\x01",
+    ACCEPTED + SUBSCRIBED + b"\x30\xff\xff\xff\xff\x7f",
+    ACCEPTED + SUBSCRIBED + b"\xd0\x05hello",
+    ACCEPTED + ACCEPTED + SUBSCRIBED + SUBSCRIBED + b"\xe0\x00",
 ]
 
 
@@ -817,7 +817,7 @@ async def test_a_topic_that_is_no_text_is_reported_and_acknowledged(
 
     async def false_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1000)
-        writer.write(CONNACK + SUBACK + publish_packet(b"t\xff", b"bad", 7) + publish_packet(b"t", b"good", 8))
+        writer.write(ACCEPTED + SUBSCRIBED + publish_packet(b"t\xff", b"bad", 7) + publish_packet(b"t", b"good", 8))
         with contextlib.suppress(OSError):
             while some := await reader.read(1000):
                 heard.extend(some)

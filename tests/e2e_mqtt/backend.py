@@ -41,7 +41,7 @@ class Connection:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: heard.put(Heard(self))
-        self._client.on_message = lambda _, __, message: heard.put(Heard(self, message.topic, message.payload))
+        self._client.on_message = lambda _, __, message: heard.put(Heard(self, message.topic, bytes(message.payload)))
         self._client.connect_async("127.0.0.1", port, 60)
         self._client.loop_start()
 

@@ -66,7 +66,9 @@ def _cases() -> list[_Case]:
     kinds = [*_LOSSLESS, "restart", "take over", "take over and forget"]
     cases = [_Case(kind, at, version) for kind in kinds for version in _CODES for at in range(1, _PACKETS + 1)]
     refused = [(code, version) for version, codes in _CODES.items() for code in codes]
-    return cases + [_Case("refuse", 1 + place * 7 % _PACKETS, *case[::-1]) for place, case in enumerate(refused)]
+    return cases + [
+        _Case("refuse", 1 + place * 7 % _PACKETS, version, code) for place, (code, version) in enumerate(refused)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +162,10 @@ def _take_over(port: int, client_id: str, version: str, *, forget: bool) -> None
     clean = None if five else forget
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=clean, protocol=protocol)
     client.on_connect = lambda *_: up.set()
-    client.connect("127.0.0.1", port, 60, **({"clean_start": forget} if five else {}))
+    if five:
+        client.connect("127.0.0.1", port, 60, clean_start=forget)
+    else:
+        client.connect("127.0.0.1", port, 60)
     client.loop_start()
     assert up.wait(90)
     client.disconnect()

@@ -197,7 +197,7 @@ class Version(TypedDict):
     Components: NotRequired[list[Component] | None]
 
 
-class Info(TypedDict):
+class SystemAnswer(TypedDict):
     """GET /info."""
 
     MemoryLimit: NotRequired[bool]

@@ -168,7 +168,7 @@ class Observer:
     async def _what_it_keeps(self) -> parse.Abilities:
         """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""
         if self._abilities is None:
-            found = await self._client.get("/info", answers.Info)
+            found = await self._client.get("/info", answers.SystemAnswer)
             self._abilities = parse.Abilities(found.get("MemoryLimit", False), found.get("SwapLimit", False))
         return self._abilities
 
