@@ -28,9 +28,11 @@ _FINAL = (
     "invalid reference format",
     "invalid tag format",
     "unsupported media type",
+    "client sent an http request to an https server",
 )
 """Texts with which a registry, or the engine for it, says no to what was asked. A certificate that nobody vouches for is
-none: a portal of a wireless network shows one, too. Neither is a 404 whose text is a page."""
+none: a portal of a wireless network shows one, too. Neither is a 404 whose text is a page. An engine that asks over HTTP does
+so because the registry, whose word this is, refused it over HTTPS; for one on localhost that is how it says "unauthorized"."""
 _FINAL_FORM = re.compile(r'failed to resolve reference ".*": \S+: not found$')
 """As an engine says it that keeps images in containerd."""
 _MOST_LAYERS = 1000

@@ -96,6 +96,10 @@ def test_progress_never_goes_back_and_never_beyond_its_total(stream: list[PullLi
         "denied: installation not allowed to Create organization package",
         "invalid reference format: repository name must be lowercase",
         "invalid tag format",
+        (
+            "error parsing HTTP 400 response body: invalid character 'C' looking for beginning of value: "
+            '"Client sent an HTTP request to an HTTPS server.\\n"'
+        ),
         'failed to resolve reference "docker.io/library/x:nosuch": docker.io/library/x:nosuch: not found',
     ],
 )
