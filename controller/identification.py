@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from evenkeel.controller.answers import Answers
 from evenkeel.controller.clock import Now
@@ -23,7 +23,7 @@ from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.identify import AtWork, baselines, begin_again, identify
 from evenkeel.reconcilers.ports import Reconciler
-from evenkeel.specs.activity import Activity, Status, name_of
+from evenkeel.specs.activity import Activity, name_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
@@ -74,7 +74,7 @@ class Identification:
         waits = partial(self._answers.waits, asked.activity_id)
         found = await self._look(asked, waits)
         if open_one is not None and isinstance(found, _Found):
-            if not await self._take_back(open_one, "" if open_one.id == asked.activity_id else "SUPERSEDED", waits):
+            if not await self._take_back(open_one, asked.activity_id, waits):
                 return
             open_one, found = None, await self._look(asked, waits)
         if isinstance(found, _Found):
@@ -99,24 +99,25 @@ class Identification:
         """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
         whoever follows it, that is its end. When another one under this id waits, the answer to that is the answer to both:
         whoever sent it would take this one for its own."""
+        if open_one is not None and has_id(open_one, id_) and not self._precedence.is_sent_again(message, id_):
+            if not await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
+                return
+            open_one = None
         if self._precedence.is_sent_again(message, id_):
             self._answers.ignore(message.topic, f"{why}; another desired state of {name_of(id_)} waits already")
             self._mail.record(open_one, dealt_with=message)
             return
-        if open_one is not None and has_id(open_one, id_):
-            if not await self._take_back(open_one, "", partial(self._answers.waits, id_)):
-                return
-            open_one = None
         self._answers.reject(id_, why, message, open_one)
 
-    async def _take_back(self, activity: Activity, how: Status | Literal[""], waits: Waits) -> bool:
-        """Undo what an open activity began, keep what it activated, and say how it ended, if at all. False when told to stop
-        meanwhile."""
+    async def _take_back(self, activity: Activity, successor: str, waits: Waits) -> bool:
+        """Undo what an open activity began, keep what it activated, and say that it is superseded, unless its id goes on. False
+        when told to stop meanwhile. `successor`: the id of what takes its place."""
         want, before = wanted(self._settings, activity.target), wanted_before(self._settings, activity)
         ended = await self._phases.end_silently(activity, want, before, waits)
         if ended is None:
             return False
-        self._answers.end(ended, how)
+        goes_on = activity.id == successor or self._precedence.goes_on(activity)
+        self._answers.end(ended, "" if goes_on else "SUPERSEDED")
         return True
 
     async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:

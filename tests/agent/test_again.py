@@ -362,6 +362,22 @@ def test_no_end_is_said_of_an_id_that_goes_on() -> None:
     run(story())
 
 
+def test_an_activity_that_is_superseded_and_asked_for_again_is_not_said_to_be_superseded() -> None:
+    """Its end would come behind the desired state that begins it again."""
+
+    async def story() -> None:
+        device = await prepared(asked("lamp"))
+        await device.desired("a", asked("lamp", "2"))
+        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp", "3")))
+        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
+        await device.agent.work()
+        assert [(each.activity, each.status) for each in device.said()] == [
+            ("b", "IDENTIFYING"), ("b", "IDENTIFIED"), ("a", "IDENTIFYING"), ("b", "SUPERSEDED"), ("a", "IDENTIFIED"),
+        ]  # fmt: skip
+
+    run(story())
+
+
 @pytest.mark.parametrize("bad", ["invalid", "blocked", "too large", "unreachable"])
 @pytest.mark.parametrize("at_work", [False, True])
 def test_a_refusal_under_the_id_of_the_open_activity_is_its_end(bad: str, at_work: bool) -> None:
