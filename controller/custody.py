@@ -105,7 +105,7 @@ class Custody:
             return
         is_first, self._told = self._told is None, loss.trouble
         text = f"{loss.trouble.why}; {_WITHOUT}"
-        self._mark(f"{loss.trouble.reason}: {loss.trouble.why}")
+        self._mark(loss.trouble.mark)
         with self._journal.at_once():
             self._journal.set_condition(Condition("StateWritable", False, loss.trouble.reason, text))
             if is_first:

@@ -40,6 +40,11 @@ class Trouble(NamedTuple):
     reason: Reason
     why: str
 
+    @property
+    def mark(self) -> str:
+        """Both, for `status`."""
+        return f"{self.reason}: {self.why}"
+
 
 class Rescued(NamedTuple):
     """What could be read of a journal, in memory, and the names of the tables that could not."""

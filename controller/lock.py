@@ -134,7 +134,10 @@ def _holder_of(handle: int, state: Path) -> Holder:
     pid = _pid_by_kernel(handle)
     if pid is None and lines[1] and lines[1] == _namespace() and lines[0].isdecimal():
         pid = int(lines[0])
-    return Holder(pid, lines[2] or _read_only(state))
+    trouble = lines[2] or _read_only(state)
+    if not trouble and pid is not None and lines[1] == _namespace() and lines[0] != str(pid):
+        trouble = f"Unwritten: process {pid} has not been able to write to {state} yet"
+    return Holder(pid, trouble)
 
 
 def _read_only(state: Path) -> str:

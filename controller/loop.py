@@ -308,8 +308,9 @@ class Controller:
         return b"ok\n"
 
     def _standing(self) -> bytes:
-        journal = self._journal
-        return encode(Standing(journal.conditions(), journal.digest("desired"), journal.digest("last-good")))
+        journal, loss = self._journal, self._journal.loss
+        trouble = loss.trouble.mark if loss is not None else ""
+        return encode(Standing(journal.conditions(), journal.digest("desired"), journal.digest("last-good"), trouble))
 
     def _worker_says(self, feedback: Feedback) -> None:
         self._liveness.looks()

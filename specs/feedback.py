@@ -92,8 +92,10 @@ class Condition(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """How the device is now, in the words of the controller at work: for when it cannot store that."""
+    """How the device is now, in the words of the controller at work: for when it cannot store that. `trouble`: why it works
+    from memory, "" when it does not, and the journal tells the same."""
 
     conditions: tuple[Condition, ...]
     desired: str = ""
     last_good: str = ""
+    trouble: str = ""

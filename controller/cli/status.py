@@ -51,15 +51,16 @@ def command(options: Options, output: str, check: bool) -> int:
     settings = options.settings()
     state = Path(settings.state)
     found = holder(state)
-    trouble = found.trouble if found is not None else ""
-    told = _told(state) if trouble else None
+    told = _told(state) if found is not None else None
+    trouble = "" if found is None else found.trouble if told is None else told.trouble
     try:
         journal = read_journal(state)
     except JournalError as error:
-        told = told or (_told(state) if found is not None else None)
         if told is None:
             raise
         journal, trouble = empty_journal(), trouble or error.message
+    if not trouble:
+        told = None  # the journal has all that it would say
     desired = journal.digest("desired")
     attempt = journal.attempt(desired) if desired else None
     status = Status(

@@ -150,6 +150,19 @@ def test_why_it_works_from_memory_is_told_beside_the_journal(tmp_path: Path) -> 
         assert holder(tmp_path) == (os.getpid(), "")
 
 
+def test_the_word_of_an_earlier_controller_is_not_taken_for_that_of_this_one(tmp_path: Path) -> None:
+    """It could not write its own: the disk was read-only when it started, and has just come back."""
+    with sole_controller(tmp_path) as lock:
+        file = tmp_path / "controller.lock"
+        file.write_text(file.read_text().replace(str(os.getpid()), "4194305", 1))
+        found = holder(tmp_path)
+        assert found is not None
+        assert (found.pid, found.trouble.partition(": ")[0]) == (os.getpid(), "Unwritten")
+        lock.mark("Full: it is")
+        lock.mark("")
+        assert holder(tmp_path) == (os.getpid(), "")
+
+
 def test_a_directory_that_was_replaced_is_held_again(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with sole_controller(state) as lock:

@@ -18,10 +18,10 @@ _connect = sqlite3.connect
 
 
 class Counting(sqlite3.Connection):
-    def __exit__(self, *error: Any) -> Any:
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         global _left
-        done = super().__exit__(*error)
-        if error[0] is None:
+        done = super().execute(statement, *values)
+        if statement == "COMMIT":
             _left -= 1
             if _left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
