@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 from tests.engines.machine import free_port
 
-from evenkeel.controller.probe import is_healthy
+from evenkeel.controller.probe import Probes, is_healthy
 from evenkeel.specs.container import ExecProbe, Health, HttpProbe, TcpProbe
+from evenkeel.specs.observed import ContainerSeen
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HERE = "127.0.0.1"
@@ -102,6 +103,20 @@ async def test_a_container_without_an_address_is_not_the_host_itself() -> None:
         assert not await is_healthy(http(port), "")
         assert not await is_healthy(Health(TcpProbe(port)), "")
     assert asked == []
+
+
+async def test_a_probe_that_takes_long_holds_up_no_look() -> None:
+    """Looks of every container waited for it, as long as a spec had made it, and the watchdog ended the controller."""
+    asked_again: list[str] = []
+    probes = Probes(lambda: asked_again.append("again"))
+    seen = ContainerSeen("c1", "slow", "slow", "sha256:1", "running", address=HERE)
+    async with serving(b"", hang=True) as (silent, asked), serving(answer(200)) as (well, _):
+        async with asyncio.timeout(240):
+            for _look in range(3):
+                assert (await probes.over_time(seen, http(silent, timeout_s=86400), 100)).health == "starting"
+            assert len(asked) == 1, "the same probe goes on beside the looks"
+            assert (await probes.over_time(seen, http(well), 100)).health == "healthy", "what is asked for now counts"
+            await probes.close()
 
 
 async def test_commands_are_the_engines() -> None:

@@ -290,3 +290,32 @@ def test_decisions_are_numbered_and_listed() -> None:
     )
     titles = [page.read_text().splitlines()[0].removeprefix(f"# {page.name[:4]}. ") for page in DECISIONS]
     assert listed == [(page.name[:4], page.name, title) for page, title in zip(DECISIONS, titles, strict=True)]
+
+
+# ── what went wrong, and the test of it ────────────────────────────────────────────────────────────────────────────────
+
+FINDINGS = {
+    *(f"F-{number:02}" for number in (*range(7), 11, 12, 13, 16, 17)),
+    *(f"§5.{number}" for number in (1, 2, 3, 5, 6, 7, 8, 9, 10, 13, 15, 16, 17, 18, 19)),
+    *(f"W{number}" for number in range(1, 16)),
+    *("O1", "O3", "O5", "A2", "A7", "A14", "A15", "A17", "A22", "U9", "U13"),
+}
+
+
+def test_every_finding_has_a_row_in_reliability_md() -> None:
+    rows = [line.split(" | ")[0] for line in (DOCS / "reliability.md").read_text().splitlines() if line.startswith("| ")]
+    told = {id_ for row in rows for id_ in re.findall(r"F-\d\d|§5\.\d+|[WOAU]\d+", row)}
+    assert told >= FINDINGS
+
+
+def test_reliability_md_names_tests_that_exist() -> None:
+    """As pytest names them; `::test_…` alone is of the file named before."""
+    file, named = Path(), 0
+    for match in re.finditer(r"(?<!\w)(tests/[\w/]+?\.py)?(?:::(test_\w+))?(?!\w)", (DOCS / "reliability.md").read_text()):
+        path, name = match.groups()
+        file = ROOT / path if path else file
+        if path or name:
+            named += 1
+            assert file.is_file(), match[0]
+            assert not name or re.search(rf"^(async )?def {name}\b", file.read_text(), re.MULTILINE), match[0]
+    assert named > 100
