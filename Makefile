@@ -12,8 +12,9 @@ endif
 # Some machines say so, and then each of thousands of processes compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 RUN := uv run --locked
-# Each worker has engines of its own; one takes from the others what they have not begun when it has nothing left.
-WORKERS ?= auto
+# Each worker has engines of its own; one takes from the others what they have not begun when it has nothing left. Half of
+# a test's time is waiting for engines, brokers and proofs, thus two for each core.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 SHARED := -n $(WORKERS) --dist worksteal
 # Shell: `missing`, by Debian's names, is installed; the argument is what else may help.
 INSTALL = install_missing() { \

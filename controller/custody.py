@@ -104,15 +104,20 @@ class Custody:
         if loss is None or loss.trouble == self._told:
             return
         is_first, self._told = self._told is None, loss.trouble
-        text = f"{loss.trouble.why}; {_WITHOUT}"
+        condition = unwritable(loss.trouble)
         self._mark(loss.trouble.mark)
         with self._journal.at_once():
-            self._journal.set_condition(Condition("StateWritable", False, loss.trouble.reason, text))
+            self._journal.set_condition(condition)
             if is_first:
-                self._say(Feedback("state-lost", text))
+                self._say(Feedback("state-lost", condition.message))
             else:
                 log.warning("state directory", extra={"fields": {"why": loss.trouble.why}})
 
     def _mark(self, trouble: str) -> None:
         if self._lock is not None:
             self._lock.mark(trouble)
+
+
+def unwritable(trouble: Trouble) -> Condition:
+    """What is said of the state directory while everything happens in memory."""
+    return Condition("StateWritable", False, trouble.reason, f"{trouble.why}; {_WITHOUT}")

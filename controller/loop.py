@@ -19,7 +19,7 @@ from typing import Any
 from evenkeel.controller.acceptance import Acceptance
 from evenkeel.controller.apply import first
 from evenkeel.controller.control import Control
-from evenkeel.controller.custody import Custody
+from evenkeel.controller.custody import Custody, unwritable
 from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
@@ -309,8 +309,11 @@ class Controller:
 
     def _standing(self) -> bytes:
         journal, loss = self._journal, self._journal.loss
-        trouble = loss.trouble.mark if loss is not None else ""
-        return encode(Standing(journal.conditions(), journal.digest("desired"), journal.digest("last-good"), trouble))
+        conditions, trouble = journal.conditions(), ""
+        if loss is not None:  # it may be that nobody has noticed yet, and set the condition
+            others = [each for each in conditions if each.name != "StateWritable"]
+            conditions, trouble = (*others, unwritable(loss.trouble)), loss.trouble.mark
+        return encode(Standing(conditions, journal.digest("desired"), journal.digest("last-good"), trouble))
 
     def _worker_says(self, feedback: Feedback) -> None:
         self._liveness.looks()
