@@ -303,7 +303,9 @@ FINDINGS = {
 
 
 def test_every_finding_has_a_row_in_reliability_md() -> None:
-    rows = [line.split(" | ")[0] for line in (DOCS / "reliability.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [
+        line.split(" | ")[0] for line in (DOCS / "reliability.md").read_text().splitlines() if line.startswith("| ")
+    ]
     told = {id_ for row in rows for id_ in re.findall(r"F-\d\d|§5\.\d+|[WOAU]\d+", row)}
     assert told >= FINDINGS
 
@@ -311,7 +313,9 @@ def test_every_finding_has_a_row_in_reliability_md() -> None:
 def test_reliability_md_names_tests_that_exist() -> None:
     """As pytest names them; `::test_…` alone is of the file named before."""
     file, named = Path(), 0
-    for match in re.finditer(r"(?<!\w)(tests/[\w/]+?\.py)?(?:::(test_\w+))?(?!\w)", (DOCS / "reliability.md").read_text()):
+    for match in re.finditer(
+        r"(?<!\w)(tests/[\w/]+?\.py)?(?:::(test_\w+))?(?!\w)", (DOCS / "reliability.md").read_text()
+    ):
         path, name = match.groups()
         file = ROOT / path if path else file
         if path or name:
