@@ -25,12 +25,14 @@ from .engines.broker import Broker
 from .engines.dockerd import Dockerd, make_dockerd
 from .engines.machine import alone
 from .engines.registry import Registry
-from .sampling import heading
+from .sampling import examples, heading
 from .virtual import VirtualLoop
 
 # What takes long is bounded where it matters, and a busy machine is no bug. Here, because a property has the profile that is
 # loaded when its module is imported.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(50)
+)
 settings.load_profile("tests")
 
 ENGINES = {"dockerd", "clean_dockerd", "registry", "mosquitto"}

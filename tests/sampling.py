@@ -1,4 +1,5 @@
-"""The moments at which a test ends a process or cuts the power: some of them here, all of them in `make thorough`.
+"""What a run draws: the moments at which a test ends a process or cuts the power, and random values. `make thorough` takes all
+moments, and ten times as many values.
 
 Several layers of tests kill at every moment of an update, and each such moment costs a start of the program or more. A run
 draws some of each; the seed decides which, is the same by default, and stands in the head of the run. Every moment that is
@@ -35,3 +36,8 @@ def sampled(moments: Sequence[Moment], most: int, story: str) -> list[Moment]:
     dice = Random(f"{SEED} {story}")
     bounds = [len(moments) * part // most for part in range(most + 1)]
     return [moments[dice.randrange(low, high)] for low, high in pairwise(bounds)]
+
+
+def examples(count: int) -> int:
+    """How many random values a property is tried with."""
+    return 10 * count if THOROUGH else count

@@ -230,7 +230,7 @@ def _failing(event: Event) -> Callable[[Action], Outcome | None]:
 
 
 @settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 40,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sampling import examples
 
 from evenkeel.specs.codec import encode
 from evenkeel.specs.desired import Decoded
@@ -135,13 +136,13 @@ def test_any_bytes(content: bytes, file: str) -> None:
 
 
 @given(st.text(st.sampled_from("{}[]:,-?&*!|>'\"%@`#\n\t ab01~<=."), max_size=60))
-@settings(max_examples=500)
+@settings(max_examples=examples(200))
 def test_any_punctuation(text: str) -> None:
     read(text.encode(), "x.yaml")
 
 
 @given(TREES | NATIVE | SPECS | STATES, st.sampled_from(["x.yaml", "x.json"]), st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 def test_any_tree(value: Any, file: str, ascii_only: bool) -> None:
     content = json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass")
     first = read(content, file)
@@ -149,7 +150,7 @@ def test_any_tree(value: Any, file: str, ascii_only: bool) -> None:
 
 
 @given(st.sampled_from(EXAMPLES), st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(120))
 def test_any_damage_to_a_good_file(content: bytes, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(content)))

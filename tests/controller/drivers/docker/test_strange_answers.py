@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engines.scripted import PING
+from tests.sampling import examples
 
 from evenkeel.specs.container import Resources, Restart, Stop
 from evenkeel.specs.errors import TimedOut, Unavailable
@@ -137,7 +138,7 @@ async def test_no_answer_to_an_action_is_more_than_an_outcome(asked: str, head: 
 
 
 @given(st.sampled_from(sorted(ANSWERS)), values)
-@settings(max_examples=40)
+@settings(max_examples=examples(25))
 def test_any_json_at_any_place(asked: str, value: object) -> None:
     async def work() -> None:
         async with recorded_engine() as engine:
@@ -149,7 +150,7 @@ def test_any_json_at_any_place(asked: str, value: object) -> None:
 
 
 @given(st.data(), values)
-@settings(max_examples=80)
+@settings(max_examples=examples(40))
 def test_any_json_in_the_middle_of_a_true_answer(data: st.DataObject, value: object) -> None:
     asked = data.draw(st.sampled_from([asked for asked, found in ANSWERS.items() if found]))
     changed = copy.deepcopy(ANSWERS[asked])
