@@ -76,7 +76,7 @@ def test_killed_after_a_write(mosquitto: Mosquitto, before: Path, tmp_path: Path
     log, _ = _run(tmp_path, before, port, "undisturbed", dying=10**9)
     found = re.search(r"writes: (\d+)", log)
     assert found is not None
-    drawn, died = sampled(range(1, int(found[1])), 18, "killed after a write"), list[int]()
+    drawn, died = sampled(range(1, int(found[1])), 12, "killed after a write"), list[int]()
 
     def run(name: str) -> None:
         if _run(tmp_path, before, port, name, dying=int(name[1:]))[1] == 2:

@@ -250,10 +250,21 @@ HOSTILE = {
     "read twice": b"a: [b:c, " + b"{d: [" * 25 + b"e:f, " * 45_000,
     "long text": b"a: " + b"x" * 8_000_000,
 }
+HOSTILE_JSON = {
+    **{name: HOSTILE[name] for name in ("brackets", "braces", "too many bytes", "quotes", "duplicates")},
+    "too many values": b"[" + b"1," * 600_000 + b"1]",
+    "one key": b"{" + b'"a":1,' * 100_000 + b'"a":1}',
+    "long text": b'{"a": "' + b"x" * 8_000_000 + b'"}',
+}
 
 
-@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("file", ["x.yaml", "x.json"])
+@pytest.mark.parametrize(
+    ("content", "file"),
+    [
+        *(pytest.param(content, "x.yaml", id=name) for name, content in HOSTILE.items()),
+        *(pytest.param(content, "x.json", id=f"{name}, JSON") for name, content in HOSTILE_JSON.items()),
+    ],
+)
 def test_hostile_files_are_read_or_refused_in_bounded_time(content: bytes, file: str) -> None:
     started = time.process_time()
     read_trees(content, file)
