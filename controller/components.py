@@ -219,13 +219,13 @@ class Components:
         cut: asyncio.Event,
         is_open: IsOpen = all_open,
     ) -> str:
-        """Back to what was there, also to its content; "" when it went well, else why not."""
-        try:
-            seen = await self._cycles.observe(Look(subject=action.subject, checks={}))
-        except (Unavailable, TimedOut, Refused):
-            seen = None  # the same trouble is waited out below
+        """Back to what was there, also to its content; "" when it went well, else why not. Without a look nothing is done:
+        newer content under the same tag would be taken for what was there."""
         newer: tuple[str, ...] = ()
-        if seen is not None and action.image_before:
+        if action.image_before:
+            seen = await self._look_at(Look(subject=action.subject, checks={}), waits, cut)
+            if isinstance(seen, str):
+                return seen
             own = {each.image_id for each in seen.containers if each.name == action.subject}
             newer = tuple(sorted(own - {action.image_before}))
         return await self._drive(

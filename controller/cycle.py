@@ -20,6 +20,7 @@ from evenkeel.controller.absence import Absences
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.defects import defect_text
 from evenkeel.controller.endings import (
+    PROVEN,
     Ending,
     ImagePins,
     Progressed,
@@ -293,9 +294,9 @@ class Cycles:
             why = f"an open activity is about {', '.join(left)}"
             self._record.condition("Settled", False, "Waiting", why)
             return Waiting(why)
+        names = {document.name for document in state.documents}
+        unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
         if role == "desired" and not left and _is_reached(plan):
-            names = {document.name for document in state.documents}
-            unwell = {name: each.why for name, each in ailing.items() if name in names and each.refutes}
             unproven = self._revisions.make_good(state, unwell)
             if unproven is not None:
                 return unproven
@@ -303,14 +304,14 @@ class Cycles:
             self._announce(role, state, plan)
             self._revisions.remember_found(role, found.stage, seen)
             return await self._run_stage(role, state, found.stage, seen, stopping)
-        return self._settle(role, plan)
+        return self._settle(role, plan, unwell)
 
     @at_once
-    def _settle(self, role: Role, plan: Plan) -> Ending:
+    def _settle(self, role: Role, plan: Plan, unwell: Mapping[str, str]) -> Ending:
         self._announced.pop(role, None)
         self._record.forget_switches()
         self._record.left_over(self._leftovers.why)
-        settled = Settled(self._leftovers.why, self._leftovers.due_in_s())
+        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell)
         why = blocked(plan)
         if role == "last-good":
             return Stalled(why) if why else settled
@@ -318,8 +319,9 @@ class Cycles:
             return self._revisions.block(why)
         if self._journal.attempt(self._record.revision) is not None:
             self._journal.forgive(self._record.revision, images=False)
-        if self._record.condition("Settled", True, "Converged", "everything asked for is there and proven"):
-            self._record.say("settled", "everything asked for is there and proven")
+        text = f"everything asked for is there; not well: {', '.join(unwell)}" if unwell else PROVEN
+        if self._record.condition("Settled", True, "Converged", text):
+            self._record.say("settled", text)
         return settled
 
     @at_once

@@ -11,7 +11,7 @@ from typing import Literal
 
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
-from evenkeel.reconcilers.activity import feedback, reasons
+from evenkeel.reconcilers.activity import feedback, is_confirmed, reasons
 from evenkeel.reconcilers.in_force import in_force, reached
 from evenkeel.specs.activity import Activity, Status, name_of
 from evenkeel.specs.feedback import Condition, Feedback
@@ -36,12 +36,13 @@ def end_activity(
 ) -> None:
     """What was activated is desired from now on, even if the same once failed; what was not, is as it was before. Where
     nothing was activated, what is desired already stays so; and where nothing is, what was there before is. `system`: the
-    containers that the activity left alone. `judged`: what was activated has just been looked at. `how` is "" for an activity
-    whose id goes on: nothing is published then, because whoever follows the id would take it for the end of what comes
-    next."""
+    containers that the activity left alone. `judged`: nobody else than the agent has done anything meanwhile. What was
+    activated becomes last-good only when all of it was looked at and found well; else cycles judge it. `how` is "" for an
+    activity whose id goes on: nothing is published then, because whoever follows the id would take it for the end of what
+    comes next."""
     with journal.at_once():
         state = in_force(activity, system)
-        if reached(activity) and judged:
+        if reached(activity) and judged and is_confirmed(activity):
             journal.reach(state, activity.topic, activity.id)
         elif reached(activity) or not journal.digest("desired"):
             journal.forgive(state.digest, images=False)

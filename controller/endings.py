@@ -8,13 +8,16 @@ from typing import NamedTuple
 from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import Phase
 
+PROVEN = "everything asked for is there and proven"
+
 
 class Settled(NamedTuple):
     """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
-    again in `again_s` seconds."""
+    again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and why."""
 
     left_over: str = ""
     again_s: float = 0.0
+    unwell: Mapping[str, str] = {}
 
 
 class Progressed(NamedTuple):

@@ -121,7 +121,7 @@ class Record:
             case End(instance=instance):
                 self._journal.mark(instance, step.subject, stopped=True)
                 self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
-            case Start(instance=instance) | Connect(instance=instance):
+            case Start(instance=instance) | Connect(instance=instance) | Update(instance=instance, is_limited=True):
                 self._journal.mark(instance, step.subject, proven=False)
             case _:
                 pass

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.endings import PROVEN, Ending, Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.ports import Ailment, Reconciler
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
 
 _RECOVERY_S = 60.0
@@ -31,10 +31,13 @@ class Revisions:
 
     @at_once
     def begin(self, state: DesiredState, ailing: Mapping[str, Ailment]) -> None:
-        """Before anything is done for a revision, record which subjects are not well: it is not to blame for them."""
+        """Before anything is done for a revision, record which subjects are not well: it is not to blame for them, unless it
+        changes them."""
         journal = self._journal
         if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
-            journal.record_sick(state.digest, sorted(ailing))
+            good = journal.revision("last-good")
+            changes = differing(state, good) if good is not None else ()
+            journal.record_sick(state.digest, sorted(ailing.keys() - set(changes)))
 
     @at_once
     def make_good(self, state: DesiredState, unwell: Mapping[str, str]) -> Ending | None:
@@ -53,7 +56,7 @@ class Revisions:
         self._unwell_since = None
         if not journal.promote(state.digest):
             return Progressed()  # something else is asked for by now
-        self._record.say("revision-good", "everything asked for is there and proven")
+        self._record.say("revision-good", PROVEN)
         return None
 
     def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:

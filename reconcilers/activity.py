@@ -250,6 +250,12 @@ def confirmed_good(activity: Activity) -> tuple[ActivityAction, ...]:
     return tuple(action for action in activity.actions if action.subject in good and action.kind != "destroy")
 
 
+def is_confirmed(activity: Activity) -> bool:
+    """Whether all that was activated was found well when it was cleaned up, and since."""
+    acting = {action.subject for action in activity.actions}
+    return all(b.good for b in activity.baselines if is_activated(b) and acting.intersection(b.subjects))
+
+
 def leave_unconfirmed(activity: Activity, subject: str, why: str) -> Activity:
     """The activity in which nobody could look at what was cleaned up well: it stays in force, but is not called complete."""
     activity = mark(activity, subject, "REMOVAL_FAILURE", why)

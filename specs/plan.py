@@ -111,11 +111,13 @@ class End(Struct, frozen=True, tag="stop"):
 
 
 class Update(Struct, frozen=True, tag="update"):
-    """Change limits and restart policy of an instance in place."""
+    """Change limits and restart policy of an instance in place. `is_limited`: other limits for a process that runs, which may
+    not bear them, and has to be proven anew."""
 
     instance: str
     restart: Restart
     resources: Resources
+    is_limited: bool = False
 
 
 class Verify(Struct, frozen=True, tag="verify"):

@@ -161,7 +161,8 @@ def _settling(
     start, why_start = _needs_start(candidate, container.restart, history)
     renamed = candidate.engine_name != engine_name(container.name)
     connect = bool(candidate.cut_off)
-    verify = start or connect or not is_proven(candidate, container, history)
+    limited = update and candidate.state in AWAKE and container.resources != candidate.container.resources
+    verify = start or connect or limited or not is_proven(candidate, container, history)
     if not (others or update or renamed or verify):
         return
     changes = tuple(_field_changes(container, document, candidate.container, in_place)) if update else ()

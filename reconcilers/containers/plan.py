@@ -98,7 +98,9 @@ def _steps(
     else:
         name, target, starts = candidate.engine_name, candidate.id, difference.start
         if difference.update:
-            update = Update(target, container.restart, container.resources)
+            before = candidate.container.resources if candidate.container else container.resources
+            is_limited = candidate.state in AWAKE and before != container.resources
+            update = Update(target, container.restart, container.resources, is_limited)
             yield Step(f"update:{subject}", subject, Phase.UPDATE, update)
     for step in _renames(subject, target, name, seen, taken):
         needs = (*needs, step.id)

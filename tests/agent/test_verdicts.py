@@ -248,3 +248,62 @@ def test_the_status_tells_how_the_last_activity_ended() -> None:
         assert conditions(device)["ActivityCompleted"][0]
 
     run(story())
+
+
+# ── looks that fail at the wrong moment ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("away_s", [1.0, 10.0])
+@pytest.mark.parametrize("command", ["ROLLBACK", "CLEANUP"])
+def test_newer_content_is_not_taken_for_what_was_there_when_no_look_can_be_made(command: str, away_s: float) -> None:
+    """The tag was pushed again: only a look tells which of the two instances is the one to go back to."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"))
+        (old,) = (each.image_id for each in device.kept().values())
+        device.engine.catalogue["reg.example/lamp:1"] = Image(version=2)
+        await device.desired("x", asked("lamp"))
+        await device.commands("x", *(FORWARD if command == "ROLLBACK" else FORWARD[:2]))
+        device.engine.script.unreachable = True
+        asyncio.get_running_loop().call_later(away_s, setattr, device.engine.script, "unreachable", False)
+        said = await device.command("x", command)
+        assert statuses(said)[-1] == ("ROLLBACK_SUCCESS" if command == "ROLLBACK" else "INCOMPLETE")
+        assert [each.image_id for each in device.kept().values() if each.state == "running"] == [old]
+
+    run(story())
+
+
+def test_what_nobody_could_look_at_is_not_last_good() -> None:
+    """It ended while the engine was away. What it replaced is there until somebody has looked, and is gone back to."""
+
+    async def story() -> None:
+        device = await activated("late", {"reg.example/lamp:late": Image(exits_with=1, exits_after_s=20.0)})
+        good = device.journal.digest("last-good")
+        device.engine.script.unreachable = True
+        said = await device.command("x", "CLEANUP")
+        assert statuses(said)[-2:] == ["CLEANUP_FAILURE", "INCOMPLETE"]
+        assert device.journal.digest("last-good") == good != device.journal.digest("desired")
+        device.engine.script.unreachable = False
+        for _ in range(10):
+            await device.settle()
+            await asyncio.sleep(20)
+        assert device.running() == {"lamp": "reg.example/lamp:1"}
+
+    run(story())
+
+
+def test_new_limits_are_proven_before_they_count_as_activated() -> None:
+    """The process is killed for them, again and again."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp", "1", ("memory", "64M")))
+        await device.desired("x", asked("lamp", "1", ("memory", "8M")))
+        await device.commands("x", "DOWNLOAD", "UPDATE")
+        device.engine.catalogue["reg.example/lamp:1"] = Image(exits_with=137, exits_after_s=0.5)
+        device.engine.kill("lamp", 137)
+        said = await device.command("x", "ACTIVATE")
+        assert said[-1].status == "ACTIVATION_FAILURE"
+
+    run(story())

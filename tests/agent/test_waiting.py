@@ -48,7 +48,7 @@ WORKING = {"DOWNLOAD": "DOWNLOADING", "UPDATE": "UPDATING", "ACTIVATE": "ACTIVAT
 
 
 async def in_trouble(trouble: Trouble) -> tuple[Device, asyncio.Task[None], Callable[[], None]]:
-    """A device whose command has waited for 5 s, and what ends the trouble."""
+    """A device that has worked on a command for 10 s, and what ends the trouble."""
     device = Device()
     await device.bring("before", *BEFORE)
     await device.desired("a", *AFTER)
@@ -60,7 +60,7 @@ async def in_trouble(trouble: Trouble) -> tuple[Device, asyncio.Task[None], Call
         stop = device.fail(trouble.kind, trouble.subject, trouble.why, outcome=Retry)
     await device.agent.arrived(COMMAND, command_message("a", trouble.command))
     work = asyncio.create_task(device.agent.work())
-    await asyncio.sleep(5)
+    await asyncio.sleep(10)
 
     return device, work, stop
 
@@ -234,7 +234,7 @@ def test_a_download_that_goes_on_is_cut_short_by_what_gives_it_up(command: str) 
         await device.desired("a", asked("big"))
         await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
-        await asyncio.sleep(5)
+        await asyncio.sleep(10)
         device.said()
         await device.agent.arrived(COMMAND, command_message("a", command))
         begun = asyncio.get_running_loop().time()
@@ -258,7 +258,7 @@ def test_commands_that_are_sent_together_follow_each_other() -> None:
         for command in COMMANDS:
             await device.agent.arrived(COMMAND, command_message("a", command))
         work = asyncio.create_task(device.agent.work())
-        await asyncio.sleep(5)
+        await asyncio.sleep(10)
         await device.agent.arrived(COMMAND, command_message("other", "CLEANUP"))
         await work
         assert device.said()[-1].status == "COMPLETED"
@@ -274,7 +274,7 @@ def test_one_baseline_is_not_cut_short_by_a_command_for_another() -> None:
         await device.desired("a", asked("big"), asked("lamp"), baselines=baselines)
         await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD", "one"))
         work = asyncio.create_task(device.agent.work())
-        await asyncio.sleep(5)
+        await asyncio.sleep(10)
         await device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "two"))
         await work
         ended = [(each.baseline, each.status) for each in device.said() if each.status != "DOWNLOADING"]
@@ -295,7 +295,7 @@ def test_an_end_that_waits_says_for_what_and_is_cut_short() -> None:
         device.engine.script.unreachable = True
         await device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "containers:remove-components"))
         work = asyncio.create_task(device.agent.work())
-        await asyncio.sleep(5)
+        await asyncio.sleep(10)
         said = device.said()
         assert [(each.status, each.of("swap")[1]) for each in said[1:]] == [("CLEANUP", AWAY)]
         await device.agent.arrived(DESIRED, desired_state("b", asked("swap", "2")))

@@ -11,8 +11,8 @@ from tests.until import soon
 
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled
-from evenkeel.specs.container import Container, Health, HttpProbe, Mount, Port, TcpProbe
-from evenkeel.specs.plan import Failed, Outcome, Pull, Remove, Retry, Start, Verify
+from evenkeel.specs.container import Container, Health, HttpProbe, Mount, Port, Resources, TcpProbe
+from evenkeel.specs.plan import Action, Failed, Outcome, Pull, Remove, Retry, Start, Update, Verify
 
 from .device import Device, OnDevice, container
 
@@ -132,6 +132,41 @@ def test_one_that_was_ill_before_fails_no_revision(on_device: OnDevice) -> None:
         assert isinstance(await device.follow(), Settled)
         assert device.journal.digest("last-good") == device.journal.digest("desired")
         assert not device.conditions()["Healthy"].holds
+
+    on_device(work)
+
+
+def test_what_its_own_look_finds_ill_is_not_called_well(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(checked("app"))
+        make_ill(device, "app:1")
+        for _ in range(3):
+            assert await device.follow() == Settled(unwell={"app": "fails its health check"})
+            await asyncio.sleep(30)
+        assert device.conditions()["Settled"].message == "everything asked for is there; not well: app"
+        make_ill(device, "app:1", healthy=True)
+        assert await device.follow() == Settled()
+        assert device.conditions()["Settled"].message == "everything asked for is there and proven"
+
+    on_device(work)
+
+
+def test_limits_that_a_process_does_not_bear_are_taken_back(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web", resources=Resources(memory=64 << 20)))
+        good = device.journal.digest("last-good")
+
+        def kill(action: Action) -> None:
+            if isinstance(action, Update) and action.resources.memory == 8 << 20:
+                device.engine.catalogue["docker.io/library/web:1"] = Image(exits_with=137, exits_after_s=0.5)
+                device.engine.kill("web", 137)
+
+        device.engine.script.failures.append(kill)
+        device.ask(container("web", resources=Resources(memory=8 << 20)))
+        ending = await device.follow()
+        assert isinstance(ending, Stalled | Retrying)
+        assert device.journal.digest("last-good") == good
+        assert device.said("revision-failed")
 
     on_device(work)
 
