@@ -187,16 +187,17 @@ class Journal:
         return Attempt(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
 
     def count_failure(self, digest: str, why: str, *, failed: bool = False) -> Attempt:
-        """One more failure; with `failed` the revision goes into quarantine."""
+        """One more failure; with `failed` the revision goes into quarantine. The row is replaced, so that `rowid` has the
+        order of the failures: the time of day has it not on a device that lost its clock."""
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT INTO attempt VALUES (?, 1, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET"
-                " failures = failures + 1, why = excluded.why, at = excluded.at, failed = max(failed, excluded.failed)",
+                "INSERT OR REPLACE INTO attempt SELECT ?1, ifnull(max(failures), 0) + 1, ?2, ?3,"
+                " max(?4, ifnull(max(failed), 0)) FROM attempt WHERE digest = ?1",
                 (digest, why, self._now(), int(failed)),
             )
             connection.execute(
                 "DELETE FROM attempt WHERE digest != ? AND digest NOT IN (SELECT digest FROM role)"
-                " AND digest NOT IN (SELECT digest FROM attempt ORDER BY at DESC LIMIT ?)",
+                " AND digest NOT IN (SELECT digest FROM attempt ORDER BY rowid DESC LIMIT ?)",
                 (digest, _MOST_ATTEMPTS),
             )
         found = self.attempt(digest)

@@ -150,6 +150,23 @@ def test_what_failed_longest_ago_is_forgotten_before_it_fills_the_disk(journal: 
     assert journal.attempt("99") is None
 
 
+def test_the_time_of_day_does_not_decide_what_failed_longest_ago(journal: Journal, clock: Clock) -> None:
+    """The clock of the device is lost: what fails from then on has failed last, whatever the date."""
+    with journal.at_once():
+        for number in range(1000):
+            clock.at += 1.0
+            journal.count_failure(f"{number}", "no good", failed=True)
+    clock.at = 5.0
+    journal.count_failure("0", "no good again")
+    for digest in ("new", "newer"):
+        clock.at += 1.0
+        journal.count_failure(digest, "no good", failed=True)
+    again = journal.attempt("0")
+    assert again is not None
+    assert (again.failures, again.failed, again.why) == (2, True, "no good again")
+    assert [digest for digest in ("new", "newer", "1", "2", "3") if journal.attempt(digest)] == ["new", "newer", "3"]
+
+
 # ── what planning has to remember ──────────────────────────────────────────────────────────────────────────────────
 
 
