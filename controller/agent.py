@@ -25,6 +25,7 @@ from evenkeel.controller.mailbox import Incoming
 from evenkeel.controller.phases import Phases
 from evenkeel.controller.precedence import Precedence, has_id, peek
 from evenkeel.controller.reports import Reports
+from evenkeel.controller.unreadable import set_aside_unreadable
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.commands import PHASES
 from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -90,6 +91,7 @@ class UpdateAgent:
         """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
         while not self._phases.stopping.is_set() and self._journal.is_durable:
             self._phases.resume()
+            set_aside_unreadable(self._journal, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
                 tell = partial(self._tell_at_work, baseline="")

@@ -33,6 +33,7 @@ from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import Revisions
+from evenkeel.controller.unreadable import set_aside_unreadable
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
@@ -69,7 +70,7 @@ class Cycles:
         progress: apply.StepProgress = lambda step, message, done, total: None,
     ) -> None:
         """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
-        self._reconciler, self._driver, self._journal = reconciler, driver, journal
+        self._reconciler, self._driver, self._journal, self._say = reconciler, driver, journal, say
         self._record = Record(reconciler.domain, journal, say)
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
@@ -90,6 +91,7 @@ class Cycles:
         """One cycle. Raises JournalError, and nothing for what engines do."""
         self._record.begin()
         journal = self._journal
+        set_aside_unreadable(journal, self._say, self._now())
         try:
             desired = journal.revision("desired")
         except JournalError as error:

@@ -29,7 +29,7 @@ from evenkeel.controller.mailbox import Mailbox
 from evenkeel.controller.migrations import checksum
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.feedback import Condition, ConditionName, Feedback
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.plan import History
 
 Role = Literal["desired", "last-good", "files", "message"]
@@ -297,9 +297,11 @@ class Journal:
         return changed(dated, seq=seq)
 
     def said(self, after: int = 0, limit: int = 1000) -> tuple[Feedback, ...]:
-        """Entries with a number above `after`, the oldest first."""
+        """Entries with a number above `after`, the oldest first. In the place of one that cannot be read stands an entry that
+        says so: no sink waits for it for ever, and none misses its number."""
         rows = self._database.all("SELECT seq, body FROM feedback WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
-        return tuple(changed(self._database.value(body, Feedback), seq=seq) for seq, body in rows)
+        lost = Feedback("state-lost", "what was said under this number cannot be read")
+        return tuple(changed(self._database.readable(body, Feedback) or lost, seq=seq) for seq, body in rows)
 
     def last_seq(self) -> int:
         """The number of the newest entry, 0 when there is none."""
@@ -324,11 +326,16 @@ class Journal:
             connection.execute("DELETE FROM feedback WHERE seq <= ?", (bound,))
 
     def conditions(self) -> tuple[Condition, ...]:
-        """All conditions, by name."""
-        return tuple(
-            self._database.value(row[0], Condition)
-            for row in self._database.all("SELECT body FROM condition ORDER BY name")
-        )
+        """All conditions, by name. One that cannot be read is as if it had never been set (`controller.unreadable`)."""
+        rows = self._database.all("SELECT body FROM condition ORDER BY name")
+        found = (self._database.readable(row[0], Condition) for row in rows)
+        return tuple(condition for condition in found if condition is not None)
+
+    def unreadable_conditions(self) -> list[tuple[str, bytes, str]]:
+        """Name and body of the conditions that cannot be read, and why they cannot."""
+        rows = self._database.all("SELECT name, body FROM condition ORDER BY name")
+        found = ((name, body, self._database.why_unreadable(body, Condition)) for name, body in rows)
+        return [each for each in found if each[2]]
 
     def set_condition(self, condition: Condition) -> bool:
         """Store a condition if it says something new; `since` moves only when `holds` changes. True when stored."""
@@ -341,7 +348,7 @@ class Journal:
             connection.execute("INSERT OR REPLACE INTO condition VALUES (?, ?)", (new.name, encode(new)))
         return True
 
-    def drop_condition(self, name: ConditionName) -> None:
+    def drop_condition(self, name: str) -> None:
         """It means nothing any more."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM condition WHERE name = ?", (name,))
