@@ -110,12 +110,12 @@ class Cycles:
                     raise
                 return await self._without_plan(desired.digest, self.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and ending.failed:
-                kept_up = journal.revision("last-good") or desired  # without a way back, what can run does
+                kept_up = self._last_good() or desired  # without a way back, what can run does
                 is_same = kept_up.digest == desired.digest
                 if is_same or ending.phase == Phase.DOWNLOAD:
                     await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
-        good = journal.revision("last-good")
+        good = self._last_good()
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             await self._look_after_health()
@@ -222,7 +222,7 @@ class Cycles:
     ) -> Ending:
         """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
         what the two ask for differently once something of `desired` was begun."""
-        good = self._journal.revision("last-good")
+        good = self._last_good()
         if good is not None and good.digest != digest:
             begun = desired is not None and self._disturbed == digest
             stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
@@ -230,6 +230,14 @@ class Cycles:
         else:
             self._record.condition("Settled", False, "Retrying", why)
         return Retrying(why, 0.0, None)
+
+    def _last_good(self) -> DesiredState | None:
+        """The state to go back to; `None`, and a defect is told, when it cannot be read."""
+        try:
+            return self._journal.revision("last-good")
+        except JournalError as error:
+            self.broke(error)
+            return None
 
     async def _look_after_health(self) -> None:
         """Nothing is done, but how those are that are there is told all the same."""

@@ -29,6 +29,7 @@ from evenkeel.controller.mailbox import Mailbox
 from evenkeel.controller.migrations import checksum
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.plan import History
 
@@ -99,6 +100,13 @@ class Journal:
             content = self._remembered(role, digest)
         self._learn(role, digest, content, source, activity)
         return self._database.value(content, DesiredState)
+
+    def readable_revision(self, role: Role) -> DesiredState | None:
+        """The state in that role, `None` also when it cannot be read: for callers that go on without it."""
+        try:
+            return self.revision(role)
+        except JournalError:
+            return None
 
     def _remembered(self, role: Role, digest: str) -> bytes:
         """The content of a revision that the file has not kept; it is stored again."""

@@ -12,8 +12,10 @@ import pytest
 from tests.agent.harness import COMMANDS, asked
 from tests.agent.harness import Device as Agent
 from tests.controller.stage import OnStage, Stage, asking
-from tests.virtual import run
+from tests.virtual import now, run
 
+from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.journal import keep_journal
 from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.unreadable import set_aside_unreadable
 
@@ -128,5 +130,63 @@ def test_a_controller_goes_on_and_tells_it_once(on_stage: OnStage, table: str) -
         assert table in told[0].message
         assert stage.conditions()["Settled"]
         assert "Defect" not in stage.conditions()
+
+    on_stage(work)
+
+
+def restarted_with(stage: Stage, *roles: str) -> None:
+    """The controller is started again, and the revisions in these roles are damaged."""
+    stage.journal.close()
+    with closing(sqlite3.connect(stage.state / FILE)) as connection, connection:
+        for role in roles:
+            what = "UPDATE revision SET content = x'00' WHERE digest = (SELECT digest FROM role WHERE name = ?)"
+            connection.execute(what, (role,))
+    stage.journal = keep_journal(stage.state, now)
+    stage.controller = stage.make()
+
+
+def test_files_replace_a_revision_that_cannot_be_read(on_stage: OnStage) -> None:
+    """The same files as before: desired, last-good and files are one revision."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        await stage.play(30)
+        restarted_with(stage, "files")
+        stage.say(asking("web:1", "db:1"))
+        stage.at(20, stage.engine.kill, "db")
+        await stage.play(200)
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert stage.conditions()["Settled"]
+        assert "Defect" not in stage.conditions()
+
+    on_stage(work)
+
+
+def test_a_last_good_that_cannot_be_read_does_not_hold_up_what_is_desired(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        await stage.play(30)
+        stage.journal.put("desired", asking("web:1").desired, "files")
+        restarted_with(stage, "last-good")
+        stage.engine.kill("web")
+        await stage.play(100)
+        assert stage.running() == {"web": "web:1"}
+        assert stage.conditions()["Settled"]
+        assert stage.journal.digest("last-good") == asking("web:1").desired.digest
+
+    on_stage(work)
+
+
+def test_what_can_run_runs_when_desired_fails_and_last_good_cannot_be_read(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        await stage.play(30)
+        stage.engine.catalogue["docker.io/library/gone:1"] = Image(pull="unreachable")
+        stage.journal.put("desired", asking("web:1", "db:1", "gone:1").desired, "files")
+        restarted_with(stage, "last-good")
+        stage.engine.kill("web")
+        await stage.play(100)
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert "last-good" in stage.condition("Defect").message
 
     on_stage(work)
