@@ -66,14 +66,15 @@ class Acceptance:
         return is_new
 
     def _seems_an_accident(self, reading: Reading) -> str:
-        """Why what is not asked for (any more) is not taken for unwanted; "" when it is."""
+        """Why what is not asked for (any more) is not taken for unwanted; "" when it is. What the files asked for before may
+        be unreadable: a new reading is what replaces it, and is compared with nothing then."""
         if reading.is_empty and reading.missing:
             return f"{', '.join(reading.missing)} is not there"
         if self._empty_removes_all:
             return ""
         if reading.is_empty:
             return f"no container is asked for in {', '.join(reading.paths) or 'the source'}"
-        found = emptied(self._journal.revision("files"), reading.desired, reading.paths)
+        found = emptied(self._journal.readable_revision("files"), reading.desired, reading.paths)
         return f"no container is asked for any more in {', '.join(found)}" if found else ""
 
     def is_hasty(self, reading: Reading) -> bool:
@@ -82,7 +83,7 @@ class Acceptance:
             return False
         if errors(reading.problems) or self._seems_an_accident(reading):
             return False  # refused, and said at once
-        return bool(lost(self._journal.revision("files"), reading.desired))
+        return bool(lost(self._journal.readable_revision("files"), reading.desired))
 
     @at_once
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:

@@ -23,8 +23,9 @@ from evenkeel.controller.idle import IdleTime
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming
 from evenkeel.controller.phases import Phases
-from evenkeel.controller.precedence import Precedence, has_id
+from evenkeel.controller.precedence import Precedence, has_id, peek
 from evenkeel.controller.reports import Reports
+from evenkeel.controller.unreadable import set_aside_unreadable
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.commands import PHASES
 from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -90,6 +91,7 @@ class UpdateAgent:
         """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
         while not self._phases.stopping.is_set() and self._journal.is_durable:
             self._phases.resume()
+            set_aside_unreadable(self._journal, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
                 tell = partial(self._tell_at_work, baseline="")
@@ -193,7 +195,7 @@ class UpdateAgent:
         if message.topic == self._topics.desired:
             await self._identification.deal_with(message, activity)
         elif message.topic == self._topics.refused:
-            await self._identification.refuse(*decode(message.payload, tuple[str, str]), message, activity)
+            await self._identification.refuse(*_read_refusal(message.payload), message, activity)
         elif message.topic == self._topics.command:
             self._command(message, activity)
         else:
@@ -207,11 +209,12 @@ class UpdateAgent:
         why = f"evenkeel broke on this message {message.tries} times (an internal error, which its log has); it is set aside"
         self._mail.set_aside(message.topic, message.payload, why)
         id_ = rescued_activity(message.payload)
+        refusal = peek(message.payload, _read_refusal) if message.topic == self._topics.refused else None
         if message.topic == self._topics.desired and has_id(activity, id_):
             self._mail.take_in(self._topics.refused, encode((id_, why)))
             self._mail.record(activity, dealt_with=message)
-        elif message.topic == self._topics.refused:
-            id_, why = decode(message.payload, tuple[str, str])
+        elif refusal is not None:
+            id_, why = refusal
             if activity is not None and has_id(activity, id_):  # what it began is taken back by cycles
                 self._answers.end(activity, "")
                 activity = None
@@ -249,3 +252,8 @@ class UpdateAgent:
         self._answers.tell(activity, status, baseline=baseline)
         if any(action.waits_for for action in activity.actions):
             self._arrivals.interrupt(activity)
+
+
+def _read_refusal(payload: bytes) -> tuple[str, str]:
+    """The activity and the reason of a refused desired state."""
+    return decode(payload, tuple[str, str])

@@ -12,7 +12,7 @@ from evenkeel.controller.answers import Answers
 from evenkeel.controller.conduct import Topics
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.phases import Phases
-from evenkeel.controller.precedence import Precedence, has_id
+from evenkeel.controller.precedence import Precedence, has_id, peek
 from evenkeel.controller.reports import Reports
 from evenkeel.reconcilers.asked import joined
 from evenkeel.specs import updateagent
@@ -62,8 +62,8 @@ class Arrivals:
         activity = self._mail.activity()
         urgent = False
         if topic == self._topics.command:
-            command = updateagent.read_command(payload, topic)
-            urgent = isinstance(command, updateagent.Command) and command.activity_id == (activity and activity.id)
+            command = self._precedence.read_command(payload)
+            urgent = command is not None and command.activity_id == (activity and activity.id)
         elif self._precedence.takes_the_place(payload, activity):
             urgent = True
             self._say_what_it_waits_for(activity)
@@ -95,8 +95,8 @@ class Arrivals:
     def _answer_at_once(self, activity: Activity | None) -> None:
         """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
         for message in self._mail.waiting_on(self._topics.desired)[:1]:
-            asked = self._precedence.read(message.payload)
-            if not self._precedence.takes_the_place(message.payload, activity):
+            asked = peek(message.payload, self._precedence.read)
+            if asked is not None and not self._precedence.takes_the_place(message.payload, activity):
                 self._answers.reject(asked.activity_id, joined(asked.reasons), message, activity)
 
     @at_once

@@ -34,6 +34,7 @@ from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import Revisions
+from evenkeel.controller.unreadable import set_aside_unreadable
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
@@ -70,7 +71,7 @@ class Cycles:
         progress: apply.StepProgress = lambda step, message, done, total: None,
     ) -> None:
         """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
-        self._reconciler, self._driver, self._journal = reconciler, driver, journal
+        self._reconciler, self._driver, self._journal, self._say = reconciler, driver, journal, say
         self._record = Record(reconciler.domain, journal, say)
         self._limits, self._tries = limits or apply.Limits(), tries
         self._now, self._progress = now, progress
@@ -91,6 +92,7 @@ class Cycles:
         """One cycle. Raises JournalError, and nothing for what engines do."""
         self._record.begin()
         journal = self._journal
+        set_aside_unreadable(journal, self._say, self._now())
         try:
             desired = journal.revision("desired")
         except JournalError as error:
@@ -109,12 +111,12 @@ class Cycles:
                     raise
                 return await self._without_plan(desired.digest, self.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and ending.failed:
-                kept_up = journal.revision("last-good") or desired  # without a way back, what can run does
+                kept_up = self._last_good() or desired  # without a way back, what can run does
                 is_same = kept_up.digest == desired.digest
                 if is_same or ending.phase == Phase.DOWNLOAD:
                     await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
-        good = journal.revision("last-good")
+        good = self._last_good()
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             await self._look_after_health()
@@ -221,7 +223,7 @@ class Cycles:
     ) -> Ending:
         """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
         what the two ask for differently once something of `desired` was begun."""
-        good = self._journal.revision("last-good")
+        good = self._last_good()
         if good is not None and good.digest != digest:
             begun = desired is not None and self._disturbed == digest
             stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
@@ -229,6 +231,14 @@ class Cycles:
         else:
             self._record.condition("Settled", False, "Retrying", why)
         return Retrying(why, 0.0, None)
+
+    def _last_good(self) -> DesiredState | None:
+        """The state to go back to; `None`, and a defect is told, when it cannot be read."""
+        try:
+            return self._journal.revision("last-good")
+        except JournalError as error:
+            self.broke(error)
+            return None
 
     async def _look_after_health(self) -> None:
         """Nothing is done, but how those are that are there is told all the same."""

@@ -128,11 +128,26 @@ class Database:
         """What was stored as `content`."""
         try:
             return decode(content, kind)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             if isinstance(content, bytes) and is_sound(content):
                 why = f"holds a {kind.__name__} of another version of evenkeel: {error}. The file is not damaged"
                 raise JournalError(f"journal:{self._path}", why) from error
-            raise journal_error(self._path, "cannot be read", error) from error
+            raise journal_error(self._path, "cannot be read", ValueError(str(error))) from error
+
+    def readable(self, content: bytes, kind: type[Kept]) -> Kept | None:
+        """What was stored as `content`, `None` when it cannot be read. For rows that the controller goes on without."""
+        try:
+            return self.value(content, kind)
+        except JournalError:
+            return None
+
+    def why_unreadable(self, content: bytes, kind: type[object]) -> str:
+        """Why `content` cannot be read, without advice about the whole file; "" when it can."""
+        try:
+            self.value(content, kind)
+        except JournalError as error:
+            return str(error.__cause__)
+        return ""
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:

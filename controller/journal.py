@@ -29,7 +29,8 @@ from evenkeel.controller.mailbox import Mailbox
 from evenkeel.controller.migrations import checksum
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.feedback import Condition, ConditionName, Feedback
+from evenkeel.specs.errors import JournalError
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.plan import History
 
 Role = Literal["desired", "last-good", "files", "message"]
@@ -99,6 +100,13 @@ class Journal:
             content = self._remembered(role, digest)
         self._learn(role, digest, content, source, activity)
         return self._database.value(content, DesiredState)
+
+    def readable_revision(self, role: Role) -> DesiredState | None:
+        """The state in that role, `None` also when it cannot be read: for callers that go on without it."""
+        try:
+            return self.revision(role)
+        except JournalError:
+            return None
 
     def _remembered(self, role: Role, digest: str) -> bytes:
         """The content of a revision that the file has not kept; it is stored again."""
@@ -187,16 +195,17 @@ class Journal:
         return Attempt(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
 
     def count_failure(self, digest: str, why: str, *, failed: bool = False) -> Attempt:
-        """One more failure; with `failed` the revision goes into quarantine."""
+        """One more failure; with `failed` the revision goes into quarantine. The row is replaced, so that `rowid` has the
+        order of the failures: the time of day has it not on a device that lost its clock."""
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT INTO attempt VALUES (?, 1, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET"
-                " failures = failures + 1, why = excluded.why, at = excluded.at, failed = max(failed, excluded.failed)",
+                "INSERT OR REPLACE INTO attempt SELECT ?1, ifnull(max(failures), 0) + 1, ?2, ?3,"
+                " max(?4, ifnull(max(failed), 0)) FROM attempt WHERE digest = ?1",
                 (digest, why, self._now(), int(failed)),
             )
             connection.execute(
                 "DELETE FROM attempt WHERE digest != ? AND digest NOT IN (SELECT digest FROM role)"
-                " AND digest NOT IN (SELECT digest FROM attempt ORDER BY at DESC LIMIT ?)",
+                " AND digest NOT IN (SELECT digest FROM attempt ORDER BY rowid DESC LIMIT ?)",
                 (digest, _MOST_ATTEMPTS),
             )
         found = self.attempt(digest)
@@ -296,9 +305,11 @@ class Journal:
         return changed(dated, seq=seq)
 
     def said(self, after: int = 0, limit: int = 1000) -> tuple[Feedback, ...]:
-        """Entries with a number above `after`, the oldest first."""
+        """Entries with a number above `after`, the oldest first. In the place of one that cannot be read stands an entry that
+        says so: no sink waits for it for ever, and none misses its number."""
         rows = self._database.all("SELECT seq, body FROM feedback WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
-        return tuple(changed(self._database.value(body, Feedback), seq=seq) for seq, body in rows)
+        lost = Feedback("state-lost", "what was said under this number cannot be read")
+        return tuple(changed(self._database.readable(body, Feedback) or lost, seq=seq) for seq, body in rows)
 
     def last_seq(self) -> int:
         """The number of the newest entry, 0 when there is none."""
@@ -323,11 +334,16 @@ class Journal:
             connection.execute("DELETE FROM feedback WHERE seq <= ?", (bound,))
 
     def conditions(self) -> tuple[Condition, ...]:
-        """All conditions, by name."""
-        return tuple(
-            self._database.value(row[0], Condition)
-            for row in self._database.all("SELECT body FROM condition ORDER BY name")
-        )
+        """All conditions, by name. One that cannot be read is as if it had never been set (`controller.unreadable`)."""
+        rows = self._database.all("SELECT body FROM condition ORDER BY name")
+        found = (self._database.readable(row[0], Condition) for row in rows)
+        return tuple(condition for condition in found if condition is not None)
+
+    def unreadable_conditions(self) -> list[tuple[str, bytes, str]]:
+        """Name and body of the conditions that cannot be read, and why they cannot."""
+        rows = self._database.all("SELECT name, body FROM condition ORDER BY name")
+        found = ((name, body, self._database.why_unreadable(body, Condition)) for name, body in rows)
+        return [each for each in found if each[2]]
 
     def set_condition(self, condition: Condition) -> bool:
         """Store a condition if it says something new; `since` moves only when `holds` changes. True when stored."""
@@ -340,7 +356,7 @@ class Journal:
             connection.execute("INSERT OR REPLACE INTO condition VALUES (?, ?)", (new.name, encode(new)))
         return True
 
-    def drop_condition(self, name: ConditionName) -> None:
+    def drop_condition(self, name: str) -> None:
         """It means nothing any more."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM condition WHERE name = ?", (name,))

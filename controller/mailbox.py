@@ -175,9 +175,15 @@ class Mailbox:
         return int(self._database.one("SELECT count(*) FROM outbox")[0])
 
     def activity(self) -> Activity | None:
-        """The open activity."""
+        """The open activity. One that cannot be read is as if none were open (`controller.unreadable`)."""
         row = self._database.one("SELECT body FROM activity")
-        return self._database.value(row[0], Activity) if row else None
+        return self._database.readable(row[0], Activity) if row else None
+
+    def unreadable_activity(self) -> tuple[bytes, str] | None:
+        """What is stored of an open activity that cannot be read, and why it cannot; `None` when there is none."""
+        row = self._database.one("SELECT body FROM activity")
+        why = self._database.why_unreadable(row[0], Activity) if row else ""
+        return (row[0], why) if why else None
 
     def record(
         self, activity: Activity | None, messages: Sequence[Outgoing] = (), dealt_with: Incoming | None = None

@@ -1,11 +1,16 @@
 """Which messages that wait have precedence over the command at work.
 
 By level: asked of the inbox each time, so that it is the same after a crash. Nothing here changes anything.
+
+All waiting messages are read with `peek`. A message on which a reader breaks must fail in its own turn, where tries are
+counted. If it also failed here, it would block the activity at work for ever, because no try is counted here.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 from evenkeel.controller.conduct import AgentSettings, Topics, read_desired
 from evenkeel.controller.mailbox import Incoming, Mailbox
@@ -15,6 +20,18 @@ from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity
 
 log = logging.getLogger(__name__)
+
+
+Content = TypeVar("Content")
+
+
+def peek(payload: bytes, read: Callable[[bytes], Content]) -> Content | None:
+    """The content of a waiting message, `None` if `read` breaks on it."""
+    try:
+        return read(payload)
+    except Exception:
+        log.debug("waiting message cannot be read", exc_info=True)
+        return None
 
 
 def has_id(activity: Activity | None, id_: str) -> bool:
@@ -56,17 +73,18 @@ class Precedence:
 
     def takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
-        try:
-            asked = self.read(payload)
-        except Exception:  # this is a peek; the same breaks again when its turn has come, and counts then
-            log.exception("message cannot be read", extra={"fields": {"topic": self._topics.desired}})
-            return False
-        return not asked.reasons or has_id(activity, asked.activity_id)
+        asked = peek(payload, self.read)
+        return asked is not None and (not asked.reasons or has_id(activity, asked.activity_id))
 
     def asks_again(self, payload: bytes, activity: Activity) -> bool:
         """Whether a desired state is the one of the open activity."""
-        asked = self.read(payload)
-        return (asked.activity_id, asked.content) == (activity.id, activity.content)
+        asked = peek(payload, self.read)
+        return asked is not None and (asked.activity_id, asked.content) == (activity.id, activity.content)
+
+    def read_command(self, payload: bytes) -> updateagent.Command | None:
+        """The command of a waiting message, `None` if it has none."""
+        command = peek(payload, lambda content: updateagent.read_command(content, self._topics.command))
+        return command if isinstance(command, updateagent.Command) else None
 
     def cut_short_by(self, activity: Activity) -> str | None:
         """The command that waits and ends the one at work, `None` when none does. Only the first one for this activity counts:
@@ -75,23 +93,25 @@ class Precedence:
         if not activity.command:
             return "" if _waits(activity) and self._is_followed(activity) else None
         for message in self._mail.waiting_on(self._topics.command):
-            command = updateagent.read_command(message.payload, message.topic)
-            if isinstance(command, updateagent.Command) and command.activity_id == activity.id:
+            command = self.read_command(message.payload)
+            if command is not None and command.activity_id == activity.id:
                 cuts = activities.is_cut_short(activity, command.command, command.baseline)
                 return command.command if cuts else None
         return None
 
     def goes_on(self, activity: Activity) -> bool:
         """Whether another desired state under its id waits, so that its end is not the last word of the id."""
-        return any(
-            has_id(activity, updateagent.read_envelope(message.payload).activity_id)
-            for message in self._mail.waiting_on(self._topics.desired)
-        )
+        return any(has_id(activity, _id_of(message.payload)) for message in self._mail.waiting_on(self._topics.desired))
 
     def is_sent_again(self, message: Incoming, id_: str) -> bool:
         """Whether another desired state under the same id waits behind this one."""
         later = [each for each in self._mail.waiting_on(self._topics.desired) if each.id > message.id]
-        return any(updateagent.read_envelope(each.payload).activity_id == id_ != "" for each in later)
+        return any(_id_of(each.payload) == id_ != "" for each in later)
+
+
+def _id_of(payload: bytes) -> str:
+    envelope = peek(payload, updateagent.read_envelope)
+    return envelope.activity_id if envelope is not None else ""
 
 
 def _waits(activity: Activity) -> bool:

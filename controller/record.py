@@ -55,7 +55,7 @@ class Record:
         gone = {difference.subject for difference in differences if difference.verb == "remove"}
         if not gone:
             return history
-        states = [self._journal.revision("last-good"), self._journal.revision("desired")]
+        states = [self._journal.readable_revision("last-good"), self._journal.readable_revision("desired")]
         return changed(history, stop_s=stop_times(gone, [state for state in states if state is not None]))
 
     def forget_switches(self) -> None:

@@ -28,7 +28,7 @@ def is_sound(content: bytes) -> bool:
     """Whether content is JSON at all, of whatever noun."""
     try:
         msgspec.json.decode(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

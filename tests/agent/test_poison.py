@@ -19,7 +19,9 @@ from tests.agent.harness import (
 )
 from tests.virtual import run
 
+from evenkeel.controller import precedence
 from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs import updateagent
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference, History, Plan
 
@@ -170,6 +172,97 @@ def test_a_command_that_breaks_again_and_again_fails() -> None:
         device.containers.planning = False  # type: ignore[attr-defined]
         said = await device.commands("a", "ROLLBACK", "CLEANUP")
         assert said[-1].status == "INCOMPLETE"
+
+    run(work())
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers that break on every message with the word `poison`."""
+
+    def breaking(read: Any) -> Any:
+        def reading(*given: Any) -> Any:
+            if any(isinstance(each, bytes) and b"poison" in each for each in given):
+                raise KeyError("hunter")
+            return read(*given)
+
+        return reading
+
+    monkeypatch.setattr(precedence, "read_desired", breaking(precedence.read_desired))
+    for name in ("read_command", "read_envelope"):
+        monkeypatch.setattr(updateagent, name, breaking(getattr(updateagent, name)))
+
+
+POISON = [(DESIRED, desired_state("bad", asked("poison"))), (COMMAND, command_message("poison", "CLEANUP"))]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(("topic", "payload"), POISON)
+@pytest.mark.parametrize("at_work", ["ACTIVATE", "CLEANUP"])
+@pytest.mark.usefixtures("unreadable")
+def test_a_message_that_cannot_be_read_does_not_block_the_command_at_work(
+    at_work: str, topic: str, payload: bytes, restarts: bool
+) -> None:
+    """The process ends while a command is at work, and the message arrives after the restart. The command comes to its end
+    before any try of the message counts."""
+
+    async def work() -> None:
+        device = FaultyDevice()
+        before = {"ACTIVATE": ["DOWNLOAD", "UPDATE"], "CLEANUP": ["DOWNLOAD", "UPDATE", "ACTIVATE"]}[at_work]
+        await device.bring("a", asked("web", "1"))
+        await device.desired("b", asked("web", "2"))
+        await device.commands("b", *before)
+        device.engine.script.unreachable = at_work == "CLEANUP"
+        await device.agent.arrived(COMMAND, command_message("b", at_work), packet=76)
+        working = asyncio.ensure_future(device.agent.work())
+        await asyncio.sleep(1)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        device.reboot()
+        await device.agent.arrived(topic, payload, packet=77)
+        device.engine.script.unreachable = False
+        assert await device.tried(restarts=restarts) == 3
+        said = [(each.activity, each.status) for each in device.said()]
+        assert (("bad", "IDENTIFICATION_FAILED") in said) == (topic == DESIRED)
+        if at_work == "ACTIVATE":
+            assert ("b", "ACTIVATION_SUCCESS") in said
+            await device.command("b", "CLEANUP")
+        assert device.running() == {"web": "reg.example/web:2"}
+        assert device.journal.mail.activity() is None
+        assert device.journal.mail.incoming() is None
+        assert device.journal._database.all("SELECT topic, beginning FROM set_aside") == [(topic, payload)]
+
+    run(work())
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_a_message_that_cannot_be_read_does_not_keep_others_from_arriving() -> None:
+    async def work() -> None:
+        device = FaultyDevice()
+        await device.agent.arrived(DESIRED, desired_state("bad", asked("poison")))
+        await device.agent.arrived(DESIRED, b"no desired state")
+        await device.agent.arrived(DESIRED, desired_state("good", asked("web")))
+        assert await device.tried() == 3
+        assert [each.activity for each in device.said() if each.status == "IDENTIFIED"] == ["good"]
+
+    run(work())
+
+
+def test_a_refusal_that_cannot_be_read_is_set_aside() -> None:
+    async def work() -> None:
+        device = FaultyDevice()
+        device.journal.mail.take_in(device.agent.topics.refused, b"{")
+        await device.agent.arrived(DESIRED, desired_state("good", asked("web")))
+        broken = 0
+        while device.journal.mail.incoming() is not None:
+            try:
+                await device.agent.work()
+            except ValueError:
+                broken += 1
+                assert broken < 20
+        assert broken == 3
+        assert [each.activity for each in device.said() if each.status == "IDENTIFIED"] == ["good"]
 
     run(work())
 

@@ -150,6 +150,23 @@ def test_what_failed_longest_ago_is_forgotten_before_it_fills_the_disk(journal: 
     assert journal.attempt("99") is None
 
 
+def test_the_time_of_day_does_not_decide_what_failed_longest_ago(journal: Journal, clock: Clock) -> None:
+    """The clock of the device is lost: what fails from then on has failed last, whatever the date."""
+    with journal.at_once():
+        for number in range(1000):
+            clock.at += 1.0
+            journal.count_failure(f"{number}", "no good", failed=True)
+    clock.at = 5.0
+    journal.count_failure("0", "no good again")
+    for digest in ("new", "newer"):
+        clock.at += 1.0
+        journal.count_failure(digest, "no good", failed=True)
+    again = journal.attempt("0")
+    assert again is not None
+    assert (again.failures, again.failed, again.why) == (2, True, "no good again")
+    assert [digest for digest in ("new", "newer", "1", "2", "3") if journal.attempt(digest)] == ["new", "newer", "3"]
+
+
 # ── what planning has to remember ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -412,12 +429,12 @@ def test_what_is_no_journal_is_refused(state: Path, openers: type) -> None:
 
 def test_content_that_is_damaged_is_a_damaged_journal(journal: Journal, state: Path) -> None:
     """A disk that forgets tells SQLite nothing when what it forgets is the inside of a value."""
-    journal.set_condition(Condition("Settled", True, "Converged"))
-    with sqlite3.connect(state / FILE) as connection:
-        connection.execute("UPDATE condition SET body = substr(body, 1, 20)")
+    journal.put("desired", asking("one"), "files")
+    with sqlite3.connect(state / FILE) as connection:  # an earlier version kept no checksums
+        connection.execute("UPDATE revision SET content = substr(content, 1, 20), checksum = x''")
     connection.close()
     with pytest.raises(JournalError, match=r"cannot be read: .*; the file is damaged\. .* To go on without it: mkdir"):
-        journal.conditions()
+        journal.revision("desired")
 
 
 @pytest.mark.parametrize("change", ["replace(content, 'one', 'two')", "substr(content, 1, 20)"])
@@ -434,16 +451,45 @@ def test_no_other_content_counts_under_a_digest(journal: Journal, state: Path, c
 
 
 def test_a_noun_of_another_version_is_no_damage(journal: Journal, state: Path) -> None:
+    journal.put("desired", asking("one"), "files")
+    with closing(sqlite3.connect(state / FILE)) as connection, connection:
+        connection.execute("""UPDATE revision SET content = CAST('{"documents":1}' AS BLOB), checksum = x''""")
+    with pytest.raises(
+        JournalError, match=r"DesiredState of another version of evenkeel: .*The file is not damaged"
+    ) as raised:
+        journal.revision("desired")
+    assert "mv" not in raised.value.message
+
+
+UNREADABLE = {
+    "damaged": b"\x00garbage",
+    "cut short": b'{"name":"Settled","hol',
+    "another version": b'{"name":"Unheard","holds":true,"reason":"x"}',
+    "nested too deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_condition_that_cannot_be_read_is_as_if_it_had_never_been_set(
+    journal: Journal, state: Path, body: bytes
+) -> None:
+    journal.set_condition(Condition("Healthy", True, "AllWell"))
     journal.set_condition(Condition("Settled", True, "Converged"))
     with closing(sqlite3.connect(state / FILE)) as connection, connection:
-        connection.execute(
-            """UPDATE condition SET body = CAST('{"name":"Unheard","holds":true,"reason":"x"}' AS BLOB)"""
-        )
-    with pytest.raises(
-        JournalError, match=r"Condition of another version of evenkeel: .*The file is not damaged"
-    ) as raised:
-        journal.conditions()
-    assert "mv" not in raised.value.message
+        connection.execute("UPDATE condition SET body = ? WHERE name = 'Settled'", (body,))
+    assert [each.name for each in journal.conditions()] == ["Healthy"]
+    assert journal.set_condition(Condition("Settled", True, "Converged")), "it is written anew"
+    assert [each.name for each in journal.conditions()] == ["Healthy", "Settled"]
+
+
+def test_an_entry_that_cannot_be_read_keeps_its_number_and_holds_up_no_sink(journal: Journal, state: Path) -> None:
+    for text in ("one", "two", "three"):
+        journal.say(Feedback("settled", text))
+    with closing(sqlite3.connect(state / FILE)) as connection, connection:
+        connection.execute("UPDATE feedback SET body = x'00' WHERE seq = 2")
+    said = journal.said()
+    assert [(each.seq, each.kind) for each in said] == [(1, "settled"), (2, "state-lost"), (3, "settled")]
+    assert said[1].message == "what was said under this number cannot be read"
 
 
 def test_nothing_is_promoted_but_what_was_judged(journal: Journal, state: Path) -> None:
