@@ -283,7 +283,7 @@ class Cycles:
         ailing = reconciler.ailing(seen, history)
         self._record.health(ailing)
         if stuck is None:
-            self._record.content(reconciler.set_aside(want, seen, history), look.images, seen.remote)
+            self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         if role == "desired":
             self._revisions.begin(state, ailing)

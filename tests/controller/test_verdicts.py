@@ -227,6 +227,56 @@ def test_content_that_was_set_aside_is_told_until_the_tag_changes(on_device: OnD
     on_device(work)
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        (container("app", pull_policy="Always"),),  # the same again; its tag names good content by now
+        (),
+        (container("app", "app:9", pull_policy="Always"),),
+        (container("app"),),
+    ],
+    ids=["good content", "not asked for", "another image", "as it is there"],
+)
+def test_a_registry_that_is_silent_about_another_image_keeps_nothing_said(
+    on_device: OnDevice, wanted: tuple[Container, ...]
+) -> None:
+    async def work(device: Device) -> None:
+        other = container("other", pull_policy="Always")
+        await device.reach(container("app", pull_policy="Always"), other)
+        device.engine.catalogue["docker.io/library/other:1"] = Image(pull="unreachable")
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=2, exits_with=1)
+        while not device.said("rolling-back"):
+            await device.cycle()
+        assert isinstance(await device.follow(), Settled)
+        assert device.conditions()["ContentCurrent"].message.startswith("app: ")
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=3)
+        device.ask(*wanted, other)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert "ContentCurrent" not in device.conditions()
+
+    on_device(work)
+
+
+def test_a_registry_that_falls_silent_keeps_what_was_said_of_its_own_image(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        wanted = [container(name, pull_policy="Always") for name in ("app", "web")]
+        await device.reach(*wanted)
+        for name in ("app", "web"):
+            device.engine.catalogue[f"docker.io/library/{name}:1"] = Image(version=2, exits_with=1)
+        while len(device.said("rolling-back")) < 2:
+            await device.cycle()
+        assert isinstance(await device.follow(), Settled)
+        assert "; web: " in device.conditions()["ContentCurrent"].message
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=3)
+        device.engine.catalogue["docker.io/library/web:1"] = Image(version=2, pull="unreachable")
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert device.conditions()["ContentCurrent"].message.startswith("web: "), "and nothing of app"
+
+    on_device(work)
+
+
 # ── A2: a cause outside, and nothing to go back to ─────────────────────────────────────────────────────────────────
 
 
