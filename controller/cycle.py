@@ -294,7 +294,7 @@ class Cycles:
         ailing = reconciler.ailing(seen, history)
         self._record.health(ailing)
         if stuck is None:
-            self._record.content(reconciler.set_aside(want, seen, history), look.images, seen.remote)
+            self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         if role == "desired":
             self._revisions.begin(state, ailing)
@@ -373,7 +373,7 @@ class Cycles:
         )
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)
-            return Progressed() if len(outcomes) == len(stage.steps) else Waiting("told to stop")
+            return Progressed()
         attempt, good = self._journal.attempt(state.digest), self._journal.digest("last-good")
         is_last_good = role == "last-good" or good == state.digest
         decision = fold(

@@ -32,7 +32,7 @@ class Waiting(NamedTuple):
 
 class Retrying(NamedTuple):
     """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
-    failed; `None` when the engine could not be asked at all. `failed`: why, by subject."""
+    failed; `None` when none was tried. `failed`: why, by subject."""
 
     why: str
     after_s: float

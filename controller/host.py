@@ -6,13 +6,15 @@ nothing. The kernel tells who is at the other end of the engine's socket, and in
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from evenkeel.reconcilers.containers.foresight import Host
+from evenkeel.reconcilers.containers.foresight import Host, Listener
 from evenkeel.specs.container import Protocol
 
 _LEAST_MEMORY = 6 * 1024**2
@@ -26,8 +28,8 @@ def look_around(engine: str, paths: Sequence[str]) -> Host:
     """The host of the engine that listens on the socket at the path `engine`, as far as this process sees the same."""
     shared = _shared_with(engine)
     absent = tuple(path for path in paths if "mnt" in shared and not Path(path).exists())
-    ports = dict.fromkeys(_listening(Path("/proc/net")), "") if "net" in shared else {}
-    return Host(absent, ports, _LEAST_MEMORY)
+    listeners = tuple(dict.fromkeys(_listening(Path("/proc/net")))) if "net" in shared else ()
+    return Host(absent, listeners, _LEAST_MEMORY)
 
 
 def _shared_with(engine: str) -> frozenset[str]:
@@ -43,11 +45,22 @@ def _shared_with(engine: str) -> frozenset[str]:
         return frozenset()
 
 
-def _listening(net: Path) -> Iterator[tuple[Protocol, int]]:
-    for protocol, name in (("tcp", "tcp"), ("tcp", "tcp6"), ("udp", "udp"), ("udp", "udp6")):
+def _listening(net: Path) -> Iterator[Listener]:
+    names: tuple[tuple[Protocol, str], ...] = (("tcp", "tcp"), ("tcp", "tcp6"), ("udp", "udp"), ("udp", "udp6"))
+    for protocol, name in names:
         with suppress(OSError):
             for line in (net / name).read_text().splitlines()[1:]:
                 _, local, remote, state, *_ = line.split()
                 unconnected = set(remote.partition(":")[0]) == {"0"}
                 if state == _LISTENS or (protocol == "udp" and unconnected):
-                    yield ("tcp" if protocol == "tcp" else "udp"), int(local.rpartition(":")[2], 16)
+                    address, _, number = local.partition(":")
+                    yield Listener(protocol, _address(address), int(number, 16))
+
+
+def _address(hexadecimal: str) -> str:
+    """An address as the kernel writes it: words of 32 bits, each in the byte order of the machine."""
+    words = [int(hexadecimal[at : at + 8], 16) for at in range(0, len(hexadecimal), 8)]
+    found = ipaddress.ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words))
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(found)

@@ -49,7 +49,7 @@ async def preview(
     if unknown:
         seen = changed(seen, remote={**seen.remote, **await sizes(unknown)})
     kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
-    aside = tuple(f"{name}: {why}; {kept}" for name, why in reconciler.set_aside(want, seen, history).items())
+    aside = tuple(f"{name}: {each.why}; {kept}" for name, each in reconciler.set_aside(want, seen, history, {}).items())
     fails_at = foreseen(plan, seen, surroundings(paths_of(starting(plan))))
     return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at))
 

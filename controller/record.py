@@ -15,7 +15,7 @@ from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import check_digest
 from evenkeel.specs.errors import EvenkeelError
-from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind
+from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
 from evenkeel.specs.plan import (
     Connect,
     Create,
@@ -88,18 +88,20 @@ class Record:
             self.say("health", text or "all containers are well again")
 
     @at_once
-    def content(self, set_aside: Mapping[str, str], asked: Collection[str], answered: Collection[str]) -> None:
-        """Subjects whose newest content was tried and failed, and why. While a registry does not answer, what was said
-        before stays said."""
-        held = self._holds("ContentCurrent")
-        if not set_aside and (held is None or (not held and any(image not in answered for image in asked))):
-            return
-        text = "; ".join(f"{subject}: {why}" for subject, why in sorted(set_aside.items()))
+    def content(self, set_aside: Mapping[str, SetAside]) -> None:
+        """Subjects whose newest content was tried and failed."""
         if set_aside:
-            kept = "the content before is kept until the tag names another one"
-            self.condition("ContentCurrent", False, "SetAside", f"{text}; {kept}")
-        else:
+            text = "; ".join(f"{subject}: {each.why}" for subject, each in sorted(set_aside.items()))
+            message = f"{text}; the content before is kept until the tag names another one"
+            self._journal.set_condition(
+                Condition("ContentCurrent", False, "SetAside", message, set_aside=dict(set_aside))
+            )
+        elif self._holds("ContentCurrent") is not None:
             self._journal.drop_condition("ContentCurrent")
+
+    def set_aside(self) -> Mapping[str, SetAside]:
+        """The subjects that `content` was last told."""
+        return next((known.set_aside for known in self._journal.conditions() if known.name == "ContentCurrent"), {})
 
     @at_once
     def left_over(self, why: str) -> None:

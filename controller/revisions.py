@@ -67,7 +67,7 @@ class Revisions:
             self._unwell_since = None
             return self.give_up(state, f"{why}, since this revision")
         self._record.condition("Settled", False, "Retrying", why)
-        return Retrying(why, 0.0, Phase.VERIFY)
+        return Retrying(why, 0.0, None)  # nothing of it was tried
 
     @at_once
     def block(self, why: str) -> Ending:

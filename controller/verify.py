@@ -25,12 +25,13 @@ async def watch_until_proven(look: LookAt, action: Verify, progress: Progress) -
     loop = asyncio.get_running_loop()
     container = action.container
     seen = await look(action.instance, container.health)
-    watch = Watch(since=loop.time(), restarts=seen.restart_count if seen is not None else 0)
+    restarts, is_unhealthy = (seen.restart_count, seen.health == "unhealthy") if seen is not None else (0, False)
+    watch = Watch(since=loop.time(), restarts=restarts, began_unhealthy=is_unhealthy)
     total = max(int(container.stable_for.total_seconds()), 1)
     while True:
         watch, verdict = judge(container, watch, seen, loop.time())
         if verdict is not None and verdict.proven is None:
-            return Retry(verdict.why)
+            return Retry(verdict.why, outside=True)
         if verdict is not None:
             instance = seen.id if seen is not None else ""
             return Done(verdict.why, instance) if verdict.proven else Failed(verdict.why)

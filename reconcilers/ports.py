@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import NamedTuple, Protocol, TypeVar
 
 from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.observed import Look
 from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan, Step
 
@@ -63,8 +64,11 @@ class Reconciler(Protocol[Want, Seen]):
         none, or nothing else to go back to."""
         ...
 
-    def set_aside(self, want: Want, seen: Seen, history: History) -> Mapping[str, str]:
-        """Subjects for which content that is asked for is not used, because it was tried and failed → the reason."""
+    def set_aside(
+        self, want: Want, seen: Seen, history: History, before: Mapping[str, SetAside]
+    ) -> Mapping[str, SetAside]:
+        """Subjects for which content that is asked for is not used, because it was tried and failed. `before`: what this
+        said last; it stays so for a subject of which nothing newer is known."""
         ...
 
     def ailing(self, seen: Seen, history: History) -> Mapping[str, Ailment]:

@@ -81,14 +81,23 @@ ConditionName = Literal[
 """In the order in which they are shown."""
 
 
+class SetAside(Struct, frozen=True):
+    """Content that was tried and failed: the tag that names it, and why it is not used."""
+
+    image: str
+    why: str
+
+
 class Condition(Struct, frozen=True):
-    """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds)."""
+    """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds).
+    `set_aside`: the content that `ContentCurrent` is about, by subject."""
 
     name: ConditionName
     holds: bool
     reason: str
     message: str = ""
     since: float = 0.0
+    set_aside: dict[str, SetAside] = {}
 
 
 class Standing(Struct, frozen=True):

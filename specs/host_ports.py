@@ -24,3 +24,11 @@ def taken_twice(claims: Iterable[tuple[Owner, Port]]) -> Iterator[tuple[Owner, O
         if address is not None:
             yield owner, holders[address], port
         holders.setdefault(port.host_ip, owner)
+
+
+def addresses_clash(one: str, other: str) -> bool:
+    """Whether a host cannot give the same port at both addresses: they are equal, or one is a wildcard that covers the
+    other. `::` is for both families, as Linux has it unless a program says otherwise."""
+    if one == other or "::" in (one, other):
+        return True
+    return "0.0.0.0" in (one, other) and ":" not in one + other

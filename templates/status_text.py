@@ -135,9 +135,10 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         yield paint("as it was when the state directory was lost; what happened since is not known:", "change", style)
     elif status.conditions and status.pid is None:
         yield paint("as the last controller left it; what happened since is not known:", "change", style)
+    name_width = max([_NAME, *(len(condition.name) + 1 for condition in status.conditions)])
     reason_width = max((len(condition.reason) for condition in status.conditions), default=0)
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
-        yield from _condition(condition, reason_width, now, width, style)
+        yield from _condition(condition, name_width, reason_width, now, width, style)
     if status.activity is not None:
         yield ""
         yield from activity_lines(status.activity, now, width, style, served=status.served)
@@ -149,7 +150,7 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
 
 
 _ORDER = get_args(ConditionName)
-_HEAD = 12
+_HEAD, _NAME = 12, 17
 _MEANT = (
     "Mount the folder, or put specs into it. Where nothing shall be there: evenkeel apply --allow-empty, or "
     "emptySourceRemovesAll in the settings."
@@ -160,10 +161,12 @@ def _field(name: str, value: str) -> str:
     return f"{name:<{_HEAD}}{value}"
 
 
-def _condition(condition: Condition, reason_width: int, now: float, width: int, style: Style) -> Iterator[str]:
+def _condition(
+    condition: Condition, name_width: int, reason_width: int, now: float, width: int, style: Style
+) -> Iterator[str]:
     mark = paint("yes", "good", style) if condition.holds else paint("no ", "bad", style)
     since = f"since {ago_text(now - condition.since)}" if condition.since else ""
-    yield f"{condition.name:<17}{mark}  {condition.reason:<{reason_width}}  {paint(since, 'faint', style)}".rstrip()
+    yield f"{condition.name:<{name_width}}{mark}  {condition.reason:<{reason_width}}  {paint(since, 'faint', style)}".rstrip()
     if condition.message and not (condition.holds and condition.reason == "Converged"):
         yield from _indented(condition.message, width)
     if condition.reason == "Empty":

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.until import PATIENCE_S
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,7 +51,7 @@ class Machine:
         make = shutil.which("make")
         assert make is not None
         line = [make, "setup", f"PATH={self.tools}:{self.clone}/.venv-uv/bin"]
-        return subprocess.run(line, cwd=self.clone, env={}, text=True, capture_output=True, timeout=60)
+        return subprocess.run(line, cwd=self.clone, env={}, text=True, capture_output=True, timeout=PATIENCE_S)
 
     def installed(self) -> set[str]:
         return {path.name for path in self.there.iterdir()} - {"id"}

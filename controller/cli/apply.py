@@ -187,8 +187,8 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             click.echo(f"Stopped ({stopped[0]}) before the end; `evenkeel apply` goes on from here.", err=True)
             return 130 if stopped[0] == "interrupted" else 1
         case _:
-            good = journal.digest("last-good")
-            back = f"\nlast good ({good}) is in force." if good and good != journal.digest("desired") else ""
+            is_back = any(each.name == "Settled" and each.reason == "RolledBack" for each in journal.conditions())
+            back = f"\nlast good ({journal.digest('last-good')}) is in force." if is_back else ""
             why = getattr(ending, "why", "no more was done")
             if isinstance(ending, Waiting) and journal.mail.activity() is not None and not serves(settings):
                 why = f"{why}, and nobody serves it, because MQTT is off; {ABANDON_HINT}"

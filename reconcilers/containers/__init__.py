@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from evenkeel.reconcilers.containers import diff as _diff
 from evenkeel.reconcilers.containers import found as _found
@@ -13,6 +13,7 @@ from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Difference, History, Plan, Step
 
@@ -47,8 +48,10 @@ class Containers:
     def blamed(self, step: Step, seen: ContainersSeen) -> str:
         return _found.blamed(step, seen)
 
-    def set_aside(self, want: _select.ContainersWanted, seen: ContainersSeen, history: History) -> dict[str, str]:
-        return _diff.set_aside(want, seen, history)
+    def set_aside(
+        self, want: _select.ContainersWanted, seen: ContainersSeen, history: History, before: Mapping[str, SetAside]
+    ) -> dict[str, SetAside]:
+        return _diff.set_aside(want, seen, history, before)
 
     def ailing(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         return _found.ailing(seen, history)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.health import is_put_up_again
@@ -22,6 +22,7 @@ from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Restart, check_digest
 from evenkeel.specs.desired import Document, asked_at
+from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import Change, Difference, History, Verb
@@ -234,18 +235,25 @@ def moved_digest(container: Container, seen: ContainersSeen, history: History) -
     return "" if seen.digests.get(moved, "") in history.rejected else moved
 
 
-def set_aside(want: ContainersWanted, seen: ContainersSeen, history: History) -> dict[str, str]:
-    """Subjects whose tag names content that was tried and failed, and the reason."""
-    told: dict[str, str] = {}
+def set_aside(
+    want: ContainersWanted, seen: ContainersSeen, history: History, before: Mapping[str, SetAside]
+) -> dict[str, SetAside]:
+    """Subjects whose tag names content that was tried and failed. `before`: what was known before; it stays true of a
+    subject that asks for the same tag while the registry of that tag does not answer."""
+    aside: dict[str, SetAside] = {}
     for container, _ in want.documents:
-        if follows_tag(container) and container.image in seen.remote:
-            ref, digest = parse_image(container.image), seen.remote[container.image].digest
+        if not follows_tag(container):
+            continue
+        image, old = container.image, before.get(container.name)
+        if image in seen.remote:
+            ref, digest = parse_image(image), seen.remote[image].digest
             why = history.rejected.get(seen.digests.get(f"{ref.registry}/{ref.repository}@{digest}", ""))
             if why is not None:
-                told[container.name] = (
-                    f"{container.image} was pushed again, and the new content ({digest[:19]}…) failed: {why}"
-                )
-    return told
+                text = f"{image} was pushed again, and the new content ({digest[:19]}…) failed: {why}"
+                aside[container.name] = SetAside(image, text)
+        elif old is not None and old.image == image:
+            aside[container.name] = old
+    return aside
 
 
 def image_is_there(container: Container, seen: ContainersSeen, history: History) -> bool:

@@ -6,22 +6,31 @@ elsewhere sees another host.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from evenkeel.specs.container import Container, Protocol, host_ports
+from evenkeel.specs.container import Container, Port, Protocol, host_ports
+from evenkeel.specs.host_ports import addresses_clash
 from evenkeel.specs.observed import AWAKE, ContainersSeen
 from evenkeel.specs.plan import Plan, Start
 from evenkeel.specs.quantity import size_text
 
 
+class Listener(NamedTuple):
+    """Somebody who listens on a port of the host. `holder`: the name, "" when it is not known."""
+
+    protocol: Protocol
+    address: str
+    number: int
+    holder: str = ""
+
+
 class Host(NamedTuple):
-    """The host as it is now. `absent`: paths that were looked for and are not there. `ports`: those that somebody listens
-    on, by protocol and number, with the holder's name, "" when it is not known. `least_memory`: bytes below which the engine
-    refuses a limit."""
+    """The host as it is now. `absent`: paths that were looked for and are not there. `least_memory`: bytes below which the
+    engine refuses a limit."""
 
     absent: tuple[str, ...] = ()
-    ports: Mapping[tuple[Protocol, int], str] = {}
+    listeners: tuple[Listener, ...] = ()
     least_memory: int = 0
 
 
@@ -44,18 +53,26 @@ def paths_of(containers: Sequence[Container]) -> tuple[str, ...]:
 
 def foreseen(plan: Plan, seen: ContainersSeen, host: Host) -> tuple[str, ...]:
     """A sentence for each thing that a plan would fail at now."""
-    own = {
-        (port.protocol, number)
+    own = [
+        port
         for each in seen.containers
         if each.container is not None and each.state in AWAKE
         for port in each.container.ports
-        for number in host_ports(port)
-    }  # these are freed by the plan itself, or refused by the diff
-    ports = {port: holder for port, holder in host.ports.items() if port not in own}
-    return tuple(sentence for container in starting(plan) for sentence in _of(container, host, ports))
+    ]  # these are freed by the plan itself, or refused by the diff
+    others = [each for each in host.listeners if not any(_holds(each, port, each.number) for port in own)]
+    return tuple(sentence for container in starting(plan) for sentence in _of(container, host, others))
 
 
-def _of(container: Container, host: Host, ports: Mapping[tuple[Protocol, int], str]) -> Iterator[str]:
+def _holds(listener: Listener, port: Port, number: int) -> bool:
+    """Whether a listener has this number of the range of a port."""
+    return (
+        (listener.protocol, listener.number) == (port.protocol, number)
+        and number in host_ports(port)
+        and addresses_clash(listener.address, port.host_ip)
+    )
+
+
+def _of(container: Container, host: Host, listeners: Sequence[Listener]) -> Iterator[str]:
     for mount in container.mounts:
         if mount.source in host.absent:
             yield f"{container.name} cannot be created now: its mount source {mount.source} is not there"
@@ -63,10 +80,10 @@ def _of(container: Container, host: Host, ports: Mapping[tuple[Protocol, int], s
         if device.host_path in host.absent:
             yield f"{container.name} cannot be started now: its device {device.host_path} is not there"
     for port in container.ports:
-        wanted: list[tuple[Protocol, int]] = [(port.protocol, number) for number in host_ports(port)]
-        if all(each in ports for each in wanted):
-            holder = ports[wanted[0]]
-            by = f", by {holder}" if holder else ""
+        numbers = host_ports(port)
+        holders = [next((each for each in listeners if _holds(each, port, number)), None) for number in numbers]
+        if holders[0] is not None and None not in holders:
+            by = f", by {holders[0].holder}" if holders[0].holder else ""
             yield f"{container.name} cannot be started now: port {port.host_port}/{port.protocol} of the host is taken{by}"
     memory = container.resources.memory
     if memory is not None and memory < host.least_memory:

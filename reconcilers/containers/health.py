@@ -4,7 +4,8 @@ A pure fold over observations: `judge` takes what is known of a watch, one look 
 what is known now and, once there is one, the verdict. Without a health check a container is proven when it has stayed up
 for its `stableFor`, or has ended well; with one, when it was healthy for that long. A process that ends badly disproves it at
 once: a start that returns is no activation (defect A11). An end that was not its own doing, but somebody's or that of its
-engine, says nothing: the watch is over without a verdict about the container, which is started and watched again.
+engine, says nothing: the watch is over without a verdict about the container, which is started and watched again. Nor does
+anything that happens while a container is cut off from its network: it is connected and watched from the beginning.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Watch(NamedTuple):
     """When a failed probe was last counted."""
     ended: bool = False
     """Whether it was good since then for having ended well rather than for being up."""
+    began_unhealthy: bool = False
+    """Whether the first look found it unhealthy. What the engine says then comes from before the watch."""
 
 
 class Verdict(NamedTuple):
@@ -44,6 +47,10 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         watch = watch._replace(restarts=seen.restart_count, good_since=None)
     if seen.state == "exited" and not seen.error and is_put_up_again(container.restart, seen):
         return watch, Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
+    if seen.state == "exited" and seen.exit_code == 0 and container.restart.policy in ("no", "on-failure"):
+        return watch, Verdict(True, "it ended with exit code 0")
+    if seen.cut_off:
+        return watch, Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")
     ended = seen.state in ("exited", "dead", "restarting") or restarted
     if ended and seen.exit_code != 0:
         return watch, Verdict(
@@ -51,10 +58,7 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         )
     if seen.state == "created":
         return watch, Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
-    if seen.state == "exited" and container.restart.policy in ("no", "on-failure"):
-        return watch, Verdict(True, "it ended with exit code 0")
     good = seen.state in ("running", "restarting") if container.health is None else seen.health == "healthy"
-    good = good and not seen.cut_off
     if container.health is not None and seen.health == "unhealthy":
         watch = _count_failure(container.health, watch, now)
         if watch.bad_probes >= container.health.retries:
@@ -114,10 +118,13 @@ def after_probe(check: Health, known: Probed | None, *, well: bool, now: float, 
 
 def _count_failure(health: Health, watch: Watch, now: float) -> Watch:
     """One more failed probe. It counts once an interval, however often one looks, and not while the container starts; a
-    command is counted by the engine, which says "unhealthy" when there were enough."""
+    command is counted by the engine, which says "unhealthy" when there were enough. It may say so of a time before the watch,
+    when the container was cut off, until the command has run again."""
     watch = watch._replace(good_since=None)
     if isinstance(health.probe, ExecProbe):
-        return watch._replace(bad_probes=health.retries)
+        runs_again_s = (health.interval + health.timeout).total_seconds()
+        is_old = watch.began_unhealthy and now - watch.since <= runs_again_s
+        return watch if is_old else watch._replace(bad_probes=health.retries)
     starting = now - watch.since < health.start_period.total_seconds()
     just_counted = watch.bad_at is not None and now - watch.bad_at < health.interval.total_seconds()
     if starting or just_counted:

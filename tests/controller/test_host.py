@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from evenkeel.controller.host import look_around
-from evenkeel.reconcilers.containers.foresight import Host
+from evenkeel.reconcilers.containers.foresight import Host, Listener
 
 LISTENER = "import socket, sys; s = socket.create_server(sys.argv[1], family=socket.AF_UNIX); print(); sys.stdin.read()"
 
@@ -16,8 +16,11 @@ LISTENER = "import socket, sys; s = socket.create_server(sys.argv[1], family=soc
 def test_paths_and_listeners(tmp_path: Path) -> None:
     with (
         socket.create_server(str(tmp_path / "engine"), family=socket.AF_UNIX),
-        socket.create_server(("127.0.0.1", 0)) as four,
+        socket.create_server(("127.0.0.53", 0)) as four,
+        socket.create_server(("0.0.0.0", 0)) as all_of_four,
         socket.create_server(("::1", 0), family=socket.AF_INET6) as six,
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both,
+        socket.create_server(("::ffff:127.0.0.1", 0), family=socket.AF_INET6, dualstack_ipv6=True) as mapped,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
         socket.create_connection(four.getsockname()) as client,
     ):
@@ -25,12 +28,16 @@ def test_paths_and_listeners(tmp_path: Path) -> None:
         host = look_around(str(tmp_path / "engine"), [str(tmp_path), str(tmp_path / "missing")])
         assert host.absent == (str(tmp_path / "missing"),)
         listening = {
-            ("tcp", four.getsockname()[1]),
-            ("tcp", six.getsockname()[1]),
-            ("udp", datagrams.getsockname()[1]),
+            Listener("tcp", "127.0.0.53", four.getsockname()[1]),
+            Listener("tcp", "::1", six.getsockname()[1]),
+            Listener("tcp", "::", both.getsockname()[1]),
+            Listener("tcp", "127.0.0.1", mapped.getsockname()[1]),
+            Listener("tcp", "0.0.0.0", all_of_four.getsockname()[1]),
+            Listener("udp", "127.0.0.1", datagrams.getsockname()[1]),
         }
-        assert listening <= host.ports.keys()
-        assert ("tcp", client.getsockname()[1]) not in host.ports, "a connection listens for nobody"
+        assert listening <= set(host.listeners)
+        connected = client.getsockname()[1]
+        assert connected not in {each.number for each in host.listeners}, "a connection listens for nobody"
 
 
 def test_of_an_engine_that_sees_another_host_nothing_is_said(tmp_path: Path) -> None:
@@ -39,7 +46,7 @@ def test_of_an_engine_that_sees_another_host_nothing_is_said(tmp_path: Path) -> 
         assert engine.stdout is not None
         engine.stdout.readline()
         host = look_around(str(tmp_path / "engine"), [str(tmp_path / "missing")])
-        assert (host.absent, host.ports) == ((), {})
+        assert (host.absent, host.listeners) == ((), ())
         engine.communicate()
 
 

@@ -24,13 +24,13 @@ from tests.controller.stage import (
 )
 
 from evenkeel.controller.drivers.memory import Image
-from evenkeel.controller.endings import Retrying, Settled
+from evenkeel.controller.endings import Progressed, Retrying, Settled
 from evenkeel.controller.journal_file import FILE
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.plan import Action, Outcome, Pull, Remove, Retry, Start
+from evenkeel.specs.plan import Action, Create, Outcome, Pull, Remove, Retry, Start
 from evenkeel.specs.problem import Place
 
 # ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -520,6 +520,31 @@ def test_converging_waits_out_its_back_off_but_not_a_stop(on_stage: OnStage) -> 
         assert isinstance(ending, Retrying)
         assert waited[:4] == [1, 2, 4, 8]
         assert time() == pytest.approx(1000, abs=0.1)
+
+    on_stage(work)
+
+
+@pytest.mark.parametrize("kind", [Pull, Create, Start, Remove])
+def test_a_stop_ends_converging_alike_in_every_phase(on_stage: OnStage, kind: type[Action]) -> None:
+    """Also while the old instances are removed: `apply` tells a stop by Ctrl-C from a failure by how it ends."""
+
+    async def work(stage: Stage) -> None:
+        stage.limits.parallel = 1
+        stage.controller.accept(asking("web:1", "db:1"))
+        assert isinstance(await stage.controller.converge(), Settled)
+
+        def stop(action: Action) -> None:
+            if isinstance(action, kind):
+                stage.controller.stop()
+
+        stage.engine.script.failures.append(stop)
+        stage.controller.accept(asking("web:2", "db:2"))
+        assert await stage.controller.converge() == Progressed()
+        stage.engine.script.failures.clear()
+        stage.controller = stage.make()
+        assert isinstance(await stage.controller.converge(), Settled)
+        assert stage.running() == {"web": "web:2", "db": "db:2"}
+        assert len(stage.engine.world.containers) == 2
 
     on_stage(work)
 

@@ -11,7 +11,7 @@ from tests.until import soon
 
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled
-from evenkeel.specs.container import Container, Health, HttpProbe, Mount, Port, Resources, TcpProbe
+from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Mount, Port, Resources, TcpProbe
 from evenkeel.specs.plan import Action, Failed, Outcome, Pull, Remove, Retry, Start, Update, Verify
 
 from .device import Device, OnDevice, container
@@ -221,6 +221,78 @@ def test_a_container_that_is_cut_off_is_drift_and_put_back(on_device: OnDevice) 
     on_device(work)
 
 
+CHECKS = {
+    "no check": None,
+    "over the network": Health(TcpProbe(80), interval=SECOND, timeout=SECOND, retries=2),
+    "a command": Health(ExecProbe(("true",)), interval=SECOND, timeout=SECOND, retries=2),
+}
+
+
+async def cut_off_while_it_is_watched(device: Device, *, often: int) -> None:
+    """Somebody takes web:2 off its network, and again after it was connected."""
+    for number in range(often):
+        await cut_off_once_more(device, number)
+
+
+async def cut_off_once_more(device: Device, before: int) -> None:
+    await soon(lambda: device.running().get("web") == "web:2" and device.said()[-1][1].startswith("watch "))
+    await asyncio.sleep(2)
+    device.engine.disconnect("web")
+    await soon(lambda: len(device.said("step-retrying")) > before)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
+def test_being_cut_off_while_it_is_watched_is_no_evidence_against_a_container(
+    on_device: OnDevice, check: Health | None
+) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        made = device.engine.world.created
+        device.ask(container("web", "web:2", health=check, stable_for=5 * SECOND))
+        cutting = asyncio.ensure_future(cut_off_while_it_is_watched(device, often=1))
+        ending = await device.follow()
+        assert isinstance(ending, Retrying)
+        assert ending.why == "web: it was cut off from its network while it was watched: it is on no network"
+        await cutting
+        connected = asyncio.get_running_loop().time()
+        assert isinstance(await device.follow(), Settled)
+        assert asyncio.get_running_loop().time() - connected >= 5, "it is proven anew"
+        assert device.running() == {"web": "web:2"}
+        assert device.said("revision-failed") == []
+        assert device.engine.world.created == made + 1
+        assert device.journal.digest("last-good") == device.journal.digest("desired")
+
+    on_device(work)
+
+
+def test_who_is_cut_off_again_and_again_is_said_to_be(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "web:2", stable_for=5 * SECOND))
+        cutting = asyncio.ensure_future(cut_off_while_it_is_watched(device, often=3))
+        for _ in range(2):
+            assert isinstance(await device.follow(), Retrying)
+        assert isinstance(await device.follow(), Stalled)
+        await cutting
+        why = "web: it was cut off from its network while it was watched: it is on no network (tried 3 times)"
+        assert device.said("revision-failed") == [("revision-failed", why)]
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work)
+
+
+def test_with_nothing_to_go_back_to_who_is_cut_off_is_connected_as_often_as_it_takes(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.ask(container("web", "web:2", stable_for=5 * SECOND))
+        cutting = asyncio.ensure_future(cut_off_while_it_is_watched(device, often=6))
+        for _ in range(6):
+            assert isinstance(await device.follow(), Retrying)
+        await cutting
+        assert isinstance(await device.follow(), Settled)
+
+    on_device(work)
+
+
 def test_a_network_that_was_pruned_is_made_again(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(container("web"), container("db"))
@@ -258,6 +330,56 @@ def test_content_that_was_set_aside_is_told_until_the_tag_changes(on_device: OnD
         device.engine.catalogue["docker.io/library/app:1"] = Image(version=3)
         assert isinstance(await device.follow(), Settled)
         assert "ContentCurrent" not in device.conditions()
+
+    on_device(work)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        (container("app", pull_policy="Always"),),  # the same again; its tag names good content by now
+        (),
+        (container("app", "app:9", pull_policy="Always"),),
+        (container("app"),),
+    ],
+    ids=["good content", "not asked for", "another image", "as it is there"],
+)
+def test_a_registry_that_is_silent_about_another_image_keeps_nothing_said(
+    on_device: OnDevice, wanted: tuple[Container, ...]
+) -> None:
+    async def work(device: Device) -> None:
+        other = container("other", pull_policy="Always")
+        await device.reach(container("app", pull_policy="Always"), other)
+        device.engine.catalogue["docker.io/library/other:1"] = Image(pull="unreachable")
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=2, exits_with=1)
+        while not device.said("rolling-back"):
+            await device.cycle()
+        assert isinstance(await device.follow(), Settled)
+        assert device.conditions()["ContentCurrent"].message.startswith("app: ")
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=3)
+        device.ask(*wanted, other)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert "ContentCurrent" not in device.conditions()
+
+    on_device(work)
+
+
+def test_a_registry_that_falls_silent_keeps_what_was_said_of_its_own_image(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        wanted = [container(name, pull_policy="Always") for name in ("app", "web")]
+        await device.reach(*wanted)
+        for name in ("app", "web"):
+            device.engine.catalogue[f"docker.io/library/{name}:1"] = Image(version=2, exits_with=1)
+        while len(device.said("rolling-back")) < 2:
+            await device.cycle()
+        assert isinstance(await device.follow(), Settled)
+        assert "; web: " in device.conditions()["ContentCurrent"].message
+        device.engine.catalogue["docker.io/library/app:1"] = Image(version=3)
+        device.engine.catalogue["docker.io/library/web:1"] = Image(version=2, pull="unreachable")
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert device.conditions()["ContentCurrent"].message.startswith("web: "), "and nothing of app"
 
     on_device(work)
 

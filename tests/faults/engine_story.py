@@ -14,6 +14,7 @@ from tests.controller.drivers.docker.rig import Rig, container
 from tests.engines.dockerd import Dockerd
 from tests.engines.engine_faults import Fault
 from tests.engines.proxy import Proxy
+from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.docker import DockerEngine
@@ -75,7 +76,7 @@ class Story:
         for name in self._pulled():
             self._dockerd.api("DELETE", f"/images/{name}", force=True)
         ending = await self.rig.converge(container("web", self._images[self._turn % 2]), container("db"))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while ending != Settled() and not isinstance(
                 ending, Stalled
             ):  # what was replaced is removed a little later

@@ -39,11 +39,11 @@ from evenkeel.controller.drivers.memory.world import (
 from evenkeel.controller.files import write_atomically
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers.compare import InPlace, can_update
-from evenkeel.reconcilers.containers.foresight import Host
+from evenkeel.reconcilers.containers.foresight import Host, Listener
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, encode
-from evenkeel.specs.container import Container, ExecProbe, Health, Protocol, host_ports
+from evenkeel.specs.container import Container, ExecProbe, Health, host_ports
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import AWAKE, LATELY_S, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
 from evenkeel.specs.plan import (
@@ -405,14 +405,14 @@ class MemoryEngine:
 
     def host(self, paths: Sequence[str]) -> Host:
         """The simulated host: its paths are all there but those that were taken away, its ports are those of containers."""
-        ports: dict[tuple[Protocol, int], str] = {
-            (port.protocol, number): kept.engine_name
+        listeners = tuple(
+            Listener(port.protocol, port.host_ip, number, kept.engine_name)
             for kept in self._present()
             if kept.state in AWAKE and kept.container is not None
             for port in kept.container.ports
             for number in host_ports(port)
-        }
-        return Host(tuple(path for path in paths if path in self.script.absent), ports)
+        )
+        return Host(tuple(path for path in paths if path in self.script.absent), listeners)
 
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
+from evenkeel.reconcilers.containers.foresight import Host, Listener, foreseen, paths_of, starting
 from evenkeel.specs.container import Container, Device, Mount, Port, Protocol, Resources
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.normalise import normal
@@ -29,12 +31,54 @@ def planned(seen: ContainersSeen, history: History = History()) -> Plan:  # noqa
     return domain.plan(domain.diff(want, seen, history), seen, history)
 
 
+def taken(protocol: Protocol, number: int, holder: str = "") -> Listener:
+    return Listener(protocol, "0.0.0.0", number, holder)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listener", "clash"),
+    [
+        ("127.0.0.1", "127.0.0.53", False),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "0.0.0.0", True),
+        ("127.0.0.1", "::", True),
+        ("127.0.0.1", "::1", False),
+        ("0.0.0.0", "127.0.0.53", True),
+        ("0.0.0.0", "::", True),
+        ("0.0.0.0", "::1", False),
+        ("::1", "0.0.0.0", False),
+        ("::1", "::", True),
+        ("::", "127.0.0.53", True),
+        ("::", "fd00::1", True),
+    ],
+)
+def test_a_port_is_taken_at_an_address(wanted: str, listener: str, clash: bool) -> None:
+    dns = normal(Container("dns", "dns:1", ports=(Port(53, 53, host_ip=wanted, protocol="udp"),)))
+    seen = ContainersSeen("test", images={dns.image: "sha256:1"})
+    domain = Containers()
+    want = domain.select(desired_state([Document("Container", "dns", dns)]))
+    plan = domain.plan(domain.diff(want, seen, History()), seen, History())
+    said = ("dns cannot be started now: port 53/udp of the host is taken",)
+    assert foreseen(plan, seen, Host((), (Listener("udp", listener, 53),))) == (said if clash else ())
+    assert foreseen(plan, seen, Host((), (Listener("tcp", listener, 53),))) == ()
+
+
+def test_a_predecessor_frees_only_what_it_holds() -> None:
+    ports = (Port(8080, 80, host_ip="127.0.0.1"),)
+    old = ContainerSeen("1", "gps", "gps", "sha256:0", "running", normal(Container("gps", "gps:0", ports=ports)))
+    seen = ContainersSeen("test", containers=(old,), images=IMAGES)
+    listeners = (Listener("tcp", "127.0.0.1", 8080), Listener("tcp", "127.0.0.53", 8080, "resolver"))
+    assert foreseen(planned(seen), seen, Host((), listeners)) == (
+        "gps cannot be started now: port 8080/tcp of the host is taken, by resolver",
+    )
+
+
 def test_every_cause_outside_is_said_once() -> None:
     seen = ContainersSeen("test", images=IMAGES)
     plan = planned(seen)
     assert paths_of(starting(plan)) == ("/var/data", "/dev/ttyUSB0")
-    ports: dict[tuple[Protocol, int], str] = {("tcp", 8080): "squatter", ("udp", 9000): "", ("udp", 9001): ""}
-    assert foreseen(plan, seen, Host(("/var/data", "/dev/ttyUSB0"), ports, 6 * 1024**2)) == (
+    listeners = (taken("tcp", 8080, "squatter"), taken("udp", 9000), taken("udp", 9001))
+    assert foreseen(plan, seen, Host(("/var/data", "/dev/ttyUSB0"), listeners, 6 * 1024**2)) == (
         "gps cannot be created now: its mount source /var/data is not there",
         "gps cannot be started now: its device /dev/ttyUSB0 is not there",
         "gps cannot be started now: port 8080/tcp of the host is taken, by squatter",
@@ -45,17 +89,17 @@ def test_every_cause_outside_is_said_once() -> None:
 
 def test_what_is_there_and_free_is_not_mentioned() -> None:
     seen = ContainersSeen("test", images=IMAGES)
-    assert foreseen(planned(seen), seen, Host((), {("udp", 9000): "", ("tcp", 80): ""})) == ()
+    assert foreseen(planned(seen), seen, Host((), (taken("udp", 9000), taken("tcp", 80)))) == ()
 
 
 def test_a_container_that_is_not_started_is_not_looked_at() -> None:
     there = ContainerSeen("1", "gps", "gps", "sha256:1", "running", GPS)
     seen = ContainersSeen("test", containers=(there,), images=IMAGES)
     plan = planned(seen, History(proven={"1": ""}))
-    assert foreseen(plan, seen, Host(("/var/data",), {("tcp", 8080): ""}, 6 * 1024**2)) == ()
+    assert foreseen(plan, seen, Host(("/var/data",), (taken("tcp", 8080),), 6 * 1024**2)) == ()
 
 
 def test_a_port_of_its_own_predecessor_is_not_taken() -> None:
     old = ContainerSeen("1", "gps", "gps", "sha256:0", "running", normal(Container("gps", "gps:0", ports=GPS.ports)))
     seen = ContainersSeen("test", containers=(old,), images=IMAGES)
-    assert foreseen(planned(seen), seen, Host((), {("tcp", 8080): "", ("udp", 9000): "", ("udp", 9001): ""})) == ()
+    assert foreseen(planned(seen), seen, Host((), (taken("tcp", 8080), taken("udp", 9000), taken("udp", 9001)))) == ()

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from evenkeel.reconcilers.containers.health import Probed, Watch, after_probe, judge, look_again_after
-from evenkeel.specs.container import Container, Health, HttpProbe, Restart, RestartPolicy, longest_proof
+from evenkeel.reconcilers.containers.health import Probed, Verdict, Watch, after_probe, judge, look_again_after
+from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Restart, RestartPolicy, longest_proof
 from evenkeel.specs.observed import ContainerSeen, HealthSeen, State
 
 UP_3_S = Container("web", "web:1", stable_for=timedelta(seconds=3))
@@ -29,6 +29,7 @@ class Look(NamedTuple):
     exit_code: int = 0
     restarts: int = 0
     error: str = ""
+    cut_off: str = ""
 
 
 GONE = None
@@ -41,7 +42,7 @@ def watch(container: Container, *looks: Look | None, at: float = 0.0) -> str:
     for number, look in enumerate(looks, 1):
         seen = look and ContainerSeen(
             "1", "web", "web", "i", look.state, container, health=look.health, exit_code=look.exit_code,
-            restart_count=look.restarts, error=look.error,
+            restart_count=look.restarts, error=look.error, cut_off=look.cut_off,
         )  # fmt: skip
         known, verdict = judge(container, known, seen, at + (look.at if look else 0.0))
         if verdict is not None:
@@ -66,6 +67,50 @@ def test_stable_for_nothing_is_up_at_the_first_look() -> None:
 def test_gone() -> None:
     """It did not go by itself, which says nothing about it."""
     assert watch(UP_3_S, Look(0), GONE) == "2: interrupted: it was removed from outside while it was watched"
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        Look(40),
+        Look(1, health="unhealthy"),
+        Look(1, "restarting", exit_code=1),
+        Look(1, "dead", exit_code=1),
+        Look(1, restarts=1, exit_code=1),
+        Look(1, "created", error="network not found"),
+    ],
+)
+@pytest.mark.parametrize("container", [UP_3_S, HEALTHY_2_S], ids=["no check", "checked"])
+def test_nothing_counts_against_one_that_is_cut_off(container: Container, look: Look) -> None:
+    why = "it was cut off from its network while it was watched: it is on no network"
+    cut_off = look._replace(cut_off="it is on no network")
+    assert watch(container, Look(0), cut_off) == f"2: interrupted: {why}"
+    assert watch(container, cut_off) == f"1: interrupted: {why}"
+
+
+def test_one_that_ended_well_and_is_cut_off_has_ended_well() -> None:
+    looks = (Look(0), Look(1, "exited", cut_off="its network is gone"))
+    assert watch(with_policy("no"), *looks) == "2: proven: it ended with exit code 0"
+
+
+def test_a_command_that_failed_before_the_watch_has_to_fail_again() -> None:
+    """The engine counts the failures of commands, also those of the time when the container was cut off."""
+    health = Health(ExecProbe(("true",)), timedelta(seconds=10), timedelta(seconds=2), retries=3)
+    container = Container("web", "web:1", stable_for=timedelta(seconds=3), health=health)
+
+    def told(*looks: tuple[float, HealthSeen]) -> Verdict | None:
+        known, verdict = Watch(since=0.0, began_unhealthy=looks[0][1] == "unhealthy"), None
+        for at, seen in looks:
+            known, verdict = judge(
+                container, known, ContainerSeen("1", "web", "web", "i", "running", container, health=seen), at
+            )
+        return verdict
+
+    failed = (False, "it failed its health check 3 times in a row")
+    assert told((0, "unhealthy"), (12, "unhealthy")) is None
+    assert told((0, "unhealthy"), (13, "unhealthy")) == failed
+    assert told((0, "unhealthy"), (9, "healthy"), (12, "healthy")) == (True, "healthy for 3 s")
+    assert told((0, "starting"), (1, "unhealthy")) == failed, "this is of the watch"
 
 
 def test_never_started() -> None:

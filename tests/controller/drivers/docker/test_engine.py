@@ -388,12 +388,19 @@ async def test_what_is_not_well_is_given_up_and_the_old_one_comes_back(
 
 
 async def test_a_stubborn_one_is_killed_after_its_time(clean_dockerd: Dockerd, rig: Rig) -> None:
-    stubborn = container("it", "stubborn:1", stop=Stop(timeout=timedelta(milliseconds=1500)))
-    await rig.settle(stubborn)
+    """Its own time would be over after a second: so long the engine waits when it is not told otherwise."""
+    clean_dockerd.run("it", "stubborn:1", StopTimeout=1)
+    begun = asyncio.get_running_loop().time()
+    assert isinstance(await rig.perform(End("it", Stop(timeout=timedelta(milliseconds=2500)))), Done)
+    assert asyncio.get_running_loop().time() - begun >= 2.5
+    assert clean_dockerd.inspect("it")["State"]["ExitCode"] == 137
+
+
+async def test_a_stubborn_one_is_replaced(clean_dockerd: Dockerd, rig: Rig) -> None:
+    await rig.settle(container("it", "stubborn:1"))
     await rig.settle(container("it", "sleeper:1"))
-    took = next(entry.seconds for entry in rig.said if entry.kind == "step-done" and entry.step.startswith("stop"))
-    assert 1.5 < took < 9  # without it the engine waits for 10 s
     assert clean_dockerd.containers() == {"it": "running"}
+    assert clean_dockerd.inspect("it")["Config"]["Image"].endswith("sleeper:1")
 
 
 async def test_a_port_that_is_taken_ends_the_revision_not_the_old_one(clean_dockerd: Dockerd, rig: Rig) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.engines.dockerd import Dockerd
 from tests.engines.proxy import Proxy
 from tests.engines.registry import free_port
-from tests.until import soon
+from tests.until import PATIENCE_S, soon
 
 from evenkeel.specs.container import Port
 from evenkeel.specs.plan import Connect, Create, Done, Retry, Start
@@ -138,5 +138,5 @@ async def test_one_that_comes_back_has_its_names_links_and_ports_again(clean_doc
 
 def answers(port: int) -> bool:
     with suppress(OSError):
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).status == 200
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_S / 4).status == 200
     return False
