@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from evenkeel.controller.endings import PROVEN, Ending, Progressed, Retrying, Settled, Stalled
@@ -15,6 +16,7 @@ from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.ports import Ailment, Reconciler
 from evenkeel.specs.desired import DesiredState, differing
+from evenkeel.specs.errors import JournalError
 from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
 
 _RECOVERY_S = 60.0
@@ -34,9 +36,11 @@ class Revisions:
         """Before anything is done for a revision, record which subjects are not well: it is not to blame for them, unless it
         changes them."""
         journal = self._journal
+        changes: tuple[str, ...] = ()
         if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
-            good = journal.revision("last-good")
-            changes = differing(state, good) if good is not None else ()
+            with suppress(JournalError):  # then nobody knows what it changes
+                good = journal.revision("last-good")
+                changes = differing(state, good) if good is not None else ()
             journal.record_sick(state.digest, sorted(ailing.keys() - set(changes)))
 
     @at_once

@@ -317,7 +317,7 @@ async def test_limits_change_in_place_and_go_with_a_new_container(clean_dockerd:
     first = clean_dockerd.inspect("it")
     for memory, reservation in ((128, None), (32, 16), (256, 64), (256, None)):
         await rig.settle(limited(memory, reservation))
-        assert rig.steps() == ["update"]
+        assert rig.steps() == ["update", "verify"]
         now = clean_dockerd.inspect("it")
         assert (now["Id"], now["State"]["StartedAt"]) == (first["Id"], first["State"]["StartedAt"])
         assert now["HostConfig"]["Memory"] == memory * MB
