@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from tests.engines.broker import leave
 from tests.until import PATIENCE_S
 from tests.update_manager.double import Published, UpdateManager, Verdict
 
@@ -64,10 +65,7 @@ class Connection:
 
     def close(self) -> None:
         self._client.on_disconnect = None
-        self._client.disconnect()
-        self._client.loop_stop()
-        self._client.reinitialise()
-        self._client._reset_sockets()  # reinitialising makes new ones
+        leave(self._client)
 
 
 class Backend:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from tests.engines.broker import leave
 from tests.until import PATIENCE_S
 
 NEXT = {
@@ -72,10 +73,7 @@ class Manager:
         assert self._up.wait(PATIENCE_S), "the manager cannot connect"
 
     def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-        self.client.reinitialise()
-        self.client._reset_sockets()  # reinitialising makes new ones
+        leave(self.client)
 
     def wait_for_agent(self) -> None:
         """Until an agent has reported its state: then it hears what is sent, now and later."""

@@ -25,7 +25,7 @@ from tests.e2e_mqtt.backend import Backend
 from tests.e2e_mqtt.commanding import ENDS, asking, said_in, told
 from tests.e2e_mqtt.rig import Device
 from tests.e2e_mqtt.scenario import AFTER, EXPECTED, TARGET, prepare
-from tests.engines.broker import Broker
+from tests.engines.broker import Broker, leave
 from tests.engines.mqtt_proxy import Fault, Kind, MqttProxy
 from tests.sampling import sampled
 from tests.until import until
@@ -168,10 +168,7 @@ def _take_over(port: int, client_id: str, version: str, *, forget: bool) -> None
         client.connect("127.0.0.1", port, 60)
     client.loop_start()
     assert up.wait(90)
-    client.disconnect()
-    client.loop_stop()
-    client.reinitialise()
-    client._reset_sockets()  # reinitialising makes new ones
+    leave(client)
 
 
 def _check_words(feedback: Sequence[bytes], is_lossless: bool) -> None:
