@@ -296,8 +296,6 @@ class Cycles:
         if stuck is None:
             self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
-        if role == "desired":
-            self._revisions.begin(state, ailing)
         found = gate(plan, self._leftovers.is_due)
         left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
         if left and not isinstance(found, Go):
@@ -306,7 +304,11 @@ class Cycles:
             return Waiting(why)
         names = {document.name for document in state.documents}
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
-        if role == "desired" and not left and _is_reached(plan):
+        disturbs = isinstance(found, Go) and found.stage.phase != Phase.DOWNLOAD
+        is_reached = not left and _is_reached(plan)
+        if role == "desired" and (disturbs or is_reached):
+            self._revisions.begin(state, ailing)
+        if role == "desired" and is_reached:
             unproven = self._revisions.make_good(state, unwell)
             if unproven is not None:
                 return unproven

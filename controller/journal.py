@@ -217,6 +217,7 @@ class Journal:
         there were none."""
         also = f" OR {_IMAGE}" if images else ""
         with self._database.writing() as connection:
+            connection.execute("DELETE FROM sick_before WHERE digest = ?", (digest,))
             return connection.execute(f"DELETE FROM attempt WHERE digest = ?{also}", (digest,)).rowcount > 0
 
     # ── what planning has to remember ──────────────────────────────────────────────────────────────────────────
@@ -251,13 +252,15 @@ class Journal:
             connection.execute(_MEET, (instance, subject))
 
     def sick_before(self, digest: str) -> frozenset[str] | None:
-        """The subjects that were not well when a revision began; `None` when that was not recorded."""
+        """The subjects that were not well before a revision disturbed anything; `None` when that was not recorded."""
         rows = self._database.all("SELECT subject FROM sick_before WHERE digest = ?", digest)
         return frozenset(row[0] for row in rows if row[0]) if rows else None
 
     def record_sick(self, digest: str, subjects: Iterable[str]) -> None:
-        """Record which subjects are not well when a revision begins."""
+        """Record which subjects are not well before a revision disturbs anything. What was recorded of others is dropped:
+        when one of them is asked for again, it finds another device."""
         with self._database.writing() as connection:
+            connection.execute("DELETE FROM sick_before WHERE digest <> ?", (digest,))
             rows = [(digest, subject) for subject in ("", *subjects)]  # the empty one says that it was recorded
             connection.executemany("INSERT OR IGNORE INTO sick_before VALUES (?, ?)", rows)
 

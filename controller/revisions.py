@@ -33,8 +33,8 @@ class Revisions:
 
     @at_once
     def begin(self, state: DesiredState, ailing: Mapping[str, Ailment]) -> None:
-        """Before anything is done for a revision, record which subjects are not well: it is not to blame for them, unless it
-        changes them."""
+        """Right before a revision disturbs anything for the first time, record which subjects are not well: it is not to
+        blame for them, unless it changes them."""
         journal = self._journal
         changes: tuple[str, ...] = ()
         if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:

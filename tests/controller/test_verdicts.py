@@ -136,6 +136,26 @@ def test_one_that_was_ill_before_fails_no_revision(on_device: OnDevice) -> None:
     on_device(work)
 
 
+def test_one_that_recovered_before_anything_was_disturbed_is_no_excuse(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        good = await device.reach(container("broker"), checked("app"))
+        make_ill(device, "app:1")
+        device.fail(Retry("the registry is away"), Pull, times=2)
+        device.ask(container("broker", "broker:2"), checked("app"))
+        assert isinstance(await device.follow(), Retrying)
+        make_ill(device, "app:1", healthy=True)
+        assert isinstance(await device.follow(), Retrying)
+        await soon(lambda: device.conditions()["Healthy"].holds)
+        switching = asyncio.ensure_future(soon(lambda: device.running().get("broker") == "broker:2"))
+        switching.add_done_callback(lambda _: make_ill(device, "app:1"))
+        while not device.said("rolling-back"):
+            assert not isinstance(await device.follow(), Settled)
+            await asyncio.sleep(5)
+        assert device.journal.digest("last-good") == good.digest
+
+    on_device(work)
+
+
 def test_what_its_own_look_finds_ill_is_not_called_well(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(checked("app"))
