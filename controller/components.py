@@ -56,17 +56,21 @@ class Components:
         patience: timedelta,
         alive: Callable[[], None],
     ) -> None:
-        """`patience`: for how long passing trouble is waited out; with an engine that is away once, not once for each
-        component. `alive` is called whenever something is tried."""
+        """`patience`: for how long one command waits out passing trouble in vain, of all its components together. `alive`
+        is called whenever something is tried."""
         self._driver, self._cycles, self._alive = driver, cycles, alive
         self._patience_s, self._stopping = patience.total_seconds(), stopping
         self._away_since: float | None = None
+        self._spent_s = 0.0
+        """What was waited in vain since the command began."""
+        self._silent = ""
+        """Why the engine was given up for the rest of the command: each further question could hang for a minute."""
         self._watched: dict[str, int] = {}
         """Instances that stayed up while they were watched → their restarts until then."""
 
     def begin(self, revision: str) -> None:
-        """A command begins, for this revision: the time in which the engine may be away counts anew."""
-        self._away_since = None
+        """A command begins, for this revision, with all its patience."""
+        self._away_since, self._spent_s, self._silent = None, 0.0, ""
         self._cycles.about(revision)
 
     async def observe(self, look: Look, waits: Waits, cut: asyncio.Event) -> ContainersSeen | None:
@@ -97,11 +101,14 @@ class Components:
 
     async def _look_at(self, look: Look, waits: Waits, cut: asyncio.Event) -> ContainersSeen | str:
         """One look, or why none could be made. Raises Interrupted when cut short."""
+        if self._silent:
+            return self._silent
         try:
             seen = await self.observe(look, waits, cut)
         except (Unavailable, TimedOut, Refused) as error:
             if cut.is_set():
                 raise Interrupted from error
+            self._silent = error.message
             return error.message
         if seen is None:
             raise Interrupted
@@ -245,7 +252,10 @@ class Components:
     ) -> str:
         loop = asyncio.get_running_loop()
         want, trouble = _only(action, want), _Trouble(waits)
-        deadline, wait_s, proofs = loop.time() + patience_s, 0.5, 0
+        if self._silent:
+            return self._silent
+        patience_s -= self._spent_s
+        since, wait_s, proofs = loop.time(), 0.5, 0
         while True:
             self._alive()
             ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, pins)
@@ -256,14 +266,16 @@ class Components:
                     return ""
                 case Progressed():
                     trouble.say("")
-                    deadline, wait_s, self._away_since = loop.time() + patience_s, 0.5, None
+                    since, wait_s, self._away_since = loop.time(), 0.5, None
                 case Stalled(why=why):
                     return why
                 case Retrying(why=why, phase=phase):
                     why = why.removeprefix(f"{action.subject}: ")
                     away_s = self._away_for_s() if phase is None else 0.0
                     proofs += phase == Phase.VERIFY
-                    if loop.time() >= deadline or away_s >= patience_s or proofs >= MOST_PROOFS:
+                    if max(loop.time() - since, away_s) >= patience_s or proofs >= MOST_PROOFS:
+                        self._spent_s += loop.time() - since
+                        self._silent = why if away_s >= self._patience_s else ""
                         return why
                     trouble.say(why)
                     if not await _pause(wait_s, cut):

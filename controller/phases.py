@@ -80,6 +80,7 @@ class Phases:
         Nothing else cuts it short, or it would be left half done and forgotten. Whoever sent the other hears which trouble
         is waited out."""
         cleaning = changed(activity, command="CLEANUP", addressed="")
+        self._components.begin(activity.target.digest)
 
         def tell(now: Activity, status: Status) -> None:
             for action in now.actions if status == "CLEANUP" else ():

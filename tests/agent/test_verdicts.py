@@ -9,7 +9,7 @@ import pytest
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
-from evenkeel.specs.plan import Action, Create, Failed, Outcome, Remove, Start, Verify
+from evenkeel.specs.plan import Action, Create, Failed, Outcome, Remove, Retry, Start, Verify
 
 from .harness import Device, asked, statuses
 
@@ -305,5 +305,41 @@ def test_new_limits_are_proven_before_they_count_as_activated() -> None:
         device.engine.kill("lamp", 137)
         said = await device.command("x", "ACTIVATE")
         assert said[-1].status == "ACTIVATION_FAILURE"
+
+    run(story())
+
+
+# ── a command ends within the patience of who sent it ──────────────────────────────────────────────────────────────
+
+KANTO_PHASE_S = 600.0
+"""Kanto's Update Manager gives a phase 10 minutes (protocol/update-manager.md §6)."""
+
+
+def _refuse_to_work(device: Device) -> None:
+    device.fail(Start, outcome=Retry)
+
+
+def _refuse_to_remove(device: Device) -> None:
+    device.fail(Remove, outcome=Retry)
+
+
+def _hang(device: Device) -> None:
+    device.engine.script.unreachable, device.engine.script.observe_s = True, 30.0
+
+
+@pytest.mark.parametrize("trouble", [_refuse_to_work, _refuse_to_remove, _hang])
+@pytest.mark.parametrize("command", ["ROLLBACK", "CLEANUP"])
+def test_many_components_in_trouble_share_one_patience(trouble: Callable[[Device], None], command: str) -> None:
+    async def story() -> None:
+        device = Device()
+        names = [f"lamp{number}" for number in range(10)]
+        await device.bring("before", *(asked(name) for name in names))
+        await device.desired("x", *(asked(name, "2") for name in names))
+        await device.commands("x", *(FORWARD if command == "CLEANUP" and trouble is _refuse_to_remove else FORWARD[:2]))
+        trouble(device)
+        begun = asyncio.get_running_loop().time()
+        said = await device.command("x", command)
+        assert asyncio.get_running_loop().time() - begun < KANTO_PHASE_S
+        assert statuses(said)[-1] in ("ROLLBACK_FAILURE", "COMPLETED", "INCOMPLETE")
 
     run(story())
