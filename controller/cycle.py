@@ -343,8 +343,7 @@ class Cycles:
         if self._announced.get(role) == state.digest or (first and state.digest in self._announced.values()):
             return
         self._announced[role] = state.digest
-        settled = any(known.name == "Settled" and known.holds for known in self._journal.conditions())
-        is_drift = settled and self._journal.digest("last-good") == state.digest
+        is_drift = self._record.was_settled() and self._journal.digest("last-good") == state.digest
         for difference in plan.differences:
             if difference.verb in ("keep", "blocked"):
                 continue

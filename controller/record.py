@@ -68,9 +68,13 @@ class Record:
 
     @at_once
     def engine_lost(self, error: EvenkeelError) -> None:
-        """The engine does not answer."""
+        """The engine does not answer. What was true of its containers may be true no more."""
         if self.condition("EngineReachable", False, "Unavailable", error.message):
             self.say("engine-lost", str(error))
+        about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
+        for name in about_containers:
+            if self._holds(name):
+                self.condition(name, False, "Unknown", "the engine does not answer; it held when last looked at")
 
     @at_once
     def engine_found(self, engine: str) -> None:
@@ -83,8 +87,9 @@ class Record:
         """Subjects that are not well, and why; none means that all are well."""
         reason = "ContainersAiling" if ailing else "AllWell"
         text = "; ".join(f"{subject} {ailment.why}" for subject, ailment in sorted(ailing.items()))
-        before = self._holds("Healthy")
-        if self.condition("Healthy", not ailing, reason, text) and (ailing or before is not None):
+        before = self._known("Healthy")
+        is_news = bool(ailing) or (before is not None and before.reason != "Unknown")
+        if self.condition("Healthy", not ailing, reason, text) and is_news:
             self.say("health", text or "all containers are well again")
 
     @at_once
@@ -112,9 +117,18 @@ class Record:
         elif self._holds("CleanedUp") is not None:
             self._journal.drop_condition("CleanedUp")
 
+    def was_settled(self) -> bool:
+        """Whether everything was there when the engine last answered."""
+        settled = self._known("Settled")
+        return settled is not None and (settled.holds or settled.reason == "Unknown")
+
+    def _known(self, name: ConditionName) -> Condition | None:
+        return next((known for known in self._journal.conditions() if known.name == name), None)
+
     def _holds(self, name: ConditionName) -> bool | None:
         """Whether a condition holds; `None` when it is not known."""
-        return next((known.holds for known in self._journal.conditions() if known.name == name), None)
+        known = self._known(name)
+        return known.holds if known is not None else None
 
     @at_once
     def before(self, step: Step) -> None:

@@ -290,6 +290,39 @@ def test_an_engine_that_is_away_is_tried_again_and_costs_no_tries(on_device: OnD
     on_device(work)
 
 
+def test_nothing_is_called_well_while_nobody_can_look(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        said = len(device.said())
+        device.engine.script.unreachable = True
+        await device.cycle()
+        conditions = device.conditions()
+        for name in ("Settled", "Healthy"):
+            assert (conditions[name].holds, conditions[name].reason) == (False, "Unknown")
+        device.engine.script.unreachable = False
+        device.engine.kill("web")
+        assert isinstance(await device.follow(), Settled)
+        assert device.conditions()["Healthy"].holds
+        assert device.settled() == (True, "Converged")
+        kinds = [kind for kind, _ in device.said()[said:]]
+        assert "drift" in kinds, "what ended meanwhile is not what was asked for anew"
+
+    on_device(work)
+
+
+def test_what_comes_back_as_it_was_is_no_recovery(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        said = len(device.said())
+        device.engine.script.unreachable = True
+        await device.cycle()
+        device.engine.script.unreachable = False
+        assert isinstance(await device.follow(), Settled)
+        assert [kind for kind, _ in device.said()[said:]] == ["engine-lost", "engine-found", "settled"]
+
+    on_device(work)
+
+
 # ── failures ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
