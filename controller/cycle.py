@@ -45,6 +45,7 @@ from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut
 from evenkeel.specs.feedback import Feedback, Kind
 from evenkeel.specs.observed import Look
 from evenkeel.specs.plan import (
+    Done,
     History,
     Phase,
     Plan,
@@ -304,17 +305,16 @@ class Cycles:
             return Waiting(why)
         names = {document.name for document in state.documents}
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
-        disturbs = isinstance(found, Go) and found.stage.phase != Phase.DOWNLOAD
-        is_reached = not left and _is_reached(plan)
-        if role == "desired" and (disturbs or is_reached):
-            self._revisions.begin(state, ailing)
-        if role == "desired" and is_reached:
-            unproven = self._revisions.make_good(state, unwell)
+        self._revisions.looked(seen)
+        if role == "desired" and not left and _is_reached(plan):
+            unproven = self._revisions.make_good(state, unwell, seen)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
             self._announce(role, state, plan)
             self._revisions.remember_found(role, found.stage, seen)
+            if role == "desired" and found.stage.phase != Phase.DOWNLOAD:
+                self._revisions.begin(state, ailing)
             return await self._run_stage(role, state, found.stage, seen, stopping)
         return self._settle(role, plan, unwell)
 
@@ -372,6 +372,10 @@ class Cycles:
             self.broke,
             self.at_work,
         )
+        if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
+            self._revisions.disturbed()
+        if stage.phase == Phase.VERIFY:
+            self._revisions.proved([step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Done)])
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)
             return Progressed()

@@ -25,9 +25,10 @@ class Progressed(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A stage has to wait, and for what; something will nudge."""
+    """A stage or a verdict has to wait, and for what. Something will nudge, or one has to look again in `again_s` seconds."""
 
     why: str
+    again_s: float = 0.0
 
 
 class Retrying(NamedTuple):

@@ -173,10 +173,10 @@ class Controller:
         finally:
             await self._driver.close()
 
-    async def converge(self, waits: Callable[[float], None] = lambda seconds: None, tries: int = 5) -> Ending:
+    async def converge(self, waits: Callable[[float, str], None] = lambda seconds, why: None, tries: int = 5) -> Ending:
         """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` hears for how many seconds
-        nothing will happen before the next try. A disturbing phase that failed `tries` times in a row ends it, too, although
-        a controller at work would go on trying; and so does a defect."""
+        nothing will happen before the next try, and what for where nothing failed. A disturbing phase that failed `tries`
+        times in a row ends it, too, although a controller at work would go on trying; and so does a defect."""
         care = asyncio.create_task(self._defects.supervise("state directory", self._custody.watch))
         try:
             ending = await self._converge(waits, tries)
@@ -188,7 +188,7 @@ class Controller:
         await self._telling.tell_once()
         return ending
 
-    async def _converge(self, waits: Callable[[float], None], tries: int) -> Ending:
+    async def _converge(self, waits: Callable[[float, str], None], tries: int) -> Ending:
         failures = defects = 0
         while True:
             ending: Ending = Retrying("a defect of evenkeel", 0.0, None)
@@ -201,6 +201,8 @@ class Controller:
             match ending:
                 case Settled(left_over=why, again_s=again_s) if why and again_s <= _LONGEST_CLEAN_UP_S:
                     wait_s = again_s
+                case Waiting(again_s=again_s) if again_s:
+                    wait_s = again_s
                 case Settled() | Stalled() | Waiting():
                     break
                 case Progressed():
@@ -212,7 +214,7 @@ class Controller:
                         break
                     wait_s = self._queue.retry(self._domain, after_s)
             if wait_s:
-                waits(wait_s)
+                waits(wait_s, ending.why if isinstance(ending, Waiting) else "")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait_s)
             if self._stopping.is_set():
@@ -268,6 +270,9 @@ class Controller:
             case Settled(left_over=why, again_s=again_s) if why:
                 self._queue.progressed(key)
                 self._queue.add(key, min(again_s, self._resync_s))
+            case Waiting(again_s=again_s) if again_s:
+                self._queue.progressed(key)
+                self._queue.add(key, again_s)
             case Settled() | Waiting() | Stalled():
                 self._queue.progressed(key)
                 self._queue.add(key, self._resync_s)

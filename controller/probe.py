@@ -31,6 +31,7 @@ class _Probing:
     started_at: float
     check: Health
     probed: Probed | None = None
+    made: int = 0
     at_work: asyncio.Task[None] | None = None
 
 
@@ -60,12 +61,16 @@ class Probes:
         if probing.at_work is None or probing.at_work.done():
             probing.at_work = asyncio.ensure_future(self._probe(probing, _address(seen), up_s))
         await asyncio.wait({probing.at_work}, timeout=_FIRST_WAIT_S if probing.probed is None else _WAIT_S)
-        return changed(seen, health=probing.probed.health if probing.probed is not None else "starting")
+        if (probed := probing.probed) is None:
+            return changed(seen, health="starting")
+        failed = probed.failures > 0 or probed.health == "unhealthy"
+        return changed(seen, health=probed.health, last_check=str(probing.made), check_failed=failed)
 
     async def _probe(self, probing: _Probing, address: str, up_s: float) -> None:
         check, before = probing.check, probing.probed
         well, loop = await is_healthy(check, address), asyncio.get_running_loop()
         probed = probing.probed = after_probe(check, before, well=well, now=loop.time(), up_s=up_s)
+        probing.made += 1
         if before is not None and probed.health != before.health:
             self._look_again()
         if not well and probed.health != "unhealthy" and probed != before:

@@ -1,26 +1,28 @@
 """What becomes of a revision: good, failed, blocked, or gone back from.
 
-A revision is good when everything asked for is at work and proven, and nothing that was well before it is unwell. Each of
-these turns is one write with what is said of it.
+A revision is good when everything asked for is at work and proven, and nothing that was well before it is unwell: whatever
+has a check has passed it since the revision last disturbed anything. Each of these turns is one write with what is said of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-from evenkeel.controller.endings import PROVEN, Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.endings import PROVEN, Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
-from evenkeel.reconcilers.ports import Ailment, Reconciler
+from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
 
 _RECOVERY_S = 60.0
-"""So long a subject that a revision did not change may be unwell before the revision fails for it."""
+"""So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
+waited for."""
+_CHECKS_AGAIN_S = 1.0
 
 
 class Revisions:
@@ -30,9 +32,13 @@ class Revisions:
         self._reconciler, self._journal, self._record = reconciler, journal, record
         self._unwell_since: tuple[str, float] | None = None
         """A revision, and since when a subject that it did not change is unwell, by the clock of the event loop."""
+        self._last_checks: Mapping[str, str] | None = None
+        """What checks had told at the first look after the last disturbance; `None` until there is one."""
+        self._unchecked_since: tuple[str, float] | None = None
+        """A revision, and since when nothing but checks is waited for."""
 
     @at_once
-    def begin(self, state: DesiredState, ailing: Mapping[str, Ailment]) -> None:
+    def begin(self, state: DesiredState, ailing: Collection[str]) -> None:
         """Right before a revision disturbs anything for the first time, record which subjects are not well: it is not to
         blame for them, unless it changes them."""
         journal = self._journal
@@ -41,27 +47,61 @@ class Revisions:
             with suppress(JournalError):  # then nobody knows what it changes
                 good = journal.revision("last-good")
                 changes = differing(state, good) if good is not None else ()
-            journal.record_sick(state.digest, sorted(ailing.keys() - set(changes)))
+            journal.record_sick(state.digest, sorted(set(ailing) - set(changes)))
+
+    def disturbed(self) -> None:
+        """Something was just done to the world: what checks told before says nothing any more."""
+        self._last_checks = None
+
+    def looked(self, seen: Any) -> None:
+        """Somebody has looked."""
+        if self._last_checks is None:
+            self._last_checks = self._reconciler.last_checks(seen)
+
+    def proved(self, subjects: Collection[str]) -> None:
+        """These were just proven, by their checks where they have one."""
+        known = self._last_checks or {}
+        self._last_checks = {subject: last for subject, last in known.items() if subject not in subjects}
 
     @at_once
-    def make_good(self, state: DesiredState, unwell: Mapping[str, str]) -> Ending | None:
+    def make_good(self, state: DesiredState, unwell: Mapping[str, str], seen: Any) -> Ending | None:
         """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
-        An ending when it is not, because a subject became unwell since the revision began; that one may recover."""
+        An ending when it is not, because a subject became unwell since the revision began, and may recover, or because it
+        is not known yet whether one did."""
         journal = self._journal
         if journal.digest("last-good") == state.digest:
             return None
-        sick = {
-            subject: why for subject, why in unwell.items() if subject not in (journal.sick_before(state.digest) or ())
-        }
+        disturbed = journal.sick_before(state.digest) is not None
+        if not disturbed:
+            self.begin(state, unwell)
+        excused = journal.sick_before(state.digest) or frozenset()
+        sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
             return self._wait_for_recovery(
                 state, "; ".join(f"{subject} {why}" for subject, why in sorted(sick.items()))
             )
         self._unwell_since = None
+        waiting = self._wait_for_checks(state, seen, excused) if disturbed else None
+        if waiting is not None:
+            return waiting
         if not journal.promote(state.digest):
             return Progressed()  # something else is asked for by now
         self._record.say("revision-good", PROVEN)
         return None
+
+    def _wait_for_checks(self, state: DesiredState, seen: Any, excused: Collection[str]) -> Ending | None:
+        """Until every check has passed once, up to a minute: some are made once an hour."""
+        names = {document.name for document in state.documents} - set(excused)
+        unchecked = sorted(names.intersection(self._reconciler.unchecked(seen, self._last_checks or {})))
+        now = asyncio.get_running_loop().time()
+        if self._unchecked_since is None or self._unchecked_since[0] != state.digest:
+            self._unchecked_since = (state.digest, now)
+        if not unchecked or now - self._unchecked_since[1] >= _RECOVERY_S:
+            self._unchecked_since = None
+            return None
+        why = f"whether this revision harms {', '.join(unchecked)} is known after the next check"
+        self._record.condition("Settled", False, "Waiting", why)
+        return Waiting(why, _CHECKS_AGAIN_S)
 
     def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
         now = asyncio.get_running_loop().time()

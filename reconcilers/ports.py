@@ -75,6 +75,14 @@ class Reconciler(Protocol[Want, Seen]):
         """Subjects that are there and not well."""
         ...
 
+    def last_checks(self, seen: Seen) -> Mapping[str, str]:
+        """What names the newest result of each check, by subject, for `unchecked`."""
+        ...
+
+    def unchecked(self, seen: Seen, since: Mapping[str, str]) -> tuple[str, ...]:
+        """Subjects that have a check and have not passed it since `last_checks` said this."""
+        ...
+
     def present(self, seen: Seen) -> tuple[str, ...]:
         """Ids of everything that the journal may remember."""
         ...

@@ -183,7 +183,7 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             if left_over:
                 click.echo(f"Left over, because it cannot be removed now: {left_over}", err=True)
             return 0
-        case Progressed() | Retrying() if stopped:
+        case Progressed() | Retrying() | Waiting() if stopped:
             click.echo(f"Stopped ({stopped[0]}) before the end; `evenkeel apply` goes on from here.", err=True)
             return 130 if stopped[0] == "interrupted" else 1
         case _:

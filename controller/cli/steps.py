@@ -40,7 +40,7 @@ class Show(Protocol):
     def echo(self, line: str) -> None: ...
     def told(self, entry: Feedback) -> None: ...
     def progress(self, step: Step, message: str, done: int, total: int) -> None: ...
-    def waits(self, seconds: float) -> None: ...
+    def waits(self, seconds: float, why: str) -> None: ...
 
 
 def entry_line(entry: Feedback, style: Style = PLAIN) -> str:
@@ -58,7 +58,7 @@ class Lines:
     """Plain lines, one for each thing that ended."""
 
     def __init__(self, echo: Callable[[str], None] = click.echo, style: Style = PLAIN) -> None:
-        self._echo, self._style = echo, style
+        self._echo, self._style, self._waits_for = echo, style, ""
 
     def echo(self, line: str) -> None:
         self._echo(line)
@@ -71,8 +71,12 @@ class Lines:
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         pass
 
-    def waits(self, seconds: float) -> None:
-        if seconds >= 0.5:  # nobody could read of a shorter one before it is over
+    def waits(self, seconds: float, why: str) -> None:
+        if why:
+            if why != self._waits_for:  # it is asked again and again
+                self.echo(f"  … {one_line(why)}")
+            self._waits_for = why
+        elif seconds >= 0.5:  # nobody could read of a shorter one before it is over
             self.echo(f"  … again in {seconds:.0f} s")
 
 
@@ -100,8 +104,8 @@ class Bars:
             far = _far(done, total) if isinstance(step.action, Pull) else one_line(message)
             self._bars.update(task, completed=done, total=total or None, far=far)
 
-    def waits(self, seconds: float) -> None:
-        self._lines.waits(seconds)
+    def waits(self, seconds: float, why: str) -> None:
+        self._lines.waits(seconds, why)
 
 
 @contextmanager

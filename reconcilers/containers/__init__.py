@@ -56,5 +56,11 @@ class Containers:
     def ailing(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         return _found.ailing(seen, history)
 
+    def last_checks(self, seen: ContainersSeen) -> dict[str, str]:
+        return _found.last_checks(seen)
+
+    def unchecked(self, seen: ContainersSeen, since: Mapping[str, str]) -> tuple[str, ...]:
+        return _found.unchecked(seen, since)
+
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:
         return tuple(instance.id for instance in seen.containers)

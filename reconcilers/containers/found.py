@@ -167,6 +167,17 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     return found
 
 
+def last_checks(seen: ContainersSeen) -> dict[str, str]:
+    """What names the newest result of the check of each container that has one, by subject."""
+    return {each.name: f"{each.id} {each.last_check}" for each in seen.containers if each.last_check}
+
+
+def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> tuple[str, ...]:
+    """Containers that have a check and have not passed it since `last_checks` said this."""
+    failed = {each.name for each in seen.containers if each.check_failed}
+    return tuple(name for name, last in last_checks(seen).items() if name in failed or last == since.get(name))
+
+
 def _not_well(instance: ContainerSeen) -> str:
     """A container between two restarts looks well for a moment, hence `is_restless`."""
     if instance.cut_off:

@@ -516,7 +516,7 @@ def test_converging_waits_out_its_back_off_but_not_a_stop(on_stage: OnStage) -> 
         stage.controller.accept(asking("far:1"))
         stage.at(1000, stage.controller.stop)
         waited: list[float] = []
-        ending = await stage.controller.converge(waited.append)
+        ending = await stage.controller.converge(lambda seconds, why: waited.append(seconds))
         assert isinstance(ending, Retrying)
         assert waited[:4] == [1, 2, 4, 8]
         assert time() == pytest.approx(1000, abs=0.1)

@@ -10,7 +10,7 @@ import pytest
 from tests.until import soon
 
 from evenkeel.controller.drivers.memory import Image
-from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Mount, Port, Resources, TcpProbe
 from evenkeel.specs.plan import Action, Failed, Outcome, Pull, Remove, Retry, Start, Update, Verify
 
@@ -152,6 +152,68 @@ def test_one_that_recovered_before_anything_was_disturbed_is_no_excuse(on_device
             assert not isinstance(await device.follow(), Settled)
             await asyncio.sleep(5)
         assert device.journal.digest("last-good") == good.digest
+
+    on_device(work)
+
+
+def doubt(device: Device, image: str, *, doubtful: bool = True) -> None:
+    device.engine.catalogue[f"docker.io/library/{image}"] = Image(doubtful=doubtful)
+
+
+async def switched(device: Device, **doubts: bool) -> Ending:
+    """Another broker beside an app with a check; how that ends at first. `doubts`: what the check of the app says then."""
+    await device.reach(container("broker"), checked("app"))
+    device.ask(container("broker", "broker:2"), checked("app"))
+    switching = asyncio.ensure_future(soon(lambda: device.running().get("broker") == "broker:2"))
+    switching.add_done_callback(lambda _: doubt(device, "app:1", **doubts))
+    return await device.follow()
+
+
+def test_a_revision_is_good_when_the_checks_of_its_neighbours_have_passed_since(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        ending = await switched(device)
+        assert isinstance(ending, Waiting)
+        assert device.settled() == (False, "Waiting")
+        assert "app" in ending.why
+        await asyncio.sleep(10)
+        assert isinstance(await device.follow(), Waiting)
+        assert len(device.said("revision-good")) == 1
+        doubt(device, "app:1", doubtful=False)
+        assert await device.follow() == Settled()
+        assert len(device.said("revision-good")) == 2
+
+    on_device(work)
+
+
+def test_a_check_that_fails_for_good_after_the_switch_takes_the_revision_back(on_device: OnDevice) -> None:
+    """Also when the process ends in the middle of the doubt."""
+
+    async def work(device: Device) -> None:
+        assert isinstance(await switched(device), Waiting)
+        good = device.journal.digest("last-good")
+        device.start()
+        assert isinstance(await device.follow(), Waiting)
+        make_ill(device, "app:1")
+        while not device.said("rolling-back"):
+            assert not isinstance(await device.follow(), Settled)
+            await asyncio.sleep(5)
+        assert device.journal.digest("last-good") == good
+
+    on_device(work)
+
+
+def test_a_check_that_says_nothing_for_a_minute_holds_up_nothing(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        rarely = Health(TcpProbe(80), interval=timedelta(hours=1), timeout=SECOND, retries=2)
+        await device.reach(container("broker"), container("app", health=rarely))
+        device.ask(container("broker", "broker:2"), container("app", health=rarely))
+        begun = asyncio.get_running_loop().time()
+        ending = await device.follow()
+        while isinstance(ending, Waiting):
+            await asyncio.sleep(ending.again_s)
+            ending = await device.follow()
+        assert ending == Settled()
+        assert 60 <= asyncio.get_running_loop().time() - begun < 70
 
     on_device(work)
 

@@ -36,8 +36,14 @@ class NetworkSettings(TypedDict):
     Networks: NotRequired[dict[str, Endpoint | None] | None]
 
 
+class HealthResult(TypedDict):
+    Start: NotRequired[str]
+
+
 class HealthState(TypedDict):
     Status: NotRequired[str]
+    FailingStreak: NotRequired[int]
+    Log: NotRequired[list[HealthResult] | None]
 
 
 class State(TypedDict):

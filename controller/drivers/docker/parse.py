@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, get_args
 
 from evenkeel.controller.drivers.docker import answers
+from evenkeel.controller.drivers.docker.checks import asked_check, told_of_checks
 from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OWNER_LABEL, SPEC_LABEL, asked_from
 from evenkeel.controller.drivers.docker.unspoken import unspoken
 from evenkeel.specs.container import (
@@ -24,8 +25,6 @@ from evenkeel.specs.container import (
     USUAL_PROPAGATION,
     Container,
     Device,
-    ExecProbe,
-    Health,
     Log,
     Mount,
     Port,
@@ -37,7 +36,7 @@ from evenkeel.specs.container import (
 )
 from evenkeel.specs.image import normal_image, parse_image
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import ContainerSeen, HealthSeen, State
+from evenkeel.specs.observed import ContainerSeen, State
 
 _STATES: dict[str, State] = {
     "created": "created",
@@ -48,7 +47,6 @@ _STATES: dict[str, State] = {
     "removing": "dead",
     "dead": "dead",
 }
-_HEALTH: dict[str, HealthSeen] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
 _OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL)
 _TASK_IS_LEFT = re.compile(r"\btask [0-9a-f]{64}: already exists")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
@@ -120,7 +118,7 @@ def parse_container(
     labels = config.get("Labels") or {}
     engine_name = str(inspected["Name"]).removeprefix("/")
     name = subject or labels.get(NAME_LABEL) or engine_name
-    asked = asked_from(labels)
+    asked, checked = asked_from(labels), told_of_checks(state.get("Health"))
     return ContainerSeen(
         id=inspected["Id"],
         name=name,
@@ -129,7 +127,9 @@ def parse_container(
         state="dead" if cannot_be_started(state.get("Error") or "") else _STATES.get(state.get("Status", ""), "dead"),
         container=normal(_container(name, inspected, network, asked, image_config or {}, abilities)),
         image=_image(config.get("Image", "")),
-        health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none"),
+        health=checked.health,
+        last_check=checked.last,
+        check_failed=checked.failed,
         exit_code=state.get("ExitCode") or 0,
         error=state.get("Error") or "",
         restart_count=inspected.get("RestartCount") or 0,
@@ -219,7 +219,7 @@ def _container(
         terminal=bool(config.get("Tty")),
         interactive=bool(config.get("OpenStdin")),
         labels=_labels(config, asked, image_config),
-        health=_health(config.get("Healthcheck") or {}, asked, image_config),
+        health=asked_check(config.get("Healthcheck") or {}, asked, image_config),
         stable_for=base.stable_for,
         stop=_stop(config, base.stop, image_config),
         depends_on=base.depends_on,
@@ -391,35 +391,6 @@ def _bytes(text: str, kilo: int, default: int) -> int:
     """Docker's size options: a number with an optional unit; file sizes are decimal, buffers binary (go-units)."""
     found = _SIZE.fullmatch(text)
     return int(float(found[1]) * kilo ** " kmgtp".index(found[2].lower() or " ")) if found else default
-
-
-def _health(check: answers.Healthcheck, asked: Container | None, image_config: answers.Config) -> Health | None:
-    """Probes over the network are evenkeel's own; a command is the engine's.
-
-    An image's own check is nobody's wish: it is in force where none was asked for, and lends its start period to one that
-    has none.
-    """
-    wish = asked.health if asked else None
-    if asked is not None and (wish is None or not isinstance(wish.probe, ExecProbe)):
-        return wish
-    test = check.get("Test") or []
-    if len(test) < 2 or test[0] != "CMD" or (asked is None and check == (image_config.get("Healthcheck") or {})):
-        return None
-    return Health(
-        ExecProbe(tuple(test[1:])),
-        interval=_duration(check.get("Interval")) or _ENGINES_HEALTH.interval,
-        timeout=_duration(check.get("Timeout")) or _ENGINES_HEALTH.timeout,
-        retries=check.get("Retries") or _ENGINES_HEALTH.retries,
-        start_period=timedelta(0) if wish and not wish.start_period else _duration(check.get("StartPeriod")),
-    )
-
-
-_ENGINES_HEALTH = Health(ExecProbe(()), interval=timedelta(seconds=30), timeout=timedelta(seconds=30), retries=3)
-"""What the engine does where a check says nothing."""
-
-
-def _duration(nanoseconds: int | None) -> timedelta:
-    return timedelta(microseconds=(nanoseconds or 0) // 1000)
 
 
 def _stop(config: answers.Config, asked: Stop, image_config: answers.Config) -> Stop:

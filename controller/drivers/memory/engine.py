@@ -290,10 +290,13 @@ class MemoryEngine:
             container = changed(container, name=look.adopted[kept.id])
         cut_off = "" if foreign else self._cut_off(kept)
         health: HealthSeen = "none"
+        last_check, check_failed = "", False
         check = _check_in_force(container, look) if container is not None else None
         if check is not None and kept.state == "running":
             deaf = cut_off and not isinstance(check.probe, ExecProbe)
             health = "healthy" if self._behaviour(kept).healthy and not deaf else "unhealthy"
+            last_check = str(int(up_s(kept) // max(check.interval.total_seconds(), 0.001)))
+            check_failed = health == "unhealthy" or self._behaviour(kept).doubtful
         return ContainerSeen(
             id=kept.id,
             name=container.name if container is not None and not foreign else kept.engine_name,
@@ -303,6 +306,8 @@ class MemoryEngine:
             container=None if foreign else container,
             image=kept.image,
             health=health,
+            last_check=last_check,
+            check_failed=check_failed,
             exit_code=kept.exit_code,
             error=kept.error,
             restart_count=kept.restart_count,

@@ -13,7 +13,7 @@ from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.endings import Ending, Retrying, Settled, Stalled
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.container import Container, Stop
@@ -51,15 +51,25 @@ class Rig:
     async def converge(self, *wanted: Container) -> Ending:
         """Until it is settled or stalled; what was said before is forgotten."""
         self.said.clear()
-        state = desired_state([Document("Container", each.name, each) for each in wanted])
-        self.journal.put("desired", state, "test")
+        self.ask(*wanted)
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 ending = await self.cycles.run(asyncio.Event())
                 if isinstance(ending, Settled | Stalled):
                     return ending
-                if isinstance(ending, Retrying):
+                if isinstance(ending, Retrying | Waiting):
                     await asyncio.sleep(0.05)
+
+    def ask(self, *wanted: Container) -> None:
+        state = desired_state([Document("Container", each.name, each) for each in wanted])
+        self.journal.put("desired", state, "test")
+
+    async def follow(self) -> Ending:
+        """Until something else than progress."""
+        ending: Ending = Progressed()
+        while isinstance(ending, Progressed):
+            ending = await self.cycles.run(asyncio.Event())
+        return ending
 
     async def settle(self, *wanted: Container) -> None:
         """Converge, find it settled, and find nothing more to do."""

@@ -16,7 +16,7 @@ from tests.engines.proxy import Proxy
 from tests.until import soon
 
 from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.endings import Stalled
+from evenkeel.controller.endings import Stalled, Waiting
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import (
     UNLIMITED,
@@ -385,6 +385,24 @@ async def test_what_is_not_well_is_given_up_and_the_old_one_comes_back(
     assert clean_dockerd.containers() == {"web": "running"}
     assert clean_dockerd.inspect("web")["Id"] == before
     assert {"revision-failed", "rolling-back", "rolled-back"} <= {entry.kind for entry in rig.said}
+
+
+@pytest.mark.parametrize("probe", [HttpProbe(80, "/health"), ExecProbe(("/bin/test", "-e", "/www/health"))])
+async def test_a_neighbour_whose_check_has_not_failed_often_enough_is_in_doubt(
+    clean_dockerd: Dockerd, rig: Rig, probe: HttpProbe | ExecProbe
+) -> None:
+    health = Health(probe, interval=SECOND, timeout=SECOND, retries=1000)
+    before, app = container("broker"), container("app", "web:1", health=health)
+    after = changed(before, env=(("A", "1"),))
+    await rig.settle(before, app)
+    good = rig.journal.digest("last-good")
+    await asyncio.to_thread(run_inside, clean_dockerd, "app", "mv", "/www/health", "/www/sick")
+    rig.ask(after, app)
+    assert await rig.follow() == Waiting("whether this revision harms app is known after the next check", 1.0)
+    assert rig.journal.digest("last-good") == good
+    await asyncio.to_thread(run_inside, clean_dockerd, "app", "mv", "/www/sick", "/www/health")
+    await rig.settle(after, app)
+    assert rig.journal.digest("last-good") == rig.journal.digest("desired") != good
 
 
 async def test_a_stubborn_one_is_killed_after_its_time(clean_dockerd: Dockerd, rig: Rig) -> None:

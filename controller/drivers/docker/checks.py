@@ -1,0 +1,58 @@
+"""Health checks in the engine's words: which one a container has, and what the engine has found with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from evenkeel.controller.drivers.docker import answers
+from evenkeel.specs.container import Container, ExecProbe, Health
+from evenkeel.specs.observed import HealthSeen
+
+_HEALTH: dict[str, HealthSeen] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
+
+
+class Checked(NamedTuple):
+    """What the engine found. `last` names the newest result by its time, which is compared with nothing but itself."""
+
+    health: HealthSeen = "none"
+    last: str = ""
+    failed: bool = False
+
+
+def told_of_checks(told: answers.HealthState | None) -> Checked:
+    """What the engine tells of the checks that it made."""
+    if told is None:
+        return Checked()
+    results = told.get("Log") or ()
+    last = results[-1].get("Start", "") if results else ""
+    return Checked(_HEALTH.get(told.get("Status", ""), "none"), last, told.get("FailingStreak", 0) > 0)
+
+
+def asked_check(check: answers.Healthcheck, asked: Container | None, image_config: answers.Config) -> Health | None:
+    """The check of a container. Probes over the network are evenkeel's own; a command is the engine's.
+
+    An image's own check is nobody's wish: it is in force where none was asked for, and lends its start period to one that
+    has none.
+    """
+    wish = asked.health if asked else None
+    if asked is not None and (wish is None or not isinstance(wish.probe, ExecProbe)):
+        return wish
+    test = check.get("Test") or []
+    if len(test) < 2 or test[0] != "CMD" or (asked is None and check == (image_config.get("Healthcheck") or {})):
+        return None
+    return Health(
+        ExecProbe(tuple(test[1:])),
+        interval=_duration(check.get("Interval")) or _ENGINES_HEALTH.interval,
+        timeout=_duration(check.get("Timeout")) or _ENGINES_HEALTH.timeout,
+        retries=check.get("Retries") or _ENGINES_HEALTH.retries,
+        start_period=timedelta(0) if wish and not wish.start_period else _duration(check.get("StartPeriod")),
+    )
+
+
+_ENGINES_HEALTH = Health(ExecProbe(()), interval=timedelta(seconds=30), timeout=timedelta(seconds=30), retries=3)
+"""What the engine does where a check says nothing."""
+
+
+def _duration(nanoseconds: int | None) -> timedelta:
+    return timedelta(microseconds=(nanoseconds or 0) // 1000)
