@@ -191,11 +191,12 @@ class Done(Struct, frozen=True, tag="done"):
 class Retry(Struct, frozen=True, tag="retry"):
     """The step may succeed later. `after_s`: not before so many seconds; 0 leaves it to the back-off. `outside`: the cause
     lies outside of the subject (a device, a path or a port of the host, the network, the disk, memory), so that it may pass
-    without a change of the spec."""
+    without a change of the spec. `defect`: evenkeel itself broke."""
 
     message: str
     after_s: float = 0.0
     outside: bool = False
+    defect: bool = False
 
 
 class Failed(Struct, frozen=True, tag="failed"):
