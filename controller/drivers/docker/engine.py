@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from evenkeel.controller.drivers.docker import pull
 from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, PullLine, Updated
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
-from evenkeel.controller.drivers.docker.events import events
+from evenkeel.controller.drivers.docker.events import events, was_killed
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.docker.observer import Observer
 from evenkeel.controller.drivers.docker.parse import is_owner
@@ -135,7 +136,7 @@ class DockerEngine:
             case Start(instance=instance):
                 return await self._start(instance)
             case Verify():
-                return await watch_until_proven(self._observer.at_this_moment, action, progress)
+                return await self._verify(action, progress)
             case End(instance=instance, stop=stop):
                 timeout_s = math.ceil(stop.timeout.total_seconds())
                 await self._client.post(
@@ -232,6 +233,15 @@ class DockerEngine:
             return Retry(_GONE)
         await self._networks.join(found["Id"], attachment(found), endpoint_body(container, _address_of))
         return Done("connected to its network")
+
+    async def _verify(self, action: Verify, progress: Progress) -> Outcome:
+        """An engine that is about to end kills its containers first, and answers all the while."""
+        since = math.floor(time.time())
+        look, life = self._observer.at_this_moment, lambda: self._client.meetings
+        outcome = await watch_until_proven(look, action, progress, life)
+        if isinstance(outcome, Failed) and await was_killed(self._client, action.instance, since):
+            return Retry(f"{outcome.message}; but it was killed through its engine while it was watched", outside=True)
+        return outcome
 
     async def _start(self, instance: str) -> Outcome:
         """One that was disconnected from its network would start without a word, and without a network; one whose network is

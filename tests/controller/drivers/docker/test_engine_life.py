@@ -21,7 +21,7 @@ from tests.until import soon
 
 from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
 from evenkeel.controller.endings import Retrying, Settled, Stalled
-from evenkeel.specs.container import Container, Health, HttpProbe
+from evenkeel.specs.container import Container, Health, HttpProbe, Restart
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
 
@@ -172,6 +172,23 @@ async def test_an_engine_that_ends_in_the_middle_of_the_work(clean_dockerd: Dock
     assert clean_dockerd.containers() == {f"c{number}": "running" for number in range(4)}
     for number in range(4):
         assert "A=2" in clean_dockerd.inspect(f"c{number}")["Config"]["Env"]
+
+
+async def test_who_may_end_is_not_judged_by_the_end_of_his_engine(clean_dockerd: Dockerd, rig: Rig) -> None:
+    """Its policy has nobody start it again, and its exit code is that of a process that was killed, which shows before the
+    engine is away."""
+    once = Restart("no")
+    await rig.settle(container("it", command=("sleep", "1000"), restart=once))
+    rig.said.clear()
+    wanted = container(
+        "it", command=("sleep", "1000"), restart=once, env=(("A", "2"),), stable_for=timedelta(seconds=4)
+    )
+    work = asyncio.create_task(rig.converge(wanted))
+    await soon(lambda: any(entry.step.startswith("verify:") for entry in rig.said) or work.done())
+    await asyncio.to_thread(clean_dockerd.restart)
+    assert await work == Settled(), [(entry.kind, entry.message) for entry in rig.said if "fail" in entry.kind]
+    assert clean_dockerd.containers() == {"it": "running"}
+    assert "A=2" in clean_dockerd.inspect("it")["Config"]["Env"]
 
 
 async def test_an_engine_that_is_killed_while_it_starts_a_container(clean_dockerd: Dockerd, rig: Rig) -> None:
