@@ -262,7 +262,7 @@ class DockerEngine:
                 if attempt == 1 and _is_about_its_network(answer):
                     await self._connect(instance, found.seen.container)
                     continue
-                raise
+                return outcome(answer.message, [mount.destination for mount in found.seen.container.mounts])
         return Retry("its network could not be made", outside=True)
 
     async def _rename(self, instance: str, engine_name: str) -> Outcome:
