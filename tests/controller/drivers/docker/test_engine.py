@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -121,7 +122,7 @@ async def test_a_program_that_a_mount_brings_late_is_waited_for(
     wanted = container("it", command=("/opt/tools/sleep", "1000"), mounts=(Mount("/opt/tools", str(tools)),))
     work = asyncio.create_task(rig.converge(wanted))
     await soon(lambda: work.done() or any("no such file" in entry.message for entry in rig.said))
-    program.write_bytes(Path(BUSYBOX).read_bytes())
+    shutil.copyfile(BUSYBOX, program)
     await soon(lambda: work.done() or any("permission denied" in entry.message for entry in rig.said))
     program.chmod(0o755)
     assert await work == Settled()
