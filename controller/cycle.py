@@ -120,6 +120,8 @@ class Cycles:
                     await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
         good = self._last_good()
+        if good is None and journal.digest("last-good"):
+            good = await self._found_instead()
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             await self._look_after_health()
@@ -260,6 +262,19 @@ class Cycles:
         except JournalError as error:
             self.broke(error)
             return None
+
+    async def _found_instead(self) -> DesiredState | None:
+        """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
+        try:
+            found = self._reconciler.as_found(await self.observe(), ())
+        except (Unavailable, TimedOut, Refused):
+            return None
+        if found is not None:
+            with self._journal.at_once():
+                self._journal.put("last-good", found, AS_FOUND)
+                text = "last-good could not be read; what was found takes its place and is kept up"
+                self._record.say("state-lost", text)
+        return found
 
     async def _look_after_health(self) -> None:
         """Nothing is done, but how those are that are there is told all the same."""

@@ -32,7 +32,8 @@ CREATE TABLE adopted (instance TEXT PRIMARY KEY, subject TEXT NOT NULL, at REAL 
 CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
 CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
+CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL,
+                       checksum BLOB NOT NULL DEFAULT x'') STRICT;
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
                     packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
                     tried_in TEXT NOT NULL DEFAULT '') STRICT;
@@ -71,8 +72,11 @@ def _to_5(connection: sqlite3.Connection) -> None:
 
 
 def _to_6(connection: sqlite3.Connection) -> None:
-    """Instances whose proof has not come to a verdict."""
+    """Instances whose proof has not come to a verdict, and the checksum of the open activity."""
     connection.execute("ALTER TABLE instance ADD COLUMN watched INTEGER NOT NULL DEFAULT 0")
+    connection.execute("ALTER TABLE activity ADD COLUMN checksum BLOB NOT NULL DEFAULT x''")
+    for (body,) in connection.execute("SELECT body FROM activity").fetchall():
+        connection.execute("UPDATE activity SET checksum = ?", (checksum(body),))
 
 
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6}
@@ -80,7 +84,7 @@ MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _
 
 
 def checksum(content: bytes) -> bytes:
-    """What tells that a stored revision is still what was stored: SQLite itself keeps no sums of its pages."""
+    """What tells that a stored revision or activity is still what was stored: SQLite itself keeps no sums of its pages."""
     return sha256(content).digest()
 
 
