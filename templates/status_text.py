@@ -125,13 +125,18 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     if not status.known:
         yield _field("desired", "nothing yet: no controller ever worked with this state directory")
         return
-    yield _field("desired", status.desired or "nothing has been asked for yet")
+    is_unknown = bool(status.trouble) and not status.is_told
+    nothing = "not known" if is_unknown else "nothing has been asked for yet"
+    yield _field("desired", status.desired or nothing)
     if status.message is not None:
         yield _field("", f"asked by {message_text(status.message, now)}; `evenkeel release` gives the files their say")
     same = status.last_good and status.last_good == status.desired
-    yield _field("last good", f"{status.last_good or 'none yet'}{' (the desired one)' if same else ''}")
+    yield _field(
+        "last good",
+        f"{status.last_good or ('not known' if is_unknown else 'none yet')}{' (the desired one)' if same else ''}",
+    )
     yield ""
-    if status.trouble and not status.is_told:
+    if is_unknown:
         yield paint("as it was when the state directory was lost; what happened since is not known:", "change", style)
     elif status.conditions and status.pid is None:
         yield paint("as the last controller left it; what happened since is not known:", "change", style)
