@@ -22,7 +22,7 @@ from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, 
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.events import events, was_killed
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
-from evenkeel.controller.drivers.docker.observer import Observer
+from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.docker.parse import is_owner
 from evenkeel.controller.drivers.docker.refusals import outcome
 from evenkeel.controller.drivers.docker.registries import Registries
@@ -70,15 +70,18 @@ class DockerEngine:
         docker_config: str = "",
         owner: str = "",
         call_timeout_s: float = CALL_TIMEOUT_S,
+        look_timeout_s: float = LOOK_TIMEOUT_S,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:
         the name of this evenkeel among those that share the engine; it leaves the containers of the others alone.
-        `call_timeout_s`: for how long an answer is waited for."""
+        `call_timeout_s`: for how long an answer is waited for; `look_timeout_s`: for how long all those of one look."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._registries = Registries(self._client, docker_config, self._nudged.set)
-        self._observer = Observer(self._client, self._registries, self._networks, owner, self._nudged.set)
+        self._observer = Observer(
+            self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
+        )
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
         return await self._observer.observe(look)

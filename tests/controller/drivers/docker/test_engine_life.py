@@ -17,11 +17,16 @@ from tests.engines.gate import Gate
 from tests.engines.images import build, standard
 from tests.engines.proxy import Proxy
 from tests.engines.registry import Registry
+from tests.engines.scripted import Server, mute
 from tests.until import soon
 
+from evenkeel.controller import liveness
 from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
+from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S
+from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S
 from evenkeel.controller.endings import Retrying, Settled, Stalled
 from evenkeel.specs.container import Container, Health, HttpProbe, Restart
+from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
 
@@ -158,6 +163,20 @@ async def test_an_engine_that_ends_and_comes_back(clean_dockerd: Dockerd, rig: R
     assert clean_dockerd.containers() == {"it": "running"}
     conditions = {condition.name: condition.holds for condition in rig.journal.conditions()}
     assert conditions["EngineReachable"] is True
+
+
+async def test_a_look_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    """A watchdog waits for it, and no single answer has to be too late for all of them to be."""
+    server = Server(tmp_path / "engine.sock")
+    server.reply = mute
+    await server.start()
+    docker = DockerEngine(server.address, look_timeout_s=0.2)
+    with pytest.raises(TimedOut, match=r"a look has no end after 0.2 s"):
+        await docker.observe()
+    assert "GET /v1.41/containers/json?all=1" in server.first_lines
+    await docker.close()
+    await server.stop()
+    assert CALL_TIMEOUT_S < LOOK_TIMEOUT_S < liveness._LONGEST_LOOK_S
 
 
 async def test_an_engine_that_ends_in_the_middle_of_the_work(clean_dockerd: Dockerd, rig: Rig) -> None:
