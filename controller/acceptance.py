@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from evenkeel.controller.journal import Journal, at_once
+from evenkeel.controller.journal import Journal, Role, at_once
 from evenkeel.controller.ports import Reading
 from evenkeel.reconcilers.emptied import emptied, lost
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Kind
 from evenkeel.specs.problem import errors, problem_text
 
@@ -66,15 +67,15 @@ class Acceptance:
         return is_new
 
     def _seems_an_accident(self, reading: Reading) -> str:
-        """Why what is not asked for (any more) is not taken for unwanted; "" when it is. What the files asked for before may
-        be unreadable: a new reading is what replaces it, and is compared with nothing then."""
+        """Why what is not asked for (any more) is not taken for unwanted; "" when it is. Where nothing that can be
+        read tells what the files asked for before, a new reading replaces that and is compared with nothing."""
         if reading.is_empty and reading.missing:
             return f"{', '.join(reading.missing)} is not there"
         if self._empty_removes_all:
             return ""
         if reading.is_empty:
             return f"no container is asked for in {', '.join(reading.paths) or 'the source'}"
-        found = emptied(self._journal.readable_revision("files"), reading.desired, reading.paths)
+        found = emptied(self._before(), reading.desired, reading.paths)
         return f"no container is asked for any more in {', '.join(found)}" if found else ""
 
     def is_hasty(self, reading: Reading) -> bool:
@@ -83,7 +84,13 @@ class Acceptance:
             return False
         if errors(reading.problems) or self._seems_an_accident(reading):
             return False  # refused, and said at once
-        return bool(lost(self._journal.readable_revision("files"), reading.desired))
+        return bool(lost(self._before(), reading.desired))
+
+    def _before(self) -> DesiredState | None:
+        """What the files asked for before, as far as anything that can be read tells it: a document knows its file."""
+        roles: tuple[Role, ...] = ("files", "desired", "last-good")
+        found = (self._journal.readable_revision(role) for role in roles)
+        return next((state for state in found if state is not None), None)
 
     @at_once
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:

@@ -121,4 +121,4 @@ async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: 
     except Refused as error:
         return Failed(error.message)
     except Exception as error:
-        return Retry(f"internal error: {broke(error)}")
+        return Retry(f"internal error: {broke(error)}", defect=True)

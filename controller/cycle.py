@@ -49,6 +49,7 @@ from evenkeel.specs.plan import (
     History,
     Phase,
     Plan,
+    Retry,
     Stage,
     Step,
 )
@@ -111,6 +112,8 @@ class Cycles:
                 if isinstance(error, EvenkeelError):
                     raise
                 return await self._without_plan(desired.digest, self.broke(error), stopping, desired)
+            if isinstance(ending, Retrying) and not ending.counts:
+                return await self._go_on_without(desired, ending, stopping)
             if isinstance(ending, Retrying) and ending.failed:
                 kept_up = self._last_good() or desired  # without a way back, what can run does
                 is_same = kept_up.digest == desired.digest
@@ -118,6 +121,8 @@ class Cycles:
                     await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
         good = self._last_good()
+        if good is None and journal.digest("last-good"):
+            good = await self._found_instead()
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             await self._look_after_health()
@@ -233,6 +238,24 @@ class Cycles:
             self._record.condition("Settled", False, "Retrying", why)
         return Retrying(why, 0.0, None)
 
+    async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
+        """evenkeel itself broke at subjects that the revision does not change: all else of it goes on and is judged."""
+        ending: Ending = Progressed()
+        while isinstance(ending, Progressed) and not stopping.is_set():
+            attempt = self._journal.attempt(desired.digest)
+            if self._journal.digest("desired") != self._asked or (attempt is not None and attempt.failed):
+                return ending
+            ending = await self._pass("desired", desired, stopping, broke.failed)
+        if isinstance(ending, Retrying):
+            return ending
+        self._record.condition("Settled", False, "Retrying", broke.why)
+        return broke
+
+    def _changes(self, state: DesiredState) -> tuple[str, ...] | None:
+        """The subjects that differ from last-good; `None` when nobody knows."""
+        good = self._journal.readable_revision("last-good")
+        return differing(state, good) if good is not None else None
+
     def _last_good(self) -> DesiredState | None:
         """The state to go back to; `None`, and a defect is told, when it cannot be read."""
         try:
@@ -240,6 +263,19 @@ class Cycles:
         except JournalError as error:
             self.broke(error)
             return None
+
+    async def _found_instead(self) -> DesiredState | None:
+        """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
+        try:
+            found = self._reconciler.as_found(await self.observe(), ())
+        except (Unavailable, TimedOut, Refused):
+            return None
+        if found is not None:
+            with self._journal.at_once():
+                self._journal.put("last-good", found, AS_FOUND)
+                text = "last-good could not be read; what was found takes its place and is kept up"
+                self._record.say("state-lost", text)
+        return found
 
     async def _look_after_health(self) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
@@ -306,7 +342,7 @@ class Cycles:
         names = {document.name for document in state.documents}
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
         self._revisions.looked(seen)
-        if role == "desired" and not left and _is_reached(plan):
+        if role == "desired" and not left and not stuck and _is_reached(plan):
             unproven = self._revisions.make_good(state, unwell, seen)
             if unproven is not None:
                 return unproven
@@ -316,7 +352,7 @@ class Cycles:
             if role == "desired" and found.stage.phase != Phase.DOWNLOAD:
                 self._revisions.begin(state, ailing)
             return await self._run_stage(role, state, found.stage, seen, stopping)
-        return self._settle(role, plan, unwell)
+        return self._settle("last-good" if stuck else role, plan, unwell)
 
     @at_once
     def _settle(self, role: Role, plan: Plan, unwell: Mapping[str, str]) -> Ending:
@@ -388,17 +424,18 @@ class Cycles:
             tries=self._tries,
             is_last_good=is_last_good,
             has_way_back=bool(good),
+            changes=self._changes(state) if any(isinstance(o, Retry) and o.defect for o in outcomes.values()) else None,
         )
         match decision:
             case GoOn():
                 return Progressed()
-            case TryAgain(why=why, after_s=after_s):
+            case TryAgain(why=why, after_s=after_s, counts=counts):
                 if is_last_good and self._revisions.reject(stage, outcomes, seen):
                     return Progressed()
-                if stage.phase != Phase.DOWNLOAD and not is_last_good:  # the others are tried for ever
+                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
                     self._journal.count_failure(state.digest, why)
                 self._record.condition("Settled", False, "Retrying", why)
-                return Retrying(why, after_s, stage.phase, failures(stage, outcomes))
+                return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
                 return self._revisions.give_up(state, why)
 

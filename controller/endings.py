@@ -33,12 +33,13 @@ class Waiting(NamedTuple):
 
 class Retrying(NamedTuple):
     """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
-    failed; `None` when none was tried. `failed`: why, by subject."""
+    failed; `None` when none was tried. `failed`: why, by subject. `counts`: it was one of the tries of the revision."""
 
     why: str
     after_s: float
     phase: Phase | None
     failed: Mapping[str, str] = {}
+    counts: bool = True
 
 
 class Stalled(NamedTuple):

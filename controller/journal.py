@@ -224,20 +224,28 @@ class Journal:
 
     def history(self) -> History:
         """Proofs, own stops, the order of creations, measured switches, and images that failed."""
-        rows = self._database.all("SELECT id, proven, proven_as, stopped, made FROM instance ORDER BY id")
+        rows = self._database.all("SELECT id, proven, proven_as, stopped, watched, made FROM instance ORDER BY id")
         return History(
-            proven={id_: proven_as for id_, proven, proven_as, _, _ in rows if proven},
-            stopped=tuple(id_ for id_, _, _, stopped, _ in rows if stopped),
+            proven={id_: proven_as for id_, proven, proven_as, _, _, _ in rows if proven},
+            stopped=tuple(id_ for id_, _, _, stopped, _, _ in rows if stopped),
+            watched=tuple(id_ for id_, _, _, _, watched, _ in rows if watched),
             switch_s=dict(self._database.all("SELECT subject, seconds FROM switch ORDER BY subject")),
             rejected=dict(self._database.all(f"SELECT digest, why FROM attempt WHERE {_IMAGE} ORDER BY digest")),
-            made={id_: made for id_, _, _, _, made in rows},
+            made={id_: made for id_, _, _, _, _, made in rows},
         )
 
     def mark(
-        self, instance: str, subject: str, *, proven: bool | None = None, check: str = "", stopped: bool | None = None
+        self,
+        instance: str,
+        subject: str,
+        *,
+        proven: bool | None = None,
+        check: str = "",
+        stopped: bool | None = None,
+        watched: bool | None = None,
     ) -> None:
-        """Remember of an instance that it was proven, with the network check of this digest (or is not proven any more), or
-        stopped by evenkeel (or started again)."""
+        """Remember of an instance that it was proven, with the network check of this digest (or is not proven any more),
+        stopped by evenkeel (or started again), or that its proof has begun (or has come to a verdict)."""
         with self._database.writing() as connection:
             connection.execute(_MEET, (instance, subject))
             if proven is not None:
@@ -245,6 +253,8 @@ class Journal:
                 connection.execute(what, (int(proven), check, instance))
             if stopped is not None:
                 connection.execute("UPDATE instance SET stopped = ? WHERE id = ?", (int(stopped), instance))
+            if watched is not None:
+                connection.execute("UPDATE instance SET watched = ? WHERE id = ?", (int(watched), instance))
 
     def created(self, instance: str, subject: str) -> None:
         """Remember that evenkeel has just created an instance: it is younger than all that are known."""

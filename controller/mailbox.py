@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.database import Database
+from evenkeel.controller.migrations import checksum
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.codec import encode
 
@@ -176,13 +177,15 @@ class Mailbox:
 
     def activity(self) -> Activity | None:
         """The open activity. One that cannot be read is as if none were open (`controller.unreadable`)."""
-        row = self._database.one("SELECT body FROM activity")
-        return self._database.readable(row[0], Activity) if row else None
+        row = self._database.one("SELECT body, checksum FROM activity")
+        return self._database.readable(row[0], Activity) if row and not _is_changed(*row) else None
 
     def unreadable_activity(self) -> tuple[bytes, str] | None:
         """What is stored of an open activity that cannot be read, and why it cannot; `None` when there is none."""
-        row = self._database.one("SELECT body FROM activity")
-        why = self._database.why_unreadable(row[0], Activity) if row else ""
+        row = self._database.one("SELECT body, checksum FROM activity")
+        if row is None:
+            return None
+        why = "it is not what was stored" if _is_changed(*row) else self._database.why_unreadable(row[0], Activity)
         return (row[0], why) if why else None
 
     def record(
@@ -193,7 +196,8 @@ class Mailbox:
             if activity is None:
                 connection.execute("DELETE FROM activity")
             else:
-                connection.execute("INSERT OR REPLACE INTO activity VALUES (1, ?)", (encode(activity),))
+                body = encode(activity)
+                connection.execute("INSERT OR REPLACE INTO activity VALUES (1, ?, ?)", (body, checksum(body)))
             self.send(*messages)
             if dealt_with is not None:
                 connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))
@@ -206,6 +210,11 @@ class Mailbox:
                     " (SELECT id FROM dealt WHERE topic = ?1 ORDER BY id DESC LIMIT ?2)",
                     (topic, _REMEMBERED),
                 )
+
+
+def _is_changed(body: bytes, known: bytes) -> bool:
+    """Whether a stored body is not what was stored: a damaged one may still be read as another activity."""
+    return bool(known) and known != checksum(body)
 
 
 def _digest(content: bytes) -> bytes:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
-VERSION = 5
+VERSION = 6
 OLDEST = 4
 """The first version that a released evenkeel wrote."""
 
@@ -26,13 +26,14 @@ CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CAS
                           PRIMARY KEY (digest, subject)) STRICT;
 CREATE TABLE instance (id TEXT PRIMARY KEY, subject TEXT NOT NULL, proven INTEGER NOT NULL DEFAULT 0,
                        stopped INTEGER NOT NULL DEFAULT 0, made INTEGER NOT NULL DEFAULT 0,
-                       proven_as TEXT NOT NULL DEFAULT '') STRICT;
+                       proven_as TEXT NOT NULL DEFAULT '', watched INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE switch (subject TEXT PRIMARY KEY, seconds REAL NOT NULL) STRICT;
 CREATE TABLE adopted (instance TEXT PRIMARY KEY, subject TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
 CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL) STRICT;
+CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL,
+                       checksum BLOB NOT NULL DEFAULT x'') STRICT;
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
                     packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
                     tried_in TEXT NOT NULL DEFAULT '') STRICT;
@@ -70,12 +71,20 @@ def _to_5(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE revision SET checksum = ? WHERE digest = ?", (checksum(content), digest))
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5}
+def _to_6(connection: sqlite3.Connection) -> None:
+    """Instances whose proof has not come to a verdict, and the checksum of the open activity."""
+    connection.execute("ALTER TABLE instance ADD COLUMN watched INTEGER NOT NULL DEFAULT 0")
+    connection.execute("ALTER TABLE activity ADD COLUMN checksum BLOB NOT NULL DEFAULT x''")
+    for (body,) in connection.execute("SELECT body FROM activity").fetchall():
+        connection.execute("UPDATE activity SET checksum = ?", (checksum(body),))
+
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6}
 """By the version that a step leads to from the one before."""
 
 
 def checksum(content: bytes) -> bytes:
-    """What tells that a stored revision is still what was stored: SQLite itself keeps no sums of its pages."""
+    """What tells that a stored revision or activity is still what was stored: SQLite itself keeps no sums of its pages."""
     return sha256(content).digest()
 
 

@@ -139,6 +139,8 @@ class Record:
                 self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
             case Start(instance=instance) | Connect(instance=instance) | Update(instance=instance, is_limited=True):
                 self._journal.mark(instance, step.subject, proven=False)
+            case Verify(instance=instance):
+                self._journal.mark(instance, step.subject, watched=True)
             case _:
                 pass
         self.say("step-started", step_text(step), step=step)
@@ -153,6 +155,8 @@ class Record:
             case Retry(message=message):
                 self.say("step-retrying", message, step=step, seconds=seconds)
             case Failed(message=message):
+                if isinstance(step.action, Verify):
+                    self._journal.mark(step.action.instance, step.subject, watched=False)
                 self.say("step-failed", message, step=step, seconds=seconds)
 
     def _remember(self, step: Step, outcome: Done) -> None:
@@ -160,12 +164,12 @@ class Record:
             case Create() if outcome.instance:
                 self._journal.created(outcome.instance, step.subject)
             case Start(instance=instance):
-                self._journal.mark(instance, step.subject, stopped=False)
+                self._journal.mark(instance, step.subject, stopped=False, watched=False)
                 since = self._away_since.pop(step.subject, None)
                 if since is not None:
                     self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
             case Verify(instance=instance, container=container):
-                self._journal.mark(instance, step.subject, proven=True, check=check_digest(container))
+                self._journal.mark(instance, step.subject, proven=True, check=check_digest(container), watched=False)
             case Remove(instance=instance):
                 self._journal.forget([instance])
             case _:

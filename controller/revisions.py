@@ -130,7 +130,7 @@ class Revisions:
         """Before the first disturbance without a last-good state: what was at work without evenkeel's doing, as far as it
         knows, is what there is to go back to. What this very revision has started is not."""
         if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
-            found = self._reconciler.as_found(seen, self._journal.known())
+            found = self._reconciler.as_found(seen, self._journal.known(), well=True)
             if found is not None:
                 self._journal.put("last-good", found, AS_FOUND)
 

@@ -15,16 +15,19 @@ from evenkeel.specs.container import Health, longest_proof
 from evenkeel.specs.observed import ContainerSeen
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
 
+Life = Callable[[], int]
+"""Which life of the engine this is: another number after it ended and came back."""
 LookAt = Callable[[str, Health | None], Awaitable[ContainerSeen | None]]
 """One look at one instance, by id or engine name, with this check probed; `None` when it is not there."""
 
 
-async def watch_until_proven(look: LookAt, action: Verify, progress: Progress) -> Outcome:
+async def watch_until_proven(look: LookAt, action: Verify, progress: Progress, life: Life = lambda: 0) -> Outcome:
     """`Done` with the reason of the proof, `Failed` with that of the disproof, or `Retry` when what happened says nothing;
-    bounded by `longest_proof`."""
+    bounded by `longest_proof`. An engine that ended meanwhile has ended its containers, too."""
     loop = asyncio.get_running_loop()
     container = action.container
     seen = await look(action.instance, container.health)
+    began_in = life()
     restarts, is_unhealthy = (seen.restart_count, seen.health == "unhealthy") if seen is not None else (0, False)
     watch = Watch(since=loop.time(), restarts=restarts, began_unhealthy=is_unhealthy)
     total = max(int(container.stable_for.total_seconds()), 1)
@@ -34,6 +37,8 @@ async def watch_until_proven(look: LookAt, action: Verify, progress: Progress) -
             return Retry(verdict.why, outside=True)
         if verdict is not None:
             instance = seen.id if seen is not None else ""
+            if not verdict.proven and life() != began_in:
+                return Retry(f"{verdict.why}; but its engine was restarted while it was watched", outside=True)
             return Done(verdict.why, instance) if verdict.proven else Failed(verdict.why)
         if loop.time() - watch.since > longest_proof(container).total_seconds():
             return Failed("no verdict about its health in time")

@@ -112,7 +112,9 @@ def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
     well."""
     if action.status == "DOWNLOAD_FAILURE" or is_begun(action):
         return action.status != "DOWNLOAD_FAILURE"
-    return action.kind == "update" and not any(a.failure or a.status == "DOWNLOAD_FAILURE" for a in activity.actions)
+    return action.kind == "update" and not any(
+        _update_failure(a) or a.status == "DOWNLOAD_FAILURE" for a in activity.actions
+    )
 
 
 def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
@@ -129,11 +131,13 @@ def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
 
 
 def _rolled_back_text(action: ActivityAction) -> str:
-    return (
-        f"{ROLLBACK_TEXT[action.kind]} It had failed: {action.failure}"
-        if action.failure
-        else ROLLBACK_TEXT[action.kind]
-    )
+    """A rollback after a failed activation is told in the original's words alone."""
+    why = _update_failure(action)
+    return f"{ROLLBACK_TEXT[action.kind]} It had failed: {why}" if why else ROLLBACK_TEXT[action.kind]
+
+
+def _update_failure(action: ActivityAction) -> str:
+    return action.failure if action.failed_at in ("", "UPDATE") else ""
 
 
 def settle_content(activity: Activity, subject: str, digest: str) -> Activity:
@@ -167,9 +171,12 @@ def fail(activity: Activity, subject: str, why: str) -> Activity:
     """The activity after the command at work failed at one action, which ends the command."""
     assert activity.command
     failed = mark(activity, subject, PHASES[activity.command].action_badly, why)
-    if activity.command == "UPDATE":  # a rollback after a failed activation is told in the original's words alone
-        failed = _with(failed, subject, lambda action: changed(action, failure=why))
-    return finish(failed, well=False)
+    return finish(_with(failed, subject, _failing(activity.command, why)), well=False)
+
+
+def _failing(command: Command, why: str) -> Callable[[ActivityAction], ActivityAction]:
+    """What failed first is what is remembered."""
+    return lambda action: action if action.failure else changed(action, failure=why, failed_at=command)
 
 
 def cut_short(activity: Activity, by: str) -> Activity:
@@ -219,10 +226,12 @@ def finish(activity: Activity, *, well: bool) -> Activity:
 
 def break_off(activity: Activity, why: str) -> tuple[Status, Activity]:
     """The activity after its command broke: what it had not done has failed, and the status that says so."""
-    assert activity.command
-    phase = PHASES[activity.command]
+    command = activity.command
+    assert command
+    phase = PHASES[command]
     for action in to_do(activity):
         activity = mark(activity, action.subject, phase.action_badly, why)
+        activity = _with(activity, action.subject, _failing(command, why))
     return phase.badly, finish(activity, well=False)
 
 
@@ -296,8 +305,20 @@ def verdict(activity: Activity) -> Status:
 
 
 def reasons(activity: Activity) -> tuple[str, ...]:
-    """Why actions of an activity failed, in sentences."""
-    return tuple(f"{each.subject}: {each.message}" for each in activity.actions if each.status.endswith("_FAILURE"))
+    """Why actions of an activity failed, in sentences: which command failed first, and what its failure or that of another
+    left behind. That something was taken back says nothing where it is known what failed."""
+    knows = any(action.failure for action in activity.actions)
+    found = []
+    for action in activity.actions:
+        if not action.status.endswith("_FAILURE"):
+            continue
+        why = [f"{action.failed_at or 'UPDATE'} failed: {action.failure}"] if action.failure else []
+        is_told = action.message == action.failure or (knows and action.message == _rolled_back_text(action))
+        if not is_told:
+            why.append(action.message)
+        if why:
+            found.append(f"{action.subject}: {'; '.join(why)}")
+    return tuple(found)
 
 
 def undone(activity: Activity) -> tuple[ActivityAction, ...]:

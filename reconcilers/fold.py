@@ -7,7 +7,7 @@ never given up: there is nothing better to go back to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from evenkeel.specs.codec import changed
@@ -19,10 +19,12 @@ class GoOn(NamedTuple):
 
 
 class TryAgain(NamedTuple):
-    """Some step may succeed later; not before `after_s` seconds (0: the back-off decides)."""
+    """Some step may succeed later; not before `after_s` seconds (0: the back-off decides). `counts`: it was one of the tries of
+    the revision."""
 
     why: str
     after_s: float
+    counts: bool = True
 
 
 class GiveUp(NamedTuple):
@@ -42,9 +44,12 @@ def fold(
     tries: int,
     is_last_good: bool,
     has_way_back: bool = True,
+    changes: Container[str] | None = None,
 ) -> Decision:
     """The decision about a revision. `failures`: how often it failed before; `tries`: how often a disturbing phase may.
-    Without a way back, a cause that lies outside is waited for as long as it takes: nothing better can be put in place.
+    Without a way back, a cause that lies outside is waited for as long as it takes: nothing better can be put in place. So is
+    a defect of evenkeel's own. With a way back that counts only where the revision `changes` the subject, so that going back
+    may help (`None`: nobody knows what it changes).
 
     A step without an outcome was cancelled; that is no failure.
     """
@@ -56,10 +61,11 @@ def fold(
     if failed:
         return GiveUp(why)
     if retries:
-        waits = not has_way_back and all(outcome.outside for _, outcome in retries)
-        if stage.phase != Phase.DOWNLOAD and failures + 1 >= tries and not waits:
+        waits = not has_way_back and all(outcome.outside or outcome.defect for _, outcome in retries)
+        is_innocent = changes is not None and all(o.defect and subject not in changes for subject, o in retries)
+        if stage.phase != Phase.DOWNLOAD and failures + 1 >= tries and not waits and not is_innocent:
             return GiveUp(f"{why} (tried {failures + 1} times)")
-        return TryAgain(why, max(outcome.after_s for _, outcome in retries))
+        return TryAgain(why, max(outcome.after_s for _, outcome in retries), not is_innocent)
     return GoOn()
 
 

@@ -117,6 +117,7 @@ def begin_again(activity: Activity) -> Activity:
                 digest=None if action.subject in taken_back and action.kind in _CREATED else action.digest,
                 begun=is_begun(action) and (action.subject not in back or action.status == "REMOVAL_FAILURE"),
                 failure="",
+                failed_at="",
                 waits_for="",
             )
             for action in activity.actions

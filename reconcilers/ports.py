@@ -54,9 +54,10 @@ class Reconciler(Protocol[Want, Seen]):
         """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
         ...
 
-    def as_found(self, seen: Seen, but: Collection[str]) -> DesiredState | None:
+    def as_found(self, seen: Seen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
         """What was at work before, as a desired state to go back to; `None` when there is nothing. `but`: ids of
-        instances that do not count, because evenkeel has had to do with them already."""
+        instances that do not count, because evenkeel has had to do with them already. `well`: where none of it is well, there
+        is nothing."""
         ...
 
     def blamed(self, step: Step, seen: Seen) -> str:

@@ -61,9 +61,9 @@ class ActivityAction(Struct, frozen=True):
     identified, or what was fetched; "" when the engine knows none. `promised` is what the registry named when the action was
     identified, "" when it did not say. `image_before` is the id of the image that was at work.
 
-    `begun`: something was done about it before the activity was asked for again. `failure` is why its update failed, kept
-    through a rollback. `waits_for` is the trouble that is being waited out right now; on the wire it stands in the place of
-    `message`.
+    `begun`: something was done about it before the activity was asked for again. `failure` is why it failed first,
+    and `failed_at` the command that did, kept through a rollback; "" is UPDATE. `waits_for` is the trouble that is being waited
+    out right now; on the wire it stands in the place of `message`.
     """
 
     subject: str
@@ -77,6 +77,7 @@ class ActivityAction(Struct, frozen=True):
     image_before: str = ""
     begun: bool = False
     failure: str = ""
+    failed_at: Command | Literal[""] = ""
     waits_for: str = ""
 
 

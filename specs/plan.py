@@ -191,11 +191,12 @@ class Done(Struct, frozen=True, tag="done"):
 class Retry(Struct, frozen=True, tag="retry"):
     """The step may succeed later. `after_s`: not before so many seconds; 0 leaves it to the back-off. `outside`: the cause
     lies outside of the subject (a device, a path or a port of the host, the network, the disk, memory), so that it may pass
-    without a change of the spec."""
+    without a change of the spec. `defect`: evenkeel itself broke."""
 
     message: str
     after_s: float = 0.0
     outside: bool = False
+    defect: bool = False
 
 
 class Failed(Struct, frozen=True, tag="failed"):
@@ -212,15 +213,17 @@ class History(Struct, frozen=True):
 
     `proven` maps ids of instances whose health was proven to the network check they were proven with
     (`container.check_digest`): another check needs another proof. `stopped`: ids that evenkeel itself stopped and has not
-    started since, so that an ended process is told from an interrupted switch. `switch_s`: for how many seconds a subject
-    was away when it was last switched. `rejected` maps ids of images that were pushed again under a tag in force, and
-    failed, to the reason. `made` numbers instances in the order in which evenkeel created them; one without a number
-    is the youngest, because its creation was interrupted. Dates do not tell the order, because clocks are set.
-    `stop_s`: how many seconds a subject that is wanted no more was last to be given to end.
+    started since, so that an ended process is told from an interrupted switch. `watched`: ids whose proof was begun and has
+    not come to a verdict, so that one that ended meanwhile may have been ended with its engine or its device. `switch_s`: for
+    how many seconds a subject was away when it was last switched. `rejected` maps ids of images that were pushed again under
+    a tag in force, and failed, to the reason. `made` numbers instances in the order in which evenkeel created them; one
+    without a number is the youngest, because its creation was interrupted. Dates do not tell the order, because clocks are
+    set. `stop_s`: how many seconds a subject that is wanted no more was last to be given to end.
     """
 
     proven: dict[str, str] = {}
     stopped: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
     switch_s: dict[str, float] = {}
     rejected: dict[str, str] = {}
     made: dict[str, int] = {}

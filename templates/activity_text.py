@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.problem import Place, place_text
-from evenkeel.templates.ago import ago_text
+from evenkeel.templates.ago import since_text, when_text
 from evenkeel.templates.fitting import cut, one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
@@ -28,7 +28,7 @@ class Message(NamedTuple):
 def message_text(message: Message, now: float) -> str:
     """`containersupdate/desiredstate (a1) 5 min ago`."""
     place = place_text(Place(topic=one_line(message.topic), activity_id=one_line(message.activity_id)))
-    return f"{place} {ago_text(now - message.at)} ago"
+    return f"{place} {when_text(message.at, now)}"
 
 
 def message_value(message: Message | None) -> dict[str, Any] | None:
@@ -43,12 +43,12 @@ def activity_lines(
 ) -> Iterator[str]:
     """An open activity: what it waits for, its baselines, its actions. `served`: the settings have an agent for it."""
     place = place_text(Place(topic=one_line(activity.topic), activity_id=one_line(activity.id)))
-    yield f"{paint('activity open', 'strong', style)}: {place}, begun {ago_text(now - activity.begun_at)} ago"
+    yield f"{paint('activity open', 'strong', style)}: {place}, begun {when_text(activity.begun_at, now)}"
     if activity.command:
         yield f"    {activity.command} is at work{_for(activity.addressed)}"
     else:
         alone = ", and goes on by itself" if activity.alone else ""
-        yield f"    waits for a command, since {ago_text(now - activity.touched_at)}{alone}"
+        yield f"    waits for a command, {since_text(activity.touched_at, now)}{alone}"
     if not served:
         yield paint(f"    nobody serves it, because MQTT is off; {ABANDON_HINT}", "bad", style)
     for baseline in activity.baselines:

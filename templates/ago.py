@@ -1,6 +1,17 @@
-"""How long ago something was, as exact as people are about the past."""
+"""How long ago something was, as exact as people are about the past.
+
+A device finds the time after it has begun to work, so that what was dated before may be of 1970, or of a time that is yet to
+come. No age is told that cannot be.
+"""
 
 from __future__ import annotations
+
+_FIRST_S = 1_735_689_600.0
+"""2025: before, there was no evenkeel to date anything."""
+_FIRST_ENGINE_S = 1_356_998_400.0
+"""2013: before, there was no engine either."""
+_SET_S = 60.0
+"""By so much clocks are set all the time."""
 
 
 def ago_text(seconds: float) -> str:
@@ -10,3 +21,22 @@ def ago_text(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def when_text(at: float, now: float) -> str:
+    """`5 min ago`, or `at an unknown time`; both in epoch seconds."""
+    return f"{ago_text(now - at)} ago" if _can_be(at, now, _FIRST_S) else "at an unknown time"
+
+
+def since_text(at: float, now: float) -> str:
+    """`since 5 min`, or `since an unknown time`."""
+    return f"since {ago_text(now - at)}" if _can_be(at, now, _FIRST_S) else "since an unknown time"
+
+
+def age_text(at: float, now: float) -> str:
+    """`5 min`, or `unknown`, of what an engine has dated."""
+    return ago_text(now - at) if _can_be(at, now, _FIRST_ENGINE_S) else "unknown"
+
+
+def _can_be(at: float, now: float, first: float) -> bool:
+    return first <= at <= now + _SET_S

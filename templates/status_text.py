@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.feedback import Condition, ConditionName
 from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
-from evenkeel.templates.ago import ago_text
+from evenkeel.templates.ago import since_text, when_text
 from evenkeel.templates.fitting import one_line
 from evenkeel.templates.style import PLAIN, Style, paint
 
@@ -125,13 +125,18 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     if not status.known:
         yield _field("desired", "nothing yet: no controller ever worked with this state directory")
         return
-    yield _field("desired", status.desired or "nothing has been asked for yet")
+    is_unknown = bool(status.trouble) and not status.is_told
+    nothing = "not known" if is_unknown else "nothing has been asked for yet"
+    yield _field("desired", status.desired or nothing)
     if status.message is not None:
         yield _field("", f"asked by {message_text(status.message, now)}; `evenkeel release` gives the files their say")
     same = status.last_good and status.last_good == status.desired
-    yield _field("last good", f"{status.last_good or 'none yet'}{' (the desired one)' if same else ''}")
+    yield _field(
+        "last good",
+        f"{status.last_good or ('not known' if is_unknown else 'none yet')}{' (the desired one)' if same else ''}",
+    )
     yield ""
-    if status.trouble and not status.is_told:
+    if is_unknown:
         yield paint("as it was when the state directory was lost; what happened since is not known:", "change", style)
     elif status.conditions and status.pid is None:
         yield paint("as the last controller left it; what happened since is not known:", "change", style)
@@ -165,7 +170,7 @@ def _condition(
     condition: Condition, name_width: int, reason_width: int, now: float, width: int, style: Style
 ) -> Iterator[str]:
     mark = paint("yes", "good", style) if condition.holds else paint("no ", "bad", style)
-    since = f"since {ago_text(now - condition.since)}" if condition.since else ""
+    since = since_text(condition.since, now) if condition.since else ""
     yield f"{condition.name:<{name_width}}{mark}  {condition.reason:<{reason_width}}  {paint(since, 'faint', style)}".rstrip()
     if condition.message and not (condition.holds and condition.reason == "Converged"):
         yield from _indented(condition.message, width)
@@ -178,13 +183,13 @@ def _failure(status: Status, now: float, width: int, style: Style) -> Iterator[s
     if failure is None:
         return
     yield ""
-    ago = ago_text(now - failure.at)
+    when = when_text(failure.at, now)
     times = "once" if failure.failures == 1 else f"{failure.failures} times"
     if not failure.given_up:
-        yield f"revision {failure.digest} failed {times}, last {ago} ago; it is tried again by itself:"
+        yield f"revision {failure.digest} failed {times}, last {when}; it is tried again by itself:"
         yield from _indented(failure.why, width)
         return
-    yield paint(f"revision {failure.digest} failed {ago} ago and is not tried again:", "bad", style)
+    yield paint(f"revision {failure.digest} failed {when} and is not tried again:", "bad", style)
     yield from _indented(failure.why, width)
     kept = f"last good ({status.last_good}) is kept. " if status.last_good else ""
     yield from _indented(f"{kept}Change the specs, or try the same again: evenkeel retry", width)

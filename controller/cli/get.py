@@ -107,7 +107,7 @@ def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
 
 def _row(item: dict[str, Any], now: float, *, wide: bool) -> list[str]:
     from evenkeel.reconcilers.containers.naming import engine_name
-    from evenkeel.templates.ago import ago_text
+    from evenkeel.templates.ago import age_text
 
     at = item["startedAt"] if item["state"] in ("running", "paused", "restarting") else item["finishedAt"]
     at = at or item["createdAt"]
@@ -116,7 +116,7 @@ def _row(item: dict[str, Any], now: float, *, wide: bool) -> list[str]:
     name = item["name"]
     if not wide and item["engineName"] not in (name, engine_name(name)):
         name = f"{name} ({item['engineName']})"
-    row = [name, state, health, item["by"], str(item["restarts"]), ago_text(now - at) if at else ""]
+    row = [name, state, health, item["by"], str(item["restarts"]), age_text(at, now) if at else ""]
     if wide:
         row += [item["id"][:12], item["engineName"], item["address"] or ""]
     return [*row, item["image"]]

@@ -11,7 +11,7 @@ from evenkeel.controller.cli.options import Options, shared_options, terminal_st
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evenkeel.specs.feedback import Standing
+    from evenkeel.specs.feedback import Condition, Standing
 
 
 @click.command("status")
@@ -73,9 +73,9 @@ def command(options: Options, output: str, check: bool) -> int:
         is_told=told is not None,
         desired=told.desired if told is not None else desired,
         last_good=told.last_good if told is not None else journal.digest("last-good"),
-        conditions=told.conditions if told is not None else journal.conditions(),
+        conditions=told.conditions if told is not None else _with_trouble(journal.conditions(), trouble),
         failure=Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None,
-        known=bool(desired or journal.last_seq() or told is not None),
+        known=bool(desired or journal.last_seq() or trouble),
         message=message_in_force(journal),
         activity=journal.mail.activity(),
         waiting=journal.mail.waiting(),
@@ -90,6 +90,19 @@ def command(options: Options, output: str, check: bool) -> int:
 
         echo_value(status_value(status), output)
     return 0 if not check or is_well(status) else 1
+
+
+def _with_trouble(stored: tuple[Condition, ...], trouble: str) -> tuple[Condition, ...]:
+    """What was stored, and in any case that nothing can be stored now: a controller that began like that could not even make
+    its socket, and others see it all the same."""
+    from evenkeel.specs.feedback import Condition
+
+    if not trouble:
+        return stored
+    reason, _, why = trouble.partition(": ")
+    found = Condition("StateWritable", False, reason, why) if reason.isalpha() else None
+    found = found or Condition("StateWritable", False, "Failing", trouble)
+    return (*(each for each in stored if each.name != "StateWritable"), found)
 
 
 def _told(state: Path) -> Standing | None:

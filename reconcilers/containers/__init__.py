@@ -42,8 +42,8 @@ class Containers:
     def plan(self, differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
         return _plan.plan(differences, seen, history)
 
-    def as_found(self, seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
-        return _found.as_found(seen, but)
+    def as_found(self, seen: ContainersSeen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
+        return _found.as_found(seen, but, well=well)
 
     def blamed(self, step: Step, seen: ContainersSeen) -> str:
         return _found.blamed(step, seen)

@@ -288,7 +288,8 @@ def _needs_start(instance: ContainerSeen, restart: Restart, history: History) ->
     """Whether a wanted instance has to be started; an ended process may be what the wanted restart policy allows.
 
     `always` and `unless-stopped` want it running; `on-failure` wants it until it ends well or has no tries left; `no` lets
-    it end. What evenkeel stopped itself, in a switch that did not come to its end, is started again in any case.
+    it end. What evenkeel stopped itself, in a switch that did not come to its end, is started again in any case. So is what
+    ended badly after its watch was cut short: it may have been ended with its engine, which nothing of it tells.
     """
     match instance.state:
         case "created":
@@ -300,6 +301,8 @@ def _needs_start(instance: ContainerSeen, restart: Restart, history: History) ->
                 return True, "it was stopped for a switch"
             if is_put_up_again(restart, instance):
                 return True, f"it is not running (exit code {instance.exit_code})"
+            if instance.id in history.watched and instance.exit_code:
+                return True, f"it ended while its watch was cut short (exit code {instance.exit_code})"
             return False, ""
         case _:
             return False, ""

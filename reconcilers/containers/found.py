@@ -20,20 +20,21 @@ from evenkeel.specs.plan import History, Start, Step, Verify
 _NEVER_WORKED = ("created", "dead")
 
 
-def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
+def as_found(seen: ContainersSeen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
     """The containers of evenkeel that work or should, as if somebody had asked for them; `None` when there are none.
 
     Where the journal knows no last-good state, because it is new or was lost, this is what a failed revision goes back to.
     Of several instances of one name the one that was replaced counts: nothing is removed before its successor is proven, so
     it was good until its replacement began, and may be stopped for just that. Names tell it: it steps aside under a name of
     its own, and a successor that waits for the switch has one, too. What ended, may end and is alone does not count, nor do
-    the instances whose ids are in `but`.
+    the instances whose ids are in `but`. With `well` something of it has to be well: of what crashes again and again nothing
+    is worth going back to. Beside one that is well it stays in, or going back would remove it.
     """
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
         if instance.container is not None:
             by_name.setdefault(instance.name, []).append(instance)
-    documents = []
+    documents, are_well = [], []
     for name, instances in by_name.items():
         worked = [each for each in instances if each.state not in _NEVER_WORKED and each.id not in but]
         replaced = min(worked, key=_succession, default=None)
@@ -41,7 +42,8 @@ def as_found(seen: ContainersSeen, but: Collection[str]) -> DesiredState | None:
             continue
         if replaced.state in AWAKE or len(instances) > 1 or _lasts(replaced.container):
             documents.append(Document("Container", name, replaced.container))
-    return desired_state(documents) if documents else None
+            are_well.append(replaced.state not in AWAKE or replaced.cut_off or not _not_well(replaced))
+    return desired_state(documents) if documents and (not well or any(are_well)) else None
 
 
 def _succession(instance: ContainerSeen) -> tuple[int, str]:

@@ -9,7 +9,7 @@ import pytest
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
-from evenkeel.specs.plan import Action, Create, Failed, Outcome, Remove, Retry, Start, Verify
+from evenkeel.specs.plan import Action, Create, End, Failed, Outcome, Pull, Remove, Retry, Start, Verify
 
 from .harness import Device, asked, statuses
 
@@ -246,6 +246,29 @@ def test_the_status_tells_how_the_last_activity_ended() -> None:
         assert conditions(device)["ActivityCompleted"][1].startswith("activity night-44: IDENTIFICATION_FAILED, ")
         await device.bring("night-45", asked("lamp", "3"))
         assert conditions(device)["ActivityCompleted"][0]
+
+    run(story())
+
+
+@pytest.mark.parametrize("command", ["DOWNLOAD", "UPDATE", "ACTIVATE"])
+def test_the_status_tells_which_command_failed_and_why_after_it_was_taken_back(command: str) -> None:
+    """Also while what is published after a failed activation has the original's words alone."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"))
+        await device.desired("x", asked("lamp", "2"), asked("horn", "2"))
+        kinds = {"DOWNLOAD": (Pull, "reg.example/lamp:2"), "UPDATE": (End, "lamp"), "ACTIVATE": (Start, "lamp")}
+        heal = device.fail(*kinds[command], message="no such device")
+        await device.commands("x", *FORWARD[: FORWARD.index(command) + 1])
+        heal()
+        said = await device.commands("x", "ROLLBACK", "CLEANUP")
+        assert device.running() == {"lamp": "reg.example/lamp:1", "horn": "reg.example/horn:1"}
+        if command == "ACTIVATE":
+            assert "no such device" not in said[-1].of("lamp")[1]
+        holds, message = conditions(device)["ActivityCompleted"]
+        assert not holds
+        assert message == f"activity x: INCOMPLETE, lamp: {command} failed: no such device"
 
     run(story())
 

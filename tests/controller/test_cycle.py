@@ -368,6 +368,71 @@ def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_dev
     on_device(work)
 
 
+ONCE = Restart("no")
+
+
+@pytest.mark.parametrize("away_s", [0.0, 5.0])
+def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(on_device: OnDevice, away_s: float) -> None:
+    """His restart policy lets him end, so that nothing of him tells who ended him. An engine may be back before anybody
+    notices."""
+
+    async def work(device: Device) -> None:
+        async def restart() -> None:
+            await soon(lambda: device.running() == {"web": "web:2"})
+            await asyncio.sleep(1)
+            device.engine.script.unreachable = away_s > 0
+            device.engine.restart()
+            await asyncio.sleep(away_s)
+            device.engine.script.unreachable = False
+
+        await device.reach(container("web", "web:1", restart=ONCE))
+        device.ask(container("web", "web:2", restart=ONCE))
+        restarting = asyncio.ensure_future(restart())
+        assert isinstance(await device.follow(), Retrying)
+        await restarting
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:2"}
+        assert device.said("revision-failed") == []
+
+    on_device(work)
+
+
+def test_who_is_ended_with_his_device_while_he_is_watched_is_watched_again(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.ask(container("web", restart=ONCE))
+        cycles = asyncio.ensure_future(device.follow())
+        await soon(lambda: "web" in device.running())
+        await asyncio.sleep(1)
+        cycles.cancel()
+        await asyncio.wait([cycles])
+        device.engine.kill("web", 255)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work)
+
+
+def test_who_may_end_and_ends_badly_by_himself_fails(on_device: OnDevice) -> None:
+    """Also when he does it again after a watch that was cut short."""
+
+    async def work(device: Device) -> None:
+        good = await device.reach(container("web", restart=ONCE))
+        device.ask(container("web", "bad:1", restart=ONCE))
+        while device.running() != {"web": "bad:1"}:
+            assert isinstance(await device.cycle(), Progressed)
+        device.engine.restart()
+        failed = device.fail(Retry("the engine is away"), Verify, times=1)
+        assert isinstance(await device.follow(), Retrying)
+        assert isinstance(await device.follow(), Stalled)
+        assert len(failed) == 1
+        assert "web: it ended with exit code 1" in device.said("revision-failed")[0][1]
+        assert device.journal.digest("last-good") == good.digest
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work, bad=Image(exits_with=1, exits_after_s=0.5))
+
+
 def test_fetching_is_tried_for_ever_and_costs_no_tries(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(container("web"))

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.device import Device, OnDevice, container
 from tests.controller.faulty import FaultySource, FaultyStage, PowerLoss
 from tests.controller.stage import BROKEN, Heart, Listener, OnStage, Stage, asking
 from tests.virtual import run
 
 from evenkeel.controller.defects import Defects, defect_text
-from evenkeel.controller.endings import Stalled
+from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.journal import open_journal
 from evenkeel.specs.errors import Busy
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Action, End
+from evenkeel.specs.plan import Action, End, Start, Verify
 
 
 @pytest.fixture
@@ -128,6 +130,95 @@ def test_a_driver_that_breaks_when_it_does_something(faulty: OnStage) -> None:
         assert "Defect" not in stage.conditions()
 
     faulty(work)
+
+
+def breaks(device: Device, kind: type[Action], subject: str) -> Callable[[], None]:
+    """The driver raises what no driver should, for this subject; what is returned ends that."""
+
+    def script(action: Action) -> None:
+        instance = device.engine.world.containers.get(getattr(action, "instance", ""))
+        wanted = instance.container if instance is not None else None
+        if isinstance(action, kind) and wanted is not None and wanted.name == subject:
+            raise KeyError(subject)
+
+    device.engine.script.failures.append(script)
+    return lambda: device.engine.script.failures.remove(script)
+
+
+async def tries(device: Device, count: int = 8) -> Ending:
+    ending: Ending = Progressed()
+    for _ in range(count):
+        ending = await device.follow()
+        await asyncio.sleep(30)
+    return ending
+
+
+def test_a_driver_that_breaks_is_no_reason_to_give_up_the_first_revision(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        heal = breaks(device, Start, "web")
+        device.ask(container("web"), container("db"))
+        assert isinstance(await tries(device), Retrying)
+        assert device.running() == {"db": "db:1"}
+        assert device.said("revision-failed") == []
+        heal()
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+
+    on_device(work)
+
+
+def test_a_driver_that_breaks_for_what_a_revision_changes_fails_it(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        good = await device.reach(container("web", "web:1"), container("db"))
+        heal = breaks(device, Verify, "web")
+        device.ask(container("web", "web:2"), container("db"))
+        await tries(device)
+        assert len(device.said("revision-failed")) == 1
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+        heal()
+        assert isinstance(await device.follow(), Stalled)
+        assert device.journal.digest("last-good") == good.digest
+
+    on_device(work)
+
+
+def test_a_driver_that_breaks_for_another_container_fails_no_revision(on_device: OnDevice) -> None:
+    """The revision goes on without it, but is not good before all of it is."""
+
+    async def work(device: Device) -> None:
+        good = await device.reach(container("web", "web:1"), container("db"))
+        heal = breaks(device, Start, "db")
+        device.engine.kill("db")
+        device.ask(container("web", "web:2"), container("db"))
+        ending = await tries(device)
+        assert isinstance(ending, Retrying)
+        assert "db: internal error" in ending.why
+        assert device.running() == {"web": "web:2"}
+        assert device.said("revision-failed", "stalled") == []
+        assert device.settled() == (False, "Retrying")
+        assert device.journal.digest("last-good") == good.digest
+        heal()
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:2", "db": "db:1"}
+        assert device.journal.digest("last-good") == device.journal.digest("desired")
+
+    on_device(work)
+
+
+def test_a_driver_that_breaks_for_another_container_keeps_no_bad_revision(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web", "web:1"), container("db"))
+        heal = breaks(device, Start, "db")
+        device.engine.kill("db")
+        device.ask(container("web", "bad:1"), container("db"))
+        await tries(device)
+        assert len(device.said("revision-failed")) == 1
+        assert device.running() == {"web": "web:1"}
+        heal()
+        await device.follow()
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+
+    on_device(work, bad=Image(exits_with=1, exits_after_s=0.1))
 
 
 def test_events_of_the_engine_that_break_are_listened_to_again(faulty: OnStage) -> None:

@@ -125,6 +125,9 @@ def test_a_migrated_journal_is_like_a_new_one(state: Path, tmp_path: Path) -> No
         assert shape(migrated) == shape(new)
         for digest, content, kept in migrated.execute("SELECT digest, content, checksum FROM revision"):
             assert kept == checksum(content), digest
+        assert [kept == checksum(body) for body, kept in migrated.execute("SELECT body, checksum FROM activity")] == [
+            True
+        ]
 
 
 def test_a_reader_understands_a_journal_of_version_4_and_leaves_it(state: Path) -> None:

@@ -6,18 +6,22 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from tests.agent.harness import COMMANDS, asked
 from tests.agent.harness import Device as Agent
-from tests.controller.stage import OnStage, Stage, asking
+from tests.controller.stage import OnStage, Reading, Stage, asking
 from tests.virtual import now, run
 
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.journal import keep_journal
 from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.unreadable import set_aside_unreadable
+from evenkeel.specs.container import Container
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.normalise import normal
+from evenkeel.specs.problem import Place
 
 Damage = Callable[[bytes], bytes]
 
@@ -36,6 +40,11 @@ def another_version(body: bytes) -> bytes:
     return body.replace(b'"begun_at":', b'"started_at":', 1)
 
 
+def still_readable(body: bytes) -> bytes:
+    """Another image than was asked for."""
+    return body.replace(b"lamp:2", b"lamp:7")
+
+
 def beginning_lost(body: bytes) -> bytes:
     return b"\x00" * 8 + body[8:]
 
@@ -50,7 +59,7 @@ def harm(state: Path, table: str, damage: Damage) -> None:
             connection.execute(f"UPDATE {table} SET body = ? WHERE rowid = ?", (damage(body), rowid))
 
 
-@pytest.mark.parametrize("damage", [flipped, cut_short, another_version])
+@pytest.mark.parametrize("damage", [flipped, cut_short, another_version, still_readable])
 def test_an_activity_that_cannot_be_read_ends_and_what_is_in_force_is_kept_up(damage: Damage) -> None:
     async def work() -> None:
         device = Agent()
@@ -103,7 +112,7 @@ def test_without_an_agent_the_end_is_published_where_the_activity_came_in(topic:
     async def work() -> None:
         device = Agent()
         body = json.dumps({"id": "b", "topic": topic}).encode()
-        device.journal._database.connection.execute("INSERT INTO activity VALUES (1, ?)", (body,))
+        device.journal._database.connection.execute("INSERT INTO activity (open, body) VALUES (1, ?)", (body,))
         set_aside_unreadable(device.journal, device.journal.say, 1.0)
         found = device.journal._database.all("SELECT topic FROM outbox")
         assert [row[0] for row in found] == published
@@ -117,7 +126,7 @@ def test_a_controller_goes_on_and_tells_it_once(on_stage: OnStage, table: str) -
         stage.say(asking("web:1", "db:1"))
         await stage.play(30)
         connection = stage.journal._database.connection
-        connection.execute("INSERT OR REPLACE INTO activity VALUES (1, x'00')")
+        connection.execute("INSERT OR REPLACE INTO activity (open, body) VALUES (1, x'00')")
         if table == "condition":
             connection.execute("DELETE FROM activity")
             connection.execute("UPDATE condition SET body = x'00' WHERE name = 'Settled'")
@@ -188,5 +197,48 @@ def test_what_can_run_runs_when_desired_fails_and_last_good_cannot_be_read(on_st
         await stage.play(100)
         assert stage.running() == {"web": "web:1", "db": "db:1"}
         assert "last-good" in stage.condition("Defect").message
+
+    on_stage(work)
+
+
+def test_what_is_found_is_kept_up_when_desired_has_failed_and_last_good_cannot_be_read(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.catalogue["docker.io/library/web:2"] = Image(exits_with=1)
+        stage.say(asking("web:1", "db:1"))
+        stage.at(30, stage.say, asking("web:2", "db:1"))
+        await stage.play(100)
+        assert stage.condition("Settled").reason == "RolledBack"
+        restarted_with(stage, "last-good")
+        stage.at(50, stage.engine.kill, "web")
+        stage.at(100, stage.engine.kill, "db")
+        await stage.play(200)
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert stage.condition("Settled").reason == "RolledBack"
+        assert "Defect" not in stage.conditions()
+        assert [each.message for each in stage.sink.taken if each.kind == "state-lost"] == [
+            "last-good could not be read; what was found takes its place and is kept up"
+        ]
+
+    on_stage(work)
+
+
+def test_an_empty_folder_is_an_accident_when_what_the_files_asked_for_cannot_be_read(on_stage: OnStage) -> None:
+    def read(*files: str) -> Reading:
+        containers = [normal(Container(PurePath(file).stem, f"{PurePath(file).stem}:1")) for file in files]
+        documents = [
+            Document("Container", each.name, each, Place(file)) for each, file in zip(containers, files, strict=True)
+        ]
+        return Reading(desired_state(documents), paths=("/usb", "/etc/ek"))
+
+    async def work(stage: Stage) -> None:
+        stage.say(read("/usb/web.yaml", "/etc/ek/db.yaml"))
+        await stage.play(30)
+        stage.journal.put("files", read("/usb/web.yaml", "/etc/ek/db.yaml", "/etc/ek/x.yaml").desired, "files")
+        restarted_with(stage, "files")
+        stage.say(read("/etc/ek/db.yaml"))
+        await stage.play(200)
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert stage.condition("SourceValid").reason == "Empty"
+        assert "/usb" in stage.condition("SourceValid").message
 
     on_stage(work)

@@ -529,3 +529,40 @@ def test_nothing_to_go_back_to_makes_a_failure_of_its_own_no_less_final(
         assert "it is no good" in ending.why
 
     on_device(work)
+
+
+# ── a journal that was lost ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("image", [Image(exits_with=1, exits_after_s=5), Image(healthy=False)])
+def test_what_is_found_unwell_is_nothing_to_go_back_to(on_device: OnDevice, image: Image) -> None:
+    """With something to go back to, a cause outside would count, and bring the unwell one back."""
+
+    async def work(device: Device) -> None:
+        await device.reach(checked("web"))
+        device.engine.catalogue["docker.io/library/web:1"] = image
+        await asyncio.sleep(60)
+        device.lose_journal()
+        device.engine.script.absent.add("/dev/gps")
+        device.ask(checked("web", "web:2", mounts=(Mount("/dev/gps", "/dev/gps"),)))
+        for _ in range(5):
+            assert isinstance(await device.follow(), Retrying)
+        assert device.journal.digest("last-good") == ""
+        device.engine.script.absent.clear()
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:2"}
+
+    on_device(work)
+
+
+def test_what_is_found_unwell_beside_what_is_well_is_not_removed_by_going_back(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        device.engine.catalogue["docker.io/library/web:1"] = Image(exits_with=1, exits_after_s=5)
+        await asyncio.sleep(60)
+        device.lose_journal()
+        device.ask(container("web", "bad:1"), container("db", "db:2"))
+        assert isinstance(await device.follow(), Retrying | Stalled)
+        assert device.running() == {"web": "web:1", "db": "db:1"}
+
+    on_device(work, bad=Image(start_error="no such device"))

@@ -9,8 +9,9 @@ from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Condition
 from evenkeel.specs.schema import reference
 from evenkeel.templates import render
+from evenkeel.templates.ago import age_text, ago_text, since_text, when_text
 from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
-from evenkeel.templates.status_text import Failure, Status, ago_text, is_well, status_lines, status_value
+from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 from evenkeel.templates.tables import table_lines
 
 NOW = 1_800_000_000.0
@@ -62,6 +63,16 @@ def test_columns_are_as_wide_as_their_cells() -> None:
 )
 def test_the_past_is_as_exact_as_people_are(seconds: float, text: str) -> None:
     assert ago_text(seconds) == text
+
+
+@pytest.mark.parametrize("at", [12.0, 86_400.0, NOW + 3600])
+def test_no_age_is_told_that_cannot_be(at: float) -> None:
+    """A clock that was not set yet, and one that was set back since."""
+    assert when_text(at, NOW) == "at an unknown time"
+    assert since_text(at, NOW) == "since an unknown time"
+    assert age_text(at, NOW) == "unknown"
+    assert (when_text(NOW - 300, NOW), since_text(NOW, NOW)) == ("5 min ago", "since 0 s")
+    assert age_text(NOW - 4000 * 86400, NOW) == "4000 d", "an engine may be older than evenkeel"
 
 
 def status(*, pid: int | None = 4711, failed: bool = False) -> Status:

@@ -13,15 +13,16 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from evenkeel.controller.drivers.docker import pull
 from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, PullLine, Updated
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
-from evenkeel.controller.drivers.docker.events import events
+from evenkeel.controller.drivers.docker.events import events, was_killed
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
-from evenkeel.controller.drivers.docker.observer import Observer
+from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.docker.parse import is_owner
 from evenkeel.controller.drivers.docker.refusals import outcome
 from evenkeel.controller.drivers.docker.registries import Registries
@@ -69,15 +70,18 @@ class DockerEngine:
         docker_config: str = "",
         owner: str = "",
         call_timeout_s: float = CALL_TIMEOUT_S,
+        look_timeout_s: float = LOOK_TIMEOUT_S,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:
         the name of this evenkeel among those that share the engine; it leaves the containers of the others alone.
-        `call_timeout_s`: for how long an answer is waited for."""
+        `call_timeout_s`: for how long an answer is waited for; `look_timeout_s`: for how long all those of one look."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._registries = Registries(self._client, docker_config, self._nudged.set)
-        self._observer = Observer(self._client, self._registries, self._networks, owner, self._nudged.set)
+        self._observer = Observer(
+            self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
+        )
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
         return await self._observer.observe(look)
@@ -135,7 +139,7 @@ class DockerEngine:
             case Start(instance=instance):
                 return await self._start(instance)
             case Verify():
-                return await watch_until_proven(self._observer.at_this_moment, action, progress)
+                return await self._verify(action, progress)
             case End(instance=instance, stop=stop):
                 timeout_s = math.ceil(stop.timeout.total_seconds())
                 await self._client.post(
@@ -233,6 +237,15 @@ class DockerEngine:
         await self._networks.join(found["Id"], attachment(found), endpoint_body(container, _address_of))
         return Done("connected to its network")
 
+    async def _verify(self, action: Verify, progress: Progress) -> Outcome:
+        """An engine that is about to end kills its containers first, and answers all the while."""
+        since = math.floor(time.time())
+        look, life = self._observer.at_this_moment, lambda: self._client.meetings
+        outcome = await watch_until_proven(look, action, progress, life)
+        if isinstance(outcome, Failed) and await was_killed(self._client, action.instance, since):
+            return Retry(f"{outcome.message}; but it was killed through its engine while it was watched", outside=True)
+        return outcome
+
     async def _start(self, instance: str) -> Outcome:
         """One that was disconnected from its network would start without a word, and without a network; one whose network is
         gone, or has a double, does not start (measured, 20.10). Both are put back on it first."""
@@ -252,7 +265,7 @@ class DockerEngine:
                 if attempt == 1 and _is_about_its_network(answer):
                     await self._connect(instance, found.seen.container)
                     continue
-                raise
+                return outcome(answer.message, [mount.destination for mount in found.seen.container.mounts])
         return Retry("its network could not be made", outside=True)
 
     async def _rename(self, instance: str, engine_name: str) -> Outcome:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
+import time
 from collections.abc import AsyncGenerator
 
 from evenkeel.controller.drivers.docker.client import EngineClient
@@ -34,3 +36,14 @@ async def events(client: EngineClient) -> AsyncGenerator[None, None]:
         yield
         await asyncio.sleep(wait_s)
         wait_s = min(wait_s * 2, 10.0)
+
+
+async def was_killed(client: EngineClient, instance: str, since: int) -> bool:
+    """Whether anybody had the engine kill a container since then (epoch seconds), or the engine did so by itself, as it does
+    when it ends. The dates of events only say where to begin to read. Raises DriverError when the engine is away."""
+    filters = json.dumps({"type": ["container"], "event": ["kill"], "container": [instance]})
+    query = {"since": str(since), "until": str(math.ceil(time.time())), "filters": filters}
+    async with client.stream("GET", "/events", query, silence_s=client.timeout_s) as happened:
+        async for _ in happened:
+            return True
+    return False

@@ -25,9 +25,11 @@ from evenkeel.controller.drivers.docker.uptime import Uptimes
 from evenkeel.controller.probe import Probes
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Health
-from evenkeel.specs.errors import DriverError, Unavailable
+from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 from evenkeel.specs.observed import LATELY_S, ContainerSeen, ContainersSeen, Look
 
+LOOK_TIMEOUT_S = 240.0
+"""No look takes longer than a watchdog waits for one (`controller.liveness`)."""
 _NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading raises when values of the right type make no sense."""
 
@@ -49,10 +51,12 @@ class Observer:
         networks: Networks,
         owner: str,
         look_again: Callable[[], None],
+        look_timeout_s: float = LOOK_TIMEOUT_S,
     ) -> None:
-        """`owner` as for `DockerEngine`. `look_again` is called when it is time to look into a failed probe."""
+        """`owner` and `look_timeout_s` as for `DockerEngine`. `look_again` is called when it is time to look into a failed
+        probe."""
         self._client, self._registries = client, registries
-        self._networks, self._owner = networks, owner
+        self._networks, self._owner, self._look_timeout_s = networks, owner, look_timeout_s
         self._probes, self._uptimes = Probes(look_again), Uptimes()
         self._version, self._version_of = "", -1
         self._is_podman = False
@@ -60,7 +64,15 @@ class Observer:
         self._image_configs: dict[str, answers.Config] = {}
 
     async def observe(self, look: Look) -> ContainersSeen:
-        """As `Driver.observe`."""
+        """As `Driver.observe`. Each answer of an engine that drags itself along may come in time, and all of them too late."""
+        try:
+            async with asyncio.timeout(self._look_timeout_s):
+                return await self._observe(look)
+        except TimeoutError:
+            why = f"a look has no end after {self._look_timeout_s:g} s"
+            raise TimedOut(self._client.element, why) from None
+
+    async def _observe(self, look: Look) -> ContainersSeen:
         adopted = look.adopted
         with self._asking("a look"):
             async with asyncio.TaskGroup() as group:

@@ -9,6 +9,8 @@ confusion alike, and proxies answer whatever they like.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import PurePath
 
 from evenkeel.specs.plan import Failed, Outcome, Retry
 
@@ -67,17 +69,29 @@ _OUTSIDE = re.compile(
             r"cannot allocate memory",
             r"resource temporarily unavailable",
             r"device or resource busy",
+            r"x509: certificate has expired or is not yet valid: current time \S+ is before",
         )
     )
 )
+_EXEC = re.compile(r'unable to start container process: (?:error during container init: )?exec: "([^"]*)": ')
 
 
-def outcome(message: str) -> Outcome:
-    """How a step ends that the engine refused with these words."""
+def outcome(message: str, mounted: Sequence[str] = ()) -> Outcome:
+    """How a step ends that the engine refused with these words. `mounted`: where in the container paths of the host are
+    mounted. A program that is to come from there may come late, as a disk does that is mounted after the engine was started."""
     lower = message.lower()
-    if _OUTSIDE.search(lower):
+    if _OUTSIDE.search(lower) or _is_brought(message, mounted):
         return Retry(message, outside=True)
     return Failed(message) if _FINAL.search(lower) else Retry(message)
+
+
+def _is_brought(message: str, mounted: Sequence[str]) -> bool:
+    """Whether the program that cannot be run may be one that the host brings: by its path, or anywhere in $PATH."""
+    found = _EXEC.search(message)
+    if found is None:
+        return False
+    program = PurePath(found[1])
+    return any(program.is_relative_to(place) or len(program.parts) == 1 for place in mounted)
 
 
 def is_outside(message: str) -> bool:

@@ -80,7 +80,7 @@ class MemoryEngine:
         self.catalogue, self.script = catalogue or {}, script or Script()
         self._store, self._now = store, now
         self._changed = asyncio.Event()
-        self.world = World()
+        self.world, self._lives = World(), 1
         if store is not None and store.exists():
             self.world = stored_world(store)
 
@@ -134,7 +134,7 @@ class MemoryEngine:
             case Create():
                 return self._create(action)
             case Verify():
-                return await watch_until_proven(self._look_at, action, progress)
+                return await watch_until_proven(self._look_at, action, progress, lambda: self._lives)
             case Connect():
                 self._put(self._connected(self._find(action.instance)))
                 return Done("connected to its network")
@@ -368,6 +368,15 @@ class MemoryEngine:
         """Somebody ends a container's process; the engine does not restart what was stopped by hand."""
         kept = self._find(plain_name(name))
         self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now()))
+
+    def restart(self) -> None:
+        """The engine is killed and comes back: it has killed what was left over, and starts only what always has to run."""
+        self._lives += 1
+        for kept in self._present():
+            if kept.state in AWAKE:
+                self.kill(kept.engine_name)
+                if kept.container is not None and kept.container.restart.policy == "always":
+                    self._start(kept.id)
 
     def pause(self, name: str) -> None:
         """Somebody pauses a container."""

@@ -24,6 +24,7 @@ from evenkeel.controller.cli import SUMMARIES
 from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.journal import Journal, open_journal, read_journal
 from evenkeel.controller.journal_file import FILE
+from evenkeel.controller.lock import sole_controller
 from evenkeel.controller.wiring import read_files
 from evenkeel.specs.container import Port
 
@@ -221,6 +222,26 @@ def test_status_before_anything_happened(device: Device) -> None:
     assert "nothing yet" in shown
     assert not device.state.exists()
     device.run("status", "--check", ok=1)
+
+
+@pytest.mark.parametrize("worked", [False, True])
+def test_status_tells_that_nothing_can_be_stored_of_a_controller_that_cannot_say_so(
+    device: Device, worked: bool
+) -> None:
+    """One that began on a read-only disk has no socket, and may have stored nothing at all."""
+    if worked:
+        device.write(spec("web"))
+        device.run("apply", "--yes")
+    with sole_controller(device.state) as lock:
+        lock.mark("ReadOnly: the file system is mounted read-only")
+        shown = device.run("status", "--check", ok=1).stdout
+        conditions = {each["name"]: each for each in device.status()["conditions"]}
+    assert (conditions["StateWritable"]["holds"], conditions["StateWritable"]["reason"]) == (False, "ReadOnly")
+    assert conditions["StateWritable"]["message"] == "the file system is mounted read-only"
+    assert ("Settled" in conditions) is worked
+    assert "StateWritable" in shown
+    assert "no controller ever worked" not in shown
+    assert "nothing has been asked for yet" not in shown
 
 
 def test_status_without_a_controller_says_that_it_is_old(device: Device) -> None:

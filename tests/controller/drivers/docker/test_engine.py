@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 
 import pytest
 from tests.engines.dockerd import Dockerd
-from tests.engines.images import build
+from tests.engines.images import BUSYBOX, build
 from tests.engines.machine import free_port
 from tests.engines.proxy import Proxy
 from tests.until import soon
 
 from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.endings import Stalled, Waiting
+from evenkeel.controller.endings import Settled, Stalled, Waiting
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import (
     UNLIMITED,
@@ -110,6 +111,22 @@ async def test_the_root_of_the_host_can_be_mounted(clean_dockerd: Dockerd, rig: 
     id_ = clean_dockerd.inspect("old")["Id"]
     await rig.settle(changed(old, mounts=(Mount("/m", "/etc", None, True),)))
     assert clean_dockerd.inspect("old")["Id"] == id_
+
+
+async def test_a_program_that_a_mount_brings_late_is_waited_for(
+    clean_dockerd: Dockerd, rig: Rig, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    program = tools / "sleep"
+    wanted = container("it", command=("/opt/tools/sleep", "1000"), mounts=(Mount("/opt/tools", str(tools)),))
+    work = asyncio.create_task(rig.converge(wanted))
+    await soon(lambda: work.done() or any("no such file" in entry.message for entry in rig.said))
+    shutil.copyfile(BUSYBOX, program)
+    await soon(lambda: work.done() or any("permission denied" in entry.message for entry in rig.said))
+    program.chmod(0o755)
+    assert await work == Settled()
+    assert clean_dockerd.containers() == {"it": "running"}
 
 
 async def test_every_action_may_be_performed_twice(clean_dockerd: Dockerd, rig: Rig) -> None:

@@ -17,11 +17,16 @@ from tests.engines.gate import Gate
 from tests.engines.images import build, standard
 from tests.engines.proxy import Proxy
 from tests.engines.registry import Registry
+from tests.engines.scripted import Server, mute
 from tests.until import soon
 
+from evenkeel.controller import liveness
 from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
+from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S
+from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S
 from evenkeel.controller.endings import Retrying, Settled, Stalled
-from evenkeel.specs.container import Container, Health, HttpProbe
+from evenkeel.specs.container import Container, Health, HttpProbe, Restart
+from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.observed import Look, RemoteImage
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
 
@@ -160,6 +165,20 @@ async def test_an_engine_that_ends_and_comes_back(clean_dockerd: Dockerd, rig: R
     assert conditions["EngineReachable"] is True
 
 
+async def test_a_look_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    """A watchdog waits for it, and no single answer has to be too late for all of them to be."""
+    server = Server(tmp_path / "engine.sock")
+    server.reply = mute
+    await server.start()
+    docker = DockerEngine(server.address, look_timeout_s=0.2)
+    with pytest.raises(TimedOut, match=r"a look has no end after 0.2 s"):
+        await docker.observe()
+    assert "GET /v1.41/containers/json?all=1" in server.first_lines
+    await docker.close()
+    await server.stop()
+    assert CALL_TIMEOUT_S < LOOK_TIMEOUT_S < liveness._LONGEST_LOOK_S
+
+
 async def test_an_engine_that_ends_in_the_middle_of_the_work(clean_dockerd: Dockerd, rig: Rig) -> None:
     """Every step is retried until the engine is there again; nothing is left over and nothing lost."""
     await rig.settle(*(container(f"c{number}") for number in range(4)))
@@ -172,6 +191,23 @@ async def test_an_engine_that_ends_in_the_middle_of_the_work(clean_dockerd: Dock
     assert clean_dockerd.containers() == {f"c{number}": "running" for number in range(4)}
     for number in range(4):
         assert "A=2" in clean_dockerd.inspect(f"c{number}")["Config"]["Env"]
+
+
+async def test_who_may_end_is_not_judged_by_the_end_of_his_engine(clean_dockerd: Dockerd, rig: Rig) -> None:
+    """Its policy has nobody start it again, and its exit code is that of a process that was killed, which shows before the
+    engine is away."""
+    once = Restart("no")
+    await rig.settle(container("it", command=("sleep", "1000"), restart=once))
+    rig.said.clear()
+    wanted = container(
+        "it", command=("sleep", "1000"), restart=once, env=(("A", "2"),), stable_for=timedelta(seconds=4)
+    )
+    work = asyncio.create_task(rig.converge(wanted))
+    await soon(lambda: any(entry.step.startswith("verify:") for entry in rig.said) or work.done())
+    await asyncio.to_thread(clean_dockerd.restart)
+    assert await work == Settled(), [(entry.kind, entry.message) for entry in rig.said if "fail" in entry.kind]
+    assert clean_dockerd.containers() == {"it": "running"}
+    assert "A=2" in clean_dockerd.inspect("it")["Config"]["Env"]
 
 
 async def test_an_engine_that_is_killed_while_it_starts_a_container(clean_dockerd: Dockerd, rig: Rig) -> None:

@@ -73,6 +73,10 @@ OUTSIDE = [
     "fork/exec /usr/bin/containerd-shim-runc-v2: resource temporarily unavailable: unknown",
     "fork/exec /usr/bin/containerd-shim-runc-v2: cannot allocate memory: unknown",
     "open /proc/self/fd: too many open files",
+    (
+        'Get "https://reg.example/v2/": x509: certificate has expired or is not yet valid: current time 1970-01-01T00:01:02Z '
+        "is before 2026-01-01T00:00:00Z"
+    ),
 ]
 PASSING = [
     "boom",
@@ -112,3 +116,19 @@ def test_a_cause_outside_of_the_container_may_pass(message: str) -> None:
 @pytest.mark.parametrize("message", PASSING)
 def test_all_that_is_not_known_may_pass(message: str) -> None:
     assert outcome(message) == Retry(message)
+
+
+@pytest.mark.parametrize(
+    ("program", "mounted", "may_come"),
+    [
+        ('"/opt/tool/run": stat /opt/tool/run: no such file or directory', ["/opt/tool"], True),
+        ('"/opt/tool/run": permission denied', ["/data", "/opt"], True),
+        ('"run": executable file not found in $PATH', ["/opt/tool"], True),
+        ('"/opt/tool/run": stat /opt/tool/run: no such file or directory', ["/opt/tools", "/data"], False),
+        ('"/opt/tool/run": permission denied', [], False),
+        ('"run": executable file not found in $PATH', [], False),
+    ],
+)
+def test_a_program_that_the_host_brings_may_come_late(program: str, mounted: list[str], may_come: bool) -> None:
+    message = f"{_RUNC}exec: {program}: unknown"
+    assert outcome(message, mounted) == (Retry(message, outside=True) if may_come else Failed(message))
