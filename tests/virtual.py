@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 EPOCH_S = 1_800_000_000.0
+WRONG_CLOCKS_S = (-EPOCH_S, -(10.0**9), -3600.0, 3600.0, 315_360_000.0)
+"""By how much the clock of a device is ahead: it begins at 1970, or in the nineties, is an hour or ten years off."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

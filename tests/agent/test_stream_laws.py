@@ -15,7 +15,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sampling import THOROUGH
-from tests.virtual import run
+from tests.virtual import WRONG_CLOCKS_S, run
 
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.endings import Progressed
@@ -62,7 +62,8 @@ commands = st.tuples(
 troubles = st.tuples(st.sampled_from(["engine", "registry"]), st.booleans())
 cuts = st.tuples(st.just("cut"), st.integers(1, 12))
 waits = st.tuples(st.just("wait"), st.sampled_from([0.0, 0.5, 3.0, 20.0, 130.0]))
-moves = st.lists(st.one_of(desired_states, commands, commands, troubles, cuts, waits), max_size=14)
+clocks = st.tuples(st.just("clock"), st.sampled_from((*WRONG_CLOCKS_S, 0.0)))
+moves = st.lists(st.one_of(desired_states, commands, commands, troubles, cuts, waits, clocks), max_size=14)
 
 
 class Plant:
@@ -194,6 +195,8 @@ def test_an_end_is_the_last_word_of_an_activity(moves: list[tuple[object, ...]])
                     plant.cut_after(pulses)
                 case ("wait", float(seconds)):
                     await plant.wait(seconds)
+                case ("clock", float(ahead_s)):
+                    plant.device.clock_is_ahead_s = ahead_s
                 case (str(what), bool(lasts)):
                     plant.trouble(what, lasts)
         plant.trouble("engine", lasts=False)
@@ -213,13 +216,18 @@ def test_an_end_is_the_last_word_of_an_activity(moves: list[tuple[object, ...]])
 @laws
 @given(
     st.lists(st.integers(1, 9), max_size=4),
-    st.lists(st.integers(1, 60), max_size=3),
+    st.lists(st.integers(1, 60), max_size=2),
     st.lists(st.tuples(st.sampled_from(["engine", "registry"]), st.floats(0, 30), st.floats(0.5, 60)), max_size=2),
+    st.lists(st.tuples(st.sampled_from((*WRONG_CLOCKS_S, 0.0)), st.floats(0, 30)), max_size=3),
 )
 def test_an_update_manager_that_begins_again_gets_through(
-    deaths: list[int], cut_at: list[int], outages: list[tuple[str, float, float]]
+    deaths: list[int],
+    cut_at: list[int],
+    outages: list[tuple[str, float, float]],
+    leaps: list[tuple[float, float]],
 ) -> None:
-    """Or it hears of a failure, and then the device is as it was."""
+    """Or it hears of a failure, and then the device is as it was. The power is cut twice at most: a message at which the
+    process ends three times is set aside, and that is answered (test_poison)."""
 
     async def outage(plant: Plant, what: str, begins_s: float, lasts_s: float) -> None:
         await asyncio.sleep(begins_s)
@@ -227,11 +235,16 @@ def test_an_update_manager_that_begins_again_gets_through(
         await asyncio.sleep(lasts_s)
         plant.trouble(what, lasts=False)
 
+    async def leap(plant: Plant, ahead_s: float, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        plant.device.clock_is_ahead_s = ahead_s
+
     async def story() -> None:
         plant = await planted()
         for pulses in cut_at:
             plant.cut_after(pulses)
         going_on = [asyncio.create_task(outage(plant, *each)) for each in outages]
+        going_on += [asyncio.create_task(leap(plant, *each)) for each in leaps]
         end = await plant.update("a", "next", deaths)
         assert end in ("COMPLETED", "INCOMPLETE"), [each.line for each in plant.said[-12:]]
         await asyncio.gather(*going_on)

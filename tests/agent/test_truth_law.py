@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sampling import THOROUGH
-from tests.virtual import run
+from tests.virtual import WRONG_CLOCKS_S, run
 
 from evenkeel.controller.drivers.memory import Image, Kept
 from evenkeel.controller.endings import Progressed, Settled
@@ -66,7 +66,7 @@ def event() -> st.SearchStrategy[Event]:
             times=st.integers(1, 4),
         ),
         st.builds(Event, st.just("away"), after_s=st.sampled_from([5.0, 60.0, 300.0])),
-        st.builds(Event, st.just("clock"), st.sampled_from(["-1000000000", "3600", "315360000", "0"])),
+        st.builds(Event, st.just("clock"), st.sampled_from([str(each) for each in (*WRONG_CLOCKS_S, 0)])),
         st.builds(Event, st.just("reboot"), st.sampled_from(["process", "machine"])),
         st.builds(Event, st.just("settle"), after_s=st.sampled_from([0.0, 30.0, 600.0])),
     )

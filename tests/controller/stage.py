@@ -127,20 +127,25 @@ class Stage:
     """All that a test plays with."""
 
     def __init__(self, state: Path, **settings: Any) -> None:
-        self.engine = Counting(now=now)
+        self.clock_is_ahead_s = 0.0
+        self.engine = Counting(now=self.now)
         self.state, self.lock = state, Lock(state)
         self.lock.take()
-        self.journal: Journal = keep_journal(state, now)
+        self.journal: Journal = keep_journal(state, self.now)
         self.source, self.sink, self.heart = Scripted(), Listener(), Heart()
         self.sinks = [self.sink]
         self.settings, self.limits, self.containers = settings, Limits(), Containers()
         self.controller = self.make()
 
+    def now(self) -> float:
+        """The time of day as the device has it."""
+        return now() + self.clock_is_ahead_s
+
     def make(self) -> Controller:
         """A controller, as after a start."""
 
         def cycles(say: Callable[[Feedback], None]) -> Cycles:
-            return Cycles(self.containers, self.engine, self.journal, say, self.limits, now=now)
+            return Cycles(self.containers, self.engine, self.journal, say, self.limits, now=self.now)
 
         return Controller(
             self.journal,

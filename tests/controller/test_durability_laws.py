@@ -1,7 +1,7 @@
 """A law: whatever breaks, in whatever order, the controller goes on, says nothing twice, and is well when it is over.
 
 A sequence is drawn of faults that last for a while, in the decisions, the driver, the source, the sinks, the disk and the state
-directory, and of wishes and hands between them. The controller runs through all of it in virtual time.
+directory, and of wishes, hands and leaps of the clock between them. The controller runs through all of it in virtual time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.controller.faulty import FaultySource, FaultyStage
 from tests.controller.stage import asking
 from tests.sampling import THOROUGH
-from tests.virtual import run
+from tests.virtual import WRONG_CLOCKS_S, run
 
 from evenkeel.controller.journal import read_journal
 from evenkeel.controller.journal_file import FILE
@@ -41,8 +41,9 @@ class Fault(NamedTuple):
 
 LASTING = ("decisions", "look", "events", "source", "sink", "full", "poison")
 AT_ONCE = ("step", "write", "removed", "moved", "journal removed", "log removed", "lock removed")
+CLOCKS = {f"clock {ahead_s:+.0f} s": ahead_s for ahead_s in (*WRONG_CLOCKS_S, 0.0)}
 HANDS = ("wish", "kill web", "kill db", "look again")
-FAULTS = st.builds(Fault, st.sampled_from((*LASTING, *AT_ONCE, *HANDS)), st.floats(0, 100), st.floats(0, 200))
+FAULTS = st.builds(Fault, st.sampled_from((*LASTING, *AT_ONCE, *HANDS, *CLOCKS)), st.floats(0, 100), st.floats(0, 200))
 
 
 class Trial:
@@ -112,6 +113,8 @@ class Trial:
                     stage.engine.kill(kind.removeprefix("kill "))
             case "look again":
                 stage.controller.look()
+            case clock if clock in CLOCKS:
+                stage.clock_is_ahead_s = CLOCKS[clock]
         return None
 
     def wish(self) -> None:

@@ -18,6 +18,10 @@ from evenkeel.controller.journal import read_journal
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback
 
+SABOTEUR = Path(__file__).parent / "saboteur"
+CLOCKS = ("", "0", "2100000000")
+"""The time of day at a start, as SABOTEUR takes it: the right one, 1970, and one that is years ahead."""
+
 
 class DockerDevice(Device):
     """The command's settings name a Docker engine. `prompt`: as tests/prompt.py has it."""
@@ -32,6 +36,11 @@ class DockerDevice(Device):
     def environment(self, **more: str) -> dict[str, str]:
         found = super().environment(**more)
         return {**found, "PYTHONPATH": f"{found['PYTHONPATH']}:{ROOT}"}
+
+    def run_at(self, clock: str) -> subprocess.Popen[str]:
+        """`evenkeel run`, left running, with one of CLOCKS."""
+        paths = f"{SABOTEUR}:{super().environment()['PYTHONPATH']}"
+        return self.start("run", PYTHONPATH=paths, EVENKEEL_CLOCK=clock)
 
     def settings(self, **more: object) -> None:
         engine = {"kind": "docker", "address": self.address}

@@ -18,7 +18,7 @@ from tests.engines.proxy import Proxy
 from tests.engines.registry import Registry
 from tests.sampling import sampled
 
-from .device import DockerDevice, component_images, data, instances, killing
+from .device import CLOCKS, DockerDevice, component_images, data, instances, killing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -279,7 +279,8 @@ def prepared(device: DockerDevice, dockerd: Dockerd) -> None:
 
 
 def test_kill_9_before_and_after_a_write(device: DockerDevice, dockerd: Dockerd, tmp_path: Path) -> None:
-    """Before it: the engine never hears of it. After it: it has done it, and nobody knows."""
+    """Before it: the engine never hears of it. After it: it has done it, and nobody knows. The time of day is another one at
+    each start."""
     prepared(device, dockerd)
     wanted = {"db": "running", "web": "running", "rec": "running"}
     with Proxy(tmp_path / "proxy.sock", dockerd.socket) as proxy:
@@ -303,13 +304,13 @@ def test_kill_9_before_and_after_a_write(device: DockerDevice, dockerd: Dockerd,
                 proxy.before = killing(victims, at)
             else:
                 proxy.after = killing(victims, at)
-            victims.append(device.start("run"))
+            victims.append(device.run_at(CLOCKS[at % 3]))
             assert victims[0].wait(120) == -signal.SIGKILL
         assert {"db", "web"} <= set(instances(dockerd)), "lost"
         assert [name for name in dockerd.containers() if name.partition(".")[0] == "rec"], "lost"
         device.address = dockerd.address
         device.settings()
-        process = device.start("run")
+        process = device.run_at(CLOCKS[at // 3 % 3])
         device.until_settled(wanted)
         assert ended(process, signal.SIGTERM)[0] == 0
         found = instances(dockerd)

@@ -2,7 +2,7 @@
 file. `make thorough` leaves no moment out.
 
 Whatever the moment: nothing is lost when it happens, and the next controller brings the world to where it was to be, leaves
-nothing behind, and numbers what it says without a gap.
+nothing behind, and numbers what it says without a gap. The time of day is another one at each start: 1970, or years from now.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from tests.controller.cli.command import Device, ended, spec
+from tests.e2e.device import CLOCKS, SABOTEUR
 from tests.sampling import sampled
 from tests.until import until
 
@@ -28,7 +29,6 @@ from evenkeel.specs.feedback import Feedback, Kind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
-SABOTEUR = Path(__file__).parent / "saboteur"
 WEB1, WEB2 = "docker.io/library/app35:1", "docker.io/library/app176:2"
 DB, LOG = "docker.io/library/db116:1", "docker.io/library/web94:1"
 STRANGER = "docker.io/library/stranger:1"
@@ -47,8 +47,8 @@ GIVEN_UP: tuple[Kind, ...] = ("revision-accepted", "revision-failed", "rolling-b
 class Sabotaged(Device):
     """A device whose command can be killed at a moment."""
 
-    def begin(self, kill_at: int = 0, moments: Path | None = None) -> subprocess.Popen[str]:
-        more = {"EVENKEEL_KILL_AT": str(kill_at), "EVENKEEL_MOMENTS": str(moments or "")}
+    def begin(self, kill_at: int = 0, moments: Path | None = None, clock: str = "") -> subprocess.Popen[str]:
+        more = {"EVENKEEL_KILL_AT": str(kill_at), "EVENKEEL_MOMENTS": str(moments or ""), "EVENKEEL_CLOCK": clock}
         paths = f"{SABOTEUR}:{self.environment()['PYTHONPATH']}"
         return self.start("run", PYTHONPATH=paths, **more)
 
@@ -157,16 +157,18 @@ def test_power_loss_at_any_moment(
     def one(kill_at: int) -> None:
         device = make(f"killed-{kill_at}")
         device.write(*wanted)
-        process = device.begin(kill_at=kill_at)
+        process = device.begin(kill_at=kill_at, clock=CLOCKS[kill_at % 3])
         code, _, errors = ended(process)
         assert code == -signal.SIGKILL, errors
         assert _here(settled, wanted) <= set(device.instances()), "lost"
         numbers = device.numbers()
-        process = device.begin()
+        clock = CLOCKS[kill_at // 3 % 3]
+        process = device.begin(clock=clock)
         until(lambda: device.is_over(before), what=f"settled, or back; said was {device.said()[-5:]}")
         assert ended(process, signal.SIGTERM)[0] == 0
         _check(device, images, story)
         assert device.numbers()[: len(numbers)] == numbers
+        assert (device.said()[-1].at < 86_400) == (clock == "0")
         shutil.rmtree(device.state)
 
     # The last moments are those of the orderly end, which comes when it is asked for.

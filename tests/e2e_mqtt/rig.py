@@ -9,12 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from tests.controller.cli.inside import run_inside
+from tests.e2e.device import SABOTEUR
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.drivers.memory import MemoryEngine
@@ -41,6 +42,8 @@ class Device:
         self.specs.mkdir(parents=True, exist_ok=True)
         self.config, self.log = folder / "config.json", folder / "run.log"
         self.domain, self._process, self.starts = domain, None, 0
+        self.clocks: Sequence[str] = ("",)
+        """The time of day at each start, as SABOTEUR takes it; the last one at all later ones."""
         self._changing = threading.Lock()
         self._settings: dict[str, Any] = {"specs": [str(self.specs)], "state": str(self.state)}
         self._settings["mqtt"] = {"enabled": True, "broker": f"tcp://127.0.0.1:{port}", "clientId": client}
@@ -76,7 +79,7 @@ class Device:
         with self.log.open("ab") as log, self._changing:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *program, "run", *options],
-                env=self.environment(),
+                env=self._clocked(self.starts),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -193,6 +196,11 @@ class Device:
     def tail(self, lines: int = 25) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def _clocked(self, start: int) -> dict[str, str]:
+        found = self.environment()
+        clock = self.clocks[min(start, len(self.clocks)) - 1]
+        return {**found, "PYTHONPATH": f"{SABOTEUR}:{found['PYTHONPATH']}", "EVENKEEL_CLOCK": clock} if clock else found
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _NEVER}

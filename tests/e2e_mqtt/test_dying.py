@@ -1,5 +1,5 @@
 """The controller killed -9 after a write to its journal, and when it said something; the broker killed, too. In `make thorough`
-after every write and everything it said.
+after every write and everything it said. The time of day is another one after the restart.
 
 Courses are independent and mostly wait, so that many run at once.
 """
@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
+from tests.e2e.device import CLOCKS
 from tests.engines.broker import Broker
 from tests.sampling import sampled
 
@@ -53,6 +55,8 @@ def _all(courses: Iterable[str], run: Callable[[str], None]) -> None:
 def _run(tmp_path: Path, before: Path, port: int, name: str, *, dying: int = 0, kill_at: str = "") -> tuple[str, int]:
     """What the controller logged, and how often it was started."""
     course = Course(tmp_path / name, before, port, name)
+    dice = Random(name)
+    course.device.clocks = [dice.choice(CLOCKS), dice.choice(CLOCKS)]
     left = [kill_at]
 
     def disturb(said: Said) -> None:

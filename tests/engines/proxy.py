@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,8 @@ class Proxy:
     def __init__(self, path: Path, engine: str, *, delay_s: float = 0.0, only_reads: bool = False) -> None:
         self.address = f"unix://{path}"
         self.asked: list[str] = []
+        self.asked_at_ns: list[tuple[int, str]] = []
+        """The same, with when each came, in nanoseconds since the epoch."""
         self.most_at_once = 0
         self.delay_s, self.only_reads = delay_s, only_reads
         self.met: str | None = None
@@ -87,7 +90,8 @@ class Proxy:
                 while await self._one(client):
                     pass
         finally:
-            writer.transport.abort()
+            if not writer.is_closing():  # asyncio breaks when one is aborted that has closed behind its last byte
+                writer.transport.abort()
             self._tasks.discard(task)
 
     async def _one(self, client: _Side) -> bool:
@@ -97,6 +101,7 @@ class Proxy:
             return False
         asked = f"{request.method.decode()} {_VERSION.sub('', request.target.decode()).partition('?')[0]}"
         self.asked.append(asked)
+        self.asked_at_ns.append((time.time_ns(), asked))
         is_write = not asked.startswith(("GET", "HEAD"))
         is_stream = asked in ("GET /events", "POST /images/create")
         fault = self._due(asked)

@@ -1,9 +1,9 @@
-"""Every request of an update × every fault of an engine: some of them here, all of them in `make faults`."""
+"""Every request of a story × every fault of an engine: some of them here, all of them in `make faults`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -17,23 +17,41 @@ from tests.until import soon
 
 from evenkeel.controller.drivers.docker import DockerEngine, engine
 
-from .engine_story import CALL_TIMEOUT_S, Story
+from .activity_story import Activity
+from .bench import CALL_TIMEOUT_S, Bench, Story
+from .engine_story import CutOff, FirstAndLast, InPlace, Switch
 
 KINDS = {"connection": CONNECTION, "no": NO, "body": BODY, "time": TIME}
 LOCAL = ("sleeper:1", "sleeper:2")
+Tell = Callable[[Dockerd, Proxy, Path], Story]
+STORIES: dict[str, Tell] = {"in place": InPlace, "first and last": FirstAndLast, "cut off": CutOff}
 
 
 @asynccontextmanager
-async def a_story(
-    dockerd: Dockerd, folder: Path, images: tuple[str, str] = LOCAL, docker_config: str = ""
-) -> AsyncIterator[Story]:
+async def a_bench(dockerd: Dockerd, folder: Path, tell: Tell) -> AsyncIterator[Bench]:
     with Proxy(folder / "proxy.sock", dockerd.socket) as proxy:
-        story = Story(dockerd, proxy, folder, images, docker_config)
-        await story.begin()
+        story = tell(dockerd, proxy, folder)
+        bench = Bench(dockerd, proxy, story)
         try:
-            yield story
+            await bench.begin()
+            yield bench
         finally:
-            await story.rig.close()
+            await story.close()
+
+
+async def every_fault(bench: Bench, name: str, faults: dict[str, Fault]) -> None:
+    """All faults at all requests, or as many as are drawn."""
+    requests = await bench.requests()
+    every = [(number, fault) for fault in faults for number in range(len(requests))]
+    met, failures = 0, list[str]()
+    for number, fault in sampled(every, 3, f"engine faults {name}"):
+        try:
+            met += bool(await bench.disturbed(number, ALL[fault]))
+        except AssertionError as error:
+            failures.append(f"{fault} at {number} ({requests[number]}): {error}")
+    print(f"{name}: {len(requests)} requests × {len(faults)} faults, {met} disturbed, {len(failures)} went wrong")
+    assert not failures, "\n".join(failures)
+    assert met > 0
 
 
 @pytest.mark.timeout(6 * 3600)
@@ -41,14 +59,39 @@ async def a_story(
 async def test_an_update_converges_whatever_happens_to_one_request(
     clean_dockerd: Dockerd, tmp_path: Path, kind: str
 ) -> None:
-    async with a_story(clean_dockerd, tmp_path) as story:
-        requests = await story.requests()
-        every = [(number, name) for name in KINDS[kind] for number in range(len(requests))]
-        met = 0
-        for number, name in sampled(every, 3, f"engine faults {kind}"):
-            met += bool(await story.disturbed(number, ALL[name]))
-        print(f"{kind}: {met} of {len(every)} disturbed")
-        assert met > 0
+    def tell(dockerd: Dockerd, proxy: Proxy, folder: Path) -> Story:
+        return Switch(dockerd, proxy, folder, LOCAL)
+
+    async with a_bench(clean_dockerd, tmp_path, tell) as bench:
+        await every_fault(bench, kind, KINDS[kind])
+
+
+@pytest.mark.timeout(6 * 3600)
+@pytest.mark.parametrize("name", STORIES)
+async def test_whatever_is_no_switch_stops_nothing(clean_dockerd: Dockerd, tmp_path: Path, name: str) -> None:
+    async with a_bench(clean_dockerd, tmp_path, STORIES[name]) as bench:
+        await every_fault(bench, name, ALL)
+
+
+@pytest.mark.timeout(6 * 3600)
+async def test_an_activity_completes_whatever_happens_to_one_request(
+    clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PULL_SILENCE_S", CALL_TIMEOUT_S)
+    registry.push("web", "1")
+    images = (*pushed(registry), registry.reference("web", "1"))
+
+    def tell(dockerd: Dockerd, proxy: Proxy, folder: Path) -> Story:
+        return Activity(dockerd, proxy, images, str(registry.docker_config))
+
+    async with a_bench(clean_dockerd, tmp_path, tell) as bench:
+        await every_fault(bench, "activity", ALL)
+
+
+def pushed(registry: Registry) -> tuple[str, str]:
+    for tag in ("1", "2"):
+        registry.push("sleeper", tag)
+    return registry.reference("sleeper", "1"), registry.reference("sleeper", "2")
 
 
 PULLING = ("POST /images/create", "GET /images/", "GET /distribution/")
@@ -59,14 +102,16 @@ async def test_a_pull_goes_on_whatever_happens_to_it(
     clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "_PULL_SILENCE_S", CALL_TIMEOUT_S)
-    for tag in ("1", "2"):
-        registry.push("sleeper", tag)
-    images = (registry.reference("sleeper", "1"), registry.reference("sleeper", "2"))
-    async with a_story(clean_dockerd, tmp_path, images, str(registry.docker_config)) as story:
+    images = pushed(registry)
+
+    def tell(dockerd: Dockerd, proxy: Proxy, folder: Path) -> Story:
+        return Switch(dockerd, proxy, folder, images, str(registry.docker_config))
+
+    async with a_bench(clean_dockerd, tmp_path, tell) as bench:
         every = [(asked, name) for asked in PULLING for name in ALL]
         met = 0
         for asked, name in sampled(every, 3, "faults of pulls"):
-            met += bool(await story.disturbed(0, ALL[name], only=asked))
+            met += bool(await bench.disturbed(0, ALL[name], only=asked))
         print(f"pulls: {met} of {len(every)} disturbed")
         assert met > 0
 

@@ -8,22 +8,18 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from tests.agent.harness import DEVICES, Device
+from tests.agent.harness import DEVICES, Device, Hasty
 from tests.engines import images
 from tests.engines.dockerd import Dockerd
 from tests.engines.registry import Registry
 from tests.virtual import run
 
 from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.reconcilers.ports import Driver, Progress
-from evenkeel.specs.codec import changed
-from evenkeel.specs.observed import ContainersSeen, Look
-from evenkeel.specs.plan import Action, Outcome, Verify
 
 from .bench import play_in_memory, settings_of
 from .differences import difference
@@ -42,30 +38,7 @@ SAMPLE = (
 )
 OF_THE_ENGINE = ("image-missing-second-of-three", "mount-source-missing")
 """Here the reason of the failure is a text that belongs to the engine and its version."""
-_PROOF = timedelta(milliseconds=200)
 _PATIENCE = timedelta(seconds=1)
-
-
-class _Hasty:
-    """An engine whose containers count as proven soon."""
-
-    def __init__(self, engine: Driver[ContainersSeen]) -> None:
-        self._engine = engine
-
-    async def observe(self, look: Look = Look()) -> ContainersSeen:
-        return await self._engine.observe(look)
-
-    async def perform(self, action: Action, progress: Progress) -> Outcome:
-        if isinstance(action, Verify):
-            action = changed(action, container=changed(action.container, stable_for=_PROOF))
-        return await self._engine.perform(action, progress)
-
-    async def nudges(self) -> AsyncIterator[None]:
-        async for nudge in self._engine.nudges():
-            yield nudge
-
-    async def close(self) -> None:
-        await self._engine.close()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +66,7 @@ def test_docker_says_what_memory_says(name: str, clean_dockerd: Dockerd, _pushed
     async def play() -> Transcript:
         engine = DockerEngine(clean_dockerd.address, docker_config=str(_pushed.docker_config))
         try:
-            device = Device(settings=settings_of(recording), driver=_Hasty(engine), clock=time.time, patience=_PATIENCE)
+            device = Device(settings=settings_of(recording), driver=Hasty(engine), clock=time.time, patience=_PATIENCE)
             return await replayed(recording, device, {}, _pushed.host, paced=False)
         finally:
             await engine.close()

@@ -1,20 +1,22 @@
 """Kanto's Update Manager, evenkeel's agent, the broker and the engine die at every message of an update.
 
 The desired state is sent again when they are back. In the end it is in force, or, if it can never be, what was there before;
-no word that was said was false at its moment; and nothing was stopped for longer than those who had died were away.
+no word that was said was false at its moment; and nothing was stopped for longer than those who had died were away. In every
+other story the clock of the device leaps at every message.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from random import Random
 from typing import Any, NamedTuple, get_args
 
 import pytest
 from tests.agent.harness import DEVICES, Asked, asked, desired_state
 from tests.sampling import sampled
-from tests.virtual import now, run
+from tests.virtual import WRONG_CLOCKS_S, now, run
 
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.container import Container
@@ -87,6 +89,7 @@ async def prepared(story: Story) -> LiveDevice:
 async def told(device: LiveDevice, story: Story, *deaths: Death) -> World:
     """The story on a copy of the device, to its end, and what has to be true of every one."""
     world = World(device.twin(), story.payload, story.wanted, *deaths)
+    world.clocks = _clocks(deaths)
     script = world.device.engine.script
     script.perform_s = _STEP_S
     script.pull_rate = story.pull_rate
@@ -99,6 +102,14 @@ async def told(device: LiveDevice, story: Story, *deaths: Death) -> World:
     assert world.device.running().pop(FOREIGN) == "docker.io/library/theirs:1"
     assert now() - begun < 6 * PHASE_TIMEOUT_S, world.story()
     return world
+
+
+def _clocks(deaths: Sequence[Death]) -> Iterator[float]:
+    """Right in every other story, and never right for long in the rest."""
+    dice = Random(str(deaths))
+    if not deaths or dice.random() < 0.5:
+        return repeat(0.0)
+    return iter(lambda: dice.choice((*WRONG_CLOCKS_S, 0.0)), None)
 
 
 def _longest_gap_s(deaths: Sequence[Death]) -> float:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from itertools import repeat
 from typing import Any, Literal, NamedTuple
 
 from tests.agent.harness import COMMAND, DESIRED, GET, Device, PowerLoss
@@ -93,6 +94,8 @@ class World:
         """Names → for how long no instance of it ran at a stretch."""
         self.words: list[str] = []
         """The agent's words that open an activity (IDENTIFIED) and end it."""
+        self.clocks: Iterator[float] = repeat(0.0)
+        """By how much the clock of the device is ahead, from each message to the next."""
         self._desired = desired
         self._manager: UpdateManager | None = None
         self._broker_up = self._agent_up = True
@@ -216,6 +219,7 @@ class World:
     def _dies(self, handed: Handed) -> bool:
         """Count the message that is about to be handed over. True when somebody dies of it first; it is counted once."""
         self.handed.append(handed)
+        self.device.clock_is_ahead_s = next(self.clocks)
         dying = [death for death in self.deaths if death.message == len(self.handed)]
         for death in dying:
             self._die(death.who, handed)
@@ -230,6 +234,8 @@ class World:
             self._begin(self._agent_dies(unacknowledged=handed.to == "agent"))
         if who == "agent at work":
             self.device.cuts = [len(self.device.pulses) + 1]
+        if who == "everything":
+            self.device.boots += 1
         if who in ("broker", "everything"):
             self._begin(self._broker_dies(keeps=False))
         if who == "broker with its disk":

@@ -5,6 +5,7 @@ A moment is a transaction that the journal begins, or a world that the memory en
 nothing happens that would outlive the process, so killing at each of them is killing anywhere.
 
 EVENKEEL_MOMENTS is a file that gets a line for every moment; EVENKEEL_KILL_AT the number of the one that is not reached.
+EVENKEEL_CLOCK is the time of day at its start, in seconds since the epoch: the device has no battery for its clock.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _kill_at = int(os.environ.get("EVENKEEL_KILL_AT", "0"))
 _moments = os.environ.get("EVENKEEL_MOMENTS", "")
+_clock = os.environ.get("EVENKEEL_CLOCK", "")
 _count = 0
 
 
@@ -48,6 +51,10 @@ def _connect(*values: Any, **more: Any) -> sqlite3.Connection:
     connection.set_trace_callback(_traced)
     return connection
 
+
+if _clock:
+    _right, _ahead_s = time.time, float(_clock) - time.time()
+    time.time = lambda: _right() + _ahead_s
 
 if _kill_at or _moments:
     import sqlite3
