@@ -56,6 +56,10 @@ _AT_ONCE = 8
 _PULL_SILENCE_S = 120.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
 _GONE = "it is not there any more"
+_DOUBLED = (
+    "there are several networks {}, and containers that are not evenkeel's are on more than one of them. Take them from all but"
+    " one (docker network disconnect -f), and it is mended by itself"
+)
 _REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
 """For so long a removal that is under way already is waited for."""
 
@@ -265,6 +269,8 @@ class DockerEngine:
                 if attempt == 1 and _is_about_its_network(answer):
                     await self._connect(instance, found.seen.container)
                     continue
+                if _is_about_its_network(answer) and "is ambiguous" in answer.message:
+                    return Retry(f"{answer.message}; {_DOUBLED.format(self._network)}", outside=True)
                 return outcome(answer.message, [mount.destination for mount in found.seen.container.mounts])
         return Retry("its network could not be made", outside=True)
 
