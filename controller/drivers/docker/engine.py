@@ -245,10 +245,14 @@ class DockerEngine:
         """An engine that is about to end kills its containers first, and answers all the while."""
         since = math.floor(time.time())
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
-        outcome = await watch_until_proven(look, action, progress, life)
-        if isinstance(outcome, Failed) and await was_killed(self._client, action.instance, since):
-            return Retry(f"{outcome.message}; but it was killed through its engine while it was watched", outside=True)
-        return outcome
+        proof = await watch_until_proven(look, action, progress, life)
+        if not isinstance(proof, Failed):
+            return proof
+        found = await self._observer.read(action.instance)
+        has_ended = found is not None and found["State"].get("Status") == "exited"
+        if found is not None and has_ended and await was_killed(self._client, found["Id"], since):
+            return Retry(f"{proof.message}; but it was killed through its engine while it was watched", outside=True)
+        return proof
 
     async def _start(self, instance: str) -> Outcome:
         """One that was disconnected from its network would start without a word, and without a network; one whose network is
