@@ -108,6 +108,23 @@ def test_a_container_on_the_network_of_the_device_has_the_names_of_the_device(ve
     run(story())
 
 
+def test_an_image_without_a_tag_is_reported_with_the_one_that_everybody_means() -> None:
+    """The original says `n/a`. What is reported asks for the same container, so that nothing is done for it."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp", "n/a", image="reg.example/lamp"))
+        state = await device.inventory()
+        (node,) = [each for each in state["payload"]["softwareNodes"] if each["id"] == "containers:lamp"]
+        assert node["version"] == "latest"
+        assert parameters(state, "lamp")["image"] == "reg.example/lamp:latest"
+        for version, image in (("latest", "reg.example/lamp:latest"), ("n/a", "reg.example/lamp")):
+            said = await device.desired(f"as {version}", asked("lamp", version, image=image))
+            assert said[-1].of("lamp")[1].startswith("No changes detected")
+
+    run(story())
+
+
 def test_the_retry_timeout_is_reported_after_a_change_in_place() -> None:
     """No engine keeps it, and what was written down when the container was created says what was asked for then (recording
     `update-in-place`)."""

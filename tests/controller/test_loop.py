@@ -24,9 +24,9 @@ from tests.controller.stage import (
 )
 
 from evenkeel.controller.drivers.memory import Image
-from evenkeel.controller.endings import Progressed, Retrying, Settled
+from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.journal_file import FILE
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, Health, TcpProbe
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
@@ -520,6 +520,36 @@ def test_converging_waits_out_its_back_off_but_not_a_stop(on_stage: OnStage) -> 
         assert isinstance(ending, Retrying)
         assert waited[:4] == [1, 2, 4, 8]
         assert time() == pytest.approx(1000, abs=0.1)
+
+    on_stage(work)
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_converging_gives_a_neighbour_its_minute(on_stage: OnStage, recovers: bool) -> None:
+    """Tries of a disturbing phase are limited, and waiting for a neighbour is none."""
+    checked = normal(Container("app", "app:1", health=Health(TcpProbe(80), interval=timedelta(seconds=1), retries=2)))
+
+    def asked(image: str) -> Reading:
+        broker = normal(Container("broker", image))
+        return Reading(desired_state([Document("Container", each.name, each) for each in (broker, checked)]))
+
+    async def work(stage: Stage) -> None:
+        def fall_ill(action: Action) -> None:
+            if isinstance(action, Create):
+                stage.engine.catalogue["docker.io/library/app:1"] = Image(healthy=False)
+                stage.at(50, stage.engine.catalogue.pop, "docker.io/library/app:1", None) if recovers else None
+
+        stage.controller.accept(asked("broker:1"))
+        assert isinstance(await stage.controller.converge(), Settled)
+        stage.engine.script.failures.append(fall_ill)
+        stage.controller.accept(asked("broker:2"))
+        begun, waited = time(), list[float]()
+        ending = await stage.controller.converge(waited.append, tries=3)
+        assert isinstance(ending, Settled if recovers else Stalled), ending
+        assert len(waited) > 3
+        assert stage.running() == {"broker": "broker:2" if recovers else "broker:1", "app": "app:1"}
+        assert (stage.journal.digest("last-good") == asked("broker:2").desired.digest) is recovers
+        assert 50 < time() - begun < 150
 
     on_stage(work)
 

@@ -56,6 +56,10 @@ _AT_ONCE = 8
 _PULL_SILENCE_S = 120.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
 _GONE = "it is not there any more"
+_DOUBLED = (
+    "there are several networks {}, and containers that are not evenkeel's are on more than one of them. Take them from all but"
+    " one (docker network disconnect -f), and it is mended by itself"
+)
 _REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
 """For so long a removal that is under way already is waited for."""
 
@@ -241,10 +245,14 @@ class DockerEngine:
         """An engine that is about to end kills its containers first, and answers all the while."""
         since = math.floor(time.time())
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
-        outcome = await watch_until_proven(look, action, progress, life)
-        if isinstance(outcome, Failed) and await was_killed(self._client, action.instance, since):
-            return Retry(f"{outcome.message}; but it was killed through its engine while it was watched", outside=True)
-        return outcome
+        proof = await watch_until_proven(look, action, progress, life)
+        if not isinstance(proof, Failed):
+            return proof
+        found = await self._observer.read(action.instance)
+        has_ended = found is not None and found["State"].get("Status") == "exited"
+        if found is not None and has_ended and await was_killed(self._client, found["Id"], since):
+            return Retry(f"{proof.message}; but it was killed through its engine while it was watched", outside=True)
+        return proof
 
     async def _start(self, instance: str) -> Outcome:
         """One that was disconnected from its network would start without a word, and without a network; one whose network is
@@ -265,6 +273,8 @@ class DockerEngine:
                 if attempt == 1 and _is_about_its_network(answer):
                     await self._connect(instance, found.seen.container)
                     continue
+                if _is_about_its_network(answer) and "is ambiguous" in answer.message:
+                    return Retry(f"{answer.message}; {_DOUBLED.format(self._network)}", outside=True)
                 return outcome(answer.message, [mount.destination for mount in found.seen.container.mounts])
         return Retry("its network could not be made", outside=True)
 

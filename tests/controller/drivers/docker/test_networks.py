@@ -106,7 +106,11 @@ async def test_a_network_that_a_stopped_container_of_others_needs_is_not_removed
     assert isinstance(outcome, Retry)
     assert outcome.outside
     assert "is ambiguous" in outcome.message
+    assert f"there are several networks {NAME}" in outcome.message, "and what to do is told"
     assert sorted(networks(clean_dockerd)) == sorted([first, second])
+    clean_dockerd.api("POST", f"/networks/{second}/disconnect", {"Container": "two", "Force": True})
+    assert isinstance(await rig.perform(Start("web")), Done)
+    assert networks(clean_dockerd) == [first]
 
 
 async def test_ours_on_different_networks_of_the_name_come_together(clean_dockerd: Dockerd, rig: Rig) -> None:
