@@ -42,14 +42,15 @@ _WAYS = {
 
 
 class Course(NamedTuple):
-    """`before` and `after`: versions by name. `pushed`: what the tag that `lamp` is of names from the activity on. `behaves`:
-    images that do not run for ever."""
+    """`before` and `after`: versions by name. `pushed`: what the tag that `lamp` is of names from the activity on;
+    `pushed_late`: what its new tag names once it was fetched. `behaves`: images that do not run for ever."""
 
     way: str
     before: Mapping[str, str]
     after: Mapping[str, str]
     pushed: Image | None = None
     behaves: Mapping[str, Image] = {}
+    pushed_late: Image | None = None
 
 
 _BEFORE = {"lamp": "1", "horn": "1"}
@@ -67,6 +68,7 @@ COURSES = {
     },
     "proof-fails": Course("forward", _BEFORE, {"lamp": "2", "horn": "1"}, behaves={"lamp:2": _LATE}),
     "start-fails-back": Course("back", _BEFORE, {"lamp": "2", "horn": "1"}, behaves={"lamp:2": _SICK}),
+    "pushed-late": Course("forward", _BEFORE, {"lamp": "2", "horn": "1"}, pushed_late=Image(version=2)),
     "added": Course("forward", {"lamp": "1"}, _BEFORE),
     "added-back": Course("back", {"lamp": "1"}, _BEFORE),
     "removed": Course("forward", _BEFORE, {"lamp": "1"}),
@@ -165,6 +167,8 @@ class Play:
         for command in _WAYS[course.way]:
             said = await self._command(command)
             self._check(said, before, after)
+            if command == "DOWNLOAD" and course.pushed_late is not None and "DOWNLOAD_SUCCESS" in said:
+                self.engine.catalogue["reg.example/lamp:2"] = course.pushed_late
         self.engine.armed = False
         assert self.said[-1] in ("COMPLETED", "INCOMPLETE"), self.said
         await self._check_convergence(before, after)

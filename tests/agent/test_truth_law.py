@@ -133,6 +133,7 @@ def event() -> st.SearchStrategy[Event]:
         _happens("ask", st.sampled_from(["again", "anew"])),
         _happens("command", st.sampled_from([*COMMANDS, *COMMANDS, "ROLLBACK"])),
         _happens("whole"),
+        _happens("back", st.sampled_from(["DOWNLOAD", "UPDATE", "ACTIVATE"])),
         _happens("hand", st.sampled_from(HANDS), names, after),
         _happens("hand", st.sampled_from(PUSHES), names, after),
         _happens("at the end", st.sampled_from(HANDS), names, st.floats(0.0, 3.0)),
@@ -205,6 +206,8 @@ class Witness:
         """When the command at work came."""
         self._before: dict[str, dict[str, list[Instance]]] = {}
         """By activity and name, what was there when it was identified."""
+        self._fetched: dict[str, dict[str, set[str]]] = {}
+        """By activity and image, the content that was fetched for it."""
         self._told: dict[str, dict[str, tuple[str, bool]]] = {}
         """By activity and name, the status that was told last, and whether it was that of a way back."""
         self._checks: dict[str, set[str]] = {}
@@ -227,7 +230,9 @@ class Witness:
     # ── what is true ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _contents(self, id_: str, image: str) -> set[str]:
-        """The ids of what this image named since the activity was asked for."""
+        """The ids of what is meant by this image: what was fetched, or until then what it named since it was asked for."""
+        if image in self._fetched.get(id_, {}):
+            return self._fetched[id_][image]
         versions = self._pushed.get(image, [(0.0, 1)])
         then = [version for at, version in versions if at <= self.asked_at[id_]][-1]
         return {image_id(image, then)} | {image_id(image, v) for at, v in versions if at > self.asked_at[id_]}
@@ -261,7 +266,7 @@ class Witness:
             self._checks[id_] = {
                 name for name, each in actions.items() if each.get("message") == IDENTIFIED_TEXT["check"]
             }
-            self._told[id_] = {}
+            self._told[id_], self._fetched[id_] = {}, {}
         for name, action in actions.items():
             said = action["status"], ROLLED_BACK in action.get("message", "")
             told = self._told[id_].get(name, ("", False))
@@ -309,7 +314,9 @@ class Witness:
             case "DOWNLOAD_SUCCESS":
                 assert wish is not None
                 made = {Instance(each, wish.image, wish.memory) for each in self._contents(id_, wish.image)}
-                return "" if made.intersection(map(_instance, own)) else f"{name} was not created: {own}"
+                there = made.intersection(map(_instance, own))
+                self._fetched[id_][wish.image] = {each.content for each in there}
+                return "" if there else f"{name} was not created: {own}"
             case "UPDATE_SUCCESS" if wish is None:
                 return f"{name} is not stopped: {awake}" if awake else ""
             case "UPDATE_SUCCESS":
@@ -401,6 +408,9 @@ class Witness:
                 await self._command(event.what)
             case "whole":
                 for command in COMMANDS:
+                    await self._command(command)
+            case "back":
+                for command in (*COMMANDS[: COMMANDS.index(event.what) + 1], "ROLLBACK"):
                     await self._command(command)
             case "at the end":
                 for command in COMMANDS[:-1]:
