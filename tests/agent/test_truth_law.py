@@ -313,9 +313,9 @@ class Witness:
         match status:
             case "DOWNLOAD_SUCCESS":
                 assert wish is not None
-                made = {Instance(each, wish.image, wish.memory) for each in self._contents(id_, wish.image)}
-                there = made.intersection(map(_instance, own))
-                self._fetched[id_][wish.image] = {each.content for each in there}
+                contents = self._contents(id_, wish.image)  # limits may come in place, with UPDATE
+                there = {each.image_id for each in own if each.image == wish.image} & contents
+                self._fetched[id_][wish.image] = there
                 return "" if there else f"{name} was not created: {own}"
             case "UPDATE_SUCCESS" if wish is None:
                 return f"{name} is not stopped: {awake}" if awake else ""
