@@ -317,9 +317,9 @@ class Witness:
                 there = {each.image_id for each in own if each.image == wish.image} & contents
                 self._fetched[id_][wish.image] = there
                 return "" if there else f"{name} was not created: {own}"
-            case "UPDATE_SUCCESS" if wish is None:
-                return f"{name} is not stopped: {awake}" if awake else ""
             case "UPDATE_SUCCESS":
+                if wish is None:
+                    return f"{name} is not stopped: {awake}" if awake else ""
                 others = [each for each in awake if _instance(each)[1:] != (wish.image, wish.memory)]
                 return f"old instances of {name} are not stopped, or not updated: {others}" if others else ""
             case "ACTIVATION_SUCCESS":
