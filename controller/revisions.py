@@ -136,12 +136,13 @@ class Revisions:
 
     @at_once
     def reject(self, stage: Stage, outcomes: Mapping[str, Outcome], seen: Any) -> bool:
-        """Put content that failed into quarantine: with nothing new asked for, there is no revision to blame."""
-        rejected = False
+        """Put content that failed into quarantine: with nothing new asked for, there is no revision to blame. False when none
+        is new there: where both contents of a tag fail, going back and forth between them is no way out."""
+        rejected, known = False, self._journal.history().rejected
         for step in stage.steps:
             outcome = outcomes.get(step.id)
             content = self._reconciler.blamed(step, seen) if isinstance(outcome, Failed) else ""
-            if content and isinstance(outcome, Failed):
+            if content and content not in known and isinstance(outcome, Failed):
                 self._journal.count_failure(content, outcome.message, failed=True)
                 self._record.say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
                 rejected = True

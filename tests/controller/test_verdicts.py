@@ -416,6 +416,30 @@ def test_content_that_was_set_aside_is_told_until_the_tag_changes(on_device: OnD
     on_device(work)
 
 
+def test_two_contents_of_a_tag_that_both_fail_are_not_exchanged_without_a_pause(on_device: OnDevice) -> None:
+    """What both need is away, and neither is to blame: each was set aside for the other, again and again at once."""
+
+    async def work(device: Device) -> None:
+        await device.reach(checked("app", pull_policy="Always"))
+        engine = device.engine
+        sick = replace(engine._offered("docker.io/library/app:1"), healthy=False)
+        engine.world.pulled |= dict.fromkeys(engine.world.pulled, sick)
+        engine.catalogue["docker.io/library/app:1"] = replace(sick, version=2)
+        began = asyncio.get_running_loop().time()
+        ending = await device.follow()
+        assert isinstance(ending, Retrying), "whoever cycles waits before the next try"
+        assert asyncio.get_running_loop().time() - began < 1000, "a cycle comes to its end"
+        for content in engine.world.pulled:
+            engine.world.pulled[content] = replace(engine.world.pulled[content], healthy=True)
+        engine.catalogue["docker.io/library/app:1"] = Image(version=2)
+        for _ in range(3):
+            await asyncio.sleep(60)
+            ending = await device.follow()
+        assert isinstance(ending, Settled)
+
+    on_device(work)
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -1,0 +1,87 @@
+"""What is true in the memory engine's world: read from the world itself, never from what evenkeel thinks of it.
+
+The laws of truth hold statements against this in the very moment in which they are made. Each answer is a sentence that says
+what is wrong, "" when nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from evenkeel.controller.drivers.memory import Kept, MemoryEngine
+from evenkeel.specs.container import Container, ExecProbe
+
+_UP = ("running", "restarting")
+_LASTING = ("always", "unless-stopped")
+
+
+class Truth:
+    """What is true of containers by their names."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        self.engine = engine
+
+    def own(self, name: str) -> list[Kept]:
+        """Every instance of a name."""
+        self.engine.running()  # lets processes end
+        return [
+            each for each in self.engine.world.containers.values() if each.container and each.container.name == name
+        ]
+
+    def ends_by_itself(self, name: str) -> bool:
+        """Whether an instance of this name is of content that does not run for ever."""
+        return any(self.engine._behaviour(each).exits_with is not None for each in self.own(name))
+
+    def not_up(self, name: str, image: str, contents: Collection[str] = ()) -> str:
+        """Why a container does not run under its name, alone, of this image, on its network. `contents`: the ids of content
+        that the image may have."""
+        up = [each for each in self.own(name) if each.state == "running"]
+        if [each.image for each in up] != [image]:
+            return f"{name} runs {self._texts(name)}"
+        (only,) = up
+        if only.engine_name != name:
+            return f"{name} runs as {only.engine_name}"
+        if contents and only.image_id not in contents:
+            return f"{name} runs other content than is asked for: {only.image_id[:15]}"
+        return f"{name} is cut off" if self.engine._cut_off(only) else ""
+
+    def not_there(self, wanted: Container, contents: Collection[str] = ()) -> str:
+        """Why a container is not there as it is asked for: one instance of it, under its name, of this image with these limits
+        and this restart policy, on its network, and at work, unless its policy let it end."""
+        own = [each for each in self.own(wanted.name) if each.engine_name == wanted.name]
+        others = [each for each in self.own(wanted.name) if each.engine_name != wanted.name]
+        if not own or own[0].container is None or any(each.state in _UP for each in others):
+            return f"{wanted.name} is {self._texts(wanted.name)}"
+        (only,), is_as = own, own[0].container
+        asked = (wanted.image, wanted.resources, wanted.restart.policy)
+        if (is_as.image, is_as.resources, is_as.restart.policy) != asked:
+            return f"{wanted.name} is of {is_as.image} with {is_as.resources} and {is_as.restart}"
+        if contents and only.image_id not in contents:
+            return f"{wanted.name} is of other content than is asked for: {only.image_id[:15]}"
+        if only.state in _UP and self.engine._cut_off(only):
+            return f"{wanted.name} is cut off"
+        may_end = wanted.restart.policy not in _LASTING
+        return "" if only.state in _UP or (may_end and only.state == "exited") else f"{wanted.name} is {only.state}"
+
+    def unwell(self, wanted: Container) -> str:
+        """Why a container that is there is not well. One that ends well and is started again each time was proven so."""
+        for each in self.own(wanted.name):
+            if each.engine_name != wanted.name:  # an old one, left over
+                continue
+            check = _check(wanted, each)
+            if each.state == "running" and check and not self.engine._behaviour(each).healthy:
+                return f"{wanted.name} fails its check"
+            if each.state in ("restarting", "exited") and each.exit_code:
+                return f"{wanted.name} ended with exit code {each.exit_code}"
+        return ""
+
+    def _texts(self, name: str) -> list[tuple[str, str, str]]:
+        return [(each.engine_name, each.image, each.state) for each in self.own(name)]
+
+
+def _check(wanted: Container, kept: Kept) -> bool:
+    """Whether a check is in force: a command as it was created with, a network check as it is asked for now."""
+    created_with = kept.container.health if kept.container else None
+    if created_with is not None and isinstance(created_with.probe, ExecProbe):
+        return True
+    return wanted.health is not None and not isinstance(wanted.health.probe, ExecProbe)
