@@ -71,9 +71,8 @@ class Revisions:
         journal = self._journal
         if journal.digest("last-good") == state.digest:
             return None
-        disturbed = journal.sick_before(state.digest) is not None
-        if not disturbed:
-            self.begin(state, unwell)
+        may_harm = journal.sick_before(state.digest) is not None and journal.digest("last-good") != ""
+        self.begin(state, unwell)  # unless that was done already
         excused = journal.sick_before(state.digest) or frozenset()
         sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
@@ -81,7 +80,7 @@ class Revisions:
                 state, "; ".join(f"{subject} {why}" for subject, why in sorted(sick.items()))
             )
         self._unwell_since = None
-        waiting = self._wait_for_checks(state, seen, excused) if disturbed else None
+        waiting = self._wait_for_checks(state, seen, excused) if may_harm else None
         if waiting is not None:
             return waiting
         if not journal.promote(state.digest):
@@ -90,7 +89,8 @@ class Revisions:
         return None
 
     def _wait_for_checks(self, state: DesiredState, seen: Any, excused: Collection[str]) -> Ending | None:
-        """Until every check has passed once, up to a minute: some are made once an hour."""
+        """Until every check has passed once, up to a minute: some are made once an hour. Asked when there is something to go
+        back to."""
         names = {document.name for document in state.documents} - set(excused)
         unchecked = sorted(names.intersection(self._reconciler.unchecked(seen, self._last_checks or {})))
         now = asyncio.get_running_loop().time()

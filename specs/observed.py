@@ -43,8 +43,6 @@ class ContainerSeen(Struct, frozen=True):
     container: Container | None = None
     image: str = ""
     health: HealthSeen = "none"
-    last_check: str = ""
-    check_failed: bool = False
     exit_code: int = 0
     error: str = ""
     restart_count: int = 0
@@ -57,6 +55,8 @@ class ContainerSeen(Struct, frozen=True):
     unspoken: tuple[str, ...] = ()
     cut_off: str = ""
     device_name: str = ""
+    last_check: str = ""
+    check_failed: bool = False
 
 
 class Look(Struct, frozen=True):

@@ -145,7 +145,7 @@ def test_a_few_at_a_time() -> None:
         (Unavailable("engine:x", "gone"), Retry("gone")),
         (TimedOut("engine:x", "no answer"), Retry("no answer")),
         (Refused("container:x", "no"), Failed("no")),
-        (ValueError("oops"), Retry("internal error: ValueError: oops")),
+        (ValueError("oops"), Retry("internal error: ValueError: oops", defect=True)),
         (Retry("later", 5), Retry("later", 5)),
         (Failed("never"), Failed("never")),
     ],

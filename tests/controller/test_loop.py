@@ -544,7 +544,7 @@ def test_converging_gives_a_neighbour_its_minute(on_stage: OnStage, recovers: bo
         stage.engine.script.failures.append(fall_ill)
         stage.controller.accept(asked("broker:2"))
         begun, waited = time(), list[float]()
-        ending = await stage.controller.converge(waited.append, tries=3)
+        ending = await stage.controller.converge(lambda seconds, why: waited.append(seconds), tries=3)
         assert isinstance(ending, Settled if recovers else Stalled), ending
         assert len(waited) > 3
         assert stage.running() == {"broker": "broker:2" if recovers else "broker:1", "app": "app:1"}

@@ -18,7 +18,7 @@ from tests.virtual import now
 
 from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.memory import Image, Kept, MemoryEngine
-from evenkeel.controller.endings import Ending, Progressed, Retrying
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Waiting
 from evenkeel.controller.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
@@ -221,6 +221,8 @@ class Bench:
             if isinstance(ending, Retrying) and retries < 20:
                 retries += 1
                 await asyncio.sleep(max(ending.after_s, 10.0))
+            elif isinstance(ending, Waiting) and ending.again_s:
+                await asyncio.sleep(ending.again_s)
             elif not isinstance(ending, Progressed):
                 return ending
         raise AssertionError(f"does not converge: {self.said[-12:]}")
