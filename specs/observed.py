@@ -30,7 +30,7 @@ class ContainerSeen(Struct, frozen=True):
     what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
     that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
     are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
-    is never set. `last_check` names the newest result of its health check, "" when there is none: another name is a newer
+    is never set. `last_check` names the newest result of the check that it was given, "" for none: another name is a newer
     result; `check_failed`: that it was bad, which makes nobody unhealthy yet. `device_name` is what a container on the network
     of its device is called by, the device's own name; else "".
     """

@@ -102,7 +102,7 @@ FAULTS = {
 }
 
 
-_MOST_DRAWN = 3
+_MOST_DRAWN = 2
 """Faults of one course in an ordinary run."""
 
 

@@ -36,7 +36,7 @@ from .harness import (
 )
 
 laws = settings(
-    max_examples=400 if THOROUGH else 15,
+    max_examples=400 if THOROUGH else 10,
     derandomize=not THOROUGH,
     database=None,
     deadline=None,

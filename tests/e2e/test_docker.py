@@ -291,7 +291,7 @@ def test_kill_9_before_and_after_a_write(device: DockerDevice, dockerd: Dockerd,
         writes = len(proxy.writes)
     assert writes > 8
     moments = [(at, when) for at in range(1, writes + 1) for when in ("before", "after")]
-    for at, when in sampled(moments, 4, "kill -9 at a write"):
+    for at, when in sampled(moments, 3, "kill -9 at a write"):
         device.address = dockerd.address
         device.settings()
         prepared(device, dockerd)

@@ -119,17 +119,19 @@ def parse_container(
     engine_name = str(inspected["Name"]).removeprefix("/")
     name = subject or labels.get(NAME_LABEL) or engine_name
     asked, checked = asked_from(labels), told_of_checks(state.get("Health"))
+    container = normal(_container(name, inspected, network, asked, image_config or {}, abilities))
+    is_asked = container.health is not None  # an image's own check proves nothing
     return ContainerSeen(
         id=inspected["Id"],
         name=name,
         engine_name=engine_name,
         image_id=inspected.get("Image", ""),
         state="dead" if cannot_be_started(state.get("Error") or "") else _STATES.get(state.get("Status", ""), "dead"),
-        container=normal(_container(name, inspected, network, asked, image_config or {}, abilities)),
+        container=container,
         image=_image(config.get("Image", "")),
         health=checked.health,
-        last_check=checked.last,
-        check_failed=checked.failed,
+        last_check=checked.last if is_asked else "",
+        check_failed=checked.failed and is_asked,
         exit_code=state.get("ExitCode") or 0,
         error=state.get("Error") or "",
         restart_count=inspected.get("RestartCount") or 0,

@@ -315,6 +315,8 @@ async def test_the_images_own_check_and_volumes_are_no_wishes(clean_dockerd: Doc
     plain = container("plain", "wishful:1")
     probed = container("probed", "wishful:1", health=Health(ExecProbe(("/bin/true",)), **PATIENT))
     await rig.settle(plain, probed)
+    assert (await rig.seen("plain")).last_check == ""
+    assert (await rig.seen("probed")).last_check != ""
     assert len(clean_dockerd.api("GET", "/volumes")[1]["Volumes"]) == 2
     await rig.settle(changed(plain, env=(("A", "1"),)))
     assert len(clean_dockerd.api("GET", "/volumes")[1]["Volumes"]) == 1
