@@ -341,7 +341,8 @@ class Cycles:
             return Waiting(why)
         names = {document.name for document in state.documents}
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
-        self._revisions.looked(seen)
+        if role == "desired":
+            self._revisions.looked(state, seen)
         if role == "desired" and not left and not stuck and _is_reached(plan):
             unproven = self._revisions.make_good(state, unwell, seen)
             if unproven is not None:

@@ -30,12 +30,14 @@ class Revisions:
 
     def __init__(self, reconciler: Reconciler[Any, Any], journal: Journal, record: Record) -> None:
         self._reconciler, self._journal, self._record = reconciler, journal, record
-        self._unwell_since: tuple[str, float] | None = None
-        """A revision, and since when a subject that it did not change is unwell, by the clock of the event loop."""
+        self._about = ""
+        """The digest of what was desired at the last look."""
+        self._unwell_since: float | None = None
+        """Since when a subject that was well before it is unwell, by the clock of the event loop."""
         self._last_checks: Mapping[str, str] | None = None
         """What checks had told at the first look after the last disturbance; `None` until there is one."""
-        self._unchecked_since: tuple[str, float] | None = None
-        """A revision, and since when nothing but checks is waited for."""
+        self._unchecked_since: float | None = None
+        """Since when nothing but checks is waited for."""
 
     @at_once
     def begin(self, state: DesiredState, ailing: Collection[str]) -> None:
@@ -53,8 +55,10 @@ class Revisions:
         """Something was just done to the world: what checks told before says nothing any more."""
         self._last_checks = None
 
-    def looked(self, seen: Any) -> None:
-        """Somebody has looked."""
+    def looked(self, state: DesiredState, seen: Any) -> None:
+        """A cycle for this revision has looked."""
+        if state.digest != self._about:
+            self._about, self._unwell_since, self._unchecked_since = state.digest, None, None
         if self._last_checks is None:
             self._last_checks = self._reconciler.last_checks(seen)
 
@@ -94,9 +98,8 @@ class Revisions:
         names = {document.name for document in state.documents} - set(excused)
         unchecked = sorted(names.intersection(self._reconciler.unchecked(seen, self._last_checks or {})))
         now = asyncio.get_running_loop().time()
-        if self._unchecked_since is None or self._unchecked_since[0] != state.digest:
-            self._unchecked_since = (state.digest, now)
-        if not unchecked or now - self._unchecked_since[1] >= _RECOVERY_S:
+        self._unchecked_since = now if self._unchecked_since is None else self._unchecked_since
+        if not unchecked or now - self._unchecked_since >= _RECOVERY_S:
             self._unchecked_since = None
             return None
         why = f"whether this revision harms {', '.join(unchecked)} is known after the next check"
@@ -105,9 +108,8 @@ class Revisions:
 
     def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
         now = asyncio.get_running_loop().time()
-        if self._unwell_since is None or self._unwell_since[0] != state.digest:
-            self._unwell_since = (state.digest, now)
-        if now - self._unwell_since[1] >= _RECOVERY_S and self._journal.digest("last-good"):
+        self._unwell_since = now if self._unwell_since is None else self._unwell_since
+        if now - self._unwell_since >= _RECOVERY_S and self._journal.digest("last-good"):
             self._unwell_since = None
             return self.give_up(state, f"{why}, since this revision")
         self._record.condition("Settled", False, "Retrying", why)

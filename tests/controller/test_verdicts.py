@@ -218,6 +218,18 @@ def test_a_check_that_says_nothing_for_a_minute_holds_up_nothing(on_device: OnDe
     on_device(work)
 
 
+def test_what_was_waited_for_a_revision_does_not_count_when_it_is_asked_for_again(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        assert isinstance(await switched(device), Waiting)
+        device.ask(container("broker", "broker:1"), checked("app"))
+        await device.follow()
+        await asyncio.sleep(3600)
+        device.ask(container("broker", "broker:2"), checked("app"))
+        assert isinstance(await device.follow(), Waiting)
+
+    on_device(work)
+
+
 def test_what_its_own_look_finds_ill_is_not_called_well(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(checked("app"))
