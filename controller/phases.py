@@ -240,13 +240,15 @@ class Phases:
         cut: asyncio.Event,
     ) -> tuple[Activity, bool]:
         """Back to what was there before these actions. False when one of them could not be taken back."""
-        well = True
+        well, failed = True, activities.failed_first(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
             why = await self._components.restore(action, before, _waiting(activity, action, tell, "CLEANUP"), cut)
             if why:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
+            else:
+                activity = activities.taken_back(activity, action.subject, failed)
         return activity, well
 
     async def _give_way(

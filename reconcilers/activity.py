@@ -246,6 +246,21 @@ def disprove(activity: Activity, subject: str, why: str) -> Activity:
     )
 
 
+def failed_first(activity: Activity) -> str:
+    """The first subject that could not be activated; "" when none failed."""
+    return next((action.subject for action in activity.actions if action.status == "ACTIVATION_FAILURE"), "")
+
+
+def taken_back(activity: Activity, subject: str, failed: str) -> Activity:
+    """The activity after a clean-up put back what was there before a subject. `failed`: the subject for which its baseline
+    was not activated, "" when there is none."""
+    action = next(each for each in activity.actions if each.subject == subject)
+    if action.status != "ACTIVATION_SUCCESS":
+        return activity
+    why = f", because {failed} failed" if failed else ""
+    return mark(activity, subject, "ACTIVATION_FAILURE", f"It was activated, and was taken back{why}.")
+
+
 def left_over(activity: Activity, subject: str, why: str) -> Activity:
     """The activity in which the old instance of a subject could not be removed: what replaced it is at work all the same."""
     action = next(each for each in activity.actions if each.subject == subject)

@@ -366,3 +366,17 @@ def test_many_components_in_trouble_share_one_patience(trouble: Callable[[Device
         assert statuses(said)[-1] in ("ROLLBACK_FAILURE", "COMPLETED", "INCOMPLETE")
 
     run(story())
+
+
+def test_what_is_taken_back_with_its_baseline_is_not_called_activated() -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/horn:2": Image(exits_with=1)})
+        await device.bring("before", asked("lamp"), asked("horn"))
+        await device.desired("x", asked("lamp", "2"), asked("horn", "2"))
+        said = await device.commands("x", *FORWARD, "CLEANUP")
+        assert device.running() == {"lamp": "reg.example/lamp:1", "horn": "reg.example/horn:1"}
+        assert statuses(said)[-1] == "INCOMPLETE"
+        told = ("ACTIVATION_FAILURE", "It was activated, and was taken back, because horn failed.")
+        assert [each.of("lamp") for each in said[-2:]] == [told, told]
+
+    run(story())
