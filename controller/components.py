@@ -254,7 +254,6 @@ class Components:
         want, trouble = _only(action, want), _Trouble(waits)
         if self._silent:
             return self._silent
-        patience_s -= self._spent_s
         since, wait_s, proofs = loop.time(), 0.5, 0
         while True:
             self._alive()
@@ -271,11 +270,16 @@ class Components:
                     return why
                 case Retrying(why=why, phase=phase):
                     why = why.removeprefix(f"{action.subject}: ")
-                    away_s = self._away_for_s() if phase is None else 0.0
-                    proofs += phase == Phase.VERIFY
-                    if max(loop.time() - since, away_s) >= patience_s or proofs >= MOST_PROOFS:
-                        self._spent_s += loop.time() - since
+                    if phase is None:
+                        away_s = self._away_for_s()
                         self._silent = why if away_s >= self._patience_s else ""
+                        is_over = away_s >= patience_s
+                    else:
+                        self._away_since = None  # it answered, if only with a failure
+                        proofs += phase == Phase.VERIFY
+                        is_over = loop.time() - since >= patience_s - self._spent_s or proofs >= MOST_PROOFS
+                    if is_over:
+                        self._spent_s += loop.time() - since
                         return why
                     trouble.say(why)
                     if not await _pause(wait_s, cut):

@@ -160,10 +160,7 @@ class Cycles:
         """Nobody knows what is in force: what runs now is, as it is found."""
         if self._journal.digest("desired"):
             return
-        try:
-            found = self._reconciler.as_found(await self.observe(), ())
-        except (Unavailable, TimedOut, Refused):
-            return
+        found = await self._as_found()
         if found is not None:
             self._journal.put("desired", found, AS_FOUND)
 
@@ -230,12 +227,16 @@ class Cycles:
         """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
         what the two ask for differently once something of `desired` was begun."""
         good = self._last_good()
-        if good is not None and good.digest != digest:
+        found = await self._as_found() if good is None and desired is None else None
+        if found is not None:  # nothing else tells what is in force
+            await self._keep_up(found, found, {}, why, stopping)
+        elif good is not None and good.digest != digest:
             begun = desired is not None and self._disturbed == digest
             stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
             await self._keep_up(desired or good, good, stuck, why, stopping)
         else:
             self._record.condition("Settled", False, "Retrying", why)
+            await self._look_after_health()
         return Retrying(why, 0.0, None)
 
     async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
@@ -266,16 +267,19 @@ class Cycles:
 
     async def _found_instead(self) -> DesiredState | None:
         """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
-        try:
-            found = self._reconciler.as_found(await self.observe(), ())
-        except (Unavailable, TimedOut, Refused):
-            return None
+        found = await self._as_found()
         if found is not None:
             with self._journal.at_once():
                 self._journal.put("last-good", found, AS_FOUND)
                 text = "last-good could not be read; what was found takes its place and is kept up"
                 self._record.say("state-lost", text)
         return found
+
+    async def _as_found(self) -> DesiredState | None:
+        try:
+            return self._reconciler.as_found(await self.observe(), ())
+        except (Unavailable, TimedOut, Refused):
+            return None
 
     async def _look_after_health(self) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
@@ -315,6 +319,7 @@ class Cycles:
         try:
             seen = await self.observe(look)
         except (Unavailable, TimedOut, Refused) as error:
+            self._revisions.blind()
             return Retrying(str(error), 0.0, None)
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
@@ -344,7 +349,7 @@ class Cycles:
         if role == "desired":
             self._revisions.looked(state, seen)
         if role == "desired" and not left and not stuck and _is_reached(plan):
-            unproven = self._revisions.make_good(state, unwell, seen)
+            unproven = self._revisions.make_good(state, unwell, seen, _how_it_is(unwell))
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
@@ -368,7 +373,7 @@ class Cycles:
             return self._revisions.block(why)
         if self._journal.attempt(self._record.revision) is not None:
             self._journal.forgive(self._record.revision, images=False)
-        text = f"everything asked for is there; not well: {', '.join(unwell)}" if unwell else PROVEN
+        text = _how_it_is(unwell)
         if self._record.condition("Settled", True, "Converged", text):
             self._record.say("settled", text)
         return settled
@@ -439,6 +444,10 @@ class Cycles:
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
                 return self._revisions.give_up(state, why)
+
+
+def _how_it_is(unwell: Mapping[str, str]) -> str:
+    return f"everything asked for is there; not well: {', '.join(unwell)}" if unwell else PROVEN
 
 
 def _is_reached(plan: Plan) -> bool:

@@ -267,12 +267,16 @@ class Journal:
         return frozenset(row[0] for row in rows if row[0]) if rows else None
 
     def record_sick(self, digest: str, subjects: Iterable[str]) -> None:
-        """Record which subjects are not well before a revision disturbs anything. What was recorded of others is dropped:
-        when one of them is asked for again, it finds another device."""
+        """Record which subjects are not well before a revision disturbs anything."""
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM sick_before WHERE digest <> ?", (digest,))
             rows = [(digest, subject) for subject in ("", *subjects)]  # the empty one says that it was recorded
             connection.executemany("INSERT OR IGNORE INTO sick_before VALUES (?, ?)", rows)
+
+    def forget_sick(self, but: str = "") -> None:
+        """Drop what was recorded of all revisions but one: when one of them is asked for again, it finds another device."""
+        if self._database.one("SELECT 1 FROM sick_before WHERE digest <> ?", but):
+            with self._database.writing() as connection:
+                connection.execute("DELETE FROM sick_before WHERE digest <> ?", (but,))
 
     def known(self) -> tuple[str, ...]:
         """Ids of instances that evenkeel had to do with since this journal began, and that are still there."""

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from evenkeel.reconcilers.containers.health import Probed, after_probe
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import ExecProbe, Health, HttpProbe, TcpProbe
-from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.observed import CheckSeen, ContainerSeen
 
 _MOST_HEAD_BYTES = 4096
 _SAFE = "/?&=%:@!$'()*+,;~"
@@ -62,9 +62,9 @@ class Probes:
             probing.at_work = asyncio.ensure_future(self._probe(probing, _address(seen), up_s))
         await asyncio.wait({probing.at_work}, timeout=_FIRST_WAIT_S if probing.probed is None else _WAIT_S)
         if (probed := probing.probed) is None:
-            return changed(seen, health="starting")
-        failed = probed.failures > 0 or probed.health == "unhealthy"
-        return changed(seen, health=probed.health, last_check=str(probing.made), check_failed=failed)
+            return changed(seen, health="starting", check=CheckSeen())
+        passed = probed.health == "healthy" and not probed.failures
+        return changed(seen, health=probed.health, check=CheckSeen(str(probing.made), passed))
 
     async def _probe(self, probing: _Probing, address: str, up_s: float) -> None:
         check, before = probing.check, probing.probed

@@ -73,8 +73,10 @@ class Record:
             self.say("engine-lost", str(error))
         about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
         for name in about_containers:
-            if self._holds(name):
-                self.condition(name, False, "Unknown", "the engine does not answer; it held when last looked at")
+            before = self._known(name)
+            if before is not None and (before.holds or before.reason == "RolledBack"):
+                was = before.message or "all was well"
+                self.condition(name, False, "Unknown", f"the engine does not answer; when it last did: {was}")
 
     @at_once
     def engine_found(self, engine: str) -> None:

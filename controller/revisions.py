@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-from evenkeel.controller.endings import PROVEN, Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.endings import Ending, Progressed, Settled, Stalled, Waiting
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.ports import Reconciler
@@ -22,7 +22,7 @@ from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
 _RECOVERY_S = 60.0
 """So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
 waited for."""
-_CHECKS_AGAIN_S = 1.0
+_AGAIN_S = 1.0
 
 
 class Revisions:
@@ -53,12 +53,17 @@ class Revisions:
 
     def disturbed(self) -> None:
         """Something was just done to the world: what checks told before says nothing any more."""
-        self._last_checks = None
+        self._last_checks = self._unchecked_since = None
+
+    def blind(self) -> None:
+        """Nobody could look: what was well or unwell may have changed meanwhile."""
+        self._unwell_since = self._unchecked_since = None
 
     def looked(self, state: DesiredState, seen: Any) -> None:
         """A cycle for this revision has looked."""
         if state.digest != self._about:
             self._about, self._unwell_since, self._unchecked_since = state.digest, None, None
+            self._journal.forget_sick(but=state.digest)
         if self._last_checks is None:
             self._last_checks = self._reconciler.last_checks(seen)
 
@@ -68,10 +73,10 @@ class Revisions:
         self._last_checks = {subject: last for subject, last in known.items() if subject not in subjects}
 
     @at_once
-    def make_good(self, state: DesiredState, unwell: Mapping[str, str], seen: Any) -> Ending | None:
+    def make_good(self, state: DesiredState, unwell: Mapping[str, str], seen: Any, text: str) -> Ending | None:
         """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
         An ending when it is not, because a subject became unwell since the revision began, and may recover, or because it
-        is not known yet whether one did."""
+        is not known yet whether one did. `text`: how everything is."""
         journal = self._journal
         if journal.digest("last-good") == state.digest:
             return None
@@ -89,22 +94,25 @@ class Revisions:
             return waiting
         if not journal.promote(state.digest):
             return Progressed()  # something else is asked for by now
-        self._record.say("revision-good", PROVEN)
+        self._record.say("revision-good", text)
         return None
 
     def _wait_for_checks(self, state: DesiredState, seen: Any, excused: Collection[str]) -> Ending | None:
-        """Until every check has passed once, up to a minute: some are made once an hour. Asked when there is something to go
-        back to."""
+        """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
+        minute, because some are made once an hour. Asked when there is something to go back to."""
         names = {document.name for document in state.documents} - set(excused)
-        unchecked = sorted(names.intersection(self._reconciler.unchecked(seen, self._last_checks or {})))
+        found = self._reconciler.unchecked(seen, self._last_checks or {})
+        unchecked = {name: each for name, each in sorted(found.items()) if name in names}
         now = asyncio.get_running_loop().time()
         self._unchecked_since = now if self._unchecked_since is None else self._unchecked_since
-        if not unchecked or now - self._unchecked_since >= _RECOVERY_S:
+        decides = any(each.refutes for each in unchecked.values())
+        if not decides and (not unchecked or now - self._unchecked_since >= _RECOVERY_S):
             self._unchecked_since = None
             return None
-        why = f"whether this revision harms {', '.join(unchecked)} is known after the next check"
+        states = "; ".join(f"{name} {each.why}" for name, each in unchecked.items())
+        why = f"it is not known yet whether this revision harms others: {states}"
         self._record.condition("Settled", False, "Waiting", why)
-        return Waiting(why, _CHECKS_AGAIN_S)
+        return Waiting(why, _AGAIN_S)
 
     def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
         now = asyncio.get_running_loop().time()
@@ -112,8 +120,8 @@ class Revisions:
         if now - self._unwell_since >= _RECOVERY_S and self._journal.digest("last-good"):
             self._unwell_since = None
             return self.give_up(state, f"{why}, since this revision")
-        self._record.condition("Settled", False, "Retrying", why)
-        return Retrying(why, 0.0, None)  # nothing of it was tried
+        self._record.condition("Settled", False, "Waiting", why)
+        return Waiting(why, _AGAIN_S)
 
     @at_once
     def block(self, why: str) -> Ending:
@@ -152,6 +160,7 @@ class Revisions:
 
     @at_once
     def give_up(self, state: DesiredState, why: str) -> Ending:
+        self._journal.forget_sick()
         self._journal.count_failure(state.digest, why, failed=True)
         self._record.say("revision-failed", why)
         good = self._journal.digest("last-good")

@@ -80,8 +80,9 @@ class Reconciler(Protocol[Want, Seen]):
         """What names the newest result of each check, by subject, for `unchecked`."""
         ...
 
-    def unchecked(self, seen: Seen, since: Mapping[str, str]) -> tuple[str, ...]:
-        """Subjects that have a check and have not passed it since `last_checks` said this."""
+    def unchecked(self, seen: Seen, since: Mapping[str, str]) -> Mapping[str, Ailment]:
+        """Subjects that have a check and have not passed it since `last_checks` said this. It refutes when they have failed
+        it, which ends by itself: they pass it, or become ailing."""
         ...
 
     def present(self, seen: Seen) -> tuple[str, ...]:

@@ -21,6 +21,14 @@ LATELY_S = 60.0
 HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
 
 
+class CheckSeen(Struct, frozen=True):
+    """The newest result of a health check. `last` names it, "" while there is none: another name is a newer result. `passed`:
+    it was good; one that was bad makes nobody unhealthy yet."""
+
+    last: str = ""
+    passed: bool = False
+
+
 class ContainerSeen(Struct, frozen=True):
     """One container as the engine reports it.
 
@@ -30,9 +38,8 @@ class ContainerSeen(Struct, frozen=True):
     what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
     that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
     are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
-    is never set. `last_check` names the newest result of the check that it was given, "" for none: another name is a newer
-    result; `check_failed`: that it was bad, which makes nobody unhealthy yet. `device_name` is what a container on the network
-    of its device is called by, the device's own name; else "".
+    is never set. `check` is what the check that it was given says while it runs; `None` when it was given none. `device_name`
+    is what a container on the network of its device is called by, the device's own name; else "".
     """
 
     id: str
@@ -55,8 +62,7 @@ class ContainerSeen(Struct, frozen=True):
     unspoken: tuple[str, ...] = ()
     cut_off: str = ""
     device_name: str = ""
-    last_check: str = ""
-    check_failed: bool = False
+    check: CheckSeen | None = None
 
 
 class Look(Struct, frozen=True):

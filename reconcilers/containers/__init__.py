@@ -59,7 +59,7 @@ class Containers:
     def last_checks(self, seen: ContainersSeen) -> dict[str, str]:
         return _found.last_checks(seen)
 
-    def unchecked(self, seen: ContainersSeen, since: Mapping[str, str]) -> tuple[str, ...]:
+    def unchecked(self, seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailment]:
         return _found.unchecked(seen, since)
 
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:

@@ -170,14 +170,23 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
 
 
 def last_checks(seen: ContainersSeen) -> dict[str, str]:
-    """What names the newest result of the check of each container that has one, by subject."""
-    return {each.name: f"{each.id} {each.last_check}" for each in seen.containers if each.last_check}
+    """What names the newest result of the check of each container that runs and has one, by subject."""
+    return {each.name: f"{each.id} {each.check.last}" for each in seen.containers if each.check is not None}
 
 
-def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> tuple[str, ...]:
-    """Containers that have a check and have not passed it since `last_checks` said this."""
-    failed = {each.name for each in seen.containers if each.check_failed}
-    return tuple(name for name, last in last_checks(seen).items() if name in failed or last == since.get(name))
+def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailment]:
+    """Containers that have a check and have not passed it since `last_checks` said this. It refutes when they have failed it,
+    though not often enough to be unhealthy; there may be none since."""
+    found = {}
+    newest = last_checks(seen)
+    for each in seen.containers:
+        if each.check is None:
+            continue
+        if not each.check.last or newest[each.name] == since.get(each.name):
+            found[each.name] = Ailment("was not checked since", refutes=False)
+        elif not each.check.passed:
+            found[each.name] = Ailment("has failed its newest check")
+    return found
 
 
 def _not_well(instance: ContainerSeen) -> str:

@@ -380,3 +380,23 @@ def test_what_is_taken_back_with_its_baseline_is_not_called_activated() -> None:
         assert [each.of("lamp") for each in said[-2:]] == [told, told]
 
     run(story())
+
+
+@pytest.mark.parametrize("blips", [(), ((0.3, 1.0), (121.5, 9.0))])
+def test_two_short_outages_are_not_a_long_one(blips: tuple[tuple[float, float], ...]) -> None:
+    """The first component cannot be taken back, the second can."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"))
+        await device.desired("x", asked("lamp", "2"), asked("horn", "2"))
+        await device.commands("x", "DOWNLOAD", "UPDATE")
+        device.fail(Start, "lamp", outcome=Retry)
+        loop, script = asyncio.get_running_loop(), device.engine.script
+        for at, seconds in blips:
+            loop.call_later(at, setattr, script, "unreachable", True)
+            loop.call_later(at + seconds, setattr, script, "unreachable", False)
+        await device.command("x", "CLEANUP")
+        assert device.running() == {"horn": "reg.example/horn:1"}
+
+    run(story())

@@ -310,6 +310,22 @@ def test_nothing_is_called_well_while_nobody_can_look(on_device: OnDevice) -> No
     on_device(work)
 
 
+def test_last_good_is_not_said_to_be_in_force_while_nobody_can_look(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.settled() == (False, "RolledBack")
+        device.engine.script.unreachable = True
+        await device.cycle()
+        assert device.settled() == (False, "Unknown")
+        device.engine.script.unreachable = False
+        await device.follow()
+        assert device.settled() == (False, "RolledBack")
+
+    on_device(work, bad=Image(exits_with=1))
+
+
 def test_what_comes_back_as_it_was_is_no_recovery(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(container("web"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from tests.until import soon
@@ -90,7 +91,7 @@ def test_a_revision_that_makes_its_neighbour_ill_is_not_good_and_is_taken_back(o
         begun = asyncio.get_running_loop().time()
         while not device.said("rolling-back"):
             ending = await device.follow()
-            assert isinstance(ending, Retrying | Stalled), ending
+            assert isinstance(ending, Waiting | Stalled), ending
             assert device.said("revision-good")[1:] == []
             await asyncio.sleep(5)
         assert asyncio.get_running_loop().time() - begun >= 60, "it may recover for a while"
@@ -110,7 +111,7 @@ def test_a_neighbour_that_recovers_in_time_spoils_nothing(on_device: OnDevice) -
         make_ill(device, "app:1")
         device.ask(container("broker", "broker:2"), checked("app"))
         device.journal.record_sick(device.journal.digest("desired"), [])
-        assert isinstance(await device.follow(), Retrying)
+        assert isinstance(await device.follow(), Waiting)
         make_ill(device, "app:1", healthy=True)
         assert isinstance(await device.follow(), Settled)
         assert device.journal.digest("last-good") == device.journal.digest("desired")
@@ -156,16 +157,20 @@ def test_one_that_recovered_before_anything_was_disturbed_is_no_excuse(on_device
     on_device(work)
 
 
-def doubt(device: Device, image: str, *, doubtful: bool = True) -> None:
-    device.engine.catalogue[f"docker.io/library/{image}"] = Image(doubtful=doubtful)
+Newest = Literal["passed", "failed", "none yet"]
 
 
-async def switched(device: Device, **doubts: bool) -> Ending:
-    """Another broker beside an app with a check; how that ends at first. `doubts`: what the check of the app says then."""
+def check_says(device: Device, newest: Newest) -> None:
+    """The check of the app, which is not unhealthy for it."""
+    device.engine.catalogue["docker.io/library/app:1"] = Image(newest_check=newest)
+
+
+async def switched(device: Device, newest: Newest = "failed") -> Ending:
+    """Another broker beside an app with a check, which says this from then on; how it ends at first."""
     await device.reach(container("broker"), checked("app"))
     device.ask(container("broker", "broker:2"), checked("app"))
     switching = asyncio.ensure_future(soon(lambda: device.running().get("broker") == "broker:2"))
-    switching.add_done_callback(lambda _: doubt(device, "app:1", **doubts))
+    switching.add_done_callback(lambda _: check_says(device, newest))
     return await device.follow()
 
 
@@ -175,10 +180,11 @@ def test_a_revision_is_good_when_the_checks_of_its_neighbours_have_passed_since(
         assert isinstance(ending, Waiting)
         assert device.settled() == (False, "Waiting")
         assert "app" in ending.why
-        await asyncio.sleep(10)
-        assert isinstance(await device.follow(), Waiting)
+        for _ in range(5):
+            await asyncio.sleep(60)
+            assert isinstance(await device.follow(), Waiting), "what fails is waited for until it has decided"
         assert len(device.said("revision-good")) == 1
-        doubt(device, "app:1", doubtful=False)
+        check_says(device, "passed")
         assert await device.follow() == Settled()
         assert len(device.said("revision-good")) == 2
 
@@ -214,6 +220,72 @@ def test_a_check_that_says_nothing_for_a_minute_holds_up_nothing(on_device: OnDe
             ending = await device.follow()
         assert ending == Settled()
         assert 60 <= asyncio.get_running_loop().time() - begun < 70
+
+    on_device(work)
+
+
+def test_a_neighbour_that_starts_again_has_passed_nothing(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        assert isinstance(await switched(device, "none yet"), Waiting)
+        check_says(device, "passed")
+        assert await device.follow() == Settled()
+
+    on_device(work)
+
+
+def test_an_excuse_does_not_outlive_the_revision_it_was_made_for(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        good, bad = container("broker"), container("broker", "broker:2")
+        await device.reach(good, checked("app"), checked("other"))
+        make_ill(device, "app:1")
+        device.engine.catalogue["docker.io/library/other:1"] = Image(newest_check="failed")
+        device.ask(bad, checked("app"), checked("other"))
+        assert isinstance(await device.follow(), Waiting)
+        device.ask(good, checked("app"), checked("other"))
+        await device.follow()
+        make_ill(device, "app:1", healthy=True)
+        device.engine.catalogue["docker.io/library/other:1"] = Image()
+        await asyncio.sleep(3600)
+        assert isinstance(await device.follow(), Settled)
+        device.ask(bad, checked("app"), checked("other"))
+        switching = asyncio.ensure_future(soon(lambda: device.running().get("broker") == "broker:2"))
+        switching.add_done_callback(lambda _: make_ill(device, "app:1"))
+        while not device.said("rolling-back"):
+            assert not isinstance(await device.follow(), Settled)
+            await asyncio.sleep(5)
+
+    on_device(work)
+
+
+def test_a_minute_in_which_nobody_could_look_is_none(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("broker"), checked("app"))
+        make_ill(device, "app:1")
+        device.ask(container("broker", "broker:2"), checked("app"))
+        device.journal.record_sick(device.journal.digest("desired"), [])
+        assert isinstance(await device.follow(), Waiting)
+        device.engine.script.unreachable = True
+        await device.cycle()
+        await asyncio.sleep(120)
+        device.engine.script.unreachable = False
+        assert isinstance(await device.follow(), Waiting)
+        assert not device.said("revision-failed")
+
+    on_device(work)
+
+
+def test_what_was_waited_before_a_disturbance_does_not_count(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        rarely = Health(TcpProbe(80), interval=timedelta(hours=1), timeout=SECOND, retries=2)
+        others = (container("db"), container("app", health=rarely))
+        await device.reach(container("broker"), *others)
+        device.ask(container("broker", "broker:2"), *others)
+        assert isinstance(await device.follow(), Waiting)
+        await asyncio.sleep(59)
+        device.engine.kill("db")
+        assert isinstance(await device.follow(), Waiting)
+        await asyncio.sleep(30)
+        assert isinstance(await device.follow(), Waiting)
 
     on_device(work)
 

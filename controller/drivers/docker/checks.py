@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NamedTuple
 
 from evenkeel.controller.drivers.docker import answers
 from evenkeel.specs.container import Container, ExecProbe, Health
-from evenkeel.specs.observed import HealthSeen
+from evenkeel.specs.observed import CheckSeen, HealthSeen
 
 _HEALTH: dict[str, HealthSeen] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
 
 
-class Checked(NamedTuple):
-    """What the engine found. `last` names the newest result by its time, which is compared with nothing but itself."""
-
-    health: HealthSeen = "none"
-    last: str = ""
-    failed: bool = False
+def health_of(state: answers.State) -> HealthSeen:
+    """What the engine says of its check."""
+    return _HEALTH.get((state.get("Health") or {}).get("Status", ""), "none")
 
 
-def told_of_checks(told: answers.HealthState | None) -> Checked:
-    """What the engine tells of the checks that it made."""
-    if told is None:
-        return Checked()
+def newest_check(state: answers.State) -> CheckSeen | None:
+    """The newest result of the engine's check. Its time names it, which is compared with nothing but itself. A container that
+    does not run keeps the results of its life before; they are none."""
+    told = state.get("Health")
+    if told is None or state.get("Status") != "running":
+        return None
     results = told.get("Log") or ()
     last = results[-1].get("Start", "") if results else ""
-    return Checked(_HEALTH.get(told.get("Status", ""), "none"), last, told.get("FailingStreak", 0) > 0)
+    return CheckSeen(last, health_of(state) == "healthy" and not told.get("FailingStreak", 0))
 
 
 def asked_check(check: answers.Healthcheck, asked: Container | None, image_config: answers.Config) -> Health | None:

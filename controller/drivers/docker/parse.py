@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, get_args
 
 from evenkeel.controller.drivers.docker import answers
-from evenkeel.controller.drivers.docker.checks import asked_check, told_of_checks
+from evenkeel.controller.drivers.docker.checks import asked_check, health_of, newest_check
 from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OWNER_LABEL, SPEC_LABEL, asked_from
 from evenkeel.controller.drivers.docker.unspoken import unspoken
 from evenkeel.specs.container import (
@@ -118,9 +118,8 @@ def parse_container(
     labels = config.get("Labels") or {}
     engine_name = str(inspected["Name"]).removeprefix("/")
     name = subject or labels.get(NAME_LABEL) or engine_name
-    asked, checked = asked_from(labels), told_of_checks(state.get("Health"))
+    asked = asked_from(labels)
     container = normal(_container(name, inspected, network, asked, image_config or {}, abilities))
-    is_asked = container.health is not None  # an image's own check proves nothing
     return ContainerSeen(
         id=inspected["Id"],
         name=name,
@@ -129,9 +128,8 @@ def parse_container(
         state="dead" if cannot_be_started(state.get("Error") or "") else _STATES.get(state.get("Status", ""), "dead"),
         container=container,
         image=_image(config.get("Image", "")),
-        health=checked.health,
-        last_check=checked.last if is_asked else "",
-        check_failed=checked.failed and is_asked,
+        health=health_of(state),
+        check=newest_check(state) if container.health is not None else None,  # an image's own check proves nothing
         exit_code=state.get("ExitCode") or 0,
         error=state.get("Error") or "",
         restart_count=inspected.get("RestartCount") or 0,

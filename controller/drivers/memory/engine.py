@@ -45,7 +45,17 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.container import Container, ExecProbe, Health, host_ports
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.observed import AWAKE, LATELY_S, ContainerSeen, ContainersSeen, HealthSeen, Look, RemoteImage, State
+from evenkeel.specs.observed import (
+    AWAKE,
+    LATELY_S,
+    CheckSeen,
+    ContainerSeen,
+    ContainersSeen,
+    HealthSeen,
+    Look,
+    RemoteImage,
+    State,
+)
 from evenkeel.specs.plan import (
     Action,
     Connect,
@@ -290,13 +300,15 @@ class MemoryEngine:
             container = changed(container, name=look.adopted[kept.id])
         cut_off = "" if foreign else self._cut_off(kept)
         health: HealthSeen = "none"
-        last_check, check_failed = "", False
+        newest = None
         check = _check_in_force(container, look) if container is not None else None
         if check is not None and kept.state == "running":
             deaf = cut_off and not isinstance(check.probe, ExecProbe)
             health = "healthy" if self._behaviour(kept).healthy and not deaf else "unhealthy"
-            last_check = str(int(up_s(kept) // max(check.interval.total_seconds(), 0.001)))
-            check_failed = health == "unhealthy" or self._behaviour(kept).doubtful
+            said = self._behaviour(kept).newest_check
+            number = str(int(up_s(kept) // max(check.interval.total_seconds(), 0.001)))
+            newest = CheckSeen("" if said == "none yet" else number, health == "healthy" and said == "passed")
+            health = "starting" if health == "healthy" and said == "none yet" else health
         return ContainerSeen(
             id=kept.id,
             name=container.name if container is not None and not foreign else kept.engine_name,
@@ -306,8 +318,7 @@ class MemoryEngine:
             container=None if foreign else container,
             image=kept.image,
             health=health,
-            last_check=last_check,
-            check_failed=check_failed,
+            check=newest,
             exit_code=kept.exit_code,
             error=kept.error,
             restart_count=kept.restart_count,

@@ -32,7 +32,7 @@ class Image:
     `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
     process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
     to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks
-    find; `doubtful`: the newest one failed, which makes nobody unhealthy yet.
+    find; `newest_check`: what the newest one said of who is not unhealthy for it.
     """
 
     size: int = 20_000_000
@@ -43,7 +43,7 @@ class Image:
     stops_with: int | None = 143
     start_error: str = ""
     healthy: bool = True
-    doubtful: bool = False
+    newest_check: Literal["passed", "failed", "none yet"] = "passed"
 
 
 @dataclass(frozen=True)
