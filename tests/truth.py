@@ -75,6 +75,14 @@ class Truth:
                 return f"{wanted.name} ended with exit code {each.exit_code}"
         return ""
 
+    def in_doubt(self, wanted: Container) -> str:
+        """Why nobody knows whether a container that runs is well: its newest check failed, if not often enough."""
+        for each in self.own(wanted.name):
+            runs = each.engine_name == wanted.name and each.state == "running"
+            if runs and _check(wanted, each) and self.engine._behaviour(each).newest_check == "failed":
+                return f"{wanted.name} has failed its newest check"
+        return ""
+
     def _texts(self, name: str) -> list[tuple[str, str, str]]:
         return [(each.engine_name, each.image, each.state) for each in self.own(name)]
 

@@ -30,7 +30,7 @@ from tests.virtual import now, run
 from evenkeel.controller.cli.apply import _verdict
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.drivers.memory.world import image_id
-from evenkeel.controller.endings import Ending, Progressed, Settled
+from evenkeel.controller.endings import Ending, Progressed, Settled, Waiting
 from evenkeel.controller.wiring import build_controller
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, ExecProbe, Health, PullPolicy, Resources, Restart, TcpProbe
@@ -38,6 +38,7 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import (
     Action,
     Connect,
@@ -111,6 +112,7 @@ _OUTCOMES: dict[str, Outcome] = {
 }  # fmt: skip
 _HANDS = (
     "remove", "kill", "end", "pause", "disconnect", "remove_network", "sicken", "heal", "heal", "silence", "answer",
+    "doubt", "trust",
 )  # fmt: skip
 _FIRST = ("push good", "push crash", "push sick", "sicken")
 _PUSHES = ("push good", "push crash", "push crash", "push sick")
@@ -170,6 +172,18 @@ class Witness:
         self.false: list[str] = []
         """Statements that were false. Whoever makes one might survive an exception, as a defect of its own."""
         self._hands: list[asyncio.Task[None]] = []
+        self._asked, self._had_good = "", False
+        self._ill_before: dict[str, frozenset[str]] = {}
+        """Who was ill in the look before a revision first disturbed anything."""
+        self._ill_at_look = frozenset[str]()
+        looks = engine.observe
+
+        async def observe(look: Look = Look()) -> ContainersSeen:
+            seen = await looks(look)
+            self._ill_at_look = frozenset(each.name for each in self._desired() if self.truth.unwell(each))
+            return seen
+
+        engine.observe = observe  # type: ignore[method-assign]
 
     # ── what is true ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,11 +198,26 @@ class Witness:
         return self._containers(self.device.journal.revision("desired"))
 
     def _heard(self, feedback: Feedback) -> None:
+        journal, wanted = self.device.journal, self._desired()
+        digest = journal.digest("desired")
+        if feedback.kind == "step-started" and feedback.phase != "DOWNLOAD" and feedback.revision == digest:
+            self._ill_before.setdefault(digest, self._ill_at_look)
+        if feedback.kind == "revision-failed":
+            self._ill_before.clear()
         if feedback.kind == "revision-good":
-            journal, wanted = self.device.journal, self._desired()
-            before = journal.sick_before(journal.digest("desired")) or ()
+            before = self._ill_before.get(digest)
+            others = [each for each in wanted if each.name not in (self._ill_at_look if before is None else before)]
             self._must_not("revision-good", [self.truth.not_there(each) for each in wanted])
-            self._must_not("revision-good", [self.truth.unwell(each) for each in wanted if each.name not in before])
+            self._must_not("revision-good", [self.truth.unwell(each) for each in others])
+            if before is not None and self._had_good:
+                self._must_not("revision-good", [self.truth.in_doubt(each) for each in others])
+
+    def _begins(self) -> None:
+        """A cycle begins."""
+        digest = self.device.journal.digest("desired")
+        if digest != self._asked:  # what is asked for again finds another device
+            self._asked, self._ill_before = digest, {}
+        self._had_good = self.device.journal.digest("last-good") != ""
 
     def _named_now(self, wanted: Container) -> str:
         """The id of the content that the registry has under the tag; "" when it does not say, or nobody is to follow it."""
@@ -267,9 +296,12 @@ class Witness:
     async def _follow(self) -> None:
         ending: Ending = Progressed()
         for _ in range(60):
+            self._begins()
             ending = await self.device.cycle()
             self._check(ending)
-            if not isinstance(ending, Progressed):
+            if isinstance(ending, Waiting):
+                await asyncio.sleep(ending.again_s)
+            elif not isinstance(ending, Progressed):
                 break
 
     async def _apply(self) -> None:
@@ -283,6 +315,8 @@ class Witness:
             controller.stop()
 
         device.journal.forgive(device.journal.digest("desired"))
+        self._begins()
+        self._ill_before.clear()
         limit = asyncio.get_running_loop().call_later(_LONGEST_APPLY_S, stop)
         ending = await controller.converge(tries=options.retries)
         limit.cancel()
@@ -312,6 +346,8 @@ class Witness:
             "remove_network": engine.remove_network,
             "sicken": lambda: self._behave(name, healthy=False),
             "heal": lambda: self._behave(name, healthy=True),
+            "doubt": lambda: self._behave(name, newest_check="failed"),
+            "trust": lambda: self._behave(name, newest_check="passed"),
             "silence": lambda: self._offer(name, pull="unreachable"),
             "answer": lambda: self._offer(name, pull="ok"),
             "push good": lambda: self._push(name),
@@ -351,9 +387,16 @@ def _follows(wanted: Container) -> bool:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(_wish("lamp"), _wish("lamp"), _wish("horn"), st.lists(st.sampled_from(_FIRST), min_size=1, max_size=3), events())
+@given(
+    _wish("lamp"),
+    _wish("lamp"),
+    _wish("horn"),
+    st.lists(st.sampled_from(_FIRST), min_size=1, max_size=3),
+    st.sampled_from(["sicken", "doubt"]),
+    events(),
+)
 def test_no_statement_is_false_at_the_moment_it_is_made(
-    lamp: Container, other: Container, horn: Container, hands: list[str], events: list[Event]
+    lamp: Container, other: Container, horn: Container, hands: list[str], trouble: str, events: list[Event]
 ) -> None:
     async def story(state: Path) -> None:
         witness = Witness(state)
@@ -361,7 +404,7 @@ def test_no_statement_is_false_at_the_moment_it_is_made(
             await witness.play([Event("ask", wishes=[lamp, horn]), Event("follow")])
             for hand in hands:
                 await witness.play([Event("hand", hand, "lamp"), Event("follow", after_s=1.0)])
-            begins = [Event("ask", wishes=[other, horn]), Event("hand", "sicken", "horn", 1.5), Event("follow")]
+            begins = [Event("ask", wishes=[other, horn]), Event("hand", trouble, "horn", 1.5), Event("follow")]
             await witness.play([*begins, *events, Event("follow")])
             witness.end()
         finally:
