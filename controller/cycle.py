@@ -252,11 +252,6 @@ class Cycles:
         self._record.condition("Settled", False, "Retrying", broke.why)
         return broke
 
-    def _changes(self, state: DesiredState) -> tuple[str, ...] | None:
-        """The subjects that differ from last-good; `None` when nobody knows."""
-        good = self._journal.readable_revision("last-good")
-        return differing(state, good) if good is not None else None
-
     def _last_good(self) -> DesiredState | None:
         """The state to go back to; `None`, and a defect is told, when it cannot be read."""
         try:
@@ -430,7 +425,9 @@ class Cycles:
             tries=self._tries,
             is_last_good=is_last_good,
             has_way_back=bool(good),
-            changes=self._changes(state) if any(isinstance(o, Retry) and o.defect for o in outcomes.values()) else None,
+            changes=self._revisions.changes(state)
+            if any(isinstance(o, Retry) and o.defect for o in outcomes.values())
+            else None,
         )
         match decision:
             case GoOn():

@@ -108,7 +108,8 @@ class Record:
 
     def set_aside(self) -> Mapping[str, SetAside]:
         """The subjects that `content` was last told."""
-        return next((known.set_aside for known in self._journal.conditions() if known.name == "ContentCurrent"), {})
+        known = self._known("ContentCurrent")
+        return known.set_aside if known is not None else {}
 
     @at_once
     def left_over(self, why: str) -> None:

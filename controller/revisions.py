@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from typing import Any
 
 from evenkeel.controller.endings import Ending, Progressed, Settled, Stalled, Waiting
@@ -16,7 +15,6 @@ from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.desired import DesiredState, differing
-from evenkeel.specs.errors import JournalError
 from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
 
 _RECOVERY_S = 60.0
@@ -44,12 +42,13 @@ class Revisions:
         """Right before a revision disturbs anything for the first time, record which subjects are not well: it is not to
         blame for them, unless it changes them."""
         journal = self._journal
-        changes: tuple[str, ...] = ()
         if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
-            with suppress(JournalError):  # then nobody knows what it changes
-                good = journal.revision("last-good")
-                changes = differing(state, good) if good is not None else ()
-            journal.record_sick(state.digest, sorted(set(ailing) - set(changes)))
+            journal.record_sick(state.digest, sorted(set(ailing).difference(self.changes(state) or ())))
+
+    def changes(self, state: DesiredState) -> tuple[str, ...] | None:
+        """The subjects that differ from last-good; `None` when nobody knows."""
+        good = self._journal.readable_revision("last-good")
+        return differing(state, good) if good is not None else None
 
     def disturbed(self) -> None:
         """Something was just done to the world: what checks told before says nothing any more."""

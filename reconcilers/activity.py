@@ -246,6 +246,10 @@ def disprove(activity: Activity, subject: str, why: str) -> Activity:
     )
 
 
+def _action(activity: Activity, subject: str) -> ActivityAction:
+    return next(action for action in activity.actions if action.subject == subject)
+
+
 def failed_first(activity: Activity) -> str:
     """The first subject that could not be activated; "" when none failed."""
     return next((action.subject for action in activity.actions if action.status == "ACTIVATION_FAILURE"), "")
@@ -254,7 +258,7 @@ def failed_first(activity: Activity) -> str:
 def taken_back(activity: Activity, subject: str, failed: str) -> Activity:
     """The activity after a clean-up put back what was there before a subject. `failed`: the subject for which its baseline
     was not activated, "" when there is none."""
-    action = next(each for each in activity.actions if each.subject == subject)
+    action = _action(activity, subject)
     if action.status != "ACTIVATION_SUCCESS":
         return activity
     why = f", because {failed} failed" if failed else ""
@@ -263,7 +267,7 @@ def taken_back(activity: Activity, subject: str, failed: str) -> Activity:
 
 def left_over(activity: Activity, subject: str, why: str) -> Activity:
     """The activity in which the old instance of a subject could not be removed: what replaced it is at work all the same."""
-    action = next(each for each in activity.actions if each.subject == subject)
+    action = _action(activity, subject)
     text = f"{action.message} The old container instance could not be removed, and is tried again: {why}"
     return mark(activity, subject, action.status, text)
 

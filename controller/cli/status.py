@@ -100,9 +100,9 @@ def _with_trouble(stored: tuple[Condition, ...], trouble: str) -> tuple[Conditio
     if not trouble:
         return stored
     reason, _, why = trouble.partition(": ")
-    found = Condition("StateWritable", False, reason, why) if reason.isalpha() else None
-    found = found or Condition("StateWritable", False, "Failing", trouble)
-    return (*(each for each in stored if each.name != "StateWritable"), found)
+    if not reason.isalpha():
+        reason, why = "Failing", trouble
+    return (*(each for each in stored if each.name != "StateWritable"), Condition("StateWritable", False, reason, why))
 
 
 def _told(state: Path) -> Standing | None:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sampling import THOROUGH
+from tests.scripted import ACTIONS, OUTCOMES
 from tests.truth import Truth
 from tests.virtual import WRONG_CLOCKS_S, run
 
@@ -37,21 +38,6 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.plan import (
-    Action,
-    Connect,
-    Create,
-    End,
-    Failed,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
 from evenkeel.specs.problem import Problem
 from evenkeel.specs.quantity import parse_size
 
@@ -139,7 +125,7 @@ def event() -> st.SearchStrategy[Event]:
         _happens("at the end", st.sampled_from(HANDS), names, st.floats(0.0, 3.0)),
         _happens(
             "fault",
-            st.sampled_from(sorted(_ACTIONS)),
+            st.sampled_from(sorted(ACTIONS)),
             st.sampled_from(["retry", "failed", "outside"]),
             times=st.integers(1, 4),
         ),
@@ -158,10 +144,6 @@ _BEGINNINGS = st.sampled_from(
     ]
 )
 """Only files can ask for health checks: what a message then replaces has some."""
-_ACTIONS: dict[str, type[Action]] = {
-    "Pull": Pull, "Create": Create, "Start": Start, "Verify": Verify, "Remove": Remove, "Connect": Connect,
-    "Update": Update, "End": End, "Rename": Rename,
-}  # fmt: skip
 _IMAGES = {"1": "1", "2": "2", "c": "crash", "l": "late", "m": "1", "n": "1"}
 _MEMORY = {"m": "64M", "n": "128M"}
 
@@ -420,7 +402,7 @@ class Witness:
             case "hand":
                 self._hands.append(asyncio.ensure_future(self._hand(event)))
             case "fault":
-                device.engine.script.failures.append(_failing(event))
+                device.fail(ACTIONS[event.what], times=event.times, outcome=lambda _: OUTCOMES[event.name])
             case "away":
                 device.engine.script.unreachable = True
                 back = lambda: setattr(device.engine.script, "unreachable", False)  # noqa: E731
@@ -521,19 +503,6 @@ class Witness:
 
 def _instance(kept: Kept) -> Instance:
     return Instance(kept.image_id, kept.image, kept.container.resources.memory if kept.container else None)
-
-
-def _failing(event: Event) -> Callable[[Action], Outcome | None]:
-    left = event.times
-
-    def fail(action: Action) -> Outcome | None:
-        nonlocal left
-        if not left or not isinstance(action, _ACTIONS[event.what]):
-            return None
-        left -= 1
-        return Failed("scripted") if event.name == "failed" else Retry("scripted", outside=event.name == "outside")
-
-    return fail
 
 
 @settings(

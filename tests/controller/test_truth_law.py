@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.controller.device import Device
 from tests.sampling import THOROUGH
+from tests.scripted import ACTIONS, OUTCOMES
 from tests.truth import Truth
 from tests.virtual import now, run
 
@@ -39,21 +40,6 @@ from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainersSeen, Look
-from evenkeel.specs.plan import (
-    Action,
-    Connect,
-    Create,
-    End,
-    Failed,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
 from evenkeel.specs.settings import Settings
 
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "1000" if THOROUGH else "0"))
@@ -103,13 +89,6 @@ def _wish(name: str) -> st.SearchStrategy[Container]:
     )
 
 
-_ACTIONS: dict[str, type[Action]] = {
-    "Pull": Pull, "Create": Create, "Start": Start, "Verify": Verify, "Remove": Remove, "Connect": Connect,
-    "Update": Update, "End": End, "Rename": Rename,
-}  # fmt: skip
-_OUTCOMES: dict[str, Outcome] = {
-    "failed": Failed("scripted"), "retry": Retry("scripted"), "outside": Retry("scripted", outside=True),
-}  # fmt: skip
 _HANDS = (
     "remove", "kill", "end", "pause", "disconnect", "remove_network", "sicken", "heal", "heal", "silence", "answer",
     "doubt", "trust",
@@ -128,8 +107,8 @@ def events() -> st.SearchStrategy[list[Event]]:
     waits = st.sampled_from([0.0, 5.0, 30.0, 600.0])
     fault = st.builds(
         lambda what, how, times: Event("fault", what, how, times=times),
-        st.sampled_from(sorted(_ACTIONS)),
-        st.sampled_from(sorted(_OUTCOMES)),
+        st.sampled_from(sorted(ACTIONS)),
+        st.sampled_from(sorted(OUTCOMES)),
         st.integers(1, 6),
     )
     event = st.one_of(
@@ -286,7 +265,7 @@ class Witness:
             case "hand":
                 self._hands.append(asyncio.ensure_future(self._hand(event)))
             case "fault":
-                device.fail(_OUTCOMES[event.name], _ACTIONS[event.what], event.times)
+                device.fail(OUTCOMES[event.name], ACTIONS[event.what], event.times)
             case "away":
                 device.engine.script.unreachable = True
                 loop.call_later(event.after_s, setattr, device.engine.script, "unreachable", False)
