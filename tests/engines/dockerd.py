@@ -41,6 +41,7 @@ class Dockerd:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "daemon.json").write_text("{}")
+        _keep_mounts_together(folder)
         self.net, self.bridge = _make_bridge()
 
     # -- life and death ----------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ class Dockerd:
         time.sleep(0.1)
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):
             target = line.split()[1]
-            if target.startswith(f"{self.folder}/"):
+            if Path(target).is_relative_to(self.folder):
                 _run("umount", "--lazy", target)
         _remove_bridge(self.net, self.bridge)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -258,6 +259,18 @@ def _decoded(content: bytes) -> Any:
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _keep_mounts_together(folder: Path) -> None:
+    """Mounts the folder on itself, shared.
+
+    Where `/` is not shared, dockerd mounts its data on itself when it starts, and takes that away when it is stopped. What
+    it still starts at that moment is mounted below; the next start covers it: nobody can unmount it, and its files stay busy.
+    """
+    for how in (("--bind", str(folder)), ("--make-shared",)):
+        done = _run("mount", *how, str(folder))
+        if done.returncode:
+            raise RuntimeError(f"no mount for dockerd: is this root? {done.stderr.strip()}")
 
 
 def _make_bridge() -> tuple[str, str]:
