@@ -206,7 +206,8 @@ class UpdateAgent:
     def _set_aside(self, message: Incoming, activity: Activity | None) -> None:
         """A message on which the agent broke again and again, also over restarts: answer it, keep it for people to look at,
         and go on with the next."""
-        why = f"evenkeel broke on this message {message.tries} times (an internal error, which its log has); it is set aside"
+        causes = "an internal error, or its process was killed"
+        why = f"evenkeel broke on this message {message.tries} times ({causes}); it is set aside"
         self._mail.set_aside(message.topic, message.payload, why)
         id_ = rescued_activity(message.payload)
         refusal = peek(message.payload, _read_refusal) if message.topic == self._topics.refused else None
