@@ -191,7 +191,7 @@ class Cycles:
         history = journal.history()
         history = changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
         differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
-        plan = reconciler.plan(differences, seen, self._record.with_stop_times(history, differences))
+        plan = reconciler.plan(differences, seen, self._record.with_last_wishes(history, differences))
         if blocked(plan):
             return Stalled(blocked(plan))
         found = gate(plan, is_open)
@@ -327,7 +327,7 @@ class Cycles:
         mine = [
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
-        plan = reconciler.plan(mine, seen, self._record.with_stop_times(history, mine))
+        plan = reconciler.plan(mine, seen, self._record.with_last_wishes(history, mine))
         ailing = reconciler.ailing(seen, history)
         self._record.health(ailing)
         if stuck is None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller.journal import Journal
 from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
+from evenkeel.reconcilers.in_force import with_last_wishes
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
@@ -44,7 +45,9 @@ async def preview(
     """The plan from what is to `desired`, and what it would fail at now. Raises Unavailable, TimedOut, JournalError."""
     want, history = reconciler.select(desired), journal.history()
     seen = await driver.observe(changed(reconciler.look(want), adopted=journal.adopted()))
-    plan = reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+    differences = reconciler.diff(want, seen, history)
+    history = with_last_wishes(history, differences, [journal.readable_revision("last-good"), desired])
+    plan = reconciler.plan(differences, seen, history)
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
     if unknown:
         seen = changed(seen, remote={**seen.remote, **await sizes(unknown)})

@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 
 from evenkeel.controller.journal import Journal, at_once
-from evenkeel.reconcilers.in_force import stop_times
+from evenkeel.reconcilers.in_force import with_last_wishes
 from evenkeel.reconcilers.ports import Ailment
-from evenkeel.specs.codec import changed
 from evenkeel.specs.container import check_digest
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
@@ -49,14 +48,13 @@ class Record:
         """Another cycle."""
         self._cycle += 1
 
-    def with_stop_times(self, history: History, differences: Collection[Difference]) -> History:
-        """The history, with how long subjects that are to be removed were last to be given to end. What is in force while an
+    def with_last_wishes(self, history: History, differences: Collection[Difference]) -> History:
+        """The history, with how subjects that are to be removed were last to be treated. What is in force while an
         activity removes them still asks for them; what was last good still does when a new revision does not."""
-        gone = {difference.subject for difference in differences if difference.verb == "remove"}
-        if not gone:
+        if all(difference.verb != "remove" for difference in differences):
             return history
         states = [self._journal.readable_revision("last-good"), self._journal.readable_revision("desired")]
-        return changed(history, stop_s=stop_times(gone, [state for state in states if state is not None]))
+        return with_last_wishes(history, differences, states)
 
     def forget_switches(self) -> None:
         """None is going on: how long somebody was away is no switch's time any more."""

@@ -6,7 +6,7 @@ the second is kept as it was reached.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from evenkeel.reconcilers.activity import is_activated
 from evenkeel.specs.activity import Activity
@@ -14,6 +14,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, PullPolicy
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.plan import Difference, History
 from evenkeel.specs.problem import Place
 
 
@@ -54,14 +55,24 @@ def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
     )
 
 
-def stop_times(subjects: Collection[str], states: Iterable[DesiredState]) -> dict[str, float]:
-    """For how many seconds these subjects were to be given to end, by the last of the states that asks for them."""
-    return {
-        document.name: document.wanted.stop.timeout.total_seconds()
+def with_last_wishes(
+    history: History, differences: Iterable[Difference], states: Iterable[DesiredState | None]
+) -> History:
+    """The history, with how subjects that nobody wants any more were to be treated by the last of the states that asks for
+    them: how long they are given to end, and whether what is in their volumes goes."""
+    gone = {difference.subject for difference in differences if difference.verb == "remove"}
+    wishes = {
+        document.name: document.wanted
         for state in states
+        if gone and state is not None
         for document in state.documents
-        if isinstance(document.wanted, Container) and document.name in subjects
+        if isinstance(document.wanted, Container) and document.name in gone
     }
+    return changed(
+        history,
+        stop_s={name: wanted.stop.timeout.total_seconds() for name, wanted in wishes.items()},
+        discards=tuple(name for name, wanted in wishes.items() if wanted.image_volumes == "discard"),
+    )
 
 
 def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:

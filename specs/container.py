@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 NAME_PATTERN = r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$"
 """Kanto's rule for names (container-management.md §1.7)."""
@@ -31,6 +31,7 @@ RestartPolicy = Literal["no", "always", "unless-stopped", "on-failure"]
 LogDriver = Literal["json-file", "none"]
 LogMode = Literal["blocking", "non-blocking"]
 PullPolicy = Literal["IfNotPresent", "Always", "Never"]
+ImageVolumes = Literal["keep", "discard"]
 
 
 class Port(Struct, frozen=True, order=True):
@@ -164,6 +165,9 @@ class Container(Struct, frozen=True, tag="Container"):
     stop: Stop = Stop()
     depends_on: tuple[str, ...] = ()
     pull_policy: PullPolicy = "IfNotPresent"
+    image_volumes: Literal["discard"] | UnsetType = UNSET
+    """Whether what is in the volumes that the image declares goes with each instance. Where it is kept the field is absent, as
+    it was before it existed: digests of then name the same content now."""
 
 
 def container_digest(container: Container) -> str:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from evenkeel.specs import shorthand, written
 from evenkeel.specs.container import (
@@ -109,6 +109,7 @@ def _raw(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Fla
         stop=Stop(spec.stop.signal, _duration(spec.stop.timeout, ("stop", "timeout"), flaws) or timedelta(0)),
         depends_on=spec.depends_on,
         pull_policy=spec.pull_policy,
+        image_volumes="discard" if spec.image_volumes == "discard" else UNSET,
     )
 
 

@@ -39,7 +39,8 @@ class ContainerSeen(Struct, frozen=True):
     that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
     are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
     is never set. `check` is what the check that it was given says while it runs; `None` when it was given none. `device_name`
-    is what a container on the network of its device is called by, the device's own name; else "".
+    is what a container on the network of its device is called by, the device's own name; else "". `volumes` are those that it
+    has because an image declares them: the places inside, and the volumes' names.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ContainerSeen(Struct, frozen=True):
     cut_off: str = ""
     device_name: str = ""
     check: CheckSeen | None = None
+    volumes: tuple[tuple[str, str], ...] = ()
 
 
 class Look(Struct, frozen=True):

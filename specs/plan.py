@@ -42,13 +42,22 @@ class Change(Struct, frozen=True):
     asked: Place = Place()
 
 
+class VolumeFate(Struct, frozen=True):
+    """What becomes of what is in a volume that an instance has at `place` because of its image, when the instance goes: its
+    successor has the volume (`carried`), the volume stays behind (`left`), or it is removed (`removed`)."""
+
+    place: str
+    volume: str
+    fate: Literal["carried", "left", "removed"]
+
+
 class Difference(Struct, frozen=True):
     """All that differs for one subject, and which instances are concerned.
 
     `candidate` is the id of the instance that is, or is to become, the one; "" while it has to be created. `others` are
     ids of instances that it replaces; `lost` is what of them no spec can say, in words. `away_s`: for how many seconds the
     subject will be away, `None` when nothing that is at work is replaced. `container` is what is wanted, `None` when nobody
-    wants the subject.
+    wants the subject. `volumes`: what becomes of the volumes of `others`.
     """
 
     subject: str
@@ -65,6 +74,7 @@ class Difference(Struct, frozen=True):
     verify: bool = False
     lost: tuple[str, ...] = ()
     away_s: float | None = None
+    volumes: tuple[VolumeFate, ...] = ()
 
 
 class Pull(Struct, frozen=True, tag="pull"):
@@ -77,10 +87,12 @@ class Pull(Struct, frozen=True, tag="pull"):
 
 
 class Create(Struct, frozen=True, tag="create"):
-    """Create an instance under `engine_name`, not started."""
+    """Create an instance under `engine_name`, not started. `volumes`: places, and the volumes of its predecessor that it gets
+    there."""
 
     container: Container
     engine_name: str
+    volumes: tuple[tuple[str, str], ...] = ()
 
 
 class Rename(Struct, frozen=True, tag="rename"):
@@ -128,9 +140,10 @@ class Verify(Struct, frozen=True, tag="verify"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove an instance; by force if it runs."""
+    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has."""
 
     instance: str
+    volumes: tuple[str, ...] = ()
 
 
 Action = Pull | Create | Rename | Connect | Start | End | Update | Verify | Remove
@@ -218,7 +231,8 @@ class History(Struct, frozen=True):
     how many seconds a subject was away when it was last switched. `rejected` maps ids of images that were pushed again under
     a tag in force, and failed, to the reason. `made` numbers instances in the order in which evenkeel created them; one
     without a number is the youngest, because its creation was interrupted. Dates do not tell the order, because clocks are
-    set. `stop_s`: how many seconds a subject that is wanted no more was last to be given to end.
+    set. `stop_s`: how many seconds a subject that is wanted no more was last to be given to end;
+    `discards`: such subjects that were last asked for with `imageVolumes: discard`.
     """
 
     proven: dict[str, str] = {}
@@ -228,3 +242,4 @@ class History(Struct, frozen=True):
     rejected: dict[str, str] = {}
     made: dict[str, int] = {}
     stop_s: dict[str, float] = {}
+    discards: tuple[str, ...] = ()

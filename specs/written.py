@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from evenkeel.specs.container import (
     NAME_PATTERN,
+    ImageVolumes,
     LogDriver,
     LogMode,
     Network,
@@ -178,6 +179,13 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
         tuple[str | MountSpec, ...],
         Meta(description="`source:destination[:propagation][:ro]`, or the long form."),
     ] = ()
+    image_volumes: Annotated[
+        ImageVolumes,
+        Meta(
+            description="What is in volumes that the image declares and `mounts` does not have: `keep` it, also when the "
+            "container is replaced or removed, or `discard` it then."
+        ),
+    ] = "keep"
     devices: Annotated[
         tuple[str | DeviceSpec, ...],
         Meta(description="`hostPath[:containerPath[:permissions]]`, or the long form."),

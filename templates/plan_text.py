@@ -18,6 +18,7 @@ from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
 from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
+from evenkeel.templates.volume_text import volume_texts
 
 LEAST_WIDTH = 72
 
@@ -135,6 +136,9 @@ class _Block:
             yield self._line(head if number == 0 else "", text, shown, colour)
         for text in textwrap.wrap(details, self._full_room):
             yield self._line("", text, "", None, "faint")
+        for sentence, is_loss in volume_texts(self._difference.volumes):
+            for text in textwrap.wrap(sentence, self._full_room, break_on_hyphens=False):
+                yield self._line("", text, "", None, "bad" if is_loss else "faint")
         if self._difference.lost:
             lost = f"without what no spec can say: {one_line(', '.join(self._difference.lost))}"
             for text in textwrap.wrap(lost, self._full_room):

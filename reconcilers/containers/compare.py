@@ -22,7 +22,7 @@ from evenkeel.specs.quantity import duration_text, size_text
 from evenkeel.specs.secrecy import looks_secret
 from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
 
-_CONDUCT = ("pull_policy", "depends_on", "stable_for")
+_CONDUCT = ("pull_policy", "depends_on", "stable_for", "image_volumes")
 
 
 def with_conduct_of(container: Container, other: Container) -> Container:
@@ -66,6 +66,7 @@ def identity(container: Container) -> Container:
         stable_for=bare.stable_for,
         depends_on=bare.depends_on,
         pull_policy=bare.pull_policy,
+        image_volumes=bare.image_volumes,
         mounts=tuple(map(_with_propagation, container.mounts)),
         stop=Stop(container.stop.signal),
     )

@@ -125,7 +125,7 @@ def _wanted(
         yield Difference(name, "create", change.why, container, changes=(change,), asked=place)
         return
     if not matching:
-        current = max(instances, key=lambda instance: _rank(instance, history))
+        current = max(instances, key=lambda instance: rank(instance, history))
         changes = tuple(_changes(container, document, current, moved, seen))
         asked = changes[0].asked if changes else place
         others = tuple(sorted(instance.id for instance in instances))
@@ -155,7 +155,7 @@ def _settling(
     in_place: compare.InPlace,
 ) -> Iterator[Difference]:
     """A candidate is there: what it still needs to be the one, running, up to date and alone."""
-    candidate = max(matching, key=lambda instance: _rank(instance, history))
+    candidate = max(matching, key=lambda instance: rank(instance, history))
     assert candidate.container is not None
     others = tuple(sorted(instance.id for instance in instances if instance.id != candidate.id))
     update = compare.in_place_differs(container, candidate.container)
@@ -170,7 +170,7 @@ def _settling(
     verb: Verb
     switching = bool(others) and (start or any(i.id in others and i.state in AWAKE for i in instances))
     if switching:
-        old = max((i for i in instances if i.id in others), key=lambda instance: _rank(instance, history))
+        old = max((i for i in instances if i.id in others), key=lambda instance: rank(instance, history))
         assert old.container is not None
         changes = tuple(_field_changes(container, document, old.container, in_place)) or changes
         failed = old.image_id in history.rejected and candidate.image_id not in history.rejected
@@ -271,7 +271,7 @@ def _absent_for_ever(container: Container, seen: ContainersSeen, history: Histor
     return container.pull_policy == "Never" and not image_is_there(container, seen, history)
 
 
-def _rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, int, str]:
+def rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, int, str]:
     """Of several alike: one whose image did not fail, the one at work, the proven one, the one with the name, the newest."""
     sound = instance.image_id not in history.rejected
     named = instance.engine_name == engine_name(instance.name)

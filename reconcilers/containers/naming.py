@@ -6,6 +6,7 @@ carries the plain name; an instance that is created beside it waits under a name
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
 
@@ -43,6 +44,14 @@ def succession(plain: str, name: str) -> int:
     if name.startswith(f"{plain}.old-"):
         return 0
     return 2 if name.startswith(f"{plain}.next-") else 1
+
+
+def volume_name(name: str, place: str) -> str:
+    """The volume for a place that the image of a container declares; always the same, so that it is found again. Engines want
+    `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, and file systems at most 255 characters."""
+    digest = hashlib.sha256(f"{name}\0{place}".encode()).hexdigest()[:8]
+    shown = re.sub(r"[^a-zA-Z0-9_.-]+", "-", place).strip("-")
+    return f"evenkeel_{name[:200]}_{shown[:32]}-{digest}"
 
 
 def _is_engine_name(name: str) -> bool:

@@ -17,6 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
+from evenkeel.reconcilers.containers.volumes import fates, removed_with
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Stop, host_ports
@@ -42,7 +43,10 @@ from evenkeel.specs.plan import (
 def plan(differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
     """All steps from here to there. Only the first stage is ever applied; then the world is looked at again."""
     by_id = {instance.id: instance for instance in seen.containers}
-    judged = tuple(_blocked_with(differences))
+    judged = tuple(
+        changed(difference, volumes=fates(difference, by_id, history)) if difference.others else difference
+        for difference in _blocked_with(differences)
+    )
     active = [difference for difference in judged if difference.verb not in ("keep", "blocked")]
     taken = {instance.engine_name for instance in seen.containers}
     steps: list[Step] = []
@@ -82,7 +86,8 @@ def _steps(
         for other in others:
             if other.state in AWAKE:
                 yield _stop(subject, other, timedelta(seconds=history.stop_s.get(subject, 0.0)))
-            yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, Remove(other.id))
+            action = Remove(other.id, removed_with(other, difference.volumes))
+            yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, action)
         return
     candidate = by_id.get(difference.candidate)
     needs: tuple[str, ...] = ()
@@ -93,7 +98,8 @@ def _steps(
             yield Step(f"pull:{container.image}", subject, Phase.DOWNLOAD, pull)
         name = free_name(container, taken)
         taken.add(name)
-        yield Step(f"create:{subject}", subject, Phase.UPDATE, Create(container, name))
+        carried = tuple((each.place, each.volume) for each in difference.volumes if each.fate == "carried")
+        yield Step(f"create:{subject}", subject, Phase.UPDATE, Create(container, name, carried))
         target, starts = name, True
     else:
         name, target, starts = candidate.engine_name, candidate.id, difference.start
@@ -122,7 +128,8 @@ def _steps(
         yield Step(f"verify:{subject}", subject, Phase.VERIFY, Verify(target, container), needs)
         needs = (f"verify:{subject}",)
     for other in others:
-        yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, Remove(other.id), needs)
+        action = Remove(other.id, removed_with(other, difference.volumes))
+        yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, action, needs)
 
 
 def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: set[str]) -> Iterator[Step]:

@@ -146,6 +146,7 @@ class Config(TypedDict):
     Healthcheck: NotRequired[Healthcheck | None]
     StopSignal: NotRequired[str]
     StopTimeout: NotRequired[int | None]
+    Volumes: NotRequired[dict[str, object] | None]
 
 
 class Inspected(TypedDict):
@@ -236,6 +237,13 @@ class Updated(TypedDict):
 class ProgressDetail(TypedDict):
     current: NotRequired[int | None]
     total: NotRequired[int | None]
+
+
+class Volume(TypedDict):
+    """POST /volumes/create, of one that is there already, too."""
+
+    Name: str
+    Labels: NotRequired[dict[str, str] | None]
 
 
 class PullLine(TypedDict):

@@ -14,10 +14,10 @@ import asyncio
 import math
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from evenkeel.controller.drivers.docker import pull
+from evenkeel.controller.drivers.docker import pull, volumes
 from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, PullLine, Updated
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.events import events, was_killed
@@ -154,8 +154,8 @@ class DockerEngine:
                 return await self._rename(instance, engine_name)
             case Update():
                 return await self._update(action)
-            case Remove(instance=instance):
-                return await self._remove(instance)
+            case Remove(instance=instance, volumes=names):
+                return await self._remove(instance, names)
 
     async def _pull(self, action: Pull, progress: Progress) -> Outcome:
         ref = parse_image(action.image)
@@ -189,19 +189,25 @@ class DockerEngine:
         container = action.container
         if container.network == "bridge":
             await self._networks.ensure()
-        body = create_body(container, self._network, _address_of, self._owner)
+        attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
+        body = create_body(container, self._network, _address_of, self._owner, attached)
         try:
             answer = await self._client.make("/containers/create", Created, body, {"name": action.engine_name})
         except EngineAnswer as conflict:
             if conflict.status != 409:
                 raise
             holder = await self._observer.inspect(action.engine_name)
-            if holder is not None and holder.seen.container == container and is_owner(holder.seen.owner, self._owner):
+            if (
+                holder is not None
+                and holder.seen.container == container
+                and set(attached) <= set(holder.seen.volumes)
+                and is_owner(holder.seen.owner, self._owner)
+            ):
                 return Done("was there", holder.seen.id)
             return Retry(conflict.message)
-        differs = await self._what_was_made_of(container, answer["Id"])
+        differs = await self._what_was_made_of(container, attached, answer["Id"])
         if differs:  # once more: a verdict wants more than one answer
-            differs = await self._what_was_made_of(container, answer["Id"])
+            differs = await self._what_was_made_of(container, attached, answer["Id"])
         if differs is None:
             return Retry("it disappeared while it was created")
         if differs:
@@ -211,11 +217,15 @@ class DockerEngine:
             warnings.append("the engine keeps logs in its own folder; log.path has no effect")
         return Done("; ".join(["created", *warnings]), answer["Id"])
 
-    async def _what_was_made_of(self, container: Container, instance: str) -> str | None:
+    async def _what_was_made_of(
+        self, container: Container, attached: Sequence[tuple[str, str]], instance: str
+    ) -> str | None:
         """What of a container that was just created is not as it was asked for; `None` when it is gone."""
         made = await self._observer.inspect(instance)
         if made is None or made.seen.container is None:
             return None
+        if missing := set(attached) - set(made.seen.volumes):
+            return ", ".join(f"the volume {volume} is not at {place}" for place, volume in sorted(missing))
         return "" if made.seen.container == container else _what_differs(container, made.seen.container)
 
     async def _update(self, action: Update) -> Outcome:
@@ -296,13 +306,14 @@ class DockerEngine:
                 await self._client.post(f"/containers/{id_}/start")
         return Done(f"named {engine_name}")
 
-    async def _remove(self, instance: str) -> Outcome:
-        """With the volumes that the engine made for it and nobody named, which nobody could find again; those of a container
-        that was adopted stay, because they are older than evenkeel's word for it."""
+    async def _remove(self, instance: str, names: Sequence[str]) -> Outcome:
+        """Of a container of evenkeel's the engine takes along the volumes without a name that nobody else has; what it would
+        take along of one that was adopted may be more than was asked for. The others go after it, by their names."""
         found = await self._observer.read(instance)
         if found is None:
-            return Done("removed")
-        query = {"force": "1", "v": "1" if NAME_LABEL in (found["Config"].get("Labels") or {}) else "0"}
+            return _removed(names, await volumes.removed(self._client, names))
+        is_ours = NAME_LABEL in (found["Config"].get("Labels") or {})
+        query = {"force": "1", "v": "1" if names and is_ours else "0"}
         why = ""
         for _ in range(_REMOVAL_LOOKS):
             try:
@@ -317,7 +328,12 @@ class DockerEngine:
             await asyncio.sleep(_REMOVAL_LOOK_S)
         else:
             return Retry(why)
-        return Done("removed")
+        return _removed(names, await volumes.removed(self._client, names))
+
+
+def _removed(names: Sequence[str], left: Sequence[str]) -> Done:
+    what = "removed, and its volumes with it" if names else "removed"
+    return Done(f"{what}, but for {', '.join(left)}: another container has it" if left else what)
 
 
 def _is_about_its_network(answer: EngineAnswer) -> bool:

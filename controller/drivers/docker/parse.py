@@ -9,7 +9,6 @@ are subtracted, so that it can be adopted as it is.
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,8 +17,10 @@ from typing import NamedTuple, get_args
 
 from evenkeel.controller.drivers.docker import answers
 from evenkeel.controller.drivers.docker.checks import asked_check, health_of, newest_check
+from evenkeel.controller.drivers.docker.places import volumes_of
 from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OWNER_LABEL, SPEC_LABEL, asked_from
 from evenkeel.controller.drivers.docker.unspoken import unspoken
+from evenkeel.reconcilers.containers.volumes import tidy
 from evenkeel.specs.container import (
     UNLIMITED,
     USUAL_PROPAGATION,
@@ -140,6 +141,7 @@ def parse_container(
         owner=labels.get(OWNER_LABEL, ""),
         unspoken=unspoken(inspected, network, image_config or {}) if asked is None else (),
         device_name=config.get("Hostname") or "" if inspected["HostConfig"].get("NetworkMode") == "host" else "",
+        volumes=volumes_of(inspected, image_config or {}),
     )
 
 
@@ -224,6 +226,7 @@ def _container(
         stop=_stop(config, base.stop, image_config),
         depends_on=base.depends_on,
         pull_policy=base.pull_policy,
+        image_volumes=base.image_volumes,
     )
 
 
@@ -286,12 +289,12 @@ def _ports(bindings: Mapping[str, list[answers.PortTarget] | None]) -> tuple[Por
 def _mounts(found: Sequence[answers.MountEntry], asked: Sequence[Mount]) -> tuple[Mount, ...]:
     """Bind mounts alone. The engine tidies paths up (`/a//b/`): one that was asked for is shown as it was. A propagation that
     nobody asked for is the engine's own affair."""
-    words = {(_tidy(mount.destination), _tidy(mount.source)): mount for mount in asked}
+    words = {(tidy(mount.destination), tidy(mount.source)): mount for mount in asked}
     mounts = []
     for mount in found:
         if mount.get("Type") == "bind":
             destination, source = mount["Destination"], mount.get("Source", "")
-            word = words.get((_tidy(destination), _tidy(source)), Mount(destination, source))
+            word = words.get((tidy(destination), tidy(source)), Mount(destination, source))
             propagation = _propagation(mount) if word.propagation else None
             mounts.append(Mount(word.destination, word.source, propagation, not mount.get("RW", True)))
     return tuple(mounts)
@@ -327,10 +330,6 @@ def _propagation(mount: answers.MountEntry) -> Propagation:
 
 def _mode(text: str) -> Propagation | None:
     return next((mode for mode in get_args(Propagation) if mode == text), None)
-
-
-def _tidy(path: str) -> str:
-    return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def _extra_hosts(inspected: answers.Inspected, network: str) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ variables are not repeated there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -28,9 +28,15 @@ AddressOf = Callable[[str], str]
 """The IPv4 address of an interface of the host; raises Refused when it has none."""
 
 
-def create_body(container: Container, network: str, address_of: AddressOf, owner: str = "") -> dict[str, Any]:
+def create_body(
+    container: Container,
+    network: str,
+    address_of: AddressOf,
+    owner: str = "",
+    volumes: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
     """The body of POST /containers/create. Raises Refused for what this engine cannot do at all. `owner`: which evenkeel
-    creates it; "" leaves the label out."""
+    creates it; "" leaves the label out. `volumes`: places, and the volumes that it gets there."""
     host, _ = _hosts(container, address_of)
     ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container), **({OWNER_LABEL: owner} if owner else {})}
     body: dict[str, Any] = {
@@ -45,7 +51,10 @@ def create_body(container: Container, network: str, address_of: AddressOf, owner
         "HostConfig": {
             "NetworkMode": "host" if container.network == "host" else network,
             "PortBindings": _port_bindings(container.ports),
-            "Mounts": [_mount(mount) for mount in container.mounts],
+            "Mounts": [
+                *(_mount(mount) for mount in container.mounts),
+                *({"Type": "volume", "Source": volume, "Target": place} for place, volume in volumes),
+            ],
             "Devices": [
                 {
                     "PathOnHost": device.host_path,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from evenkeel.controller.drivers.docker import answers
+from evenkeel.controller.drivers.docker.places import volumes_of
 from evenkeel.specs.quantity import size_text
 
 _SPOKEN = frozenset(
@@ -61,7 +62,7 @@ def unspoken(inspected: answers.Inspected, network: str, image_config: answers.C
     config, host = inspected["Config"], inspected["HostConfig"]
     found = (
         *_of_process(config, image_config),
-        *_of_storage(inspected),
+        *_of_storage(inspected, image_config),
         *_of_network(inspected, network),
         *_of_host(host),
     )
@@ -86,10 +87,13 @@ def _of_process(config: answers.Config, image_config: answers.Config) -> Iterato
         yield f"MAC address {address}"
 
 
-def _of_storage(inspected: answers.Inspected) -> Iterator[str]:
-    """A new container gets new volumes where its image wants some; what is in the old ones stays behind."""
+def _of_storage(inspected: answers.Inspected, image_config: answers.Config) -> Iterator[str]:
+    """A new container gets the volumes that the old one has because of its image; what is in others stays behind."""
+    carried = {place for place, _ in volumes_of(inspected, image_config)}
     for mount in inspected.get("Mounts") or ():
         kind, name, place = mount.get("Type"), str(mount.get("Name") or ""), mount.get("Destination")
+        if kind == "volume" and place in carried:
+            continue
         if kind == "volume":
             named = name and not _MADE_BY_THE_ENGINE.fullmatch(name)
             yield f"volume {name} at {place}" if named else f"the data at {place}, in a volume without a name"

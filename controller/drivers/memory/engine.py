@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.drivers.memory import volumes
 from evenkeel.controller.drivers.memory.world import (
     BY_NAME,
     DEVICE_NAME,
@@ -171,6 +172,8 @@ class MemoryEngine:
                 found = [kept for kept in self._present() if action.instance in (kept.id, kept.engine_name)]
                 for kept in found:
                     del self.world.containers[kept.id]
+                having = (kept.volumes for kept in self.world.containers.values())
+                volumes.removed(self.world.volumes, action.volumes, having)
                 self._touched()
                 return Done("removed")
 
@@ -202,14 +205,17 @@ class MemoryEngine:
             if mount.source in self.script.absent:
                 return Retry(f"bind source path does not exist: {mount.source}", outside=True)
         for kept in self._present():
-            if kept.engine_name == action.engine_name and kept.container == container:
+            is_it = kept.engine_name == action.engine_name and kept.container == container
+            if is_it and set(action.volumes) <= set(kept.volumes):
                 return Done("was there", kept.id)
         self._check_name(action.engine_name)
         self.world.created += 1
         id_ = hashlib.sha256(f"{self.world.created} {action.engine_name}".encode()).hexdigest()[:12]
         content = image_id(container.image, self.world.images[container.image])
         created = Kept(id_, action.engine_name, content, container, image=container.image, created_at=self._now())
-        self._put(created)
+        declared = self._behaviour(created).volumes
+        places = volumes.attached(self.world.volumes, container, declared, action.volumes, id_)
+        self._put(replace(created, volumes=places))
         return Done("created", id_)
 
     def _start(self, instance: str) -> Outcome:
@@ -329,6 +335,7 @@ class MemoryEngine:
             unspoken=() if foreign else kept.unspoken,
             cut_off=cut_off,
             device_name=DEVICE_NAME if container is not None and container.network == "host" else "",
+            volumes=() if foreign else kept.volumes,
         )
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:
@@ -426,7 +433,13 @@ class MemoryEngine:
         id_ = foreign_id(container.name)
         kept = Kept(id_, plain_name(container.name), image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
-        self._put(replace(kept, created_at=self._now(), started_at=self._now(), up_at=uptime(), unspoken=unspoken))
+        places = volumes.without_names(self.world.volumes, self._behaviour(kept).volumes, id_)
+        up = replace(kept, created_at=self._now(), started_at=self._now(), up_at=uptime())
+        self._put(replace(up, unspoken=unspoken, volumes=places))
+
+    def volume_at(self, name: str, place: str) -> volumes.Volume:
+        """The volume that a container has at a place, to be written to and read."""
+        return self.world.volumes[dict(self._find(plain_name(name)).volumes)[place]]
 
     def host(self, paths: Sequence[str]) -> Host:
         """The simulated host: its paths are all there but those that were taken away, its ports are those of containers."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from evenkeel.controller.drivers.memory.volumes import Places, Volume
 from evenkeel.specs.codec import decode
 from evenkeel.specs.container import Container, host_ports
 from evenkeel.specs.errors import DriverError
@@ -32,7 +33,7 @@ class Image:
     `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
     process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
     to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks
-    find; `newest_check`: what the newest one said of who is not unhealthy for it.
+    find; `newest_check`: what the newest one said of who is not unhealthy for it. `volumes`: the places that it declares.
     """
 
     size: int = 20_000_000
@@ -44,6 +45,7 @@ class Image:
     start_error: str = ""
     healthy: bool = True
     newest_check: Literal["passed", "failed", "none yet"] = "passed"
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ class Kept:
     finished_at: float = 0.0
     unspoken: tuple[str, ...] = ()
     network: int = BY_NAME
+    volumes: Places = ()
 
 
 @dataclass
 class World:
-    """Local images (reference → version of it), what was pulled (image id → how it behaves), and containers by id. `network`
-    is the number of the network that stands for mode bridge, 0 while there is none; `networks` were made so far."""
+    """Local images (reference → version of it), what was pulled (image id → how it behaves), containers by id, and volumes by
+    name. `network` is the number of the network that stands for mode bridge, 0 while there is none; `networks` were made so
+    far."""
 
     images: dict[str, int] = field(default_factory=dict)
     pulled: dict[str, Image] = field(default_factory=dict)
@@ -80,6 +84,7 @@ class World:
     created: int = 0
     network: int = 0
     networks: int = 0
+    volumes: dict[str, Volume] = field(default_factory=dict)
 
 
 @dataclass

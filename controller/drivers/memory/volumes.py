@@ -1,0 +1,57 @@
+"""Volumes of the memory engine: as Docker's, a container gets one for each place that its image declares.
+
+What is in a volume is one text, which somebody's hands write and read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evenkeel.reconcilers.containers.naming import volume_name
+from evenkeel.reconcilers.containers.volumes import uncovered
+from evenkeel.specs.container import Container
+from evenkeel.specs.errors import Unavailable
+
+Places = tuple[tuple[str, str], ...]
+"""Places inside a container, and the names of the volumes there."""
+
+
+@dataclass
+class Volume:
+    """One volume. `made_for`: the container for which evenkeel made it; "" when somebody else did, or the engine by itself."""
+
+    made_for: str = ""
+    content: str = ""
+
+
+def attached(
+    volumes: dict[str, Volume], container: Container, declared: Iterable[str], carried: Places, id_: str
+) -> Places:
+    """What evenkeel has its new container get at places that its image declares; volumes that are not there are made."""
+    places = uncovered(container, declared)
+    if container.image_volumes == "discard":
+        return without_names(volumes, places, id_)
+    found = dict(carried)
+    for place in places:
+        if place not in found:
+            found[place] = name = volume_name(container.name, place)
+            if volumes.setdefault(name, Volume(container.name)).made_for != container.name:
+                raise Unavailable(f"volume:{name}", f"the volume {name} was made by somebody else; remove it")
+    return tuple(sorted(found.items()))
+
+
+def without_names(volumes: dict[str, Volume], places: Iterable[str], id_: str) -> Places:
+    """What the engine makes by itself for a container of this id."""
+    found = {place: hashlib.sha256(f"{id_} {place}".encode()).hexdigest() for place in places}
+    volumes.update({name: Volume() for name in found.values()})
+    return tuple(sorted(found.items()))
+
+
+def removed(volumes: dict[str, Volume], names: Iterable[str], in_use: Iterable[Places]) -> None:
+    """Remove volumes but those that somebody has."""
+    used = {name for places in in_use for _, name in places}
+    for name in names:
+        if name not in used:
+            volumes.pop(name, None)

@@ -1,0 +1,71 @@
+"""What becomes of the volumes that containers have because of their images.
+
+An image declares places for its data; where a spec mounts nothing there, the engine makes a volume, which nobody asked for
+and without which the data are lost. So a new instance gets the volumes of its predecessor, and one that goes for good
+leaves them behind. Only `imageVolumes: discard` lets them go. A volume stays with its subject although a later image does
+not declare the place any more: what is in it was written by the subject, and the way back needs it. Pure.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+
+from evenkeel.reconcilers.containers.diff import rank
+from evenkeel.specs.container import Container
+from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.plan import Difference, History, VolumeFate
+
+
+def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: History) -> tuple[VolumeFate, ...]:
+    """For each volume of an instance that goes, in order of place. None of it for what is blocked, which keeps all."""
+    if difference.verb == "blocked":
+        return ()
+    container, candidate = difference.container, by_id.get(difference.candidate)
+    discards = difference.subject in history.discards if container is None else container.image_volumes == "discard"
+    others = sorted((by_id[id_] for id_ in difference.others), key=lambda each: rank(each, history), reverse=True)
+    if candidate is not None:
+        kept = dict(candidate.volumes)
+    else:
+        kept = {} if container is None or discards else _inherited(container, others)
+    found: dict[str, VolumeFate] = {}
+    for place, volume in (each for other in others for each in other.volumes):
+        if volume in kept.values():
+            found[volume] = VolumeFate(place, volume, "carried")
+        else:
+            found[volume] = VolumeFate(place, volume, "removed" if discards else "left")
+    return tuple(sorted(found.values(), key=lambda each: (each.place, each.volume)))
+
+
+def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:
+    """The volumes that go with an instance."""
+    own = {volume for _, volume in instance.volumes}
+    return tuple(each.volume for each in volumes if each.fate == "removed" and each.volume in own)
+
+
+def uncovered(container: Container, places: Iterable[str]) -> tuple[str, ...]:
+    """Which of these places a volume is needed for: those where the spec mounts nothing. A mount above a place does not
+    count, because the engine makes a volume inside of it (measured, 20.10). A place that is not absolute cannot be asked for
+    in words that an engine takes; what it makes of it itself is left to it."""
+    mounted = {tidy(mount.destination) for mount in container.mounts}
+    return tuple(place for place in map(_tidied, places) if place.startswith("/") and place not in mounted)
+
+
+def tidy(path: str) -> str:
+    """An absolute path as engines tidy it up: `/a//b/` is `/a/b`."""
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _tidied(place: str) -> str:
+    return tidy(place) if place.startswith("/") else place
+
+
+def _inherited(container: Container, others: Iterable[ContainerSeen]) -> dict[str, str]:
+    """The volumes for a new instance; for each place that of the one with the best standing."""
+    found: dict[str, str] = {}
+    for other in others:
+        volumes = dict(other.volumes)
+        for place in uncovered(container, volumes):
+            if place in volumes:
+                found.setdefault(place, volumes[place])
+    return found
