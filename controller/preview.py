@@ -46,7 +46,7 @@ async def preview(
     want, history = reconciler.select(desired), journal.history()
     seen = await driver.observe(changed(reconciler.look(want), adopted=journal.adopted()))
     differences = reconciler.diff(want, seen, history)
-    history = with_last_wishes(history, differences, [journal.readable_revision("last-good"), desired])
+    history = with_last_wishes(history, differences, journal.readable_revision("last-good"), desired)
     plan = reconciler.plan(differences, seen, history)
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
     if unknown:

@@ -53,8 +53,8 @@ class Record:
         activity removes them still asks for them; what was last good still does when a new revision does not."""
         if all(difference.verb != "remove" for difference in differences):
             return history
-        states = [self._journal.readable_revision("last-good"), self._journal.readable_revision("desired")]
-        return with_last_wishes(history, differences, states)
+        good, desired = self._journal.readable_revision("last-good"), self._journal.readable_revision("desired")
+        return with_last_wishes(history, differences, good, desired)
 
     def forget_switches(self) -> None:
         """None is going on: how long somebody was away is no switch's time any more."""

@@ -6,7 +6,7 @@ the second is kept as it was reached.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from evenkeel.reconcilers.activity import is_activated
 from evenkeel.specs.activity import Activity
@@ -56,23 +56,27 @@ def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
 
 
 def with_last_wishes(
-    history: History, differences: Iterable[Difference], states: Iterable[DesiredState | None]
+    history: History, differences: Iterable[Difference], good: DesiredState | None, desired: DesiredState | None
 ) -> History:
-    """The history, with how subjects that nobody wants any more were to be treated by the last of the states that asks for
-    them: how long they are given to end, and whether what is in their volumes goes."""
+    """The history, with how subjects that nobody wants any more were last to be treated: how long they are given to end, and
+    whether what is in their volumes goes. That counts only where it was `good`: what failed may have been wrong in this, too.
+    """
     gone = {difference.subject for difference in differences if difference.verb == "remove"}
-    wishes = {
-        document.name: document.wanted
-        for state in states
-        if gone and state is not None
-        for document in state.documents
-        if isinstance(document.wanted, Container) and document.name in gone
+    if not gone:
+        return history
+    in_good, wishes = _wishes(good, gone), {**_wishes(good, gone), **_wishes(desired, gone)}
+    both_discard = [
+        name for name, wish in in_good.items() if {wish.image_volumes, wishes[name].image_volumes} == {"discard"}
+    ]
+    stop_s = {name: wish.stop.timeout.total_seconds() for name, wish in wishes.items()}
+    return changed(history, stop_s=stop_s, discards=tuple(both_discard))
+
+
+def _wishes(state: DesiredState | None, subjects: Collection[str]) -> dict[str, Container]:
+    documents = state.documents if state is not None else ()
+    return {
+        each.name: each.wanted for each in documents if isinstance(each.wanted, Container) and each.name in subjects
     }
-    return changed(
-        history,
-        stop_s={name: wanted.stop.timeout.total_seconds() for name, wanted in wishes.items()},
-        discards=tuple(name for name, wanted in wishes.items() if wanted.image_volumes == "discard"),
-    )
 
 
 def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:

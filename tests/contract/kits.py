@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from tests.engines.dockerd import Dockerd
+from tests.engines.images import build
 from tests.engines.machine import free_port
 from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.memory import Image, MemoryEngine, foreign_id
+from evenkeel.controller.drivers.memory.volumes import Volume
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.container import Container
 from evenkeel.specs.image import normal_image
@@ -24,8 +27,10 @@ from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainersSeen
 
 LOCAL = ("sleeper:1", "sleeper:2", "web:1", "sick:1", "crasher:1", "hello-world:latest")
+PLACE = "/data"
 MISSING = "missing"
 UNREACHABLE = "unreachable"
+_LASTS = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait $!"]
 
 
 class Kit(Protocol):
@@ -46,8 +51,24 @@ class Kit(Protocol):
         """A free port of the host."""
         ...
 
-    async def somebody_runs(self, name: str) -> str:
-        """Somebody runs a container of `sleeper:1`; its id."""
+    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
+        """Somebody runs a container; its id."""
+        ...
+
+    def declare(self) -> None:
+        """Put images there that declare a volume at `PLACE`: `db:1`, `db:2`, and `bad:1`, which ends at once with 1."""
+        ...
+
+    def volumes(self, name: str) -> dict[str, str]:
+        """Places and volumes of a container, by its name in the engine; none of one that is not there."""
+        ...
+
+    def contents(self) -> dict[str, str]:
+        """All volumes, and what somebody wrote into each."""
+        ...
+
+    def write(self, volume: str, text: str) -> None:
+        """Write into a volume; one that is not there is made."""
         ...
 
     async def somebody(self, does: str, name: str) -> None:
@@ -94,9 +115,29 @@ class MemoryKit:
     def port(self) -> int:
         return next(self._ports)
 
-    async def somebody_runs(self, name: str) -> str:
-        self.engine.put_foreign(normal(Container(name, "sleeper:1")))
+    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
+        self.engine.put_foreign(normal(Container(name, image)))
         return foreign_id(name)
+
+    def declare(self) -> None:
+        for name in ("db:1", "db:2", "bad:1"):
+            ends = Image(exits_with=1, exits_after_s=0.01) if name == "bad:1" else Image()
+            self.engine.catalogue[normal_image(name)] = replace(ends, volumes=(PLACE,))
+            self.engine.world.images[normal_image(name)] = 1
+
+    def volumes(self, name: str) -> dict[str, str]:
+        return {
+            place: volume
+            for kept in self.engine.world.containers.values()
+            if kept.engine_name == name
+            for place, volume in kept.volumes
+        }
+
+    def contents(self) -> dict[str, str]:
+        return {name: volume.content for name, volume in self.engine.world.volumes.items()}
+
+    def write(self, volume: str, text: str) -> None:
+        self.engine.world.volumes.setdefault(volume, Volume()).content = text
 
     async def somebody(self, does: str, name: str) -> None:
         does_it: Mapping[str, Callable[[str], None]] = {
@@ -140,8 +181,28 @@ class DockerKit:
     def port(self) -> int:
         return free_port()
 
-    async def somebody_runs(self, name: str) -> str:
-        return await asyncio.to_thread(self._dockerd.run, name, "sleeper:1")
+    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
+        return await asyncio.to_thread(self._dockerd.run, name, image)
+
+    def declare(self) -> None:
+        for name, command in (("db:1", _LASTS), ("db:2", _LASTS), ("bad:1", ["/bin/false"])):
+            if name not in self._dockerd.images():
+                self._dockerd.load(build(name, command, env={"NAME": name}, Volumes={PLACE: {}}))
+
+    def volumes(self, name: str) -> dict[str, str]:
+        if name not in self._dockerd.containers():
+            return {}
+        mounts = self._dockerd.inspect(name)["Mounts"]
+        return {mount["Destination"]: mount["Name"] for mount in mounts if mount["Type"] == "volume"}
+
+    def contents(self) -> dict[str, str]:
+        listed = self._dockerd.api("GET", "/volumes")[1]["Volumes"] or ()
+        files = {each["Name"]: Path(each["Mountpoint"], "text") for each in listed}
+        return {name: file.read_text() if file.exists() else "" for name, file in files.items()}
+
+    def write(self, volume: str, text: str) -> None:
+        _, made = self._dockerd.api("POST", "/volumes/create", {"Name": volume})
+        Path(made["Mountpoint"], "text").write_text(text)
 
     async def somebody(self, does: str, name: str) -> None:
         if does == "disconnect":

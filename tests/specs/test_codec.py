@@ -96,6 +96,7 @@ def test_the_full_form_becomes_the_normal_form() -> None:
           env: {B: "1", A: null}
           ports: ["8080:80", {hostPort: 53, containerPort: 53, protocol: udp, hostIp: localhost}]
           mounts: [{source: /a, destination: /b, propagation: slave, readOnly: true}, "/c:/d"]
+          imageVolumes: discard
           devices: [/dev/ttyS0, {hostPath: /dev/a, containerPath: /dev/b, permissions: r}]
           extraHosts: {broker: host_ip}
           hostName: web
@@ -133,6 +134,7 @@ def test_the_full_form_becomes_the_normal_form() -> None:
         stable_for=timedelta(seconds=10),
         stop=Stop("SIGINT", timedelta(seconds=1)),
         depends_on=("a", "b"),
+        image_volumes="discard",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.compare import Field, can_update, changes_in_place, fields
-from evenkeel.specs.codec import changed
+from evenkeel.specs.codec import changed, plain
 from evenkeel.specs.container import (
     UNLIMITED,
     Container,
@@ -24,6 +24,7 @@ from evenkeel.specs.container import (
     Restart,
     Stop,
     TcpProbe,
+    container_digest,
 )
 from evenkeel.specs.normalise import normal
 
@@ -65,6 +66,7 @@ OTHERS = {
     "stop": Other(Stop("SIGINT")),
     "depends_on": Other(("db",), identity=False),
     "pull_policy": Other("Never", identity=False),
+    "image_volumes": Other("discard", identity=False),
 }
 
 
@@ -80,7 +82,7 @@ def test_a_field_is_identity_or_changes_in_place_or_is_conduct(name: str) -> Non
     assert compare.in_place_differs(wanted, WEB) is other.in_place
 
 
-CONDUCT = {"stable_for", "depends_on", "pull_policy"}
+CONDUCT = {"stable_for", "depends_on", "pull_policy", "image_volumes"}
 
 
 @pytest.mark.parametrize("name", sorted(CONDUCT))
@@ -103,6 +105,11 @@ def test_a_difference_is_shown_wherever_there_is_one(name: str) -> None:
     assert [(f.path, f.new, f.old) for f in fields(wanted, WEB)] == [
         (f.path, f.old, f.new) for f in fields(WEB, wanted)
     ]
+
+
+def test_what_is_kept_by_default_is_not_written_so_that_names_of_content_are_what_they_were() -> None:
+    assert "image_volumes" not in plain(WEB)
+    assert container_digest(WEB) != container_digest(changed(WEB, image_volumes="discard"))
 
 
 @pytest.mark.parametrize("probe", [HttpProbe(80), TcpProbe(80)])

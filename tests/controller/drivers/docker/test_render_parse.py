@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from evenkeel.controller.drivers.docker.parse import (
     Abilities,
@@ -164,6 +165,7 @@ def containers(draw: st.DrawFn) -> Container:
             stop=draw(st.builds(Stop, st.sampled_from(["SIGTERM", "SIGINT"]), short)),
             depends_on=tuple(draw(st.lists(names, max_size=2))),
             pull_policy=draw(st.sampled_from(["IfNotPresent", "Always", "Never"])),
+            image_volumes=draw(st.sampled_from([UNSET, "discard"])),
         )
     )
 

@@ -92,13 +92,14 @@ def test_what_no_spec_can_say_is_told(parts: dict[str, Any], told: str) -> None:
 
 
 def test_what_was_recorded_of_others() -> None:
-    assert unspoken(RECORDED["others"]["fplain"]["inspect"], "evenkeel", IMAGE) == (
-        "the data at /data, in a volume without a name",
-    )
+    """What is at the place that the image declares is carried over."""
+    plain = RECORDED["others"]["fplain"]["inspect"]
+    assert unspoken(plain, "evenkeel", IMAGE) == ()
+    elsewhere: Any = {**IMAGE, "Volumes": {"/elsewhere": {}}}
+    assert unspoken(plain, "evenkeel", elsewhere) == ("the data at /data, in a volume without a name",)
     assert unspoken(RECORDED["others"]["fmore"]["inspect"], "evenkeel", IMAGE) == (
         "a health check by a shell",
         "volume named at /n",
-        "the data at /data, in a volume without a name",
         "tmpfs at /x",
         "port 9/sctp",
         "log driver local",

@@ -1,0 +1,193 @@
+"""A19: what is in a volume that an image declares survives, on every engine, or the plan says before that it goes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.sampling import THOROUGH
+from tests.virtual import now, run
+
+from evenkeel.controller.endings import Retrying, Settled, Stalled
+from evenkeel.reconcilers.containers.naming import volume_name
+from evenkeel.specs.plan import VolumeFate
+
+from .kits import PLACE, Kit, MemoryKit
+from .volume_device import NAME, OWN, Cut, Device, Wish
+
+MB = 1 << 20
+
+
+@pytest.fixture
+async def device(kit: Kit, tmp_path: Path) -> AsyncIterator[Device]:
+    """A device on which the container is there and has written."""
+    it = Device(kit, tmp_path)
+    assert await it.ask(Wish()) == Settled()
+    it.write("precious")
+    yield it
+    await it.close()
+
+
+async def test_a_new_container_has_the_volume_of_the_old_one(device: Device) -> None:
+    """For another tag, another variable, a limit that is taken away, and an image that declares nothing any more."""
+    assert await device.ask(Wish(memory=64 * MB)) == Settled()
+    for wish in (Wish("db:2"), Wish("db:2", level="b"), Wish("sleeper:1")):
+        assert await device.fates(wish) == (VolumeFate(PLACE, OWN, "carried"),)
+        assert await device.ask(wish) == Settled()
+        assert (device.volume, device.text) == (OWN, "precious")
+
+
+async def test_what_a_failed_successor_shared_is_there_after_it_was_taken_back(device: Device) -> None:
+    assert isinstance(await device.ask(Wish("bad:1")), Stalled)
+    assert (device.volume, device.text) == (OWN, "precious")
+
+
+async def test_a_failed_successor_that_would_discard_has_discarded_nothing(device: Device) -> None:
+    assert await device.fates(Wish("bad:1", discards=True)) == (VolumeFate(PLACE, OWN, "removed"),)
+    assert isinstance(await device.ask(Wish("bad:1", discards=True)), Stalled)
+    assert (device.volume, device.text) == (OWN, "precious")
+
+
+async def test_what_is_removed_leaves_its_volume_and_finds_it_again(device: Device) -> None:
+    assert await device.fates(None) == (VolumeFate(PLACE, OWN, "left"),)
+    assert await device.ask(None) == Settled()
+    assert device.kit.contents()[OWN] == "precious"
+    assert await device.ask(Wish("db:2")) == Settled()
+    assert (device.volume, device.text) == (OWN, "precious")
+
+
+async def test_discard_is_a_fresh_volume_each_time_and_none_afterwards(device: Device) -> None:
+    assert await device.plan(Wish(discards=True)) == await device.plan(Wish()), "that alone changes nothing"
+    assert await device.ask(Wish(discards=True)) == Settled()
+    assert device.text == "precious"
+    wish = Wish("db:2", discards=True)
+    assert await device.fates(wish) == (VolumeFate(PLACE, OWN, "removed"),)
+    assert await device.ask(wish) == Settled()
+    assert device.text == ""
+    device.write("fleeting")
+    first = device.volume
+    assert await device.fates(None) == (VolumeFate(PLACE, first, "removed"),)
+    assert await device.ask(None) == Settled()
+    assert device.kit.contents() == {}
+
+
+async def test_who_asks_to_keep_it_before_it_goes_keeps_it(device: Device) -> None:
+    """Also what was created to be discarded, whose label says so for ever."""
+    assert await device.ask(Wish("db:2", discards=True)) == Settled()
+    device.write("dear after all")
+    fresh = device.volume
+    assert await device.ask(Wish("db:2")) == Settled()
+    assert await device.fates(None) == (VolumeFate(PLACE, fresh, "left"),)
+    assert await device.ask(Wish("db:1")) == Settled()
+    assert (device.volume, device.text) == (fresh, "dear after all")
+    assert await device.ask(None) == Settled()
+    assert device.kit.contents()[fresh] == "dear after all"
+
+
+async def test_where_a_spec_mounts_something_the_volume_stays_behind(device: Device) -> None:
+    assert await device.fates(Wish(is_mounted=True)) == (VolumeFate(PLACE, OWN, "left"),)
+    assert await device.ask(Wish(is_mounted=True)) == Settled()
+    assert device.volume == ""
+    assert await device.ask(Wish()) == Settled()
+    assert (device.volume, device.text) == (OWN, "precious")
+
+
+async def test_a_volume_without_a_name_of_an_adopted_container_is_carried_over(kit: Kit, tmp_path: Path) -> None:
+    device = Device(kit, tmp_path)
+    id_ = await kit.somebody_runs(NAME, "db:1")
+    old = device.volume
+    device.write("precious")
+    assert device.journal.adopt(id_, NAME)
+    assert await device.fates(Wish("db:2")) == (VolumeFate(PLACE, old, "carried"),)
+    assert [difference.lost for difference in (await device.plan(Wish("db:2"))).differences] == [()]
+    for wish in (Wish("db:2"), Wish("db:1")):
+        assert await device.ask(wish) == Settled()
+        assert (device.volume, device.text) == (old, "precious")
+    assert await device.ask(None) == Settled()
+    assert kit.contents()[old] == "precious"
+    await device.close()
+
+
+async def test_a_volume_of_somebody_elses_is_not_used_without_a_word(kit: Kit, tmp_path: Path) -> None:
+    kit.write(OWN, "not yours")
+    device = Device(kit, tmp_path)
+    device.want(Wish())
+    ending = await device.step()
+    assert isinstance(ending, Retrying)
+    assert f"the volume {OWN}" in ending.why
+    assert "made by somebody else" in ending.why
+    assert kit.volumes(NAME) == {}
+    assert kit.contents() == {OWN: "not yours"}
+    await device.close()
+
+
+def test_names_of_volumes_are_welcome_everywhere_and_differ() -> None:
+    long = "n" * 200
+    names = [
+        volume_name(name, place) for name in ("_a", "a", long) for place in ("/", "/a b", "/a-b", "/a/b", "/" + long)
+    ]
+    assert len(set(names)) == len(names)
+    assert all(len(name) <= 255 and name.isascii() for name in names)
+    assert volume_name("db", "/var/lib/x") == "evenkeel_db_var-lib-x-32bc7614"
+
+
+# ── a law ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+wishes = st.builds(
+    Wish,
+    st.sampled_from(("db:1", "db:1", "db:2", "sleeper:1", "bad:1")),
+    st.sampled_from("ab"),
+    st.sampled_from((None, 64 * MB)),
+    st.sampled_from((False, False, True)),
+    st.sampled_from((False, False, True)),
+)
+cuts = st.none() | st.builds(Cut, st.integers(1, 12), st.booleans())
+histories = st.lists(st.tuples(st.sampled_from(("ask", "ask", "ask", "remove", "adopt")), wishes, cuts), max_size=6)
+
+
+async def live(device: Device, history: list[tuple[str, Wish, Cut | None]]) -> None:
+    """Each wish after the other, each time with something new in the volume before."""
+    for number, (what, wish, cut) in enumerate(history):
+        if what == "adopt" and not await device.is_there():
+            id_ = await device.kit.somebody_runs(NAME, "db:1")
+            device.journal.adopt(id_, NAME)
+        if device.volume:
+            device.write(f"text {number}")
+        await device.ask_truly(None if what == "remove" else wish, cut)
+
+
+@settings(max_examples=1000 if THOROUGH else 25)
+@given(histories)
+def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: list[tuple[str, Wish, Cut | None]]) -> None:
+    async def scenario(folder: Path) -> None:
+        device = Device(MemoryKit(), folder, now)
+        await live(device, history)
+        await device.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        run(scenario(Path(folder)))
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [
+            ("adopt", Wish("db:2"), Cut(2, after=True)),
+            ("ask", Wish("bad:1", discards=True), None),
+            ("ask", Wish("db:1", discards=True), Cut(5, after=False)),
+            ("remove", Wish(), None),
+            ("ask", Wish(), Cut(1, after=True)),
+            ("ask", Wish("db:2", is_mounted=True), None),
+            ("ask", Wish("db:1"), None),
+        ]
+    ],
+)
+async def test_so_it_is_on_every_engine(kit: Kit, tmp_path: Path, history: list[tuple[str, Wish, Cut | None]]) -> None:
+    device = Device(kit, tmp_path)
+    await live(device, history)
+    assert device.volume == OWN
+    await device.close()
