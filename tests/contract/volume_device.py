@@ -140,6 +140,7 @@ class Device:
 
     async def _follow(self) -> Ending:
         cycles = Cycles(Containers(), self, self.journal, self._say, now=self._now)
+        ending: Ending = Progressed()
         for _ in range(300):
             ending = await cycles.run(asyncio.Event())
             if isinstance(ending, Retrying):

@@ -17,7 +17,9 @@ from tests.engines.proxy import Proxy
 from tests.until import soon
 
 from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.drivers.docker.render import NAME_LABEL
 from evenkeel.controller.endings import Settled, Stalled, Waiting
+from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import (
     UNLIMITED,
@@ -319,7 +321,8 @@ async def test_the_images_own_check_and_volumes_are_no_wishes(clean_dockerd: Doc
     assert (await rig.seen("probed")).check is not None
     assert len(clean_dockerd.api("GET", "/volumes")[1]["Volumes"]) == 2
     await rig.settle(changed(plain, env=(("A", "1"),)))
-    assert len(clean_dockerd.api("GET", "/volumes")[1]["Volumes"]) == 1
+    volumes = {each["Name"]: each["Labels"] for each in clean_dockerd.api("GET", "/volumes")[1]["Volumes"]}
+    assert volumes == {volume_name(name, "/data"): {NAME_LABEL: name} for name in ("plain", "probed")}, "both stay"
 
 
 # ── limits ────────────────────────────────────────────────────────────────────────────────────────────────────────
