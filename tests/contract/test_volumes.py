@@ -20,6 +20,7 @@ from .kits import PLACE, Kit, MemoryKit
 from .volume_device import NAME, OWN, Cut, Device, Wish
 
 MB = 1 << 20
+_FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 @pytest.fixture
@@ -160,6 +161,7 @@ async def live(device: Device, history: list[tuple[str, Wish, Cut | None]]) -> N
         await device.ask_truly(None if what == "remove" else wish, cut)
 
 
+@pytest.mark.timeout(3600)
 @settings(max_examples=1000 if THOROUGH else 25)
 @given(histories)
 def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: list[tuple[str, Wish, Cut | None]]) -> None:
@@ -168,7 +170,7 @@ def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: list
         await live(device, history)
         await device.close()
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_FAST) as folder:
         run(scenario(Path(folder)))
 
 
