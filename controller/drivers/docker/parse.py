@@ -225,6 +225,7 @@ def _container(
         stop=_stop(config, base.stop, image_config),
         depends_on=base.depends_on,
         pull_policy=base.pull_policy,
+        secrets=base.secrets,
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from evenkeel.specs.codec import changed, decode, encode
+from evenkeel.specs.codec import changed, decode
 from evenkeel.specs.container import (
     UNLIMITED,
     Container,
@@ -28,6 +28,7 @@ from evenkeel.specs.container import (
     Resources,
     Restart,
     TcpProbe,
+    content_of,
 )
 from evenkeel.specs.errors import Refused
 
@@ -120,7 +121,7 @@ def asked_text(container: Container) -> str:
     if health is not None and isinstance(health.probe, ExecProbe):
         health = changed(health, probe=ExecProbe(()))
     command = None if kept.command is None else ()
-    return encode(
+    return content_of(
         changed(kept, env=tuple((name, None) for name, _ in kept.env), command=command, health=health)
     ).decode()
 
