@@ -417,6 +417,7 @@ def test_nothing_that_may_be_secret_is_in_the_label() -> None:
         assert "token" not in label
         seen = seen_again(container, None)
         assert seen == as_kept(container)
+        assert seen is not None
         assert same_identity(container, seen)
 
 
