@@ -68,7 +68,9 @@ class UpdateAgent:
         self._broken: tuple[tuple[str, str], int] | None = None
         """A command by its activity, and how often in a row it broke."""
         system = {*settings.system_containers, *settings.protected}
-        described = partial(inventory, settings.domain, verbose=settings.verbose, system=system)
+        described = partial(
+            inventory, settings.domain, verbose=settings.verbose, system=system, values=settings.reported_values
+        )
         self.reports = Reports(topics.state, described, journal, driver, wake_sender, now)
         self._precedence = Precedence(settings, topics, journal.mail)
         self._answers = Answers(settings, topics, journal, say, wake_sender, now)

@@ -9,6 +9,7 @@ from evenkeel.reconcilers.asked import Asked, read_asked
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.inventory import Values
 from evenkeel.specs.kanto import Manner
 
 
@@ -21,6 +22,7 @@ class AgentSettings(NamedTuple):
     system_containers: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     verbose: bool = False
+    reported_values: Values = "none"
     operation_timeout: timedelta = timedelta(hours=1)
     alone_after: timedelta | None = None
     patience: timedelta = timedelta(minutes=2)

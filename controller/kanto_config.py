@@ -21,6 +21,7 @@ from evenkeel.specs.kanto_settings import PASSWORD, SECTIONS, kanto_password, ka
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.quantity import duration_text
+from evenkeel.specs.secrecy import shown_path
 from evenkeel.specs.settings import Settings
 from evenkeel.specs.text import Value, nearest_position
 
@@ -89,7 +90,7 @@ def _load(path: Path, overrides: Mapping[str, Value], notes: list[Problem] | Non
     for flaw in flaws:
         place = Place(str(path), *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
-        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
+        problems.append(Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity))
 
     def where(keys: Keys) -> tuple[Place, Keys]:
         theirs = kanto_path(keys)

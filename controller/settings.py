@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.problem import Flaw, Place, Problem, errors, path_text, problem_text
 from evenkeel.specs.problem import Path as Keys
+from evenkeel.specs.secrecy import shown_path
 from evenkeel.specs.settings import Settings, settings_from
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ def settings_of(
     for flaw in flaws:
         text = path_text(flaw.path)
         if any(text == key or text.startswith((f"{key}.", f"{key}[")) for key in overrides):
-            found.append(Problem(Place(_COMMAND_LINE), text, flaw.message, flaw.hint))
+            found.append(Problem(Place(_COMMAND_LINE), path_text(shown_path(flaw.path)), flaw.message, flaw.hint))
         else:
             place, keys = where(flaw.path)
-            found.append(Problem(place, path_text(keys), flaw.message, flaw.hint))
+            found.append(Problem(place, path_text(shown_path(keys)), flaw.message, flaw.hint))
     if errors(found) or settings is None:
         blamed = f"file:{file}" if any(problem.place.file != _COMMAND_LINE for problem in errors(found)) else "settings"
         raise SettingsError(blamed, "\n".join(problem_text(problem) for problem in sorted(found)))

@@ -162,6 +162,7 @@ def open_agent(
         system_containers=asked.system_containers,
         protected=settings.system_containers,
         verbose=asked.verbose_inventory,
+        reported_values="unmarked" if asked.report_values else "none",
         operation_timeout=asked.operation_timeout,
         alone_after=asked.autonomous.after,
         manner=Manner(asked.stop_timeout, asked.unknown_keys == "accept"),

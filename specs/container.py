@@ -168,13 +168,21 @@ class Container(Struct, frozen=True, tag="Container"):
     image_volumes: Literal["discard"] | UnsetType = UNSET
     """Whether what is in the volumes that the image declares goes with each instance. Where it is kept the field is absent, as
     it was before it existed: digests of then name the same content now."""
+    secrets: tuple[str, ...] = ()
+    """Names of variables whose values nobody is shown, whatever they ask for. It is about showing alone: no difference."""
 
 
 def container_digest(container: Container) -> str:
     """16 hex digits that name this content; equal content gives equal digests on every machine."""
     from hashlib import sha256  # OpenSSL behind it: a status can do without
 
-    return sha256(msgspec.json.encode(container)).hexdigest()[:16]
+    return sha256(content_of(container)).hexdigest()[:16]
+
+
+def content_of(value: object) -> bytes:
+    """What digests are made of. A mark that is not set is no part of it, so that what was there before there were marks is
+    still what is asked for. In texts the quotes would be escaped."""
+    return msgspec.json.encode(value).replace(b',"secrets":[]', b"")
 
 
 def check_digest(container: Container) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, content_of
 from evenkeel.specs.problem import Path, Place, Problem
 
 
@@ -75,7 +75,7 @@ def desired_state(documents: Sequence[Document]) -> DesiredState:
     from hashlib import sha256  # OpenSSL behind it: a status can do without
 
     ordered = tuple(sorted(documents, key=lambda document: (document.kind, document.name)))
-    content = msgspec.json.encode([(document.kind, document.name, document.wanted) for document in ordered])
+    content = content_of([(document.kind, document.name, document.wanted) for document in ordered])
     return DesiredState(ordered, sha256(content).hexdigest()[:16])
 
 

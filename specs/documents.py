@@ -15,6 +15,7 @@ from evenkeel.specs import written
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.kinds import KINDS, kind_of, reserved_labels
 from evenkeel.specs.problem import Flaw, Path, Place, Problem, Severity, errors, nearest, path_text
+from evenkeel.specs.secrecy import key_words, shown_path
 from evenkeel.specs.text import Tree, Value, nearest_position, read_trees
 from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
 
@@ -71,12 +72,14 @@ def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Doc
     for flaw in flaws:
         place = Place(file, *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
-        problems.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
+        problems.append(Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity))
     return [_placed(draft, tree, file) for draft in drafts]
 
 
 def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
-    flaws.extend(Flaw((key,), f"unknown key `{key}`", nearest(key, _MISSING)) for key in value if key not in _MISSING)
+    flaws.extend(
+        Flaw((key,), key_words("unknown key", key), nearest(key, _MISSING)) for key in value if key not in _MISSING
+    )
     flaws.extend(Flaw((), f"the key `{key}` is missing", _MISSING[key]) for key in _MISSING if key not in value)
     if value.get("apiVersion", written.API_VERSION) != written.API_VERSION:
         hint = f"write `apiVersion: {written.API_VERSION}`"

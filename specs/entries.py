@@ -8,7 +8,8 @@ Error texts are Kanto's own where it has one, because they travel to the same pe
 what was expected. Deliberate differences: what Kanto drops or replaces with a warning in its log (a device, port or mount
 it cannot read, a bool or number that is none: defects A9, B24) is an error, and so is an unknown key. Wider than Kanto:
 `restartTimeout` is also read as the duration that inventories print, and there are `hostName`, `domainName` and `capability`.
-Texts of variables are never repeated in a message: they may be secrets.
+Texts of variables and commands are never repeated in a message: they may be secrets. Reports of the current state do not have
+them either, so one that is pasted into a desired state is refused: it would take them away from the container.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from evenkeel.specs.desired import Draft
 from evenkeel.specs.kinds import finished
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.quantity import parse_duration, parse_size, size_text
+from evenkeel.specs.secrecy import HIDDEN, shown_name
 from evenkeel.specs.shorthand import (
     is_variable_name,
     parse_device,
@@ -103,6 +105,7 @@ REPORTED = (
 
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
+_NOT_SHOWN = f"`{HIDDEN}` stands in reports for what is not shown"
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 
 Choice = TypeVar("Choice", bound=str)
@@ -175,11 +178,13 @@ def _warn_of_overridden(reading: _Reading) -> None:
         for entry in entries:
             variable = entry.text.partition("=")[0]
             if key == "env" and is_variable_name(variable):
-                by_name.setdefault(f"the variable `{variable}`", []).append(entry)
+                by_name.setdefault(variable, []).append(entry)
             elif key not in MANY:
-                by_name.setdefault(f"`{key}`", []).append(entry)
-        for name, (*overridden, last) in by_name.items():
+                by_name.setdefault("", []).append(entry)
+        for variable, (*overridden, last) in by_name.items():
             for entry in overridden:
+                name = f"the variable `{variable}`" if "=" in entry.text else "a variable"
+                name = name if variable else f"`{key}`"
                 hint = f"leave one of them; the last is at {path_text(last.path)}"
                 reading.warn(entry, f"{name} is given again further down, and only the last one counts", hint)
 
@@ -205,7 +210,7 @@ def _container(name: str, reading: _Reading) -> Container:
     return Container(
         name=name,
         image=_image(reading),
-        command=tuple(entry.text for entry in reading.entries.get("cmd", ())),
+        command=_each(reading, "cmd", _word),
         env=_each(reading, "env", _variable),
         ports=_each(reading, "port", lambda entry: _port(reading, entry)),
         mounts=_each(reading, "mount", _mount),
@@ -377,12 +382,21 @@ def _each(reading: _Reading, key: str, convert: Callable[[Entry], Item]) -> tupl
     return tuple(items)
 
 
+def _word(entry: Entry) -> str:
+    if entry.text == HIDDEN:
+        raise ValueError(_NOT_SHOWN) from ValueError("give the word itself")
+    return entry.text
+
+
 def _variable(entry: Entry) -> tuple[str, str | None]:
+    if entry.text.partition("=")[2] == HIDDEN:
+        raise ValueError(_NOT_SHOWN) from ValueError("give the value itself")
     try:
         return parse_variable(entry.text)
     except ValueError as error:
-        name = entry.text.partition("=")[0]
-        raise ValueError(f"invalid environmental variable declaration provided : {name}") from error
+        name, equals, _ = entry.text.partition("=")
+        shown = shown_name(name) if name and equals else ""
+        raise ValueError(f"invalid environmental variable declaration provided : {shown}") from error
 
 
 def _port(reading: _Reading, entry: Entry) -> Port:

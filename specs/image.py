@@ -31,10 +31,12 @@ class ImageRef(Struct, frozen=True, order=True):
 
 
 def parse_image(text: str) -> ImageRef:
-    """ValueError that says which part is wrong."""
+    """ValueError that says which part is wrong. Of an address nothing is repeated: it may hold a password."""
+    if "://" in text:
+        raise ValueError("an image is no address")
     name, _, digest = text.partition("@")
     if "@" in text and not _DIGEST.fullmatch(digest):
-        raise ValueError(f"expected a digest such as sha256:<64 hex digits> after `@`, got `{digest}`")
+        raise ValueError("expected a digest such as sha256:<64 hex digits> after `@`")
     first, slash, rest = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
         registry, path = first, rest

@@ -9,17 +9,22 @@ The image is the reference in normal form (`docker.io/library/nginx:1`): an engi
 one Kanto's users have to write. A reference without a tag therefore has the version `latest`; in Kanto's inventory `n/a`.
 
 Kanto's agent owns all containers of its engine; evenkeel shares one. Nodes are the containers that evenkeel created or was
-told to adopt, and the system containers, of which only image, state and time of creation are known. Texts of variables are
-reported as they are, secrets too: whoever may read the topic reads them, as with Kanto.
+told to adopt, and the system containers, of which only image, state and time of creation are known.
+
+Kanto reports variables and commands as they are, and its report is kept by the broker for whoever comes. Here `(hidden)` stands
+for the value of a variable and for each word of a command; a desired state into which such a report is pasted is refused for
+it (`specs.entries`). Whoever relies on values has a setting (ADR 0014).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from evenkeel.specs.container import UNLIMITED, Container, Log, Resources
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State
+from evenkeel.specs.secrecy import HIDDEN
 from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
 from evenkeel.specs.updateagent import Association, Inventory, KeyValue, SoftwareNode
 
@@ -38,6 +43,9 @@ _STATUS = {
 """Kanto has no word for the pause between two restarts; its containers are `Exited` then."""
 _ALIVE = ("created", "running", "paused")
 
+Values = Literal["none", "unmarked", "all"]
+"""`unmarked`: but for those that a spec marks as secret."""
+
 _Item = tuple[str, str, bool]
 """Key, value, and whether it is worth a word where defaults are left out."""
 
@@ -49,11 +57,12 @@ def inventory(
     agent_version: str = "1.0.0",
     system: Collection[str] = (),
     unknown: str = "",
+    values: Values = "none",
 ) -> Inventory:
     """The agent's node, and one for each container of evenkeel's or called as one of `system`.
 
     `verbose` reports defaults, too. `unknown`: why nothing can be said of containers; the agent's node then says so, or its
-    being alone would mean that there are none.
+    being alone would mean that there are none. `values`: which values of variables and words of commands are said.
     """
     agent = SoftwareNode(
         id=f"{domain}-update-agent",
@@ -67,7 +76,7 @@ def inventory(
             id=f"{domain}:{instance.name}",
             version=image_version(_image(instance)),
             parameters=tuple(
-                KeyValue(key, value) for key, value, telling in _parameters(instance) if verbose or telling
+                KeyValue(key, value) for key, value, telling in _parameters(instance, values) if verbose or telling
             ),
             type="CONTAINER",
         )
@@ -127,18 +136,18 @@ def _image(instance: ContainerSeen) -> str:
     return instance.container.image if instance.container is not None else instance.image
 
 
-def _parameters(instance: ContainerSeen) -> Iterator[_Item]:
+def _parameters(instance: ContainerSeen, values: Values) -> Iterator[_Item]:
     image = _image(instance)
     yield "image", image, bool(image)
     if instance.container is not None:
-        yield from _asked(instance.container, instance.device_name)
+        yield from _asked(instance.container, instance.device_name, values)
         yield from _state(instance, instance.container)
     else:
         yield "status", _STATUS[instance.state], True
         yield "created", _time(instance.created_at), True
 
 
-def _asked(container: Container, device_name: str) -> Iterator[_Item]:
+def _asked(container: Container, device_name: str, values: Values) -> Iterator[_Item]:
     """What can be asked for. On the device's network a container has the device's name."""
     on_host = container.network == "host"
     domain = container.domain_name or (f"{container.name}-domain" if on_host else "")
@@ -164,9 +173,10 @@ def _asked(container: Container, device_name: str) -> Iterator[_Item]:
     for mount in container.mounts:
         yield "mount", full_mount_text(mount), True
     for name, value in container.env:
-        yield "env", name if value is None else f"{name}={value}", True
+        is_shown = values == "all" or (values == "unmarked" and name not in container.secrets)
+        yield "env", name if value is None else f"{name}={value if is_shown else HIDDEN}", True
     for argument in container.command or ():
-        yield "cmd", argument, True
+        yield "cmd", HIDDEN if values == "none" else argument, True
 
 
 def _log(log: Log) -> Iterator[_Item]:

@@ -23,6 +23,7 @@ from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.entries import KEYS, REPORTED, Entry, container_draft, is_name
 from evenkeel.specs.host_ports import taken_twice
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
+from evenkeel.specs.secrecy import key_words
 from evenkeel.specs.walk import MOST_FAULTS, faults
 
 DOMAIN = "containers"
@@ -36,7 +37,7 @@ _HINTS = {
 }
 
 
-_UNKNOWN = "unknown key `"
+_UNKNOWN = "unknown key"
 
 
 class KeyValue(Struct, frozen=True, forbid_unknown_fields=True):
@@ -224,7 +225,7 @@ def _entries(component: Mapping[str, object], root: Path, flaws: list[Flaw]) -> 
             yield Entry(key, text, (*path, "value"))
         elif key not in REPORTED:
             hint = nearest(key, KEYS) if len(flaws) < MOST_FAULTS else ""
-            flaws.append(Flaw((*path, "key"), f"unknown key `{key}`", hint))
+            flaws.append(Flaw((*path, "key"), key_words(_UNKNOWN, key), hint))
 
 
 def _system_containers(domain: Mapping[str, object], root: Path, name: str, flaws: list[Flaw]) -> list[Draft]:
@@ -232,7 +233,7 @@ def _system_containers(domain: Mapping[str, object], root: Path, name: str, flaw
     drafts: list[Draft] = []
     for path, key, text in _settings(domain, root):
         if key != "systemContainers":
-            flaws.append(Flaw((*path, "key"), f"unknown key `{key}`", nearest(key, ["systemContainers"])))
+            flaws.append(Flaw((*path, "key"), key_words(_UNKNOWN, key), nearest(key, ["systemContainers"])))
             continue
         names = [part.strip() for part in text.split(",") if part.strip()]
         flaws.extend(

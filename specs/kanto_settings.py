@@ -23,6 +23,7 @@ from evenkeel.specs.container import KANTO_STOP_TIMEOUT
 from evenkeel.specs.mqtt import broker_address
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import duration_text, parse_duration
+from evenkeel.specs.secrecy import key_words
 from evenkeel.specs.suggest import for_key
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import faults, in_words
@@ -136,7 +137,7 @@ def _known(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) 
         if key.lower() in fields:
             flaws.append(_other_spelling((*path, key)))
         else:
-            message = f"unknown key `{key}`, which does nothing, as with Kanto"
+            message = f"{key_words('unknown key', key)}, which does nothing, as with Kanto"
             flaws.append(Flaw((*path, key), message, for_key(key, fields), warning=True))
     return {key: item for key, item in value.items() if key in fields}
 

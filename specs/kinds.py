@@ -34,6 +34,7 @@ from evenkeel.specs.desired import SystemContainers, Wanted
 from evenkeel.specs.normalise import contradictions, normal
 from evenkeel.specs.problem import Flaw, Path, nearest
 from evenkeel.specs.quantity import parse_duration, parse_size
+from evenkeel.specs.secrecy import shown_name
 
 Flaws = list[Flaw]
 Item = TypeVar("Item")
@@ -110,6 +111,7 @@ def _raw(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Fla
         depends_on=spec.depends_on,
         pull_policy=spec.pull_policy,
         image_volumes="discard" if spec.image_volumes == "discard" else UNSET,
+        secrets=_secrets(spec.env),
     )
 
 
@@ -129,16 +131,28 @@ KINDS = {
 }
 
 
-def _env(env: dict[str, str | None] | tuple[str, ...], flaws: Flaws) -> tuple[tuple[str, str | None], ...]:
+Variables = dict[str, str | written.VariableSpec | None] | tuple[str, ...]
+
+
+def _env(env: Variables, flaws: Flaws) -> tuple[tuple[str, str | None], ...]:
     if isinstance(env, dict):
-        return tuple(env.items())
+        return tuple(
+            (name, item.value if isinstance(item, written.VariableSpec) else item) for name, item in env.items()
+        )
     first: dict[str, int] = {}
     for index, text in enumerate(env):
-        name = text.partition("=")[0]
+        name, equals, _ = text.partition("=")
         if first.setdefault(name, index) != index:
-            message = f"the variable `{name}` stands here again"
+            message = (
+                f"the variable `{shown_name(name)}` stands here again" if equals else "a variable stands here again"
+            )
             flaws.append(Flaw(("env", index), message, f"first at env[{first[name]}]"))
     return _each(env, "env", shorthand.parse_variable, flaws)
+
+
+def _secrets(env: Variables) -> tuple[str, ...]:
+    items = env.items() if isinstance(env, dict) else ()
+    return tuple(name for name, item in items if isinstance(item, written.VariableSpec) and item.secret)
 
 
 def _extra_hosts(hosts: dict[str, str] | tuple[str, ...], flaws: Flaws) -> tuple[tuple[str, str], ...]:

@@ -95,6 +95,13 @@ class UpdateAgentSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="c
         Meta(description="Containers that no desired state from MQTT touches, unless it brings a list of its own."),
     ] = ()
     verbose_inventory: Annotated[bool, Meta(description="Whether reports repeat defaults.")] = False
+    report_values: Annotated[
+        bool,
+        Meta(
+            description="Whether reports have the values of variables and the words of commands, as Kanto's do. Whoever may "
+            "read the topic reads them; what a spec marks as secret is left out."
+        ),
+    ] = False
     operation_timeout: Annotated[Duration, Meta(description="An operation without command for so long is ended.")] = (
         "1h"
     )
@@ -168,6 +175,8 @@ class UpdateAgentSettings(Struct, frozen=True):
     domain: str = "containers"
     system_containers: tuple[str, ...] = ()
     verbose_inventory: bool = False
+    report_values: bool = False
+    """A broker keeps the newest report for whoever may read the topic, and values may be secrets."""
     operation_timeout: timedelta = timedelta(hours=1)
     """Longer than any update manager waits for a phase, so that no operation is left half-way for ever."""
     stop_timeout: timedelta = KANTO_STOP_TIMEOUT
@@ -247,6 +256,7 @@ def update_agent_from(spec: UpdateAgentSpec, flaws: list[Flaw]) -> UpdateAgentSe
         domain=spec.domain,
         system_containers=tuple(sorted(set(spec.system_containers))),
         verbose_inventory=spec.verbose_inventory,
+        report_values=spec.report_values,
         operation_timeout=duration_from(spec.operation_timeout, (root, "operationTimeout"), flaws),
         stop_timeout=duration_from(spec.stop_timeout, (root, "stopTimeout"), flaws, timedelta(0)),
         unknown_keys=spec.unknown_keys,

@@ -22,6 +22,7 @@ from evenkeel.specs.image import normal_image
 from evenkeel.specs.linux import CAPABILITIES, LONGEST_HOST_NAME, SIGNALS, is_signal
 from evenkeel.specs.problem import Flaw, nearest
 from evenkeel.specs.quantity import size_text
+from evenkeel.specs.secrecy import shown_name
 from evenkeel.specs.shorthand import is_variable_name, normal_host_ip
 
 LEAST_MEMORY = 3 * 1024**2
@@ -50,6 +51,7 @@ def normal(raw: Container) -> Container:
         log=_normal_log(raw.log),
         labels=tuple(sorted(dict(raw.labels).items())),
         depends_on=tuple(sorted(set(raw.depends_on))),
+        secrets=tuple(sorted(set(raw.secrets))),
     )
 
 
@@ -66,7 +68,7 @@ def contradictions(container: Container) -> Iterator[Flaw]:
         yield Flaw(("restart", "maxRetries"), "restart policy max retry count cannot be negative")
     for name, _ in container.env:
         if not is_variable_name(name):
-            yield Flaw(("env", name), f"invalid environmental variable declaration provided : {name}")
+            yield Flaw(("env", name), f"invalid environmental variable declaration provided : {shown_name(name)}")
     taken: dict[str, str] = {}
     for mount in container.mounts:
         if mount.destination in taken:

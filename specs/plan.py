@@ -32,7 +32,8 @@ class Phase(StrEnum):
 
 
 class Change(Struct, frozen=True):
-    """One difference. `path` is in the words of the spec (`resources.memory`), `old` and `new` are texts for people."""
+    """One difference. `path` is in the words of the spec (`resources.memory`), `old` and `new` are texts for people;
+    of what may be secret they say only that it is there."""
 
     subject: str
     path: str
@@ -57,7 +58,8 @@ class Difference(Struct, frozen=True):
     `candidate` is the id of the instance that is, or is to become, the one; "" while it has to be created. `others` are
     ids of instances that it replaces; `lost` is what of them no spec can say, in words. `away_s`: for how many seconds the
     subject will be away, `None` when nothing that is at work is replaced. `container` is what is wanted, `None` when nobody
-    wants the subject. `volumes`: what becomes of the volumes of `others`.
+    wants the subject. `volumes`: what becomes of the volumes of `others`. `compared`: the id of the instance that `changes`
+    tells the differences to.
     """
 
     subject: str
@@ -75,6 +77,7 @@ class Difference(Struct, frozen=True):
     lost: tuple[str, ...] = ()
     away_s: float | None = None
     volumes: tuple[VolumeFate, ...] = ()
+    compared: str = ""
 
 
 class Pull(Struct, frozen=True, tag="pull"):

@@ -1,10 +1,78 @@
-"""Which words are shown to nobody: a guess by name, on the safe side."""
+"""What is shown to nobody: values of variables, words of commands, and what stands in addresses beside the host and path.
+
+A message about one of them names its place, its name and its type, never the value: it goes into logs, journals, events and to
+update managers, and none of these is a place for secrets. The rule knows places, not contents. Guessing by name
+(`looks_secret`) only ever hides more: labels, and values that a person asked to see.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+HIDDEN = "(hidden)"
+"""Stands for a value that is there and is not shown."""
+
 _NAMES = ("PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CONNECTION_STRING", "AUTH")
+_VARIABLES = ("env", "environment")
+"""Below these stand names of variables, and values below the names."""
+_WORDS = ("command", "args", "cmd", "exec", "entrypoint")
+"""All that stands below these is the words of a command."""
+_ENTRIES = "config"
+"""Kanto's list of keys and values, variables and commands among them."""
+_OWN_KEYS = ("key", "value", "secret")
+_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,40}", re.ASCII)
+_PLAIN_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}", re.ASCII)
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
+_IN_ADDRESS = re.compile(r"(://)[^/@\s]*(@)")
+_QUERY = re.compile(r"\?\S+")
 
 
 def looks_secret(text: str) -> bool:
-    """Whether a name, or a text with names in it, is about something secret."""
+    """Whether a name, or a text with names in it, is about something secret: a guess, on the safe side."""
     return any(name in text.upper() for name in _NAMES)
+
+
+def is_private(path: Sequence[str | int]) -> bool:
+    """Whether a value at this path of what somebody wrote may be secret. Of a variable that is the value, not the name."""
+    for index, part in enumerate(path):
+        behind = path[index + 1 :]
+        if part in _WORDS or part in _VARIABLES:
+            return True
+        if part == _ENTRIES and behind and isinstance(behind[0], int):
+            return True
+    return False
+
+
+def key_words(kind: str, key: str, path: Sequence[str | int] = ()) -> str:
+    """`unknown key` and the key, if it is a word and no value that came to stand there. `path`: where the key stands."""
+    is_name = bool(path) and path[-1] in _VARIABLES
+    return f"{kind} `{key}`" if _PLAIN_KEY.fullmatch(key) and (is_name or not is_private(path)) else kind
+
+
+def shown_name(name: str) -> str:
+    """The name of a variable, `HIDDEN` for what is none and may be its value."""
+    return name if _PLAIN_PART.fullmatch(name) and "/" not in name else HIDDEN
+
+
+def shown_path(path: Sequence[str | int]) -> tuple[str | int, ...]:
+    """A path for people: keys that may be values are left out of it."""
+    return tuple(
+        part if isinstance(part, int) or _is_shown(part, path[:index]) else HIDDEN for index, part in enumerate(path)
+    )
+
+
+def _is_shown(part: str, above: Sequence[str | int]) -> bool:
+    if not _PLAIN_PART.fullmatch(part):
+        return False
+    return not is_private(above) or part in _OWN_KEYS or above[-1] in _VARIABLES
+
+
+def without_password(text: str) -> str:
+    """A value that somebody asked to see, without the passwords of addresses in it."""
+    return _PASSWORD.sub(rf"\1{HIDDEN}\2", text)
+
+
+def shown_address(text: str) -> str:
+    """A text with addresses in it, without user, password and query."""
+    return _QUERY.sub(f"?{HIDDEN}", _IN_ADDRESS.sub(rf"\1{HIDDEN}\2", text))

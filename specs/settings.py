@@ -219,8 +219,12 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
 
 def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
     if not spec.address.startswith("unix:///"):
-        hint = f"write `unix://{spec.address}`" if spec.address.startswith("/") else "expected unix:///path/to/the.sock"
-        flaws.append(Flaw(("engine", "address"), f"the text `{spec.address}` does not fit", hint))
+        hint = (
+            "write `unix://` before the path"
+            if spec.address.startswith("/")
+            else "for example unix:///path/to/the.sock"
+        )
+        flaws.append(Flaw(("engine", "address"), "expected the address of a socket", hint))
     if spec.network in _RESERVED_NETWORKS:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))

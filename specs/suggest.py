@@ -14,7 +14,7 @@ from decimal import Decimal
 from evenkeel.specs.container import NAME_PATTERN
 from evenkeel.specs.problem import Path, nearest
 from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN, SWAP_PATTERN, parse_duration, parse_size, size_text
-from evenkeel.specs.secrecy import looks_secret
+from evenkeel.specs.secrecy import is_private
 
 _ELSEWHERE = {
     "args": "command",
@@ -51,11 +51,8 @@ _EXAMPLES = {
 _NOUNS = {SIZE_PATTERN: "a size", SWAP_PATTERN: "a size", DURATION_PATTERN: "a duration"}
 _UNITS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h"}
 _FOLLOWING = {"d": "h", "day": "h", "h": "m", "m": "s", "s": "ms"}
-_PLAIN_WORD = re.compile(r"-{0,2}[A-Za-z/][\w./=-]*|\.{1,2}/[\w./=-]*", re.ASCII)
-_NO_TEXTS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
-_SHELL = re.compile(r"[|&;<>$`*?~(){}]")
 _LONGEST = 60
-"""What is longer is not repeated in a hint; nor is what looks secret."""
+"""What is longer is not repeated in a hint."""
 
 
 def for_key(key: str, known: Iterable[str]) -> str:
@@ -104,27 +101,17 @@ def for_mapping(value: object, path: Path, choices: Mapping[str, Collection[obje
 
 
 def for_list(value: object, path: Path) -> str:
-    """How to write a text as a list."""
+    """How to write a text as a list. The words of a command are not repeated: they may be secret."""
     if not isinstance(value, str):
         return ""
     if not path or path[-1] not in _COMMANDS:
         return "put a `-` before each entry"
-    import shlex  # every command that reads settings loads this module, and hardly any comes here
-
-    try:
-        words = ["sh", "-c", value] if _SHELL.search(value) else shlex.split(value)
-    except ValueError:
-        words = []
-    if not words or len(value) > _LONGEST or looks_secret(value):
-        return "write a list with an entry for each word"
-    return f"write `{path[-1]}: [{', '.join(_word(word) for word in words)}]`"
+    return "write a list with an entry for each word"
 
 
-def _word(word: str) -> str:
-    import json
-
-    plain = _PLAIN_WORD.fullmatch(word) and word.lower() not in _NO_TEXTS
-    return word if plain else json.dumps(word, ensure_ascii=False)
+def for_scalar(value: object, path: Path) -> str:
+    """How to write what is neither a text nor a mapping where both may stand: variables are texts."""
+    return "put it into quotes" if isinstance(value, int | float) and is_private(path) else ""
 
 
 def _if_duration(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from evenkeel.specs.problem import Path, Place, Problem, path_text
+from evenkeel.specs.secrecy import key_words, shown_path
 
 Value = dict[str, "Value"] | list["Value"] | str | int | float | bool | None
 Position = tuple[int, int]
@@ -37,6 +38,10 @@ _YAML_HINTS = {
     "found unexpected ':'": "put texts with a `:` into quotes",
     "mapping values are not allowed": "put texts with a `:` into quotes, and indent what belongs together alike",
 }
+_TAGS = ("binary", "timestamp", "set", "omap", "pairs", "str", "int", "float", "bool", "null", "seq", "map")
+_BEGINS = "put texts that begin with *, & or ! into quotes"
+_NAMED = re.compile(r"(handle|alias|anchor) .*")
+"""What the library repeats of a file: what looks like a name of its own may be a password."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _JSON_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _ESCAPE = re.compile(
@@ -110,7 +115,7 @@ def _json_trees(text: str, value: Value, file: str, problems: list[Problem]) -> 
     unpaired = list(_unpaired(value, ())) if paired else []
     for path in unpaired:
         place = Place(file, *tree.positions.get(path, tree.start))
-        problems.append(Problem(place, path_text(path), "half of a surrogate pair is no character"))
+        problems.append(Problem(place, path_text(shown_path(path)), "half of a surrogate pair is no character"))
     return [] if unpaired else [tree]  # nothing later could write such a text
 
 
@@ -187,13 +192,14 @@ def _fold(events: Iterable[Any], reader: Any, text: str, file: str) -> _Read:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        message = error.problem or error.context or "no valid YAML"
+        message = _NAMED.sub(r"\1", error.problem or error.context or "no valid YAML")
         hint = next((hint for part, hint in _YAML_HINTS.items() if part in message), "")
         return read._replace(refused=Problem(place, "", f"no valid YAML: {message}", hint), is_no_yaml=True)
     except (YAMLError, ValueError) as error:
         before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        return read._replace(refused=Problem(place, "", f"no valid YAML: {str(error).splitlines()[0]}"))
+        message = _NAMED.sub(r"\1", str(error).splitlines()[0])
+        return read._replace(refused=Problem(place, "", f"no valid YAML: {message}"))
     return read
 
 
@@ -278,8 +284,8 @@ class _Folder:
             if key in seen:
                 first = f"{self._file}:{seen[key][0]}:{seen[key][1]}"
                 place = Place(self._file, *where)
-                message = f"the key `{key}` stands here again"
-                self._problems.append(Problem(place, path_text((*path, key)), message, f"first at {first}"))
+                message = f"{key_words('the key', key, path)} stands here again"
+                self._problems.append(Problem(place, path_text(shown_path((*path, key))), message, f"first at {first}"))
             seen.setdefault(key, where)
             self._found((*path, key), where)
             value[key] = self._value(next(events), events, (*path, key), depth + 1)
@@ -313,7 +319,7 @@ class _Folder:
 
     def _alias(self, anchor: str, path: Path, position: Position) -> Value:
         if anchor in self._open_anchors or anchor not in self._anchors:
-            raise _Unreadable(f"`*{anchor}` refers to nothing that ends before it", position)
+            raise _Unreadable("an alias refers to nothing that ends before it", position, _BEGINS)
         value, origin, start, end = self._anchors[anchor]
         self._spend(end - start, position)
         for found, where in self._trail[start:end]:
@@ -339,9 +345,7 @@ class _Folder:
                 value = self._constructor.construct_object(self._node(tag, event.value))
             except (ValueError, LookupError, OverflowError):
                 if event.tag:
-                    return self._refuse(
-                        f"`{text}` is no {tag.removeprefix(_YAML)}", "leave the tag out", path, position
-                    )
+                    return self._refuse(f"this is no {tag.removeprefix(_YAML)}", "leave the tag out", path, position)
         if isinstance(value, int) and value.bit_length() > 63:
             return self._refuse("the number is too large", "put it into quotes if it is a text", path, position)
         self._scalars[key] = value
@@ -349,11 +353,13 @@ class _Folder:
 
     def _refuse_tag(self, tag: str, path: Path, position: Position) -> Value:
         name = tag.removeprefix(_YAML)
+        if name not in _TAGS:
+            return self._refuse("a tag is not allowed here", _BEGINS, path, position)
         return self._refuse(f"the tag `{name}` is not allowed here", "leave the tag out", path, position)
 
     def _refuse(self, message: str, hint: str, path: Path, position: Position) -> Value:
         """Report a value and go on with an empty text in its place."""
-        self._problems.append(Problem(Place(self._file, *position), path_text(path), message, hint))
+        self._problems.append(Problem(Place(self._file, *position), path_text(shown_path(path)), message, hint))
         return ""
 
     def _spend(self, count: int, position: Position) -> None:

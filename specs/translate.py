@@ -43,7 +43,7 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
 def _component(container: Container, domain: str) -> dict[str, Any]:
     name = container.name
     seen = ContainerSeen(id="", name=name, engine_name=name, image_id="", state="created", container=container)
-    node = inventory(domain, ContainersSeen("", containers=(seen,)), verbose=False).software_nodes[1]
+    node = inventory(domain, ContainersSeen("", containers=(seen,)), verbose=False, values="all").software_nodes[1]
     config = [{"key": item.key, "value": item.value} for item in node.parameters if item.key in KEYS]
     config = [each for each in config if each["key"] != "mount"]
     config += [{"key": "mount", "value": mount_text(mount)} for mount in container.mounts]
@@ -62,6 +62,8 @@ def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
     """How long a process may take to end cannot be said; who asked for nothing special gets Kanto's time, which is longer."""
     if isinstance(again, Container) and asked.stop == Stop():
         again = changed(again, stop=asked.stop)
+    if isinstance(again, Container):
+        again = changed(again, secrets=asked.secrets)  # a message cannot say it, and an agent shows no values anyway
     before, after = plain(asked), plain(again) if again is not None else {}
     return [
         Flaw(

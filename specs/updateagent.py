@@ -20,8 +20,9 @@ from msgspec import Struct
 from evenkeel.specs.activity import ActionStatus, Status
 from evenkeel.specs.activity import Command as CommandName
 from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
+from evenkeel.specs.secrecy import shown_path
 from evenkeel.specs.text import Value
-from evenkeel.specs.walk import MOST_FAULTS, in_words
+from evenkeel.specs.walk import MOST_FAULTS, in_words, type_words
 from evenkeel.specs.wire import read_json, rescued_activity, sound_text
 
 LONGEST_ACTIVITY = 1000
@@ -148,7 +149,9 @@ def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> R
     if isinstance(root, dict):
         fields = root
     elif root is not None:
-        flaws.append(Flaw((), f"expected a mapping with `activityId`, `timestamp` and `payload`, got {in_words(root)}"))
+        flaws.append(
+            Flaw((), f"expected a mapping with `activityId`, `timestamp` and `payload`, got {type_words(root)}")
+        )
     activity_id = fields.get("activityId")
     if activity_id is None:
         activity_id = "" if not flaws or "activityId" in fields else rescued_activity(content)
@@ -162,10 +165,13 @@ def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> R
     if timestamp is not None and (not isinstance(timestamp, int) or isinstance(timestamp, bool)):
         flaws.append(Flaw(("timestamp",), f"expected a whole number of milliseconds, got {in_words(timestamp)}"))
     if payload is not None and not isinstance(payload, dict):
-        flaws.append(Flaw(("payload",), f"expected a mapping, got {in_words(payload)}"))
+        flaws.append(Flaw(("payload",), f"expected a mapping, got {type_words(payload)}"))
         payload = None
     place = Place(topic=topic, activity_id=_short(activity_id))
-    problems = (Problem(place, _short(path_text(flaw.path)), flaw.message, flaw.hint) for flaw in flaws[:MOST_FAULTS])
+    problems = (
+        Problem(place, _short(path_text(shown_path(flaw.path))), flaw.message, flaw.hint)
+        for flaw in flaws[:MOST_FAULTS]
+    )
     return Received(activity_id, payload, tuple(problems))
 
 

@@ -4,6 +4,9 @@ msgspec stops at the first error, and its patterns let a line break pass at the 
 with a type and yields all faults, each with its path and the nearest valid key or choice; what it lets pass, msgspec
 converts. It knows the shapes that written types use and fails loudly on any other, so that a new kind cannot slip through
 unchecked.
+
+What was found is repeated only where it had to be one of certain words, a number, or a text of a certain form, and may not be
+secret by its place. Of everything else the type is said: what stands in the wrong place may be a password.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from msgspec import Struct, UnsetType, inspect
 
 from evenkeel.specs import suggest
 from evenkeel.specs.problem import Flaw, Path, nearest
+from evenkeel.specs.secrecy import is_private, key_words
 
 Written = TypeVar("Written")
 
@@ -100,7 +104,7 @@ def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
             yield from _union(value, kind, path)
         case inspect.VarTupleType() | inspect.ListType():
             if not isinstance(value, list):
-                yield Flaw(path, f"expected a list, got {in_words(value)}", suggest.for_list(value, path))
+                yield Flaw(path, f"expected a list, got {type_words(value)}", suggest.for_list(value, path))
                 return
             if kind.min_length is not None and len(value) < kind.min_length:
                 yield Flaw(path, f"expected at least {kind.min_length} entry", "leave it out, or add an entry")
@@ -108,7 +112,7 @@ def _walk(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
                 yield from _walk(item, kind.item_type, (*path, index))
         case inspect.DictType():
             if not isinstance(value, dict):
-                yield Flaw(path, f"expected a mapping, got {in_words(value)}")
+                yield Flaw(path, f"expected a mapping, got {type_words(value)}")
                 return
             for key, item in value.items():
                 yield from _walk(item, kind.value_type, (*path, key))
@@ -121,13 +125,13 @@ def _struct(value: object, kind: inspect.StructType, path: Path) -> Iterator[Fla
     if not isinstance(value, dict):
         keys = ", ".join(f"`{name}`" for name in fields)
         hint = suggest.for_mapping(value, path, {name: _choices(field.type) for name, field in fields.items()})
-        yield Flaw(path, f"expected a mapping with {keys}, got {in_words(value)}", hint)
+        yield Flaw(path, f"expected a mapping with {keys}, got {type_words(value)}", hint)
         return
     for key, item in value.items():
         if key in fields:
             yield from _walk(item, fields[key].type, (*path, key))
         else:
-            yield Flaw((*path, key), f"unknown key `{key}`", suggest.for_key(key, fields))
+            yield Flaw((*path, key), key_words("unknown key", key, path), suggest.for_key(key, fields))
     for name, field in fields.items():
         if field.required and name not in value:
             yield Flaw(path, f"the key `{name}` is missing")
@@ -146,10 +150,16 @@ def _union(value: object, kind: inspect.UnionType, path: Path) -> Iterator[Flaw]
         if _has_shape(value, _bare(member)):
             yield from _walk(value, member, path)
             return
-    yield Flaw(path, f"expected {' or '.join(_type_name(_bare(member)) for member in members)}, got {in_words(value)}")
+    yield Flaw(
+        path,
+        f"expected {' or '.join(_type_name(_bare(member)) for member in members)}, got {type_words(value)}",
+        suggest.for_scalar(value, path),
+    )
 
 
 def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
+    is_free = isinstance(kind, inspect.StrType) and kind.pattern is None
+    found = type_words(value) if is_free or is_private(path) else in_words(value)
     match kind:
         case inspect.StrType():
             if not isinstance(value, str):
@@ -157,9 +167,9 @@ def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
                     hint = "put it into quotes" if kind.pattern is None else suggest.for_pattern(kind.pattern)
                 else:
                     hint = suggest.for_number(value, kind.pattern) if isinstance(value, int | float) else ""
-                yield Flaw(path, f"expected {suggest.noun(kind.pattern)}, got {in_words(value)}", hint)
+                yield Flaw(path, f"expected {suggest.noun(kind.pattern)}, got {found}", hint)
             elif kind.pattern and not re.search(_to_the_end(kind.pattern), value):
-                yield Flaw(path, f"{in_words(value)} does not fit", suggest.for_text(value, kind.pattern))
+                yield Flaw(path, f"{found} does not fit", suggest.for_text(value, kind.pattern))
             elif kind.min_length and len(value) < kind.min_length:
                 yield Flaw(path, "expected a text that is not empty")
             elif kind.max_length and len(value) > kind.max_length:
@@ -167,21 +177,21 @@ def _scalar(value: object, kind: inspect.Type, path: Path) -> Iterator[Flaw]:
         case inspect.IntType():
             if not isinstance(value, int) or isinstance(value, bool):
                 hint = "leave the quotes out" if isinstance(value, str) and value.isdecimal() else ""
-                yield Flaw(path, f"expected a whole number, got {in_words(value)}", hint)
+                yield Flaw(path, f"expected a whole number, got {found}", hint)
             elif (kind.ge is not None and value < kind.ge) or (kind.le is not None and value > kind.le):
                 yield Flaw(path, f"expected a number from {kind.ge} to {kind.le}, got {value}")
         case inspect.BoolType():
             if not isinstance(value, bool):
-                yield Flaw(path, f"expected true or false, got {in_words(value)}")
+                yield Flaw(path, f"expected true or false, got {found}")
         case inspect.LiteralType():
             if value not in kind.values:
                 choices = [str(choice) for choice in kind.values]
-                yield Flaw(path, f"expected one of {', '.join(choices)}; got {in_words(value)}", _near(value, choices))
+                yield Flaw(path, f"expected one of {', '.join(choices)}; got {found}", _near(value, choices))
         case inspect.NoneType():
             if value is not None:
-                yield Flaw(path, f"expected nothing, got {in_words(value)}")
+                yield Flaw(path, f"expected nothing, got {found}")
         case inspect.CustomType() if kind.cls is UnsetType:
-            yield Flaw(path, f"expected nothing, got {in_words(value)}")
+            yield Flaw(path, f"expected nothing, got {found}")
         case _:
             raise TypeError(f"the walker does not know {kind}")
 
@@ -232,16 +242,29 @@ def _type_name(kind: inspect.Type) -> str:
 
 
 def in_words(value: object) -> str:
-    """What a value is, short enough for a message."""
+    """What a value is, short enough for a message. Only for values that cannot be secret."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() if len(value) <= 40:
+            return f"the text `{value}`"
+        case int() | float() if len(str(value)) <= 40:
+            return f"the number {value}"
+        case _:
+            return type_words(value)
+
+
+def type_words(value: object) -> str:
+    """Of which type a value is; nothing of the value."""
     match value:
         case None:
             return "nothing"
         case bool():
-            return "true" if value else "false"
+            return "true or false"
         case str():
-            return f"the text `{value}`" if len(value) <= 40 else "a text"
+            return "a text"
         case int() | float():
-            return f"the number {value}" if len(str(value)) <= 40 else "a number"
+            return "a number"
         case list():
             return "a list"
         case dict():

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evenkeel.specs.problem import Flaw, Path
+from evenkeel.specs.secrecy import key_words
 from evenkeel.specs.text import MOST_DEPTH, Value
 
 MOST_BYTES = 4 * 1024**2
@@ -86,7 +87,9 @@ def _sound_pairs(pairs: tuple[tuple[str, Any], ...], path: Path, flaws: list[Fla
     for written, item in pairs:
         key = _KEYS.get(written.casefold()) or sound_text(written)
         if key in seen:
-            flaws.append(Flaw((*path, key), f"the key `{key[:40]}` stands here again", "leave one of them"))
+            flaws.append(
+                Flaw((*path, key), f"{key_words('the key', key, path)} stands here again", "leave one of them")
+            )
         seen.add(key)
         yield key, _sound(item, (*path, key), flaws)
 

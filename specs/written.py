@@ -159,6 +159,13 @@ class StopSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     timeout: Annotated[Duration, Meta(description="Time until SIGKILL.")] = "10s"
 
 
+class VariableSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A variable with a word about its value."""
+
+    value: Annotated[str, Meta(description="What it is.")]
+    secret: Annotated[bool, Meta(description="Nobody is shown the value, whatever they ask for.")] = False
+
+
 class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A container that shall run on this device."""
 
@@ -168,8 +175,11 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     )
     command: Annotated[tuple[str, ...], Meta(description="Arguments that replace the image's own.")] | UnsetType = UNSET
     env: Annotated[
-        dict[str, str | None] | tuple[str, ...],
-        Meta(description="Variables: a mapping (null removes one of the image's), or a list of `NAME=value`."),
+        dict[str, str | VariableSpec | None] | tuple[str, ...],
+        Meta(
+            description="Variables: a mapping (null removes one of the image's; `{value: …, secret: true}` shows the value "
+            "to nobody), or a list of `NAME=value`."
+        ),
     ] = {}
     ports: Annotated[
         tuple[str | PortSpec, ...],

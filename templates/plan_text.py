@@ -16,6 +16,7 @@ from evenkeel.specs.observed import ContainersSeen, image_size
 from evenkeel.specs.plan import Change, Difference, Plan, Verb, pull_sizes, pulled_for
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
+from evenkeel.specs.secrecy import HIDDEN
 from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 from evenkeel.templates.volume_text import volume_texts
@@ -209,6 +210,8 @@ def _follows(change: Change, difference: Difference) -> bool:
 def _values(change: Change, room: int) -> str:
     """Both values, or one with a word where the other is not there."""
     old, new = one_line(change.old), one_line(change.new)
+    if HIDDEN in (old, new):
+        return _without_values(old, new)
     if change.path == "image" and old and new:
         return fitting_pair(old, new, room)
     if not old:
@@ -216,3 +219,10 @@ def _values(change: Change, room: int) -> str:
     if not new:
         return "removed" if change.path.endswith(old) else f"- {old}"
     return f"{old} → {new}"
+
+
+def _without_values(old: str, new: str) -> str:
+    """What happens to a value that is not shown. A variable that an image may have is `(removed)`."""
+    if not old or old == "(removed)":
+        return "added"
+    return "changed" if new == HIDDEN else "removed"

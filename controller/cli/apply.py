@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import (
+    SHOW_VALUES,
     Options,
+    check_values_may_show,
     on_terminal,
     say_simulated,
     shared_options,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.preview import Preview
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.observed import ContainersSeen
+    from evenkeel.specs.plan import Plan
     from evenkeel.specs.settings import Settings
 
 
@@ -31,9 +34,12 @@ if TYPE_CHECKING:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--retry", is_flag=True, help="Try a revision again that failed before.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
+@click.option("--show-values", is_flag=True, help=SHOW_VALUES)
 @click.option("--allow-empty", is_flag=True, help="Specs that ask for nothing mean that everything goes.")
 @shared_options(*Options._fields)
-def command(options: Options, yes: bool, retry: bool, timeout: float | None, allow_empty: bool) -> int:
+def command(
+    options: Options, yes: bool, retry: bool, timeout: float | None, show_values: bool, allow_empty: bool
+) -> int:
     """Do it: show the plan, ask, converge, give a verdict.
 
     Shows the plan, asks, and then does it: fetch, create beside the old, switch, watch the health, remove the old. When
@@ -56,8 +62,11 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
     from evenkeel.controller.lock import sole_controller
     from evenkeel.controller.preview import preview
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
+    from evenkeel.reconcilers.containers.reveal import revealed
     from evenkeel.specs.errors import JournalError
 
+    if show_values:
+        check_values_may_show()
     settings = options.settings()
     if options.verbose:
         logs.install(settings.log.level, settings.log.format)
@@ -83,7 +92,8 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
                 looking = preview(reconciler(settings), driver, journal, reading.desired, sizes, around)
                 found = runner.run(looking)
                 # Not within the loop, which would keep the first Ctrl-C from ending the question.
-                code = _refused(settings, journal, reading, found, yes=yes, retry=retry)
+                shown = revealed(found.plan, found.seen) if show_values else found.plan
+                code = _refused(settings, journal, reading, found, shown, yes=yes, retry=retry)
                 if code is not None:
                     return code
                 return runner.run(_converge(settings, driver, journal, lock, reading, timeout))
@@ -92,12 +102,12 @@ def command(options: Options, yes: bool, retry: bool, timeout: float | None, all
 
 
 def _refused(
-    settings: Settings, journal: Journal, reading: Reading, found: Preview, *, yes: bool, retry: bool
+    settings: Settings, journal: Journal, reading: Reading, found: Preview, shown: Plan, *, yes: bool, retry: bool
 ) -> int | None:
-    """Show what will be done and ask; the exit code when it shall not be done."""
+    """Show what will be done, as `shown` has it, and ask; the exit code when it shall not be done."""
     from evenkeel.templates.plan_text import plan_lines
 
-    for line in plan_lines(found.plan, found.seen, terminal_width(), terminal_style()):
+    for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
         click.echo(line)
     for note in found.notes if found.plan.stages else ():
         click.echo(f"Note: {note}")

@@ -124,6 +124,19 @@ def say_simulated(settings: Settings) -> None:
         click.echo(f"Note: {SIMULATED}", err=True)
 
 
+SHOW_VALUES = "Show values of variables and words of commands, on a terminal only."
+
+
+def check_values_may_show(output: str = "text") -> None:
+    """UsageError where values would not only be seen by the person who asked for them, but kept by a file or a log."""
+    if output != "text":
+        raise click.UsageError(f"--show-values goes with text only: -o {output} never holds values")
+    if not sys.stdout.isatty():
+        raise click.UsageError(
+            "--show-values is for a terminal: what is written to a file or a pipe never holds values"
+        )
+
+
 def terminal_width() -> int:
     """Columns of the terminal, 120 where there is none."""
     return shutil.get_terminal_size((120, 24)).columns

@@ -8,7 +8,9 @@ import click
 
 from evenkeel.controller.cli.options import (
     ENGINE,
+    SHOW_VALUES,
     Options,
+    check_values_may_show,
     say_simulated,
     shared_options,
     terminal_style,
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
 @click.command("plan")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
 @click.option("--allow-empty", is_flag=True, help="Specs that ask for nothing mean that everything goes.")
+@click.option("--show-values", is_flag=True, help=SHOW_VALUES)
 @click.option("--files", is_flag=True, help="Plan for the files, also when a desired state from MQTT is in force.")
 @shared_options("config", "state", "specs", *ENGINE)
-def command(options: Options, output: str, allow_empty: bool, files: bool) -> int:
+def command(options: Options, output: str, allow_empty: bool, show_values: bool, files: bool) -> int:
     """Show what would be done, and do nothing.
 
     Reads the specs, looks at the engine and prints what differs, why, and where it was asked for. Nothing is written,
@@ -43,6 +46,9 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
       ·             never touched
       !  blocked    asked for, and it cannot be done
 
+    Values of variables and words of commands are not shown: `changed` says that there are others. --show-values shows them, on
+    a terminal only and as text only, but for those that a spec marks as `secret` or whose name says so.
+
     Exit code: 0 nothing to do, 2 something to do, 1 an error, or all that is left to do is blocked.
     """
     import asyncio
@@ -53,6 +59,8 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
     from evenkeel.controller.preview import Preview, preview
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
 
+    if show_values:
+        check_values_may_show(output)
     settings = options.settings()
     journal = read_journal(Path(settings.state))
     message = message_in_force(journal)
@@ -71,9 +79,11 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
     found = asyncio.run(look())
     journal.close()
     if output == "text":
+        from evenkeel.reconcilers.containers.reveal import revealed
         from evenkeel.templates.plan_text import plan_lines
 
-        for line in plan_lines(found.plan, found.seen, terminal_width(), terminal_style()):
+        shown = revealed(found.plan, found.seen) if show_values else found.plan
+        for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
             click.echo(line)
         for note in (*notes, *found.notes):
             click.echo(f"Note: {note}")

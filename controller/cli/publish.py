@@ -118,9 +118,12 @@ def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
     """Warnings are said; SpecError for everything else."""
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.problem import Problem, errors, path_text, problem_text
+    from evenkeel.specs.secrecy import shown_path
 
     problems = [
-        Problem(place, path_text(flaw.path), flaw.message, flaw.hint, "warning" if flaw.warning else "error")
+        Problem(
+            place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, "warning" if flaw.warning else "error"
+        )
         for flaw, place in zip(flaws, places, strict=True)
     ]
     if errors(problems):

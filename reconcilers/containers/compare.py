@@ -6,23 +6,25 @@ port, variable), because index differences of reordered lists tell nobody anythi
 
 Fields divide into three: those an engine changes in place (limits, restart policy), those that are evenkeel's own conduct
 and never need a new container (`with_conduct_of`), and all others.
+
+Differences are printed, stored and sent, so they name variables, and the places of words in commands, and not what these are.
+Only `fields(…, show_values=True)` has values, for one terminal (`reconcilers.containers.reveal`).
 """
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from evenkeel.specs.codec import changed, plain
 from evenkeel.specs.container import UNLIMITED, USUAL_PROPAGATION, Container, ExecProbe, Mount, Resources, Stop
 from evenkeel.specs.quantity import duration_text, size_text
-from evenkeel.specs.secrecy import looks_secret
+from evenkeel.specs.secrecy import HIDDEN, looks_secret, without_password
 from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
 
-_CONDUCT = ("pull_policy", "depends_on", "stable_for", "image_volumes")
+_CONDUCT = ("pull_policy", "depends_on", "stable_for", "image_volumes", "secrets")
 
 
 def with_conduct_of(container: Container, other: Container) -> Container:
@@ -37,8 +39,8 @@ InPlace = Literal["all", "finite", "none"]
 """What an engine is able to change without a new container; see `ContainersSeen.in_place`."""
 
 _SIZES = ("resources.", "log.maxSize", "log.maxBufferSize")
-HIDDEN = "(hidden)"
-_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
+_MOST_WORDS = 8
+"""Of a command in which more words differ nobody wants a list of places."""
 
 
 class Field(NamedTuple):
@@ -67,6 +69,7 @@ def identity(container: Container) -> Container:
         depends_on=bare.depends_on,
         pull_policy=bare.pull_policy,
         image_volumes=bare.image_volumes,
+        secrets=bare.secrets,
         mounts=tuple(map(_with_propagation, container.mounts)),
         stop=Stop(container.stop.signal),
     )
@@ -102,8 +105,11 @@ def changes_in_place(path: str, wanted: Container, seen: Container, in_place: In
     return path.startswith("restart.") and in_place != "none"
 
 
-def fields(old: Container, new: Container) -> tuple[Field, ...]:
-    """Everything that differs but conduct, in order of path. Values of variables that look secret are hidden."""
+def fields(old: Container, new: Container, *, show_values: bool = False) -> tuple[Field, ...]:
+    """Everything that differs but conduct, in order of path. Values of variables and words of commands are `HIDDEN`.
+
+    `show_values`: except for those that a spec marks or that look secret.
+    """
     from deepdiff import DeepDiff
 
     before, after = _keyed(old), _keyed(new)
@@ -112,9 +118,14 @@ def fields(old: Container, new: Container) -> tuple[Field, ...]:
     )
     paths = {tuple(item.path(output_format="list")) for items in found.values() for item in items}
     leaves = sorted({leaf for path in paths for leaf in (*_leaves(before, path), *_leaves(after, path))})
-    return tuple(
-        Field(".".join(leaf), _text(leaf, _at(before, leaf)), _text(leaf, _at(after, leaf))) for leaf in leaves
-    )
+    secret = {*old.secrets, *new.secrets} if show_values else None
+    differing = [
+        Field(".".join(leaf), _text(leaf, _at(before, leaf), secret), _text(leaf, _at(after, leaf), secret))
+        for leaf in leaves
+    ]
+    for path, words in (("command", _command), ("health.exec", _check)):
+        differing.extend(_word_fields(path, words(old), words(new), show_values=show_values))
+    return tuple(sorted(differing, key=lambda field: field.path.partition("[")[0].split(".")))
 
 
 def _policy(container: Container) -> tuple[str, int]:
@@ -126,7 +137,6 @@ def _keyed(container: Container) -> dict[str, Any]:
     value: dict[str, Any] = plain(container)
     keyed: dict[str, Any] = {
         "image": container.image,
-        "command": shlex.join(container.command) if container.command else None,
         "env": dict(container.env),
         "ports": {port_text(port): port_text(port) for port in container.ports},
         "mounts": {mount.destination: full_mount_text(mount) for mount in container.mounts},
@@ -148,7 +158,6 @@ def _keyed(container: Container) -> dict[str, Any]:
     if container.health is not None and isinstance(container.health.probe, ExecProbe):
         health = container.health
         keyed["health"] = {
-            "exec": shlex.join(health.probe.command) if isinstance(health.probe, ExecProbe) else "",
             "interval": duration_text(health.interval),
             "timeout": duration_text(health.timeout),
             "retries": health.retries,
@@ -186,10 +195,15 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 _ABSENT = object()
 
 
-def _text(path: tuple[str, ...], value: Any) -> str:
+def _text(path: tuple[str, ...], value: Any, secret: Collection[str] | None) -> str:
+    """`secret`: the variables that are marked as such; `None` hides the value of every variable."""
     if value is _ABSENT:
         return ""
     dotted = ".".join(path)
+    if value is None:
+        return "(removed)"
+    if path[0] == "env" and (secret is None or path[1] in secret):
+        return HIDDEN
     if path[0] in ("env", "labels") and looks_secret(path[1]):
         return HIDDEN
     if isinstance(value, bool):
@@ -198,19 +212,45 @@ def _text(path: tuple[str, ...], value: Any) -> str:
         return "unlimited" if value == UNLIMITED else size_text(value)
     if isinstance(value, timedelta):
         return duration_text(value)
-    if value is None:
-        return "(removed)"
     if value == "" and path[0] in ("env", "labels"):
         return "(empty)"
-    text = _command_text(str(value)) if path in (("command",), ("health", "exec")) else str(value)
-    return _PASSWORD_IN_URL.sub(rf"\1{HIDDEN}\2", text)
+    return without_password(str(value)) if path[0] in ("env", "labels") else str(value)
 
 
-def _command_text(command: str) -> str:
+def _command(container: Container) -> tuple[str, ...]:
+    return container.command or ()
+
+
+def _check(container: Container) -> tuple[str, ...]:
+    probe = container.health.probe if container.health is not None else None
+    return probe.command if isinstance(probe, ExecProbe) else ()
+
+
+def _word_fields(path: str, old: Sequence[str], new: Sequence[str], *, show_values: bool) -> Iterator[Field]:
+    """The places of words that came, went or changed, counted from 0 as in errors; the whole where it came or went."""
+    if old == new:
+        return
+    before, after = _shown_words(old, show_values=show_values), _shown_words(new, show_values=show_values)
+    first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    same = 0
+    while same < min(len(old), len(new)) - first and old[-1 - same] == new[-1 - same]:
+        same += 1
+    end_old, end_new = len(old) - same, len(new) - same
+    if not old or not new or max(end_old, end_new) - first > _MOST_WORDS:
+        yield Field(path, *(" ".join(words) if show_values else HIDDEN if words else "" for words in (before, after)))
+        return
+    for index in range(first, max(end_old, end_new)):
+        gone, come = before[index] if index < end_old else "", after[index] if index < end_new else ""
+        yield Field(f"{path}[{index}]", gone, come)
+
+
+def _shown_words(command: Sequence[str], *, show_values: bool) -> list[str]:
     """Without the values of options that look secret, written `--token=x`, `--token x` or `TOKEN=x`."""
+    if not show_values:
+        return [HIDDEN] * len(command)
     shown: list[str] = []
     hide = False
-    for word in shlex.split(command):
+    for word in command:
         name, equals, _ = word.partition("=")
         if hide and not word.startswith("-"):
             shown.append(HIDDEN)
@@ -219,6 +259,6 @@ def _command_text(command: str) -> str:
             shown.append(f"{name}={HIDDEN}")
             hide = False
         else:
-            shown.append(shlex.quote(word))
+            shown.append(without_password(shlex.quote(word)))
             hide = word.startswith("-") and looks_secret(word)
-    return " ".join(shown)
+    return shown

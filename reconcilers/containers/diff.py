@@ -132,7 +132,7 @@ def _wanted(
         why = "it differs in what only a new container can change"
         yield Difference(
             name, "recreate", why, container, others=others, changes=changes, asked=asked,
-            lost=_lost(instances, others), away_s=_away_s(name, instances, others, history),
+            lost=_lost(instances, others), away_s=_away_s(name, instances, others, history), compared=current.id,
         )  # fmt: skip
         return
     yield from _settling(container, document, matching, instances, history, seen.in_place)
@@ -167,12 +167,14 @@ def _settling(
     if not (others or update or renamed or verify):
         return
     changes = tuple(_field_changes(container, document, candidate.container, in_place)) if update else ()
+    compared = candidate.id
     verb: Verb
     switching = bool(others) and (start or any(i.id in others and i.state in AWAKE for i in instances))
     if switching:
         old = max((i for i in instances if i.id in others), key=lambda instance: rank(instance, history))
         assert old.container is not None
-        changes = tuple(_field_changes(container, document, old.container, in_place)) or changes
+        if since := tuple(_field_changes(container, document, old.container, in_place)):
+            changes, compared = since, old.id
         failed = old.image_id in history.rejected and candidate.image_id not in history.rejected
         why = "the image that was pushed again failed" if failed else "the switch to the new container is not finished"
         verb = "recreate"
@@ -191,7 +193,7 @@ def _settling(
         container.name, verb, why, container, candidate.id, others, changes,
         changes[0].asked if changes else document.place, update, connect, start, verify,
         _lost(instances, others) if switching else (),
-        _away_s(container.name, instances, others, history) if switching else None,
+        _away_s(container.name, instances, others, history) if switching else None, compared=compared,
     )  # fmt: skip
 
 
@@ -333,4 +335,6 @@ def _field_changes(
     for field in compare.fields(old, compare.with_conduct_of(container, old)):
         changes = compare.changes_in_place(field.path, container, old, in_place)
         why = "changes in place" if changes else "needs a new container"
-        yield Change(container.name, field.path, field.old, field.new, why, asked_at(document, field.path))
+        yield Change(
+            container.name, field.path, field.old, field.new, why, asked_at(document, field.path.partition("[")[0])
+        )

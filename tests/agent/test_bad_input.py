@@ -240,7 +240,7 @@ def test_every_reason_is_given() -> None:
             "/dev/x",
             "`colour`",
             "memory - 1",
-            "provided : A B",
+            "provided : (hidden)",
             "provided : 1B",
             "containers:horn",
             "stands here again",

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests.virtual import run
 
+from evenkeel.controller.conduct import AgentSettings
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.plan import Start
 
@@ -85,7 +86,7 @@ async def all_as_recorded(device: Device, exchanges: Sequence[Exchange]) -> None
 
 async def with_lamp(level: int) -> Device:
     """Where W1 (`level` 1) or W2 (`level` 2) ended."""
-    device = Device(system=("sua",))
+    device = Device(settings=AgentSettings(system_containers=("sua",), reported_values="unmarked"))
     await all_as_recorded(device, RECORDED["W0"])
     await all_as_recorded(device, RECORDED["W1"])
     if level == 2:

@@ -49,6 +49,7 @@ def settings_of(recording: Recording) -> AgentSettings:
         domain=recording.flag("ua-domain") or "containers",
         system_containers=(system,) if system else (),
         verbose=bool(recording.flag("ua-verbose-inventory-report")),
+        reported_values="all",
         manner=Manner(parse_duration(stop_timeout or "30s"), takes_unknown_keys=True),
     )
 

@@ -22,7 +22,7 @@ from evenkeel.specs.container import (
     Resources,
     Restart,
 )
-from evenkeel.specs.inventory import go_duration_text, image_version, inventory, kanto_size_text
+from evenkeel.specs.inventory import Values, go_duration_text, image_version, inventory, kanto_size_text
 from evenkeel.specs.kanto import desired_state_drafts
 from evenkeel.specs.normalise import contradictions, normal
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State
@@ -56,15 +56,15 @@ def nodes(*instances: ContainerSeen, verbose: bool = False, **more: Any) -> tupl
     return inventory("containers", ContainersSeen("e", containers=instances), verbose, **more).software_nodes[1:]
 
 
-def parameters(seen: ContainerSeen, *, verbose: bool = False) -> list[tuple[str, str]]:
-    (node,) = nodes(seen, verbose=verbose)
+def parameters(seen: ContainerSeen, *, verbose: bool = False, **more: Any) -> list[tuple[str, str]]:
+    (node,) = nodes(seen, verbose=verbose, **more)
     return [(item.key, item.value) for item in node.parameters]
 
 
-def asked(verbose: bool = False, **fields: Any) -> dict[str, Any]:
+def asked(verbose: bool = False, *, values: Values = "none", **fields: Any) -> dict[str, Any]:
     """Parameters of a container with these fields; a text, or a list of texts where a key may repeat."""
     found: dict[str, list[str]] = {}
-    for key, value in parameters(instance(Container("web", "i:1", **fields)), verbose=verbose):
+    for key, value in parameters(instance(Container("web", "i:1", **fields)), verbose=verbose, values=values):
         found.setdefault(key, []).append(value)
     many = ("device", "port", "host", "mount", "env", "cmd")
     return {key: values if key in many else values[-1] for key, values in found.items()}
@@ -107,7 +107,7 @@ def test_the_verbose_example_byte_for_byte() -> None:
         env=(("A", "1"),),
         command=("-x",),
     )
-    (node,) = nodes(instance(container), verbose=True)
+    (node,) = nodes(instance(container), verbose=True, values="all")
     assert encode(node).decode() == VERBOSE_EXAMPLE.replace("\n", "")
 
 
@@ -134,7 +134,7 @@ def test_the_recorded_answer_to_a_request() -> None:
         '"associations":[{"sourceId":"containers-update-agent","targetId":"containers:lamp"},'
         '{"sourceId":"containers-update-agent","targetId":"containers:sua"}]}}'
     )
-    assert inventory_bytes("q1", 1300, inventory("containers", seen, verbose=False)).decode() == expected
+    assert inventory_bytes("q1", 1300, inventory("containers", seen, verbose=False, values="all")).decode() == expected
 
 
 @pytest.mark.parametrize("verbose", [True, False])
@@ -317,9 +317,17 @@ def test_group_37_devices_ports_hosts_and_mounts(verbose: bool) -> None:
 def test_group_38_variables_and_arguments(
     env: tuple[tuple[str, str | None], ...], command: tuple[str, ...] | None, verbose: bool
 ) -> None:
-    shown = asked(verbose, env=env, command=command)
+    shown = asked(verbose, env=env, command=command, values="all")
     assert shown.get("env", []) == (["A=1", "B=", "C"] if env else [])
     assert shown.get("cmd", []) == list(command or ())
+    shown = asked(verbose, env=env, command=command)
+    assert shown.get("env", []) == (["A=(hidden)", "B=(hidden)", "C"] if env else [])
+    assert shown.get("cmd", []) == ["(hidden)"] * len(command or ())
+
+
+def test_what_a_spec_marks_is_in_no_report() -> None:
+    shown = asked(False, env=(("A", "1"), ("B", "2")), secrets=("B",), values="unmarked")
+    assert shown["env"] == ["A=1", "B=(hidden)"]
 
 
 @pytest.mark.parametrize(
@@ -476,7 +484,7 @@ def containers(draw: st.DrawFn) -> Container:
 def test_a_node_pasted_into_a_desired_state_asks_for_the_same_container(container: Container, verbose: bool) -> None:
     assert not list(contradictions(container))
     device_name = "vehicle" if container.network == "host" else ""
-    (node,) = nodes(instance(container, device_name=device_name), verbose=verbose)
+    (node,) = nodes(instance(container, device_name=device_name), verbose=verbose, values="all")
     config = [{"key": item.key, "value": item.value} for item in node.parameters]
     component = {"id": container.name, "version": node.version, "config": config}
     flaws: list[Flaw] = []

@@ -190,7 +190,7 @@ def test_a_retry_timeout_that_can_only_be_seconds_is_read_as_such() -> None:
         ({"name": "a b", "image": {"name": "x"}}, "name: invalid container name format : a b; expected letters"),
         (manifest(image={}), "image: the containers image configuration is invalid; give `image.name`"),
         (manifest(image=None), "image: the containers image configuration is invalid; give `image.name`"),
-        (manifest(image="x"), "image: expected a mapping with `name`, `decrypt_config`, got the text `x`"),
+        (manifest(image="x"), "image: expected a mapping with `name`, `decrypt_config`, got a text"),
         (manifest(image={"name": "X"}), "image.name: `X` is no repository name"),
         (
             manifest(image={"name": "x", "decrypt_config": {"keys": ["k"]}}),

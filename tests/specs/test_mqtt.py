@@ -62,7 +62,7 @@ def faults(**section: Any) -> list[str]:
         ({"keepAlive": "0s"}, ["mqtt.keepAlive: expected a duration of at least 1s, got 0s"]),
         ({"passwordFile": "/p"}, ["mqtt.passwordFile: a password needs a user"]),
         ({"username": "u", "usernameFile": "/u"}, ["mqtt.usernameFile: `username` says it already"]),
-        ({"username": "u", "passwordFile": "p"}, ["mqtt.passwordFile: the text `p` does not fit"]),
+        ({"username": "u", "passwordFile": "p"}, ["mqtt.passwordFile: expected an absolute path"]),
         ({"tls": {"rootCa": "/ca"}}, ["mqtt.tls: certificates are of no use without encryption"]),
         ({"broker": "ssl://b", "tls": {"clientCert": "/c"}}, ["mqtt.tls: `clientCert` and `clientKey` go together"]),
         ({"will": {"topic": "a/#"}}, ["mqtt.will.topic: a topic to publish to has no wildcards"]),

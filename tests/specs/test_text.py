@@ -66,7 +66,7 @@ def test_keys_of_characters_that_are_escaped_as_two_are_told_apart(
 
 def test_a_key_is_the_same_however_it_is_escaped() -> None:
     content = '{"😀": 1,\n"\\ud83d\\ude00": 2}'
-    assert complaints(content, "x.json") == ["x.json:2:1: 😀: the key `😀` stands here again; first at x.json:1:2"]
+    assert complaints(content, "x.json") == ["x.json:2:1: (hidden): the key stands here again; first at x.json:1:2"]
 
 
 def test_halves_of_characters_are_told_apart_too() -> None:
@@ -179,24 +179,24 @@ def test_every_duplicate_key_is_found(file: str) -> None:
         ("a: [1,\n", "x.yaml:2:1: no valid YAML"),
         # what only YAML 1.1 refuses is not what is wrong here
         ("a: [80:80]\nb: {c: [}\n", "x.yaml:2:9: no valid YAML: expected the node content, but found '}'"),
-        ("a: [80:80, *b]\n", "x.yaml:1:12: `*b` refers to nothing that ends before it"),
+        ("a: [80:80, *b]\n", "x.yaml:1:12: an alias refers to nothing that ends before it"),
         ("a: [80:80, !!set {}]\n", "x.yaml:1:12: a[1]: the tag `set` is not allowed here"),
         ("a: [80:80\n", "x.yaml:2:1: no valid YAML: expected ',' or ']', but got '<stream end>'"),
         (
             "a: b: c\n",
             "x.yaml:1:5: no valid YAML: mapping values are not allowed in this context; put texts with a `:`",
         ),
-        ("a: *b\n", "x.yaml:1:4: `*b` refers to nothing that ends before it"),
-        ("a: &a [*a]\n", "x.yaml:1:8: `*a` refers to nothing that ends before it"),
+        ("a: *b\n", "x.yaml:1:4: an alias refers to nothing that ends before it"),
+        ("a: &a [*a]\n", "x.yaml:1:8: an alias refers to nothing that ends before it"),
         ("? [a]\n: 1\n", "x.yaml:1:3: expected a plain key"),
         ("a: {<<: 1}\n", "x.yaml:1:9: expected a mapping behind `<<`"),
         ("a: 2024-01-01\n", "x.yaml:1:4: a: a date is not allowed here; put it into quotes"),
         ("a: !!binary eA==\n", "x.yaml:1:4: a: the tag `binary` is not allowed here; leave the tag out"),
         ("a: !!set {b, c}\n", "x.yaml:1:4: a: the tag `set` is not allowed here"),
-        ("a: !!python/object:os.system [x]\n", "x.yaml:1:4: a: the tag `python/object:os.system` is not allowed here"),
-        ("a: !secret x\n", "x.yaml:1:4: a: the tag `!secret` is not allowed here"),
-        ("a: !!bool maybe\n", "x.yaml:1:4: a: `maybe` is no bool"),
-        ("a: !!int ''\n", "x.yaml:1:4: a: `` is no int"),
+        ("a: !!python/object:os.system [x]\n", "x.yaml:1:4: a: a tag is not allowed here"),
+        ("a: !secret x\n", "x.yaml:1:4: a: a tag is not allowed here; put texts that begin with *, & or ! into quotes"),
+        ("a: !!bool maybe\n", "x.yaml:1:4: a: this is no bool"),
+        ("a: !!int ''\n", "x.yaml:1:4: a: this is no int"),
         ('a: "\\0"\n', "x.yaml:1:4: a: a text cannot hold the character NUL"),
         ('"\\0": 1\n', "x.yaml:1:1: a text cannot hold the character NUL"),
         ("a: b\nc: \x07\n", "x.yaml:2:4: no valid YAML"),

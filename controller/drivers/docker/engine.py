@@ -26,7 +26,7 @@ from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.docker.parse import is_owner
 from evenkeel.controller.drivers.docker.refusals import outcome
 from evenkeel.controller.drivers.docker.registries import Registries
-from evenkeel.controller.drivers.docker.render import NAME_LABEL, create_body, endpoint_body, update_body
+from evenkeel.controller.drivers.docker.render import NAME_LABEL, as_kept, create_body, endpoint_body, update_body
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.ports import Progress
@@ -51,6 +51,8 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
+from evenkeel.specs.redaction import redacted
+from evenkeel.specs.secrecy import HIDDEN
 
 _AT_ONCE = 8
 _PULL_SILENCE_S = 120.0
@@ -94,7 +96,7 @@ class DockerEngine:
         try:
             return await self._perform(action, progress)
         except EngineAnswer as answer:
-            return outcome(answer.message)
+            return _without_values(outcome(answer.message), action)
         except Unavailable as error:
             return Retry(error.message, outside=True)
         except TimedOut as error:
@@ -199,8 +201,8 @@ class DockerEngine:
             holder = await self._observer.inspect(action.engine_name)
             if (
                 holder is not None
-                and holder.seen.container == container
                 and set(attached) <= set(holder.seen.volumes)
+                and holder.seen.container == as_kept(container)
                 and is_owner(holder.seen.owner, self._owner)
             ):
                 return Done("was there", holder.seen.id)
@@ -226,7 +228,7 @@ class DockerEngine:
             return None
         if missing := set(attached) - set(made.seen.volumes):
             return ", ".join(f"the volume {volume} is not at {place}" for place, volume in sorted(missing))
-        return "" if made.seen.container == container else _what_differs(container, made.seen.container)
+        return "" if made.seen.container == as_kept(container) else _what_differs(container, made.seen.container)
 
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
@@ -285,7 +287,9 @@ class DockerEngine:
                     continue
                 if _is_about_its_network(answer) and "is ambiguous" in answer.message:
                     return Retry(f"{answer.message}; {_DOUBLED.format(self._network)}", outside=True)
-                return outcome(answer.message, [mount.destination for mount in found.seen.container.mounts])
+                brought = [mount.destination for mount in found.seen.container.mounts]
+                told = outcome(answer.message, brought)
+                return changed(told, message=redacted(told.message, found.seen.container))
         return Retry("its network could not be made", outside=True)
 
     async def _rename(self, instance: str, engine_name: str) -> Outcome:
@@ -342,9 +346,18 @@ def _is_about_its_network(answer: EngineAnswer) -> bool:
     return lower.startswith("network ") and ("not found" in lower or "is ambiguous" in lower)
 
 
+def _without_values(told: Outcome, action: Action) -> Outcome:
+    container = action.container if isinstance(action, Create | Connect | Verify) else None
+    return changed(told, message=redacted(told.message, container))
+
+
 def _what_differs(wanted: Container, made: Container) -> str:
-    found = compare.fields(wanted, made)
-    return ", ".join(f"{field.path} is {field.new or 'not there'} instead of {field.old or 'none'}" for field in found)
+    def words(field: compare.Field) -> str:
+        if HIDDEN in (field.old, field.new):
+            return f"{field.path} is another"
+        return f"{field.path} is {field.new or 'not there'} instead of {field.old or 'none'}"
+
+    return ", ".join(map(words, compare.fields(wanted, made)))
 
 
 def _address_of(interface: str) -> str:

@@ -38,6 +38,7 @@ from evenkeel.specs.container import (
 from evenkeel.specs.image import normal_image, parse_image
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, State
+from evenkeel.specs.redaction import redacted
 
 _STATES: dict[str, State] = {
     "created": "created",
@@ -132,7 +133,7 @@ def parse_container(
         health=health_of(state),
         check=newest_check(state) if container.health is not None else None,  # an image's own check proves nothing
         exit_code=state.get("ExitCode") or 0,
-        error=state.get("Error") or "",
+        error=redacted(state.get("Error") or "", container),
         restart_count=inspected.get("RestartCount") or 0,
         created_at=parse_time(inspected.get("Created", "")),
         started_at=parse_time(state.get("StartedAt", "")),
@@ -227,6 +228,7 @@ def _container(
         depends_on=base.depends_on,
         pull_policy=base.pull_policy,
         image_volumes=base.image_volumes,
+        secrets=base.secrets,
     )
 
 

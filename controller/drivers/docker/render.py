@@ -4,8 +4,8 @@ Containers in network mode `bridge` join one user-defined network, because Docke
 reachable under its own name and its host name, and Kanto's `container_<host name>` becomes a link, which follows its target
 when that gets another address and needs not exist yet (measured with 20.10; docs/engines.md, ADR 0004).
 
-What the engine cannot keep travels in a label, so that a container tells all by itself what was asked for. Values of
-variables are not repeated there.
+What the engine cannot keep travels in a label, so that a container tells all by itself what was asked for. What may be secret
+is not repeated there: labels are listed, sent with every event of an engine, and exported by collectors.
 """
 
 from __future__ import annotations
@@ -15,8 +15,21 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from evenkeel.specs.codec import changed, decode, encode
-from evenkeel.specs.container import UNLIMITED, Container, ExecProbe, Health, Log, Mount, Port, Resources, Restart
+from evenkeel.specs.codec import changed, decode
+from evenkeel.specs.container import (
+    UNLIMITED,
+    Container,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Log,
+    Mount,
+    Port,
+    Resources,
+    Restart,
+    TcpProbe,
+    content_of,
+)
 from evenkeel.specs.errors import Refused
 
 NAME_LABEL = "dev.evenkeel.name"
@@ -110,8 +123,25 @@ def restart_body(restart: Restart) -> dict[str, Any]:
 
 
 def asked_text(container: Container) -> str:
-    """The label's text: the normal form, of variables only the names."""
-    return encode(changed(container, env=tuple((name, None) for name, _ in container.env))).decode()
+    """The label's text: the normal form, of variables only the names, and of commands only that there is one; the engine
+    keeps the rest."""
+    kept = as_kept(container)
+    health = kept.health
+    if health is not None and isinstance(health.probe, ExecProbe):
+        health = changed(health, probe=ExecProbe(()))
+    command = None if kept.command is None else ()
+    return content_of(
+        changed(kept, env=tuple((name, None) for name, _ in kept.env), command=command, health=health)
+    ).decode()
+
+
+def as_kept(container: Container) -> Container:
+    """The container as it can be read back. The query of a check is nowhere but in what is asked for, where checks are taken
+    from; what is kept in its place is true of every container that answers it."""
+    health = container.health
+    if health is None or not isinstance(health.probe, HttpProbe) or "?" not in health.probe.path:
+        return container
+    return changed(container, health=changed(health, probe=TcpProbe(health.probe.port)))
 
 
 def asked_from(labels: Mapping[str, str]) -> Container | None:

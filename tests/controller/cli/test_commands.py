@@ -480,8 +480,8 @@ def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
 
 def test_a_fault_on_the_command_line_blames_no_file(device: Device) -> None:
     assert device.run("plan", "--docker-address", "/var/run/docker.sock", ok=1).stderr == (
-        "error: settings: command line: engine.address: the text `/var/run/docker.sock` does not fit; "
-        "write `unix:///var/run/docker.sock`\n"
+        "error: settings: command line: engine.address: expected the address of a socket; "
+        "write `unix://` before the path\n"
     )
 
 

@@ -67,6 +67,7 @@ OTHERS = {
     "depends_on": Other(("db",), identity=False),
     "pull_policy": Other("Never", identity=False),
     "image_volumes": Other("discard", identity=False),
+    "secrets": Other(("A",), identity=False),
 }
 
 
@@ -82,7 +83,7 @@ def test_a_field_is_identity_or_changes_in_place_or_is_conduct(name: str) -> Non
     assert compare.in_place_differs(wanted, WEB) is other.in_place
 
 
-CONDUCT = {"stable_for", "depends_on", "pull_policy", "image_volumes"}
+CONDUCT = {"stable_for", "depends_on", "pull_policy", "image_volumes", "secrets"}
 
 
 @pytest.mark.parametrize("name", sorted(CONDUCT))
@@ -181,7 +182,35 @@ def test_where_a_change_can_be_made(path: str, in_place: compare.InPlace, expect
     ],
 )
 def test_how_a_value_is_worded(field: str, value: object, expected: Field) -> None:
-    assert fields(WEB, changed(WEB, **{field: value})) == (expected,)
+    assert fields(WEB, changed(WEB, **{field: value}), show_values=True) == (expected,)
+
+
+def test_nothing_is_said_of_a_value_unless_somebody_asks() -> None:
+    old = changed(WEB, env=(("JWT", "a"), ("OLD", "b"), ("SAME", "c")), command=("run", "x", "y", "z"))
+    new = changed(WEB, env=(("JWT", "d"), ("NEW", "e"), ("SAME", "c")), command=("run", "q", "z"), health=EXEC)
+    assert fields(old, new) == (
+        Field("command[1]", "(hidden)", "(hidden)"),
+        Field("command[2]", "(hidden)", ""),
+        Field("env.JWT", "(hidden)", "(hidden)"),
+        Field("env.NEW", "", "(hidden)"),
+        Field("env.OLD", "(hidden)", ""),
+        Field("health.exec", "", "(hidden)"),
+        *(field for field in fields(WEB, changed(WEB, health=EXEC)) if field.path != "health.exec"),
+    )
+    shown = {field.path: field[1:] for field in fields(old, new, show_values=True)}
+    assert (shown["env.JWT"], shown["command[1]"], shown["command[2]"]) == (("a", "d"), ("x", "q"), ("y", ""))
+
+
+def test_what_a_spec_marks_is_shown_to_nobody() -> None:
+    old, new = (changed(WEB, env=(("JWT", value),)) for value in "ab")
+    for one, other in ((changed(old, secrets=("JWT",)), new), (old, changed(new, secrets=("JWT",)))):
+        assert fields(one, other, show_values=True) == (Field("env.JWT", "(hidden)", "(hidden)"),)
+
+
+def test_a_command_of_which_hardly_a_word_is_left_is_one_difference() -> None:
+    old, new = (changed(WEB, command=tuple(f"{name}{number}" for number in range(9))) for name in "ab")
+    assert fields(old, new) == (Field("command", "(hidden)", "(hidden)"),)
+    assert len(fields(old, changed(new, command=(*(new.command or ())[:8], *(old.command or ())[8:])))) == 8
 
 
 def test_fields_come_in_order_of_path_and_without_conduct() -> None:

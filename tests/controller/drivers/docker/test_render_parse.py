@@ -24,7 +24,8 @@ from evenkeel.controller.drivers.docker.parse import (
     parse_images,
     parse_time,
 )
-from evenkeel.controller.drivers.docker.render import SPEC_LABEL, create_body, update_body
+from evenkeel.controller.drivers.docker.render import SPEC_LABEL, as_kept, create_body, update_body
+from evenkeel.reconcilers.containers.compare import same_identity
 from evenkeel.specs.codec import changed, decode
 from evenkeel.specs.container import (
     UNLIMITED,
@@ -196,7 +197,13 @@ def test_what_was_recorded_of_ours_is_what_was_asked_for(name: str) -> None:
 @pytest.mark.parametrize("name", RECORDED["ours"])
 def test_the_same_is_asked_for_today(name: str) -> None:
     """The recordings are of bodies that render still writes; else they would prove nothing."""
-    assert create_body(recorded(name), "evenkeel", address_of) == RECORDED["ours"][name]["body"]
+    body, before = create_body(recorded(name), "evenkeel", address_of), copy.deepcopy(RECORDED["ours"][name]["body"])
+    label, was = body["Labels"].pop(SPEC_LABEL), before["Labels"].pop(SPEC_LABEL)
+    assert body == before
+    told, command = decode(label, Container), decode(was, Container).command
+    assert told.command == (None if command is None else ())
+    kept = changed(told, command=command, health=decode(was, Container).health)
+    assert kept == decode(was, Container), "labels of before have commands, and mean the same"
 
 
 @pytest.mark.parametrize("name", RECORDED["ours"])
@@ -393,6 +400,35 @@ def test_values_of_variables_are_not_in_the_label() -> None:
     body = RECORDED["ours"]["full"]["body"]
     assert "x=y" in " ".join(body["Env"])
     assert "x=y" not in body["Labels"][SPEC_LABEL]
+
+
+def test_nothing_that_may_be_secret_is_in_the_label() -> None:
+    for probe in (ExecProbe(("check", "--token=hidden1")), HttpProbe(80, "/health?token=hidden2")):
+        container = normal(
+            Container(
+                "web",
+                "web:1",
+                command=("run", "hidden3"),
+                env=(("A", "hidden4"),),
+                health=Health(probe),
+                secrets=("A",),
+            )
+        )
+        label = create_body(container, "evenkeel", address_of)["Labels"][SPEC_LABEL]
+        assert "hidden" not in label
+        assert "token" not in label
+        seen = seen_again(container, None)
+        assert seen == as_kept(container)
+        assert seen is not None
+        assert same_identity(container, seen)
+
+
+def test_an_engine_that_quotes_what_it_cannot_start_is_not_repeated() -> None:
+    inspected = copy.deepcopy(RECORDED["ours"]["full"]["inspect"])
+    word = inspected["Config"]["Cmd"][0]
+    inspected["State"] |= {"Status": "created", "Error": f'exec: "{word}": not found in $PATH; http://u:p@h?q'}
+    said = parse_container(inspected, "evenkeel").error
+    assert said == 'exec: "(command[0])": not found in $PATH; http://(hidden)@h?(hidden)'
 
 
 def test_a_label_of_another_age_is_like_none() -> None:

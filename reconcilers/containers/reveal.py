@@ -1,0 +1,34 @@
+"""A plan with the values that it keeps to itself, for the terminal of somebody who asked to see them.
+
+A plan is stored, printed for programs and sent, so it has none. They are taken once more from what is wanted and what was
+seen. What a spec marks as secret, or looks so by its name, stays hidden here, too.
+"""
+
+from __future__ import annotations
+
+from evenkeel.reconcilers.containers import compare
+from evenkeel.specs.codec import changed
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import Change, Difference, Plan
+from evenkeel.specs.secrecy import HIDDEN
+
+
+def revealed(plan: Plan, seen: ContainersSeen) -> Plan:
+    """The same plan, with values. It must go nowhere but to a terminal."""
+    return changed(plan, differences=tuple(_revealed(difference, seen) for difference in plan.differences))
+
+
+def _revealed(difference: Difference, seen: ContainersSeen) -> Difference:
+    wanted = difference.container
+    old = next((each.container for each in seen.containers if each.id == difference.compared), None)
+    if wanted is None or old is None:
+        return difference
+    fields = compare.fields(old, compare.with_conduct_of(wanted, old), show_values=True)
+    values = {field.path: field for field in fields}
+
+    def with_values(change: Change) -> Change:
+        field = values.get(change.path)
+        hidden = HIDDEN in (change.old, change.new)
+        return changed(change, old=field.old, new=field.new) if field is not None and hidden else change
+
+    return changed(difference, changes=tuple(map(with_values, difference.changes)))

@@ -1,0 +1,137 @@
+"""A law: what stands in the place of a secret is in no output of any command, in no log, entry or file for others.
+
+Secrets are drawn with the seed of the run; each stands in another place, and changes once. All of it is looked through: what
+commands print as text and for programs, logs, the file of events, and the entries of the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.sampling import SEED
+from tests.until import until
+
+from evenkeel.controller.journal import read_journal
+from evenkeel.specs.codec import plain
+
+from .command import Device, ended, spec
+
+pytestmark = pytest.mark.e2e
+
+
+def secrets(count: int) -> list[str]:
+    dice = Random(f"{SEED} secrets")
+    return ["".join(dice.choices("qxzQXZ79äß王é", k=12)) for _ in range(count)]
+
+
+def asked(a: str, b: str, c: str, d: str, e: str) -> str:
+    return spec(
+        "web",
+        more=f"env: {{JWT: {a}, URL: 'https://{a}:{b}@h/?q={c}', NUMBER: '7{d}', MARKED: {{value: {b}, secret: true}}}}\n"
+        f"command: [serve, {c}, --password={d}, --key, {e}]\n"
+        f"health: {{http: {{port: 80, path: '/health?token={e}'}}}}",
+    )
+
+
+PRINTED = (
+    ("validate",),
+    ("plan",),
+    ("plan", "-o", "json"),
+    ("plan", "-o", "yaml"),
+    ("plan", "--files"),
+    ("status",),
+    ("status", "-o", "json"),
+    ("get", "containers", "-o", "wide"),
+    ("get", "containers", "-o", "json"),
+    ("events",),
+    ("events", "-o", "json"),
+)
+
+
+def test_no_output_has_a_secret(device: Device, tmp_path: Path) -> None:
+    before, after = secrets(10)[:5], secrets(10)[5:]
+    file = tmp_path / "events.jsonl"
+    said = ""
+
+    def hear(done: subprocess.CompletedProcess[str]) -> None:
+        nonlocal said
+        said += done.stdout + done.stderr
+
+    for form, values in (("text", before), ("json", after)):
+        device.settings(events={"file": str(file)}, log={"level": "debug", "format": form})
+        device.write(asked(*values))
+        plan = device.run("plan", ok=2)
+        hear(plan)
+        hear(device.run("apply", "--yes", "--verbose"))
+        for command in PRINTED:
+            hear(device.run(*command, ok=None))
+    assert re.search(r"env\.JWT +changed", plan.stdout)
+    device.write(asked(*before).replace(f"JWT: {before[0]}", f"JWT: [{before[0]}]").replace("[serve,", "[[serve],"))
+    for command in (*PRINTED, ("apply", "--yes")):
+        hear(device.run(*command, ok=None))
+    running = device.start("run")
+    until(lambda: "spec.env.JWT" in json.dumps(device.status()))
+    device.write(asked(*before))
+    until(lambda: before[0] in variables(device))
+    said += "".join(ended(running, signal.SIGTERM)[1:])
+    journal = read_journal(device.state)
+    said += json.dumps([plain(entry) for entry in journal.said(limit=100_000)], ensure_ascii=False)
+    said += json.dumps([plain(each) for each in journal.conditions()], ensure_ascii=False)
+    journal.close()
+    said += file.read_text()
+    for secret in (*before, *after):
+        assert secret not in said
+        assert json.dumps(secret)[1:-1] not in said
+
+
+def variables(device: Device) -> list[str | None]:
+    found = device.engine().world.containers.values()
+    return [value for kept in found if kept.container is not None for _, value in kept.container.env]
+
+
+def on_a_terminal(device: Device, *arguments: str) -> str:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        device.line(*arguments), env=device.environment(NO_COLOR="1"), stdin=subprocess.DEVNULL, stdout=theirs
+    )
+    os.close(theirs)
+    told = b""
+    try:
+        while piece := os.read(ours, 65536):
+            told += piece
+    except OSError:
+        pass  # its end, on a terminal
+    process.wait()
+    os.close(ours)
+    return told.decode()
+
+
+def test_who_asks_on_a_terminal_is_shown_values_but_for_secrets(device: Device) -> None:
+    def write(value: str) -> None:
+        variables = f"JWT: {value}-jwt, API_KEY: {value}-key, MARKED: {{value: {value}-marked, secret: true}}"
+        device.write(spec("web", more=f"env: {{{variables}}}\ncommand: [serve, {value}-word]"))
+
+    write("old")
+    device.run("apply", "--yes")
+    write("new")
+    told = on_a_terminal(device, "plan", "--show-values")
+    for change in (r"env\.JWT +old-jwt → new-jwt", r"command\[1\] +old-word → new-word"):
+        assert re.search(change, told)
+    for change in (r"env\.API_KEY +changed", r"env\.MARKED +changed"):
+        assert re.search(change, told)
+    for command in (("plan", "--show-values"), ("apply", "--yes", "--show-values")):
+        done = device.run(*command, ok=1)
+        assert "--show-values is for a terminal" in done.stderr
+    assert "never holds values" in device.run("plan", "--show-values", "-o", "json", ok=1).stderr
+    assert "old-jwt → new-jwt" in on_a_terminal(device, "apply", "--yes", "--show-values")
+    entries = device.run("events", "-o", "json").stdout
+    assert "-jwt" not in entries
+    assert "-word" not in entries
