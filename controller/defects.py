@@ -19,7 +19,7 @@ from typing import Any
 from evenkeel.controller.journal import Journal
 from evenkeel.specs.errors import Busy, EvenkeelError
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.templates.fitting import one_line
+from evenkeel.specs.visible import one_line
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from evenkeel.controller.cli.options import (
     terminal_style,
     terminal_width,
 )
+from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.specs.activity import Activity
@@ -74,9 +75,9 @@ def command(options: Options, output: str, allow_empty: bool, files: bool) -> in
         from evenkeel.templates.plan_text import plan_lines
 
         for line in plan_lines(found.plan, found.seen, terminal_width(), terminal_style()):
-            click.echo(line)
+            echo_lines(line)
         for note in (*notes, *found.notes):
-            click.echo(f"Note: {note}")
+            echo(f"Note: {note}")
         say_simulated(settings)
     else:
         from evenkeel.controller.cli.output import echo_value
