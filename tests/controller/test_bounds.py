@@ -22,6 +22,7 @@ from evenkeel.specs.codec import encode
 from evenkeel.specs.documents import decode_file
 from evenkeel.specs.errors import SpecError
 from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.plan import Pull, Retry
 from evenkeel.specs.problem import MOST_IN_ALL, MOST_PROBLEMS, MOST_TOLD, Place, Problem, errors, problem_text, total
 from evenkeel.specs.visible import MOST_CHARACTERS
 
@@ -105,6 +106,18 @@ def test_no_message_is_stored_at_any_length(journal: Journal) -> None:
         assert message.endswith("end")
         assert "characters left out" in message
     assert not journal.set_condition(Condition("Settled", False, "Retrying", long)), "it says nothing new"
+
+
+def test_an_answer_of_an_engine_has_any_length_nowhere(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.script.failures.append(lambda action: Retry("x" * 1_000_000) if isinstance(action, Pull) else None)
+        stage.say(asking("web:1"))
+        await stage.play(10)
+        told = [*stage.heart.heard, *(entry.message for entry in stage.sink.taken)]
+        assert any("characters left out" in text for text in told)
+        assert max(len(text) for text in told) <= MOST_CHARACTERS + 100
+
+    on_stage(work)
 
 
 def test_revisions_that_fail_do_not_stay(journal: Journal, tmp_path: Path) -> None:

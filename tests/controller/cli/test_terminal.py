@@ -30,7 +30,7 @@ from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.heard import heard_from
 from evenkeel.templates.style import COLOURED, clean, paint
 
-from .command import Device, spec
+from .command import ROOT, Device, spec
 from .inside import DeviceInside
 
 HOSTILE = "w\x1b[31m\x9b2J\x07\r\nerror: forged\u202e\u2028\x7f"
@@ -142,6 +142,17 @@ def test_settings_that_are_written_act_on_no_terminal(tmp_path: Path) -> None:
 def test_only_paint_of_our_own_is_left_on_a_terminal() -> None:
     painted = paint("web", "bad", COLOURED)
     assert clean(f"{painted} \x1b[2J\x1b[1;31;5m\n") == f"{painted} \\x1b[2J\\x1b[1;31;5m\n"
+
+
+def test_there_is_one_place_that_prints() -> None:
+    """And the one that writes entries to standard output, and the log."""
+    printing = re.compile(r"\bclick\.(s?echo)\b|\bprint\(|\bsys\.(stdout|stderr)\.write\b")
+    found = {
+        str(file.relative_to(ROOT / "controller"))
+        for file in (ROOT / "controller").rglob("*.py")
+        if any(printing.search(line) and "console.print(" not in line for line in file.read_text().splitlines())
+    }
+    assert found == {"sinks/jsonl.py"}
 
 
 @pytest.mark.e2e
