@@ -182,6 +182,20 @@ def test_what_a_dead_sink_does_not_take_is_dropped_and_told(
     on_stage(work, keep=100)
 
 
+def test_a_sink_that_breaks_again_and_again_fills_no_log(on_stage: OnStage, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(stage: Stage) -> None:
+        stage.sink.failure = ValueError("not JSON")
+        stage.say(asking("web:1"))
+        caplog.set_level(logging.INFO, "evenkeel")
+        await stage.play(1000)
+        words = [record.getMessage() for record in caplog.records]
+        assert words.count("defect") == 2, "the traceback, and the entry"
+        assert 2 <= words.count("defect again") <= 10
+        assert stage.condition("Defect").message.endswith("ValueError: not JSON")
+
+    on_stage(work)
+
+
 # ── whose files they are ───────────────────────────────────────────────────────────────────────────────────────────
 
 
