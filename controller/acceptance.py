@@ -7,6 +7,7 @@ because the journal cannot be read.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from evenkeel.controller.journal import Journal, Role, at_once
@@ -14,7 +15,9 @@ from evenkeel.controller.ports import Reading
 from evenkeel.reconcilers.emptied import emptied, lost
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Kind
-from evenkeel.specs.problem import errors, problem_text
+from evenkeel.specs.problem import errors, problems_text
+
+log = logging.getLogger(__name__)
 
 
 class Acceptance:
@@ -32,17 +35,19 @@ class Acceptance:
         """Take over what a source found, or report why not; True when something new is in force."""
         found = errors(reading.problems)
         if found:
-            texts = "\n".join(problem_text(problem) for problem in found)
-            self._source_is("source-broken", "Broken", f"{texts}\nwhat was in force stays in force")
+            self._source_is("source-broken", "Broken", f"{problems_text(found)}\nwhat was in force stays in force")
             return False
         what = self._seems_an_accident(reading)
         if what:
             self._source_is("source-empty", "Empty", f"{what}; what was in force stays in force")
             return False
         was_bad = any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions())
-        doubts = "; ".join(problem_text(problem) for problem in reading.problems)
-        if self._journal.set_condition(Condition("SourceValid", True, "Valid", doubts)) and was_bad:
-            self._say(Feedback("source-restored", "the source is valid"))
+        doubts = problems_text(reading.problems, "; ")
+        if self._journal.set_condition(Condition("SourceValid", True, "Valid", doubts)):
+            if doubts:
+                log.warning("doubtful specs", extra={"fields": {"problems": doubts}})
+            if was_bad:
+                self._say(Feedback("source-restored", "the source is valid"))
         if self._serves and not self._journal.knows_intent:
             why = (
                 "what is in force cannot be read, and a message may be; what runs is kept as it is, until that is known"

@@ -37,7 +37,7 @@ from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.inventory import inventory
 from evenkeel.specs.observed import ContainersSeen
-from evenkeel.specs.problem import problem_text
+from evenkeel.specs.problem import problems_text
 from evenkeel.specs.wire import rescued_activity
 
 MOST_TRIES = 3
@@ -232,7 +232,7 @@ class UpdateAgent:
     def _command(self, message: Incoming, activity: Activity | None) -> None:
         command = updateagent.read_command(message.payload, message.topic)
         if not isinstance(command, updateagent.Command):
-            self._answers.ignore(message.topic, "; ".join(problem_text(problem) for problem in command))
+            self._answers.ignore(message.topic, problems_text(command, "; "))
             self._mail.record(activity, dealt_with=message)
             return
         if activity is None or command.activity_id != activity.id:

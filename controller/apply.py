@@ -14,9 +14,11 @@ from typing import Any
 
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.specs.codec import changed
 from evenkeel.specs.container import longest_proof
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
+from evenkeel.specs.visible import shortened
 
 StepProgress = Callable[[Step, str, int, int], None]
 Before = Callable[[Step], None]
@@ -113,12 +115,13 @@ async def _perform(
 async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:
     try:
         async with asyncio.timeout(timeout_s):
-            return await driver.perform(step.action, progress)
+            outcome = await driver.perform(step.action, progress)
+            return changed(outcome, message=shortened(outcome.message))
     except TimeoutError:
         return Retry(f"no end after {timeout_s:g} s")
     except (Unavailable, TimedOut) as error:
-        return Retry(error.message)
+        return Retry(shortened(error.message))
     except Refused as error:
-        return Failed(error.message)
+        return Failed(shortened(error.message))
     except Exception as error:
         return Retry(f"internal error: {broke(error)}", defect=True)

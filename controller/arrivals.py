@@ -18,7 +18,7 @@ from evenkeel.reconcilers.asked import joined
 from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.codec import encode
-from evenkeel.specs.problem import problem_text
+from evenkeel.specs.problem import problems_text
 from evenkeel.specs.wire import MOST_BYTES, rescued_activity
 
 
@@ -49,7 +49,7 @@ class Arrivals:
         if topic == self._topics.get:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
-                self._answers.ignore(topic, "; ".join(problem_text(problem) for problem in received.problems))
+                self._answers.ignore(topic, problems_text(received.problems, "; "))
             else:
                 self._reports.ask(received.activity_id)
             return

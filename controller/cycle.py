@@ -369,8 +369,7 @@ class Cycles:
         if self._journal.attempt(self._record.revision) is not None:
             self._journal.forgive(self._record.revision, images=False)
         text = _how_it_is(unwell)
-        if self._record.condition("Settled", True, "Converged", text):
-            self._record.say("settled", text)
+        self._record.settled(text)
         return settled
 
     @at_once

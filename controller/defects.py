@@ -19,7 +19,7 @@ from typing import Any
 from evenkeel.controller.journal import Journal
 from evenkeel.specs.errors import Busy, EvenkeelError
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.templates.fitting import one_line
+from evenkeel.specs.visible import one_line
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ class Defects:
         self._broken: dict[str, tuple[str, str]] = {}
         """Part → kind of exception, and what is said of it."""
         self._met: dict[str, int] = {}
+        self._again: dict[str, int] = {}
+        """How often in a row a part broke in the same way."""
 
     def begin(self) -> None:
         """Forget what an earlier process met."""
@@ -59,8 +61,11 @@ class Defects:
         fields = {"part": part, "why": text}
         self._met[part] = self._met.get(part, 0) + 1
         if self._broken.get(part) == (type(error).__name__, text):
-            log.error("defect again", extra={"fields": fields})
+            self._again[part] = self._again.get(part, 1) + 1
+            if self._again[part] & (self._again[part] - 1) == 0:  # not a line every few seconds
+                log.error("defect again", extra={"fields": {**fields, "times": self._again[part]}})
             return text
+        self._again.pop(part, None)
         log.error("defect", exc_info=error, extra={"fields": fields})
         self._broken[part] = type(error).__name__, text
         self._store(lambda: self._tell("defect", f"{part}: {text}"))
@@ -68,6 +73,7 @@ class Defects:
 
     def passed(self, part: str) -> None:
         """A part has gone through without breaking."""
+        self._again.pop(part, None)
         if self._broken.pop(part, None) is not None:
             self._store(lambda: self._tell("defect-over", f"{part} goes on"))
 

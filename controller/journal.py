@@ -32,6 +32,7 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.plan import History
+from evenkeel.specs.visible import shortened
 
 Role = Literal["desired", "last-good", "files", "message"]
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007)."""
@@ -42,12 +43,14 @@ AS_FOUND = "as found"
 _IMAGE = "digest LIKE 'sha256:%'"
 """Attempts with images: the tag of a revision in force was pushed again, and what came was no good."""
 
+_COLLECT = "DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)"
+"""Forget every revision without a role: what failed is known by its digest."""
 _MEET = (
     "INSERT OR IGNORE INTO instance (id, subject, made) VALUES (?, ?, (SELECT ifnull(max(made), 0) + 1 FROM instance))"
 )
 """Number an instance when evenkeel first has to do with it."""
 
-_MOST_ATTEMPTS = 1000
+_MOST_ATTEMPTS = _MOST_SWITCHES = 1000
 """Beyond these, what failed longest ago may be tried again; a fleet that is sent new failures for years fills no disk."""
 
 
@@ -154,7 +157,7 @@ class Journal:
 
     def reach(self, state: DesiredState, source: str, activity: str) -> None:
         """What an activity reached is in force and is last-good, in one write: nothing takes it back any more. What else is
-        remembered of it, and every revision without a role, is forgotten."""
+        remembered of it is forgotten."""
         with self._database.writing() as connection:
             self.put("message", state, source, activity)
             self.put("desired", state, source, activity)
@@ -164,7 +167,9 @@ class Journal:
         """Nothing has that role any more; False when nothing had."""
         self._roles.pop(role, None)
         with self._database.writing() as connection:
-            return connection.execute("DELETE FROM role WHERE name = ?", (role,)).rowcount > 0
+            was_there = connection.execute("DELETE FROM role WHERE name = ?", (role,)).rowcount > 0
+            connection.execute(_COLLECT)
+        return was_there
 
     def promote(self, digest: str) -> bool:
         """What is desired was judged good: it becomes last-good, and what else is remembered of it is forgotten. False when
@@ -180,12 +185,12 @@ class Journal:
     def _make_good(self, connection: Transaction, digest: str, source: str, activity: str) -> None:
         self._give(connection, "last-good", digest, source, activity)
         connection.execute("DELETE FROM attempt WHERE digest = ?", (digest,))
-        connection.execute("DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)")
 
     def _give(self, connection: Transaction, role: Role, digest: str, source: str, activity: str) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?)", (role, digest, self._now(), source, activity)
         )
+        connection.execute(_COLLECT)
 
     # ── attempts ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -201,7 +206,7 @@ class Journal:
             connection.execute(
                 "INSERT OR REPLACE INTO attempt SELECT ?1, ifnull(max(failures), 0) + 1, ?2, ?3,"
                 " max(?4, ifnull(max(failed), 0)) FROM attempt WHERE digest = ?1",
-                (digest, why, self._now(), int(failed)),
+                (digest, shortened(why), self._now(), int(failed)),
             )
             connection.execute(
                 "DELETE FROM attempt WHERE digest != ? AND digest NOT IN (SELECT digest FROM role)"
@@ -298,6 +303,8 @@ class Journal:
         """Remember for how long a subject was away when it was switched."""
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO switch VALUES (?, ?)", (subject, round(seconds, 3)))
+            old = "SELECT subject FROM switch ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+            connection.execute(f"DELETE FROM switch WHERE subject IN ({old})", (_MOST_SWITCHES,))
 
     def adopted(self) -> dict[str, str]:
         """Ids of containers that evenkeel did not create and was told to take over, and which subject each is. Ids, not
@@ -316,7 +323,7 @@ class Journal:
     def say(self, feedback: Feedback) -> Feedback:
         """Number, date and store an entry; the stored entry is returned, and only that may be published."""
         with self._database.writing() as connection:
-            dated = changed(feedback, at=self._now())
+            dated = changed(feedback, at=self._now(), message=shortened(feedback.message))
             seq = connection.execute("INSERT INTO feedback (body) VALUES (?)", (encode(dated),)).lastrowid
         assert seq is not None
         return changed(dated, seq=seq)
@@ -366,7 +373,7 @@ class Journal:
         """Store a condition if it says something new; `since` moves only when `holds` changes. True when stored."""
         old = next((known for known in self.conditions() if known.name == condition.name), None)
         since = old.since if old is not None and old.holds == condition.holds else self._now()
-        new = changed(condition, since=since)
+        new = changed(condition, since=since, message=shortened(condition.message))
         if new == old:
             return False
         with self._database.writing() as connection:

@@ -24,6 +24,7 @@ from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.secrecy import shown_path
 from evenkeel.specs.settings import Settings
 from evenkeel.specs.text import Value, nearest_position
+from evenkeel.specs.visible import visible_lines
 
 PASSWORD_FILE = "mqtt-password"
 
@@ -48,11 +49,16 @@ def to_yaml(settings: Settings) -> str:
 
     if settings.mqtt.password_key:
         raise ValueError("the password has no file of its own")
+    written = _written(settings, Settings())
+    if not written:
+        return ""
     yaml, text = YAML(), StringIO()
     yaml.width = 100_000
-    written = _written(settings, Settings())
-    if written:
-        yaml.dump(written, text)
+    yaml.dump(written, text)
+    if visible_lines(text.getvalue()) == text.getvalue():
+        return text.getvalue()
+    yaml.allow_unicode, text = False, StringIO()  # escaped, for whoever looks at the file
+    yaml.dump(written, text)
     return text.getvalue()
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
-from evenkeel.templates.fitting import one_line
+from evenkeel.specs.visible import one_line, visible_json, visible_lines
 
 Form = Literal["text", "json", "journal"]
 
@@ -34,13 +34,13 @@ class Lines(logging.Formatter):
         if self._form == "json":
             return self._as_json(record, fields)
         shown = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items() if value not in ("", None))
-        text = f"{record.levelname.lower():7} {record.getMessage()}{' ' if shown else ''}{shown}"
+        text = f"{record.levelname.lower():7} {one_line(record.getMessage())}{' ' if shown else ''}{shown}"
         if self._form == "journal":
             text = f"<{_PRIORITIES.get(record.levelno, 6)}>{text[8:]}"
         else:
             text = f"{_date(record.created)} {text}"
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + visible_lines(self.formatException(record.exc_info))
         return text
 
     def _as_json(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
@@ -53,7 +53,7 @@ class Lines(logging.Formatter):
         }
         if record.exc_info:
             found["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(found, ensure_ascii=False, default=str)
+        return visible_json(json.dumps(found, ensure_ascii=False, default=str))
 
 
 def install(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:

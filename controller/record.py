@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 
+from evenkeel.controller.endings import PROVEN
 from evenkeel.controller.journal import Journal, at_once
+from evenkeel.controller.recurrences import Recurrences
 from evenkeel.reconcilers.in_force import with_last_wishes
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.container import check_digest
@@ -42,6 +44,8 @@ class Record:
         self._domain, self._journal, self._tell = domain, journal, tell
         self._away_since: dict[str, float] = {}
         self._cycle = 0
+        self._engine, self._ills, self._ends = Recurrences(), Recurrences(), Recurrences()
+        self._has_looked = False
         self.revision = ""
 
     def begin(self) -> None:
@@ -67,7 +71,8 @@ class Record:
     @at_once
     def engine_lost(self, error: EvenkeelError) -> None:
         """The engine does not answer. What was true of its containers may be true no more."""
-        if self.condition("EngineReachable", False, "Unavailable", error.message):
+        is_new = self.condition("EngineReachable", False, "Unavailable", error.message)
+        if self._is_news(self._engine, {"engine": error.message}) and (is_new or self._has_looked):
             self.say("engine-lost", str(error))
         about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
         for name in about_containers:
@@ -79,7 +84,8 @@ class Record:
     @at_once
     def engine_found(self, engine: str) -> None:
         """The engine answers."""
-        if self.condition("EngineReachable", True, "Answers", ""):
+        is_new = self.condition("EngineReachable", True, "Answers", "")
+        if self._is_news(self._engine, {}) or (is_new and not self._has_looked):
             self.say("engine-found", f"the engine answers: {engine}")
 
     @at_once
@@ -88,9 +94,21 @@ class Record:
         reason = "ContainersAiling" if ailing else "AllWell"
         text = "; ".join(f"{subject} {ailment.why}" for subject, ailment in sorted(ailing.items()))
         before = self._known("Healthy")
-        is_news = bool(ailing) or (before is not None and before.reason != "Unknown")
-        if self.condition("Healthy", not ailing, reason, text) and is_news:
+        is_new = self.condition("Healthy", not ailing, reason, text)
+        is_news = self._is_news(self._ills, {subject: ailment.why for subject, ailment in ailing.items()})
+        if not self._has_looked:  # what an earlier process said is known by the condition only
+            is_news = is_new and (bool(ailing) or (before is not None and before.reason != "Unknown"))
+            self._has_looked = True
+        if is_news:
             self.say("health", text or "all containers are well again")
+
+    def settled(self, text: str) -> None:
+        """What is asked for is there. `text`: how it is."""
+        was_settled = self._holds("Settled")
+        is_new = self.condition("Settled", True, "Converged", text)
+        is_news = self._is_news(self._ends, {"all": "" if text == PROVEN else text})
+        if (is_new and not was_settled) or (is_news and was_settled):
+            self.say("settled", text)
 
     @at_once
     def content(self, set_aside: Mapping[str, SetAside]) -> None:
@@ -117,6 +135,9 @@ class Record:
                 self.say("left-over", why)
         elif self._holds("CleanedUp") is not None:
             self._journal.drop_condition("CleanedUp")
+
+    def _is_news(self, recurrences: Recurrences, states: Mapping[str, str]) -> bool:
+        return recurrences.is_news(states, asyncio.get_running_loop().time())
 
     def was_settled(self) -> bool:
         """Whether everything was there when the engine last answered."""

@@ -1,7 +1,7 @@
 """What is said: stored first, then told to the log and to every sink, in order, and never lost on the way.
 
-A sink that cannot take something is asked again later, and the journal keeps for it what it has not taken; that is the only
-bound on how much the journal keeps beyond its number of entries.
+A sink that cannot take something is asked again later, and the journal keeps for it what it has not taken: at most as many
+entries again as it keeps anyway. How many were dropped beyond these is an entry itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from evenkeel.specs.feedback import Feedback
 log = logging.getLogger(__name__)
 
 _AGAIN_AFTER_S = 5.0
-_TRIM_EVERY = 1000
+_KEPT_TIMES = 2
+"""So many times `keep` entries stay where a sink does not take them."""
 _BAD = (
     "source-broken",
     "source-empty",
@@ -29,6 +30,7 @@ _BAD = (
     "rolling-back",
     "defect",
     "state-lost",
+    "entries-dropped",
 )
 
 
@@ -40,6 +42,8 @@ class Telling:
         self._journal, self._sinks, self._keep, self._defects = journal, sinks, keep, defects
         self._said = asyncio.Event()
         self._trimmed = 0
+        self._failing: dict[str, str] = {}
+        """What sinks that take nothing have last said of that."""
 
     def say(self, feedback: Feedback) -> None:
         """Store an entry; once it is on the disk, tell the log and wake the sinks."""
@@ -79,17 +83,34 @@ class Telling:
                     complete = False
                     break
                 self._journal.confirm(sink.name, entries[-1].seq)
-        if (last := self._journal.last_seq()) >= self._trimmed + _TRIM_EVERY:
-            self._journal.trim(self._keep, [sink.name for sink in self._sinks])
+        if (last := self._journal.last_seq()) >= self._trimmed + max(self._keep // 10, 1):
+            with self._journal.at_once():
+                self._drop(last - _KEPT_TIMES * self._keep)
+                self._journal.trim(self._keep, [sink.name for sink in self._sinks])
             self._trimmed = last
         return complete
+
+    def _drop(self, bound: int) -> None:
+        """Sinks that have not taken the entries up to `bound` by now do without them, and it is said how many these were."""
+        for sink in self._sinks:
+            waiting = self._journal.said(self._journal.delivered(sink.name), limit=1)
+            if waiting and waiting[0].seq <= bound:
+                count = bound - waiting[0].seq + 1
+                self._journal.confirm(sink.name, bound)
+                why = self._failing.get(sink.name, "")
+                text = f"{count:,} entries were dropped for sink {sink.name}, which did not take them"
+                self.say(Feedback("entries-dropped", f"{text}: {why}" if why else text))
 
     async def _is_taken(self, sink: Sink, entries: Sequence[Feedback]) -> bool:
         with self._defects.turn(f"sink {sink.name}"):
             try:
                 await sink.take(entries)
             except OSError as error:
-                log.warning("sink failed", extra={"fields": {"sink": sink.name, "why": str(error)}})
+                if self._failing.get(sink.name) != str(error):
+                    log.warning("sink failed", extra={"fields": {"sink": sink.name, "why": str(error)}})
+                self._failing[sink.name] = str(error)
             else:
+                if self._failing.pop(sink.name, None) is not None:
+                    log.info("sink works again", extra={"fields": {"sink": sink.name}})
                 return True
         return False

@@ -14,7 +14,7 @@ import msgspec
 from evenkeel.specs import written
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.kinds import KINDS, kind_of, reserved_labels
-from evenkeel.specs.problem import Flaw, Path, Place, Problem, Severity, errors, nearest, path_text
+from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Found, Path, Place, Problem, Severity, nearest, path_text
 from evenkeel.specs.secrecy import key_words, shown_path
 from evenkeel.specs.text import Tree, Value, nearest_position, read_trees
 from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
@@ -32,18 +32,20 @@ _MISSING = {
 
 def decode_file(content: bytes, file: str) -> Decoded:
     """All documents and all problems of one file. `file` is only used to name places."""
-    trees, problems = read_trees(content, file)
+    trees, unreadable = read_trees(content, file)
+    problems = Found()
+    problems.extend(unreadable)
     documents: list[Document] = []
     broken: list[str] = []
-    nameless = bool(errors(problems))
+    nameless = problems.errors > 0
     for tree in trees:
-        before = len(problems)
+        before = problems.errors
         documents.extend(_decode_tree(tree, file, problems))
-        if errors(problems[before:]):
+        if problems.errors > before:
             name = _name_of(tree.value)
             broken.append(name)
             nameless |= not name
-    return Decoded(tuple(documents), tuple(sorted(problems)), tuple(filter(None, broken)), nameless)
+    return Decoded(tuple(documents), tuple(sorted(problems.all())), tuple(filter(None, broken)), nameless)
 
 
 def _name_of(value: Value) -> str:
@@ -53,7 +55,7 @@ def _name_of(value: Value) -> str:
     return name if isinstance(name, str) and not any(faults({"name": name}, written.MetadataSpec)) else ""
 
 
-def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Document]:
+def _decode_tree(tree: Tree, file: str, problems: Found) -> Iterable[Document]:
     from evenkeel.specs import kanto, manifest
 
     flaws: list[Flaw] = []
@@ -77,9 +79,11 @@ def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Doc
 
 
 def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
+    unknown = [key for key in value if key not in _MISSING]
     flaws.extend(
-        Flaw((key,), key_words("unknown key", key), nearest(key, _MISSING)) for key in value if key not in _MISSING
+        Flaw((key,), key_words("unknown key", key), nearest(key, _MISSING)) for key in unknown[:MOST_PROBLEMS]
     )
+    flaws.extend(Flaw((key,), key_words("unknown key", key)) for key in unknown[MOST_PROBLEMS:])
     flaws.extend(Flaw((), f"the key `{key}` is missing", _MISSING[key]) for key in _MISSING if key not in value)
     if value.get("apiVersion", written.API_VERSION) != written.API_VERSION:
         hint = f"write `apiVersion: {written.API_VERSION}`"

@@ -39,10 +39,10 @@ class SpecError(EvenkeelError):
     """Desired state that cannot be accepted. `problems` holds all of them, not only the first."""
 
     def __init__(self, element: str, problems: Sequence[Problem]) -> None:
-        from evenkeel.specs.problem import problem_text
+        from evenkeel.specs.problem import problems_text
 
         self.problems = tuple(problems)
-        super().__init__(element, "\n".join(problem_text(problem) for problem in self.problems))
+        super().__init__(element, problems_text(self.problems))
 
     def __str__(self) -> str:
         return self.message

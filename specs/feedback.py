@@ -43,6 +43,7 @@ Kind = Literal[
     "defect-over",
     "state-lost",
     "state-restored",
+    "entries-dropped",
     "started",
     "stopped",
 ]

@@ -9,7 +9,7 @@ from evenkeel.specs.container import Container
 from evenkeel.specs.cycles import cycles
 from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
 from evenkeel.specs.host_ports import taken_twice
-from evenkeel.specs.problem import Problem, nearest, place_text
+from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
 """By kind and name."""
@@ -20,7 +20,9 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
 
     Not `complete`: there are files that could not be read.
     """
-    problems = [problem for decoded in files for problem in decoded.problems]
+    problems = Found(MOST_IN_ALL)
+    for decoded in files:
+        problems.extend(decoded.problems)
     first: dict[tuple[str, str], Document] = {}
     for decoded in files:
         for document in decoded.documents:
@@ -34,7 +36,7 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
     if complete and not any(decoded.nameless for decoded in files):
         broken = {name for decoded in files for name in decoded.broken}  # what cannot be read is not missing
         problems.extend(_dependencies(first, broken))
-    return desired_state(tuple(first.values())), tuple(problems)
+    return desired_state(tuple(first.values())), problems.all()
 
 
 def _asked_and_protected(documents: Documents) -> Iterable[Problem]:

@@ -12,12 +12,22 @@ from typing import Literal
 
 from msgspec import Struct
 
+from evenkeel.specs.visible import shortened, visible
+
 Path = tuple[str | int, ...]
 """Keys and indexes from the root of a document to a value."""
 
 Severity = Literal["error", "warning"]
 
+MOST_PROBLEMS = 200
+"""Of each severity, listed of one file. Nobody reads more; what is beyond is counted."""
+MOST_IN_ALL = 500
+"""Of each severity, listed of all files together."""
+MOST_TOLD = 20
+"""In one message."""
+
 _LONGEST_WORD = 100
+_LONGEST_TEXT = 1000
 _MOST_CHOICES = 500
 """Beyond these, looking for the nearest word takes longer than the reader would."""
 
@@ -33,13 +43,15 @@ class Place(Struct, frozen=True, order=True):
 
 
 class Problem(Struct, frozen=True, order=True):
-    """One thing wrong (or, as a warning, doubtful) at one path of one source."""
+    """One thing wrong (or, as a warning, doubtful) at one path of one source; or so many that are not listed, of which the
+    first is at that place."""
 
     place: Place
     path: str
     message: str
     hint: str = ""
     severity: Severity = "error"
+    stands_for: int = 1
 
 
 class Flaw(Struct, frozen=True):
@@ -78,7 +90,54 @@ def problem_text(problem: Problem) -> str:
     text = ": ".join([*parts, problem.message])
     if problem.severity == "warning":
         text = f"{text} (warning)"
-    return f"{text}; {problem.hint}" if problem.hint else text
+    return shortened(visible(f"{text}; {problem.hint}" if problem.hint else text), _LONGEST_TEXT)
+
+
+def problems_text(problems: Sequence[Problem], separator: str = "\n") -> str:
+    """The first problems, and how many more there are."""
+    told = [problem for problem in problems if problem.stands_for == 1][:MOST_TOLD]
+    texts = [problem_text(problem) for problem in told]
+    more = total(problems) - len(told)
+    return separator.join([*texts, f"and {more:,} more"] if more else texts)
+
+
+def total(problems: Iterable[Problem]) -> int:
+    """How many problems there are, those that are not listed, too."""
+    return sum(problem.stands_for for problem in problems)
+
+
+class Found:
+    """Problems as they are found. Beyond `most` of a severity they are only counted, so that no content takes much memory."""
+
+    def __init__(self, most: int = MOST_PROBLEMS) -> None:
+        self._listed: list[Problem] = []
+        self._room: dict[Severity, int] = {"error": most, "warning": most}
+        self._more: dict[Severity, Problem] = {}
+        self.errors = 0
+        """How many are no warnings, those that are not listed, too."""
+
+    def append(self, problem: Problem) -> None:
+        """One more."""
+        severity = problem.severity
+        self.errors += problem.stands_for * (severity == "error")
+        if self._room[severity] and problem.stands_for == 1:
+            self._room[severity] -= 1
+            self._listed.append(problem)
+            return
+        known = self._more.get(severity)
+        place = known.place if known is not None else problem.place
+        count = problem.stands_for + (known.stands_for if known is not None else 0)
+        words = f"{count:,} more problem{'s' * (count != 1)} from here on"
+        self._more[severity] = Problem(place, "", words, severity=severity, stands_for=count)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Some more."""
+        for problem in problems:
+            self.append(problem)
+
+    def all(self) -> tuple[Problem, ...]:
+        """All of them, in the order in which they were found."""
+        return (*self._listed, *self._more.values())
 
 
 def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:

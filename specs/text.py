@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from evenkeel.specs.problem import Path, Place, Problem, path_text
+from evenkeel.specs.problem import Found, Path, Place, Problem, path_text
 from evenkeel.specs.secrecy import key_words, shown_path
 
 Value = dict[str, "Value"] | list["Value"] | str | int | float | bool | None
@@ -113,9 +113,11 @@ def _json_trees(text: str, value: Value, file: str, problems: list[Problem]) -> 
         return trees
     tree = Tree(value, trees[0].positions, trees[0].start)
     unpaired = list(_unpaired(value, ())) if paired else []
+    found = Found()
     for path in unpaired:
         place = Place(file, *tree.positions.get(path, tree.start))
-        problems.append(Problem(place, path_text(shown_path(path)), "half of a surrogate pair is no character"))
+        found.append(Problem(place, path_text(shown_path(path)), "half of a surrogate pair is no character"))
+    problems.extend(found.all())
     return [] if unpaired else [tree]  # nothing later could write such a text
 
 
@@ -165,7 +167,7 @@ def _yaml_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:
         again = _fold(YAML(typ="safe", pure=True).parse(text), reader, text, file)
         if again.refused is None or read.refused is None or again.refused.place > read.refused.place:
             read = again
-    problems.extend(read.problems)
+    problems.extend(read.problems.all())
     problems.extend((read.refused,) if read.refused else ())
     return read.trees
 
@@ -174,7 +176,7 @@ class _Read(NamedTuple):
     """What became of a text: the documents before what was `refused`, and lesser problems in them."""
 
     trees: list[Tree]
-    problems: list[Problem]
+    problems: Found
     refused: Problem | None = None
     is_no_yaml: bool = False
     """The parser refused it, and no rule of ours."""
@@ -183,7 +185,7 @@ class _Read(NamedTuple):
 def _fold(events: Iterable[Any], reader: Any, text: str, file: str) -> _Read:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    read = _Read([], [])
+    read = _Read([], Found())
     folder = _Folder(reader, file, read.problems)
     try:
         read.trees.extend(tree for tree in folder.documents(iter(events)) if tree.value is not None)
@@ -206,7 +208,7 @@ def _fold(events: Iterable[Any], reader: Any, text: str, file: str) -> _Read:
 class _Folder:
     """Folds events into values; one instance reads one file."""
 
-    def __init__(self, reader: Any, file: str, problems: list[Problem]) -> None:
+    def __init__(self, reader: Any, file: str, problems: Found) -> None:
         from ruamel.yaml.nodes import ScalarNode
 
         self._node = ScalarNode

@@ -31,8 +31,13 @@ MOST_FAULTS = 1000
 
 
 def faults(value: object, expected: type) -> Iterator[Flaw]:
-    """All faults of `value` against a written type, but at most MOST_FAULTS; none means that msgspec accepts it."""
-    yield from islice(_walk(value, _inspected(expected), ()), MOST_FAULTS)
+    """All faults of `value` against a written type; none means that msgspec accepts it. Where there are more than MOST_FAULTS,
+    the first one says so, and the others are not even counted."""
+    found = list(islice(_walk(value, _inspected(expected), ()), MOST_FAULTS + 1))
+    if len(found) > MOST_FAULTS:
+        found[-1:] = []
+        found.insert(0, Flaw((), f"has more than {MOST_FAULTS:,} problems, and not all of them are counted"))
+    yield from found
 
 
 class Sound(Struct, Generic[Written], frozen=True):

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.problem import Place, place_text
+from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import since_text, when_text
-from evenkeel.templates.fitting import cut, one_line
+from evenkeel.templates.fitting import cut
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 ABANDON_HINT = "`evenkeel release --abandon` ends it"

@@ -7,16 +7,9 @@ else loses its end. Nothing is cut that fits.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{12})[0-9a-f]{52}")
-_SEPARATORS = ("C", "Z")
-
-
-def one_line(text: str) -> str:
-    """`text` without anything that could move a terminal's cursor: what specs hold is not trusted by a screen."""
-    return "".join(" " if char in "\r\n\t" else "?" if unicodedata.category(char)[0] == "C" else char for char in text)
 
 
 def cut(text: str, width: int) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evenkeel.specs.heard import Heard, HeardAction
+from evenkeel.specs.visible import one_line
 from evenkeel.templates.activity_text import status_role
-from evenkeel.templates.fitting import one_line
 from evenkeel.templates.style import PLAIN, Style, paint
 
 

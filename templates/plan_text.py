@@ -17,7 +17,8 @@ from evenkeel.specs.plan import Change, Difference, Plan, Verb, pull_sizes, pull
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
 from evenkeel.specs.secrecy import HIDDEN
-from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
+from evenkeel.specs.visible import one_line
+from evenkeel.templates.fitting import cut, fitting_image, fitting_pair
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 from evenkeel.templates.volume_text import volume_texts
 

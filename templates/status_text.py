@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, get_args
 
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.feedback import Condition, ConditionName
+from evenkeel.specs.visible import one_line
 from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text
-from evenkeel.templates.fitting import one_line
 from evenkeel.templates.style import PLAIN, Style, paint
 
 

@@ -6,7 +6,10 @@ same functions either way, and what is measured is always the bare text.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
+
+from evenkeel.specs.visible import visible_lines
 
 Role = Literal["add", "change", "remove", "good", "bad", "faint", "strong"]
 
@@ -19,6 +22,8 @@ _CODES: dict[Role, str] = {
     "faint": "2",
     "strong": "1",
 }
+
+_PAINT = re.compile(rf"(\x1b\[(?:0|{'|'.join(sorted(set(_CODES.values())))})m)")
 
 
 class Style(NamedTuple):
@@ -36,3 +41,8 @@ def paint(text: str, role: Role | None, style: Style) -> str:
     if not style.coloured or role is None or not text:
         return text
     return f"\x1b[{_CODES[role]}m{text}\x1b[0m"
+
+
+def clean(text: str) -> str:
+    """Lines in which nothing but `paint` acts on a terminal."""
+    return "".join(part if index % 2 else visible_lines(part) for index, part in enumerate(_PAINT.split(text)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from evenkeel.templates.fitting import cut, one_line
+from evenkeel.specs.visible import one_line
+from evenkeel.templates.fitting import cut
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 Colour = Callable[[str, str], Role | None]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from evenkeel.specs.plan import VolumeFate
-from evenkeel.templates.fitting import one_line
+from evenkeel.specs.visible import one_line
 
 
 def volume_texts(volumes: Sequence[VolumeFate]) -> Iterator[tuple[str, bool]]:

@@ -8,6 +8,7 @@ traceback; EVENKEEL_DEBUG=1 shows it. A reader that has enough is no error: the 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +17,8 @@ import click
 
 from evenkeel.controller.cli import streams
 from evenkeel.controller.cli.options import Options, shared_options
-from evenkeel.specs.errors import EvenkeelError, SpecError
+from evenkeel.controller.cli.output import echo, echo_lines
+from evenkeel.specs.errors import EvenkeelError, SettingsError, SpecError
 
 SUMMARIES = {
     "plan": "Show what would be done, and do nothing.",
@@ -95,7 +97,7 @@ def commands(ctx: click.Context, options: Options) -> None:
     """
     ctx.obj = options
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        echo_lines(ctx.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended: Any = commands.main(args=arguments, prog_name="evenkeel", standalone_mode=False)
         return ended if isinstance(ended, int) else 0
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped", err=True)
+        echo("stopped", err=True)
         return 130
     except Exception as error:  # noqa: BLE001 - the outermost place: say it once and end
         return _say(error)
@@ -120,19 +122,32 @@ def _say(error: Exception) -> int:
     for leaf in _leaves(error):
         match leaf:
             case click.ClickException():
-                leaf.show()
+                echo_lines(_shown(leaf), err=True)
             case SpecError():
-                found = len(leaf.problems)
-                click.echo(f"{leaf}\nerror: {leaf.element}: {found} problem{'s' * (found != 1)}", err=True)
+                from evenkeel.specs.problem import problem_text, total
+
+                for problem in leaf.problems:
+                    echo(problem_text(problem), err=True)
+                found = total(leaf.problems)
+                echo(f"error: {leaf.element}: {found:,} problem{'s' * (found != 1)}", err=True)
+            case SettingsError():
+                echo_lines(f"error: {leaf}", err=True)
             case EvenkeelError():
-                click.echo(f"error: {leaf}", err=True)
+                echo(f"error: {leaf}", err=True)
             case OSError():
                 about = f"{leaf.filename}: " if leaf.filename else ""
-                click.echo(f"error: {about}{leaf.strerror or leaf}", err=True)
+                echo(f"error: {about}{leaf.strerror or leaf}", err=True)
             case _:
                 text = f"internal error: {type(leaf).__name__}: {leaf}; EVENKEEL_DEBUG=1 shows where"
-                click.echo(text, err=True)
+                echo(text, err=True)
     return 1
+
+
+def _shown(error: click.ClickException) -> str:
+    """What click would print: the usage, a hint, and the error."""
+    text = io.StringIO()
+    error.show(text)
+    return text.getvalue()
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

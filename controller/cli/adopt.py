@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import ENGINE, Options, shared_options
+from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
     from evenkeel.specs.observed import ContainerSeen
@@ -53,7 +54,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
         adopted = journal.adopted()
     found = asyncio.run(_look(settings, adopted, name))
     if found is None:
-        click.echo(f"{name} is evenkeel's own already.")
+        echo(f"{name} is evenkeel's own already.")
         return 0
     lost = ", ".join(found.unspoken) if is_asked_for else ""
     if lost and not accept_loss:
@@ -63,9 +64,9 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
         if journal.adopt(found.id, name):
             journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
     told = ask_to_look_again(state)
-    click.echo(f"{name} is adopted." + ("" if told else " `evenkeel plan` shows what follows from it."))
+    echo(f"{name} is adopted." + ("" if told else " `evenkeel plan` shows what follows from it."))
     if lost:
-        click.echo(f"A new container in its place will be without: {lost}.")
+        echo(f"A new container in its place will be without: {lost}.")
     return 0
 
 

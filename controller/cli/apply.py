@@ -17,6 +17,7 @@ from evenkeel.controller.cli.options import (
     terminal_style,
     terminal_width,
 )
+from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.controller.endings import Ending
@@ -83,7 +84,7 @@ def command(
     with sole_controller(state) as lock, closing(keep_journal(state)) as journal:
         check_no_message(settings, journal)
         if journal.loss is not None:
-            click.echo(f"Note: works from memory, because {journal.loss.trouble.why}", err=True)
+            echo(f"Note: works from memory, because {journal.loss.trouble.why}", err=True)
         reading = asked(settings, readonly=False, allow_empty=allow_empty, journal=journal)
         with asyncio.Runner() as runner:
             driver = open_driver(settings)
@@ -108,28 +109,28 @@ def _refused(
     from evenkeel.templates.plan_text import plan_lines
 
     for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
-        click.echo(line)
+        echo_lines(line)
     for note in found.notes if found.plan.stages else ():
-        click.echo(f"Note: {note}")
+        echo(f"Note: {note}")
     say_simulated(settings)
     attempt = journal.attempt(reading.desired.digest)
     if attempt is not None and attempt.failed and not retry:
-        click.echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
-        click.echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
+        echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
+        echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
         return 1
     if yes or not found.plan.stages:
         return None
     if not sys.stdin.isatty():
-        click.echo("error: nobody can be asked here; --yes does it without asking", err=True)
+        echo("error: nobody can be asked here; --yes does it without asking", err=True)
         return 1
     try:
         if click.confirm("Do it?"):
             return None
         code = 1
     except click.Abort:  # Ctrl-C, or the end of what is typed
-        click.echo()
+        echo()
         code = 130
-    click.echo("Nothing was done.")
+    echo("Nothing was done.")
     return code
 
 
@@ -155,7 +156,7 @@ async def _converge(
         def stop(why: str) -> None:
             stopped.append(why)
             controller.stop()
-            click.echo(f"{why}; finishing the step at work …", err=True)  # a stop may take its time; silence looks deaf
+            echo(f"{why}; finishing the step at work …", err=True)  # a stop may take its time; silence looks deaf
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, stop, "interrupted")
@@ -169,7 +170,7 @@ async def _converge(
             controller.say(Feedback("revision-retried", why, revision=failure.digest))
         ending = await controller.converge(show.waits, settings.retries)
     if journal.loss is not None:
-        click.echo(f"Nothing of this could be stored: {journal.loss.trouble.why}", err=True)
+        echo(f"Nothing of this could be stored: {journal.loss.trouble.why}", err=True)
     return _verdict(settings, ending, journal, stopped)
 
 
@@ -182,25 +183,26 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
     match ending:
         case Settled(unwell=unwell) if unwell:
             ill = "; ".join(f"{subject} {why}" for subject, why in unwell.items())
-            click.echo(f"Not done: everything asked for is there, but not well: {ill}", err=True)
+            echo(f"Not done: everything asked for is there, but not well: {ill}", err=True)
             return 1
         case Settled(left_over=left_over):
             set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
             if set_aside:
-                click.echo(f"Not done: {set_aside}", err=True)
+                echo(f"Not done: {set_aside}", err=True)
                 return 1
-            click.echo(f"Done: {PROVEN}.")
+            echo(f"Done: {PROVEN}.")
             if left_over:
-                click.echo(f"Left over, because it cannot be removed now: {left_over}", err=True)
+                echo(f"Left over, because it cannot be removed now: {left_over}", err=True)
             return 0
         case Progressed() | Retrying() | Waiting() if stopped:
-            click.echo(f"Stopped ({stopped[0]}) before the end; `evenkeel apply` goes on from here.", err=True)
+            echo(f"Stopped ({stopped[0]}) before the end; `evenkeel apply` goes on from here.", err=True)
             return 130 if stopped[0] == "interrupted" else 1
         case _:
             is_back = any(each.name == "Settled" and each.reason == "RolledBack" for each in journal.conditions())
-            back = f"\nlast good ({journal.digest('last-good')}) is in force." if is_back else ""
             why = getattr(ending, "why", "no more was done")
             if isinstance(ending, Waiting) and journal.mail.activity() is not None and not serves(settings):
                 why = f"{why}, and nobody serves it, because MQTT is off; {ABANDON_HINT}"
-            click.echo(f"Not done: {why}{back}", err=True)
+            echo(f"Not done: {why}", err=True)
+            if is_back:
+                echo(f"last good ({journal.digest('last-good')}) is in force.", err=True)
             return 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from evenkeel.controller.cli.output import echo
 from evenkeel.controller.wiring import no_document, read_asked
 from evenkeel.specs.errors import EvenkeelError, SpecError
 from evenkeel.specs.problem import errors, problem_text
@@ -32,7 +31,7 @@ def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False, jour
     if not (allow_empty or settings.empty_source_removes_all):
         _check_not_empty(settings, reading, journal)
     for problem in reading.problems:
-        click.echo(problem_text(problem), err=True)
+        echo(problem_text(problem), err=True)
     return reading
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from evenkeel.controller.cli.output import echo_lines
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -19,7 +21,7 @@ def command(shell: str) -> int:
 
     kinds: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
     template = kinds[shell].source_template
-    click.echo(
+    echo_lines(
         template
         % {"complete_func": "_evenkeel_completion", "complete_var": "_EVENKEEL_COMPLETE", "prog_name": "evenkeel"}
     )

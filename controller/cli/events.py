@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
+from evenkeel.controller.cli.output import echo_json, echo_lines
 from evenkeel.controller.cli.streams import is_heard
 
 if TYPE_CHECKING:
@@ -45,12 +46,17 @@ def command(options: Options, follow: bool, since: int | None, last: int, output
     """
     import time
 
+    from evenkeel.specs.codec import encode
+
     state = Path(options.settings().state)
     after = max(_newest(state) - last, 0) if since is None else since
     while True:
         entries = _said(state, after)
         for entry in entries:
-            click.echo(_line(entry, output))
+            if output == "json":
+                echo_json(encode(entry).decode())
+            else:
+                echo_lines(_line(entry))
             after = entry.seq
             if not is_heard():
                 return 0
@@ -82,20 +88,16 @@ def _said(state: Path, after: int) -> tuple[Feedback, ...]:
         journal.close()
 
 
-def _line(entry: Feedback, output: str) -> str:
-    if output == "json":
-        from evenkeel.specs.codec import encode
-
-        return encode(entry).decode()
+def _line(entry: Feedback) -> str:
     import time
 
-    from evenkeel.templates.fitting import one_line
+    from evenkeel.specs.visible import one_line
     from evenkeel.templates.style import paint
 
     style = terminal_style()
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
     kind = paint(f"{entry.kind:<17}", _ROLES.get(entry.kind), style)
-    subject = f"{entry.subject}: " if entry.subject else ""
-    place = f"  {paint(entry.place, 'faint', style)}" if entry.place else ""
+    subject = f"{one_line(entry.subject)}: " if entry.subject else ""
+    place = f"  {paint(one_line(entry.place), 'faint', style)}" if entry.place else ""
     took = f" ({entry.seconds:.1f} s)" if entry.seconds >= 0.1 else ""
     return f"{entry.seq:>6}  {at}  {kind} {subject}{one_line(entry.message)}{took}{place}"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
+from evenkeel.controller.cli.output import echo_lines
 from evenkeel.specs.heard import ENDS, Heard
-from evenkeel.templates.fitting import cut, one_line
+from evenkeel.specs.visible import one_line
+from evenkeel.templates.fitting import cut
 from evenkeel.templates.heard_text import component_name, done_per_cent, heard_line
-from evenkeel.templates.style import PLAIN, Style, paint
+from evenkeel.templates.style import PLAIN, Style, clean, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Following:
     """Lines for what is said. `named`: activities are told apart by their ids."""
 
-    def __init__(self, echo: Callable[[str], None] = click.echo, style: Style = PLAIN, *, named: bool = False) -> None:
+    def __init__(self, echo: Callable[[str], None] = echo_lines, style: Style = PLAIN, *, named: bool = False) -> None:
         self._echo, self._style, self._named = echo, style, named
         self._last: dict[str, Heard] = {}
 
@@ -64,7 +64,7 @@ class Bars:
     def _echo(self, line: str) -> None:
         from rich.text import Text
 
-        self._bars.console.print(Text.from_ansi(line), soft_wrap=True)
+        self._bars.console.print(Text.from_ansi(clean(line)), soft_wrap=True)
 
 
 @contextmanager

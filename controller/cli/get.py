@@ -14,6 +14,7 @@ from evenkeel.controller.cli.options import (
     terminal_style,
     terminal_width,
 )
+from evenkeel.controller.cli.output import echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
@@ -70,7 +71,7 @@ def command(options: Options, what: str, output: str) -> int:
         columns[6:6] = ["ID", "ENGINE NAME", "ADDRESS"]
     width = 0 if output == "wide" else terminal_width()
     for line in table_lines(columns, rows, width, terminal_style(), _colour):
-        click.echo(line)
+        echo_lines(line)
     say_simulated(settings)
     return 0
 

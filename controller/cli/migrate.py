@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.output import echo, echo_lines
 
 
 @click.command("migrate")
@@ -35,17 +36,17 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
         folder.mkdir(parents=True, exist_ok=True)
         files = migrate(source, folder / "config.yaml", replace=replace, notes=notes)
         for note in notes:
-            click.echo(problem_text(note), err=True)
+            echo(problem_text(note), err=True)
         for file in files:
-            click.echo(f"wrote {file}")
+            echo(f"wrote {file}")
         return 0
     settings = load_kanto_config(source, notes=notes)
     for note in notes:
-        click.echo(problem_text(note), err=True)
+        echo(problem_text(note), err=True)
     if settings.mqtt.password_key:
         settings = changed(
             settings, mqtt=changed(settings.mqtt, password_file="/etc/evenkeel/mqtt-password", password_key="")
         )
-        click.echo("Note: write the password into /etc/evenkeel/mqtt-password; --to DIR does that, too", err=True)
-    click.echo(to_yaml(settings), nl=False)
+        echo("Note: write the password into /etc/evenkeel/mqtt-password; --to DIR does that, too", err=True)
+    echo_lines(to_yaml(settings))
     return 0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from evenkeel.controller.cli.output import echo
 from evenkeel.templates.style import COLOURED, PLAIN, Style
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ SIMULATED = "this is the memory engine, which only simulates; --engine docker is
 def say_simulated(settings: Settings) -> None:
     """Say on standard error that no container of this machine is meant, when none is."""
     if settings.engine.kind == "memory":
-        click.echo(f"Note: {SIMULATED}", err=True)
+        echo(f"Note: {SIMULATED}", err=True)
 
 
 SHOW_VALUES = "Show values of variables and words of commands, on a terminal only."

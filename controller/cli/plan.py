@@ -16,6 +16,7 @@ from evenkeel.controller.cli.options import (
     terminal_style,
     terminal_width,
 )
+from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.specs.activity import Activity
@@ -84,9 +85,9 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
 
         shown = revealed(found.plan, found.seen) if show_values else found.plan
         for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
-            click.echo(line)
+            echo_lines(line)
         for note in (*notes, *found.notes):
-            click.echo(f"Note: {note}")
+            echo(f"Note: {note}")
         say_simulated(settings)
     else:
         from evenkeel.controller.cli.output import echo_value

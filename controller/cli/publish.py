@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style
+from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
     from evenkeel.specs.problem import Flaw
@@ -68,11 +69,11 @@ async def _follow(
         raise SpecError("message", problems)
     async with link:
         await reached(link, settings.mqtt, limit_s)
-        click.echo(f"activity {activity}")
+        echo(f"activity {activity}")
         with following(on_terminal(), terminal_style()) as told:
             end = await commander.carry_out(activity, payload, drive=drive, told=told, limit_s=limit_s)
     if end.status != "COMPLETED":
-        click.echo(f"Not done: {end.status}{f', {end.message}' if end.message else ''}", err=True)
+        echo(f"Not done: {end.status}{f', {end.message}' if end.message else ''}", err=True)
         return 1
     return 0
 
@@ -107,7 +108,7 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
     if errors(found):
         raise SpecError(element, errors(found))
     for problem in found:
-        click.echo(problem_text(problem), err=True)
+        echo(problem_text(problem), err=True)
     flaws = []
     payload = kanto_payload(state, flaws, domain)
     _say(element, flaws, [_place_of(flaw, state.documents, file) for flaw in flaws])
@@ -129,7 +130,7 @@ def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
     if errors(problems):
         raise SpecError(element, sorted(problems))
     for problem in problems:
-        click.echo(problem_text(problem), err=True)
+        echo(problem_text(problem), err=True)
 
 
 def _place_of(flaw: Flaw, documents: Any, file: str) -> Any:

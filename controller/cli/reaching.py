@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
+from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt_link import MqttLink
@@ -22,7 +22,7 @@ async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None)
 
     connect_s = settings.connect_timeout.total_seconds()
     notice = f"connecting to {settings.broker} …"
-    saying = asyncio.get_running_loop().call_later(_QUIET_S, lambda: click.echo(notice, err=True))
+    saying = asyncio.get_running_loop().call_later(_QUIET_S, lambda: echo(notice, err=True))
     try:
         await connected(link, f"broker:{settings.broker}", min(connect_s, limit_s or connect_s))
     finally:

@@ -8,6 +8,7 @@ import click
 
 from evenkeel.controller.cli.asked import message_in_force
 from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.output import echo
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.templates.activity_text import ABANDON_HINT
 
@@ -52,9 +53,9 @@ def command(options: Options, abandon: bool) -> int:
         return 0
     if activity is not None and serves(settings):
         waits = f"{activity.command} is at work" if activity.command else "it waits for a command"
-        click.echo(f"Activity {activity.id} is open ({waits}): it goes on, and what it reaches is in force then.")
+        echo(f"Activity {activity.id} is open ({waits}): it goes on, and what it reaches is in force then.")
     elif activity is not None:
-        click.echo(f"Activity {activity.id} is open, and nobody serves it: MQTT is off. {ABANDON_HINT}.")
+        echo(f"Activity {activity.id} is open, and nobody serves it: MQTT is off. {ABANDON_HINT}.")
     if message is None:
         raise EvenkeelError(f"state:{state}", "no desired state from MQTT is in force: there is nothing to release")
     _release(state, message)
@@ -88,10 +89,10 @@ def _abandon(settings: Settings, state: Path) -> None:
             f"a controller is at work here{process} and serves it: command it to CLEANUP, or stop the controller first"
         )
         raise EvenkeelError(f"state:{state}", why) from busy
-    click.echo(f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`.")
+    echo(f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`.")
     if message is not None:
         about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
-        click.echo(f"{about} is in force; `evenkeel release` gives the files their say.")
+        echo(f"{about} is in force; `evenkeel release` gives the files their say.")
 
 
 def _release(state: Path, message: Message) -> None:
@@ -114,17 +115,15 @@ def _release(state: Path, message: Message) -> None:
         broken = [known for known in journal.conditions() if known.name == "SourceValid" and not known.holds]
     finally:
         journal.close()
-    click.echo(f"Released: {about}.")
+    echo(f"Released: {about}.")
     if files is None:
-        click.echo("No valid spec file was ever read here: what runs is left as it is until there is one.")
+        echo("No valid spec file was ever read here: what runs is left as it is until there is one.")
     else:
         count = len(files.documents)
         documents = f"revision {files.digest}, {count} document{'s' * (count != 1)}"
         if broken:
-            click.echo(
-                f"Desired is what the files asked for when they could last be read: {documents}.\n{broken[0].message}"
-            )
+            echo(f"Desired is what the files asked for when they could last be read: {documents}.\n{broken[0].message}")
         else:
-            click.echo(f"Desired is what the files ask for: {documents}.")
+            echo(f"Desired is what the files ask for: {documents}.")
     if not ask_to_look_again(state):
-        click.echo("No controller is at work; `evenkeel run` or `evenkeel apply` will do it.")
+        echo("No controller is at work; `evenkeel run` or `evenkeel apply` will do it.")

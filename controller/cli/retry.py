@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.output import echo
 
 
 @click.command("retry")
@@ -28,7 +29,7 @@ def command(options: Options) -> int:
     rejected = reader.history().rejected
     reader.close()
     if attempt is None and not rejected:
-        click.echo("No failed revision: there is nothing to retry.")
+        echo("No failed revision: there is nothing to retry.")
         return 0
     why = f"it had failed: {attempt.why}" if attempt is not None else "an image that was pushed again had failed"
     journal = open_journal(state)
@@ -43,5 +44,5 @@ def command(options: Options) -> int:
         if ask_to_look_again(state)
         else " by the next `evenkeel run` or `evenkeel apply`; no controller is at work now"
     )
-    click.echo(f"Revision {desired} is tried again{by}; {why}")
+    echo(f"Revision {desired} is tried again{by}; {why}")
     return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from evenkeel.controller.cli.output import echo_lines
+
 
 @click.command("schema")
 @click.option("--reference", "as_reference", is_flag=True, help="All keys as a page of Markdown instead.")
@@ -18,7 +20,7 @@ def command(as_reference: bool) -> int:
         from evenkeel.specs.schema import reference
         from evenkeel.templates.render import render
 
-        click.echo(render("reference.md.j2", {"kinds": reference()}), nl=False)
+        echo_lines(render("reference.md.j2", {"kinds": reference()}))
         return 0
     from evenkeel.controller.cli.output import echo_value
     from evenkeel.specs.schema import json_schema

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
+from evenkeel.controller.cli.output import echo_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ def command(options: Options, output: str, check: bool) -> int:
     journal.close()
     if output == "text":
         for line in status_lines(status, system_now(), terminal_width(), terminal_style()):
-            click.echo(line)
+            echo_lines(line)
     else:
         from evenkeel.controller.cli.output import echo_value
 

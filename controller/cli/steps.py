@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
+from evenkeel.controller.cli.output import echo_lines
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Pull, Step
-from evenkeel.templates.fitting import one_line
-from evenkeel.templates.style import PLAIN, Role, Style, paint
+from evenkeel.specs.visible import one_line
+from evenkeel.templates.style import PLAIN, Role, Style, clean, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -50,14 +49,14 @@ def entry_line(entry: Feedback, style: Style = PLAIN) -> str:
     mark, role = _MARKS[entry.kind]
     took = f" ({entry.seconds:.1f} s)" if entry.seconds >= 0.1 else ""
     what = "" if entry.kind.startswith("step-") else f"{entry.kind.replace('-', ' ')}: "
-    subject = f"{entry.subject}: " if entry.subject else ""
+    subject = f"{one_line(entry.subject)}: " if entry.subject else ""
     return f"  {paint(mark, role, style)} {subject}{what}{one_line(entry.message)}{paint(took, 'faint', style)}"
 
 
 class Lines:
     """Plain lines, one for each thing that ended."""
 
-    def __init__(self, echo: Callable[[str], None] = click.echo, style: Style = PLAIN) -> None:
+    def __init__(self, echo: Callable[[str], None] = echo_lines, style: Style = PLAIN) -> None:
         self._echo, self._style, self._waits_for = echo, style, ""
 
     def echo(self, line: str) -> None:
@@ -133,7 +132,7 @@ def showing(on_terminal: bool, style: Style) -> Iterator[Show]:
 def _as_text(line: str) -> object:
     from rich.text import Text
 
-    return Text.from_ansi(line)
+    return Text.from_ansi(clean(line))
 
 
 def _far(done: int, total: int) -> str:

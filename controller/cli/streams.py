@@ -3,10 +3,12 @@
 A command may be in the middle of a switch when the reader of its output goes away, its terminal is lost, or the disk that
 takes its output is full. What it could not say must not keep it from finishing what it does. Each write tries anew: the log of
 a controller goes on when there is room again. Whether something was lost can be asked; what follows is up to the command.
+What the encoding of a locale lacks is replaced.
 """
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -18,6 +20,23 @@ if TYPE_CHECKING:
 
 _ENOUGH = (errno.EPIPE, errno.EIO)
 """Nobody is there any more: the end of a pipe, and of a terminal."""
+
+_REPLACED = "evenkeel.replaced"
+_SIMILAR = {
+    "→": "->",
+    "↩": "<-",
+    "…": "...",
+    "─": "-",
+    "–": "-",
+    "×": "x",
+    "✓": "+",
+    "✗": "x",
+    "♥": "*",
+    "├": "|",
+    "│": "|",
+    "└": "`",
+}
+"""For characters of ours that an encoding lacks. A locale that is not UTF-8 is no error."""
 
 
 class _Patient(io.RawIOBase):
@@ -65,13 +84,22 @@ def secure() -> None:
 
 
 def _patient(number: int, like: TextIO | None) -> TextIO:
+    codecs.register_error(_REPLACED, _replaced)
     file = io.BufferedWriter(_Patient(number))
     if not isinstance(like, io.TextIOWrapper):
-        return io.TextIOWrapper(file)
+        return io.TextIOWrapper(file, errors=_REPLACED)
     like.flush()
     return io.TextIOWrapper(
-        file, like.encoding, like.errors, line_buffering=like.line_buffering, write_through=like.write_through
+        file, like.encoding, _REPLACED, line_buffering=like.line_buffering, write_through=like.write_through
     )
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    """Something similar, or a question mark, for what the terminal's encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_SIMILAR.get(char, "?") for char in lacking), error.end
 
 
 def _of(stream: TextIO) -> _Patient | None:

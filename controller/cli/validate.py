@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +25,13 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     PATH is a file or a folder; without one, the specs that the controller would read. Of a folder *.yaml, *.yml and *.json
     are read, and not its sub-folders. Each problem stands on a line of its own: file, line, column, what was expected and
     the nearest thing that is valid. With -o json they are data: under `problems` each has severity (error or warning),
-    file, line, column, path, message and hint, null where there is none.
+    file, line, column, path, message and hint, null where there is none, and standsFor: of a
+    file with very many problems the last entry stands for those that are not listed.
 
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise, also when there is not a single document.
     """
     from evenkeel.controller.wiring import no_document, read_files
-    from evenkeel.specs.problem import Place, Problem, errors, problem_text
+    from evenkeel.specs.problem import Place, Problem, errors, problem_text, total
 
     settings = None if paths else options.settings()
     places = paths or (settings.specs if settings is not None else ())
@@ -39,7 +41,7 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     nothing = not reading.desired.documents and not errors(reading.problems)
     if nothing and not missing and not (settings is not None and settings.empty_source_removes_all):
         problems.append(Problem(Place(", ".join(places)), "", no_document(places)))
-    wrong = len(errors(problems))
+    wrong = total(errors(problems))
     kinds: dict[str, int] = {}
     for document in reading.desired.documents:
         kinds[document.kind] = kinds.get(document.kind, 0) + 1
@@ -49,18 +51,18 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
         echo_value(_value(kinds, problems, valid=not wrong), output)
         return 1 if wrong else 0
     for problem in problems:
-        click.echo(problem_text(problem))
+        echo(problem_text(problem))
     if wrong:
-        click.echo(f"{wrong} problem{'s' * (wrong != 1)}", err=True)
+        echo(f"{wrong:,} problem{'s' * (wrong != 1)}", err=True)
         return 1
     count = len(reading.desired.documents)
     listed = ", ".join(f"{number} {kind}" for kind, number in kinds.items()) or "nothing is asked for"
-    click.echo(f"valid: {count} document{'s' * (count != 1)} ({listed})")
+    echo(f"valid: {count} document{'s' * (count != 1)} ({listed})")
     return 0
 
 
 def _value(kinds: dict[str, int], problems: Sequence[Problem], *, valid: bool) -> dict[str, Any]:
-    """The same as plain values; keys are only ever added."""
+    """The same as plain values; keys are only ever added. `standsFor` is more than 1 where problems are not listed."""
     return {
         "apiVersion": "evenkeel/v1",
         "kind": "Validation",
@@ -75,6 +77,7 @@ def _value(kinds: dict[str, int], problems: Sequence[Problem], *, valid: bool) -
                 "path": problem.path or None,
                 "message": problem.message,
                 "hint": problem.hint or None,
+                "standsFor": problem.stands_for,
             }
             for problem in problems
         ],

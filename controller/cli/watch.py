@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style
+from evenkeel.controller.cli.output import echo, echo_json
 from evenkeel.controller.cli.streams import is_heard
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
         await reached(link, settings.mqtt, limit_s)
         if limit_s is not None:
             loop.call_at(begun + limit_s, stop.set)
-        click.echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
+        echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
         with following(on_terminal() and output == "text", terminal_style(), named=True) as told:
             async for message in link.messages():
                 await message.done()
                 if output == "json":
-                    click.echo(_line(message.topic, message.payload))
+                    echo_json(_line(message.topic, message.payload))
                 elif (heard := heard_from(message.payload)) is not None:
                     told(heard)
                 if not is_heard():

@@ -2,7 +2,8 @@
 
 Each number stands in the file once, even if the process was killed between writing an entry and confirming it: what the
 file ends with is compared with what is to be written. A line that was cut off in the middle is removed first. The file may
-be rotated by anybody (renamed, or removed); the next entry begins a new one.
+be rotated by anybody (renamed, or removed); the next entry begins a new one. Where nobody does, it is renamed to `FILE.1` when
+it has MOST_BYTES, in the place of the one before: together they never take more than twice that.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pathlib import Path
 
 from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.visible import visible_json
 
-_LONGEST_LINE = 1 << 20
+MOST_BYTES = 32 * 1024**2
+_CHUNK = 1 << 20
 
 
 class JsonLines:
@@ -26,6 +29,7 @@ class JsonLines:
     def __init__(self, file: str) -> None:
         self._file = file
         self.name = f"jsonl:{file}"
+        self._older = Path(f"{file}.1")
         self._handle = -1
         self._last = b""
         """The line that was written last: who is cut off while the disk takes its time asks for the same again."""
@@ -33,7 +37,7 @@ class JsonLines:
 
     async def take(self, entries: Sequence[Feedback]) -> None:
         """In a thread: a slow disk must not keep the controller from anything."""
-        lines = [encode(entry) + b"\n" for entry in entries]
+        lines = [visible_json(encode(entry).decode()).encode() + b"\n" for entry in entries]
         if self._file == "-":
             sys.stdout.write(b"".join(lines).decode())
             sys.stdout.flush()
@@ -48,12 +52,19 @@ class JsonLines:
                 if self._handle < 0:
                     self._last = self._open()
                 news = _after(self._last, lines)
+                if news and os.fstat(self._handle).st_size >= MOST_BYTES:
+                    self._rotate()
                 _write(self._handle, b"".join(news))
                 os.fsync(self._handle)
             except OSError:
                 self._close()  # what was half written is mended when it is opened again
                 raise
             self._last = lines[-1] if lines else self._last
+
+    def _rotate(self) -> None:
+        self._close()
+        Path(self._file).replace(self._older)
+        self._open()
 
     def _is_rotated(self) -> bool:
         if self._handle < 0:
@@ -76,13 +87,11 @@ class JsonLines:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-            return b""
-        start = max(0, size - _LONGEST_LINE)
-        tail = os.pread(self._handle, size - start, start)
-        whole = tail[: tail.rfind(b"\n") + 1]
-        if len(whole) < len(tail):
-            os.ftruncate(self._handle, start + len(whole))
-        return whole[whole[:-1].rfind(b"\n") + 1 :]
+            return _last_of(self._older)
+        end = _after_break(self._handle, size)
+        if end < size:
+            os.ftruncate(self._handle, end)
+        return _last_line(self._handle, end)
 
     def _close(self) -> None:
         if self._handle >= 0:
@@ -94,6 +103,32 @@ def _after(last: bytes, lines: Sequence[bytes]) -> Sequence[bytes]:
     """The lines after `last`; all of them when it is none of these. A number alone proves nothing: numbers begin anew when the
     journal is lost."""
     return lines[lines.index(last) + 1 :] if last in lines else lines
+
+
+def _after_break(handle: int, end: int) -> int:
+    """Where the newest whole line before `end` ends, however far back that is; 0 when there is none."""
+    while end > 0:
+        start = max(0, end - _CHUNK)
+        found = os.pread(handle, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _last_line(handle: int, end: int) -> bytes:
+    """The line that ends at `end`, with its break."""
+    start = _after_break(handle, end - 1)
+    return os.pread(handle, end - start, start)
+
+
+def _last_of(older: Path) -> bytes:
+    """The last whole line of a file, which may not be there: an entry whose number is not confirmed may stand in it."""
+    try:
+        with older.open("rb") as file:
+            return _last_line(file.fileno(), _after_break(file.fileno(), os.fstat(file.fileno()).st_size))
+    except OSError:
+        return b""
 
 
 def _write(handle: int, content: bytes) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.until import soon
 
+from evenkeel.controller.sinks import jsonl
 from evenkeel.controller.sinks.jsonl import JsonLines
 from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback
@@ -129,3 +130,31 @@ def test_a_slow_disk_keeps_the_loop_from_nothing_and_no_line_is_written_twice(
 
     asyncio.run(work())
     assert numbers(file) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 500_000, 2_999_000])
+def test_a_long_last_line_is_mended_like_any(file: Path, cut: int) -> None:
+    found = [
+        Feedback("started", "hello", seq=1),
+        Feedback("source-broken", "x" * 3_000_000, seq=2),
+        Feedback("settled", "ok", seq=3),
+    ]
+    take(JsonLines(str(file)), found[:2])
+    os.truncate(file, file.stat().st_size - cut)
+    take(JsonLines(str(file)), found[1:])
+    assert numbers(file) == [1, 2, 3]
+
+
+def test_a_file_that_nobody_rotates_is_rotated(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the process ends before anything is confirmed, each number once: two files, neither much over the bound."""
+    monkeypatch.setattr(jsonl, "MOST_BYTES", 2000)
+    older = file.with_name("events.jsonl.1")
+    seen: list[int] = []
+    for number in range(1, 101):
+        take(JsonLines(str(file)), entries(max(number - 2, 1), number))
+        assert file.stat().st_size < 2300
+        seen += [found for found in numbers(file) if found not in seen]
+    assert seen == list(range(1, 101))
+    both = [*numbers(older), *numbers(file)]
+    assert both == list(range(both[0], 101))
+    assert older.stat().st_size < 2300

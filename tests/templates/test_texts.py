@@ -8,9 +8,10 @@ from syrupy.assertion import SnapshotAssertion
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Condition
 from evenkeel.specs.schema import reference
+from evenkeel.specs.visible import one_line
 from evenkeel.templates import render
 from evenkeel.templates.ago import age_text, ago_text, since_text, when_text
-from evenkeel.templates.fitting import cut, fitting_image, fitting_pair, one_line
+from evenkeel.templates.fitting import cut, fitting_image, fitting_pair
 from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 from evenkeel.templates.tables import table_lines
 
@@ -49,7 +50,7 @@ def test_cut_keeps_the_beginning() -> None:
 
 
 def test_one_line_is_harmless() -> None:
-    assert one_line("a\nb\x1b[31m\x00é") == "a b?[31m?é"
+    assert one_line("a\nb\x1b[31m\x00é") == "a b\\x1b[31m\\x00é"
 
 
 def test_columns_are_as_wide_as_their_cells() -> None:

@@ -378,7 +378,7 @@ class MemoryEngine:
 
     def _save(self) -> None:
         if self._store is not None:
-            write_atomically(self._store, encode(self.world))
+            write_atomically(self._store, encode(self.world), mode=0o600)
 
     # ── other people's hands ───────────────────────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from evenkeel.controller.sources.files import cache as parsed
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import Decoded, DesiredState
 from evenkeel.specs.join import desired_from
-from evenkeel.specs.problem import Place, Problem, errors
+from evenkeel.specs.problem import MOST_IN_ALL, Found, Place, Problem, errors
 from evenkeel.specs.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -108,7 +109,9 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
     if cache and stored:
         parsed.prune(cache, keys)
     desired, problems = desired_from(found, complete=not errors(contents.problems))
-    return Reading(desired, (*contents.problems, *problems), contents.missing, contents.digest, contents.paths)
+    every = Found(MOST_IN_ALL)
+    every.extend((*contents.problems, *problems))
+    return Reading(desired, every.all(), contents.missing, contents.digest, contents.paths)
 
 
 def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
@@ -128,6 +131,8 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
             problems.append(_unreadable(path, error))
             continue
         problems.extend(_unread(path, within))
+        for place in dict.fromkeys((path, *found)):
+            problems.extend(_open_to_all(place))
         for file in found:
             if file in files:
                 continue
@@ -167,6 +172,19 @@ def _unread(path: Path, read: Collection[str]) -> list[Problem]:
                 hint = f"name `{shown}` itself, too, or move its files up"
                 found.append(Problem(Place(shown), "", "the specs in this sub-folder are not read", hint, "warning"))
     return found
+
+
+def _open_to_all(path: Path) -> list[Problem]:
+    """A warning where everybody may write: who writes specs decides what runs, and with which rights."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return []
+    if not mode & stat.S_IWOTH or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return []
+    what = "this folder" if stat.S_ISDIR(mode) else "this file"
+    message = f"everybody may write to {what}, and so start anything as root"
+    return [Problem(Place(_shown(path)), "", message, f"chmod o-w {shlex.quote(_shown(path))}", "warning")]
 
 
 def _real(path: str | Path) -> str:

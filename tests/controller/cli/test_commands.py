@@ -153,6 +153,7 @@ def test_problems_are_data_for_ci(device: Device) -> None:
         "path": "spec.stableFr",
         "message": "unknown key `stableFr`",
         "hint": "did you mean `stableFor`?",
+        "standsFor": 1,
     }
     assert texts[None]["severity"] == "warning"
     assert (texts[None]["file"], texts[None]["line"]) == (str(device.specs / "site"), None)

@@ -1,0 +1,81 @@
+"""What happens again and again: told the first time, then at the second, fourth, eighth, … time.
+
+A container that crashes every few seconds changes what is said of it at each look: the number of its restarts, or whether it
+is just up. Each change told would fill the journal within a day, and what an update did last week would be forgotten. What
+is told here is a change to a state that was not told lately; how often that happened, and a number within the text, count
+only when they have doubled. A state that lasts is told in any case, so that the end of trouble is never kept back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_LATELY_S = 3600.0
+"""What has not been so for so long is told as if for the first time."""
+_LASTING_S = 600.0
+"""What has been so for so long is told, however often it was told before."""
+_MOST_KINDS = 8
+"""Beyond these, texts that differ otherwise than in their numbers count as one, too."""
+
+_NUMBER = re.compile(r"[0-9a-f]{12,}|\d+")
+
+
+@dataclass
+class _Kind:
+    """How often a state began, when it was last so, and the number that was told."""
+
+    times: int = 0
+    last_at: float = 0.0
+    number: int = 0
+
+
+@dataclass
+class _Subject:
+    kind: str = ""
+    since: float = 0.0
+    is_told: bool = True
+    kinds: dict[str, _Kind] = field(default_factory=dict)
+
+
+class Recurrences:
+    """The states of some subjects, "" for well."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[str, _Subject] = {}
+
+    def is_news(self, states: Mapping[str, str], at: float) -> bool:
+        """Whether something of this is to be told. `at`: seconds on one clock. Who is not named is well."""
+        found = [self._is_news(name, states.get(name, ""), at) for name in {**self._subjects, **states}]
+        for name in [name for name, known in self._subjects.items() if _is_over(known, at)]:
+            del self._subjects[name]
+        return any(found)
+
+    def _is_news(self, name: str, text: str, at: float) -> bool:
+        if name not in self._subjects and not text:
+            return False
+        known = self._subjects.setdefault(name, _Subject())
+        words = _NUMBER.sub("#", text)
+        if words not in known.kinds and len(known.kinds) >= _MOST_KINDS:
+            words = "…"
+        kind = known.kinds.setdefault(words, _Kind())
+        number = max((int(digits) for digits in re.findall(r"\d{1,9}", text)), default=0)
+        begins, lately = words != known.kind, at - kind.last_at <= _LATELY_S
+        kind.last_at = at
+        if begins:
+            kind.times = kind.times + 1 if lately else 1
+            known.kind, known.since = words, at
+            known.is_told = kind.times & (kind.times - 1) == 0
+            is_news = known.is_told
+        else:
+            lasts = not known.is_told and at - known.since >= _LASTING_S
+            is_news = lasts or number >= 2 * kind.number > 0
+            known.is_told |= is_news
+        if is_news:
+            kind.number = number
+        return is_news
+
+
+def _is_over(known: _Subject, at: float) -> bool:
+    return known.kind == "" and known.is_told and at - known.since > _LATELY_S
