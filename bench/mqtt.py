@@ -20,7 +20,7 @@ from tests.engines.images import sleeper
 
 from bench.measuring import Row, cpu_s, pss_kib
 from evenkeel.controller.journal import open_journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 
 _COUNTS = (1, 10, 50)
 _IDLE_S = 20

@@ -12,7 +12,8 @@ from evenkeel.controller.clock import Now
 from evenkeel.controller.conduct import AgentSettings, Topics, wanted
 from evenkeel.controller.ending import end_activity, tell_ended
 from evenkeel.controller.journal import Journal, at_once
-from evenkeel.controller.mailbox import Incoming, Outgoing
+from evenkeel.controller.mailbox import Incoming
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.reconcilers import activity as activities
 from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity, Status, name_of

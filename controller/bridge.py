@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.defects import Defects
 from evenkeel.controller.journal import Journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.specs.errors import EvenkeelError, Refused, TooLarge
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.updateagent import shortened_feedback

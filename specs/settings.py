@@ -146,7 +146,7 @@ class EventSettings(Struct, frozen=True):
     file: str = ""
     """An absolute path for JSON Lines; "" none (the journal has them anyway), "-" standard output."""
     keep: int = 10_000
-    """Entries in the journal: weeks of ordinary life in some 2 MB of flash."""
+    """Entries in the journal: weeks of ordinary life in at most 3 MB of flash."""
 
 
 class LogSettings(Struct, frozen=True):
