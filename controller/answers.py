@@ -61,6 +61,19 @@ class Answers:
         self._wake_sender()
 
     @at_once
+    def supersede(self, id_: str, message: Incoming, *, is_last: bool) -> None:
+        """Say of a desired state that it was not looked at, because a newer one waits, while no activity is open. `is_last`:
+        no other waits under its id, so that this is its end."""
+        why = "a newer desired state came before this one was looked at"
+        if not is_last:
+            self.ignore(message.topic, f"{why}; another one of {name_of(id_)} waits already")
+        else:
+            self._say(Feedback("activity", f"{name_of(id_)}: SUPERSEDED, {why}"))
+        said = updateagent.FeedbackMessage(status="SUPERSEDED", message=why)
+        self._mail.record(None, [self._message(id_, said)] * is_last, message)
+        self._wake_sender()
+
+    @at_once
     def identifying(self, message: Incoming, id_: str, why: str = "") -> None:
         """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
         if not message.begun:

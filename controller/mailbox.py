@@ -63,11 +63,12 @@ class Mailbox:
             )
 
     def is_full(self) -> bool:
-        """Whether nothing more should be taken in for now: so much waits to be dealt with, or nothing can be stored."""
+        """Whether nothing more should be taken in for now: so much waits to be dealt with, or to be published, or nothing can
+        be stored."""
         if self._database.loss is not None:
             return True
         count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
-        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES)
+        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES) or self.outbox.is_full()
 
     def has_heard(self, topic: str, payload: bytes, packet: int | None = None) -> bool:
         """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under that
@@ -131,10 +132,18 @@ class Mailbox:
             connection.execute("UPDATE inbox SET begun = 1 WHERE id = ?", (message.id,))
             self.send(said)
 
-    def waiting_on(self, topic: str) -> list[Incoming]:
-        """The messages of one topic that have not been dealt with, the oldest first."""
-        rows = self._database.all(f"SELECT {_COLUMNS} FROM inbox WHERE topic = ? ORDER BY id", topic)
-        return [self._incoming(row) for row in rows]
+    def waiting_on(self, topic: str) -> list[int]:
+        """The numbers of the messages of one topic that have not been dealt with, the oldest first."""
+        return [row[0] for row in self._database.all("SELECT id FROM inbox WHERE topic = ? ORDER BY id", topic)]
+
+    def waiting_message(self, number: int) -> Incoming:
+        """One of them."""
+        return self._incoming(self._database.one(f"SELECT {_COLUMNS} FROM inbox WHERE id = ?", number))
+
+    @property
+    def place(self) -> object:
+        """Another object whenever the number of a message may be another message's: where they are stored now."""
+        return self._database.connection
 
     def _incoming(self, row: tuple[int, str, bytes, float, int, int, int, str]) -> Incoming:
         """A try that another boot of the machine cut short counts for nothing: a power loss is no fault of a message."""

@@ -39,6 +39,7 @@ CREATE TABLE activity_part (field TEXT NOT NULL, place INTEGER NOT NULL, body BL
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
                     packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
                     tried_in TEXT NOT NULL DEFAULT '') STRICT;
+CREATE INDEX inbox_topic ON inbox (topic);
 CREATE TABLE set_aside (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, beginning BLOB NOT NULL,
                         size INTEGER NOT NULL, at REAL NOT NULL, why TEXT NOT NULL) STRICT;
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
@@ -85,8 +86,10 @@ def _to_6(connection: sqlite3.Connection) -> None:
 
 
 def _to_7(connection: sqlite3.Connection) -> None:
-    """Parts of the open activity and of what it says. What is stored whole stays so until it is stored again."""
+    """Parts of the open activity and of what it says, and the waiting messages by topic. What is stored whole stays so until
+    it is stored again."""
     for statement in (
+        "CREATE INDEX inbox_topic ON inbox (topic)",
         (
             "CREATE TABLE activity_part (field TEXT NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,"
             " PRIMARY KEY (field, place)) STRICT"
