@@ -20,11 +20,12 @@ from tests.engines.images import sleeper
 
 from bench.measuring import Row, cpu_s, pss_kib
 from evenkeel.controller.journal import open_journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 
 _COUNTS = (1, 10, 50)
 _IDLE_S = 20
 _QUEUED = 1000
+_FLOOD = 5000
 _PROOF_S = 3.0
 """How long a container has to run before it counts (`stableFor`); one after the other."""
 
@@ -39,6 +40,7 @@ def measure() -> list[Row]:
         try:
             engine.load(sleeper("1"), "sleeper:1")
             rows = [*_activities(Path(folder), broker, engine), _feedback(Path(folder), broker)]
+            rows += _flood(Path(folder), broker)
         finally:
             engine.close()
             broker.close()
@@ -115,3 +117,26 @@ def _feedback(folder: Path, broker: Broker) -> Row:
         manager.close()
         device.close()
     return Row("feedback", (_QUEUED - 1) / (times[-1] - times[0]), "messages/s", "each on the disk before and after")
+
+
+def _flood(folder: Path, broker: Broker, count: int = _FLOOD) -> list[Row]:
+    """As many desired states at once, on the memory engine, and then a last one: how fast they are answered."""
+    device = Device(folder / "flood", broker.port, domain="flood", client="flood")
+    manager = Manager(broker.port, "flood")
+    try:
+        device.start()
+        manager.wait_for_agent()
+        begun = time.monotonic()
+        apps = [component(f"app-{number}", "sleeper:1") for number in range(10)]
+        for number in range(count):
+            manager.ask(f"a{number}", asking(*apps, component("last", f"sleeper:{number}"), domain="flood"))
+        manager.ask("last", asking(*apps, domain="flood"))
+        manager.hear("last", "IDENTIFIED", limit_s=1200)
+        took = time.monotonic() - begun
+    finally:
+        manager.close()
+        device.close()
+    return [
+        Row(f"flood of {count} desired states: the last one is IDENTIFIED", took, "s"),
+        Row("answers in a flood", count / took, "desired states/s"),
+    ]

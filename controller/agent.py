@@ -9,6 +9,7 @@ Messages are dealt with strictly in order, by the controller's one worker; what 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
@@ -92,6 +93,7 @@ class UpdateAgent:
     async def work(self) -> None:
         """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
         while not self._phases.stopping.is_set() and self._journal.is_durable:
+            await asyncio.sleep(0)  # whoever sends answers is not kept from it by a flood
             self._phases.resume()
             set_aside_unreadable(self._journal, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
@@ -110,6 +112,8 @@ class UpdateAgent:
                     self._cut_short(activity, by)
             elif message is not None and message.tries >= MOST_TRIES:
                 self._set_aside(message, activity)
+            elif message is not None and (id_ := self._precedence.is_overtaken(message, activity)) is not None:
+                await self._identification.pass_over(id_, activity)
             elif message is not None:
                 self._mail.begin_try(message)
                 await self._deal_with(message, activity)

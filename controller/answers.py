@@ -12,7 +12,8 @@ from evenkeel.controller.clock import Now
 from evenkeel.controller.conduct import AgentSettings, Topics, wanted
 from evenkeel.controller.ending import end_activity, tell_ended
 from evenkeel.controller.journal import Journal, at_once
-from evenkeel.controller.mailbox import Incoming, Outgoing
+from evenkeel.controller.mailbox import Incoming
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.reconcilers import activity as activities
 from evenkeel.specs import updateagent
 from evenkeel.specs.activity import Activity, Status, name_of
@@ -57,6 +58,19 @@ class Answers:
         tell_ended(self._journal, id_, "IDENTIFICATION_FAILED", why)
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
         self._mail.record(open_one, [self._message(id_, failed)], message)
+        self._wake_sender()
+
+    @at_once
+    def supersede(self, id_: str, message: Incoming, *, is_last: bool) -> None:
+        """Say of a desired state that it was not looked at, because a newer one waits, while no activity is open. `is_last`:
+        no other waits under its id, so that this is its end."""
+        why = "a newer desired state came before this one was looked at"
+        if not is_last:
+            self.ignore(message.topic, f"{why}; another one of {name_of(id_)} waits already")
+        else:
+            self._say(Feedback("activity", f"{name_of(id_)}: SUPERSEDED, {why}"))
+        said = updateagent.FeedbackMessage(status="SUPERSEDED", message=why)
+        self._mail.record(None, [self._message(id_, said)] * is_last, message)
         self._wake_sender()
 
     @at_once

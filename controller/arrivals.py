@@ -94,7 +94,7 @@ class Arrivals:
     @at_once
     def _answer_at_once(self, activity: Activity | None) -> None:
         """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
-        for message in self._mail.waiting_on(self._topics.desired)[:1]:
+        for message in map(self._mail.waiting_message, self._mail.waiting_on(self._topics.desired)[:1]):
             asked = peek(message.payload, self._precedence.read)
             if asked is not None and not self._precedence.takes_the_place(message.payload, activity):
                 self._answers.reject(asked.activity_id, joined(asked.reasons), message, activity)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.defects import Defects
 from evenkeel.controller.journal import Journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.mqtt_link.line import WINDOW
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.specs.errors import EvenkeelError, Refused, TooLarge
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.updateagent import shortened_feedback
@@ -52,6 +53,8 @@ class Bridge:
         self._to_send, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._link_news = asyncio.Event()
         link.on_change = self._link_news.set
+        self._taken: dict[str, int] = {}
+        """Topics → the largest message that the broker has taken."""
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
 
@@ -111,18 +114,28 @@ class Bridge:
 
     async def _send(self) -> None:
         while True:
-            found = self._mail.outgoing()
-            if found is None:
+            found = self._together(self._mail.outbox.first(WINDOW))
+            if not found:
                 await self._to_send.wait()
                 self._to_send.clear()
                 continue
-            number, message = found
-            refusal = await self._publish(message)
+            refusals = await asyncio.gather(*[self._publish(message) for _, message in found])
             with self._journal.at_once():
-                if refusal:
-                    log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": refusal}})
-                    self._say(Feedback("message-refused", refusal, place=message.topic))
-                self._mail.sent(number)
+                for (_, message), refusal in zip(found, refusals, strict=True):
+                    if refusal:
+                        fields = {"topic": message.topic, "why": refusal}
+                        log.error("broker refused a message", extra={"fields": fields})
+                        self._say(Feedback("message-refused", refusal, place=message.topic))
+                self._mail.sent(*[number for number, _ in found])
+            self._room.set()
+
+    def _together(self, found: Sequence[tuple[int, Outgoing]]) -> Sequence[tuple[int, Outgoing]]:
+        """Those that are published without waiting for each other. What is larger than all that the broker has taken goes
+        alone: it may have to be sent again, with less text, and no later answer may arrive before it."""
+        for count, (_, message) in enumerate(found):
+            if len(message.payload) > self._taken.get(message.topic, 0):
+                return found[: max(1, count)]
+        return found
 
     async def _publish(self, message: Outgoing) -> str:
         """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that."""
@@ -135,6 +148,7 @@ class Bridge:
             except Refused as error:
                 return error.message
             else:
+                self._taken[message.topic] = max(len(payload), self._taken.get(message.topic, 0))
                 return why and f"{why}; its texts were cut short, and {len(payload)} bytes were sent"
         return f"{why}; it is given up"
 

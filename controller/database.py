@@ -32,6 +32,7 @@ from evenkeel.controller.journal_file import (
     rescued,
     trouble,
 )
+from evenkeel.controller.journal_size import give_back, is_cut_short
 from evenkeel.controller.merge import Snapshot, append_feedback, fill, is_older, merge
 from evenkeel.controller.migrations import migrate
 from evenkeel.specs.codec import decode, is_sound
@@ -178,6 +179,8 @@ class Database:
             raise
         finally:
             self._transaction = None
+        if self._keeps and self._loss is None:
+            give_back(self.connection)
         acts, self._once_kept = self._once_kept, []
         for act in acts:
             act()
@@ -232,7 +235,7 @@ class Database:
             self._lose(Trouble("Gone", f"{self._path} is another file than before"), is_replaced=True)
         elif before.log is not None and found.log != before.log:
             self._lose(Trouble("Gone", f"{self._path}-wal is gone, with what was written last"), is_torn=True)
-        elif found.size < before.size:
+        elif found.size < before.size and is_cut_short(self.connection, found.size):
             self._lose(trouble(self._path, ValueError("the file was cut short")))
         else:
             self._identity = found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from evenkeel.controller.journal import Journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.reconcilers.activity import feedback, is_confirmed, reasons
 from evenkeel.reconcilers.in_force import in_force, reached
 from evenkeel.specs.activity import Activity, Status, name_of

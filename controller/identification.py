@@ -31,6 +31,9 @@ from evenkeel.specs.inventory import image_version
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
 
+_PASSED_AT_ONCE = 20
+"""Others have their turn in between."""
+
 
 class _Found(NamedTuple):
     """What a look at a desired state's containers found."""
@@ -81,6 +84,22 @@ class Identification:
             self._identify(message, asked, found.seen, found.differences)
         elif found is not None:
             await self.refuse(asked.activity_id, found, message, open_one)
+
+    async def pass_over(self, id_: str, open_one: Activity | None) -> None:
+        """Answer the desired states at the head of all that waits, of which this is the id of the first, without a look. The
+        open activity ends before them."""
+        if open_one is None or await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
+            self._pass_over()
+
+    @at_once
+    def _pass_over(self) -> None:
+        """As far as a flood waits behind them. Several are one write; an id that comes again behind has no end yet."""
+        for _ in range(_PASSED_AT_ONCE):
+            message = self._mail.incoming()
+            id_ = self._precedence.is_overtaken(message, None) if message is not None else None
+            if message is None or id_ is None:
+                return
+            self._answers.supersede(id_, message, is_last=not self._precedence.is_sent_again(message, id_))
 
     @at_once
     def _begin_again(self, message: Incoming, activity: Activity) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.files import denied
+from evenkeel.controller.journal_size import bound_log, convert, lay_out
 from evenkeel.controller.migrations import OLDEST, VERSION, migrate, version_of
 from evenkeel.specs.errors import JournalError
 
@@ -63,7 +64,9 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
         raise OSError(code, os.strerror(code), str(path))
     connection = sqlite3.connect(path, isolation_level=None, timeout=patience_s)
     try:
+        lay_out(connection)
         _keep_a_log(connection, patience_s)
+        bound_log(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         check_version(connection, path)
@@ -72,6 +75,7 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
                 connection.execute("BEGIN IMMEDIATE")
                 check_version(connection, path)  # another one may have migrated it meanwhile
                 migrate(connection)
+        convert(connection, path)
         connection.execute("SELECT count(*) FROM role").fetchone()  # needs the index of the log, and room for it
     except BaseException:
         connection.close()

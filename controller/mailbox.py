@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from evenkeel.controller.activity_parts import store_activity, stored_activity
 from evenkeel.controller.database import Database
-from evenkeel.controller.migrations import checksum
+from evenkeel.controller.outbox import Outbox, Outgoing
 from evenkeel.specs.activity import Activity
-from evenkeel.specs.codec import encode
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
 """Beyond either of these, messages are left to the broker until some have been dealt with."""
@@ -44,22 +44,13 @@ class Incoming(NamedTuple):
     tries: int = 0
 
 
-class Outgoing(NamedTuple):
-    """A message to be published. `latest`: only the newest of its topic counts, so that it takes the place of such a one that
-    still waits; an outage must not fill the disk with what nobody will want to know."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
-    latest: bool = False
-
-
 class Mailbox:
     """Inbox, outbox and the open activity."""
 
     def __init__(self, database: Database, boot: str) -> None:
         """`boot`: which boot of the machine this is."""
         self._database, self._boot = database, boot
+        self.outbox = Outbox(database)
 
     def take_in(self, topic: str, payload: bytes, *, packet: int = 0, retained: bool = False) -> None:
         """Store a message that arrived."""
@@ -72,11 +63,12 @@ class Mailbox:
             )
 
     def is_full(self) -> bool:
-        """Whether nothing more should be taken in for now: so much waits to be dealt with, or nothing can be stored."""
+        """Whether nothing more should be taken in for now: so much waits to be dealt with, or to be published, or nothing can
+        be stored."""
         if self._database.loss is not None:
             return True
         count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
-        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES)
+        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES) or self.outbox.is_full()
 
     def has_heard(self, topic: str, payload: bytes, packet: int | None = None) -> bool:
         """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under that
@@ -140,10 +132,18 @@ class Mailbox:
             connection.execute("UPDATE inbox SET begun = 1 WHERE id = ?", (message.id,))
             self.send(said)
 
-    def waiting_on(self, topic: str) -> list[Incoming]:
-        """The messages of one topic that have not been dealt with, the oldest first."""
-        rows = self._database.all(f"SELECT {_COLUMNS} FROM inbox WHERE topic = ? ORDER BY id", topic)
-        return [self._incoming(row) for row in rows]
+    def waiting_on(self, topic: str) -> list[int]:
+        """The numbers of the messages of one topic that have not been dealt with, the oldest first."""
+        return [row[0] for row in self._database.all("SELECT id FROM inbox WHERE topic = ? ORDER BY id", topic)]
+
+    def waiting_message(self, number: int) -> Incoming:
+        """One of them."""
+        return self._incoming(self._database.one(f"SELECT {_COLUMNS} FROM inbox WHERE id = ?", number))
+
+    @property
+    def place(self) -> object:
+        """Another object whenever the number of a message may be another message's: where they are stored now."""
+        return self._database.connection
 
     def _incoming(self, row: tuple[int, str, bytes, float, int, int, int, str]) -> Incoming:
         """A try that another boot of the machine cut short counts for nothing: a power loss is no fault of a message."""
@@ -151,53 +151,39 @@ class Mailbox:
 
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
-        with self._database.writing() as connection:
-            for message in messages:
-                if message.latest:
-                    connection.execute("DELETE FROM outbox WHERE latest AND topic = ?", (message.topic,))
-                connection.execute("INSERT INTO outbox (topic, payload, retain, latest) VALUES (?, ?, ?, ?)", message)
+        self.outbox.send(*messages)
 
     def outgoing(self) -> tuple[int, Outgoing] | None:
-        """The oldest message that the broker has not acknowledged, with its number. Nothing is claimed that is not stored;
-        a report of the present is no claim."""
-        row = self._database.one(
-            "SELECT id, topic, payload, retain, latest FROM outbox WHERE latest OR id <= ? ORDER BY id LIMIT 1",
-            self._database.last_stored("outbox"),
-        )
-        return (row[0], Outgoing(row[1], row[2], bool(row[3]), bool(row[4]))) if row else None
+        """The oldest message that the broker has not acknowledged, with its number."""
+        return next(iter(self.outbox.first(1)), None)
 
-    def sent(self, number: int) -> None:
-        """The broker has acknowledged a message."""
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM outbox WHERE id = ?", (number,))
+    def sent(self, *numbers: int) -> None:
+        """The broker has acknowledged messages."""
+        self.outbox.sent(*numbers)
 
     def waiting(self) -> int:
         """How many messages wait to be published."""
-        return int(self._database.one("SELECT count(*) FROM outbox")[0])
+        return self.outbox.waiting()
 
     def activity(self) -> Activity | None:
         """The open activity. One that cannot be read is as if none were open (`controller.unreadable`)."""
-        row = self._database.one("SELECT body, checksum FROM activity")
-        return self._database.readable(row[0], Activity) if row and not _is_changed(*row) else None
+        found = stored_activity(self._database)
+        return self._database.readable(found.body, Activity) if found and not found.is_changed else None
 
     def unreadable_activity(self) -> tuple[bytes, str] | None:
         """What is stored of an open activity that cannot be read, and why it cannot; `None` when there is none."""
-        row = self._database.one("SELECT body, checksum FROM activity")
-        if row is None:
+        found = stored_activity(self._database)
+        if found is None:
             return None
-        why = "it is not what was stored" if _is_changed(*row) else self._database.why_unreadable(row[0], Activity)
-        return (row[0], why) if why else None
+        why = "it is not what was stored" if found.is_changed else self._database.why_unreadable(found.body, Activity)
+        return (found.body, why) if why else None
 
     def record(
         self, activity: Activity | None, messages: Sequence[Outgoing] = (), dealt_with: Incoming | None = None
     ) -> None:
         """What the activity has become (`None`: none is open), what is said about it, and which message that answers."""
         with self._database.writing() as connection:
-            if activity is None:
-                connection.execute("DELETE FROM activity")
-            else:
-                body = encode(activity)
-                connection.execute("INSERT OR REPLACE INTO activity VALUES (1, ?, ?)", (body, checksum(body)))
+            store_activity(self._database, connection, activity)
             self.send(*messages)
             if dealt_with is not None:
                 connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))
@@ -210,11 +196,6 @@ class Mailbox:
                     " (SELECT id FROM dealt WHERE topic = ?1 ORDER BY id DESC LIMIT ?2)",
                     (topic, _REMEMBERED),
                 )
-
-
-def _is_changed(body: bytes, known: bytes) -> bool:
-    """Whether a stored body is not what was stored: a damaged one may still be read as another activity."""
-    return bool(known) and known != checksum(body)
 
 
 def _digest(content: bytes) -> bytes:

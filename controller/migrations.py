@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
-VERSION = 6
+VERSION = 7
 OLDEST = 4
 """The first version that a released evenkeel wrote."""
 
@@ -34,13 +34,19 @@ CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL,
                        checksum BLOB NOT NULL DEFAULT x'') STRICT;
+CREATE TABLE activity_part (field TEXT NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,
+                            PRIMARY KEY (field, place)) STRICT;
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
                     packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
                     tried_in TEXT NOT NULL DEFAULT '') STRICT;
+CREATE INDEX inbox_topic ON inbox (topic);
 CREATE TABLE set_aside (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, beginning BLOB NOT NULL,
                         size INTEGER NOT NULL, at REAL NOT NULL, why TEXT NOT NULL) STRICT;
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
-                     retain INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
+                     retain INTEGER NOT NULL, latest INTEGER NOT NULL, actions INTEGER NOT NULL DEFAULT 0,
+                     version INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE told (place INTEGER NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
+                   PRIMARY KEY (place, version)) STRICT;
 CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, digest BLOB NOT NULL,
                     packet INTEGER NOT NULL) STRICT;
 CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
@@ -79,7 +85,26 @@ def _to_6(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE activity SET checksum = ?", (checksum(body),))
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6}
+def _to_7(connection: sqlite3.Connection) -> None:
+    """Parts of the open activity and of what it says, and the waiting messages by topic. What is stored whole stays so until
+    it is stored again."""
+    for statement in (
+        "CREATE INDEX inbox_topic ON inbox (topic)",
+        (
+            "CREATE TABLE activity_part (field TEXT NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,"
+            " PRIMARY KEY (field, place)) STRICT"
+        ),
+        "ALTER TABLE outbox ADD COLUMN actions INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE outbox ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
+        (
+            "CREATE TABLE told (place INTEGER NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
+            " PRIMARY KEY (place, version)) STRICT"
+        ),
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6, 7: _to_7}
 """By the version that a step leads to from the one before."""
 
 

@@ -2,18 +2,20 @@
 
 By level: asked of the inbox each time, so that it is the same after a crash. Nothing here changes anything.
 
-All waiting messages are read with `peek`. A message on which a reader breaks must fail in its own turn, where tries are
+A waiting message is read once, however often it is asked for: a flood would be read again for each of its messages. All
+are read with `peek`. A message on which a reader breaks must fail in its own turn, where tries are
 counted. If it also failed here, it would block the activity at work for ever, because no try is counted here.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.conduct import AgentSettings, Topics, read_desired
-from evenkeel.controller.mailbox import Incoming, Mailbox
+from evenkeel.controller.mailbox import MOST_WAITING, Incoming, Mailbox
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked
 from evenkeel.specs import updateagent
@@ -22,6 +24,9 @@ from evenkeel.specs.activity import Activity
 log = logging.getLogger(__name__)
 
 
+FLOOD = 10
+"""With so many newer desired states behind it, one is not looked at any more. The few that come together otherwise are each
+identified in their turn, as the original does it: one of them may be refused, and then the one before it stays open."""
 Content = TypeVar("Content")
 
 
@@ -39,15 +44,48 @@ def has_id(activity: Activity | None, id_: str) -> bool:
     return activity is not None and activity.id == id_ != ""
 
 
+class _Heard(NamedTuple):
+    """What is known of a waiting message. Of a desired state: its id, the name of its content, and whether it can be followed
+    so far; `None` for all three where the reader breaks on it. `command`: of a command."""
+
+    id: str | None = None
+    content: str | None = None
+    is_sound: bool | None = None
+    command: updateagent.Command | None = None
+
+
 class Precedence:
     """What waits for one agent."""
 
     def __init__(self, settings: AgentSettings, topics: Topics, mail: Mailbox) -> None:
         self._settings, self._topics, self._mail = settings, topics, mail
+        self._known: dict[int, _Heard] = {}
+        self._place: object = None
 
     def read(self, payload: bytes) -> Asked:
         """What a desired state asks for."""
         return read_desired(self._settings, self._topics, payload)
+
+    def _desired(self) -> Iterator[tuple[int, _Heard]]:
+        """The desired states that wait, with their numbers; the newest first, which is read first."""
+        return ((number, self._heard(number)) for number in reversed(self._mail.waiting_on(self._topics.desired)))
+
+    def _heard(self, number: int) -> _Heard:
+        if self._place is not self._mail.place:
+            self._place, self._known = self._mail.place, {}
+        if number not in self._known:
+            if len(self._known) >= 2 * MOST_WAITING:
+                self._known = {}
+            self._known[number] = self._read(self._mail.waiting_message(number))
+        return self._known[number]
+
+    def _read(self, message: Incoming) -> _Heard:
+        if message.topic == self._topics.command:
+            return _Heard(command=self.read_command(message.payload))
+        asked = peek(message.payload, self.read)
+        if asked is None:
+            return _Heard(_id_of(message.payload))
+        return _Heard(asked.activity_id, asked.content, not asked.reasons)
 
     def has_to_give_way(self, activity: Activity) -> bool:
         """Whether its command is not carried on, because what takes its place waits already.
@@ -58,28 +96,27 @@ class Precedence:
         if activities.is_over(activity):
             return False
         if activity.command == "CLEANUP":
-            return _waits(activity) and any(
-                self.asks_again(message.payload, activity) for message in self._mail.waiting_on(self._topics.desired)
-            )
+            return _waits(activity) and any(_asks_again(heard, activity) for _, heard in self._desired())
         goes_on = activity.command == "DOWNLOAD" and not _waits(activity)
         return self._is_followed(activity, but_by_itself=goes_on)
 
     def _is_followed(self, activity: Activity, *, but_by_itself: bool = False) -> bool:
         return bool(self._mail.waiting_on(self._topics.refused)) or any(
-            self.takes_the_place(message.payload, activity)
-            and not (but_by_itself and self.asks_again(message.payload, activity))
-            for message in self._mail.waiting_on(self._topics.desired)
+            _takes_the_place(heard, activity) and not (but_by_itself and _asks_again(heard, activity))
+            for _, heard in self._desired()
         )
 
     def takes_the_place(self, payload: bytes, activity: Activity | None) -> bool:
         """Whether a desired state begins an activity, or the open one again, or is refused and ends it."""
-        asked = peek(payload, self.read)
-        return asked is not None and (not asked.reasons or has_id(activity, asked.activity_id))
+        return _takes_the_place(self._read_desired(payload), activity)
 
     def asks_again(self, payload: bytes, activity: Activity) -> bool:
         """Whether a desired state is the one of the open activity."""
+        return _asks_again(self._read_desired(payload), activity)
+
+    def _read_desired(self, payload: bytes) -> _Heard:
         asked = peek(payload, self.read)
-        return asked is not None and (asked.activity_id, asked.content) == (activity.id, activity.content)
+        return _Heard(asked.activity_id, asked.content, not asked.reasons) if asked is not None else _Heard()
 
     def read_command(self, payload: bytes) -> updateagent.Command | None:
         """The command of a waiting message, `None` if it has none."""
@@ -92,8 +129,8 @@ class Precedence:
         last look."""
         if not activity.command:
             return "" if _waits(activity) and self._is_followed(activity) else None
-        for message in self._mail.waiting_on(self._topics.command):
-            command = self.read_command(message.payload)
+        for number in self._mail.waiting_on(self._topics.command):
+            command = self._heard(number).command
             if command is not None and command.activity_id == activity.id:
                 cuts = activities.is_cut_short(activity, command.command, command.baseline)
                 return command.command if cuts else None
@@ -101,12 +138,30 @@ class Precedence:
 
     def goes_on(self, activity: Activity) -> bool:
         """Whether another desired state under its id waits, so that its end is not the last word of the id."""
-        return any(has_id(activity, _id_of(message.payload)) for message in self._mail.waiting_on(self._topics.desired))
+        return any(has_id(activity, heard.id or "") for _, heard in self._desired())
 
     def is_sent_again(self, message: Incoming, id_: str) -> bool:
         """Whether another desired state under the same id waits behind this one."""
-        later = [each for each in self._mail.waiting_on(self._topics.desired) if each.id > message.id]
-        return any(_id_of(each.payload) == id_ != "" for each in later)
+        return any(heard.id == id_ != "" for number, heard in self._desired() if number > message.id)
+
+    def is_overtaken(self, message: Incoming, activity: Activity | None) -> str | None:
+        """The id of a desired state that is not looked at, because a flood of newer ones waits behind it; else `None`. The
+        one that goes on with the open activity is looked at, and so is one that is refused."""
+        if message.topic != self._topics.desired or not self._heard(message.id).is_sound:
+            return None
+        id_ = self._heard(message.id).id
+        if id_ is None or has_id(activity, id_):
+            return None
+        newer = (number for number, heard in self._desired() if heard.is_sound and number > message.id)
+        return id_ if len(list(islice(newer, FLOOD))) == FLOOD else None
+
+
+def _takes_the_place(heard: _Heard, activity: Activity | None) -> bool:
+    return heard.is_sound is not None and (heard.is_sound or has_id(activity, heard.id or ""))
+
+
+def _asks_again(heard: _Heard, activity: Activity) -> bool:
+    return (heard.id, heard.content) == (activity.id, activity.content)
 
 
 def _id_of(payload: bytes) -> str:

@@ -18,8 +18,8 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.observed import ContainersSeen, RemoteImage, image_size
 from evenkeel.specs.plan import Plan, pulls
 
-Sizes = Callable[[Sequence[str]], Awaitable[dict[str, RemoteImage]]]
-"""What registries say of images; those that do not answer are absent."""
+Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]
+"""What registries say of images; those that do not answer are absent. The second argument is told of what they were refused."""
 
 
 Surroundings = Callable[[Sequence[str]], Host]
@@ -49,12 +49,13 @@ async def preview(
     history = with_last_wishes(history, differences, journal.readable_revision("last-good"), desired)
     plan = reconciler.plan(differences, seen, history)
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
+    refused: list[str] = []
     if unknown:
-        seen = changed(seen, remote={**seen.remote, **await sizes(unknown)})
+        seen = changed(seen, remote={**seen.remote, **await sizes(unknown, refused.append)})
     kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
     aside = tuple(f"{name}: {each.why}; {kept}" for name, each in reconciler.set_aside(want, seen, history, {}).items())
     fails_at = foreseen(plan, seen, surroundings(paths_of(starting(plan))))
-    return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at))
+    return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at, *refused))
 
 
 def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from evenkeel.controller.clock import Now
 from evenkeel.controller.journal import Journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.reconcilers.in_force import as_in_force
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable

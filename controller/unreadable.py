@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from evenkeel.controller.ending import tell_ended
 from evenkeel.controller.journal import Journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.specs.activity import name_of
 from evenkeel.specs.codec import decode
 from evenkeel.specs.feedback import Feedback

@@ -60,12 +60,12 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
 def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
     """How to learn what a pull will fetch. Docker does not tell, so its registries are asked; the memory engine knows."""
 
-    async def of_registries(images: Sequence[str]) -> dict[str, RemoteImage]:
+    async def of_registries(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         from evenkeel.controller.drivers.registry import look_up
 
-        return await look_up(images, settings.engine.docker_config)
+        return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
 
-    async def of_engine(images: Sequence[str]) -> dict[str, RemoteImage]:
+    async def of_engine(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         return (await driver.observe(Look(images=tuple(images)))).remote
 
     return of_registries if settings.engine.kind == "docker" else of_engine

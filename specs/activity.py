@@ -54,7 +54,7 @@ ActionStatus = Literal[
 ]
 
 
-class ActivityAction(Struct, frozen=True):
+class ActivityAction(Struct, frozen=True, omit_defaults=True):
     """What is done about one component. `progress` is 0 to 100, 0 unknown.
 
     `digest` names the content that is meant by the image, from when that is settled: what was checked when the action was
@@ -81,7 +81,7 @@ class ActivityAction(Struct, frozen=True):
     waits_for: str = ""
 
 
-class Baseline(Struct, frozen=True):
+class Baseline(Struct, frozen=True, omit_defaults=True):
     """Components that are commanded together. `closed`: its clean-up is over; `good`: and it was activated before.
     `proven`: it was activated before the activity was asked for again, and nothing has undone that since."""
 
@@ -93,7 +93,7 @@ class Baseline(Struct, frozen=True):
     proven: bool = False
 
 
-class Activity(Struct, frozen=True):
+class Activity(Struct, frozen=True, omit_defaults=True):
     """An open operation. `target` is what was asked for, `before` what was there when it was identified first.
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.

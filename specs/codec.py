@@ -24,6 +24,16 @@ def decode(content: bytes | str, expected: type[Noun]) -> Noun:
     return msgspec.json.decode(content, type=expected)
 
 
+def fields_of(content: bytes) -> dict[str, bytes]:
+    """The fields of a JSON object, each as its JSON; ValueError when it is none."""
+    return {field: bytes(raw) for field, raw in msgspec.json.decode(content, type=dict[str, msgspec.Raw]).items()}
+
+
+def items_of(content: bytes) -> list[bytes]:
+    """The items of a JSON list, each as its JSON; ValueError when it is none."""
+    return [bytes(raw) for raw in msgspec.json.decode(content, type=list[msgspec.Raw])]
+
+
 def is_sound(content: bytes) -> bool:
     """Whether content is JSON at all, of whatever noun."""
     try:

@@ -48,6 +48,10 @@ class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
     docker_config: Annotated[
         str, Meta(description="A `config.json` with credentials. Default: of `$DOCKER_CONFIG`, else of `~/.docker`.")
     ] = ""
+    token_realms: Annotated[
+        tuple[Name, ...],
+        Meta(description="Hosts that may have the credentials of a registry that names them, for tokens."),
+    ] = ()
 
 
 class TimeoutsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -120,6 +124,8 @@ class EngineSettings(Struct, frozen=True):
     docker_config: str = ""
     """Path of a `config.json` with credentials. Default "": `$DOCKER_CONFIG` or `~/.docker`, resolved at use, because the
     daemon's environment is not known here."""
+    token_realms: tuple[str, ...] = ()
+    """Without the registry's own host and those of its domain, which need not be listed. Only `plan` asks registries itself."""
 
 
 class Timeouts(Struct, frozen=True):
@@ -146,7 +152,7 @@ class EventSettings(Struct, frozen=True):
     file: str = ""
     """An absolute path for JSON Lines; "" none (the journal has them anyway), "-" standard output."""
     keep: int = 10_000
-    """Entries in the journal: weeks of ordinary life in some 2 MB of flash."""
+    """Entries in the journal: weeks of ordinary life in at most 3 MB of flash."""
 
 
 class LogSettings(Struct, frozen=True):
@@ -229,7 +235,7 @@ def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
     path = file_from(spec.docker_config, ("engine", "dockerConfig"), flaws)
-    return EngineSettings(spec.kind, spec.address, spec.network, path)
+    return EngineSettings(spec.kind, spec.address, spec.network, path, spec.token_realms)
 
 
 def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:

@@ -12,6 +12,7 @@ that is too long is a problem, too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
@@ -19,6 +20,7 @@ from msgspec import Struct
 
 from evenkeel.specs.activity import ActionStatus, Status
 from evenkeel.specs.activity import Command as CommandName
+from evenkeel.specs.codec import fields_of, items_of
 from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
 from evenkeel.specs.secrecy import shown_path
 from evenkeel.specs.text import Value
@@ -119,6 +121,22 @@ def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: FeedbackMessag
         msgspec.structs.replace(action, progress=min(max(action.progress, 0), 100)) for action in feedback.actions
     )
     return _written(Envelope(activity_id, timestamp_ms, msgspec.structs.replace(feedback, actions=actions)))
+
+
+def split_feedback(content: bytes) -> tuple[bytes, list[bytes]]:
+    """A message of feedback without its actions, and each of these; any other message, and none. `joined_feedback` puts it
+    together again."""
+    try:
+        actions = fields_of(fields_of(content)["payload"])["actions"]
+        frame, items = content.removesuffix(actions + b"}}"), items_of(actions)
+    except (ValueError, KeyError):
+        return content, []
+    return (frame, items) if joined_feedback(frame, items) == content else (content, [])
+
+
+def joined_feedback(frame: bytes, actions: Sequence[bytes]) -> bytes:
+    """The message of which these are the parts."""
+    return frame + b"[" + b",".join(actions) + b"]}}"
 
 
 def shortened_feedback(content: bytes, most: int) -> bytes:

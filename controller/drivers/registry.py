@@ -2,21 +2,25 @@
 
 Engines do not tell how much a pull will fetch; the registry does, in the manifest. Read only, for plans that people look at:
 whatever goes wrong here makes a size unknown and nothing else. Protocol: OCI distribution, with Basic and Bearer
-authentication; certificates of private registries are where Docker keeps them.
+authentication; certificates of private registries are where Docker keeps them, and count for their own host.
+
+A registry names the place that gives tokens for it, and credentials go there: to the registry's own host, to one below the same
+parent domain (auth.docker.io for registry-1.docker.io), and to those that `engine.tokenRealms` lists; nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import platform
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.controller.credentials import Credentials, config_path, credentials_for
-from evenkeel.specs.errors import EvenkeelError
+from evenkeel.specs.errors import EvenkeelError, Refused
 from evenkeel.specs.image import ImageRef, parse_image
 from evenkeel.specs.observed import RemoteImage
 
@@ -27,6 +31,8 @@ _TIMEOUT_S = 8.0
 _SILENCE_S = 3.0
 """Less than the whole: httpx closes what it gives up by itself, and loses a connection that is cancelled in its handshake."""
 _AT_ONCE = 4
+_MOST_BYTES = 4 * 1024**2
+"""Of an answer; registries take no larger manifest."""
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
@@ -34,52 +40,95 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "riscv
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
-async def look_up(images: Sequence[str], docker_config: str = "") -> dict[str, RemoteImage]:
-    """Digest and size of every reference whose registry answers within a few seconds; the others are absent."""
+async def look_up(
+    images: Sequence[str],
+    docker_config: str = "",
+    realms: Sequence[str] = (),
+    refused: Callable[[str], None] = lambda why: None,
+) -> dict[str, RemoteImage]:
+    """Digest and size of every reference whose registry answers within a few seconds; the others are absent. `realms`: hosts
+    that may have the credentials of any registry. `refused` is told of a registry that wanted them sent elsewhere."""
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(image: str) -> RemoteImage | None:
         async with places:
-            return await _look_up(parse_image(image), docker_config)
+            try:
+                return await _look_up(parse_image(image), docker_config, realms)
+            except Refused as error:
+                refused(f"{image}: {error.message}")
+                return None
 
     found = await asyncio.gather(*(one(image) for image in images))
     return {image: remote for image, remote in zip(images, found, strict=True) if remote is not None}
 
 
-async def _look_up(ref: ImageRef, docker_config: str) -> RemoteImage | None:
+async def _look_up(ref: ImageRef, docker_config: str, realms: Sequence[str]) -> RemoteImage | None:
     import httpx
 
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             credentials = await credentials_for(ref.registry, config_path(docker_config))
-            trust = _trust(ref.registry)
-            async with httpx.AsyncClient(verify=trust, follow_redirects=True, timeout=_SILENCE_S) as client:
-                return await _ask(client, ref, credentials)
+            host = "registry-1.docker.io" if ref.registry == "docker.io" else ref.registry
+            async with _client(host, ref.registry) as client:
+                return await _ask(client, host, ref, credentials, realms)
+    except Refused:
+        raise
     except (httpx.HTTPError, OSError, TimeoutError, EvenkeelError, ValueError, KeyError, TypeError):
         return None
 
 
-async def _ask(client: httpx.AsyncClient, ref: ImageRef, credentials: Credentials | None) -> RemoteImage | None:
-    host = "registry-1.docker.io" if ref.registry == "docker.io" else ref.registry
+def _client(host: str, registry: str) -> httpx.AsyncClient:
+    """What is trusted for this host beyond the system's authorities is trusted for no other, also where it redirects to."""
+    import httpx
+
+    own = httpx.AsyncHTTPTransport(verify=_trust(registry))
+    return httpx.AsyncClient(
+        verify=ssl.create_default_context(),
+        mounts={f"https://{host}": own},
+        follow_redirects=True,
+        timeout=_SILENCE_S,
+        headers={"Accept-Encoding": "identity"},
+    )
+
+
+async def _get(client: httpx.AsyncClient, url: str, **more: Any) -> tuple[httpx.Response, bytes]:
+    """An answer and its body, which is bounded: what is packed is not unpacked."""
+    async with client.stream("GET", url, **more) as answer:
+        body = b""
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise ValueError("the answer is packed, which was not asked for")
+        async for piece in answer.aiter_raw():
+            body += piece
+            if len(body) > _MOST_BYTES:
+                raise ValueError("the answer is too long")
+    return answer, body
+
+
+async def _ask(
+    client: httpx.AsyncClient, host: str, ref: ImageRef, credentials: Credentials | None, realms: Sequence[str]
+) -> RemoteImage | None:
     base = f"https://{host}/v2/{ref.repository}/manifests/"
     headers = {"Accept": ", ".join((*_INDEXES, *_MANIFESTS))}
-    answer = await client.get(base + (ref.digest or ref.tag), headers=headers)
+    answer, body = await _get(client, base + (ref.digest or ref.tag), headers=headers)
     if answer.status_code == 401:
-        headers["Authorization"] = await _authorise(client, answer.headers.get("WWW-Authenticate", ""), credentials)
-        answer = await client.get(base + (ref.digest or ref.tag), headers=headers)
+        challenge = answer.headers.get("WWW-Authenticate", "")
+        headers["Authorization"] = await _authorise(host, challenge, credentials, realms, ref.registry)
+        answer, body = await _get(client, base + (ref.digest or ref.tag), headers=headers)
     answer.raise_for_status()
     digest = answer.headers.get("Docker-Content-Digest", "")
-    manifest = answer.json()
+    manifest = json.loads(body)
     if manifest.get("mediaType") in _INDEXES or "manifests" in manifest:
         inner = next(each for each in manifest["manifests"] if _is_ours(each.get("platform") or {}))
-        answer = await client.get(base + inner["digest"], headers=headers)
+        answer, body = await _get(client, base + inner["digest"], headers=headers)
         answer.raise_for_status()
-        manifest = answer.json()
+        manifest = json.loads(body)
     return RemoteImage(digest, sum(int(layer["size"]) for layer in manifest["layers"]))
 
 
-async def _authorise(client: httpx.AsyncClient, challenge: str, credentials: Credentials | None) -> str:
-    """The `Authorization` header that a challenge asks for."""
+async def _authorise(
+    host: str, challenge: str, credentials: Credentials | None, realms: Sequence[str], registry: str
+) -> str:
+    """The `Authorization` header that a challenge of a host asks for."""
     import httpx
 
     basic = httpx.BasicAuth(credentials.username, credentials.password) if credentials else None
@@ -90,13 +139,31 @@ async def _authorise(client: httpx.AsyncClient, challenge: str, credentials: Cre
         request = next(basic.auth_flow(httpx.Request("GET", "https://registry")))
         return str(request.headers["Authorization"])
     fields: dict[str, Any] = dict(_CHALLENGE.findall(rest))
-    realm = fields.pop("realm")
-    if not realm.startswith("https://"):
+    realm = httpx.URL(fields.pop("realm"))
+    if realm.scheme != "https":
         raise ValueError("the registry sends credentials to a place without encryption")
-    answer = await client.get(realm, params=fields, auth=basic)
+    if basic is not None and not _may_have_credentials(realm.host, host, realms):
+        why = f"the registry {host} wants its credentials sent to {realm.host}, and they were not"
+        raise Refused(f"registry:{registry}", f"{why}; if that is right, add {realm.host} to `engine.tokenRealms`")
+    place = realm.netloc.decode()
+    async with _client(place, registry if place == host else place) as client:
+        answer, body = await _get(client, str(realm), params=fields, auth=basic)
     answer.raise_for_status()
-    token = answer.json()
+    token = json.loads(body)
     return f"Bearer {token.get('token') or token['access_token']}"
+
+
+def _may_have_credentials(realm: str, host: str, realms: Sequence[str]) -> bool:
+    """Whether a token realm is the registry itself, of its organisation, or listed. The organisation is the domain above the
+    registry's host: never a bare top-level domain, nor one like co.uk, nor that of an address."""
+    name = host.rpartition(":")[0] or host
+    if realm == name or realm in realms:
+        return True
+    labels = name.split(".")[1:]
+    if len(labels) < 2 or labels[-1].isdecimal() or (len(labels) == 2 and len(labels[0]) <= 3 and len(labels[1]) == 2):
+        return realm.endswith(f".{name}") and "." in name and not name.rpartition(".")[2].isdecimal()
+    parent = ".".join(labels)
+    return realm == parent or realm.endswith(f".{parent}")
 
 
 def _is_ours(platform_: dict[str, str]) -> bool:

@@ -21,6 +21,8 @@ from evenkeel.specs.mqtt import MqttSettings
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
 
+    from evenkeel.controller.mqtt_link.bounded import BoundedClient
+
 WINDOW = 20
 """Messages under way in each direction at most, as far as a broker can be told."""
 _SESSION_EXPIRY_S = 30 * 24 * 3600
@@ -44,13 +46,15 @@ class Accepted(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """A message came; `topic` is `None` when it is no text, `mid` is its packet id, 0 with QoS 0."""
+    """A message came; `topic` is `None` when it is no text, `mid` is its packet id, 0 with QoS 0. `size`: of the payload that
+    was sent, of which a part may be missing."""
 
     topic: str | None
     payload: bytes
     mid: int
     retained: bool
     duplicate: bool
+    size: int
 
 
 class Published(NamedTuple):
@@ -78,7 +82,7 @@ class Line:
     ) -> None:
         """`tell` is called from the thread of `run`. `lasting`: the broker keeps the session when the line ends."""
         self._settings, self._most_bytes, self._tell, self._lasting = settings, most_bytes, tell, lasting
-        self._client: Client | None = None
+        self._client: BoundedClient | None = None
         self._accepted_at, self._why, self._leaving = 0.0, "", False
 
     @property
@@ -138,12 +142,13 @@ class Line:
         if client is not None:
             client.reinitialise()
 
-    def _new_client(self, access: Access, timeout_s: float) -> Client:
-        from paho.mqtt.client import Client
+    def _new_client(self, access: Access, timeout_s: float) -> BoundedClient:
         from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+        from evenkeel.controller.mqtt_link.bounded import BoundedClient
+
         five = self._settings.version == "5"
-        client = Client(
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id_of(self._settings),
             clean_session=None if five else not self._lasting,
@@ -152,6 +157,7 @@ class Line:
             reconnect_on_failure=False,
             manual_ack=True,
         )
+        client.most_bytes = self._most_bytes + _TOPIC_AND_PROPERTIES
         client.connect_timeout = timeout_s
         if access.address.websocket:
             client.ws_set_options(access.address.path)
@@ -202,8 +208,9 @@ class Line:
         topic: str | None = None
         with suppress(UnicodeDecodeError):
             topic = message.topic
-        mid = message.mid if message.qos else 0
-        self._tell(self, Arrived(topic, bytes(message.payload), mid, bool(message.retain), bool(message.dup)))
+        mid, payload = message.mid if message.qos else 0, bytes(message.payload)
+        size = len(payload) + (self._client.take_dropped() if self._client is not None else 0)
+        self._tell(self, Arrived(topic, payload, mid, bool(message.retain), bool(message.dup), size))
 
     def _on_publish(self, client: Client, _: object, mid: int, reason: Any, properties: Any) -> None:
         self._tell(self, Published(mid, str(reason).lower() if reason.is_failure else ""))

@@ -275,7 +275,7 @@ class MqttLink:
 
     def _receive(self, session: Session, arrived: Arrived) -> None:
         done = session.delivery(arrived.mid)
-        size, most_bytes = len(arrived.payload), 0 if self._beginnings else self._most_bytes
+        size, most_bytes = arrived.size, 0 if self._beginnings else self._most_bytes
         why = unwanted(arrived, self._topics, most_bytes, self._inbox.qsize())
         if why:
             fields = {"why": why, "topic": arrived.topic or "", "bytes": size}

@@ -139,6 +139,6 @@ def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: 
         return "the topic is no UTF-8 text"
     if not any(topic_matches_sub(topic, arrived.topic) for topic in topics):
         return "nobody asked for it"
-    if most_bytes and len(arrived.payload) > most_bytes:
+    if most_bytes and arrived.size > most_bytes:
         return f"it is larger than {most_bytes} bytes"
     return "too many wait" if not arrived.mid and waiting >= _MOST_WAITING else ""

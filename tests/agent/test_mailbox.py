@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from evenkeel.controller.journal import Journal, open_journal
-from evenkeel.controller.mailbox import MOST_WAITING, MOST_WAITING_BYTES, Incoming, Outgoing
+from evenkeel.controller.mailbox import MOST_WAITING, MOST_WAITING_BYTES, Incoming
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import JournalError
@@ -166,7 +167,7 @@ def test_activity_answers_and_message_are_one_transaction(journal: Journal) -> N
     message = mail.incoming()
     assert message is not None
     mail.record(activity("before"))
-    broken = Outgoing("t", object())  # type: ignore[arg-type]
+    broken = Outgoing(object(), b"no text")  # type: ignore[arg-type]
     with pytest.raises(JournalError):
         mail.record(activity("after"), [Outgoing("t", b"fine"), broken], message)
     open_one = mail.activity()
@@ -203,7 +204,7 @@ import sys
 sys.path[:0] = [{root!r} + "/.dev", {root!r}]
 from pathlib import Path
 from evenkeel.controller.journal import open_journal
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 from tests.agent.test_mailbox import activity
 mail = open_journal(Path({folder!r})).mail
 number = 0

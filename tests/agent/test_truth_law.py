@@ -201,10 +201,9 @@ class Witness:
         """Statements that were false. Whoever makes one might survive an exception, as a defect of its own."""
 
     def _hear(self) -> None:
-        rows = self.device.journal._database.all("SELECT id, payload FROM outbox WHERE id > ? ORDER BY id", self._read)
-        for number, payload in rows:
+        for number, message in self.device.journal.mail.outbox.first(1000, self._read):
             self._read = number
-            content = json.loads(payload)
+            content = json.loads(message.payload)
             if "status" in content["payload"]:
                 self._check(content["activityId"], content["payload"])
         self._last_good = self.device.journal.digest("last-good")

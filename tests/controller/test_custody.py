@@ -17,7 +17,7 @@ from tests.controller.stage import OnStage, Stage, asking
 from evenkeel.controller.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.lock import Lock, holder
-from evenkeel.controller.mailbox import Outgoing
+from evenkeel.controller.outbox import Outgoing
 from evenkeel.specs.errors import Busy, JournalError
 from evenkeel.specs.feedback import Condition, Feedback
 

@@ -279,6 +279,42 @@ async def test_a_payload_beyond_the_limit_is_handed_over_in_part_to_who_wants_th
         await cut.done()
 
 
+@pytest.mark.parametrize("retained", [False, True])
+async def test_a_huge_message_costs_no_memory_and_no_connection(
+    mosquitto: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture, retained: bool
+) -> None:
+    """MQTT 3.1.1 has no way to tell a broker what is too large. This fails when paho reads packets in another way."""
+    import tracemalloc
+
+    size, broker = 32 * 1024**2, mosquitto()
+    huge = tmp_path / "huge"
+    huge.write_bytes(b"begins" + bytes(size - 6))
+    settings = MqttSettings(enabled=True, broker=f"tcp://127.0.0.1:{broker.port}", client_id="evenkeel-test")
+    caplog.set_level(logging.WARNING)
+    publish = ["mosquitto_pub", "-q", "1", "-t", "t", "-f", str(huge), *(["-r"] if retained else [])]
+    for connection in range(2):
+        tracemalloc.start()
+        try:
+            async with MqttLink(settings, ["t"], backoff=SOON, most_bytes=100_000, beginnings=True) as it:
+                await up(it)
+                if connection == 0:
+                    await asyncio.to_thread(tool, broker, *publish)
+                await asyncio.to_thread(pub, broker, "t", "behind it")
+                messages = it.messages()
+                if connection == 0 or retained:
+                    cut = await next_of(messages)
+                    assert (cut.cut_from, cut.retained) == (size, connection == 1)
+                    assert (len(cut.payload), cut.payload[:6]) == (64 * 1024, b"begins")
+                    await cut.done()
+                behind = await next_of(messages)
+                assert (behind.payload, behind.cut_from) == (b"behind it", 0)
+                await behind.done()
+            assert tracemalloc.get_traced_memory()[1] < 8 * 1024**2
+        finally:
+            tracemalloc.stop()
+    assert "no connection to the broker" not in [record.message for record in caplog.records]
+
+
 async def test_topics_may_be_added_later(mosquitto: Mosquitto) -> None:
     broker = mosquitto()
     async with link(broker, "a") as it:

@@ -28,7 +28,7 @@ Damage = Callable[[bytes], bytes]
 
 def flipped(body: bytes) -> bytes:
     """One byte behind id and topic."""
-    return body.replace(b'"target":', b'"target"\x00', 1)
+    return body.replace(b'"domain":', b'"domain"\x00', 1)
 
 
 def cut_short(body: bytes) -> bytes:
@@ -55,8 +55,9 @@ def nothing(body: bytes) -> bytes:
 
 def harm(state: Path, table: str, damage: Damage) -> None:
     with closing(sqlite3.connect(state / FILE)) as connection, connection:
-        for rowid, body in connection.execute(f"SELECT rowid, body FROM {table}").fetchall():
-            connection.execute(f"UPDATE {table} SET body = ? WHERE rowid = ?", (damage(body), rowid))
+        for name in (table, f"{table}_part") if table == "activity" else (table,):
+            for rowid, body in connection.execute(f"SELECT rowid, body FROM {name}").fetchall():
+                connection.execute(f"UPDATE {name} SET body = ? WHERE rowid = ?", (damage(body), rowid))
 
 
 @pytest.mark.parametrize("damage", [flipped, cut_short, another_version, still_readable])
@@ -79,6 +80,35 @@ def test_an_activity_that_cannot_be_read_ends_and_what_is_in_force_is_kept_up(da
         said = await device.desired("c", asked("lamp", "3"), asked("horn", "1"))
         said += await device.commands("c", *COMMANDS)
         assert said[-1].status == "COMPLETED", "the next one is served"
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM activity_part WHERE field = 'actions' AND place = 1",
+        "DELETE FROM activity_part WHERE field = 'target'",
+        "DELETE FROM activity_part",
+        "INSERT INTO activity_part SELECT field, 9, body FROM activity_part WHERE field = 'actions' AND place = 1",
+        "UPDATE activity_part SET body = CAST(replace(body, 'UPDATE_SUCCESS', 'IDENTIFIED') AS BLOB) WHERE place = 1",
+    ],
+)
+def test_a_part_that_is_lost_or_of_another_moment_is_noticed(damage: str) -> None:
+    async def work() -> None:
+        device = Agent()
+        await device.desired("b", asked("lamp", "2"), asked("horn", "1"), asked("door", "1"))
+        await device.commands("b", "DOWNLOAD", "UPDATE")
+        assert device.journal.mail.unreadable_activity() is None
+        assert device.journal.mail.activity() is not None
+        device.die()
+        with closing(sqlite3.connect(Path(device._folder.name) / FILE)) as connection, connection:
+            assert connection.execute(damage).rowcount > 0
+        device.boot()
+        assert device.journal.mail.activity() is None
+        assert device.journal.mail.unreadable_activity() is not None
+        await device.settle()
+        assert [(each.activity, each.status) for each in device.said()] == [("b", "INCOMPLETE")]
 
     run(work())
 

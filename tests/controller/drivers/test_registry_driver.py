@@ -176,3 +176,105 @@ async def test_a_password_goes_nowhere_without_encryption(tokens: TokenRegistry,
     tokens.realm = f"http://{tokens.host}/token"
     assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
     assert [authorization for _, authorization in tokens.asked] == [""]
+
+
+# ── who gets what ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_credentials_go_to_no_stranger(
+    tokens: TokenRegistry, registry: Registry, config: Callable[[bool], str]
+) -> None:
+    other = TokenRegistry(registry.folder)
+    try:
+        tokens.realm = other.realm.replace("localhost", "127.0.0.1")
+        refused: list[str] = []
+        image = f"{tokens.host}/a/b:1"
+        assert await look_up([image], config(True), (), refused.append) == {}
+        why = f"the registry {tokens.host} wants its credentials sent to 127.0.0.1, and they were not"
+        assert refused == [f"{image}: {why}; if that is right, add 127.0.0.1 to `engine.tokenRealms`"]
+        assert other.asked == [], "it was not even asked"
+        assert set(await look_up([image], config(False), (), refused.append)) == {image}
+        assert len(refused) == 1, "without credentials anybody may be asked"
+        assert [authorization for _, authorization in other.asked] == [""]
+        assert set(await look_up([image], config(True), ("127.0.0.1",), refused.append)) == {image}
+        assert other.asked[-1][1].startswith("Basic "), "it is listed"
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("realm", "host", "may"),
+    [
+        ("auth.docker.io", "registry-1.docker.io", True),
+        ("docker.io", "registry-1.docker.io", True),
+        ("ghcr.io", "ghcr.io", True),
+        ("auth.ghcr.io", "ghcr.io", True),
+        ("gitlab.com", "registry.gitlab.com", True),
+        ("localhost", "localhost:5000", True),
+        ("evil.io", "ghcr.io", False),
+        ("auth.evil.io", "registry-1.docker.io", False),
+        ("evildocker.io", "registry-1.docker.io", False),
+        ("docker.io.evil.com", "registry-1.docker.io", False),
+        ("evil.co.uk", "example.co.uk", False),
+        ("auth.example.co.uk", "example.co.uk", True),
+        ("auth.example.co.uk", "registry.example.co.uk", True),
+        ("9.9.0.1", "9.8.0.1:5000", False),
+        ("x.0.0.1", "127.0.0.1:5000", False),
+        ("evil.localhost", "localhost:5000", False),
+        ("tokens.example.com", "reg.example.org", True),
+    ],
+)
+def test_a_realm_of_the_same_organisation_or_a_listed_one(realm: str, host: str, may: bool) -> None:
+    assert under_test._may_have_credentials(realm, host, ("tokens.example.com",)) is may
+
+
+async def test_what_is_trusted_for_one_host_is_trusted_for_no_other(
+    tokens: TokenRegistry,
+    registry: Registry,
+    config: Callable[[bool], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setattr(under_test, "_CERTIFICATES", tmp_path / "certs.d")
+    other = TokenRegistry(registry.folder)
+    try:
+        tokens.realm = other.realm
+        for step, host in enumerate((tokens.host, other.host)):
+            (tmp_path / "certs.d" / host).mkdir(parents=True)
+            (tmp_path / "certs.d" / host / "ca.crt").symlink_to(registry.ca)
+            found = await look_up([f"{tokens.host}/a/b:1"], config(True))
+            assert bool(found) == bool(other.asked) == (step == 1)
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("where", ["manifest", "token"])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_without_an_end_is_given_up(
+    tokens: TokenRegistry, config: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch, where: str, packed: bool
+) -> None:
+    asked, sent = False, 0
+    answer = tokens.answer
+
+    def endless(request: BaseHTTPRequestHandler) -> None:
+        nonlocal asked, sent
+        if ("token" in request.path) != (where == "token"):
+            answer(request)
+            return
+        asked = True
+        request.send_response(200)
+        if packed:
+            request.send_header("Content-Encoding", "gzip")
+        request.end_headers()
+        try:
+            while sent < 256 * 1024**2:
+                sent += request.wfile.write(bytes(1024**2))
+        except OSError:
+            pass
+        request.close_connection = True
+
+    monkeypatch.setattr(tokens, "answer", endless)
+    assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
+    assert asked
+    assert sent < 64 * 1024**2
