@@ -17,6 +17,7 @@ from typing import Any
 
 from evenkeel.controller import apply
 from evenkeel.controller.absence import Absences
+from evenkeel.controller.ailments import Ailments
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.defects import defect_text
 from evenkeel.controller.endings import (
@@ -83,7 +84,7 @@ class Cycles:
         """Hears how long the steps at work may take."""
         self._absences = Absences()
         self._announced: dict[Role, str] = {}
-        self._leftovers = Leftovers()
+        self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
         self._revisions = Revisions(reconciler, journal, self._record)
         self._disturbed = ""
         """The digest of the desired revision of which more than a download was begun."""
@@ -282,7 +283,9 @@ class Cycles:
             seen = await self.observe()
         except (Unavailable, TimedOut, Refused):
             return
-        self._record.health(self._reconciler.ailing(seen, self._journal.history()))
+        ailing = self._reconciler.ailing(seen, self._journal.history())
+        self._record.health(ailing)
+        await self._ailments.listen(ailing, self._asked, self.broke)
 
     async def _keep_up(
         self,
@@ -316,6 +319,7 @@ class Cycles:
         except (Unavailable, TimedOut, Refused) as error:
             self._revisions.blind()
             return Retrying(str(error), 0.0, None)
+        await self._ailments.listen(reconciler.ailing(seen, journal.history()), state.digest, self.broke)
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
         now_s = asyncio.get_running_loop().time()

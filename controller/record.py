@@ -16,6 +16,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import check_digest
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
+from evenkeel.specs.output import logs_hint, says_something
 from evenkeel.specs.plan import (
     Connect,
     Create,
@@ -157,9 +158,12 @@ class Record:
                 self.say("step-done", message, step=step, seconds=seconds)
             case Retry(message=message):
                 self.say("step-retrying", message, step=step, seconds=seconds)
-            case Failed(message=message):
+            case Failed(message=message, output=output):
                 if isinstance(step.action, Verify):
                     self._journal.mark(step.action.instance, step.subject, watched=False)
+                if isinstance(step.action, Verify) and output is not None:
+                    self._journal.failures.keep(step.subject, step.action.instance, self.revision, message, output)
+                    message += "; " + logs_hint(step.subject) if says_something(output) else ""
                 self.say("step-failed", message, step=step, seconds=seconds)
 
     def _remember(self, step: Step, outcome: Done) -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from evenkeel.specs.container import Container, PullPolicy, Resources, Restart, Stop
 from evenkeel.specs.observed import ContainersSeen, image_size
+from evenkeel.specs.output import Output
 from evenkeel.specs.problem import Place
 
 Verb = Literal["create", "recreate", "update", "connect", "start", "finish", "remove", "keep", "blocked"]
@@ -200,9 +201,10 @@ class Retry(Struct, frozen=True, tag="retry"):
 
 
 class Failed(Struct, frozen=True, tag="failed"):
-    """The step will not succeed for this revision."""
+    """The step will not succeed for this revision. `output`: what the instance has said last, where it was watched."""
 
     message: str
+    output: Output | None = None
 
 
 Outcome = Done | Retry | Failed

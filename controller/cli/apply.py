@@ -167,6 +167,7 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
     """Say how it ended; the exit code."""
     from evenkeel.controller.endings import PROVEN, Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
+    from evenkeel.specs.output import logs_hint, says_something
     from evenkeel.templates.activity_text import ABANDON_HINT
 
     match ending:
@@ -193,4 +194,7 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             if isinstance(ending, Waiting) and journal.mail.activity() is not None and not serves(settings):
                 why = f"{why}, and nobody serves it, because MQTT is off; {ABANDON_HINT}"
             click.echo(f"Not done: {why}{back}", err=True)
+            for failure in journal.failures.all():
+                if failure.revision == journal.digest("desired") and says_something(failure.output):
+                    click.echo(f"{logs_hint(failure.subject)}.", err=True)
             return 1

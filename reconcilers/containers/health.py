@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from evenkeel.reconcilers.containers.causes import exit_text
 from evenkeel.specs.container import Container, ExecProbe, Health, Restart, longest_proof
 from evenkeel.specs.observed import ContainerSeen, HealthSeen
 
@@ -53,16 +54,15 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         return watch, Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")
     ended = seen.state in ("exited", "dead", "restarting") or restarted
     if ended and seen.exit_code != 0:
-        return watch, Verdict(
-            False, f"it ended with exit code {seen.exit_code}" + (f": {seen.error}" if seen.error else "")
-        )
+        return watch, Verdict(False, f"it ended with {exit_text(seen.exit_code, seen.error)}")
     if seen.state == "created":
         return watch, Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
     good = seen.state in ("running", "restarting") if container.health is None else seen.health == "healthy"
     if container.health is not None and seen.health == "unhealthy":
         watch = _count_failure(container.health, watch, now)
         if watch.bad_probes >= container.health.retries:
-            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row")
+            cause = f": {seen.check.cause}" if seen.check is not None and seen.check.cause else ""
+            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row{cause}")
     if not good:
         return _late(container, watch._replace(good_since=None), now)
     watch = watch._replace(

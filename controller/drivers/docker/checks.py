@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evenkeel.controller.drivers.docker import answers
+from evenkeel.reconcilers.containers.causes import check_cause
 from evenkeel.specs.container import Container, ExecProbe, Health
 from evenkeel.specs.observed import CheckSeen, HealthSeen
 
@@ -24,7 +25,9 @@ def newest_check(state: answers.State) -> CheckSeen | None:
         return None
     results = told.get("Log") or ()
     last = results[-1].get("Start", "") if results else ""
-    return CheckSeen(last, health_of(state) == "healthy" and not told.get("FailingStreak", 0))
+    passed = health_of(state) == "healthy" and not told.get("FailingStreak", 0)
+    cause = check_cause(results[-1].get("ExitCode", 0), results[-1].get("Output", "")) if results and not passed else ""
+    return CheckSeen(last, passed, cause)
 
 
 def asked_check(check: answers.Healthcheck, asked: Container | None, image_config: answers.Config) -> Health | None:

@@ -32,7 +32,8 @@ class Image:
     `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
     process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
     to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks
-    find; `newest_check`: what the newest one said of who is not unhealthy for it.
+    find; `newest_check`: what the newest one said of who is not unhealthy for it. `output`: what its process writes;
+    `check_output`: what the command of its check writes when it fails, with `check_exit`.
     """
 
     size: int = 20_000_000
@@ -44,6 +45,9 @@ class Image:
     start_error: str = ""
     healthy: bool = True
     newest_check: Literal["passed", "failed", "none yet"] = "passed"
+    output: str = ""
+    check_output: str = ""
+    check_exit: int = 0
 
 
 @dataclass(frozen=True)

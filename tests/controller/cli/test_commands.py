@@ -27,6 +27,7 @@ from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.lock import sole_controller
 from evenkeel.controller.wiring import read_files
 from evenkeel.specs.container import Port
+from evenkeel.specs.output import Output
 
 from .command import ROOT, Device, ended, spec
 
@@ -600,3 +601,31 @@ def test_publish_sends_no_activity_that_an_agent_would_not_take(device: Device) 
     done = device.run("publish", file, "--activity", "x" * 1001, ok=1)
     assert "activityId: expected at most 1000 characters, got 1001" in done.stderr
     assert len(done.stderr) < 1000
+
+
+def test_logs_shows_what_was_kept_of_a_failure(device: Device) -> None:
+    with closing(open_journal(device.state)) as journal:
+        said = Output(("one", "two"), ("no curl",), exit_code=3)
+        journal.failures.keep("web", "1" * 64, "0" * 16, "it ended with exit code 3", said)
+        journal.failures.keep("db", "2" * 64, "0" * 16, "it ended with exit code 1", Output(unread="no log"))
+    done = device.run("logs", "web")
+    assert done.stdout == "one\ntwo\nno curl\n"
+    assert re.match(r"web: it ended with exit code 3, at \d{4}-\d\d-\d\d .*, as 111111111111\n", done.stderr)
+    found = json.loads(device.run("logs", "web", "-o", "json").stdout)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found.pop("at"))
+    assert found == {
+        "apiVersion": "evenkeel/v1",
+        "kind": "LastFailure",
+        "name": "web",
+        "why": "it ended with exit code 3",
+        "revision": "0" * 16,
+        "instance": "1" * 64,
+        "exitCode": 3,
+        "lines": ["one", "two"],
+        "check": ["no curl"],
+        "unread": None,
+    }
+    assert "could not be read: no log" in device.run("logs", "db").stderr
+    assert device.run("logs", "none", ok=1).stderr == (
+        "error: container:none: no failure of it is known; there are those of db, web\n"
+    )
