@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 
 from evenkeel.controller.journal import Journal, at_once
+from evenkeel.reconcilers.counted import counted, reasons
 from evenkeel.reconcilers.in_force import stop_times
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.codec import changed
@@ -89,7 +90,7 @@ class Record:
     def health(self, ailing: Mapping[str, Ailment]) -> None:
         """Subjects that are not well, and why; none means that all are well."""
         reason = "ContainersAiling" if ailing else "AllWell"
-        text = "; ".join(f"{subject} {ailment.why}" for subject, ailment in sorted(ailing.items()))
+        text = counted({subject: ailment.why for subject, ailment in ailing.items()})
         before = self._known("Healthy")
         is_news = bool(ailing) or (before is not None and before.reason != "Unknown")
         if self.condition("Healthy", not ailing, reason, text) and is_news:
@@ -99,7 +100,7 @@ class Record:
     def content(self, set_aside: Mapping[str, SetAside]) -> None:
         """Subjects whose newest content was tried and failed."""
         if set_aside:
-            text = "; ".join(f"{subject}: {each.why}" for subject, each in sorted(set_aside.items()))
+            text = reasons((subject, each.why) for subject, each in set_aside.items())
             message = f"{text}; the content before is kept until the tag names another one"
             self._journal.set_condition(
                 Condition("ContentCurrent", False, "SetAside", message, set_aside=dict(set_aside))

@@ -167,13 +167,13 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
     """Say how it ended; the exit code."""
     from evenkeel.controller.endings import PROVEN, Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
+    from evenkeel.reconcilers.counted import counted
     from evenkeel.specs.output import logs_hint, says_something
     from evenkeel.templates.activity_text import ABANDON_HINT
 
     match ending:
         case Settled(unwell=unwell) if unwell:
-            ill = "; ".join(f"{subject} {why}" for subject, why in unwell.items())
-            click.echo(f"Not done: everything asked for is there, but not well: {ill}", err=True)
+            click.echo(f"Not done: everything asked for is there, but not well: {counted(unwell)}", err=True)
             return 1
         case Settled(left_over=left_over):
             set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
