@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.defects import Defects
+from evenkeel.controller.denials import Denials, may_pass
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mailbox import Outgoing
 from evenkeel.specs.errors import EvenkeelError, Refused, TooLarge
@@ -52,6 +54,7 @@ class Bridge:
         self._to_send, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._link_news = asyncio.Event()
         link.on_change = self._link_news.set
+        self._denials = Denials()
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
 
@@ -110,22 +113,39 @@ class Bridge:
         )
 
     async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            found = self._mail.outgoing()
+            found = self._mail.outgoing(self._denials.waiting(loop.time()))
             if found is None:
-                await self._to_send.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._to_send.wait(), self._denials.due_in_s(loop.time()))
                 self._to_send.clear()
                 continue
             number, message = found
-            refusal = await self._publish(message)
+            try:
+                refusal = await self._publish(message)
+            except Refused as error:
+                self._denied(message.topic, error.message)
+                continue
+            if self._denials.over(message.topic):
+                self._link_news.set()
             with self._journal.at_once():
                 if refusal:
                     log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": refusal}})
                     self._say(Feedback("message-refused", refusal, place=message.topic))
                 self._mail.sent(number)
 
+    def _denied(self, topic: str, why: str) -> None:
+        """The broker does not let us speak there; that it does not is said once."""
+        if self._denials.met(topic, why, asyncio.get_running_loop().time()):
+            log.error("broker refuses a topic", extra={"fields": {"topic": topic, "why": why}})
+            with self._journal.at_once():
+                self._say(Feedback("message-refused", f"{why}; it waits, and is tried again", place=topic))
+                self._broker_is(self._link.connected, self._link.why)
+
     async def _publish(self, message: Outgoing) -> str:
-        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that."""
+        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that. Raises Refused where
+        it may be taken later."""
         why = ""
         for payload in self._shorter_and_shorter(message):
             try:
@@ -133,6 +153,8 @@ class Bridge:
             except TooLarge as error:
                 why = why or error.message
             except Refused as error:
+                if may_pass(error.message):
+                    raise
                 return error.message
             else:
                 return why and f"{why}; its texts were cut short, and {len(payload)} bytes were sent"
@@ -156,6 +178,8 @@ class Bridge:
         """A report on every connection, after all subscriptions are in force: who answers to it is heard."""
         async for connected in self._link.connections():
             if connected:
+                self._denials.try_now()
+                self._to_send.set()
                 await self._agent.reports.introduce()
 
     async def _watch_link(self) -> None:
@@ -167,6 +191,8 @@ class Bridge:
     def _broker_is(self, reachable: bool, why: str) -> None:
         reason = "Connected" if reachable else "Unavailable"
         message = "" if reachable else f"{self._link.broker}: {why or 'subscribing'}"
+        if reachable and self._denials.why:
+            reachable, reason, message = False, "NotAllowed", f"{self._link.broker}: {self._denials.why}"
         self._journal.set_condition(Condition("BrokerReachable", reachable, reason, message))
 
     async def _report_changes(self) -> None:

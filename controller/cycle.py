@@ -84,6 +84,8 @@ class Cycles:
         """Hears of unexpected exceptions that a cycle survives."""
         self.at_work: apply.AtWork = nullcontext
         """Hears how long the steps at work may take."""
+        self.asks_afresh = False
+        """Set by whoever wants registries asked again at the next look, whatever is known of them."""
         self._absences = Absences()
         self._announced = Announcements()
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
@@ -315,9 +317,10 @@ class Cycles:
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
-        look = reconciler.look(want)
+        look = changed(reconciler.look(want), fresh=self.asks_afresh)
         try:
             seen = await self.observe(look)
+            self.asks_afresh = False
         except (Unavailable, TimedOut, Refused) as error:
             self._revisions.blind()
             return Retrying(str(error), 0.0, None)

@@ -157,12 +157,14 @@ class Mailbox:
                     connection.execute("DELETE FROM outbox WHERE latest AND topic = ?", (message.topic,))
                 connection.execute("INSERT INTO outbox (topic, payload, retain, latest) VALUES (?, ?, ?, ?)", message)
 
-    def outgoing(self) -> tuple[int, Outgoing] | None:
+    def outgoing(self, but: Sequence[str] = ()) -> tuple[int, Outgoing] | None:
         """The oldest message that the broker has not acknowledged, with its number. Nothing is claimed that is not stored;
-        a report of the present is no claim."""
+        a report of the present is no claim. `but`: on these topics nothing can be said now."""
         row = self._database.one(
-            "SELECT id, topic, payload, retain, latest FROM outbox WHERE latest OR id <= ? ORDER BY id LIMIT 1",
+            "SELECT id, topic, payload, retain, latest FROM outbox WHERE (latest OR id <= ?)"
+            f" AND topic NOT IN ({', '.join('?' * len(but))}) ORDER BY id LIMIT 1",
             self._database.last_stored("outbox"),
+            *but,
         )
         return (row[0], Outgoing(row[1], row[2], bool(row[3]), bool(row[4]))) if row else None
 

@@ -48,7 +48,8 @@ class Difference(Struct, frozen=True):
 
     `candidate` is the id of the instance that is, or is to become, the one; "" while it has to be created. `others` are
     ids of instances that it replaces; `lost` is what of them no spec can say, in words. `away_s`: for how many seconds the
-    subject will be away, `None` when nothing that is at work is replaced. `container` is what is wanted, `None` when nobody
+    subject was away at its last switch, or usually is, and `away_most_s`: for how many it may be, because what is replaced is
+    given so long to end; `None` when nothing that is at work is replaced. `container` is what is wanted, `None` when nobody
     wants the subject.
     """
 
@@ -66,6 +67,7 @@ class Difference(Struct, frozen=True):
     verify: bool = False
     lost: tuple[str, ...] = ()
     away_s: float | None = None
+    away_most_s: float | None = None
 
 
 class Pull(Struct, frozen=True, tag="pull"):

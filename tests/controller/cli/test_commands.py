@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -272,6 +273,11 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     assert "failed before: wiki: port 8080 is already allocated" in plan
     assert "until the specs change or somebody runs `evenkeel retry`" in plan
     assert "--retry tries it nevertheless" in device.run("apply", "--yes", ok=1).stderr
+    device.engine().remove("web")
+    done = device.run("apply", "--yes", ok=1)  # O9: last-good is repaired, as `run` does
+    assert re.match(r"To repair last-good \(\w{16}\), which is in force:\ncontainers\n  \+ web ", done.stdout)
+    assert "--retry tries it nevertheless" in done.stderr
+    assert set(device.engine().running()) == {"squatter", "web"}
     assert re.fullmatch(
         r"Revision \w{16} is tried again by the next `evenkeel run` or `evenkeel apply`; no controller is at work now; "
         r"it had failed: wiki: .*\n",
@@ -629,3 +635,24 @@ def test_logs_shows_what_was_kept_of_a_failure(device: Device) -> None:
     assert device.run("logs", "none", ok=1).stderr == (
         "error: container:none: no failure of it is known; there are those of db, web\n"
     )
+
+
+@pytest.mark.parametrize("command", [("get", "containers"), ("apply", "--yes")])
+def test_an_engine_that_does_not_answer_is_named_while_it_is_waited_for(
+    device: Device, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """O25: a minute of silence came before the error."""
+    device.write(spec("web"))
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf.sock"))
+        deaf.listen()
+        line = device.line(*command, "--docker-address", f"unix://{tmp_path}/deaf.sock")
+        process = subprocess.Popen(
+            line, env=device.environment(), text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == f"waiting for the engine at unix://{tmp_path}/deaf.sock …\n"
+        finally:
+            process.kill()
+            process.communicate()
