@@ -42,8 +42,8 @@ class Denials:
         return tuple(topic for topic, denial in self._of.items() if denial.due_at > now)
 
     def due_in_s(self, now: float) -> float | None:
-        """In how many seconds one is to be tried again; `None` when there is none."""
-        return min((max(denial.due_at - now, 0.0) for denial in self._of.values()), default=None)
+        """In how many seconds the next of those that wait is to be tried again; `None` when none waits."""
+        return min((denial.due_at - now for denial in self._of.values() if denial.due_at > now), default=None)
 
     def try_now(self) -> None:
         """The connection is another one: rights may be, too."""

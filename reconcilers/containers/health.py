@@ -61,10 +61,9 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     if container.health is not None and seen.health == "unhealthy":
         watch = _count_failure(container.health, watch, now)
         if watch.bad_probes >= container.health.retries:
-            cause = f": {seen.check.cause}" if seen.check is not None and seen.check.cause else ""
-            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row{cause}")
+            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row{_cause(seen)}")
     if not good:
-        return _late(container, watch._replace(good_since=None), now)
+        return _late(container, watch._replace(good_since=None), seen, now)
     watch = watch._replace(
         good_since=now if watch.good_since is None else watch.good_since,
         bad_probes=0,
@@ -132,8 +131,13 @@ def _count_failure(health: Health, watch: Watch, now: float) -> Watch:
     return watch._replace(bad_probes=watch.bad_probes + 1, bad_at=now)
 
 
-def _late(container: Container, watch: Watch, now: float) -> tuple[Watch, Verdict | None]:
+def _cause(seen: ContainerSeen) -> str:
+    """Why the newest check has failed, where that is well known."""
+    return f": {seen.check.cause}" if seen.check is not None and seen.check.cause else ""
+
+
+def _late(container: Container, watch: Watch, seen: ContainerSeen, now: float) -> tuple[Watch, Verdict | None]:
     limit_s = longest_proof(container).total_seconds()
     if now - watch.since > limit_s:
-        return watch, Verdict(False, f"it did not become healthy within {limit_s:g} s")
+        return watch, Verdict(False, f"it did not become healthy within {limit_s:g} s{_cause(seen)}")
     return watch, None
