@@ -10,7 +10,7 @@ import re
 
 _EXEC = re.compile(r'exec: "([^"]{1,200})": (.*)', re.DOTALL)
 """runc, and others of its kind, of a program that they cannot start (measured with Docker 20.10)."""
-_TIMEOUT = re.compile(r"^Health check exceeded timeout \(([0-9.a-zµ]{1,20})\)")
+_TIMEOUT = re.compile(r"^Health check exceeded timeout \(((?:\d{1,9}(?:\.\d{1,9})?(?:h|m|s|ms|µs|ns))+)\)")
 _SHELLS = {126: "it may not run a program", 127: "it does not find a program"}
 """Exit codes of shells (POSIX.1-2017, 2.8.2)."""
 
@@ -22,14 +22,15 @@ def exit_text(code: int, error: str = "") -> str:
     return f"exit code {code}" + (f", which a shell gives when {_SHELLS[code]}" if code in _SHELLS else "")
 
 
-def check_cause(code: int, output: str) -> str:
-    """Why a check's command failed, from its exit code (negative: it was not run, or not to its end) and the engine's record
-    of its output; "" where that is not known."""
-    if (not_run := _EXEC.search(output)) and code in (-1, 126, 127):
-        program, why = not_run[1], not_run[2]
-        if "permission denied" in why:
+def check_cause(code: int, output: str, program: str) -> str:
+    """Why a check's command failed, from its exit code (negative: it was not run, or not to its end), the engine's record of
+    its output, and the program that is asked for, which must not be taken from output that may be the container's own; "" where
+    that is not known."""
+    not_run = _EXEC.search(output) if code in (-1, 126, 127) else None
+    if not_run and not_run[1] == program:
+        if "permission denied" in not_run[2]:
             return f"its program {program} may not be executed"
         return f"its program {program} is not in the container"
-    if late := _TIMEOUT.search(output):
+    if code < 0 and (late := _TIMEOUT.search(output)):
         return f"its command did not end within {late[1]}"
     return f"its command ended with {exit_text(code)}" if code > 0 else ""

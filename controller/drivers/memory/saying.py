@@ -23,5 +23,7 @@ def said(kept: Kept, image: Image) -> Output:
 
 def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
     """The newest result with why it is bad, if it is one of a command."""
-    is_bad = not newest.passed and not image.healthy and isinstance(check.probe, ExecProbe)
-    return changed(newest, cause=check_cause(image.check_exit, image.check_output)) if is_bad else newest
+    is_bad = not newest.passed and not image.healthy
+    if not is_bad or not isinstance(check.probe, ExecProbe):
+        return newest
+    return changed(newest, cause=check_cause(image.check_exit, image.check_output, check.probe.command[0]))

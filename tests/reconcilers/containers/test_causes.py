@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from evenkeel.reconcilers.containers.causes import check_cause, exit_text
 
+SECRET = "hunter2"
 OCI = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
@@ -37,7 +40,35 @@ OCI = "OCI runtime exec failed: exec failed: unable to start container process: 
     ],
 )
 def test_causes_of_checks(code: int, output: str, cause: str) -> None:
-    assert check_cause(code, output) == cause
+    assert check_cause(code, output, program_of(output)) == cause
+
+
+def program_of(output: str) -> str:
+    """The program that the case is about."""
+    return output.partition('exec: "')[2].partition('"')[0]
+
+
+_TALK = st.sampled_from(
+    [
+        "OCI runtime exec failed: ",
+        'exec: "',
+        '": ',
+        "permission denied",
+        "Health check exceeded timeout (",
+        ")",
+        SECRET,
+        " ",
+    ]
+)
+
+
+@example(1, ["Health check exceeded timeout (", SECRET, ")"])
+@example(-1, ["Health check exceeded timeout (", SECRET, ")"])
+@example(127, ['exec: "', SECRET, '": '])
+@given(st.integers(-1, 255), st.lists(_TALK, max_size=8))
+def test_nothing_of_what_a_command_has_written_is_repeated(code: int, talk: list[str]) -> None:
+    """It may write what the engine's own words look like."""
+    assert SECRET not in check_cause(code, "".join(talk), "curl")
 
 
 def test_what_an_exit_code_says() -> None:
