@@ -17,6 +17,7 @@ from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import longest_proof
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
 from evenkeel.specs.visible import shortened
 
@@ -26,6 +27,9 @@ After = Callable[[Step, Outcome, float], None]
 Broke = Callable[[Exception], str]
 """Hears of an exception that nobody expects, and says it in words."""
 AtWork = Callable[[float], AbstractContextManager[object]]
+
+OUTPUT_S = 5.0
+"""For so long what a container has said is waited for."""
 
 
 class Limits:
@@ -106,10 +110,31 @@ async def _perform(
     def report(message: str, done: int, total: int) -> None:
         progress(step, message, done, total)
 
-    work = _outcome(step, driver, timeout_s, report, broke)
+    work = _heard(step, driver, timeout_s, report, broke)
     if not isinstance(step.action, Pull | Verify):
         return await work
     return await unless(stopping, work)
+
+
+async def _heard(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:
+    """The outcome, with what an instance has said that failed its proof: nothing has removed it yet."""
+    outcome = await _outcome(step, driver, timeout_s, progress, broke)
+    if isinstance(outcome, Failed) and isinstance(step.action, Verify):
+        return changed(outcome, output=await output(driver, step.action.instance, broke))
+    return outcome
+
+
+async def output(driver: Driver[Any], instance: str, broke: Broke) -> Output:
+    """What an instance has said last, or why nobody knows. It is no reason for anything to fail."""
+    try:
+        async with asyncio.timeout(OUTPUT_S):
+            return await driver.output(instance)
+    except TimeoutError:
+        return Output(unread=f"the engine did not give it within {OUTPUT_S:g} s")
+    except (Unavailable, TimedOut, Refused) as error:
+        return Output(unread=error.message)
+    except Exception as error:
+        return Output(unread=f"internal error: {broke(error)}")
 
 
 async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agent import UpdateAgent
 from evenkeel.controller.defects import Defects
+from evenkeel.controller.denials import Denials, may_pass
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.mqtt_link.line import WINDOW
 from evenkeel.controller.outbox import Outgoing
@@ -55,6 +57,7 @@ class Bridge:
         link.on_change = self._link_news.set
         self._taken: dict[str, int] = {}
         """Topics → the largest message that the broker has taken."""
+        self._denials = Denials()
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
 
@@ -113,21 +116,36 @@ class Bridge:
         )
 
     async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            found = self._together(self._mail.outbox.first(WINDOW))
+            found = self._together(self._mail.outbox.first(WINDOW, but=self._denials.waiting(loop.time())))
             if not found:
-                await self._to_send.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._to_send.wait(), self._denials.due_in_s(loop.time()))
                 self._to_send.clear()
                 continue
-            refusals = await asyncio.gather(*[self._publish(message) for _, message in found])
-            with self._journal.at_once():
-                for (_, message), refusal in zip(found, refusals, strict=True):
-                    if refusal:
-                        fields = {"topic": message.topic, "why": refusal}
-                        log.error("broker refused a message", extra={"fields": fields})
-                        self._say(Feedback("message-refused", refusal, place=message.topic))
-                self._mail.sent(*[number for number, _ in found])
+            self._published(found, await asyncio.gather(*[self._publish(message) for _, message in found]))
             self._room.set()
+
+    def _published(self, found: Sequence[tuple[int, Outgoing]], refusals: Sequence[str | Refused]) -> None:
+        """Forget what the broker has acknowledged, or never will; what it may take later stays."""
+        denied = {
+            message.topic: refusal.message
+            for (_, message), refusal in zip(found, refusals, strict=True)
+            if isinstance(refusal, Refused)
+        }
+        with self._journal.at_once():
+            for (_, message), refusal in zip(found, refusals, strict=True):
+                if isinstance(refusal, str) and refusal:
+                    log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": refusal}})
+                    self._say(Feedback("message-refused", refusal, place=message.topic))
+            for topic, why in denied.items():
+                self._denied(topic, why)
+            for topic in {message.topic for _, message in found} - denied.keys():
+                if self._denials.over(topic):
+                    self._link_news.set()
+            pairs = zip(found, refusals, strict=True)
+            self._mail.sent(*[number for (number, _), refusal in pairs if isinstance(refusal, str)])
 
     def _together(self, found: Sequence[tuple[int, Outgoing]]) -> Sequence[tuple[int, Outgoing]]:
         """Those that are published without waiting for each other. What is larger than all that the broker has taken goes
@@ -137,8 +155,18 @@ class Bridge:
                 return found[: max(1, count)]
         return found
 
-    async def _publish(self, message: Outgoing) -> str:
-        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that."""
+    def _denied(self, topic: str, why: str) -> None:
+        """The broker does not let us speak there; that it does not is said once. The next try is one message, so that none
+        overtakes another when the broker takes them again."""
+        self._taken.pop(topic, None)
+        if self._denials.met(topic, why, asyncio.get_running_loop().time()):
+            log.error("broker refuses a topic", extra={"fields": {"topic": topic, "why": why}})
+            self._say(Feedback("message-refused", f"{why}; it waits, and is tried again", place=topic))
+            self._broker_is(self._link.connected, self._link.why)
+
+    async def _publish(self, message: Outgoing) -> str | Refused:
+        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that. `Refused` where it
+        may be taken later."""
         why = ""
         for payload in self._shorter_and_shorter(message):
             try:
@@ -146,7 +174,7 @@ class Bridge:
             except TooLarge as error:
                 why = why or error.message
             except Refused as error:
-                return error.message
+                return error if may_pass(error.message) else error.message
             else:
                 self._taken[message.topic] = max(len(payload), self._taken.get(message.topic, 0))
                 return why and f"{why}; its texts were cut short, and {len(payload)} bytes were sent"
@@ -170,6 +198,8 @@ class Bridge:
         """A report on every connection, after all subscriptions are in force: who answers to it is heard."""
         async for connected in self._link.connections():
             if connected:
+                self._denials.try_now()
+                self._to_send.set()
                 await self._agent.reports.introduce()
 
     async def _watch_link(self) -> None:
@@ -181,6 +211,8 @@ class Bridge:
     def _broker_is(self, reachable: bool, why: str) -> None:
         reason = "Connected" if reachable else "Unavailable"
         message = "" if reachable else f"{self._link.broker}: {why or 'subscribing'}"
+        if reachable and self._denials.why:
+            reachable, reason, message = False, "NotAllowed", f"{self._link.broker}: {self._denials.why}"
         self._journal.set_condition(Condition("BrokerReachable", reachable, reason, message))
 
     async def _report_changes(self) -> None:

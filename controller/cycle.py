@@ -17,6 +17,8 @@ from typing import Any
 
 from evenkeel.controller import apply
 from evenkeel.controller.absence import Absences
+from evenkeel.controller.ailments import Ailments
+from evenkeel.controller.announcing import Announcements
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.defects import defect_text
 from evenkeel.controller.endings import (
@@ -35,6 +37,7 @@ from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import Revisions
 from evenkeel.controller.unreadable import set_aside_unreadable
+from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
@@ -81,9 +84,11 @@ class Cycles:
         """Hears of unexpected exceptions that a cycle survives."""
         self.at_work: apply.AtWork = nullcontext
         """Hears how long the steps at work may take."""
+        self.asks_afresh = False
+        """Set by whoever wants registries asked again at the next look, whatever is known of them."""
         self._absences = Absences()
-        self._announced: dict[Role, str] = {}
-        self._leftovers = Leftovers()
+        self._announced = Announcements()
+        self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
         self._revisions = Revisions(reconciler, journal, self._record)
         self._disturbed = ""
         """The digest of the desired revision of which more than a download was begun."""
@@ -282,7 +287,9 @@ class Cycles:
             seen = await self.observe()
         except (Unavailable, TimedOut, Refused):
             return
-        self._record.health(self._reconciler.ailing(seen, self._journal.history()))
+        ailing = self._reconciler.ailing(seen, self._journal.history())
+        self._record.health(ailing)
+        await self._ailments.listen(ailing, self._asked, self.broke)
 
     async def _keep_up(
         self,
@@ -310,12 +317,14 @@ class Cycles:
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
-        look = reconciler.look(want)
+        look = changed(reconciler.look(want), fresh=self.asks_afresh)
         try:
             seen = await self.observe(look)
+            self.asks_afresh = False
         except (Unavailable, TimedOut, Refused) as error:
             self._revisions.blind()
             return Retrying(str(error), 0.0, None)
+        await self._ailments.listen(reconciler.ailing(seen, journal.history()), state.digest, self.broke)
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
         now_s = asyncio.get_running_loop().time()
@@ -357,7 +366,7 @@ class Cycles:
 
     @at_once
     def _settle(self, role: Role, plan: Plan, unwell: Mapping[str, str]) -> Ending:
-        self._announced.pop(role, None)
+        self._announced.over(role)
         self._record.forget_switches()
         self._record.left_over(self._leftovers.why)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell)
@@ -375,18 +384,17 @@ class Cycles:
     @at_once
     def _announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
         """Say once what is going to happen, and whether somebody else's hands made it necessary."""
-        first = not self._journal.digest("last-good")  # then what is kept up is the same that was announced as desired
-        if self._announced.get(role) == state.digest or (first and state.digest in self._announced.values()):
-            return
-        self._announced[role] = state.digest
-        is_drift = self._record.was_settled() and self._journal.digest("last-good") == state.digest
-        for difference in plan.differences:
-            if difference.verb in ("keep", "blocked"):
-                continue
+        good = self._journal.digest("last-good")
+        is_drift = self._record.was_settled() and good == state.digest and role == "desired"
+        by = role if good else self._announced.role_of(state.digest) or role  # what is kept up is what is desired
+        begins = self._announced.begin(by, state.digest, plan, is_drift=is_drift)
+        news = tuple(self._announced.news(by, plan))
+        for difference, by_nobody in news:
+            kind: Kind = "drift" if by_nobody else "plan"
             message = f"{difference.verb}: {difference.why}"
-            place = place_text(difference.asked)
-            kind: Kind = "drift" if is_drift and role == "desired" else "plan"
-            self._record.say(kind, message, subject=difference.subject, place=place)
+            self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
+        if not begins and not news:
+            return
         count = len(plan.differences)
         self._record.condition(
             "Settled", False, "Converging", f"{count} subject{'s differ' if count != 1 else ' differs'}"
@@ -443,7 +451,7 @@ class Cycles:
 
 
 def _how_it_is(unwell: Mapping[str, str]) -> str:
-    return f"everything asked for is there; not well: {', '.join(unwell)}" if unwell else PROVEN
+    return f"everything asked for is there; not well: {listed(unwell, 10)}" if unwell else PROVEN
 
 
 def _is_reached(plan: Plan) -> bool:

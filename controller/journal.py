@@ -2,7 +2,7 @@
 
 What a method returned from is on the disk (`controller.database`). A settled device writes nothing. Everything in here can
 be lost without losing a container: the engine is asked again; only memory of failed revisions, of proofs and of unread
-feedback would be gone. `mail` is the part of it that belongs to messages.
+feedback would be gone. `mail` is the part of it that belongs to messages, `failures` what containers said that failed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from evenkeel.controller.database import (
     open_database,
     read_database,
 )
+from evenkeel.controller.failures import Failures
 from evenkeel.controller.journal_file import Trouble
 from evenkeel.controller.mailbox import Mailbox
 from evenkeel.controller.migrations import checksum
@@ -79,6 +80,7 @@ class Journal:
         self._database = database
         self._now = database.now
         self.mail = Mailbox(database, boot_id())
+        self.failures = Failures(database)
         self._contents: dict[str, bytes] = {}
         """Revisions by digest, and which of them has what role, as last read or written: the file may forget them."""
         self._roles: dict[Role, tuple[str, str, str]] = {}

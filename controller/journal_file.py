@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.files import denied
 from evenkeel.controller.journal_size import bound_log, convert, lay_out
-from evenkeel.controller.migrations import OLDEST, VERSION, migrate, version_of
+from evenkeel.controller.migrations import OLDEST, VERSION, is_current, migrate, version_of
 from evenkeel.specs.errors import JournalError
 
 FILE = "journal.sqlite"
@@ -70,7 +70,7 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         check_version(connection, path)
-        if version_of(connection) != VERSION:
+        if not is_current(connection):
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 check_version(connection, path)  # another one may have migrated it meanwhile
@@ -101,7 +101,7 @@ def read_file(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    if version_of(connection) == VERSION:
+    if is_current(connection):
         return connection
     copy = memory()  # of an earlier evenkeel, or somebody is just making it
     with closing(connection):
@@ -142,7 +142,7 @@ def rescued(connection: sqlite3.Connection) -> Rescued:
     copy = memory()
     try:
         connection.backup(copy)
-        if version_of(copy) == VERSION and fault(copy) is None:
+        if is_current(copy) and fault(copy) is None:
             copy.execute("PRAGMA foreign_keys = ON")
             return Rescued(copy)
     except (sqlite3.Error, ValueError):

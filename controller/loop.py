@@ -130,9 +130,10 @@ class Controller:
             self._agent.stop()
 
     def look(self) -> None:
-        """Look again now: at the source and at the engine."""
+        """Look again now: at the source and at the engine, and ask registries anew about tags that are followed."""
         if self._source is not None:
             self._source.look()
+        self._cycles.asks_afresh = True
         self._queue.add(self._domain)
 
     async def run(self) -> None:

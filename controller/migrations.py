@@ -52,6 +52,11 @@ CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, d
 CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 """
 
+ADDED = """
+CREATE TABLE IF NOT EXISTS last_failure (subject TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+"""
+"""Tables that an evenkeel of the same version may not have known, and leaves alone."""
+
 
 def _to_5(connection: sqlite3.Connection) -> None:
     """Checksums of revisions, tries of messages and those set aside, the order in which instances were made, the health
@@ -118,6 +123,12 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether nothing has to be done to bring a file to the present version."""
+    added = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'last_failure'")
+    return version_of(connection) == VERSION and bool(added.fetchone()[0])
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Make the tables, or bring them to the present version. Within a transaction of the caller's: another process may do
     the same at this moment."""
@@ -127,4 +138,6 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
     for version in range(found + 1, VERSION + 1) if found else ():
         MIGRATIONS[version](connection)
+    for statement in ADDED.split(";"):
+        connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -65,12 +65,15 @@ class Outbox:
         )
         return {place: body for place, body, _ in self._database.all(query, count, version)}
 
-    def first(self, most: int, after: int = 0) -> list[tuple[int, Outgoing]]:
-        """The oldest messages that the broker has not acknowledged, with their numbers, which are above `after`."""
+    def first(self, most: int, after: int = 0, but: Sequence[str] = ()) -> list[tuple[int, Outgoing]]:
+        """The oldest messages that the broker has not acknowledged, with their numbers, which are above `after`. `but`: on
+        these topics nothing can be said now."""
+        others = f"topic NOT IN ({', '.join('?' * len(but))})"
         rows = self._database.all(
-            f"SELECT {_COLUMNS} FROM outbox WHERE id > ? AND {_KEPT} ORDER BY id LIMIT ?",
+            f"SELECT {_COLUMNS} FROM outbox WHERE id > ? AND {_KEPT} AND {others} ORDER BY id LIMIT ?",
             after,
             self._database.last_stored("outbox"),
+            *but,
             most,
         )
         return [

@@ -12,11 +12,13 @@ from collections.abc import Callable, Collection, Mapping
 from evenkeel.controller.endings import PROVEN
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.recurrences import Recurrences
+from evenkeel.reconcilers.counted import counted, reasons
 from evenkeel.reconcilers.in_force import with_last_wishes
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.container import check_digest
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
+from evenkeel.specs.output import logs_hint, says_something
 from evenkeel.specs.plan import (
     Connect,
     Create,
@@ -92,7 +94,7 @@ class Record:
     def health(self, ailing: Mapping[str, Ailment]) -> None:
         """Subjects that are not well, and why; none means that all are well."""
         reason = "ContainersAiling" if ailing else "AllWell"
-        text = "; ".join(f"{subject} {ailment.why}" for subject, ailment in sorted(ailing.items()))
+        text = counted({subject: ailment.why for subject, ailment in ailing.items()})
         before = self._known("Healthy")
         is_new = self.condition("Healthy", not ailing, reason, text)
         is_news = self._is_news(self._ills, {subject: ailment.why for subject, ailment in ailing.items()})
@@ -114,7 +116,7 @@ class Record:
     def content(self, set_aside: Mapping[str, SetAside]) -> None:
         """Subjects whose newest content was tried and failed."""
         if set_aside:
-            text = "; ".join(f"{subject}: {each.why}" for subject, each in sorted(set_aside.items()))
+            text = reasons((subject, each.why) for subject, each in set_aside.items())
             message = f"{text}; the content before is kept until the tag names another one"
             self._journal.set_condition(
                 Condition("ContentCurrent", False, "SetAside", message, set_aside=dict(set_aside))
@@ -176,9 +178,12 @@ class Record:
                 self.say("step-done", message, step=step, seconds=seconds)
             case Retry(message=message):
                 self.say("step-retrying", message, step=step, seconds=seconds)
-            case Failed(message=message):
+            case Failed(message=message, output=output):
                 if isinstance(step.action, Verify):
                     self._journal.mark(step.action.instance, step.subject, watched=False)
+                if isinstance(step.action, Verify) and output is not None:
+                    self._journal.failures.keep(step.subject, step.action.instance, self.revision, message, output)
+                    message += "; " + logs_hint(step.subject) if says_something(output) else ""
                 self.say("step-failed", message, step=step, seconds=seconds)
 
     def _remember(self, step: Step, outcome: Done) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from evenkeel.controller.endings import Ending, Progressed, Settled, Stalled, Waiting
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
+from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
@@ -84,9 +85,7 @@ class Revisions:
         excused = journal.sick_before(state.digest) or frozenset()
         sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
-            return self._wait_for_recovery(
-                state, "; ".join(f"{subject} {why}" for subject, why in sorted(sick.items()))
-            )
+            return self._wait_for_recovery(state, counted(sick))
         self._unwell_since = None
         waiting = self._wait_for_checks(state, seen, excused) if may_harm else None
         if waiting is not None:
@@ -108,7 +107,7 @@ class Revisions:
         if not decides and (not unchecked or now - self._unchecked_since >= _RECOVERY_S):
             self._unchecked_since = None
             return None
-        states = "; ".join(f"{name} {each.why}" for name, each in unchecked.items())
+        states = counted({name: each.why for name, each in unchecked.items()})
         why = f"it is not known yet whether this revision harms others: {states}"
         self._record.condition("Settled", False, "Waiting", why)
         return Waiting(why, _AGAIN_S)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import NamedTuple
 
+from evenkeel.reconcilers.counted import reasons
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Plan, Retry, Stage, Verb
 
@@ -53,9 +54,10 @@ def fold(
 
     A step without an outcome was cancelled; that is no failure.
     """
-    failed = [f"{step.subject}: {o.message}" for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed)]
+    failed = [(step.subject, o.message) for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed)]
     retries = [(step.subject, o) for step in stage.steps if isinstance(o := outcomes.get(step.id), Retry)]
-    why = "; ".join([*failed, *(f"{subject}: {outcome.message}" for subject, outcome in retries)])
+    passing = [(subject, outcome.message) for subject, outcome in retries]
+    why = "; ".join(filter(None, (reasons(failed), reasons(passing))))
     if is_last_good:
         return TryAgain(why, 0.0) if why else GoOn()
     if failed:
@@ -89,4 +91,4 @@ def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
 
 def blocked(plan: Plan) -> str:
     """Why a plan without steps is nevertheless not settled; "" when it is."""
-    return "; ".join(f"{d.subject}: {d.why}" for d in plan.differences if d.verb == "blocked")
+    return reasons((d.subject, d.why) for d in plan.differences if d.verb == "blocked")

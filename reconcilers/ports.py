@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.observed import Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan, Step
 
 Want = TypeVar("Want")
@@ -24,10 +25,11 @@ Progress = Callable[[str, int, int], None]
 
 class Ailment(NamedTuple):
     """Why a subject is not well, as what follows its name in a sentence. `refutes`: it is not well in a way that speaks
-    against what it was changed to."""
+    against what it was changed to. `instance`: the id of the one that ails by itself, so that its output may tell more."""
 
     why: str
     refutes: bool = True
+    instance: str = ""
 
 
 class Reconciler(Protocol[Want, Seen]):
@@ -104,6 +106,11 @@ class Driver(Protocol[SeenCo]):
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         """Do one thing and say how it ended."""
+        ...
+
+    async def output(self, instance: str) -> Output:
+        """What an instance has written last, and what its check has. Raises `Unavailable`, `TimedOut` or `Refused` when the
+        engine cannot be asked."""
         ...
 
     def nudges(self) -> AsyncIterator[None]:

@@ -80,9 +80,7 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Iterable[Document]:
 
 def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
     unknown = [key for key in value if key not in _MISSING]
-    flaws.extend(
-        Flaw((key,), key_words("unknown key", key), nearest(key, _MISSING)) for key in unknown[:MOST_PROBLEMS]
-    )
+    flaws.extend(Flaw((key,), key_words("unknown key", key), nearest(key, _MISSING)) for key in unknown[:MOST_PROBLEMS])
     flaws.extend(Flaw((key,), key_words("unknown key", key)) for key in unknown[MOST_PROBLEMS:])
     flaws.extend(Flaw((), f"the key `{key}` is missing", _MISSING[key]) for key in _MISSING if key not in value)
     if value.get("apiVersion", written.API_VERSION) != written.API_VERSION:

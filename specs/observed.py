@@ -23,10 +23,11 @@ HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
 
 class CheckSeen(Struct, frozen=True):
     """The newest result of a health check. `last` names it, "" while there is none: another name is a newer result. `passed`:
-    it was good; one that was bad makes nobody unhealthy yet."""
+    it was good; one that was bad makes nobody unhealthy yet. `cause`: why it was bad, where that is well known."""
 
     last: str = ""
     passed: bool = False
+    cause: str = ""
 
 
 class ContainerSeen(Struct, frozen=True):

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from evenkeel.specs.container import Container, PullPolicy, Resources, Restart, Stop
 from evenkeel.specs.observed import ContainersSeen, image_size
+from evenkeel.specs.output import Output
 from evenkeel.specs.problem import Place
 
 Verb = Literal["create", "recreate", "update", "connect", "start", "finish", "remove", "keep", "blocked"]
@@ -57,7 +58,8 @@ class Difference(Struct, frozen=True):
 
     `candidate` is the id of the instance that is, or is to become, the one; "" while it has to be created. `others` are
     ids of instances that it replaces; `lost` is what of them no spec can say, in words. `away_s`: for how many seconds the
-    subject will be away, `None` when nothing that is at work is replaced. `container` is what is wanted, `None` when nobody
+    subject was away at its last switch, or usually is, and `away_most_s`: for how many it may be, because what is replaced is
+    given so long to end; `None` when nothing that is at work is replaced. `container` is what is wanted, `None` when nobody
     wants the subject. `volumes`: what becomes of the volumes of `others`. `compared`: the id of the instance that `changes`
     tells the differences to.
     """
@@ -76,6 +78,7 @@ class Difference(Struct, frozen=True):
     verify: bool = False
     lost: tuple[str, ...] = ()
     away_s: float | None = None
+    away_most_s: float | None = None
     volumes: tuple[VolumeFate, ...] = ()
     compared: str = ""
 
@@ -216,9 +219,10 @@ class Retry(Struct, frozen=True, tag="retry"):
 
 
 class Failed(Struct, frozen=True, tag="failed"):
-    """The step will not succeed for this revision."""
+    """The step will not succeed for this revision. `output`: what the instance has said last, where it was watched."""
 
     message: str
+    output: Output | None = None
 
 
 Outcome = Done | Retry | Failed

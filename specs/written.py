@@ -170,9 +170,13 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     """A container that shall run on this device."""
 
     image: Annotated[Text, Meta(description="Image reference; `@sha256:…` pins it.")]
-    pull_policy: Annotated[PullPolicy, Meta(description="`Always` also follows a tag that is pushed again.")] = (
-        "IfNotPresent"
-    )
+    pull_policy: Annotated[
+        PullPolicy,
+        Meta(
+            description="`Always` also follows a tag that is pushed again: its registry is asked every 5 minutes, and at once"
+            " by `evenkeel apply` and `systemctl reload`."
+        ),
+    ] = "IfNotPresent"
     command: Annotated[tuple[str, ...], Meta(description="Arguments that replace the image's own.")] | UnsetType = UNSET
     env: Annotated[
         dict[str, str | VariableSpec | None] | tuple[str, ...],

@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_CONTEXT = 8
+"""Characters beside what differs that are kept."""
+_SEPARATORS = ("C", "Z")
 
 
 def cut(text: str, width: int) -> str:
@@ -35,6 +38,35 @@ def fitting_pair(old: str, new: str, width: int) -> str:
         if len(text) <= width:
             return text
     return text
+
+
+def fitting_change(old: str, new: str, width: int) -> str:
+    """`old → new`; where that is too long, what both begin and end with gives way first, because what differs is what
+    matters, and then each side loses its end."""
+    if len(old) + len(new) + 3 > width and (alike := _shared(old, new) - _CONTEXT) > 1:
+        old, new = f"…{old[alike:]}", f"…{new[alike:]}"
+    if len(old) + len(new) + 3 > width and (alike := _shared(old[::-1], new[::-1]) - _CONTEXT) > 1:
+        alike = min(alike, min(len(old), len(new)) - _CONTEXT)
+        old, new = (f"{old[:-alike]}…", f"{new[:-alike]}…") if alike > 1 else (old, new)
+    room = max(width - 3, 0)
+    most = max(room // 2, room - min(len(old), len(new)))  # the shorter leaves its room to the longer
+    if len(old) + len(new) > room:
+        old, new = cut(old, most), cut(new, most)
+    return cut(f"{old} → {new}", width)
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def fitting_place(place: str, width: int) -> str:
+    """`file:line`, of which the file's name loses its end."""
+    name, colon, line = place.rpartition(":")
+    if len(place) <= width or not line.isdecimal():
+        return place if len(place) <= width else "…" + place[1 - width :]
+    return f"{cut(name, width - len(line) - 1)}{colon}{line}"
 
 
 def _shorter_images(image: str) -> Iterator[str]:

@@ -58,6 +58,7 @@ def _subject(difference: Difference, plan: Plan, seen: ContainersSeen) -> dict[s
         "lost": list(difference.lost),
         "volumes": [{"place": each.place, "volume": each.volume, "fate": each.fate} for each in difference.volumes],
         "secondsAway": difference.away_s,
+        "secondsAwayAtMost": difference.away_most_s,
         "pull": {"image": image, "bytes": image_size(image, seen) or None} if image else None,
     }
 

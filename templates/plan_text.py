@@ -7,6 +7,7 @@ widths; no template engine, because this is printed by a command that has to fee
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
 from evenkeel.specs.secrecy import HIDDEN
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.fitting import cut, fitting_image, fitting_pair
+from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 from evenkeel.templates.volume_text import volume_texts
 
@@ -47,6 +48,8 @@ _SUMMARY: dict[Verb, str] = {
 }
 _NAME = 4
 _VERB_WIDTH = 11
+_WHOLE = 1 << 20
+"""Room for any values."""
 
 
 def plan_lines(plan: Plan, seen: ContainersSeen, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -56,7 +59,7 @@ def plan_lines(plan: Plan, seen: ContainersSeen, width: int = 80, style: Style =
     if plan.differences:
         lines.append(paint(plan.domain, "strong", style))
         names = [len(difference.subject) for difference in plan.differences]
-        places = [len(_place(difference.asked)) for difference in plan.differences]
+        places = [len(place) for difference in plan.differences for place in _places(difference)]
         columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)))
         for difference in plan.differences:
             block = _Block(difference, columns, style)
@@ -81,12 +84,26 @@ def summary(plan: Plan, seen: ContainersSeen) -> str:
 def _details(difference: Difference, plan: Plan, seen: ContainersSeen) -> str:
     parts = []
     if difference.away_s is not None:
-        parts.append(f"new beside old, about {max(round(difference.away_s, 1), 0.1):g} s without it")
+        parts.append(f"new beside old, {_away_text(difference.away_s, difference.away_most_s)} without it")
     image = pulled_for(difference, plan)
     if image:
         size = image_size(image, seen)
         parts.append(f"pull {rough_size_text(size)}" if size else "pull of unknown size")
     return "; ".join(parts)
+
+
+def _away_text(usual_s: float, most_s: float | None) -> str:
+    """`about 0.2 to 11 s`: how long what is replaced takes to end depends on what it is just doing, and on nothing that could
+    be known from the last switch; only for how long it may is known."""
+    least = max(round(min(usual_s, 1.0), 1), 0.1)
+    return f"about {least:g} s" if most_s is None or most_s <= least else f"about {least:g} to {math.ceil(most_s)} s"
+
+
+def _places(difference: Difference) -> Iterator[str]:
+    """All places that are shown of a difference."""
+    yield _place(difference.asked)
+    for change in difference.changes:
+        yield _place(change.asked)
 
 
 def _place(place: Place) -> str:
@@ -152,8 +169,7 @@ class _Block:
         bare = f"{head:<{self._body}}{text}"
         line = paint(head, colour, self._style) + " " * (self._body - len(head)) + paint(text, role, self._style)
         if place:
-            if len(place) > self._columns.place_width:
-                place = "…" + place[1 - self._columns.place_width :]
+            place = fitting_place(place, self._columns.place_width)
             line += " " * max(self._columns.place - len(bare), 2) + paint(place, "faint", self._style)
         return line.rstrip()
 
@@ -177,7 +193,7 @@ class _Block:
         """`path   old → new` on one line, or, where that does not fit, the values below the path."""
         path = one_line(change.path)
         room = self._room - path_width - 3
-        values = _values(change, room)
+        values = _values(change, room if change.path == "image" else _WHOLE)
         if len(values) <= room:
             return (f"{path:<{path_width}}   {values}",)
         below = self._full_room - 2
@@ -216,10 +232,10 @@ def _values(change: Change, room: int) -> str:
     if change.path == "image" and old and new:
         return fitting_pair(old, new, room)
     if not old:
-        return "added" if new and change.path.endswith(new) else f"+ {new}"
+        return "added" if new and change.path.endswith(new) else cut(f"+ {new}", room)
     if not new:
-        return "removed" if change.path.endswith(old) else f"- {old}"
-    return f"{old} → {new}"
+        return "removed" if change.path.endswith(old) else cut(f"- {old}", room)
+    return fitting_change(old, new, room)
 
 
 def _without_values(old: str, new: str) -> str:

@@ -27,6 +27,7 @@ SUMMARIES = {
     "status": "Say whether all is well, and what to do if not.",
     "get": "List what is there.",
     "events": "Show what happened.",
+    "logs": "Show what a container had said when it last failed.",
     "validate": "Check spec files and say everything that is wrong.",
     "schema": "Print the JSON Schema of spec files, or their reference.",
     "retry": "Try a failed revision again.",

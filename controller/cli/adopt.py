@@ -72,6 +72,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
 
 async def _look(settings: Settings, adopted: dict[str, str], name: str) -> ContainerSeen | None:
     """The container of somebody else's that has this name, as if it were adopted; `None` when `name` is evenkeel's own."""
+    from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver
     from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.specs.errors import EvenkeelError
@@ -79,7 +80,8 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
 
     driver = open_driver(settings, readonly=True)
     try:
-        seen = await driver.observe(Look(adopted=adopted))
+        with awaiting_engine(settings):
+            seen = await driver.observe(Look(adopted=adopted))
         others = {each.engine_name: each.id for each in seen.containers if each.container is None}
         id_ = others.get(name) or others.get(engine_name(name))
         if id_ is not None:

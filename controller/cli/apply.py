@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,7 +45,8 @@ def command(
     """Do it: show the plan, ask, converge, give a verdict.
 
     Shows the plan, asks, and then does it: fetch, create beside the old, switch, watch the health, remove the old. When
-    what is new does not become healthy, what was good is put back. Ctrl-C lets the step at work end first; that nobody
+    what is new does not become healthy, what was good is put back. A revision that failed before is not tried again
+    without --retry; then what was good is kept repaired. Ctrl-C lets the step at work end first; that nobody
     reads what it says any more, as when the connection is lost, does not stop it.
 
     Works on the same state as `evenkeel run`, so only one of them at a time; and not against a desired state that came over
@@ -90,34 +92,55 @@ def command(
             driver = open_driver(settings)
             try:
                 sizes, around = image_sizes(settings, driver), surroundings(settings, driver)
-                looking = preview(reconciler(settings), driver, journal, reading.desired, sizes, around)
-                found = runner.run(looking)
+                is_given_up = not retry and _is_given_up(journal, reading)
+                good = journal.revision("last-good") if is_given_up else None
+                looking = preview(reconciler(settings), driver, journal, good or reading.desired, sizes, around)
+                found = runner.run(_looked(settings, looking))
                 # Not within the loop, which would keep the first Ctrl-C from ending the question.
                 shown = revealed(found.plan, found.seen) if show_values else found.plan
-                code = _refused(settings, journal, reading, found, shown, yes=yes, retry=retry)
+                code = _refused(settings, journal, reading, found, shown, yes=yes, is_given_up=is_given_up)
                 if code is not None:
                     return code
-                return runner.run(_converge(settings, driver, journal, lock, reading, timeout))
+                return runner.run(_converge(settings, driver, journal, lock, reading, timeout, retry=not is_given_up))
             finally:
                 runner.run(driver.close())
 
 
+async def _looked(settings: Settings, looking: Coroutine[Any, Any, Preview]) -> Preview:
+    from evenkeel.controller.cli.reaching import awaiting_engine
+
+    with awaiting_engine(settings):
+        return await looking
+
+
+def _is_given_up(journal: Journal, reading: Reading) -> bool:
+    """Whether what is asked for is in quarantine."""
+    attempt = journal.attempt(reading.desired.digest)
+    return attempt is not None and attempt.failed
+
+
 def _refused(
-    settings: Settings, journal: Journal, reading: Reading, found: Preview, shown: Plan, *, yes: bool, retry: bool
+    settings: Settings, journal: Journal, reading: Reading, found: Preview, shown: Plan, *, yes: bool, is_given_up: bool
 ) -> int | None:
-    """Show what will be done, as `shown` has it, and ask; the exit code when it shall not be done."""
+    """Show what will be done, as `shown` has it, and ask; the exit code when it shall not be done. Of a revision that
+    `is_given_up` nothing is done, but last-good, which is in force instead, is repaired."""
     from evenkeel.templates.plan_text import plan_lines
 
+    attempt = journal.attempt(reading.desired.digest) if is_given_up else None
+    good = journal.digest("last-good")
+    is_repaired = attempt is not None and good not in ("", attempt.digest) and bool(found.plan.stages)
+    if is_repaired:
+        echo(f"To repair last-good ({good}), which is in force:")
     for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
         echo_lines(line)
     for note in found.notes if found.plan.stages else ():
         echo(f"Note: {note}")
     say_simulated(settings)
-    attempt = journal.attempt(reading.desired.digest)
-    if attempt is not None and attempt.failed and not retry:
+    if attempt is not None:
         echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
         echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
-        return 1
+        if not is_repaired:
+            return 1
     if yes or not found.plan.stages:
         return None
     if not sys.stdin.isatty():
@@ -141,6 +164,8 @@ async def _converge(
     lock: Lock,
     reading: Reading,
     limit_s: float | None,
+    *,
+    retry: bool,
 ) -> int:
     import asyncio
     import signal
@@ -165,7 +190,7 @@ async def _converge(
             loop.call_later(limit_s, stop, f"no end after {limit_s:g} s")
         controller.accept(reading)
         failure = journal.attempt(reading.desired.digest)
-        if failure is not None and journal.forgive(failure.digest):
+        if retry and failure is not None and journal.forgive(failure.digest):
             why = f"an operator retries it; it had failed: {failure.why}"
             controller.say(Feedback("revision-retried", why, revision=failure.digest))
         ending = await controller.converge(show.waits, settings.retries)
@@ -178,12 +203,13 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
     """Say how it ended; the exit code."""
     from evenkeel.controller.endings import PROVEN, Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
+    from evenkeel.reconcilers.counted import counted
+    from evenkeel.specs.output import logs_hint, says_something
     from evenkeel.templates.activity_text import ABANDON_HINT
 
     match ending:
         case Settled(unwell=unwell) if unwell:
-            ill = "; ".join(f"{subject} {why}" for subject, why in unwell.items())
-            echo(f"Not done: everything asked for is there, but not well: {ill}", err=True)
+            echo(f"Not done: everything asked for is there, but not well: {counted(unwell)}", err=True)
             return 1
         case Settled(left_over=left_over):
             set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
@@ -205,4 +231,7 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             echo(f"Not done: {why}", err=True)
             if is_back:
                 echo(f"last good ({journal.digest('last-good')}) is in force.", err=True)
+            for failure in journal.failures.all():
+                if failure.revision == journal.digest("desired") and says_something(failure.output):
+                    echo(f"{logs_hint(failure.subject)}.", err=True)
             return 1

@@ -39,6 +39,7 @@ def command(options: Options, what: str, output: str) -> int:
     import asyncio
     from pathlib import Path
 
+    from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.wiring import open_driver
@@ -50,7 +51,8 @@ def command(options: Options, what: str, output: str) -> int:
     async def look() -> ContainersSeen:
         driver = open_driver(settings, readonly=True)
         try:
-            return await driver.observe(Look(adopted=journal.adopted()))
+            with awaiting_engine(settings):
+                return await driver.observe(Look(adopted=journal.adopted()))
         finally:
             await driver.close()
 

@@ -56,6 +56,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     from pathlib import Path
 
     from evenkeel.controller.cli.asked import asked, message_in_force
+    from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.preview import Preview, preview
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
@@ -72,8 +73,9 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     async def look() -> Preview:
         driver = open_driver(settings, readonly=True)
         try:
-            around = surroundings(settings, driver)
-            return await preview(reconciler(settings), driver, journal, desired, image_sizes(settings, driver), around)
+            around, sizes = surroundings(settings, driver), image_sizes(settings, driver)
+            with awaiting_engine(settings):
+                return await preview(reconciler(settings), driver, journal, desired, sizes, around)
         finally:
             await driver.close()
 

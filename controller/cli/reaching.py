@@ -1,7 +1,9 @@
-"""Reaching a broker for a command, so that whoever waits for it knows what for."""
+"""Reaching a broker or an engine for a command, so that whoever waits for it knows what for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.cli.output import echo
@@ -9,8 +11,24 @@ from evenkeel.controller.cli.output import echo
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.specs.mqtt import MqttSettings
+    from evenkeel.specs.settings import Settings
 
 _QUIET_S = 1.0
+_ENGINE_QUIET_S = 2.5
+"""An engine that is asked for much, and registries behind it, take a moment."""
+
+
+@contextmanager
+def awaiting_engine(settings: Settings) -> Iterator[None]:
+    """Within, in the event loop: an engine that does not answer soon is named on standard error."""
+    import asyncio
+
+    notice = f"waiting for the engine at {settings.engine.address} …"
+    saying = asyncio.get_running_loop().call_later(_ENGINE_QUIET_S, lambda: echo(notice, err=True))
+    try:
+        yield
+    finally:
+        saying.cancel()
 
 
 async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None) -> None:

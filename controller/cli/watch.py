@@ -11,6 +11,7 @@ from evenkeel.controller.cli.output import echo, echo_json
 from evenkeel.controller.cli.streams import is_heard
 
 if TYPE_CHECKING:
+    from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.specs.settings import Settings
 
 
@@ -69,18 +70,36 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
             loop.call_at(begun + limit_s, stop.set)
         echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
         with following(on_terminal() and output == "text", terminal_style(), named=True) as told:
-            async for message in link.messages():
-                await message.done()
-                if output == "json":
-                    echo_json(_line(message.topic, message.payload))
-                elif (heard := heard_from(message.payload)) is not None:
-                    told(heard)
-                if not is_heard():
-                    return
+            telling = asyncio.ensure_future(_tell_connection(link))
+            try:
+                async for message in link.messages():
+                    await message.done()
+                    if output == "json":
+                        echo_json(_line(message.topic, message.payload))
+                    elif (heard := heard_from(message.payload)) is not None:
+                        told(heard)
+                    if not is_heard():
+                        return
+            finally:
+                telling.cancel()
 
     async with link:
         with suppress(asyncio.CancelledError):
             await unless(stop, show())
+
+
+async def _tell_connection(link: MqttLink) -> None:
+    """Say on standard error when the broker is lost and when it is back: nothing is heard in between."""
+    import time
+
+    was_lost = False
+    async for connected in link.connections():
+        at = time.strftime("%H:%M:%S")
+        if not connected:
+            echo(f"{at} the connection to {link.broker} is lost: {link.why or 'it ended'}", err=True)
+        elif was_lost:
+            echo(f"{at} connected again; what was said meanwhile is not shown", err=True)
+        was_lost = not connected
 
 
 def _line(topic: str, content: bytes) -> str:

@@ -132,7 +132,8 @@ def _wanted(
         why = "it differs in what only a new container can change"
         yield Difference(
             name, "recreate", why, container, others=others, changes=changes, asked=asked,
-            lost=_lost(instances, others), away_s=_away_s(name, instances, others, history), compared=current.id,
+            lost=_lost(instances, others), away_s=_away_s(name, instances, others, history),
+            away_most_s=_away_most_s(container, instances, others), compared=current.id,
         )  # fmt: skip
         return
     yield from _settling(container, document, matching, instances, history, seen.in_place)
@@ -193,7 +194,8 @@ def _settling(
         container.name, verb, why, container, candidate.id, others, changes,
         changes[0].asked if changes else document.place, update, connect, start, verify,
         _lost(instances, others) if switching else (),
-        _away_s(container.name, instances, others, history) if switching else None, compared=compared,
+        _away_s(container.name, instances, others, history) if switching else None,
+        _away_most_s(container, instances, others) if switching else None, compared=compared,
     )  # fmt: skip
 
 
@@ -206,6 +208,13 @@ def _away_s(name: str, instances: list[ContainerSeen], others: tuple[str, ...], 
     """As long as last time; `None` when none of the others is at work."""
     replaced = any(each.id in others and each.state in AWAKE for each in instances)
     return history.switch_s.get(name, _USUAL_SWITCH_S) if replaced else None
+
+
+def _away_most_s(wanted: Container, instances: list[ContainerSeen], others: tuple[str, ...]) -> float | None:
+    """As long as those at work are given to end, and the start takes; `None` when none of the others is at work."""
+    at_work = [each for each in instances if each.id in others and each.state in AWAKE]
+    times = [max(each.container.stop.timeout, wanted.stop.timeout) for each in at_work if each.container is not None]
+    return max(times).total_seconds() + _USUAL_SWITCH_S if times else None
 
 
 def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: ContainersSeen) -> bool:

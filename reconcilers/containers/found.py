@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from evenkeel.reconcilers.containers.causes import exit_text
 from evenkeel.reconcilers.containers.compare import same_identity
 from evenkeel.reconcilers.containers.diff import age
 from evenkeel.reconcilers.containers.health import is_put_up_again
@@ -165,7 +166,8 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         if why:
             # one that ends well and is started again each time was proven so; while it is up that does not show
             ends_well = is_restless(instance) and instance.state == "restarting" and not instance.exit_code
-            found.setdefault(instance.name, Ailment(why, refutes=not ends_well))
+            by_itself = instance.id if _ails_by_itself(instance) else ""
+            found.setdefault(instance.name, Ailment(why, refutes=not ends_well, instance=by_itself))
     return found
 
 
@@ -194,9 +196,10 @@ def _not_well(instance: ContainerSeen) -> str:
     if instance.cut_off:
         return f"is cut off from its network: {instance.cut_off}"
     if instance.state == "running" and instance.health == "unhealthy":
-        return "fails its health check"
+        cause = instance.check.cause if instance.check is not None else ""
+        return f"fails its health check: {cause}" if cause else "fails its health check"
     if instance.exit_code and instance.state == "restarting":
-        return f"keeps ending with exit code {instance.exit_code}"
+        return f"keeps ending with {exit_text(instance.exit_code)}"
     return f"was restarted {instance.restart_count} times" if is_restless(instance) else ""
 
 
@@ -209,5 +212,10 @@ def _not_up(instance: ContainerSeen) -> str:
     if instance.state == "paused":
         return "is paused"
     if instance.container is not None and is_put_up_again(instance.container.restart, instance):
-        return f"is not running (exit code {instance.exit_code})"
-    return f"ended with exit code {instance.exit_code}" if instance.exit_code else ""
+        return f"is not running ({exit_text(instance.exit_code)})"
+    return f"ended with {exit_text(instance.exit_code)}" if instance.exit_code else ""
+
+
+def _ails_by_itself(instance: ContainerSeen) -> bool:
+    """Whether what it has written may tell why it is not well: it has run, and nobody has cut it off or paused it."""
+    return instance.state in ("running", "restarting", "exited") and not instance.cut_off

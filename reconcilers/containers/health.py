@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from evenkeel.reconcilers.containers.causes import exit_text
 from evenkeel.specs.container import Container, ExecProbe, Health, Restart, longest_proof
 from evenkeel.specs.observed import ContainerSeen, HealthSeen
 
@@ -53,18 +54,16 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         return watch, Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")
     ended = seen.state in ("exited", "dead", "restarting") or restarted
     if ended and seen.exit_code != 0:
-        return watch, Verdict(
-            False, f"it ended with exit code {seen.exit_code}" + (f": {seen.error}" if seen.error else "")
-        )
+        return watch, Verdict(False, f"it ended with {exit_text(seen.exit_code, seen.error)}")
     if seen.state == "created":
         return watch, Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
     good = seen.state in ("running", "restarting") if container.health is None else seen.health == "healthy"
     if container.health is not None and seen.health == "unhealthy":
         watch = _count_failure(container.health, watch, now)
         if watch.bad_probes >= container.health.retries:
-            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row")
+            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row{_cause(seen)}")
     if not good:
-        return _late(container, watch._replace(good_since=None), now)
+        return _late(container, watch._replace(good_since=None), seen, now)
     watch = watch._replace(
         good_since=now if watch.good_since is None else watch.good_since,
         bad_probes=0,
@@ -132,8 +131,13 @@ def _count_failure(health: Health, watch: Watch, now: float) -> Watch:
     return watch._replace(bad_probes=watch.bad_probes + 1, bad_at=now)
 
 
-def _late(container: Container, watch: Watch, now: float) -> tuple[Watch, Verdict | None]:
+def _cause(seen: ContainerSeen) -> str:
+    """Why the newest check has failed, where that is well known."""
+    return f": {seen.check.cause}" if seen.check is not None and seen.check.cause else ""
+
+
+def _late(container: Container, watch: Watch, seen: ContainerSeen, now: float) -> tuple[Watch, Verdict | None]:
     limit_s = longest_proof(container).total_seconds()
     if now - watch.since > limit_s:
-        return watch, Verdict(False, f"it did not become healthy within {limit_s:g} s")
+        return watch, Verdict(False, f"it did not become healthy within {limit_s:g} s{_cause(seen)}")
     return watch, None

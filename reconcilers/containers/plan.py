@@ -72,7 +72,9 @@ def _blocked_with(differences: Sequence[Difference]) -> Iterator[Difference]:
     for difference in differences:
         if difference.subject in blocked and difference.verb != "blocked" and difference.container is not None:
             waits = ", ".join(sorted(blocked.intersection(difference.container.depends_on)))
-            yield changed(difference, verb="blocked", why=f"it depends on {waits}", lost=(), away_s=None)
+            yield changed(
+                difference, verb="blocked", why=f"it depends on {waits}", lost=(), away_s=None, away_most_s=None
+            )
         else:
             yield difference
 

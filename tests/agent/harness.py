@@ -35,6 +35,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Verify
 
 COMMANDS = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
@@ -127,6 +128,9 @@ class Cuttable:
         self._pulse(f"after {type(action).__name__}")
         return outcome
 
+    async def output(self, instance: str) -> Output:
+        return await self._engine.output(instance)
+
     async def nudges(self) -> AsyncIterator[None]:
         async for nudge in self._engine.nudges():
             yield nudge
@@ -148,6 +152,9 @@ class Hasty:
         if isinstance(action, Verify):
             action = changed(action, container=changed(action.container, stable_for=timedelta(milliseconds=200)))
         return await self._engine.perform(action, progress)
+
+    async def output(self, instance: str) -> Output:
+        return await self._engine.output(instance)
 
     async def nudges(self) -> AsyncIterator[None]:
         async for nudge in self._engine.nudges():

@@ -29,6 +29,9 @@ from evenkeel.specs.observed import ContainersSeen
 LOCAL = ("sleeper:1", "sleeper:2", "web:1", "sick:1", "crasher:1", "hello-world:latest")
 PLACE = "/data"
 MISSING = "missing"
+_NO_CURL = (
+    'OCI runtime exec failed: exec failed: unable to start container process: exec: "curl": executable file not found'
+)
 UNREACHABLE = "unreachable"
 _LASTS = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait $!"]
 
@@ -89,7 +92,8 @@ class MemoryKit:
     def __init__(self) -> None:
         behaviours: Mapping[str, Image] = {
             "sick:1": Image(healthy=False),
-            "crasher:1": Image(exits_with=1, exits_after_s=0.01),
+            "crasher:1": Image(exits_with=1, exits_after_s=0.01, output="crashed\n"),
+            "sleeper:2": Image(healthy=False, check_output=_NO_CURL, check_exit=-1),
             "hello-world:latest": Image(exits_with=0, exits_after_s=0.01),
         }
         self.engine = MemoryEngine({normal_image(name): image for name, image in behaviours.items()})

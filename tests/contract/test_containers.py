@@ -30,6 +30,7 @@ from evenkeel.specs.container import (
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -316,6 +317,38 @@ async def test_a_start_is_proven_or_disproven(kit: Kit, wanted: Container, prove
     assert why in outcome.message
     assert not isinstance(outcome, Done) or outcome.instance == instance
     assert all(0 <= so_far <= total for so_far, total in told)
+
+
+async def test_what_a_container_said_can_be_read_until_it_is_removed(kit: Kit) -> None:
+    wanted = ending("crasher:1", Restart("no"))
+    instance = await done(kit, Create(wanted, "web"))
+    assert await kit.driver.output(instance) == Output(), "it has not run"
+    await done(kit, Start(instance))
+    assert isinstance(await perform(kit, Verify(instance, wanted)), Failed)
+    assert await kit.driver.output(instance) == Output(("crashed",), exit_code=1)
+    assert await kit.driver.output("web") == await kit.driver.output(instance)
+    await done(kit, Remove(instance))
+    assert (await kit.driver.output(instance)).unread
+
+
+async def test_a_log_that_cannot_be_read_gives_a_reason(kit: Kit) -> None:
+    wanted = ending("crasher:1", Restart("no"))
+    instance = await done(kit, Create(changed(wanted, log=Log(driver="none")), "web"))
+    await done(kit, Start(instance))
+    assert isinstance(await perform(kit, Verify(instance, wanted)), Failed)
+    assert await kit.driver.output(instance) == Output(
+        unread="configured logging driver does not support reading", exit_code=1
+    )
+
+
+async def test_why_the_command_of_a_check_cannot_run_is_told_without_its_arguments(kit: Kit) -> None:
+    health = Health(ExecProbe(("curl", "-H", "Token: abc")), SECOND / 2, SECOND, 2, timedelta(0))
+    wanted = container(image="sleeper:2", health=health, stable_for=60 * SECOND)
+    instance = await done(kit, Create(wanted, "web"))
+    await done(kit, Start(instance))
+    outcome = await perform(kit, Verify(instance, wanted))
+    assert outcome == Failed("it failed its health check 2 times in a row: its program curl is not in the container")
+    assert "executable file not found" in (await kit.driver.output(instance)).check[0]
 
 
 async def test_what_never_started_is_disproven(kit: Kit) -> None:

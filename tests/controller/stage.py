@@ -90,11 +90,12 @@ class Listener:
 class Counting(MemoryEngine):
     """The memory engine, with a count of looks at it."""
 
-    looks = 0
+    looks = fresh_looks = 0
     closed = False
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
         self.looks += 1
+        self.fresh_looks += look.fresh
         return await super().observe(look)
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.container import Container, Health, HttpProbe, Stop
 from evenkeel.specs.errors import JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -62,6 +63,9 @@ class Engine:
             raise
         finally:
             self.at_work -= 1
+
+    async def output(self, instance: str) -> Output:
+        return Output()
 
     async def nudges(self) -> AsyncIterator[None]:
         yield None

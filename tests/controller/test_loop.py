@@ -328,9 +328,10 @@ def test_a_hangup_is_look_again_now(on_stage: OnStage) -> None:
         stage.at(70, lambda: found.append(stage.engine.looks))
         stage.at(71, os.kill, os.getpid(), signal.SIGHUP)
         stage.at(72, lambda: found.append(stage.engine.looks))
-        await stage.play(80)
+        await stage.play(200)
         assert found[1] - found[0] == 1
         assert stage.source.looks == 1
+        assert stage.engine.fresh_looks == 1, "registries are asked again, once (O13)"
 
     on_stage(work)
 

@@ -62,10 +62,12 @@ def test_an_update_that_fails_is_taken_back(device: DockerDevice, dockerd: Docke
     device.write(WEB)
     device.run("apply", "--yes")
     before = ids(dockerd)
-    health = f"{QUICK}\nhealth: {{http: {{port: 80, path: /health}}, interval: 300ms, retries: 2}}"
-    device.write(spec("web", "sick:1", health))
+    health = f'{QUICK}\nhealth: {{exec: [curl, -f, "http://localhost/"], interval: 300ms, retries: 2}}'
+    device.write(spec("web", "web:2", health))
     done = device.run("apply", "--yes", ok=1)
-    assert "failed its health check" in done.stderr
+    assert "web: it failed its health check 2 times in a row: its program curl is not in the container" in done.stderr
+    assert done.stderr.endswith("`evenkeel logs web` shows its last lines.\n")
+    assert "executable file not found" in device.run("logs", "web").stdout
     assert ids(dockerd) == before
     assert dockerd.containers() == {"web": "running"}
     assert "failed before" in device.run("plan", ok=2).stdout

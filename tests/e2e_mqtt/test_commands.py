@@ -158,3 +158,24 @@ def test_watch_shows_a_line_for_each_message(served: tuple[Device, Manager], tmp
             seen.append(shown.readline().rstrip())
     assert seen[1] == "one  IDENTIFIED  hvac IDENTIFIED"
     assert [line.split()[1] for line in seen] == [said.status for said in boss.said("one")]
+
+
+def test_watch_tells_that_the_connection_was_lost_and_is_back(mosquitto: Mosquitto, device: Devices) -> None:
+    """O15: it was silent, and what came meanwhile was missing without a word."""
+    broker = mosquitto()
+    it = device(broker.port)
+    process = subprocess.Popen(
+        it.line("watch"), env=it.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("watching "):
+            pass
+        broker.stop()
+        assert "the connection to tcp://127.0.0.1:" in (line := process.stderr.readline())
+        assert " is lost: " in line
+        broker.start()
+        assert process.stderr.readline().endswith(" connected again; what was said meanwhile is not shown\n")
+    finally:
+        process.kill()
+        process.communicate()

@@ -254,6 +254,37 @@ def test_an_answer_that_is_too_large_for_the_broker_is_cut_short(
     assert entry["place"] == "containersupdate/desiredstatefeedback"
 
 
+def test_what_the_broker_does_not_let_the_agent_say_waits_until_it_does(
+    mosquitto: Mosquitto, device: Devices, manager: Managers, tmp_path: Path
+) -> None:
+    """O8: it was dropped, BrokerReachable held, and the update manager waited for ever."""
+    rules = tmp_path / "rules"
+    rules.write_text("topic read #\ntopic write containersupdate/currentstate\nuser boss\ntopic readwrite #\n")
+    broker = mosquitto(settings=f"acl_file {rules}")
+    it = device(broker.port)
+    it.settings(mqtt={"version": "5"})
+    it.start()
+    boss = manager(broker.port, user=("boss", ""))
+    boss.wait_for_agent()
+    boss.ask("a1", asking(component("hvac", HVAC)))
+
+    def reachable() -> tuple[bool, str]:
+        found = json.loads(it.run("status", "-o", "json").stdout)["conditions"]
+        return next((each["holds"], each["reason"]) for each in found if each["name"] == "BrokerReachable")
+
+    until(lambda: reachable() == (False, "NotAllowed"), what="it is told")
+    boss.ask_state("q1")
+    boss.until(lambda: [s for s in boss.states() if s["activityId"] == "q1"], "what it may say is said")
+    rules.write_text("topic readwrite #\nuser boss\ntopic readwrite #\n")
+    broker.reload()
+    boss.hear("a1", "IDENTIFIED")
+    assert told(boss.said("a1"))[:2] == ["IDENTIFYING", "IDENTIFIED hvac=IDENTIFIED"]
+    until(lambda: reachable() == (True, "Connected"), what="it is told")
+    entries = [json.loads(line) for line in it.run("events", "-o", "json").stdout.splitlines()]
+    (entry,) = [entry for entry in entries if entry["kind"] == "message-refused"]
+    assert entry["place"] == "containersupdate/desiredstatefeedback"
+
+
 # ── ways to be let in ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

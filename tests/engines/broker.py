@@ -112,6 +112,10 @@ class Broker:
             subprocess.run(["mosquitto_passwd", "-b", str(file), name, password], check=True, timeout=60)
         return file
 
+    def reload(self) -> None:
+        """Read the files that the settings name again."""
+        self._signal(signal.SIGHUP)
+
     def set_users(self, users: dict[str, str]) -> None:
         """From now on, and without a restart, these are let in."""
         self._passwords(users)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, Port, PullPolicy, Resources
+from evenkeel.specs.container import Container, Port, PullPolicy, Resources, Stop
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage, State
@@ -177,3 +178,22 @@ def test_nothing_is_fetched_and_nobody_is_away_for_what_is_blocked() -> None:
         "never": ("blocked", True, None),
         "waiting": ("blocked", True, None),
     }
+
+
+@pytest.mark.parametrize(
+    ("measured_s", "stop_s", "told"),
+    [
+        (None, 10, "about 1 to 11 s without it"),
+        (0.234, 10, "about 0.2 to 11 s without it"),
+        (10.5, 10, "about 1 to 11 s without it"),
+        (0.01, 0, "about 0.1 to 1 s without it"),
+    ],
+)
+def test_how_long_somebody_is_away_is_a_range(measured_s: float | None, stop_s: int, told: str) -> None:
+    """O17: it was as long as the last switch, whose old container may have ended at once, or not at all."""
+    old = container("web", "app:1", stop=Stop(timeout=timedelta(seconds=stop_s)))
+    new = container("web", "app:2", stop=Stop(timeout=timedelta(0)))
+    history = History(proven={there(old).id: ""}, switch_s={} if measured_s is None else {"web": measured_s})
+    seen = ContainersSeen("memory", containers=(there(old),))
+    plan = decide(desired_state((asked("app.yaml", 1, new),)), seen, history)
+    assert told in "\n".join(plan_lines(plan, seen, 120))

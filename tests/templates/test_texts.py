@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.specs.errors import Bug
@@ -11,7 +15,7 @@ from evenkeel.specs.schema import reference
 from evenkeel.specs.visible import one_line
 from evenkeel.templates import render
 from evenkeel.templates.ago import age_text, ago_text, since_text, when_text
-from evenkeel.templates.fitting import cut, fitting_image, fitting_pair
+from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place
 from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 from evenkeel.templates.tables import table_lines
 
@@ -152,3 +156,26 @@ def test_a_template_cannot_reach_beyond_its_values() -> None:
         environment.from_string("{{ x.__class__.__mro__ }}").render(x=1)
     with pytest.raises(SecurityError):
         environment.from_string("{{ x.append(1) }}").render(x=[])
+
+
+_WORDS = st.text("abc -/=", max_size=60)
+
+
+@given(_WORDS, _WORDS, _WORDS, _WORDS, st.integers(30, 120))
+def test_of_two_long_texts_what_differs_is_seen(same: str, old: str, new: str, end: str, width: int) -> None:
+    """O24."""
+    text = fitting_change(f"{same}<{old[:3]}>{end}", f"{same}[{new[:3]}]{end}", width)
+    assert len(text) <= width
+    assert re.search(r"<.* → .*\[", text)
+
+
+@pytest.mark.parametrize(
+    ("place", "width", "shown"),
+    [
+        ("web.yaml:17", 11, "web.yaml:17"),
+        ("gateway-of-the-vehicle.yaml:17", 17, "gateway-of-th…:17"),
+        ("containersupdate/desiredstate (night-42)", 17, "…state (night-42)"),
+    ],
+)
+def test_a_place_keeps_the_name_of_its_file(place: str, width: int, shown: str) -> None:
+    assert fitting_place(place, width) == shown

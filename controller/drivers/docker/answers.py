@@ -38,6 +38,8 @@ class NetworkSettings(TypedDict):
 
 class HealthResult(TypedDict):
     Start: NotRequired[str]
+    ExitCode: NotRequired[int]
+    Output: NotRequired[str]
 
 
 class HealthState(TypedDict):

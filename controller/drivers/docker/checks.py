@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evenkeel.controller.drivers.docker import answers
+from evenkeel.reconcilers.containers.causes import check_cause
 from evenkeel.specs.container import Container, ExecProbe, Health
 from evenkeel.specs.observed import CheckSeen, HealthSeen
 
@@ -16,15 +17,22 @@ def health_of(state: answers.State) -> HealthSeen:
     return _HEALTH.get((state.get("Health") or {}).get("Status", ""), "none")
 
 
-def newest_check(state: answers.State) -> CheckSeen | None:
+def newest_check(state: answers.State, check: Health | None) -> CheckSeen | None:
     """The newest result of the engine's check. Its time names it, which is compared with nothing but itself. A container that
-    does not run keeps the results of its life before; they are none."""
+    does not run keeps the results of its life before; they are none, nor are those of an image's own check, which proves
+    nothing."""
     told = state.get("Health")
-    if told is None or state.get("Status") != "running":
+    if told is None or check is None or state.get("Status") != "running":
         return None
     results = told.get("Log") or ()
     last = results[-1].get("Start", "") if results else ""
-    return CheckSeen(last, health_of(state) == "healthy" and not told.get("FailingStreak", 0))
+    passed = health_of(state) == "healthy" and not told.get("FailingStreak", 0)
+    return CheckSeen(last, passed, _cause(results[-1], check) if results and not passed else "")
+
+
+def _cause(result: answers.HealthResult, check: Health) -> str:
+    program = check.probe.command[0] if isinstance(check.probe, ExecProbe) and check.probe.command else ""
+    return check_cause(result.get("ExitCode", 0), result.get("Output", ""), program)
 
 
 def asked_check(check: answers.Healthcheck, asked: Container | None, image_config: answers.Config) -> Health | None:

@@ -111,6 +111,24 @@ class EngineClient:
             found = self._shaped(found, list, f"GET {path}")
         return [self._shaped(each, item, f"GET {path}") for each in found or ()]
 
+    async def content(self, path: str, query: Mapping[str, object], most_bytes: int) -> bytes:
+        """The beginning of an answer that is no JSON, up to `most_bytes` or a little more."""
+        request, content = Request("GET", path, query), bytearray()
+        wire: Wire | None = None
+        try:
+            async with self._guarded(request, self.timeout_s), self._slots:
+                wire = await dial(self._path)
+                answer = await self._ask(wire, request)
+                if answer.status_code != 200:
+                    self._check(answer, await wire.rest(), request)
+                    raise self._strange(answer, request)
+                while len(content) <= most_bytes and (piece := await wire.piece()) is not None:
+                    content += piece
+        finally:
+            if wire is not None:
+                await wire.close()
+        return bytes(content)
+
     async def make(
         self, path: str, shape: type[Shape], body: object, query: Mapping[str, object] | None = None
     ) -> Shape:

@@ -21,6 +21,7 @@ from evenkeel.controller.drivers.docker import pull, volumes
 from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, PullLine, Updated
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.events import events, was_killed
+from evenkeel.controller.drivers.docker.logs import last_output
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.docker.parse import is_owner
@@ -35,6 +36,7 @@ from evenkeel.specs.container import Container
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import (
     Action,
     Connect,
@@ -103,6 +105,10 @@ class DockerEngine:
             return Retry(error.message)
         except Refused as error:
             return Failed(error.message)
+
+    async def output(self, instance: str) -> Output:
+        found = await self._observer.read(instance)
+        return await last_output(self._client, found) if found is not None else Output(unread=_GONE)
 
     async def nudges(self) -> AsyncIterator[None]:
         """One for every event about a container, one whenever the engine was lost and is back, and one when a failed probe

@@ -131,7 +131,7 @@ def parse_container(
         container=container,
         image=_image(config.get("Image", "")),
         health=health_of(state),
-        check=newest_check(state) if container.health is not None else None,  # an image's own check proves nothing
+        check=newest_check(state, container.health),
         exit_code=state.get("ExitCode") or 0,
         error=redacted(state.get("Error") or "", container),
         restart_count=inspected.get("RestartCount") or 0,

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.drivers.memory import volumes
+from evenkeel.controller.drivers.memory.saying import failed_check, said
 from evenkeel.controller.drivers.memory.world import (
     BY_NAME,
     DEVICE_NAME,
@@ -57,6 +58,7 @@ from evenkeel.specs.observed import (
     RemoteImage,
     State,
 )
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import (
     Action,
     Connect,
@@ -128,6 +130,12 @@ class MemoryEngine:
             return Retry(error.message)
         except Refused as error:
             return Failed(error.message)
+
+    async def output(self, instance: str) -> Output:
+        if self.script.unreachable:
+            raise Unavailable("engine:memory", "is scripted to be unreachable")
+        found = [kept for kept in self._present() if instance in (kept.id, kept.engine_name)]
+        return said(found[0], self._behaviour(found[0])) if found else Output(unread="it is not there any more")
 
     async def nudges(self) -> AsyncIterator[None]:
         while True:
@@ -314,6 +322,7 @@ class MemoryEngine:
             said = self._behaviour(kept).newest_check
             number = str(int(up_s(kept) // max(check.interval.total_seconds(), 0.001)))
             newest = CheckSeen("" if said == "none yet" else number, health == "healthy" and said == "passed")
+            newest = failed_check(newest, check, self._behaviour(kept))
             health = "starting" if health == "healthy" and said == "none yet" else health
         return ContainerSeen(
             id=kept.id,

@@ -34,6 +34,7 @@ class Image:
     process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
     to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks
     find; `newest_check`: what the newest one said of who is not unhealthy for it. `volumes`: the places that it declares.
+    `output`: what its process writes; `check_output`: what the command of its check writes when it fails, with `check_exit`.
     """
 
     size: int = 20_000_000
@@ -46,6 +47,9 @@ class Image:
     healthy: bool = True
     newest_check: Literal["passed", "failed", "none yet"] = "passed"
     volumes: tuple[str, ...] = ()
+    output: str = ""
+    check_output: str = ""
+    check_exit: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.lock import sole_controller
 from evenkeel.controller.wiring import read_files
 from evenkeel.specs.container import Port
+from evenkeel.specs.output import Output
 
 from .command import ROOT, Device, ended, spec
 
@@ -272,6 +274,11 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     assert "failed before: wiki: port 8080 is already allocated" in plan
     assert "until the specs change or somebody runs `evenkeel retry`" in plan
     assert "--retry tries it nevertheless" in device.run("apply", "--yes", ok=1).stderr
+    device.engine().remove("web")
+    done = device.run("apply", "--yes", ok=1)  # O9: last-good is repaired, as `run` does
+    assert re.match(r"To repair last-good \(\w{16}\), which is in force:\ncontainers\n  \+ web ", done.stdout)
+    assert "--retry tries it nevertheless" in done.stderr
+    assert set(device.engine().running()) == {"squatter", "web"}
     assert re.fullmatch(
         r"Revision \w{16} is tried again by the next `evenkeel run` or `evenkeel apply`; no controller is at work now; "
         r"it had failed: wiki: .*\n",
@@ -601,3 +608,52 @@ def test_publish_sends_no_activity_that_an_agent_would_not_take(device: Device) 
     done = device.run("publish", file, "--activity", "x" * 1001, ok=1)
     assert "activityId: expected at most 1000 characters, got 1001" in done.stderr
     assert len(done.stderr) < 1000
+
+
+def test_logs_shows_what_was_kept_of_a_failure(device: Device) -> None:
+    with closing(open_journal(device.state)) as journal:
+        said = Output(("one", "two"), ("no curl",), exit_code=3)
+        journal.failures.keep("web", "1" * 64, "0" * 16, "it ended with exit code 3", said)
+        journal.failures.keep("db", "2" * 64, "0" * 16, "it ended with exit code 1", Output(unread="no log"))
+    done = device.run("logs", "web")
+    assert done.stdout == "one\ntwo\nno curl\n"
+    assert re.match(r"web: it ended with exit code 3, at \d{4}-\d\d-\d\d .*, as 111111111111\n", done.stderr)
+    found = json.loads(device.run("logs", "web", "-o", "json").stdout)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found.pop("at"))
+    assert found == {
+        "apiVersion": "evenkeel/v1",
+        "kind": "LastFailure",
+        "name": "web",
+        "why": "it ended with exit code 3",
+        "revision": "0" * 16,
+        "instance": "1" * 64,
+        "exitCode": 3,
+        "lines": ["one", "two"],
+        "check": ["no curl"],
+        "unread": None,
+    }
+    assert "could not be read: no log" in device.run("logs", "db").stderr
+    assert device.run("logs", "none", ok=1).stderr == (
+        "error: container:none: no failure of it is known; there are those of db, web\n"
+    )
+
+
+@pytest.mark.parametrize("command", [("get", "containers"), ("apply", "--yes")])
+def test_an_engine_that_does_not_answer_is_named_while_it_is_waited_for(
+    device: Device, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """O25: a minute of silence came before the error."""
+    device.write(spec("web"))
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf.sock"))
+        deaf.listen()
+        line = device.line(*command, "--docker-address", f"unix://{tmp_path}/deaf.sock")
+        process = subprocess.Popen(
+            line, env=device.environment(), text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == f"waiting for the engine at unix://{tmp_path}/deaf.sock …\n"
+        finally:
+            process.kill()
+            process.communicate()

@@ -28,6 +28,7 @@ from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Create, Done, End, Outcome, Plan, Pull, Remove, Rename, Start, Update, Verify
 
 SYSTEM = "system"
@@ -78,6 +79,9 @@ class Watched:
         if cut and cut.after:
             await self._cut()
         return outcome
+
+    async def output(self, instance: str) -> Output:
+        return await self.engine.output(instance)
 
     def nudges(self) -> AsyncIterator[None]:
         return self.engine.nudges()

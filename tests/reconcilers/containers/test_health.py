@@ -9,7 +9,7 @@ import pytest
 
 from evenkeel.reconcilers.containers.health import Probed, Verdict, Watch, after_probe, judge, look_again_after
 from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Restart, RestartPolicy, longest_proof
-from evenkeel.specs.observed import ContainerSeen, HealthSeen, State
+from evenkeel.specs.observed import CheckSeen, ContainerSeen, HealthSeen, State
 
 UP_3_S = Container("web", "web:1", stable_for=timedelta(seconds=3))
 HEALTHY_2_S = Container(
@@ -30,6 +30,7 @@ class Look(NamedTuple):
     restarts: int = 0
     error: str = ""
     cut_off: str = ""
+    cause: str = ""
 
 
 GONE = None
@@ -42,7 +43,7 @@ def watch(container: Container, *looks: Look | None, at: float = 0.0) -> str:
     for number, look in enumerate(looks, 1):
         seen = look and ContainerSeen(
             "1", "web", "web", "i", look.state, container, health=look.health, exit_code=look.exit_code,
-            restart_count=look.restarts, error=look.error, cut_off=look.cut_off,
+            restart_count=look.restarts, error=look.error, cut_off=look.cut_off, check=CheckSeen("1", cause=look.cause),
         )  # fmt: skip
         known, verdict = judge(container, known, seen, at + (look.at if look else 0.0))
         if verdict is not None:
@@ -244,6 +245,9 @@ def test_never_healthy_ends_at_last() -> None:
     assert watch(HEALTHY_2_S, Look(0), Look(limit_s, health="starting")) == "open"
     told = watch(HEALTHY_2_S, Look(0), Look(limit_s + 1, health="starting"))
     assert told == f"2: disproven: it did not become healthy within {limit_s:g} s"
+    cause = "its program curl is not in the container"
+    told = watch(HEALTHY_2_S, Look(0), Look(limit_s + 1, health="starting", cause=cause))
+    assert told == f"2: disproven: it did not become healthy within {limit_s:g} s: {cause}"
 
 
 @pytest.mark.parametrize(

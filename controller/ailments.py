@@ -1,0 +1,50 @@
+"""What containers that ail by themselves have said, kept while they are there.
+
+A container that keeps ending, or fails its check, is replaced or removed sooner or later, and its output with it. So it is
+read when the ailment is first seen, and then every few minutes while it lasts; what is known already is not written again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from evenkeel.controller import apply
+from evenkeel.controller.journal import Journal
+from evenkeel.reconcilers.ports import Ailment, Driver
+
+_AGAIN_S = 600.0
+_AT_ONCE = 20
+"""As many as the journal keeps; when more fall ill together, they say the same."""
+
+
+class _Read(NamedTuple):
+    instance: str
+    at: float
+
+
+class Ailments:
+    """The ailing of one domain, by subject."""
+
+    def __init__(self, driver: Driver[Any], journal: Journal) -> None:
+        self._driver, self._journal = driver, journal
+        self._read: dict[str, _Read] = {}
+
+    async def listen(self, ailing: Mapping[str, Ailment], revision: str, broke: apply.Broke) -> None:
+        """Keep what those have said who ail and were not listened to lately."""
+        now = asyncio.get_running_loop().time()
+        self._read = {subject: read for subject, read in self._read.items() if subject in ailing}
+        due = [each for each in sorted(ailing.items()) if self._is_due(*each, now)][:_AT_ONCE]
+        if not due:
+            return
+        said = await asyncio.gather(*(apply.output(self._driver, ailment.instance, broke) for _, ailment in due))
+        with self._journal.at_once():
+            for (subject, ailment), output in zip(due, said, strict=True):
+                self._read[subject] = _Read(ailment.instance, now)
+                self._journal.failures.keep(subject, ailment.instance, revision, f"it {ailment.why}", output)
+
+    def _is_due(self, subject: str, ailment: Ailment, now: float) -> bool:
+        read = self._read.get(subject)
+        is_known = read is not None and read.instance == ailment.instance and now - read.at < _AGAIN_S
+        return bool(ailment.instance) and not is_known

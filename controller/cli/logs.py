@@ -1,0 +1,81 @@
+"""`evenkeel logs`: what a container had said when it failed the last time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options
+
+if TYPE_CHECKING:
+    from evenkeel.specs.output import LastFailure
+
+
+@click.command("logs")
+@click.argument("name")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print.")
+@shared_options("config", "state")
+def command(options: Options, name: str, output: str) -> int:
+    """Show what a container had said when it last failed.
+
+    When a container fails its proof, crashes or fails its check, evenkeel keeps the last lines of its output (at most 40), and
+    what the command of its check said, before the container is removed. They are kept until it fails again, also when it is
+    well or gone by then. Output may hold secrets: it is shown here and nowhere else. What a container says now is the
+    engine's to tell: docker logs.
+
+    Exit code: 0; 1 when no failure of the container is known.
+    """
+    from contextlib import closing
+    from pathlib import Path
+
+    from evenkeel.controller.journal import read_journal
+    from evenkeel.specs.errors import EvenkeelError
+
+    with closing(read_journal(Path(options.settings().state))) as journal:
+        found = journal.failures.last(name)
+        others = [each.subject for each in journal.failures.all()]
+    if found is None:
+        known = f"; there are those of {', '.join(sorted(others))}" if others else ""
+        raise EvenkeelError(f"container:{name}", f"no failure of it is known{known}")
+    if output != "text":
+        from evenkeel.controller.cli.output import echo_value
+
+        echo_value(_value(found), output)
+        return 0
+    import time
+
+    from evenkeel.controller.cli.output import echo
+
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.at))
+    echo(f"{found.subject}: {found.why}, at {at}, as {found.instance[:12]}", err=True)
+    said = found.output
+    if said.unread:
+        echo(f"Its output could not be read: {said.unread}", err=True)
+    elif not said.lines:
+        echo("It had written nothing.", err=True)
+    for line in said.lines:
+        echo(line)
+    if said.check:
+        echo("Its check had said:", err=True)
+    for line in said.check:
+        echo(line)
+    return 0
+
+
+def _value(found: LastFailure) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    return {
+        "apiVersion": "evenkeel/v1",
+        "kind": "LastFailure",
+        "name": found.subject,
+        "at": datetime.fromtimestamp(found.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "why": found.why,
+        "revision": found.revision,
+        "instance": found.instance,
+        "exitCode": found.output.exit_code,
+        "lines": list(found.output.lines),
+        "check": list(found.output.check),
+        "unread": found.output.unread or None,
+    }

@@ -1,0 +1,29 @@
+"""What containers of the memory engine write, and what their checks do."""
+
+from __future__ import annotations
+
+from evenkeel.controller.drivers.memory.world import Image, Kept
+from evenkeel.reconcilers.containers.causes import check_cause
+from evenkeel.specs.codec import changed
+from evenkeel.specs.container import ExecProbe, Health
+from evenkeel.specs.observed import CheckSeen
+from evenkeel.specs.output import Output, last_lines
+
+
+def said(kept: Kept, image: Image) -> Output:
+    """What a container has written since it was first started. As real ones, it needs a log that can be read."""
+    lines = last_lines(image.output) if kept.started_at else ()
+    is_checked = kept.container is not None and kept.container.health is not None and not image.healthy
+    check = last_lines(image.check_output) if is_checked else ()
+    code = kept.exit_code if kept.state in ("exited", "dead", "restarting") else None
+    if kept.container is not None and kept.container.log.driver == "none":
+        return Output(check=check, unread="configured logging driver does not support reading", exit_code=code)
+    return Output(lines, check, exit_code=code)
+
+
+def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
+    """The newest result with why it is bad, if it is one of a command."""
+    is_bad = not newest.passed and not image.healthy
+    if not is_bad or not isinstance(check.probe, ExecProbe):
+        return newest
+    return changed(newest, cause=check_cause(image.check_exit, image.check_output, check.probe.command[0]))

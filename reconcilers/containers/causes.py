@@ -1,0 +1,36 @@
+"""Well-known causes of failures, recognised in what engines and shells say, and told without showing it.
+
+Output may hold secrets, so that nothing of it is repeated but the name of a program that could not be run: the first word of a
+command, never its arguments.
+"""
+
+from __future__ import annotations
+
+import re
+
+_EXEC = re.compile(r'exec: "([^"]{1,200})": (.*)', re.DOTALL)
+"""runc, and others of its kind, of a program that they cannot start (measured with Docker 20.10)."""
+_TIMEOUT = re.compile(r"^Health check exceeded timeout \(((?:\d{1,9}(?:\.\d{1,9})?(?:h|m|s|ms|µs|ns))+)\)")
+_SHELLS = {126: "it may not run a program", 127: "it does not find a program"}
+"""Exit codes of shells (POSIX.1-2017, 2.8.2)."""
+
+
+def exit_text(code: int, error: str = "") -> str:
+    """`exit code 127`, with the engine's `error`, or else with what the code usually says."""
+    if error:
+        return f"exit code {code}: {error}"
+    return f"exit code {code}" + (f", which a shell gives when {_SHELLS[code]}" if code in _SHELLS else "")
+
+
+def check_cause(code: int, output: str, program: str) -> str:
+    """Why a check's command failed, from its exit code (negative: it was not run, or not to its end), the engine's record of
+    its output, and the program that is asked for, which must not be taken from output that may be the container's own; "" where
+    that is not known."""
+    not_run = _EXEC.search(output) if code in (-1, 126, 127) else None
+    if not_run and not_run[1] == program:
+        if "permission denied" in not_run[2]:
+            return f"its program {program} may not be executed"
+        return f"its program {program} is not in the container"
+    if code < 0 and (late := _TIMEOUT.search(output)):
+        return f"its command did not end within {late[1]}"
+    return f"its command ended with {exit_text(code)}" if code > 0 else ""

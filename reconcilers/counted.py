@@ -1,0 +1,45 @@
+"""Many names in few words: thirty containers that fail for one reason are one sentence, in an order that does not change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+_FEW = 3
+_MOST_SENTENCES = 12
+
+
+def listed(names: Collection[str], most: int = _FEW) -> str:
+    """Names in order: `a, b, c and 27 more` where there are more than `most`, and at least two more."""
+    found = sorted(names)
+    if len(found) <= most + 1:
+        return ", ".join(found)
+    return f"{', '.join(found[:most])} and {len(found) - most} more"
+
+
+def counted(states: Mapping[str, str]) -> str:
+    """What is the matter with whom, from subjects and what follows their names in a sentence: `a fails its health check`,
+    `each of 30 is not running: a, b, c and 27 more`."""
+    return _sentences(
+        states.items(),
+        lambda names, why: f"each of {len(names)} {why}: {listed(names)}",
+        lambda name, why: f"{name} {why}",
+    )
+
+
+def reasons(whys: Iterable[tuple[str, str]]) -> str:
+    """Why whom, from subjects and sentences: `a: it ended`, `a, b, c and 27 more: it ended`."""
+    return _sentences(whys, lambda names, why: f"{listed(names)}: {why}", lambda name, why: f"{name}: {why}")
+
+
+def _sentences(
+    whys: Iterable[tuple[str, str]], of_many: Callable[[Sequence[str], str], str], of_one: Callable[[str, str], str]
+) -> str:
+    alike: dict[str, list[str]] = {}
+    for subject, why in sorted(whys):
+        alike.setdefault(why, []).append(subject)
+    sentences = []
+    for why, subjects in alike.items():
+        sentences += [of_many(subjects, why)] if len(subjects) > _FEW else [of_one(each, why) for each in subjects]
+    if len(sentences) > _MOST_SENTENCES:
+        sentences[_MOST_SENTENCES:] = [f"and {len(sentences) - _MOST_SENTENCES} more of this kind"]
+    return "; ".join(sentences)

@@ -1,0 +1,65 @@
+"""What a container has written itself: the last lines of its output, and what its check's command said.
+
+It is the first thing that somebody wants who looks for the cause of a failure, and it may hold secrets. So it goes into the
+journal and to whoever asks for it (`evenkeel logs`), and never into an error, an entry, a log or a message. The only exception
+are well-known causes, which name a program and nothing else (`reconcilers.containers.causes`). It is bounded, and what could
+move a terminal's cursor is taken from it before it is kept.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from msgspec import Struct
+
+MOST_LINES, MOST_CHARACTERS = 40, 500
+"""Of one output, and of one line."""
+_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]")
+"""What a terminal would obey: colours, movements, titles."""
+
+
+class Output(Struct, frozen=True):
+    """What one instance has said last. `lines`: of its own output, `check`: of the newest result of the engine's check;
+    `unread`: why the lines could not be read. `exit_code` is `None` while it runs."""
+
+    lines: tuple[str, ...] = ()
+    check: tuple[str, ...] = ()
+    unread: str = ""
+    exit_code: int | None = None
+
+
+class LastFailure(Struct, frozen=True):
+    """How a subject failed the last time, and what it said: `why` in evenkeel's words, `at` in seconds since the epoch."""
+
+    subject: str
+    at: float
+    revision: str
+    instance: str
+    why: str
+    output: Output
+
+
+def says_something(output: Output) -> bool:
+    """Whether there is anything to show."""
+    return bool(output.lines or output.check)
+
+
+def logs_hint(subject: str) -> str:
+    """Where to read what a container has said: for texts in which its output must not be."""
+    return f"`evenkeel logs {subject}` shows its last lines"
+
+
+def last_lines(text: str) -> tuple[str, ...]:
+    """The last lines of a text, as plain text within the bounds. Of a line that was written over, as progress bars are, the
+    last state counts."""
+    lines = [_plain(line) for line in _SEQUENCE.sub("", text).split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(lines[-MOST_LINES:])
+
+
+def _plain(line: str) -> str:
+    line = line.rstrip("\r \t").rpartition("\r")[2].replace("\t", "    ")
+    cut = line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - 1] + "…"
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(each)[0] == "C" else each for each in cut)
