@@ -34,15 +34,19 @@ def decode_file(content: bytes, file: str) -> Decoded:
     trees, problems = read_trees(content, file)
     documents: list[Document] = []
     broken: list[str] = []
+    nothing: list[Place] = []
     nameless = bool(errors(problems))
     for tree in trees:
         before = len(problems)
-        documents.extend(_decode_tree(tree, file, problems))
+        found = _decode_tree(tree, file, problems)
+        documents.extend(found)
         if errors(problems[before:]):
             name = _name_of(tree.value)
             broken.append(name)
             nameless |= not name
-    return Decoded(tuple(documents), tuple(sorted(problems)), tuple(filter(None, broken)), nameless)
+        elif not found:
+            nothing.append(Place(file, *tree.start))
+    return Decoded(tuple(documents), tuple(sorted(problems)), tuple(filter(None, broken)), nameless, tuple(nothing))
 
 
 def _name_of(value: Value) -> str:
@@ -52,7 +56,7 @@ def _name_of(value: Value) -> str:
     return name if isinstance(name, str) and not any(faults({"name": name}, written.MetadataSpec)) else ""
 
 
-def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Iterable[Document]:
+def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Sequence[Document]:
     from evenkeel.specs import kanto, manifest
 
     flaws: list[Flaw] = []

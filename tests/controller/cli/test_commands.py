@@ -119,6 +119,23 @@ def test_nothing_asked_for_where_nothing_ever_was_removes_nothing(device: Device
     assert device.run("plan", "--allow-empty").stdout == "Nothing to do.\n"
 
 
+def test_a_desired_state_without_components_says_that_nothing_is_asked_for(device: Device) -> None:
+    """As a file it was "no document is there" (B9); over MQTT it is COMPLETED."""
+    empty = json.dumps({"activityId": "a", "payload": {"domains": [{"id": "containers", "components": []}]}})
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    device.write(empty)
+    assert device.run("validate").stdout == "valid: 0 documents (nothing is asked for)\n"
+    assert "asks for nothing, which would remove everything" in device.run("apply", "--yes", ok=1).stderr
+    assert list(device.engine().running()) == ["web"]
+    device.run("apply", "--yes", "--allow-empty")
+    assert not device.engine().running()
+    assert device.run("plan", ok=1).stderr == (
+        f"error: specs:{device.specs}: asks for nothing: a desired state without components is at "
+        f"{device.specs}/10-apps.yaml:1:1; if that is meant, say --allow-empty\n"
+    )
+
+
 @pytest.mark.parametrize("command", [("plan",), ("plan", "--allow-empty"), ("apply", "--yes", "--allow-empty")])
 def test_a_missing_folder_is_never_a_wish(device: Device, command: tuple[str, ...]) -> None:
     device.specs.rmdir()
