@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.specs.errors import SettingsError
-from evenkeel.specs.problem import Flaw, Place, Problem, errors, path_text, problem_text
+from evenkeel.specs.problem import Flaw, Place, Problem, errors, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.settings import Settings, settings_from
 
@@ -73,7 +73,7 @@ def settings_of(
             found.append(Problem(place, path_text(keys), flaw.message, flaw.hint))
     if errors(found) or settings is None:
         blamed = f"file:{file}" if any(problem.place.file != _COMMAND_LINE for problem in errors(found)) else "settings"
-        raise SettingsError(blamed, "\n".join(problem_text(problem) for problem in sorted(found)))
+        raise SettingsError(blamed, problems=sorted(found))
     return settings
 
 

@@ -57,7 +57,7 @@ def _name_of(value: Value) -> str:
 
 
 def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Sequence[Document]:
-    from evenkeel.specs import kanto, manifest
+    from evenkeel.specs import compose, kanto, manifest
 
     flaws: list[Flaw] = []
     drafts: Sequence[Draft] = ()
@@ -68,6 +68,8 @@ def _decode_tree(tree: Tree, file: str, problems: list[Problem]) -> Sequence[Doc
         drafts = kanto.desired_state_drafts(value, flaws)
     elif manifest.is_manifest(value):
         drafts = manifest.manifest_drafts(value, flaws)
+    elif compose.is_compose(value):
+        flaws.append(compose.compose_flaw())
     else:
         drafts = _native(value, flaws)
     if any(not flaw.warning for flaw in flaws):

@@ -26,7 +26,7 @@ def command(options: Options, output: str, check: bool) -> int:
     \b
       SourceValid       the specs can be read and mean something
       EngineReachable   the engine answers
-      BrokerReachable   with an update agent: the broker lets it in and subscribe
+      BrokerReachable   with an update agent: the broker lets it in and takes its subscriptions
       Settled           what is, is what is desired
       Healthy           nothing that evenkeel runs is ailing, and what should run does
       StateWritable     told once it was not: the state directory can be written

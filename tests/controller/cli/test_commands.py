@@ -495,9 +495,39 @@ def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
     assert "No such command 'valdate'; did you mean `validate`?\n" in device.run("valdate", ok=1).stderr
 
 
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_slip_leads_to_the_command_that_was_meant(device: Device, name: str) -> None:
+    for slip in (name[1:], name[:-1], f"{name[0]}{name}", f"{name[1]}{name[0]}{name[2:]}"):
+        assert f"'{slip}'; did you mean `{name}`?\n" in device.run(slip, ok=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("delete", "; remove its document from the specs, and `evenkeel apply`"),
+        ("restart", "; the engine does that, for example `docker restart`"),
+        ("rollback", "."),
+        ("reset", "."),
+        ("up", "; did you mean `apply`?"),
+    ],
+)
+def test_no_command_is_named_that_does_something_else(device: Device, word: str, expected: str) -> None:
+    """`delete` led to `release`, which ends the desired state from MQTT (O18)."""
+    assert device.run(word, ok=1).stderr.endswith(f"No such command '{word}'{expected}\n")
+
+
+def test_the_place_of_a_wrong_setting_is_said_once(device: Device, tmp_path: Path) -> None:
+    wrong = tmp_path / "bad.yaml"
+    wrong.write_text("engine: 5\nparalel: 3\n")
+    said = device.run("--config", str(wrong), "status", ok=1).stderr
+    assert said.startswith(f"error: {wrong}:1:1: engine: expected a mapping with `kind`")
+    assert said.endswith(f"\n{wrong}:2:1: paralel: unknown key `paralel`; did you mean `parallel`?\n")
+    assert said.count(str(wrong)) == 2
+
+
 def test_a_fault_on_the_command_line_blames_no_file(device: Device) -> None:
     assert device.run("plan", "--docker-address", "/var/run/docker.sock", ok=1).stderr == (
-        "error: settings: command line: engine.address: the text `/var/run/docker.sock` does not fit; "
+        "error: command line: engine.address: the text `/var/run/docker.sock` does not fit; "
         "write `unix:///var/run/docker.sock`\n"
     )
 
