@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evenkeel.specs.feedback import Condition, Standing
+    from evenkeel.specs.problem import Problem
 
 
 @click.command("status")
@@ -46,9 +47,13 @@ def command(options: Options, output: str, check: bool) -> int:
     from evenkeel.controller.lock import holder
     from evenkeel.controller.wiring import serves
     from evenkeel.specs.errors import JournalError
+    from evenkeel.specs.problem import problem_text
     from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 
-    settings = options.settings()
+    notes: list[Problem] = []
+    settings = options.settings(notes=notes)
+    for note in notes:
+        click.echo(problem_text(note), err=True)
     state = Path(settings.state)
     found = holder(state)
     told = _told(state) if found is not None else None

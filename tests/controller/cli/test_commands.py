@@ -516,6 +516,13 @@ def test_no_command_is_named_that_does_something_else(device: Device, word: str,
     assert device.run(word, ok=1).stderr.endswith(f"No such command '{word}'{expected}\n")
 
 
+def test_the_status_names_a_broker_that_nothing_connects_to(device: Device) -> None:
+    device.settings(mqtt={"enabled": True})
+    said = device.run("status").stderr
+    assert said.startswith(f"{device.config}:1:")
+    assert "mqtt.enabled: nothing connects to the broker without an update agent (warning)" in said
+
+
 def test_the_place_of_a_wrong_setting_is_said_once(device: Device, tmp_path: Path) -> None:
     wrong = tmp_path / "bad.yaml"
     wrong.write_text("engine: 5\nparalel: 3\n")
