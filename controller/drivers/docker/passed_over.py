@@ -1,7 +1,8 @@
 """Where the `docker` command would look for an engine, and evenkeel does not: the environment and Docker's contexts.
 
 A controller that is started by the system has another environment than the shell of whoever set it up, so that only
-`engine.address` counts. Whoever set one of the others looks for the mistake in the wrong place when the engine is away, and is told then.
+`engine.address` counts. Whoever set one of the others looks for the mistake in the wrong place when the engine is away, and is
+told then.
 """
 
 from __future__ import annotations
