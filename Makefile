@@ -27,13 +27,20 @@ INSTALL = install_missing() { \
 	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
 	}
 
-.PHONY: help setup machine demo test thorough faults quick check coverage bench docs
+.PHONY: help links setup machine demo test thorough faults quick check coverage bench docs
 
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# A clone has them; an unpacked sdist cannot, because hatchling writes copies in the place of links.
+links:
+	@mkdir -p .dev/evenkeel; \
+	for layer in controller reconcilers specs templates; do \
+	    [ -L .dev/evenkeel/$$layer ] || ln -s ../../$$layer .dev/evenkeel/$$layer; \
+	done
+
 # Debian's python3 comes without ensurepip, and thus cannot make the environment for uv.
-setup: ## set up the Python environment in .venv (and uv in .venv-uv if there is none; asks sudo when not root)
+setup: links ## set up the Python environment in .venv (and uv in .venv-uv if there is none; asks sudo when not root)
 	@$(INSTALL); \
 	if ! uv --version >/dev/null 2>&1; then \
 	    if ! python3 -c 'import ensurepip' 2>/dev/null; then \

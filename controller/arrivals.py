@@ -53,6 +53,10 @@ class Arrivals:
             else:
                 self._reports.ask(received.activity_id)
             return
+        if not payload and topic == self._topics.desired:
+            why = "it is empty, as when a retained desired state is cleared at the broker; what is in force stays in force"
+            self._answers.ignore(topic, why)
+            return
         if retained and not self._is_news(topic, payload):
             return
         if duplicate and self._mail.has_heard(topic, payload, packet):

@@ -27,7 +27,8 @@ def config_path(configured: str) -> Path:
     """
     if configured:
         if not Path(configured).exists():
-            raise Unavailable(f"file:{configured}", "registry credentials are configured to be here, and are not")
+            why = f"`engine.dockerConfig` says that registry credentials are in {configured}, and there is no such file"
+            raise Unavailable(f"file:{configured}", why)
         return Path(configured)
     folder = os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
@@ -53,8 +54,10 @@ async def credentials_for(registry: str, path: Path) -> Credentials | None:
     """
     server = _HUB if registry == "docker.io" else registry
     config = _read(path)
-    helper = _mapping(config, "credHelpers").get(registry) or config.get("credsStore")
-    found = await _ask_program(str(helper), server) if helper else None
+    own = _mapping(config, "credHelpers").get(registry)
+    helper = own or config.get("credsStore")
+    key = f"credHelpers.{registry}" if own else "credsStore"
+    found = await _ask_program(str(helper), server, f"`{key}` of {path}") if helper else None
     return found or _stored(config, registry, server)
 
 
@@ -62,7 +65,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text()) if path.exists() else {}
     except (OSError, ValueError, RecursionError) as error:
-        raise Unavailable(f"file:{path}", f"registry credentials cannot be read: {type(error).__name__}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {reason}") from None
     return config if isinstance(config, dict) else {}
 
 
@@ -95,13 +99,14 @@ def _stored(config: dict[str, Any], registry: str, server: str) -> Credentials |
     return None
 
 
-async def _ask_program(suffix: str, server: str) -> Credentials | None:
-    """What `docker-credential-<suffix> get` answers; `None` when it knows nothing of the registry.
+async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials | None:
+    """What `docker-credential-<suffix> get` answers; `None` when it knows nothing of the registry. `named_by`: where the
+    helper is configured; a desktop writes its own there, and the file is then copied to a device without it.
 
     A helper is quick or it hangs; one that hangs is killed, also when nobody waits for its answer any more.
     """
     program = f"docker-credential-{suffix}"
-    element = f"program:{program}"
+    element, whose = f"program:{program}", f"the credential helper {program}, which {named_by} names"
     try:
         process = await asyncio.create_subprocess_exec(
             program,
@@ -110,13 +115,18 @@ async def _ask_program(suffix: str, server: str) -> Credentials | None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
+    except FileNotFoundError:
+        what = "install it, or remove that key and log in again"
+        raise Unavailable(element, f"{whose}, is not in the PATH here; {what}") from None
     except OSError as error:
-        raise Unavailable(element, f"gave no credentials: {type(error).__name__}") from None
+        raise Unavailable(element, f"{whose}, cannot be run: {error.strerror}") from None
     try:
         async with asyncio.timeout(_PROGRAM_TIMEOUT_S):
             answer, _ = await process.communicate(server.encode())
-    except (OSError, TimeoutError) as error:
-        raise Unavailable(element, f"gave no credentials: {type(error).__name__}") from None
+    except TimeoutError:
+        raise Unavailable(element, f"{whose}, did not answer within {_PROGRAM_TIMEOUT_S} s") from None
+    except OSError as error:
+        raise Unavailable(element, f"{whose}, gave no credentials: {error.strerror}") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -128,7 +138,7 @@ async def _ask_program(suffix: str, server: str) -> Credentials | None:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise Unavailable(element, "did not answer with a JSON object")
+        raise Unavailable(element, f"{whose}, did not answer with a JSON object")
     if found.get("Username") == "<token>":
         return Credentials(server, identity_token=str(found.get("Secret", "")))
     return Credentials(server, str(found.get("Username", "")), str(found.get("Secret", "")))

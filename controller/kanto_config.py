@@ -17,6 +17,7 @@ from evenkeel.controller.files import write_atomically
 from evenkeel.controller.settings import read_tree, settings_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
+from evenkeel.specs.kanto_left import left_over
 from evenkeel.specs.kanto_settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
@@ -34,13 +35,18 @@ _REAL_ENGINE: Mapping[str, Value] = {"engine.kind": "docker"}
 
 
 def load_kanto_config(
-    path: Path, overrides: Mapping[str, Value] | None = None, notes: list[Problem] | None = None
+    path: Path,
+    overrides: Mapping[str, Value] | None = None,
+    notes: list[Problem] | None = None,
+    *,
+    left: list[Problem] | None = None,
 ) -> Settings:
     """The settings in Kanto's configuration, defaults for the rest; SettingsError with every problem, one to a line.
 
-    `overrides` as for `load_settings`. `notes` receives the warnings of what is read nevertheless.
+    `overrides` as for `load_settings`. `notes` receives the warnings of what is read nevertheless, `left` those of what is
+    not carried over, with what to do by hand.
     """
-    return _load(path, overrides or {}, notes)[0]
+    return _load(path, overrides or {}, notes, left)[0]
 
 
 def to_yaml(settings: Settings) -> str:
@@ -67,8 +73,8 @@ def migrate(
 ) -> tuple[Path, ...]:
     """Write `config`, and the password beside it when there is one; the files written. SettingsError when Kanto's
     configuration is wrong, or when a file is there already and `replace` does not say that it may go. `notes` receives
-    the warnings."""
-    settings, password = _load(kanto, {}, notes)
+    the warnings, those of what is not carried over, too."""
+    settings, password = _load(kanto, {}, notes, notes)
     secret = config.with_name(PASSWORD_FILE).absolute()
     files = (secret, config) if settings.mqtt.password_key else (config,)
     for file in files:
@@ -86,17 +92,22 @@ def migrate(
     return files
 
 
-def _load(path: Path, overrides: Mapping[str, Value], notes: list[Problem] | None) -> tuple[Settings, str]:
+def _load(
+    path: Path, overrides: Mapping[str, Value], notes: list[Problem] | None, left: list[Problem] | None = None
+) -> tuple[Settings, str]:
     """The settings, and the password."""
     problems: list[Problem] = []
     tree = read_tree(path, problems)
     problems = [problem for problem in problems if not problem.path or problem.path.startswith(SECTIONS)]
     flaws: list[Flaw] = []
     written = kanto_settings(tree.value, flaws)
-    for flaw in flaws:
+
+    def placed(flaw: Flaw) -> Problem:
         place = Place(str(path), *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
-        problems.append(Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity))
+        return Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity)
+
+    problems += map(placed, flaws)
 
     def where(keys: Keys) -> tuple[Place, Keys]:
         theirs = kanto_path(keys)
@@ -105,6 +116,8 @@ def _load(path: Path, overrides: Mapping[str, Value], notes: list[Problem] | Non
     settings = settings_of(written, {**_REAL_ENGINE, **overrides}, where, problems, path)
     if notes is not None:
         notes.extend(sorted(problems))
+    if left is not None:
+        left.extend(sorted(map(placed, left_over(tree.value))))
     password = kanto_password(tree.value) or ""
     mqtt = settings.mqtt
     if password and mqtt.username and not mqtt.password_file:

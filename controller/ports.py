@@ -11,12 +11,12 @@ from typing import Protocol
 
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.problem import Problem
+from evenkeel.specs.problem import Place, Problem
 
 
 class Reading(Protocol):
-    """What a source found: a state, all problems, whether any container is asked for, where it looked, and which of these
-    places are gone."""
+    """What a source found: a state, all problems, whether any container is asked for, where it looked, which of these
+    places are gone, and which documents ask for nothing."""
 
     @property
     def desired(self) -> DesiredState: ...
@@ -28,6 +28,8 @@ class Reading(Protocol):
     def missing(self) -> Sequence[str]: ...
     @property
     def paths(self) -> Sequence[str]: ...
+    @property
+    def nothing(self) -> Sequence[Place]: ...
 
 
 class Source(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.specs.errors import SettingsError
-from evenkeel.specs.problem import Flaw, Place, Problem, errors, path_text, problems_text
+from evenkeel.specs.problem import Flaw, Place, Problem, Severity, errors, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.secrecy import shown_path
 from evenkeel.specs.settings import Settings, settings_from
@@ -26,11 +26,16 @@ _COMMAND_LINE = "command line"
 
 
 def load_settings(
-    path: Path | None = None, overrides: Mapping[str, Value] | None = None, *, default: Path = DEFAULT_PATH
+    path: Path | None = None,
+    overrides: Mapping[str, Value] | None = None,
+    *,
+    default: Path = DEFAULT_PATH,
+    notes: list[Problem] | None = None,
 ) -> Settings:
     """The settings in `path`, or in `default` if there is such a file; SettingsError with every problem, one to a line.
 
     `overrides` take precedence: camelCase paths such as `engine.kind`, with plain values. Paths in them must be absolute.
+    `notes` receives the warnings.
     """
     file = path or default
     problems: list[Problem] = []
@@ -46,7 +51,7 @@ def load_settings(
     def where(keys: Keys) -> tuple[Place, Keys]:
         return Place(str(file), *nearest_position(tree, keys)), keys
 
-    return settings_of(tree.value, overrides or {}, where, problems, file)
+    return settings_of(tree.value, overrides or {}, where, problems, file, notes)
 
 
 def settings_of(
@@ -55,11 +60,13 @@ def settings_of(
     where: Callable[[Keys], tuple[Place, Keys]],
     problems: Sequence[Problem],
     file: Path,
+    notes: list[Problem] | None = None,
 ) -> Settings:
     """The settings that `value` and `overrides` say; SettingsError with `problems` and all others, unless they are warnings
     only: about `file`, or about the settings when nothing is wrong but the command line.
 
-    `where` tells for a path of the settings where it stands in what was written, and how it is called there.
+    `where` tells for a path of the settings where it stands in what was written, and how it is called there. `notes` receives
+    the warnings that are not among `problems`.
     """
     found, flaws = list(problems), list[Flaw]()
     for key, item in overrides.items():
@@ -67,14 +74,18 @@ def settings_of(
     settings = settings_from(value, flaws)
     for flaw in flaws:
         text = path_text(flaw.path)
+        severity: Severity = "warning" if flaw.warning else "error"
         if any(text == key or text.startswith((f"{key}.", f"{key}[")) for key in overrides):
-            found.append(Problem(Place(_COMMAND_LINE), path_text(shown_path(flaw.path)), flaw.message, flaw.hint))
+            shown = path_text(shown_path(flaw.path))
+            found.append(Problem(Place(_COMMAND_LINE), shown, flaw.message, flaw.hint, severity))
         else:
             place, keys = where(flaw.path)
-            found.append(Problem(place, path_text(shown_path(keys)), flaw.message, flaw.hint))
+            found.append(Problem(place, path_text(shown_path(keys)), flaw.message, flaw.hint, severity))
     if errors(found) or settings is None:
         blamed = f"file:{file}" if any(problem.place.file != _COMMAND_LINE for problem in errors(found)) else "settings"
-        raise SettingsError(blamed, problems_text(sorted(found)))
+        raise SettingsError(blamed, problems=sorted(found))
+    if notes is not None:
+        notes.extend(sorted(found[len(problems) :]))
     return settings
 
 

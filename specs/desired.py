@@ -55,12 +55,13 @@ class Decoded(Struct, frozen=True):
     """What a file holds: its documents, and its problems in order of place. Warnings are problems, too.
 
     `broken` names the documents that problems kept from being read; `nameless` says that there are some whose names are
-    not known."""
+    not known. `nothing` are the places of those that ask for nothing, as a desired state without components does."""
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
     broken: tuple[str, ...] = ()
     nameless: bool = False
+    nothing: tuple[Place, ...] = ()
 
 
 class DesiredState(Struct, frozen=True):

@@ -37,15 +37,20 @@ def decode_file(content: bytes, file: str) -> Decoded:
     problems.extend(unreadable)
     documents: list[Document] = []
     broken: list[str] = []
+    nothing: list[Place] = []
     nameless = problems.errors > 0
     for tree in trees:
         before = problems.errors
-        documents.extend(_decode_tree(tree, file, problems))
+        found = _decode_tree(tree, file, problems)
+        documents.extend(found)
         if problems.errors > before:
             name = _name_of(tree.value)
             broken.append(name)
             nameless |= not name
-    return Decoded(tuple(documents), tuple(sorted(problems.all())), tuple(filter(None, broken)), nameless)
+        elif not found:
+            nothing.append(Place(file, *tree.start))
+    told = tuple(sorted(problems.all()))
+    return Decoded(tuple(documents), told, tuple(filter(None, broken)), nameless, tuple(nothing))
 
 
 def _name_of(value: Value) -> str:
@@ -55,8 +60,8 @@ def _name_of(value: Value) -> str:
     return name if isinstance(name, str) and not any(faults({"name": name}, written.MetadataSpec)) else ""
 
 
-def _decode_tree(tree: Tree, file: str, problems: Found) -> Iterable[Document]:
-    from evenkeel.specs import kanto, manifest
+def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
+    from evenkeel.specs import compose, kanto, manifest
 
     flaws: list[Flaw] = []
     drafts: Sequence[Draft] = ()
@@ -67,6 +72,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Iterable[Document]:
         drafts = kanto.desired_state_drafts(value, flaws)
     elif manifest.is_manifest(value):
         drafts = manifest.manifest_drafts(value, flaws)
+    elif compose.is_compose(value):
+        flaws.append(compose.compose_flaw())
     else:
         drafts = _native(value, flaws)
     if any(not flaw.warning for flaw in flaws):

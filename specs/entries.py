@@ -45,6 +45,7 @@ from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.quantity import parse_duration, parse_size, size_text
 from evenkeel.specs.secrecy import HIDDEN, shown_name
 from evenkeel.specs.shorthand import (
+    from_root,
     is_variable_name,
     parse_device,
     parse_extra_host,
@@ -213,7 +214,7 @@ def _container(name: str, reading: _Reading) -> Container:
         command=_each(reading, "cmd", _word),
         env=_each(reading, "env", _variable),
         ports=_each(reading, "port", lambda entry: _port(reading, entry)),
-        mounts=_each(reading, "mount", _mount),
+        mounts=_each(reading, "mount", lambda entry: _mount(reading, entry)),
         devices=_each(reading, "device", _device),
         network=network,
         extra_hosts=_each(reading, "host", lambda entry: parse_extra_host(entry.text)),
@@ -409,9 +410,10 @@ def _port(reading: _Reading, entry: Entry) -> Port:
     return port
 
 
-def _mount(entry: Entry) -> Mount:
+def _mount(reading: _Reading, entry: Entry) -> Mount:
+    text = from_root(entry.text)
     try:
-        return parse_mount(entry.text)
+        mount = parse_mount(text)
     except ValueError as error:
         parts = entry.text.split(":")
         if not 2 <= len(parts) <= 3:
@@ -423,6 +425,10 @@ def _mount(entry: Entry) -> Mount:
         else:
             message = "propagation mode must be set to one of the supported modes"
         raise ValueError(message) from error
+    if text != entry.text:
+        message = f"the destination is relative; read as {mount.destination}, as with Kanto"
+        reading.warn(entry, message, f"write {mount.destination}")
+    return mount
 
 
 def _device(entry: Entry) -> Device:

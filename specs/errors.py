@@ -49,7 +49,18 @@ class SpecError(EvenkeelError):
 
 
 class SettingsError(EvenkeelError):
-    """A setting is missing, unknown or wrong."""
+    """A setting is missing, unknown or wrong. With `problems`, each of which has its place, the text names that only."""
+
+    def __init__(self, element: str, message: str = "", problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        if problems:
+            from evenkeel.specs.problem import problems_text
+
+            message = problems_text(self.problems)
+        super().__init__(element, message)
+
+    def __str__(self) -> str:
+        return self.message if self.problems else super().__str__()
 
 
 class JournalError(EvenkeelError):

@@ -34,6 +34,7 @@ _HINTS = {
     "unknown key `softwareNodes`": "this is a report of the current state; a desired state has `domains`",
     "unknown key `activityId`": "it stands beside `payload`, and `domains` below that",
     "unknown key `timestamp`": "it stands beside `payload`, and `domains` below that",
+    "unknown key `specification`": "this is an older form; write `payload`, and below it `domains` and `baselines`",
 }
 
 
@@ -80,18 +81,20 @@ class Payload(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The envelope of the wire."""
+    """The envelope of the wire. `blueprint_metadata` is what Leda's blueprint selector shows of it."""
 
     activity_id: str | None = ""
     timestamp: int | None = 0
     payload: Payload | None = None
+    blueprint_metadata: Any = None
 
 
 def is_desired_state(value: Mapping[str, object]) -> bool:
     """Whether a document is meant as a Kanto desired state, right or wrong."""
     if "apiVersion" in value or "kind" in value:
         return False
-    return any(key in value for key in ("activityId", "payload", "domains", "baselines", "softwareNodes"))
+    own = ("activityId", "payload", "domains", "baselines", "softwareNodes", "specification", "blueprintMetadata")
+    return any(key in value for key in own)
 
 
 class Manner(NamedTuple):
@@ -116,7 +119,8 @@ def desired_state_drafts(
 
 
 def _passed_over(flaw: Flaw) -> Flaw:
-    """An unknown key as a doubt, unless it is known to be a mistake that changes what is asked for."""
+    """An unknown key as a doubt, unless it is known to be a mistake that changes what is asked for. Beside the payload
+    nobody asks for anything, and on the wire nobody looks there."""
     if not flaw.message.startswith(_UNKNOWN) or flaw.message in _HINTS:
         return flaw
     return msgspec.structs.replace(flaw, message=f"{flaw.message}, which is passed over", warning=True)
@@ -124,11 +128,10 @@ def _passed_over(flaw: Flaw) -> Flaw:
 
 def _drafts(value: object, flaws: list[Flaw], domain: str, stop_timeout: timedelta) -> list[Draft]:
     root = _payload_path(value)
-    flaws.extend(
-        msgspec.structs.replace(flaw, hint=_HINTS.get(flaw.message, flaw.hint))
-        for flaw in faults(value, Message if root else Payload)
-    )
     payload = _payload(value)
+    for flaw in faults(value, Message if root else Payload):
+        helped = msgspec.structs.replace(flaw, hint=_HINTS.get(flaw.message, flaw.hint))
+        flaws.append(_passed_over(helped) if payload and len(flaw.path) == len(root) == 1 else helped)
     drafts: list[Draft] = []
     found = list(_mappings(payload, "domains", root))
     if len(found) != 1:

@@ -1,10 +1,11 @@
 """Kanto's `config.json` → the settings of evenkeel, in their written form.
 
-Two sections mean something here: `connection` and `update_agent` (container-management.md §1.4, §4), and of `manager`
-`default_ctrs_stop_timeout`. In the two, Kanto takes no
+Two sections mean something here: `connection` and `update_agent` (container-management.md §1.4, §4), of `manager`
+`default_ctrs_stop_timeout`, and of `deployment` the folder of manifests. What else there is, and what to do about it, is
+`specs.kanto_left`. In the two, Kanto takes no
 notice of what it does not know, so that `verbose_inventory` of its own sample does nothing; here it does nothing either, and
 is a warning with the nearest key. Go takes keys in any case; one that is spelled like that is an error, because to pass over
-what Kanto obeys could lead to another broker. All other sections are about its engine and are passed over.
+what Kanto obeys could lead to another broker.
 
 A configuration that works for Kanto works here. Certificates beside an address without encryption, which Kanto passes over,
 and timeouts of its own, which it never uses, are left out. The password is not in the result: it stays where it is.
@@ -30,7 +31,7 @@ from evenkeel.specs.walk import faults, in_words
 
 SECTIONS = ("connection", "update_agent")
 PASSWORD = ("connection", "client_password")
-_STOP_TIMEOUT = "default_ctrs_stop_timeout"
+STOP_TIMEOUT = "default_ctrs_stop_timeout"
 _MOST_MILLISECONDS = 65_535_000
 """The longest keep-alive that MQTT can say."""
 
@@ -79,11 +80,12 @@ _SAME: dict[Path, Path] = {
     ("updateAgent", "domain"): ("update_agent", "domain"),
     ("updateAgent", "systemContainers"): ("update_agent", "system_containers"),
     ("updateAgent", "verboseInventory"): ("update_agent", "verbose_inventory_report"),
-    ("updateAgent", "stopTimeout"): ("manager", _STOP_TIMEOUT),
+    ("updateAgent", "stopTimeout"): ("manager", STOP_TIMEOUT),
+    ("specs",): ("deployment", "ctr_dir"),
 }
 """Where Kanto has what our settings have."""
 _USED = ("keep_alive", "connect_timeout")
-_UNUSED = ("disconnect_timeout", "acknowledge_timeout", "subscribe_timeout", "unsubscribe_timeout")
+UNUSED = ("disconnect_timeout", "acknowledge_timeout", "subscribe_timeout", "unsubscribe_timeout")
 
 
 def kanto_path(path: Path) -> Path:
@@ -113,6 +115,7 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
         if password is None and connection.get("client_password") is not None:
             flaws.append(Flaw(PASSWORD, "expected a text"))
     known["manager"] = _stop_timeout(value.get("manager"), flaws)
+    known["deployment"] = _manifests(value.get("deployment"))
     for name, kind in _KINDS.items():
         found = faults(known[name], kind) if known[name] is not None else ()
         flaws.extend(msgspec.structs.replace(flaw, path=(name, *flaw.path)) for flaw in found)
@@ -144,7 +147,7 @@ def _known(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) 
 
 def _stop_timeout(manager: Value, flaws: list[Flaw]) -> Value:
     """The one key of the manager that means something here: a duration, or whole seconds. What is neither is the default."""
-    given = manager.get(_STOP_TIMEOUT) if isinstance(manager, dict) else None
+    given = manager.get(STOP_TIMEOUT) if isinstance(manager, dict) else None
     if given is None or given == "":
         return None
     is_number = isinstance(given, int) and not isinstance(given, bool)
@@ -152,14 +155,22 @@ def _stop_timeout(manager: Value, flaws: list[Flaw]) -> Value:
     try:
         if isinstance(text, str):
             parse_duration(text)
-            return {_STOP_TIMEOUT: text}
+            return {STOP_TIMEOUT: text}
     except ValueError:
         pass
     message = f"expected a duration, got {in_words(given)}; the default counts, as with Kanto"
     flaws.append(
-        Flaw(("manager", _STOP_TIMEOUT), message, f'for example "{duration_text(KANTO_STOP_TIMEOUT)}"', warning=True)
+        Flaw(("manager", STOP_TIMEOUT), message, f'for example "{duration_text(KANTO_STOP_TIMEOUT)}"', warning=True)
     )
     return None
+
+
+def _manifests(deployment: Value) -> Value:
+    """The folder of manifests that Kanto reads at its start."""
+    given = (
+        deployment.get("ctr_dir") if isinstance(deployment, dict) and deployment.get("enable") is not False else None
+    )
+    return {"ctr_dir": [given]} if isinstance(given, str) and given.startswith("/") else None
 
 
 def _other_spelling(path: Path) -> Flaw:
@@ -168,7 +179,7 @@ def _other_spelling(path: Path) -> Flaw:
 
 
 def _check_timeouts(connection: dict[str, Value], flaws: list[Flaw]) -> None:
-    for key in (*_USED, *_UNUSED):
+    for key in (*_USED, *UNUSED):
         path, given = ("connection", key), connection.get(key)
         if given is None or given == "":
             continue
@@ -176,7 +187,7 @@ def _check_timeouts(connection: dict[str, Value], flaws: list[Flaw]) -> None:
             flaws.append(Flaw(path, f"expected a duration, got {in_words(given)}", _duration_meant(key, given)))
         elif re.fullmatch("[0-9]{4,9}", given):
             flaws.append(Flaw(path, f"{in_words(given)} does not fit", _duration_meant(key, int(given))))
-        elif key in _UNUSED:
+        elif key in UNUSED:
             try:
                 parse_duration(given)
             except ValueError as error:
@@ -203,7 +214,7 @@ def _written(value: dict[str, Value]) -> dict[str, Value]:
         if ours != ("mqtt", "tls") and item not in (None, "", []):
             _put(written, ours, item)
     mqtt: Any = written.get("mqtt", {})
-    if "tls" in mqtt and not _is_encrypted(str(mqtt.get("broker", "tcp://localhost"))):
+    if "tls" in mqtt and not is_encrypted(str(mqtt.get("broker", "tcp://localhost"))):
         del mqtt["tls"]
     return written
 
@@ -215,7 +226,7 @@ def _put(written: Any, path: Path, item: Value) -> None:
     written[key] = item
 
 
-def _is_encrypted(url: str) -> bool:
+def is_encrypted(url: str) -> bool:
     try:
         return broker_address(url).tls
     except ValueError:

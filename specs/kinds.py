@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from evenkeel.specs import shorthand, written
+from evenkeel.specs.compose import unfilled
 from evenkeel.specs.container import (
     OWN_LABELS,
     UNLIMITED,
@@ -76,7 +77,7 @@ def finished(raw: Container, flaws: Flaws) -> Container | None:
         found.append(Flaw(("image",), str(error), "expected registry/repository:tag or registry/repository@sha256:…"))
         result = normal(msgspec.structs.replace(raw, image="unknown"))
     found.extend(contradictions(result))
-    flaws.extend(found)
+    flaws.extend((*found, *unfilled(result)))
     return None if found else result
 
 

@@ -25,6 +25,7 @@ from evenkeel.specs.quantity import size_text
 from evenkeel.specs.secrecy import shown_name
 from evenkeel.specs.shorthand import is_variable_name, normal_host_ip
 
+_ADDRESSES = "expected an IP address, host_ip, host_ip_<interface> or container_<host name>"
 LEAST_MEMORY = 3 * 1024**2
 """Kanto's floor (§1.6); engines may have a higher one and say so."""
 
@@ -110,7 +111,7 @@ def _networking(container: Container) -> Iterator[Flaw]:
             yield Flaw(
                 ("extraHosts", name),
                 f"`{address}` is no address",
-                "expected an IP address, host_ip, host_ip_<interface> or container_<host name>",
+                "did you mean `host_ip`?" if address == "host-gateway" else _ADDRESSES,
             )
     for port in container.ports:
         if port.host_port_end < port.host_port:

@@ -191,7 +191,7 @@ class Settings(Struct, frozen=True):
 
 
 def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
-    """The settings in plain values; `None`, and every flaw with its path, when they are not valid."""
+    """The settings in plain values; `None`, and every flaw with its path, when they are not valid. Flaws may be warnings."""
     try:
         spec = msgspec.convert(value, SettingsSpec)
     except msgspec.ValidationError as error:
@@ -220,6 +220,9 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
     if settings.update_agent.enable and not settings.mqtt.enabled:
         found.append(Flaw(("updateAgent", "enable"), "the agent needs a broker", "write `mqtt: {enabled: true}`"))
     flaws.extend(found)
+    if settings.mqtt.enabled and not settings.update_agent.enable:
+        message, hint = "nothing connects to the broker without an update agent", "write `updateAgent: {enable: true}`"
+        flaws.append(Flaw(("mqtt", "enabled"), message, hint, warning=True))
     return None if found else settings
 
 

@@ -3,11 +3,13 @@
 Formats: container-management.md §1.6. Kanto drops an entry it cannot read and starts the container without it (defects A9,
 B24); here every entry either becomes what was asked or is a `ValueError` that says what was expected. Deliberately wider than
 Kanto: IPv6 addresses in brackets, `localhost`, `ro` on mounts, and the swapped port form of Leda's published desired state.
+A relative destination of a mount is read in Kanto's own documents only (`from_root`).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from typing import get_args
 
@@ -102,6 +104,17 @@ def parse_mount(text: str) -> Mount:
         if mode == propagation:
             mount = Mount(source=source, destination=destination, propagation=mode)
     return Mount(mount.destination, mount.source, mount.propagation, access == "ro")
+
+
+def from_root(text: str) -> str:
+    """The text of a mount with a destination that begins at `/`, as Kanto takes a relative one: it checks only that there is
+    one, and runc looks for it below the root of the container."""
+    source, colon, rest = text.partition(":")
+    destination, more, options = rest.partition(":")
+    below = posixpath.normpath(f"/{destination}")
+    if not destination or destination.startswith("/") or below == "/":
+        return text
+    return f"{source}{colon}{below}{more}{options}"
 
 
 def mount_text(mount: Mount) -> str:

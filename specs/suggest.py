@@ -17,24 +17,33 @@ from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN, SWAP_PATTERN
 from evenkeel.specs.secrecy import is_private
 
 _ELSEWHERE = {
+    "annotations": "metadata.labels",
     "args": "command",
     "cap_add": "capabilities",
     "cmd": "command",
+    "container_name": "metadata.name",
     "environment": "env",
     "healthcheck": "health",
     "imagepullpolicy": "pullPolicy",
+    "labels": "metadata.labels",
     "livenessprobe": "health",
     "logging": "log",
+    "mem_limit": "resources.memory",
+    "mem_reservation": "resources.memoryReservation",
+    "memswap_limit": "resources.memorySwap",
     "network_mode": "network",
     "readinessprobe": "health",
     "restartpolicy": "restart",
     "startupprobe": "health",
     "stdin_open": "interactive",
+    "stop_grace_period": "stop.timeout",
+    "stop_signal": "stop.signal",
+    "terminationgraceperiodseconds": "stop.timeout",
     "tty": "terminal",
     "volumemounts": "mounts",
     "volumes": "mounts",
 }
-"""Keys of compose files and of Kubernetes, in lower case, and evenkeel's word for each."""
+"""Keys of compose files and of Kubernetes, in lower case, and evenkeel's word for each; `metadata` stands beside `spec`."""
 
 _COMMANDS = ("command", "exec")
 """Keys whose list is the words of a command."""
@@ -58,8 +67,10 @@ _LONGEST = 60
 def for_key(key: str, known: Iterable[str]) -> str:
     """What to write instead of a key that is not known."""
     known = tuple(known)
-    word = _ELSEWHERE.get(key.lower())
-    return f"did you mean `{word}`?" if word in known else nearest(key, known)
+    word = _ELSEWHERE.get(key.lower(), "")
+    place = word.partition(".")[0]
+    is_there = place in known or (place == "metadata" and "image" in known)
+    return f"did you mean `{word}`?" if is_there else nearest(key, known)
 
 
 def noun(pattern: str | None) -> str:

@@ -40,6 +40,17 @@ SUMMARIES = {
     "completion": "Print the completion script for a shell.",
 }
 
+_OTHERS = {
+    **dict.fromkeys(("delete", "down", "remove", "rm"), "remove its document from the specs, and `evenkeel apply`"),
+    **dict.fromkeys(("start", "stop"), "what the specs ask for is kept running; change them, and `evenkeel apply`"),
+    "restart": "the engine does that, for example `docker restart`",
+    **dict.fromkeys(("deploy", "sync", "up"), "did you mean `apply`?"),
+    **dict.fromkeys(("diff", "dry-run"), "did you mean `plan`?"),
+    **dict.fromkeys(("list", "ls", "ps"), "did you mean `get`?"),
+    **dict.fromkeys(("check", "lint"), "did you mean `validate`?"),
+}
+"""Commands of other programs, and what does that here."""
+
 _DOING = ("apply", "run", "retry", "publish", "release", "adopt", "demo")
 """Their exit code tells what they did, whether or not all that they said of it arrived."""
 
@@ -62,9 +73,7 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from evenkeel.specs.problem import nearest
-
-            hint = "" if args[0].startswith("-") else nearest(args[0], SUMMARIES)
+            hint = "" if args[0].startswith("-") else _meant(args[0])
             if not hint:
                 raise
             raise click.UsageError(f"{error.message.removesuffix('.')}; {hint}", error.ctx) from None
@@ -79,6 +88,16 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(SUMMARIES.items()))
+
+
+def _meant(word: str) -> str:
+    """What somebody meant who wrote `word`; "" unless that is sure. Commands do things: one that only looks a little like
+    it, as `release` looks like `delete`, must not be named."""
+    import difflib
+
+    slips = [name for name in SUMMARIES if sorted(name) == sorted(word)]
+    near = slips or difflib.get_close_matches(word[:40], SUMMARIES, n=1, cutoff=0.75)
+    return _OTHERS.get(word, f"did you mean `{near[0]}`?" if near else "")
 
 
 @click.group(

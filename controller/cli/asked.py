@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evenkeel.controller.cli.output import echo
 from evenkeel.controller.wiring import no_document, read_asked
 from evenkeel.specs.errors import EvenkeelError, SpecError
-from evenkeel.specs.problem import errors, problem_text
+from evenkeel.specs.problem import errors, place_text, problem_text
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
@@ -56,13 +56,15 @@ def _check_not_empty(settings: Settings, reading: Reading, journal: Journal | No
     if lost(in_force, reading.desired):
         raise EvenkeelError(element, f"asks for nothing, which would remove everything; {_MEANT}")
     why = "no container is there" if reading.desired.documents else no_document(settings.specs)
+    if reading.nothing:
+        why = f"a desired state without components is at {place_text(reading.nothing[0])}"
     raise EvenkeelError(element, f"asks for nothing: {why}; {_MEANT}")
 
 
 def check_no_message(settings: Settings, journal: Journal) -> None:
     """EvenkeelError where a message is in force and not the files, or where that cannot be known."""
     from evenkeel.controller.wiring import serves
-    from evenkeel.specs.problem import Place, place_text
+    from evenkeel.specs.problem import Place
 
     message = message_in_force(journal)
     if message is not None:

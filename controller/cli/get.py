@@ -122,7 +122,8 @@ def _row(item: dict[str, Any], now: float, *, wide: bool) -> list[str]:
     row = [name, state, health, item["by"], str(item["restarts"]), age_text(at, now) if at else ""]
     if wide:
         row += [item["id"][:12], item["engineName"], item["address"] or ""]
-    return [*row, item["image"]]
+    is_id = item["image"].startswith("sha256:")
+    return [*row, item["image"].removeprefix("sha256:")[:12] if is_id else item["image"]]
 
 
 def _colour(column: str, cell: str) -> Role | None:

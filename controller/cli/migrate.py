@@ -16,10 +16,11 @@ from evenkeel.controller.cli.output import echo, echo_lines
 def command(options: Options, kanto_config: str, to: str | None, replace: bool) -> int:
     """Write the settings that do what a config.json of Kanto does.
 
-    Reads the sections `connection` and `update_agent` of container-management's config.json and prints the equivalent
-    config.yaml. With --to it is written into DIR, and the password, when there is one, beside it into a file that only its
-    owner may read; it is never printed. Keys that Kanto does not know either are told on standard error. To use the file as
-    it is, without migrating: evenkeel run --kanto-config FILE.
+    Reads the sections `connection` and `update_agent`, the folder of manifests and the time to stop from
+    container-management's config.json and prints the equivalent config.yaml. With --to it is written into DIR, and the
+    password, when there is one, beside it into a file that only its owner may read; it is never printed. Whatever is not
+    carried over is named on standard error, with what to do by hand. To use the file as it is, without migrating:
+    evenkeel run --kanto-config FILE.
 
     Exit code: 0; 1 when the file is wrong, or something is there already.
     """
@@ -40,7 +41,7 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
         for file in files:
             echo(f"wrote {file}")
         return 0
-    settings = load_kanto_config(source, notes=notes)
+    settings = load_kanto_config(source, notes=notes, left=notes)
     for note in notes:
         echo(problem_text(note), err=True)
     if settings.mqtt.password_key:

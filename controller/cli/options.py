@@ -36,7 +36,7 @@ class Options(NamedTuple):
 
     def settings(self, kanto_config: str | None = None, notes: list[Problem] | None = None) -> Settings:
         """The settings file (or one of Kanto's), and what the command line says instead. SettingsError with every problem.
-        `notes` receives the warnings about a file of Kanto's."""
+        `notes` receives the warnings."""
         from evenkeel.controller.settings import load_settings
 
         given: dict[str, Any] = {}
@@ -59,7 +59,7 @@ class Options(NamedTuple):
             if self.config:
                 raise SettingsError("option:--kanto-config", "there is --config already; leave one of them")
             return load_kanto_config(Path(kanto_config), given, notes)
-        return load_settings(Path(config) if config else None, given)
+        return load_settings(Path(config) if config else None, given, notes=notes)
 
 
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style, terminal_width
-from evenkeel.controller.cli.output import echo_lines
+from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from evenkeel.specs.feedback import Condition, Standing
+    from evenkeel.specs.problem import Problem
 
 
 @click.command("status")
@@ -27,7 +28,7 @@ def command(options: Options, output: str, check: bool) -> int:
     \b
       SourceValid       the specs can be read and mean something
       EngineReachable   the engine answers
-      BrokerReachable   with an update agent: the broker lets it in and subscribe
+      BrokerReachable   with an update agent: the broker lets it in and takes its subscriptions
       Settled           what is, is what is desired
       Healthy           nothing that evenkeel runs is ailing, and what should run does
       StateWritable     told once it was not: the state directory can be written
@@ -47,9 +48,13 @@ def command(options: Options, output: str, check: bool) -> int:
     from evenkeel.controller.lock import holder
     from evenkeel.controller.wiring import serves
     from evenkeel.specs.errors import JournalError
+    from evenkeel.specs.problem import problem_text
     from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 
-    settings = options.settings()
+    notes: list[Problem] = []
+    settings = options.settings(notes=notes)
+    for note in notes:
+        echo(problem_text(note), err=True)
     state = Path(settings.state)
     found = holder(state)
     told = _told(state) if found is not None else None

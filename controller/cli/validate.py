@@ -39,7 +39,11 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     missing = set(reading.missing) - {problem.place.file for problem in reading.problems}
     problems = [*reading.problems, *(Problem(Place(path), "", "does not exist") for path in sorted(missing))]
     nothing = not reading.desired.documents and not errors(reading.problems)
-    if nothing and not missing and not (settings is not None and settings.empty_source_removes_all):
+    if (
+        nothing
+        and not (missing or reading.nothing)
+        and not (settings is not None and settings.empty_source_removes_all)
+    ):
         problems.append(Problem(Place(", ".join(places)), "", no_document(places)))
     wrong = total(errors(problems))
     kinds: dict[str, int] = {}

@@ -107,7 +107,20 @@ class Line:
         except Exception as error:  # noqa: BLE001 - whatever a broker sends that paho does not expect
             _close_sockets(error)
             return _reason(error)
-        return self._why or LOST
+        return self._why or self._lost(access)
+
+    def _lost(self, access: Access) -> str:
+        """A connection that ended without a word; one that ended before it was accepted probably spoke the wrong language.
+        With TLS 1.3 a broker says after the handshake that it wants a certificate, or nothing."""
+        if self._accepted_at:
+            return LOST
+        if access.tls is None:
+            what = "expect TLS (`ssl://`)"
+        elif self._settings.tls.client_cert:
+            what = "trust the client certificate"
+        else:
+            what = "want a client certificate (`mqtt.tls.clientCert`)"
+        return f"{LOST} before the broker let anybody in; does it {what}?"
 
     def subscribe(self, topics: list[str]) -> int:
         """Ask for topics with QoS 1; the id of the question, 0 when the connection ended meanwhile."""

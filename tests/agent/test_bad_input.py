@@ -252,7 +252,6 @@ def test_every_reason_is_given() -> None:
 
 
 GARBAGE: dict[str, tuple[bytes, str]] = {
-    "nothing": (b"", ""),
     "blanks": (b" \n", ""),
     "no JSON": (b"hello", ""),
     "half a message": (b'{"activityId":"act-1","timestamp":1,"payload":{"domains":[', "act-1"),
@@ -288,13 +287,30 @@ def test_garbage_as_desired_state_is_answered(name: str) -> None:
     run(story())
 
 
-@pytest.mark.parametrize("name", GARBAGE)
+def test_clearing_a_retained_desired_state_is_no_desired_state() -> None:
+    """`mosquitto_pub -r -n` got IDENTIFICATION_FAILED of an activity without id (O19); Kanto writes a line into its log."""
+
+    async def story() -> None:
+        device = Device()
+        await device.desired("open", asked("lamp"))
+        before = device.journal.mail.activity()
+        assert await device.send(DESIRED, b"") == []
+        assert device.journal.mail.activity() == before
+        (noted,) = device.entries("message-ignored")
+        assert "as when a retained desired state is cleared" in noted
+        assert len(device.entries("activity")) == 1
+        await is_served(device)
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", [*GARBAGE, "nothing"])
 @pytest.mark.parametrize("topic", [COMMAND, GET, "containersupdate/nobody/knows"])
 def test_garbage_elsewhere_is_noted(name: str, topic: str) -> None:
     """As with Kanto nothing is published; there is no word for it. The journal has it."""
 
     async def story() -> None:
-        content, _ = GARBAGE[name]
+        content = GARBAGE[name][0] if name in GARBAGE else b""
         device = Device()
         await device.desired("open", asked("lamp"))
         before = device.journal.mail.activity()

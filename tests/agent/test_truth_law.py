@@ -38,7 +38,7 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
-from evenkeel.specs.problem import Problem
+from evenkeel.specs.problem import Place, Problem
 from evenkeel.specs.quantity import parse_size
 
 from .harness import COMMANDS, Device, asked
@@ -77,6 +77,7 @@ class Files(NamedTuple):
     is_empty: bool = False
     missing: Sequence[str] = ()
     paths: Sequence[str] = ()
+    nothing: Sequence[Place] = ()
 
 
 class Wish(NamedTuple):

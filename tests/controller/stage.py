@@ -36,6 +36,7 @@ class Reading(NamedTuple):
     is_empty: bool = False
     missing: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    nothing: tuple[Place, ...] = ()
 
 
 EMPTY = Reading(is_empty=True)

@@ -151,6 +151,22 @@ def test_the_stop_timeout_of_all_containers_is_carried_over(file: Path, given: o
     )
 
 
+@pytest.mark.parametrize(
+    ("deployment", "specs"),
+    [
+        ({"ctr_dir": "/data/var/containers/manifests"}, ("/data/var/containers/manifests",)),
+        ({"ctr_dir": "/m", "enable": True}, ("/m",)),
+        ({"ctr_dir": "/m", "enable": False}, Settings().specs),
+        ({"ctr_dir": "m"}, Settings().specs),
+        ({"ctr_dir": ""}, Settings().specs),
+        ({"enable": True}, Settings().specs),
+        (None, Settings().specs),
+    ],
+)
+def test_the_folder_of_manifests_is_carried_over(file: Path, deployment: object, specs: tuple[str, ...]) -> None:
+    assert written(file, deployment=deployment).specs == specs
+
+
 def test_overrides_take_precedence(file: Path) -> None:
     file.write_text(LEDA)
     settings = load_kanto_config(file, {"mqtt.broker": "tcp://other", "state": "/s"})

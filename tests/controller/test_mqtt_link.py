@@ -752,7 +752,11 @@ async def test_brokers_are_reached_through_tls_and_websocket(
         ({"root_ca": "no.crt"}, "localhost", "no.crt: cannot be used: No such file or directory"),
         ({"root_ca": "ca.key"}, "localhost", "ca.key: cannot be used: NO_CERTIFICATE_OR_CRL_FOUND"),
         ({"client_key": "server.key"}, "localhost", "server.key: cannot be used: KEY_VALUES_MISMATCH"),
-        ({"client_cert": "", "client_key": ""}, "localhost", "the connection was lost"),
+        (
+            {"client_cert": "", "client_key": ""},
+            "localhost",
+            "lost before the broker let anybody in; does it want a client certificate (`mqtt.tls.clientCert`)?",
+        ),
     ],
 )
 async def test_who_is_not_who_it_should_be_is_not_talked_to(
@@ -763,6 +767,13 @@ async def test_who_is_not_who_it_should_be_is_not_talked_to(
     async with link(broker, broker=f"ssl://{host}:{broker.tls_port}", tls=tls) as it:
         await until(lambda: it.why != "not started")
         assert it.why.endswith(why)
+
+
+async def test_who_speaks_in_clear_to_a_port_for_tls_is_asked_whether_it_is_one(mosquitto: Mosquitto) -> None:
+    broker = mosquitto(secure=True)
+    async with link(broker, broker=f"tcp://localhost:{broker.tls_port}") as it:
+        await until(lambda: it.why != "not started")
+        assert it.why == "the connection was lost before the broker let anybody in; does it expect TLS (`ssl://`)?"
 
 
 async def test_a_renewed_certificate_is_used_at_the_next_connection(mosquitto: Mosquitto, tmp_path: Path) -> None:

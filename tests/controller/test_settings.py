@@ -13,6 +13,7 @@ import pytest
 from evenkeel.controller.settings import load_settings
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
+from evenkeel.specs.problem import Problem, problem_text
 from evenkeel.specs.settings import Settings, settings_from
 
 
@@ -229,3 +230,27 @@ def test_without_a_file_no_yaml_is_imported(tmp_path: Path) -> None:
         check=True,
     )
     assert not {"ruamel.yaml", "asyncio", "watchfiles"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("mqtt:\n  enabled: true\n", ["F:2:3: mqtt.enabled: nothing connects to the broker without an update agent"]),
+        ("mqtt:\n  enabled: true\nupdateAgent: {enable: true}\n", []),
+        ("mqtt: {broker: 'tcp://b'}\n", []),
+    ],
+)
+def test_a_broker_that_nothing_connects_to_is_told(file: Path, text: str, told: list[str]) -> None:
+    """It did nothing and said nothing (O11); the opposite, an agent without a broker, is an error."""
+    file.write_text(text)
+    notes: list[Problem] = []
+    settings = load_settings(file, notes=notes)
+    assert settings.mqtt.enabled == ("enabled" in text)
+    assert [problem_text(note).replace(str(file), "F").partition(" (warning)")[0] for note in notes] == told
+
+
+def test_what_is_doubtful_is_said_with_what_is_wrong(file: Path) -> None:
+    file.write_text("mqtt: {enabled: true}\nresync: 1ms\n")
+    doubt, wrong = complaints(file)
+    assert doubt.startswith("F:1:8: mqtt.enabled: ")
+    assert wrong.startswith("F:2:1: resync: ")

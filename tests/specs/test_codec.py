@@ -307,11 +307,50 @@ def test_no_word_of_a_command_is_repeated(line: str, text: str) -> None:
         ("environment", "env"),
         ("imagePullPolicy", "pullPolicy"),
         ("depends_on", "dependsOn"),
+        ("labels", "metadata.labels"),
+        ("container_name", "metadata.name"),
+        ("stop_grace_period", "stop.timeout"),
+        ("stop_signal", "stop.signal"),
+        ("mem_limit", "resources.memory"),
+        ("mem_reservation", "resources.memoryReservation"),
+        ("memswap_limit", "resources.memorySwap"),
     ],
 )
 def test_keys_of_others_lead_to_ours(key: str, instead: str) -> None:
     (complaint,) = complaints(f"{HEAD}  {key}: x\n")
     assert complaint.endswith(f"unknown key `{key}`; did you mean `{instead}`?")
+
+
+def test_the_gateway_of_compose_leads_to_ours() -> None:
+    (complaint,) = complaints(f'{HEAD}  extraHosts: ["a:host-gateway"]\n')
+    assert complaint.endswith("`host-gateway` is no address; did you mean `host_ip`?")
+
+
+@pytest.mark.parametrize(
+    "value", ["${PASS}", "x-${PASS}", "${TZ:-Europe/Berlin}", "${A-}", "${A:?needed}", "${A:+b}", "${A=b}"]
+)
+def test_what_nobody_fills_in_is_told_without_its_value(value: str) -> None:
+    """A user of compose ships it as it is (B11)."""
+    (complaint,) = complaints(f'{HEAD}  env: {{PASS: "{value}"}}\n')
+    assert complaint == (
+        "x.yaml:6:9: spec.env.PASS: `${…}` is filled in by nobody here; the container gets it as it is written (warning); "
+        "write the value itself"
+    )
+
+
+@pytest.mark.parametrize("value", ["$PASS", "a{b}", "$${PASS}", "${}", "${1}", "$ {A}", "a$b{c}", "${A", "p${A%b}"])
+def test_what_is_no_variable_of_compose_is_no_doubt(value: str) -> None:
+    assert complaints(f'{HEAD}  env: {{PASS: "{value}"}}\n') == []
+
+
+@pytest.mark.parametrize("more", ["", "version: '3'\n", "name: a\nnetworks: {}\nx-own: 1\n"])
+def test_a_compose_file_is_called_one(more: str) -> None:
+    text = f"{more}services:\n  web: {{image: nginx, privileged: sometimes}}\n"
+    (complaint,) = complaints(text)
+    assert complaint == (
+        f"x.yaml:{more.count(chr(10)) + 1}:1: services: this is a compose file, which evenkeel does not read; "
+        "write a document of kind `Container` for each of its services"
+    )
 
 
 @pytest.mark.parametrize(

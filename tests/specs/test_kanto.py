@@ -13,10 +13,10 @@ from syrupy.assertion import SnapshotAssertion
 from evenkeel.specs import kanto
 from evenkeel.specs.codec import plain
 from evenkeel.specs.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart, Stop
-from evenkeel.specs.desired import SystemContainers, asked_at
+from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
 from evenkeel.specs.documents import decode_file
 from evenkeel.specs.entries import KEYS, MANY
-from evenkeel.specs.problem import Flaw, errors, path_text, problem_text
+from evenkeel.specs.problem import Flaw, Place, errors, path_text, problem_text
 
 DATA = Path(__file__).parent.parent / "data"
 MIB = 1024**2
@@ -316,6 +316,9 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
         (["mount=/a:"], "source and destination must be set for a mount point; expected source:destination["),
         (["mount=/a:/b:c"], "propagation mode must be set to one of the supported modes; expected one of rprivate"),
         (["mount=a:/b"], "incorrect path of the mount point a:/b; expected an absolute path, got `a`"),
+        (["mount=a:b"], "incorrect path of the mount point a:b; expected an absolute path, got `a`"),
+        (["mount=/a:."], "incorrect path of the mount point /a:.; expected an absolute path, got `.`"),
+        (["mount=/a:b:shared"], "the destination is relative; read as /b, as with Kanto; write /b (warning)"),
         (["env=1VAR=1"], "invalid environmental variable declaration provided : 1VAR; expected NAME=value"),
         (["env=$VAR=1"], "invalid environmental variable declaration provided : (hidden); expected NAME=value"),
         (["env=V@R=1"], "invalid environmental variable declaration provided : (hidden); expected NAME=value"),
@@ -433,6 +436,7 @@ IN_COMPONENT = (
 )
 IN_BASELINE = "cannot process desired state baselines with containers: problem with baseline {}: "
 DOMAIN = {"id": "containers", "components": []}
+OLDER = "unknown key `specification`; this is an older form; write `payload`, and below it `domains` and `baselines`"
 
 
 @pytest.mark.parametrize(
@@ -470,7 +474,18 @@ DOMAIN = {"id": "containers", "components": []}
             {"domains": [DOMAIN], "activityId": "a"},
             ["activityId: unknown key `activityId`; it stands beside `payload`"],
         ),
-        ({"payload": {"domains": [DOMAIN]}, "activityID": ""}, ["activityID: unknown key `activityID`; did you mean"]),
+        (
+            {"payload": {"domains": [DOMAIN]}, "activityID": ""},
+            ["activityID: unknown key `activityID`, which is passed over; did you mean `activityId`? (warning)"],
+        ),
+        (
+            {"name": "a", "specification": {"domains": [DOMAIN]}},
+            ["name: unknown key `name`", f"specification: {OLDER}", "domains: one domain expected"],
+        ),
+        (
+            {"activityId": "a", "payload": {"specification": {"domains": [DOMAIN]}}},
+            [f"specification: {OLDER}", "domains: one domain expected"],
+        ),
         (
             {"domains": [{**DOMAIN, "component": []}]},
             ["component: unknown key `component`; did you mean `components`?"],
@@ -533,6 +548,21 @@ def test_an_envelope_is_not_needed_and_null_is_nothing() -> None:
     assert flaws == []
     assert draft.root == ("domains", 0, "components", 0)
     assert draft.paths["image"] == ("domains", 0, "components", 0, "version")
+
+
+@pytest.mark.parametrize("beside", [{}, {"blueprintMetadata": {"name": "Broker", "description": ""}}, {"sender": "a"}])
+def test_what_stands_beside_the_payload_asks_for_nothing(beside: dict[str, Any]) -> None:
+    """Blueprints of Leda were refused as files, and taken over MQTT (B3)."""
+    decoded = decode_file(json.dumps({**beside, **message(component())}).encode(), "a.json")
+    assert [document.wanted for document in decoded.documents] == [container()]
+    told = ["unknown key `sender`, which is passed over"] if "sender" in beside else []
+    assert [(problem.message, problem.severity) for problem in decoded.problems] == [(each, "warning") for each in told]
+
+
+def test_a_desired_state_without_components_is_a_document_that_asks_for_nothing() -> None:
+    decoded = decode_file(json.dumps(message()).encode(), "a.json")
+    assert decoded == Decoded(nothing=(Place("a.json", 1, 1),))
+    assert decode_file(b"# nothing\n", "a.yaml") == Decoded()
 
 
 def test_the_domain_is_configurable() -> None:

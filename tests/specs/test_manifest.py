@@ -288,6 +288,21 @@ def test_what_is_wrong_has_its_place(value: dict[str, Any], expected: str) -> No
     assert complaint.startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"), [("data", "/data"), ("vspec.json", "/vspec.json"), ("./a/../b", "/b"), ("../x", "/x")]
+)
+def test_a_relative_destination_is_below_the_root_as_with_kanto(written: str, read: str) -> None:
+    """Manifests of Velocitas have them (B4)."""
+    value = manifest(mount_points=[{"source": "/s", "destination": written, "propagation_mode": "rprivate"}])
+    flaws: list[Flaw] = []
+    (draft,) = manifest_drafts(value, flaws)
+    assert isinstance(draft.wanted, Container)
+    assert draft.wanted.mounts == (Mount(read, "/s", "rprivate"),)
+    assert complaints(value) == [
+        f"mount_points[0]: the destination is relative; read as {read}, as with Kanto; write {read} (warning)"
+    ]
+
+
 def test_a_difference_can_point_to_the_line_that_asked() -> None:
     path = MANIFESTS / "sua.json"
     (document,) = decode_file(path.read_bytes(), path.name).documents

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+from posixpath import normpath
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.sampling import examples
 
 from evenkeel.specs.container import Device, Mount, Port
 from evenkeel.specs.shorthand import (
     device_text,
+    from_root,
     mount_text,
     parse_device,
     parse_extra_host,
@@ -102,6 +109,21 @@ def test_a_port_survives_printing(text: str) -> None:
 def test_a_mount_is_read_and_survives_printing(text: str, mount: Mount) -> None:
     assert parse_mount(text) == mount
     assert parse_mount(mount_text(mount)) == mount
+
+
+@settings(max_examples=examples(50), deadline=None)
+@given(st.text("ab./", min_size=1))
+def test_a_relative_destination_is_below_the_root_and_nothing_else_changes(written: str) -> None:
+    """Kanto checks only that there is one, and runc mounts it there (B4)."""
+    text = f"/s:{written}:rslave:ro"
+    below = PurePosixPath(normpath(f"/{written}"))
+    if written.startswith("/") or str(below) == "/":
+        assert from_root(text) == text
+    else:
+        assert parse_mount(from_root(text)) == Mount(str(below), "/s", "rslave", read_only=True)
+        assert ".." not in below.parts
+        with pytest.raises(ValueError, match="expected an absolute path"):
+            parse_mount(text)
 
 
 @pytest.mark.parametrize("mode", ["rprivate", "private", "rshared", "shared", "rslave", "slave"])

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 import h11
 
+from evenkeel.controller.drivers.docker.passed_over import passed_over
 from evenkeel.controller.drivers.docker.wire import READS, Request, Wire, dial, header, socket_path
 from evenkeel.specs.codec import fits, misfit
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
@@ -239,7 +240,8 @@ class EngineClient:
         except TimeoutError:
             raise TimedOut(self.element, f"{request}: no answer within {timeout_s or 0:g} s") from None
         except (OSError, h11.RemoteProtocolError) as error:
-            raise Unavailable(self.element, f"{request}: {_WHY.get(type(error), error)}") from error
+            ignored = passed_over() if isinstance(error, FileNotFoundError | ConnectionRefusedError) else ""
+            raise Unavailable(self.element, f"{request}: {_WHY.get(type(error), error)}{ignored}") from error
 
     def _kept(self) -> Wire | None:
         while self._idle:

@@ -35,7 +35,7 @@ from evenkeel.specs.container import (
     RestartPolicy,
     Stop,
 )
-from evenkeel.specs.image import normal_image, parse_image
+from evenkeel.specs.image import DIGEST_PATTERN, normal_image, parse_image
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, State
 from evenkeel.specs.redaction import redacted
@@ -88,15 +88,16 @@ def subject_of(entry: answers.ContainerEntry) -> str:
 
 
 def parse_foreign(entry: answers.ContainerEntry) -> ContainerSeen:
-    """A container of others, from the list alone."""
-    name = entry_name(entry)
+    """A container of others, from the list alone. One whose tag names another image now is listed with its image's id, which
+    reads like a repository with a tag."""
+    name, image = entry_name(entry), entry.get("Image", "")
     return ContainerSeen(
         id=entry["Id"],
         name=name,
         engine_name=name,
         image_id=entry.get("ImageID", ""),
         state=_STATES.get(entry.get("State", ""), "dead"),
-        image=_image(entry.get("Image", "")),
+        image=image if re.fullmatch(DIGEST_PATTERN, image) else _image(image),
         created_at=float(entry.get("Created") or 0),
         owner=(entry.get("Labels") or {}).get(OWNER_LABEL, ""),
     )

@@ -31,7 +31,8 @@ _TRIES = 3
 
 
 class Reading(NamedTuple):
-    """What the files say, all together. `missing` holds those of the `paths` that do not exist."""
+    """What the files say, all together. `missing` holds those of the `paths` that do not exist, `nothing` the places of
+    documents that ask for nothing."""
 
     desired: DesiredState
     problems: tuple[Problem, ...]
@@ -39,6 +40,7 @@ class Reading(NamedTuple):
     content_digest: str
     """Names the bytes, the names of the files, and what could not be read. Equal digests: nothing changed at all."""
     paths: tuple[str, ...] = ()
+    nothing: tuple[Place, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -111,7 +113,8 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
     desired, problems = desired_from(found, complete=not errors(contents.problems))
     every = Found(MOST_IN_ALL)
     every.extend((*contents.problems, *problems))
-    return Reading(desired, every.all(), contents.missing, contents.digest, contents.paths)
+    nothing = tuple(place for decoded in found for place in decoded.nothing)
+    return Reading(desired, every.all(), contents.missing, contents.digest, contents.paths, nothing)
 
 
 def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:

@@ -121,6 +121,23 @@ def test_nothing_asked_for_where_nothing_ever_was_removes_nothing(device: Device
     assert device.run("plan", "--allow-empty").stdout == "Nothing to do.\n"
 
 
+def test_a_desired_state_without_components_says_that_nothing_is_asked_for(device: Device) -> None:
+    """As a file it was "no document is there" (B9); over MQTT it is COMPLETED."""
+    empty = json.dumps({"activityId": "a", "payload": {"domains": [{"id": "containers", "components": []}]}})
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    device.write(empty)
+    assert device.run("validate").stdout == "valid: 0 documents (nothing is asked for)\n"
+    assert "asks for nothing, which would remove everything" in device.run("apply", "--yes", ok=1).stderr
+    assert list(device.engine().running()) == ["web"]
+    device.run("apply", "--yes", "--allow-empty")
+    assert not device.engine().running()
+    assert device.run("plan", ok=1).stderr == (
+        f"error: specs:{device.specs}: asks for nothing: a desired state without components is at "
+        f"{device.specs}/10-apps.yaml:1:1; if that is meant, say --allow-empty\n"
+    )
+
+
 @pytest.mark.parametrize("command", [("plan",), ("plan", "--allow-empty"), ("apply", "--yes", "--allow-empty")])
 def test_a_missing_folder_is_never_a_wish(device: Device, command: tuple[str, ...]) -> None:
     device.specs.rmdir()
@@ -486,10 +503,46 @@ def test_an_error_is_said_once_and_exits_1(device: Device) -> None:
     assert "No such command 'valdate'; did you mean `validate`?\n" in device.run("valdate", ok=1).stderr
 
 
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_slip_leads_to_the_command_that_was_meant(device: Device, name: str) -> None:
+    for slip in (name[1:], name[:-1], f"{name[0]}{name}", f"{name[1]}{name[0]}{name[2:]}"):
+        assert f"'{slip}'; did you mean `{name}`?\n" in device.run(slip, ok=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("delete", "; remove its document from the specs, and `evenkeel apply`"),
+        ("restart", "; the engine does that, for example `docker restart`"),
+        ("rollback", "."),
+        ("reset", "."),
+        ("up", "; did you mean `apply`?"),
+    ],
+)
+def test_no_command_is_named_that_does_something_else(device: Device, word: str, expected: str) -> None:
+    """`delete` led to `release`, which ends the desired state from MQTT (O18)."""
+    assert device.run(word, ok=1).stderr.endswith(f"No such command '{word}'{expected}\n")
+
+
+def test_the_status_names_a_broker_that_nothing_connects_to(device: Device) -> None:
+    device.settings(mqtt={"enabled": True})
+    said = device.run("status").stderr
+    assert said.startswith(f"{device.config}:1:")
+    assert "mqtt.enabled: nothing connects to the broker without an update agent (warning)" in said
+
+
+def test_the_place_of_a_wrong_setting_is_said_once(device: Device, tmp_path: Path) -> None:
+    wrong = tmp_path / "bad.yaml"
+    wrong.write_text("engine: 5\nparalel: 3\n")
+    said = device.run("--config", str(wrong), "status", ok=1).stderr
+    assert said.startswith(f"error: {wrong}:1:1: engine: expected a mapping with `kind`")
+    assert said.endswith(f"\n{wrong}:2:1: paralel: unknown key `paralel`; did you mean `parallel`?\n")
+    assert said.count(str(wrong)) == 2
+
+
 def test_a_fault_on_the_command_line_blames_no_file(device: Device) -> None:
     assert device.run("plan", "--docker-address", "/var/run/docker.sock", ok=1).stderr == (
-        "error: settings: command line: engine.address: expected the address of a socket; "
-        "write `unix://` before the path\n"
+        "error: command line: engine.address: expected the address of a socket; write `unix://` before the path\n"
     )
 
 

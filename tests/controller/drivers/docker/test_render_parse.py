@@ -243,6 +243,13 @@ def test_the_list_tells_ours_from_others() -> None:
     }
 
 
+def test_an_image_whose_tag_was_moved_is_its_id() -> None:
+    """It was shown as `docker.io/library/sha256:…` (O22)."""
+    assert parse_foreign({"Id": ID, "Image": f"sha256:{ID}"}).image == f"sha256:{ID}"
+    assert parse_foreign({"Id": ID, "Image": "sha256:1"}).image == "docker.io/library/sha256:1"
+    assert parse_foreign({"Id": ID, "Image": "web"}).image == "docker.io/library/web:latest"
+
+
 def test_of_several_names_the_plain_one_counts() -> None:
     """A legacy link gives its target a second name, and it may come first."""
     assert entry_name({"Id": ID, "Names": ["/other/alias", "/it"]}) == "it"

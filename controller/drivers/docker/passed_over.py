@@ -1,0 +1,32 @@
+"""Where the `docker` command would look for an engine, and evenkeel does not: the environment and Docker's contexts.
+
+A controller that is started by the system has another environment than the shell of whoever set it up, so that only
+`engine.address` counts. Whoever set one of the others looks for the mistake in the wrong place when the engine is away, and is
+told then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+
+def passed_over() -> str:
+    """What is set and does not count, as the end of a sentence; "" when there is nothing."""
+    found = [f"${name}" for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if os.environ.get(name)]
+    if _context() not in ("", "default"):
+        found.append("the context of the docker command")
+    return f"; evenkeel does not look at {' and '.join(found)}" if found else ""
+
+
+def _context() -> str:
+    """The context that `docker context use` wrote."""
+    folder = os.environ.get("DOCKER_CONFIG")
+    try:
+        content = ((Path(folder) if folder else Path.home() / ".docker") / "config.json").read_bytes()
+        config = json.loads(content)
+    except (OSError, ValueError, RuntimeError, RecursionError):
+        return ""
+    context = config.get("currentContext") if isinstance(config, dict) else None
+    return context if isinstance(context, str) else ""
