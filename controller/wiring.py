@@ -220,6 +220,7 @@ def build_controller(
 
     def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
         controller.liveness.looks()
+        controller.work.progressed(step, message, done, total)
         progress(step, message, done, total)
 
     controller = Controller(

@@ -100,11 +100,35 @@ class Condition(Struct, frozen=True):
     set_aside: dict[str, SetAside] = {}
 
 
+class StepAtWork(Struct, frozen=True):
+    """A step that is being performed. `text`: what it does. `far`: how far it is, in words. `for_s`: for how many seconds it
+    has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown."""
+
+    subject: str
+    phase: str
+    text: str
+    for_s: float = 0.0
+    far: str = ""
+    done: int = 0
+    total: int = 0
+
+
+class Work(Struct, frozen=True):
+    """What the controller is doing. `error`: why the newest try failed, "" when nothing fails. `waits_for`: what nothing can
+    be done without. `again_s`: seconds until it looks again by itself for either of the two, 0 when it does not know."""
+
+    steps: tuple[StepAtWork, ...] = ()
+    error: str = ""
+    waits_for: str = ""
+    again_s: float = 0.0
+
+
 class Standing(Struct, frozen=True):
-    """How the device is now, in the words of the controller at work: for when it cannot store that. `trouble`: why it works
-    from memory, "" when it does not, and the journal tells the same."""
+    """How the device is now, in the words of the controller at work. `trouble`: why it works from memory; "" when it does not,
+    and the journal holds the same conditions and digests. `work` is stored nowhere."""
 
     conditions: tuple[Condition, ...]
     desired: str = ""
     last_good: str = ""
     trouble: str = ""
+    work: Work = Work()
