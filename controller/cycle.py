@@ -54,6 +54,7 @@ from evenkeel.specs.plan import (
     Step,
 )
 from evenkeel.specs.problem import place_text
+from evenkeel.templates.fitting import listed
 
 log = logging.getLogger(__name__)
 
@@ -388,10 +389,8 @@ class Cycles:
             place = place_text(difference.asked)
             kind: Kind = "drift" if is_drift and role == "desired" else "plan"
             self._record.say(kind, message, subject=difference.subject, place=place)
-        count = len(plan.differences)
-        self._record.condition(
-            "Settled", False, "Converging", f"{count} subject{'s differ' if count != 1 else ' differs'}"
-        )
+        names = [each.subject for each in plan.differences if each.verb not in ("keep", "blocked")]
+        self._record.condition("Settled", False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
 
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event

@@ -263,9 +263,10 @@ class Controller:
             self._cut.clear()
         ending = await self._turn()
         self._liveness.rests()
+        wait_s = 0.0
         match ending:
             case Progressed():
-                wait_s = 0.0
+                pass
             case Retrying(after_s=after_s):
                 wait_s = self._queue.retry(key, after_s)
             case Settled(left_over=why, again_s=again_s) if why:

@@ -123,10 +123,10 @@ def read_files(paths: Sequence[str]) -> Reading:
 def no_document(paths: Sequence[str]) -> str:
     """What to say of files and folders that hold no document: what is read there, and what is not."""
     from evenkeel.controller.sources.files import SOUGHT, passed_over
+    from evenkeel.templates.fitting import listed
 
     skipped = passed_over(paths)
-    named = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
-    return f"no document is there; of a folder {SOUGHT}" + (f"; skipped: {named}" if named else "")
+    return f"no document is there; of a folder {SOUGHT}" + (f"; skipped: {listed(skipped)}" if skipped else "")
 
 
 def open_source(settings: Settings) -> Source:

@@ -7,6 +7,7 @@ said is lost and nothing is said twice under one number. A condition is a named 
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -64,6 +65,13 @@ class Feedback(Struct, frozen=True, omit_defaults=True):
     step: str = ""
     place: str = ""
     seconds: float = 0.0
+
+
+def is_about(entry: Feedback, subject: str) -> bool:
+    """Whether an entry is about a subject, or names it: what is said of a whole revision names whom it failed by."""
+    if subject in (entry.subject, entry.message):
+        return True
+    return not entry.subject and re.search(rf"(?<![\w.-]){re.escape(subject)}(?![\w-])", entry.message) is not None
 
 
 ConditionName = Literal[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _SEPARATORS = ("C", "Z")
@@ -17,6 +17,12 @@ _SEPARATORS = ("C", "Z")
 def one_line(text: str) -> str:
     """`text` without anything that could move a terminal's cursor: what specs hold is not trusted by a screen."""
     return "".join(" " if char in "\r\n\t" else "?" if unicodedata.category(char)[0] == "C" else char for char in text)
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """`a, b`, or the first few `and 7 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def cut(text: str, width: int) -> str:

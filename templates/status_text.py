@@ -15,6 +15,7 @@ from evenkeel.specs.feedback import Condition, ConditionName, Work
 from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text
 from evenkeel.templates.fitting import one_line
+from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Style, paint
 from evenkeel.templates.work_text import work_lines, work_value
 
@@ -93,7 +94,7 @@ def status_value(status: Status) -> dict[str, Any]:
                 "holds": condition.holds,
                 "reason": condition.reason,
                 "message": condition.message,
-                "since": condition.since,
+                "since": iso_value(condition.since),
             }
             for condition in status.conditions
         ],
@@ -103,7 +104,7 @@ def status_value(status: Status) -> dict[str, Any]:
             "revision": failure.digest,
             "why": failure.why,
             "failures": failure.failures,
-            "at": failure.at,
+            "at": iso_value(failure.at),
             "givenUp": failure.given_up,
         },
         "activity": activity_value(status.activity),

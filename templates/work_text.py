@@ -22,7 +22,10 @@ def work_lines(work: Work | None, style: Style = PLAIN) -> Iterator[tuple[str, s
         yield name, _step(step)
         name = ""
     if work.error and work.again_s:
-        yield "next try", paint(f"in {ago_text(work.again_s)}; the last one failed: {one_line(work.error)}", "bad", style)
+        yield (
+            "next try",
+            paint(f"in {ago_text(work.again_s)}; the last one failed: {one_line(work.error)}", "bad", style),
+        )
     elif work.waits_for:
         again = f", looks again in {ago_text(work.again_s)}" if work.again_s else ""
         yield "waits", paint(f"{one_line(work.waits_for)}{again}", "change", style)

@@ -24,6 +24,7 @@ SUMMARIES = {
     "run": "Be the controller: watch specs and engine, keep them one.",
     "status": "Say whether all is well, and what to do if not.",
     "get": "List what is there.",
+    "describe": "Tell all about one container.",
     "events": "Show what happened.",
     "validate": "Check spec files and say everything that is wrong.",
     "schema": "Print the JSON Schema of spec files, or their reference.",

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback
+from evenkeel.templates.entry_json import entry_json
 
 _LONGEST_LINE = 1 << 20
 
@@ -33,7 +33,7 @@ class JsonLines:
 
     async def take(self, entries: Sequence[Feedback]) -> None:
         """In a thread: a slow disk must not keep the controller from anything."""
-        lines = [encode(entry) + b"\n" for entry in entries]
+        lines = [entry_json(entry) + b"\n" for entry in entries]
         if self._file == "-":
             sys.stdout.write(b"".join(lines).decode())
             sys.stdout.flush()
