@@ -27,6 +27,7 @@ SUMMARIES = {
     "describe": "Tell all about one container.",
     "events": "Show what happened.",
     "validate": "Check spec files and say everything that is wrong.",
+    "settings": "Show the settings in force.",
     "schema": "Print the JSON Schema of spec files, or their reference.",
     "retry": "Try a failed revision again.",
     "publish": "Ask an update agent for a desired state over MQTT, and follow it.",

@@ -1,4 +1,4 @@
-"""`describe` tells all about one container, `events` what happened to it."""
+"""`describe` tells all about one container, `events` what happened to it, `settings` what is in force."""
 
 from __future__ import annotations
 
