@@ -15,7 +15,7 @@ from evenkeel.controller.cli.options import Options, shared_options, terminal_st
 def command(options: Options, output: str) -> int:
     """Show the settings in force.
 
-    Every key with its value, defaults included; after it stands whether it is a default, or what says so. The yaml is what
+    Every key with its value, defaults included; after it stands where it comes from. The yaml is what
     config.yaml would hold to say all of it. docs/reference/settings.md explains every key.
     """
     from evenkeel.specs.settings import Settings, written
@@ -39,13 +39,11 @@ def command(options: Options, output: str) -> int:
     found = list(_leaves(written(settings)))
     width = max(len(path) for path, _ in found)
     for path, value in found:
-        origin = (
-            "default"
-            if usual.get(path) == value
-            else named or DEFAULT_PATH
-            if of_file.get(path) == value
-            else "command line"
-        )
+        origin = "command line or environment"
+        if usual.get(path) == value:
+            origin = "default"
+        elif of_file.get(path) == value:
+            origin = named or str(DEFAULT_PATH)
         click.echo(f"{path:<{width}}  {one_line(_text(value))}  {paint(f'({origin})', 'faint', style)}")
     return 0
 

@@ -104,3 +104,15 @@ def test_the_events_file_has_the_lines_of_the_command(device: Device, tmp_path: 
     device.write(spec("web"))
     device.run("apply", "--yes")
     assert (tmp_path / "events.jsonl").read_text() == device.run("events", "-o", "json", "--since", "0").stdout
+
+
+def test_settings_tell_where_each_comes_from_and_can_be_read_again(device: Device, tmp_path: Path) -> None:
+    device.settings(resync="30s", mqtt={"enabled": True}, updateAgent={"enable": True, "autonomous": {"after": "5m"}})
+    rows = [line.split() for line in device.run("settings", "--state", "/elsewhere").stdout.splitlines()]
+    origins = {row[0]: (row[1], " ".join(row[2:])) for row in rows}
+    assert origins["resync"] == ('"30s"', f"({device.config})")
+    assert origins["retries"] == ("5", "(default)")
+    assert origins["state"] == ('"/elsewhere"', "(command line or environment)")
+    again = tmp_path / "again.yaml"
+    again.write_text(device.run("settings", "-o", "yaml").stdout)
+    assert device.run("settings", "--config", str(again), "-o", "yaml").stdout == again.read_text()
