@@ -1,8 +1,8 @@
 """The socket in the state directory by which commands (`asking`) speak to the controller at work.
 
-A request is one line, an answer whatever follows. `look`: look again now, because the journal was changed. `status`: what a
-controller that works from memory would have stored. Only the owner of the directory, and root, can connect. No signal is ever
-sent to a process id that was read somewhere: it may belong to another container's process.
+A request is one line, an answer whatever follows. `look`: look again now, because the journal was changed. `status`: what the
+controller is doing, and what it would have stored when it works from memory. Only the owner of the directory, and root, can
+connect. No signal is ever sent to a process id that was read somewhere: it may belong to another container's process.
 """
 
 from __future__ import annotations

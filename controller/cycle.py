@@ -395,10 +395,8 @@ class Cycles:
             self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
         if not begins and not news:
             return
-        count = len(plan.differences)
-        self._record.condition(
-            "Settled", False, "Converging", f"{count} subject{'s differ' if count != 1 else ' differs'}"
-        )
+        names = [each.subject for each in plan.differences if each.verb not in ("keep", "blocked")]
+        self._record.condition("Settled", False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
 
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event

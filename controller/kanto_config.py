@@ -8,10 +8,8 @@ and, beside it, the password into a file of its own that only its owner may read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from evenkeel.controller.files import write_atomically
 from evenkeel.controller.settings import read_tree, settings_of
@@ -21,9 +19,8 @@ from evenkeel.specs.kanto_left import left_over
 from evenkeel.specs.kanto_settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
-from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.secrecy import shown_path
-from evenkeel.specs.settings import Settings
+from evenkeel.specs.settings import Settings, written
 from evenkeel.specs.text import Value, nearest_position
 from evenkeel.specs.visible import visible_lines
 
@@ -55,16 +52,16 @@ def to_yaml(settings: Settings) -> str:
 
     if settings.mqtt.password_key:
         raise ValueError("the password has no file of its own")
-    written = _written(settings, Settings())
-    if not written:
+    found = written(settings, Settings())
+    if not found:
         return ""
     yaml, text = YAML(), StringIO()
     yaml.width = 100_000
-    yaml.dump(written, text)
+    yaml.dump(found, text)
     if visible_lines(text.getvalue()) == text.getvalue():
         return text.getvalue()
     yaml.allow_unicode, text = False, StringIO()  # escaped, for whoever looks at the file
-    yaml.dump(written, text)
+    yaml.dump(found, text)
     return text.getvalue()
 
 
@@ -123,22 +120,3 @@ def _load(
     if password and mqtt.username and not mqtt.password_file:
         mqtt = changed(mqtt, password_file=str(path.absolute()), password_key=".".join(PASSWORD))
     return changed(settings, mqtt=mqtt), password
-
-
-def _written(noun: Any, usual: Any) -> dict[str, Any]:
-    """A section as somebody would have written it; of one that is not there by default, all of it."""
-    written: dict[str, Any] = {}
-    for name in noun.__struct_fields__:
-        value = getattr(noun, name)
-        default = getattr(usual, name) if usual is not None else None
-        if value == default:
-            continue
-        first, *rest = name.split("_")
-        key = first + "".join(part.title() for part in rest)
-        if hasattr(value, "__struct_fields__"):
-            written[key] = _written(value, default)
-        elif isinstance(value, timedelta):
-            written[key] = duration_text(value)
-        else:
-            written[key] = list(value) if isinstance(value, tuple) else value
-    return written

@@ -11,11 +11,11 @@ import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
 from evenkeel.specs.visible import one_line, visible_json, visible_lines
+from evenkeel.templates.moment import iso_text
 
 Form = Literal["text", "json", "journal"]
 
@@ -38,7 +38,7 @@ class Lines(logging.Formatter):
         if self._form == "journal":
             text = f"<{_PRIORITIES.get(record.levelno, 6)}>{text[8:]}"
         else:
-            text = f"{_date(record.created)} {text}"
+            text = f"{iso_text(record.created)} {text}"
         if record.exc_info:
             text += "\n" + visible_lines(self.formatException(record.exc_info))
         return text
@@ -46,7 +46,7 @@ class Lines(logging.Formatter):
     def _as_json(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
         found = {
             **{name: value for name, value in fields.items() if value not in ("", None)},
-            "at": round(record.created, 3),
+            "at": iso_text(record.created),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
@@ -82,10 +82,6 @@ def _is_journal(stream: TextIO) -> bool:
     except (OSError, ValueError):
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
-
-
-def _date(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
 
 
 def _quoted(value: object) -> str:

@@ -31,6 +31,7 @@ from evenkeel.controller.queue import WakeUps
 from evenkeel.controller.quiet import unhurried
 from evenkeel.controller.stopping import unless
 from evenkeel.controller.telling import Telling
+from evenkeel.controller.work import WorkAtHand
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback, Standing
@@ -77,6 +78,8 @@ class Controller:
         self._cycles = cycles(self._worker_says)
         self._cycles.broke = partial(self._defects.met, domain)
         self._cycles.at_work = self._liveness.works
+        self.work = WorkAtHand()
+        """Hears how far the steps at work are."""
         self._resync_s = resync.total_seconds()
         self._domain, self._queue = domain, wake_ups or WakeUps()
         self._stopping, self._cut = asyncio.Event(), asyncio.Event()
@@ -264,25 +267,25 @@ class Controller:
         wait_s = 0.0
         match ending:
             case Progressed():
-                self._queue.progressed(key)
-                self._queue.add(key)
+                pass
             case Retrying(after_s=after_s):
                 wait_s = self._queue.retry(key, after_s)
             case Settled(left_over=why, again_s=again_s) if why:
-                self._queue.progressed(key)
-                self._queue.add(key, min(again_s, self._resync_s))
+                wait_s = min(again_s, self._resync_s)
             case Waiting(again_s=again_s) if again_s:
-                self._queue.progressed(key)
-                self._queue.add(key, again_s)
+                wait_s = again_s
             case Settled() | Waiting() | Stalled():
-                self._queue.progressed(key)
-                self._queue.add(key, self._resync_s)
+                wait_s = self._resync_s
+        if not isinstance(ending, Retrying):
+            self._queue.progressed(key)
+            self._queue.add(key, wait_s)
         if self._defects.is_broken(self._domain) or self._defects.is_broken(_AGENT):
             self._queue.add(key, LONGEST_WAIT_S)
         if self._life is not None:
             loss = self._journal.loss
             from_memory = f"works from memory ({loss.trouble.why}); " if loss is not None else ""
             self._life.state(from_memory + _state(ending, wait_s))
+        self.work.turned(ending, wait_s)
         with self._defects.turn("update agent's times"):
             due_s = self._agent.due_in_s() if self._agent is not None else None
             if due_s is not None:
@@ -319,10 +322,12 @@ class Controller:
         if loss is not None:  # it may be that nobody has noticed yet, and set the condition
             others = [each for each in conditions if each.name != "StateWritable"]
             conditions, trouble = (*others, unwritable(loss.trouble)), loss.trouble.mark
-        return encode(Standing(conditions, journal.digest("desired"), journal.digest("last-good"), trouble))
+        desired, good = journal.digest("desired"), journal.digest("last-good")
+        return encode(Standing(conditions, desired, good, trouble, self.work.now()))
 
     def _worker_says(self, feedback: Feedback) -> None:
         self._liveness.looks()
+        self.work.told(feedback)
         self.say(feedback)
 
 

@@ -123,10 +123,10 @@ def read_files(paths: Sequence[str]) -> Reading:
 def no_document(paths: Sequence[str]) -> str:
     """What to say of files and folders that hold no document: what is read there, and what is not."""
     from evenkeel.controller.sources.files import SOUGHT, passed_over
+    from evenkeel.reconcilers.counted import listed
 
     skipped = passed_over(paths)
-    named = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
-    return f"no document is there; of a folder {SOUGHT}" + (f"; skipped: {named}" if named else "")
+    return f"no document is there; of a folder {SOUGHT}" + (f"; skipped: {listed(skipped, 5)}" if skipped else "")
 
 
 def open_source(settings: Settings) -> Source:
@@ -221,6 +221,7 @@ def build_controller(
 
     def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
         controller.liveness.looks()
+        controller.work.progressed(step, message, done, total)
         progress(step, message, done, total)
 
     controller = Controller(

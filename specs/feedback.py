@@ -7,6 +7,7 @@ said is lost and nothing is said twice under one number. A condition is a named 
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -67,6 +68,18 @@ class Feedback(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
+def is_about(entry: Feedback, subject: str) -> bool:
+    """Whether an entry is about a subject, or names it: what is said of a whole revision names whom it failed by."""
+    if subject in (entry.subject, entry.message):
+        return True
+    return not entry.subject and names(entry.message, subject)
+
+
+def names(text: str, subject: str) -> bool:
+    """Whether a text names a subject."""
+    return re.search(rf"(?<![\w.-]){re.escape(subject)}(?![\w-])", text) is not None
+
+
 ConditionName = Literal[
     "SourceValid",
     "EngineReachable",
@@ -101,11 +114,35 @@ class Condition(Struct, frozen=True):
     set_aside: dict[str, SetAside] = {}
 
 
+class StepAtWork(Struct, frozen=True):
+    """A step that is being performed. `text`: what it does. `far`: how far it is, in words. `for_s`: for how many seconds it
+    has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown."""
+
+    subject: str
+    phase: str
+    text: str
+    for_s: float = 0.0
+    far: str = ""
+    done: int = 0
+    total: int = 0
+
+
+class Work(Struct, frozen=True):
+    """What the controller is doing. `error`: why the newest try failed, "" when nothing fails. `waits_for`: what nothing can
+    be done without. `again_s`: seconds until it looks again by itself for either of the two, 0 when it does not know."""
+
+    steps: tuple[StepAtWork, ...] = ()
+    error: str = ""
+    waits_for: str = ""
+    again_s: float = 0.0
+
+
 class Standing(Struct, frozen=True):
-    """How the device is now, in the words of the controller at work: for when it cannot store that. `trouble`: why it works
-    from memory, "" when it does not, and the journal tells the same."""
+    """How the device is now, in the words of the controller at work. `trouble`: why it works from memory; "" when it does not,
+    and the journal holds the same conditions and digests. `work` is stored nowhere."""
 
     conditions: tuple[Condition, ...]
     desired: str = ""
     last_good: str = ""
     trouble: str = ""
+    work: Work = Work()

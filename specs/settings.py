@@ -11,7 +11,7 @@ The sections of the broker and of the update agent are in `specs.mqtt`.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,6 +25,7 @@ from evenkeel.specs.mqtt import (
     update_agent_from,
 )
 from evenkeel.specs.problem import Flaw
+from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.setting_texts import duration_from, file_from
 from evenkeel.specs.walk import faults
 from evenkeel.specs.written import AbsolutePath, Duration, Name
@@ -247,3 +248,28 @@ def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
     if longest < first:
         flaws.append(Flaw(("backoff", "longest"), f"expected at least the {spec.first} of `first`, got {spec.longest}"))
     return Backoff(first, longest)
+
+
+_OF_KANTO_ONLY = ("password_key",)
+"""What only a configuration of Kanto's says."""
+
+
+def written(noun: Any, usual: Any = None) -> dict[str, Any]:
+    """Settings, or a section of them, as somebody would have written them: all that differs from `usual`, or all."""
+    found: dict[str, Any] = {}
+    for name in noun.__struct_fields__:
+        if name in _OF_KANTO_ONLY:
+            continue
+        value = getattr(noun, name)
+        default = getattr(usual, name) if usual is not None else None
+        if usual is not None and value == default:
+            continue
+        first, *rest = name.split("_")
+        key = first + "".join(part.title() for part in rest)
+        if hasattr(value, "__struct_fields__"):
+            found[key] = written(value, default)
+        elif isinstance(value, timedelta):
+            found[key] = duration_text(value)
+        else:
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found

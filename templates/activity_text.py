@@ -13,6 +13,7 @@ from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import since_text, when_text
 from evenkeel.templates.fitting import cut
+from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 ABANDON_HINT = "`evenkeel release --abandon` ends it"
@@ -36,7 +37,7 @@ def message_value(message: Message | None) -> dict[str, Any] | None:
     """The same as plain values."""
     if message is None:
         return None
-    return {"topic": message.topic, "activityId": message.activity_id, "since": message.at}
+    return {"topic": message.topic, "activityId": message.activity_id, "since": iso_value(message.at)}
 
 
 def activity_lines(
@@ -71,8 +72,8 @@ def activity_value(activity: Activity | None) -> dict[str, Any] | None:
     return {
         "id": activity.id,
         "topic": activity.topic,
-        "begunAt": activity.begun_at,
-        "touchedAt": activity.touched_at,
+        "begunAt": iso_value(activity.begun_at),
+        "touchedAt": iso_value(activity.touched_at),
         "command": activity.command or None,
         "alone": activity.alone,
         "baselines": [

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, get_args
 
 from evenkeel.specs.activity import Activity
-from evenkeel.specs.feedback import Condition, ConditionName
+from evenkeel.specs.feedback import Condition, ConditionName, Work
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text
+from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Style, paint
+from evenkeel.templates.work_text import work_lines, work_value
 
 
 class Failure(NamedTuple):
@@ -32,7 +34,7 @@ class Status(NamedTuple):
     """Everything that is known without asking an engine. `pid` is `None` when no controller is at work, and 0 when its id is
     not visible here; times are seconds since the epoch. `trouble`: why it works from memory, "" when it does not; `is_told`:
     the conditions are its own words all the same. `message`: what is desired came over MQTT; `waiting`: for the broker;
-    `served`: the settings have an agent for activities."""
+    `served`: the settings have an agent for activities. `work`: what the controller is doing, `None` when it did not say."""
 
     state: str
     specs: tuple[str, ...]
@@ -50,6 +52,7 @@ class Status(NamedTuple):
     activity: Activity | None = None
     waiting: int = 0
     served: bool = True
+    work: Work | None = None
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ def status_value(status: Status) -> dict[str, Any]:
                 "holds": condition.holds,
                 "reason": condition.reason,
                 "message": condition.message,
-                "since": condition.since,
+                "since": iso_value(condition.since),
             }
             for condition in status.conditions
         ],
@@ -101,11 +104,12 @@ def status_value(status: Status) -> dict[str, Any]:
             "revision": failure.digest,
             "why": failure.why,
             "failures": failure.failures,
-            "at": failure.at,
+            "at": iso_value(failure.at),
             "givenUp": failure.given_up,
         },
         "activity": activity_value(status.activity),
         "messagesWaiting": status.waiting,
+        "work": work_value(status.work),
     }
 
 
@@ -113,6 +117,7 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     if status.pid is not None:
         process = f"process {status.pid}" if status.pid else "in another process namespace"
         yield _field("controller", paint(f"at work ({process})", "good", style))
+        yield from (_field(name, line) for name, line in work_lines(status.work, style))
         if status.trouble:
             yield _field("", paint(f"it works from memory: {one_line(status.trouble)}", "bad", style))
     else:

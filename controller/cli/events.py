@@ -2,102 +2,130 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
 from evenkeel.controller.cli.output import echo_json, echo_lines
 from evenkeel.controller.cli.streams import is_heard
+from evenkeel.specs.feedback import Kind, is_about
 
 if TYPE_CHECKING:
     from evenkeel.specs.feedback import Feedback
-    from evenkeel.templates.style import Role
 
 _POLL_S = 0.3
-_ROLES: dict[str, Role] = {
-    "revision-good": "good",
-    "settled": "good",
-    "source-broken": "bad",
-    "source-empty": "bad",
-    "revision-failed": "bad",
-    "step-failed": "bad",
-    "stalled": "bad",
-    "engine-lost": "bad",
-    "rolling-back": "change",
-    "rolled-back": "change",
-    "drift": "change",
-    "step-retrying": "change",
-}
+_MOST = 50
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SINCE = "a number of an entry, an age such as 10m, 3h or 2d, or a time such as 2026-11-26T18:40"
+
+
+class Since(NamedTuple):
+    """Where to begin: after a number, or with a moment (seconds since the epoch)."""
+
+    number: int = 0
+    at: float = 0.0
+
+
+class _SinceType(click.ParamType[Since]):
+    name = "since"
+
+    def convert(self, value: str | Since, param: click.Parameter | None, ctx: click.Context | None) -> Since:
+        if isinstance(value, Since):
+            return value
+        if value.isdecimal():
+            return Since(number=int(value))
+        import time
+        from datetime import datetime
+
+        age = re.fullmatch(r"(\d{1,9})([smhd])", value)
+        if age is not None:
+            return Since(at=time.time() - int(age[1]) * _UNITS[age[2]])
+        try:
+            return Since(at=datetime.fromisoformat(value).timestamp())
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not {_SINCE}", param, ctx)
 
 
 @click.command("events")
+@click.argument("name", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on, until Ctrl-C.")
-@click.option("--since", type=click.IntRange(min=0), metavar="NUMBER", help="Everything after this number.")
-@click.option("--last", type=click.IntRange(min=0), default=50, show_default=True, help="How many of the newest.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(get_args(Kind)),
+    multiple=True,
+    metavar="KIND",
+    help="Only of this kind; may be given again.",
+)
+@click.option("--since", type=_SinceType(), metavar="WHEN", help=f"Everything since then: {_SINCE}.")
+@click.option("--last", type=click.IntRange(min=0), help="How many of the newest.  [default: 50, with --since all]")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="json: one object a line.")
 @shared_options("config", "state")
-def command(options: Options, follow: bool, since: int | None, last: int, output: str) -> int:
+def command(
+    options: Options,
+    name: str | None,
+    follow: bool,
+    kinds: tuple[str, ...],
+    since: Since | None,
+    last: int | None,
+    output: str,
+) -> int:
     """Show what happened.
 
-    Every entry has a number that never changes; a program that remembers the last number it saw gets everything after it,
-    and nothing twice, with --since.
+    With NAME only what happened to this container. Every entry has a number that never changes; a program that remembers the
+    last number it saw gets everything after it, and nothing twice, with --since. docs/reference/events.md explains every KIND.
     """
     import time
 
-    from evenkeel.specs.codec import encode
+    from evenkeel.controller.cli.history import dated_line
+    from evenkeel.templates.entry_json import entry_json
 
     state = Path(options.settings().state)
-    after = max(_newest(state) - last, 0) if since is None else since
+    wanted = _Wanted(name or "", kinds, since.at if since is not None else 0.0)
+    entries, after = _read(state, since.number if since is not None else 0, wanted)
+    most = last if last is not None else None if since is not None else _MOST
+    entries = entries[max(len(entries) - most, 0) :] if most is not None else entries
     while True:
-        entries = _said(state, after)
         for entry in entries:
             if output == "json":
-                echo_json(encode(entry).decode())
+                echo_json(entry_json(entry).decode())
             else:
-                echo_lines(_line(entry))
-            after = entry.seq
+                echo_lines(dated_line(entry, terminal_style()))
             if not is_heard():
                 return 0
-        if entries:
-            continue
         if not follow:
             return 0
-        time.sleep(_POLL_S)
+        if not entries:
+            time.sleep(_POLL_S)
+        entries, after = _read(state, after, wanted)
 
 
-def _newest(state: Path) -> int:
+class _Wanted(NamedTuple):
+    """`subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds."""
+
+    subject: str
+    kinds: Collection[str]
+    at: float
+
+    def has(self, entry: Feedback) -> bool:
+        if self.kinds and entry.kind not in self.kinds:
+            return False
+        return entry.at >= self.at and (not self.subject or is_about(entry, self.subject))
+
+
+def _read(state: Path, after: int, wanted: _Wanted) -> tuple[list[Feedback], int]:
+    """What is wanted of the entries after this number, and the number of the newest. Each look opens the journal anew: a
+    reader of a resting journal does not see a writer that comes."""
     from evenkeel.controller.journal import read_journal
 
-    journal = read_journal(state)
-    try:
-        return journal.last_seq()
-    finally:
-        journal.close()
-
-
-def _said(state: Path, after: int) -> tuple[Feedback, ...]:
-    """Each look opens the journal anew: a reader of a resting journal does not see a writer that comes."""
-    from evenkeel.controller.journal import read_journal
-
-    journal = read_journal(state)
-    try:
-        return journal.said(after)
-    finally:
-        journal.close()
-
-
-def _line(entry: Feedback) -> str:
-    import time
-
-    from evenkeel.specs.visible import one_line
-    from evenkeel.templates.style import paint
-
-    style = terminal_style()
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
-    kind = paint(f"{entry.kind:<17}", _ROLES.get(entry.kind), style)
-    subject = f"{one_line(entry.subject)}: " if entry.subject else ""
-    place = f"  {paint(one_line(entry.place), 'faint', style)}" if entry.place else ""
-    took = f" ({entry.seconds:.1f} s)" if entry.seconds >= 0.1 else ""
-    return f"{entry.seq:>6}  {at}  {kind} {subject}{one_line(entry.message)}{took}{place}"
+    found = []
+    with closing(read_journal(state)) as journal:
+        while page := journal.said(after):
+            found += [entry for entry in page if wanted.has(entry)]
+            after = page[-1].seq
+    return found, after

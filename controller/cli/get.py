@@ -57,17 +57,26 @@ def command(options: Options, what: str, output: str) -> int:
             await driver.close()
 
     seen = asyncio.run(look())
-    found = [_item(instance, _system(settings, journal)) for instance in seen.containers]
-    found.sort(key=lambda item: (item["by"] != "evenkeel", item["name"], item["engineName"]))
+    system = _system(settings, journal)
     journal.close()
+    both = [(_item(instance, system), instance) for instance in seen.containers]
+    both.sort(key=lambda each: (each[0]["by"] != "evenkeel", each[0]["name"], each[0]["engineName"]))
     if output in ("json", "yaml"):
         from evenkeel.controller.cli.output import echo_value
 
-        echo_value({"apiVersion": "evenkeel/v1", "kind": "Containers", "engine": seen.engine, "items": found}, output)
+        echo_value(
+            {
+                "apiVersion": "evenkeel/v1",
+                "kind": "Containers",
+                "engine": seen.engine,
+                "items": [item for item, _ in both],
+            },
+            output,
+        )
         return 0
     from evenkeel.templates.tables import table_lines
 
-    rows = [_row(item, system_now(), wide=output == "wide") for item in found]
+    rows = [_row(item, instance, system_now(), wide=output == "wide") for item, instance in both]
     columns = ["NAME", "STATE", "HEALTH", "BY", "RESTARTS", "SINCE", "IMAGE"]
     if output == "wide":
         columns[6:6] = ["ID", "ENGINE NAME", "ADDRESS"]
@@ -88,6 +97,8 @@ def _system(settings: Settings, journal: Journal) -> set[str]:
 
 def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
     """Facts, and nothing that may hold a secret."""
+    from evenkeel.templates.moment import iso_value
+
     names = {instance.name, instance.engine_name}
     return {
         "name": instance.name,
@@ -102,18 +113,18 @@ def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
         "exitCode": instance.exit_code if instance.state in ("exited", "dead", "restarting") else None,
         "error": instance.error or None,
         "address": instance.address or None,
-        "createdAt": instance.created_at or None,
-        "startedAt": instance.started_at or None,
-        "finishedAt": instance.finished_at or None,
+        "createdAt": iso_value(instance.created_at),
+        "startedAt": iso_value(instance.started_at),
+        "finishedAt": iso_value(instance.finished_at),
     }
 
 
-def _row(item: dict[str, Any], now: float, *, wide: bool) -> list[str]:
+def _row(item: dict[str, Any], instance: ContainerSeen, now: float, *, wide: bool) -> list[str]:
     from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.templates.ago import age_text
 
-    at = item["startedAt"] if item["state"] in ("running", "paused", "restarting") else item["finishedAt"]
-    at = at or item["createdAt"]
+    at = instance.started_at if instance.state in ("running", "paused", "restarting") else instance.finished_at
+    at = at or instance.created_at
     state = f"{item['state']} ({item['exitCode']})" if item["exitCode"] is not None else item["state"]
     health = "" if item["health"] == "none" else item["health"]
     name = item["name"]

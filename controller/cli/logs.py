@@ -64,13 +64,13 @@ def command(options: Options, name: str, output: str) -> int:
 
 
 def _value(found: LastFailure) -> dict[str, Any]:
-    from datetime import UTC, datetime
+    from evenkeel.templates.moment import iso_text
 
     return {
         "apiVersion": "evenkeel/v1",
         "kind": "LastFailure",
         "name": found.subject,
-        "at": datetime.fromtimestamp(found.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "at": iso_text(found.at),
         "why": found.why,
         "revision": found.revision,
         "instance": found.instance,

@@ -40,7 +40,7 @@ class Options(NamedTuple):
         from evenkeel.controller.settings import load_settings
 
         given: dict[str, Any] = {}
-        config = self.config or os.environ.get("EVENKEEL_CONFIG", "")
+        config = self.config_file()
         state = self.state or os.environ.get("EVENKEEL_STATE", "")
         if state:
             given["state"] = str(Path(state).absolute())
@@ -60,6 +60,10 @@ class Options(NamedTuple):
                 raise SettingsError("option:--kanto-config", "there is --config already; leave one of them")
             return load_kanto_config(Path(kanto_config), given, notes)
         return load_settings(Path(config) if config else None, given, notes=notes)
+
+    def config_file(self) -> str:
+        """The settings file that is named, "" when none is."""
+        return self.config or os.environ.get("EVENKEEL_CONFIG", "")
 
 
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {

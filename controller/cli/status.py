@@ -1,4 +1,4 @@
-"""`evenkeel status`: what the journal and the lock tell, at once, without asking an engine."""
+"""`evenkeel status`: what the journal, the lock and the controller at work tell, at once, without asking an engine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def command(options: Options, output: str, check: bool) -> int:
 
     When what is desired came over MQTT, it tells the topic and the activity; and of an activity that is open, how far it is.
 
-    Everything comes from the journal; without a controller at work it may be old, and is marked so.
+    What the controller is doing now, how far it is, and when it tries again comes from itself. Everything else comes from the
+    journal; without a controller at work it may be old, and is marked so.
 
     Exit code: 0. With --check: 1 unless a controller is at work and every condition holds.
     """
@@ -58,6 +59,7 @@ def command(options: Options, output: str, check: bool) -> int:
     state = Path(settings.state)
     found = holder(state)
     told = _told(state) if found is not None else None
+    work = told.work if told is not None else None
     trouble = "" if found is None else found.trouble if told is None else told.trouble
     try:
         journal = read_journal(state)
@@ -66,7 +68,7 @@ def command(options: Options, output: str, check: bool) -> int:
             raise
         journal, trouble = empty_journal(), trouble or error.message
     if not trouble:
-        told = None  # the journal has all that it would say
+        told = None  # the journal has all else that it would say
     desired = journal.digest("desired")
     attempt = journal.attempt(desired) if desired else None
     status = Status(
@@ -86,6 +88,7 @@ def command(options: Options, output: str, check: bool) -> int:
         activity=journal.mail.activity(),
         waiting=journal.mail.waiting(),
         served=serves(settings),
+        work=work,
     )
     journal.close()
     if output == "text":
@@ -112,7 +115,7 @@ def _with_trouble(stored: tuple[Condition, ...], trouble: str) -> tuple[Conditio
 
 
 def _told(state: Path) -> Standing | None:
-    """How the device is, of the controller at work, when it cannot store that; `None` when it cannot be asked either."""
+    """How the device is, in the words of the controller at work; `None` when it cannot be asked."""
     from evenkeel.controller.asking import ask
     from evenkeel.specs.codec import decode
     from evenkeel.specs.feedback import Standing

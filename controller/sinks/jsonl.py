@@ -15,9 +15,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.visible import visible_json
+from evenkeel.templates.entry_json import entry_json
 
 MOST_BYTES = 32 * 1024**2
 _CHUNK = 1 << 20
@@ -37,7 +36,7 @@ class JsonLines:
 
     async def take(self, entries: Sequence[Feedback]) -> None:
         """In a thread: a slow disk must not keep the controller from anything."""
-        lines = [visible_json(encode(entry).decode()).encode() + b"\n" for entry in entries]
+        lines = [entry_json(entry) + b"\n" for entry in entries]
         if self._file == "-":
             sys.stdout.write(b"".join(lines).decode())
             sys.stdout.flush()

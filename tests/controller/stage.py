@@ -147,7 +147,15 @@ class Stage:
         """A controller, as after a start."""
 
         def cycles(say: Callable[[Feedback], None]) -> Cycles:
-            return Cycles(self.containers, self.engine, self.journal, say, self.limits, now=self.now)
+            return Cycles(
+                self.containers,
+                self.engine,
+                self.journal,
+                say,
+                self.limits,
+                now=self.now,
+                progress=lambda *far: self.controller.work.progressed(*far),
+            )
 
         return Controller(
             self.journal,

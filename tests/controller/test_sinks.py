@@ -15,8 +15,8 @@ from tests.until import soon
 
 from evenkeel.controller.sinks import jsonl
 from evenkeel.controller.sinks.jsonl import JsonLines
-from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback
+from evenkeel.templates.entry_json import entry_json
 
 
 def entries(first: int, last: int, at: float = 1.0) -> list[Feedback]:
@@ -53,7 +53,7 @@ def test_what_was_written_and_not_confirmed_is_not_written_again(file: Path) -> 
 @given(st.integers(0, 400))
 def test_a_write_cut_off_anywhere_is_mended(tmp_path_factory: pytest.TempPathFactory, length: int) -> None:
     file = tmp_path_factory.mktemp("cut") / "events.jsonl"
-    whole = b"".join(encode(entry) + b"\n" for entry in entries(1, 6))
+    whole = b"".join(entry_json(entry) + b"\n" for entry in entries(1, 6))
     file.write_bytes(whole[:length])
     take(JsonLines(str(file)), entries(1, 8))
     assert numbers(file) == list(range(1, 9))

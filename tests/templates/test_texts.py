@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.specs.errors import Bug
-from evenkeel.specs.feedback import Condition
+from evenkeel.specs.feedback import Condition, StepAtWork, Work
 from evenkeel.specs.schema import reference
 from evenkeel.specs.visible import one_line
 from evenkeel.templates import render
@@ -101,6 +101,14 @@ def status(*, pid: int | None = 4711, failed: bool = False) -> Status:
     )
 
 
+AT_WORK = (
+    StepAtWork("web", "DOWNLOAD", "pull docker.io/library/web:2", 130.0, "pulling", 43_000_000, 120_000_000),
+    StepAtWork("wiki", "DOWNLOAD", "pull docker.io/library/wiki:2", 1.0, "pulling", 43_000),
+    StepAtWork("db", "VERIFY", "watch 1a2b3c4d5e6f until it is proven", 12.0, "watching its health", 12, 60),
+    StepAtWork("lamp", "ACTIVATE", "stop 1a2b3c4d5e6f with SIGTERM", 3.0),
+)
+
+
 @pytest.mark.parametrize(
     "told",
     [
@@ -118,6 +126,9 @@ def status(*, pid: int | None = 4711, failed: bool = False) -> Status:
             id="empty",
         ),
         pytest.param(Status("/s", ("/a", "/b"), "memory", known=False), id="nothing yet"),
+        pytest.param(status()._replace(work=Work(AT_WORK)), id="doing"),
+        pytest.param(status()._replace(work=Work((), "web: pull web:2: no answer", "", 35.0)), id="next try"),
+        pytest.param(status()._replace(work=Work((), "", "an open activity is about web")), id="waits"),
     ],
 )
 def test_status_answers_what_people_ask(told: Status, snapshot: SnapshotAssertion) -> None:

@@ -672,7 +672,7 @@ def test_logs_shows_what_was_kept_of_a_failure(device: Device) -> None:
     assert done.stdout == "one\ntwo\nno curl\n"
     assert re.match(r"web: it ended with exit code 3, at \d{4}-\d\d-\d\d .*, as 111111111111\n", done.stderr)
     found = json.loads(device.run("logs", "web", "-o", "json").stdout)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found.pop("at"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found.pop("at"))
     assert found == {
         "apiVersion": "evenkeel/v1",
         "kind": "LastFailure",

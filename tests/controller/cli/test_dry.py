@@ -66,7 +66,8 @@ def test_reading_commands_write_nothing(device: Device, before: str, tmp_path: P
         ended(process, signal.SIGKILL)
         device.write(spec("web", "docker.io/library/nginx:2"))
     found = everything_in(tmp_path)
-    done = guarded(device, *READING)
+    about_one = [("describe", "container", "web")] if before != "nothing" else []
+    done = guarded(device, *READING, *about_one)
     assert "not dry" not in done.stderr
     assert done.returncode in (0, 2), done.stderr
     assert everything_in(tmp_path) == found

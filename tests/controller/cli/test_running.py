@@ -79,6 +79,7 @@ def test_run_follows_the_files_says_so_and_ends_in_order(device: Device) -> None
     until(device.is_settled)
     assert device.status()["controller"] == {"atWork": True, "process": process.pid, "fromMemory": None}
     device.run("status", "--check")
+    assert device.status()["work"] == {"steps": [], "lastError": None, "waitsFor": None, "nextTryInSeconds": None}
     assert f"a controller (process {process.pid}) is at work here" in device.run("apply", "--yes", ok=1).stderr
     device.write(spec("web"), spec("wiki"))
     until(lambda: set(device.engine().running()) == {"web", "wiki"})

@@ -53,6 +53,10 @@ PRINTED = (
     ("get", "containers", "-o", "json"),
     ("events",),
     ("events", "-o", "json"),
+    ("describe", "container", "web"),
+    ("describe", "container", "web", "-o", "json"),
+    ("logs", "web"),
+    ("settings",),
 )
 
 

@@ -1,0 +1,136 @@
+"""`evenkeel describe`: all about one container, in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from evenkeel.controller.cli.options import ENGINE, Options, say_simulated, shared_options, terminal_style
+from evenkeel.controller.cli.output import echo, echo_lines
+
+if TYPE_CHECKING:
+    from evenkeel.controller.journal import Journal
+    from evenkeel.reconcilers.containers.select import ContainersWanted
+    from evenkeel.specs.feedback import Feedback
+    from evenkeel.specs.observed import ContainersSeen
+    from evenkeel.specs.settings import Settings
+    from evenkeel.templates.describe_text import Described
+
+_MOST_ENTRIES = 15
+
+
+@click.command("describe")
+@click.argument("what", type=click.Choice(["container"]))
+@click.argument("name")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
+@shared_options("config", "state", *ENGINE)
+def command(options: Options, what: str, name: str, output: str) -> int:
+    """Tell all about one container.
+
+    Where it is asked for and in which revisions, what differs from that and what follows, whether it is well and why not, its
+    instances in the engine with state, check, image and ports, what is asked for beyond the defaults, and what happened to it
+    lately (`evenkeel events NAME` has more).
+
+    What is asked for is what is in force, which is what the controller last took over. A file that was changed since is in
+    `evenkeel plan`.
+    """
+    import asyncio
+    from contextlib import closing
+    from pathlib import Path
+
+    from evenkeel.controller.cli.history import dated_line
+    from evenkeel.controller.clock import system_now
+    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.wiring import open_driver, reconciler
+    from evenkeel.specs.codec import changed
+    from evenkeel.specs.desired import DesiredState
+    from evenkeel.templates.describe_text import describe_lines, describe_value
+
+    settings = options.settings()
+    decisions = reconciler(settings)
+    with closing(read_journal(Path(settings.state))) as journal:
+        want = decisions.select(journal.revision("desired") or DesiredState())
+        look = changed(decisions.look(want), adopted=journal.adopted(), images=())
+
+        async def observe() -> ContainersSeen:
+            driver = open_driver(settings, readonly=True)
+            try:
+                return await driver.observe(look)
+            finally:
+                await driver.close()
+
+        described = _described(settings, journal, want, asyncio.run(observe()), name)
+    if output != "text":
+        from evenkeel.controller.cli.output import echo_value
+
+        echo_value(describe_value(described), output)
+        return 0
+    style = terminal_style()
+    for line in describe_lines(described, system_now(), style):
+        echo_lines(line)
+    if described.entries:
+        echo()
+        echo("what happened lately")
+    for entry in described.entries:
+        echo_lines(dated_line(entry, style))
+    say_simulated(settings)
+    return 0
+
+
+def _described(
+    settings: Settings, journal: Journal, want: ContainersWanted, seen: ContainersSeen, name: str
+) -> Described:
+    """EvenkeelError when nobody asks for `name` and nothing has it."""
+    from evenkeel.controller.wiring import reconciler
+    from evenkeel.reconcilers.containers.asked import asked_texts
+    from evenkeel.reconcilers.containers.diff import is_proven
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.feedback import names
+    from evenkeel.specs.problem import nearest
+    from evenkeel.templates.describe_text import Described, Instance
+
+    decisions, history = reconciler(settings), journal.history()
+    asked = {document.name: (container, document) for container, document in want.documents}
+    instances = [each for each in seen.containers if name in (each.name, each.engine_name)]
+    if name not in asked and not instances:
+        known = {*asked, *(each.name for each in seen.containers)}
+        hint = nearest(name, known)
+        raise EvenkeelError(
+            f"container:{name}", "nobody asks for it, and it is not there" + (f"; {hint}" if hint else "")
+        )
+    container, document = asked.get(name, (None, None))
+    own = any(each.container is not None for each in instances)
+    roles = tuple(
+        (role, state.digest)
+        for role, state in (("desired", journal.revision("desired")), ("last-good", journal.revision("last-good")))
+        if state is not None and any(each.name == name for each in state.documents)
+    )
+    attempt = journal.attempt(journal.digest("desired"))
+    ailment = decisions.ailing(seen, history).get(name)
+    return Described(
+        name,
+        "system" if name in want.system else "evenkeel" if own or container is not None else "others",
+        document.place if document is not None else None,
+        asked_texts(container) if container is not None else (),
+        roles,
+        tuple(
+            Instance(each, each.container is not None and is_proven(each, container or each.container, history))
+            for each in instances
+        ),
+        ailment.why if ailment is not None else "",
+        next((each for each in decisions.diff(want, seen, history) if each.subject == name), None),
+        attempt.why if attempt is not None and names(attempt.why, name) else "",
+        _entries(journal, name),
+    )
+
+
+def _entries(journal: Journal, name: str) -> tuple[Feedback, ...]:
+    from evenkeel.specs.feedback import is_about
+
+    found: list[Feedback] = []
+    after = 0
+    while page := journal.said(after):
+        found = [*found, *(entry for entry in page if is_about(entry, name))][-_MOST_ENTRIES:]
+        after = page[-1].seq
+    return tuple(found)

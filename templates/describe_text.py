@@ -1,0 +1,178 @@
+"""What `evenkeel describe container` says, from values alone: what was asked for, what is there, what differs and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.plan import Difference
+from evenkeel.specs.problem import Place, place_text
+from evenkeel.specs.shorthand import port_text
+from evenkeel.specs.visible import one_line
+from evenkeel.templates.ago import age_text
+from evenkeel.templates.moment import iso_value
+from evenkeel.templates.style import PLAIN, Style, paint
+
+
+class Instance(NamedTuple):
+    """One container of the engine that has the name. `proven`: its health was proven since it was started."""
+
+    seen: ContainerSeen
+    proven: bool
+
+
+class Described(NamedTuple):
+    """All that is known of one container. `asked`: where it is asked for; `None` when nobody asks for it. `spec`: what is
+    asked for beyond the defaults, as path and text. `roles`: which revisions it is part of. `ailment`: why it is not well.
+    `difference`: between what is asked for and what is there, `None` when there is none. `failure`: why the desired revision
+    failed, where it did. `entries`: what happened to it lately."""
+
+    name: str
+    by: str
+    asked: Place | None
+    spec: tuple[tuple[str, str], ...]
+    roles: tuple[tuple[str, str], ...]
+    instances: tuple[Instance, ...]
+    ailment: str = ""
+    difference: Difference | None = None
+    failure: str = ""
+    entries: tuple[Feedback, ...] = ()
+
+
+def describe_lines(described: Described, now: float, style: Style = PLAIN) -> Iterator[str]:
+    """All but the entries, which are dated in local time. `now`: seconds since the epoch."""
+    asked = one_line(place_text(described.asked)) if described.asked is not None else "nobody asks for it"
+    yield _field("container", f"{paint(one_line(described.name), 'strong', style)} ({_BY[described.by]})")
+    yield _field("asked for", asked)
+    for role, digest in described.roles:
+        yield _field(role.replace("-", " "), digest)
+    yield _field("verdict", _verdict(described, style))
+    if described.failure:
+        yield _field("", paint(f"the desired revision failed: {one_line(described.failure)}", "bad", style))
+    if described.difference is not None:
+        for change in described.difference.changes:
+            yield _field(
+                "",
+                f"{one_line(change.path)}: {one_line(change.old) or '(nothing)'} → {one_line(change.new) or '(nothing)'}",
+            )
+    for instance in described.instances:
+        yield ""
+        yield from _instance(instance, now, style)
+    if described.spec:
+        yield ""
+        yield paint("what is asked for", "strong", style)
+        width = max(len(one_line(path)) for path, _ in described.spec)
+        for path, text in described.spec:
+            yield f"  {one_line(path):<{width}}  {one_line(text)}"
+
+
+def describe_value(described: Described) -> dict[str, Any]:
+    """The same as plain values, with the entries; times are ISO 8601."""
+    difference = described.difference
+    return {
+        "apiVersion": "evenkeel/v1",
+        "kind": "ContainerDescription",
+        "name": described.name,
+        "by": described.by,
+        "asked": place_text(described.asked) if described.asked is not None else None,
+        "desired": dict(described.roles).get("desired"),
+        "lastGood": dict(described.roles).get("last-good"),
+        "spec": dict(described.spec),
+        "ailment": described.ailment or None,
+        "failure": described.failure or None,
+        "difference": None
+        if difference is None
+        else {
+            "verb": difference.verb,
+            "why": difference.why,
+            "changes": [{"path": each.path, "old": each.old, "new": each.new} for each in difference.changes],
+        },
+        "instances": [_instance_value(each) for each in described.instances],
+        "events": [
+            {"seq": each.seq, "at": iso_value(each.at), "kind": each.kind, "message": each.message}
+            for each in described.entries
+        ],
+    }
+
+
+_HEAD = 12
+_BY = {"evenkeel": "evenkeel's", "system": "a system container: never touched", "others": "not evenkeel's"}
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name:<{_HEAD}}{value}"
+
+
+def _verdict(described: Described, style: Style) -> str:
+    difference = described.difference
+    if difference is not None and difference.verb != "keep":
+        return paint(f"{difference.verb}: {one_line(difference.why)}", "change", style)
+    if described.ailment:
+        return paint(f"not well: it {one_line(described.ailment)}", "bad", style)
+    if described.by != "evenkeel":
+        return "evenkeel does nothing about it"
+    return paint("as asked, and proven", "good", style)
+
+
+def _instance(instance: Instance, now: float, style: Style) -> Iterator[str]:
+    seen = instance.seen
+    yield paint(f"{one_line(seen.engine_name)} {seen.id[:12]}", "strong", style)
+    ended = seen.state in ("exited", "dead", "restarting")
+    state = f"{seen.state} (exit code {seen.exit_code})" if ended else seen.state
+    at = seen.started_at if not ended else seen.finished_at
+    since = f", since {age_text(at or seen.created_at, now)}" if at or seen.created_at else ""
+    restarts = f", {seen.restart_count} restart{'s' * (seen.restart_count != 1)}"
+    yield _field("  state", f"{state}{since}{restarts}")
+    if seen.error:
+        yield _field("  error", one_line(seen.error))
+    if seen.health != "none":
+        yield _field("  health", seen.health + _newest(instance))
+    if seen.cut_off:
+        yield _field("  network", one_line(seen.cut_off))
+    yield _field("  proven", "yes" if instance.proven else "no")
+    yield _field("  image", f"{one_line(seen.image)} ({seen.image_id.removeprefix('sha256:')[:12]})")
+    if seen.address:
+        yield _field("  address", one_line(seen.address))
+    for port in seen.container.ports if seen.container is not None else ():
+        yield _field("  port", one_line(port_text(port)))
+
+
+def _newest(instance: Instance) -> str:
+    check = instance.seen.check
+    if check is None or not check.last:
+        return ""
+    return ", the newest check passed" if check.passed else ", the newest check failed"
+
+
+def _instance_value(instance: Instance) -> dict[str, Any]:
+    seen = instance.seen
+    return {
+        "id": seen.id,
+        "engineName": seen.engine_name,
+        "state": seen.state,
+        "exitCode": seen.exit_code if seen.state in ("exited", "dead", "restarting") else None,
+        "error": seen.error or None,
+        "restarts": seen.restart_count,
+        "health": seen.health,
+        "newestCheckPassed": seen.check.passed if seen.check is not None and seen.check.last else None,
+        "cutOff": seen.cut_off or None,
+        "proven": instance.proven,
+        "image": seen.image,
+        "imageId": seen.image_id,
+        "address": seen.address or None,
+        "ports": [
+            {
+                "hostIp": port.host_ip,
+                "hostPort": port.host_port,
+                "hostPortEnd": port.host_port_end if port.host_port_end > port.host_port else None,
+                "containerPort": port.container_port,
+                "protocol": port.protocol,
+            }
+            for port in (seen.container.ports if seen.container is not None else ())
+        ],
+        "createdAt": iso_value(seen.created_at),
+        "startedAt": iso_value(seen.started_at),
+        "finishedAt": iso_value(seen.finished_at),
+    }

@@ -1,0 +1,71 @@
+"""What the controller is doing, in words: the steps at work, how far they are, and when it tries again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from evenkeel.specs.feedback import StepAtWork, Work
+from evenkeel.specs.plan import Phase
+from evenkeel.specs.quantity import rough_size_text
+from evenkeel.specs.visible import one_line
+from evenkeel.templates.ago import ago_text
+from evenkeel.templates.style import PLAIN, Style, paint
+
+
+def work_lines(work: Work | None, style: Style = PLAIN) -> Iterator[tuple[str, str]]:
+    """A name and a line for each thing; nothing while there is nothing to do."""
+    if work is None:
+        return
+    name = "doing"
+    for step in work.steps:
+        yield name, _step(step)
+        name = ""
+    if work.error and work.again_s:
+        yield (
+            "next try",
+            paint(f"in {ago_text(work.again_s)}; the last one failed: {one_line(work.error)}", "bad", style),
+        )
+    elif work.waits_for:
+        again = f", looks again in {ago_text(work.again_s)}" if work.again_s else ""
+        yield "waits", paint(f"{one_line(work.waits_for)}{again}", "change", style)
+
+
+def work_value(work: Work | None) -> dict[str, Any] | None:
+    """The same as plain values; durations in seconds."""
+    if work is None:
+        return None
+    return {
+        "steps": [
+            {
+                "subject": step.subject,
+                "phase": step.phase,
+                "step": step.text,
+                "seconds": step.for_s,
+                "perCent": _per_cent(step),
+                "message": step.far or None,
+            }
+            for step in work.steps
+        ],
+        "lastError": work.error or None,
+        "waitsFor": work.waits_for or None,
+        "nextTryInSeconds": work.again_s or None,
+    }
+
+
+def _step(step: StepAtWork) -> str:
+    parts = (one_line(step.text), _far(step), f"for {ago_text(step.for_s)}")
+    return f"{one_line(step.subject)}: " + ", ".join(part for part in parts if part)
+
+
+def _far(step: StepAtWork) -> str:
+    if not step.total:
+        return rough_size_text(step.done) if step.done else ""
+    far = f"{step.done} of {step.total} s"
+    if step.phase == Phase.DOWNLOAD:
+        far = f"{rough_size_text(step.done)} of {rough_size_text(step.total)}"
+    return f"{_per_cent(step)} % ({far})"
+
+
+def _per_cent(step: StepAtWork) -> int | None:
+    return min(100 * step.done // step.total, 100) if step.total > 0 else None

@@ -1,0 +1,118 @@
+"""`describe` tells all about one container, `events` what happened to it, `settings` what is in force."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evenkeel.specs.container import Port
+
+from .command import Device, spec
+
+pytestmark = pytest.mark.e2e
+
+MORE = 'env: {LANG: C, DB_PASSWORD: hunter2}\nports: ["8080:80"]\nhealth: {tcp: {port: 80}, interval: 1s}\n'
+
+
+def described(device: Device, name: str) -> dict[str, Any]:
+    return dict(json.loads(device.run("describe", "container", name, "-o", "json").stdout))
+
+
+def events(device: Device, *arguments: str) -> list[dict[str, Any]]:
+    out = device.run("events", "-o", "json", "--since", "0", *arguments).stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_container_is_described_from_its_spec_to_its_last_entry(device: Device) -> None:
+    device.write(spec("web", more=MORE), spec("wiki"))
+    device.run("apply", "--yes")
+    text = device.run("describe", "container", "web").stdout
+    asked = f"asked for   {device.specs}/10-apps.yaml:1:1"
+    for line in (
+        asked,
+        "verdict     as asked, and proven",
+        "  port      8080:80/tcp",
+        "  health    healthy, the newest check passed",
+    ):
+        assert line in text.splitlines()
+    assert re.search(r"^  health\.tcp\.port +80$", text, re.MULTILINE)
+    assert "hunter2" not in text
+    found = described(device, "web")
+    assert "hunter2" not in json.dumps(found)
+    assert (found["desired"], found["lastGood"]) == (device.status()["desired"], device.status()["lastGood"])
+    (instance,) = found["instances"]
+    assert (instance["state"], instance["proven"], instance["newestCheckPassed"]) == ("running", True, True)
+    assert found["events"][-1]["message"].startswith("healthy for")
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", instance["startedAt"])
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found["events"][-1]["at"])
+
+
+def test_what_differs_and_what_failed_is_told(device: Device) -> None:
+    device.settings(retries=1)
+    device.put_foreign("squatter", ports=(Port(8080, 80),))
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    device.engine().remove("web")
+    assert described(device, "web")["difference"]["verb"] == "create"
+    assert "verdict     create: " in device.run("describe", "container", "web").stdout
+    device.run("apply", "--yes")
+    device.write(spec("web", more='ports: ["8080:80"]'))
+    device.run("apply", "--yes", ok=1)
+    assert "8080" in described(device, "web")["failure"]
+    assert described(device, "squatter")["by"] == "others"
+
+
+def test_a_name_that_nobody_has_is_an_error_with_the_nearest(device: Device) -> None:
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    errors = device.run("describe", "container", "wbe", ok=1).stderr
+    assert errors == "error: container:wbe: nobody asks for it, and it is not there; did you mean `web`?\n"
+
+
+def test_events_are_chosen_by_name_kind_and_time(device: Device) -> None:
+    device.write(spec("web"), spec("web-2"))
+    device.run("apply", "--yes")
+    everything = events(device)
+    of_web = events(device, "web")
+    assert {each.get("subject") for each in of_web} == {"web"}
+    assert [each for each in everything if each.get("subject") == "web"] == of_web
+    settled = events(device, "--kind", "settled", "--kind", "revision-good")
+    assert {each["kind"] for each in settled} == {"settled", "revision-good"}
+    assert len(device.run("events", "--last", "1", "web").stdout.splitlines()) == 1
+    for since, count in (("1h", len(everything)), (everything[-1]["at"], 1), ("2999-01-01", 0)):
+        assert len(device.run("events", "--since", since).stdout.splitlines()) == count
+    assert "is not a number of an entry, an age" in device.run("events", "--since", "soon", ok=1).stderr
+
+
+def test_an_entry_about_all_names_whom_it_is_about(device: Device) -> None:
+    device.settings(retries=1)
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    device.put_foreign("squatter", ports=(Port(8080, 80),))
+    device.write(spec("web", more='ports: ["8080:80"]'), spec("wiki"))
+    device.run("apply", "--yes", ok=1)
+    assert [each["kind"] for each in events(device, "web", "--kind", "revision-failed")] == ["revision-failed"]
+    assert events(device, "wiki", "--kind", "revision-failed") == []
+
+
+def test_the_events_file_has_the_lines_of_the_command(device: Device, tmp_path: Path) -> None:
+    device.settings(events={"file": str(tmp_path / "events.jsonl")})
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    assert (tmp_path / "events.jsonl").read_text() == device.run("events", "-o", "json", "--since", "0").stdout
+
+
+def test_settings_tell_where_each_comes_from_and_can_be_read_again(device: Device, tmp_path: Path) -> None:
+    device.settings(resync="30s", mqtt={"enabled": True}, updateAgent={"enable": True, "autonomous": {"after": "5m"}})
+    rows = [line.split() for line in device.run("settings", "--state", "/elsewhere").stdout.splitlines()]
+    origins = {row[0]: (row[1], " ".join(row[2:])) for row in rows}
+    assert origins["resync"] == ('"30s"', f"({device.config})")
+    assert origins["retries"] == ("5", "(default)")
+    assert origins["state"] == ('"/elsewhere"', "(command line or environment)")
+    again = tmp_path / "again.yaml"
+    again.write_text(device.run("settings", "-o", "yaml").stdout)
+    assert device.run("settings", "--config", str(again), "-o", "yaml").stdout == again.read_text()
