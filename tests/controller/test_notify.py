@@ -159,7 +159,7 @@ def test_a_line_for_programs_is_one_object() -> None:
     assert found == {
         "why": "it ended\nbadly",
         "seq": 3,
-        "at": 1_800_000_000.25,
+        "at": "2027-01-15T08:00:00.250Z",
         "level": "warning",
         "event": "step failed",
         "logger": "evenkeel.x",
