@@ -282,7 +282,9 @@ class Cycles:
             seen = await self.observe()
         except (Unavailable, TimedOut, Refused):
             return
-        self._record.health(self._reconciler.ailing(seen, self._journal.history()))
+        history = self._journal.history()
+        undecided = self._revisions.undecided(self._reconciler.undecided(seen, history))
+        self._record.health(self._reconciler.ailing(seen, history), undecided)
 
     async def _keep_up(
         self,
@@ -329,7 +331,8 @@ class Cycles:
         ]
         plan = reconciler.plan(mine, seen, self._record.with_stop_times(history, mine))
         ailing = reconciler.ailing(seen, history)
-        self._record.health(ailing)
+        undecided = self._revisions.undecided(reconciler.undecided(seen, history))
+        self._record.health(ailing, undecided)
         if stuck is None:
             self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
@@ -348,11 +351,16 @@ class Cycles:
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
+            begins = role == "desired" and found.stage.phase != Phase.DOWNLOAD
+            if begins and undecided and self._revisions.is_new(state):
+                return self._revisions.wait_for_first_checks(undecided)
             self._announce(role, state, plan)
             self._revisions.remember_found(role, found.stage, seen)
-            if role == "desired" and found.stage.phase != Phase.DOWNLOAD:
-                self._revisions.begin(state, ailing)
+            if begins:
+                self._revisions.begin(state, ailing, seen)
             return await self._run_stage(role, state, found.stage, seen, stopping)
+        if undecided and role == "desired" and not stuck and not blocked(plan):
+            return self._revisions.wait_for_first_checks(undecided)
         return self._settle("last-good" if stuck else role, plan, unwell)
 
     @at_once

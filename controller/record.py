@@ -85,8 +85,11 @@ class Record:
             self.say("engine-found", f"the engine answers: {engine}")
 
     @at_once
-    def health(self, ailing: Mapping[str, Ailment]) -> None:
-        """Subjects that are not well, and why; none means that all are well."""
+    def health(self, ailing: Mapping[str, Ailment], undecided: str = "") -> None:
+        """Subjects that are not well, and why; none means that all are well. `undecided`: why that is not known."""
+        if undecided and not ailing:
+            self.condition("Healthy", False, "Unknown", undecided)
+            return
         reason = "ContainersAiling" if ailing else "AllWell"
         text = "; ".join(f"{subject} {ailment.why}" for subject, ailment in sorted(ailing.items()))
         before = self._known("Healthy")

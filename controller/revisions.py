@@ -36,14 +36,36 @@ class Revisions:
         """What checks had told at the first look after the last disturbance; `None` until there is one."""
         self._unchecked_since: float | None = None
         """Since when nothing but checks is waited for."""
+        self._undecided_since: dict[str, float] = {}
+        """Since when a check of a subject that was proven is known to have told nothing yet."""
+
+    def undecided(self, found: Mapping[str, str]) -> str:
+        """Why it is not known how all are; "" when it is, or when a minute has not told, because some checks are made once an
+        hour. `found`: why, by subject."""
+        now = asyncio.get_running_loop().time()
+        self._undecided_since = {subject: self._undecided_since.get(subject, now) for subject in sorted(found)}
+        waited_for = [subject for subject, since in self._undecided_since.items() if now - since < _RECOVERY_S]
+        return "; ".join(f"{subject} {found[subject]}" for subject in waited_for)
+
+    def wait_for_first_checks(self, undecided: str) -> Ending:
+        """Nothing is said about all of it, and no revision begins, before it is known how they are."""
+        self._record.condition("Settled", False, "Waiting", undecided)
+        return Waiting(undecided, _AGAIN_S)
+
+    def is_new(self, state: DesiredState) -> bool:
+        """Whether this revision has disturbed nothing yet that it could be blamed for."""
+        good = self._journal.digest("last-good")
+        return good not in ("", state.digest) and self._journal.sick_before(state.digest) is None
 
     @at_once
-    def begin(self, state: DesiredState, ailing: Collection[str]) -> None:
-        """Right before a revision disturbs anything for the first time, record which subjects are not well: it is not to
-        blame for them, unless it changes them."""
+    def begin(self, state: DesiredState, unwell: Collection[str], seen: Any) -> None:
+        """Right before a revision disturbs anything for the first time, record which subjects are not well, or have just
+        failed a check: it is not to blame for them, unless it changes them."""
         journal = self._journal
         if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
-            journal.record_sick(state.digest, sorted(set(ailing).difference(self.changes(state) or ())))
+            doubtful = {subject for subject, each in self._reconciler.unchecked(seen, {}).items() if each.refutes}
+            excused = (doubtful | set(unwell)).difference(self.changes(state) or ())
+            journal.record_sick(state.digest, sorted(excused))
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:
         """The subjects that differ from last-good; `None` when nobody knows."""
@@ -75,12 +97,13 @@ class Revisions:
     def make_good(self, state: DesiredState, unwell: Mapping[str, str], seen: Any, text: str) -> Ending | None:
         """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
         An ending when it is not, because a subject became unwell since the revision began, and may recover, or because it
-        is not known yet whether one did. `text`: how everything is."""
+        is not known yet whether one did. Nothing is said of one that stays unwell where there is nothing to go back to.
+        `text`: how everything is."""
         journal = self._journal
         if journal.digest("last-good") == state.digest:
             return None
         may_harm = journal.sick_before(state.digest) is not None and journal.digest("last-good") != ""
-        self.begin(state, unwell)  # unless that was done already
+        self.begin(state, unwell, seen)  # unless that was done already
         excused = journal.sick_before(state.digest) or frozenset()
         sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
@@ -113,10 +136,12 @@ class Revisions:
         self._record.condition("Settled", False, "Waiting", why)
         return Waiting(why, _AGAIN_S)
 
-    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
+    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending | None:
         now = asyncio.get_running_loop().time()
         self._unwell_since = now if self._unwell_since is None else self._unwell_since
-        if now - self._unwell_since >= _RECOVERY_S and self._journal.digest("last-good"):
+        if now - self._unwell_since >= _RECOVERY_S:
+            if not self._journal.digest("last-good"):
+                return None
             self._unwell_since = None
             return self.give_up(state, f"{why}, since this revision")
         self._record.condition("Settled", False, "Waiting", why)

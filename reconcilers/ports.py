@@ -85,6 +85,10 @@ class Reconciler(Protocol[Want, Seen]):
         it, which ends by itself: they pass it, or become ailing."""
         ...
 
+    def undecided(self, seen: Seen, history: History) -> Mapping[str, str]:
+        """Subjects that were proven before and of which nobody knows yet how they are, and why."""
+        ...
+
     def present(self, seen: Seen) -> tuple[str, ...]:
         """Ids of everything that the journal may remember."""
         ...

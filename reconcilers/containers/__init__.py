@@ -62,5 +62,8 @@ class Containers:
     def unchecked(self, seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailment]:
         return _found.unchecked(seen, since)
 
+    def undecided(self, seen: ContainersSeen, history: History) -> dict[str, str]:
+        return _found.undecided(seen, history)
+
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:
         return tuple(instance.id for instance in seen.containers)

@@ -189,6 +189,16 @@ def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailme
     return found
 
 
+def undecided(seen: ContainersSeen, history: History) -> dict[str, str]:
+    """Why it is not known how proven containers are that run: their checks have told nothing yet, since their start or since
+    evenkeel's own. Of those that are being proven the proof tells."""
+    return {
+        each.name: "has a check that has told nothing yet"
+        for each in seen.containers
+        if each.check is not None and not each.check.last and each.id in history.proven
+    }
+
+
 def _not_well(instance: ContainerSeen) -> str:
     """A container between two restarts looks well for a moment, hence `is_restless`."""
     if instance.cut_off:
