@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +62,7 @@ CHECKS = {
 MEMORY = (None, 64 * 1024**2, 128 * 1024**2)
 _FAST = "/dev/shm"  # a journal syncs every write
 _LONGEST_APPLY_S = 900.0
+_FIRST_PROBE_S = 4.0
 
 
 class Event(NamedTuple):
@@ -159,7 +161,9 @@ class Witness:
 
         async def observe(look: Look = Look()) -> ContainersSeen:
             seen = await looks(look)
-            self._ill_at_look = frozenset(each.name for each in self._desired() if self.truth.unwell(each))
+            self._ill_at_look = frozenset(
+                each.name for each in self._desired() if self.truth.unwell(each) or self.truth.in_doubt(each)
+            )
             return seen
 
         engine.observe = observe  # type: ignore[method-assign]
@@ -270,7 +274,14 @@ class Witness:
                 device.engine.script.unreachable = True
                 loop.call_later(event.after_s, setattr, device.engine.script, "unreachable", False)
             case "restart":
+                self._probe_slowly()
                 device.start()
+
+    def _probe_slowly(self) -> None:
+        """The first probes of another process take their time, and nobody knows before what they will tell."""
+        for name in NAMES:
+            self._behave(name, newest_check="none yet")
+            asyncio.get_running_loop().call_later(_FIRST_PROBE_S, partial(self._behave, name, newest_check="passed"))
 
     async def _follow(self) -> None:
         ending: Ending = Progressed()
