@@ -376,6 +376,8 @@ class Cycles:
         why = blocked(plan)
         if role == "last-good":
             return Stalled(why) if why else settled
+        if self._journal.digest("desired") != self._asked:  # by another process, since the look
+            return Progressed()
         if why:
             return self._revisions.block(why)
         if self._journal.attempt(self._record.revision) is not None:
