@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -34,6 +34,7 @@ from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import Revisions
+from evenkeel.controller.stopping import unless
 from evenkeel.controller.unreadable import set_aside_unreadable
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
@@ -56,6 +57,8 @@ from evenkeel.specs.plan import (
 from evenkeel.specs.problem import place_text
 
 log = logging.getLogger(__name__)
+
+_STOPPED = Waiting("told to stop")
 
 
 class Cycles:
@@ -122,10 +125,10 @@ class Cycles:
             return ending
         good = self._last_good()
         if good is None and journal.digest("last-good"):
-            good = await self._found_instead()
+            good = await self._found_instead(stopping)
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
-            await self._look_after_health()
+            await self._look_after_health(stopping)
             return Stalled(attempt.why)
         ending = await self._pass("last-good", good, stopping)
         match ending:
@@ -156,11 +159,11 @@ class Cycles:
         """What the journal remembers and planning needs."""
         return self._journal.history()
 
-    async def hold(self) -> None:
+    async def hold(self, stopping: asyncio.Event) -> None:
         """Nobody knows what is in force: what runs now is, as it is found."""
         if self._journal.digest("desired"):
             return
-        found = await self._as_found()
+        found = await self._as_found(stopping)
         if found is not None:
             self._journal.put("desired", found, AS_FOUND)
 
@@ -173,20 +176,24 @@ class Cycles:
         want: Any,
         subject: str,
         is_open: IsOpen,
+        see: Callable[[Look], Awaitable[Any]],
         stopping: asyncio.Event,
         progress: apply.StepProgress,
         pins: ImagePins = ImagePins(),
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
-        of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller."""
+        of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller. `see` is `observe` with
+        the caller's patience; `None` when that was cut short."""
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
         look = reconciler.look(want)
         images = tuple(image for image in look.images if image not in pins.pinned)
         try:
-            seen = await self.observe(changed(look, images=images, subject=subject))
+            seen = await see(changed(look, images=images, subject=subject))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
+        if seen is None:
+            return _STOPPED
         seen = changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
         history = journal.history()
         history = changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
@@ -215,7 +222,7 @@ class Cycles:
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
-                return Progressed() if len(outcomes) == len(found.stage.steps) else Waiting("told to stop")
+                return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
             case TryAgain(why=why, after_s=after_s):
                 return Retrying(why, after_s, found.stage.phase)
             case GiveUp(why=why):
@@ -227,7 +234,7 @@ class Cycles:
         """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
         what the two ask for differently once something of `desired` was begun."""
         good = self._last_good()
-        found = await self._as_found() if good is None and desired is None else None
+        found = await self._as_found(stopping) if good is None and desired is None else None
         if found is not None:  # nothing else tells what is in force
             await self._keep_up(found, found, {}, why, stopping)
         elif good is not None and good.digest != digest:
@@ -236,7 +243,7 @@ class Cycles:
             await self._keep_up(desired or good, good, stuck, why, stopping)
         else:
             self._record.condition("Settled", False, "Retrying", why)
-            await self._look_after_health()
+            await self._look_after_health(stopping)
         return Retrying(why, 0.0, None)
 
     async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
@@ -260,9 +267,9 @@ class Cycles:
             self.broke(error)
             return None
 
-    async def _found_instead(self) -> DesiredState | None:
+    async def _found_instead(self, stopping: asyncio.Event) -> DesiredState | None:
         """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
-        found = await self._as_found()
+        found = await self._as_found(stopping)
         if found is not None:
             with self._journal.at_once():
                 self._journal.put("last-good", found, AS_FOUND)
@@ -270,21 +277,23 @@ class Cycles:
                 self._record.say("state-lost", text)
         return found
 
-    async def _as_found(self) -> DesiredState | None:
+    async def _as_found(self, stopping: asyncio.Event) -> DesiredState | None:
         try:
-            return self._reconciler.as_found(await self.observe(), ())
+            seen = await unless(stopping, self.observe())
         except (Unavailable, TimedOut, Refused):
             return None
+        return None if seen is None else self._reconciler.as_found(seen, ())
 
-    async def _look_after_health(self) -> None:
+    async def _look_after_health(self, stopping: asyncio.Event) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
         try:
-            seen = await self.observe()
+            seen = await unless(stopping, self.observe())
         except (Unavailable, TimedOut, Refused):
             return
-        history = self._journal.history()
-        undecided = self._revisions.undecided(self._reconciler.undecided(seen, history))
-        self._record.health(self._reconciler.ailing(seen, history), undecided)
+        if seen is not None:
+            history = self._journal.history()
+            undecided = self._revisions.undecided(self._reconciler.undecided(seen, history))
+            self._record.health(self._reconciler.ailing(seen, history), undecided)
 
     async def _keep_up(
         self,
@@ -314,10 +323,13 @@ class Cycles:
         want = reconciler.select(state)
         look = reconciler.look(want)
         try:
-            seen = await self.observe(look)
+            seen = await unless(stopping, self.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
             self._revisions.blind()
             return Retrying(str(error), 0.0, None)
+        if seen is None:
+            self._revisions.blind()
+            return _STOPPED
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
         now_s = asyncio.get_running_loop().time()
@@ -372,6 +384,8 @@ class Cycles:
         why = blocked(plan)
         if role == "last-good":
             return Stalled(why) if why else settled
+        if self._journal.digest("desired") != self._asked:  # by another process, since the look
+            return Progressed()
         if why:
             return self._revisions.block(why)
         if self._journal.attempt(self._record.revision) is not None:

@@ -293,7 +293,7 @@ class Controller:
         if self._agent is not None:
             with self._defects.turn(_AGENT):
                 if not self._journal.knows_intent:
-                    await self._cycles.hold()
+                    await self._cycles.hold(self._stopping)
                 await self._agent.work()
         ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
         with self._defects.turn(self._domain):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evenkeel.controller.database import Database
 from evenkeel.controller.migrations import checksum
 from evenkeel.specs.activity import Activity
-from evenkeel.specs.codec import encode
+from evenkeel.specs.codec import changed, encode
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
 """Beyond either of these, messages are left to the broker until some have been dealt with."""
@@ -123,6 +123,22 @@ class Mailbox:
         does not count."""
         with self._database.writing() as connection:
             connection.execute("UPDATE inbox SET tries = ? WHERE id = ?", (message.tries, message.id))
+
+    def begin_last_look(self, activity: Activity) -> Activity:
+        """The look before an activity's end is about to be made: as `begin_try`."""
+        begun = changed(activity, tries=self.tries_of(activity) + 1, tried_in=self._boot)
+        self.record(begun)
+        return begun
+
+    def end_last_look(self, tries: int) -> None:
+        """It was given up in good order, and that try does not count; there were `tries` before."""
+        activity = self.activity()
+        if activity is not None:
+            self.record(changed(activity, tries=tries))
+
+    def tries_of(self, activity: Activity) -> int:
+        """How often the look before its end broke; another boot counts for nothing, as with messages."""
+        return activity.tries if activity.tried_in == self._boot else 0
 
     def set_aside(self, topic: str, payload: bytes, why: str) -> None:
         """Keep a message that cannot be dealt with, for people to look at."""

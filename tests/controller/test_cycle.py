@@ -7,20 +7,41 @@ point.
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.until import soon
 from tests.virtual import now
 
+from evenkeel.controller.acceptance import put_in_force
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.memory import Image, Kept, foreign_id
 from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.journal import open_journal
 from evenkeel.controller.journal_file import FILE
+from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.activity import Activity, ActivityAction
 from evenkeel.specs.container import Health, HttpProbe, Port, Resources, Restart, RestartPolicy
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition
-from evenkeel.specs.plan import Action, Create, Failed, Outcome, Phase, Pull, Retry, Start, Update, Verify
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import (
+    Action,
+    Create,
+    Failed,
+    History,
+    Outcome,
+    Phase,
+    Plan,
+    Pull,
+    Retry,
+    Start,
+    Update,
+    Verify,
+)
 
 from .device import Device, OnDevice, asking, container
 
@@ -203,6 +224,35 @@ def test_a_look_at_what_was_asked_for_before_says_nothing_of_what_is_asked_for_n
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:2"}
         assert [kind for kind, _ in device.said("settled")] == ["settled", "settled"]
+
+    on_device(work)
+
+
+class Meanwhile(Containers):
+    """Decisions during which another process asks for something else, once."""
+
+    state: Path | None = None
+
+    def plan(self, differences: Any, seen: ContainersSeen, history: History) -> Plan:
+        if self.state is not None:
+            with closing(open_journal(self.state)) as operator:  # `evenkeel release`
+                put_in_force(operator, asking(container("web", "web:2")), "files")
+            self.state = None
+        return super().plan(differences, seen, history)
+
+
+def test_a_cycle_does_not_call_settled_what_another_process_asks_for_at_this_moment(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        decisions = Meanwhile()
+        decisions.state = device.state
+        cycles = Cycles(decisions, device.engine, device.journal, device._say, now=now)
+        assert isinstance(await cycles.run(device.stopping), Progressed)
+        assert device.settled() == (False, "Converging")
+        while isinstance(await cycles.run(device.stopping), Progressed):
+            pass
+        assert device.settled() == (True, "Converged")
+        assert device.running() == {"web": "web:2"}
 
     on_device(work)
 
