@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.sound import foreign_json
 
 _HUB = "https://index.docker.io/v1/"
 _PROGRAM_TIMEOUT_S = 20
@@ -60,7 +60,7 @@ async def credentials_for(registry: str, path: Path) -> Credentials | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text()) if path.exists() else {}
+        config = foreign_json(path.read_bytes()) if path.exists() else {}
     except (OSError, ValueError, RecursionError) as error:
         raise Unavailable(f"file:{path}", f"registry credentials cannot be read: {type(error).__name__}") from None
     return config if isinstance(config, dict) else {}
@@ -110,7 +110,7 @@ async def _ask_program(suffix: str, server: str) -> Credentials | None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name that is none of a file
         raise Unavailable(element, f"gave no credentials: {type(error).__name__}") from None
     try:
         async with asyncio.timeout(_PROGRAM_TIMEOUT_S):
@@ -124,7 +124,7 @@ async def _ask_program(suffix: str, server: str) -> Credentials | None:
     if process.returncode != 0:
         return None
     try:
-        found = json.loads(answer)
+        found = foreign_json(answer)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -36,11 +36,13 @@ from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import Revisions
 from evenkeel.controller.stopping import unless
 from evenkeel.controller.unreadable import set_aside_unreadable
+from evenkeel.controller.wellbeing import Wellbeing
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Health
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback, Kind
@@ -88,14 +90,24 @@ class Cycles:
         self._announced: dict[Role, str] = {}
         self._leftovers = Leftovers()
         self._revisions = Revisions(reconciler, journal, self._record)
-        self._disturbed = ""
-        """The digest of the desired revision of which more than a download was begun."""
+        self._wellbeing = Wellbeing(reconciler, self._record, self._revisions)
+        self._checks: dict[str, Health] | None = None
+        """The checks that are asked for, as far as is known."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
         self._record.begin()
+        ending: Ending | None = None
+        try:
+            ending = await self._run(stopping)
+        finally:
+            if not isinstance(ending, Progressed):
+                self._wellbeing.hold_up()
+        return ending
+
+    async def _run(self, stopping: asyncio.Event) -> Ending:
         journal = self._journal
         set_aside_unreadable(journal, self._say, self._now())
         try:
@@ -107,6 +119,7 @@ class Cycles:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
+        self._wellbeing.in_force(desired)
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
             try:
@@ -128,8 +141,10 @@ class Cycles:
             good = await self._found_instead(stopping)
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
+            self._checks = self._reconciler.look(self._reconciler.select(desired)).checks
             await self._look_after_health(stopping)
             return Stalled(attempt.why)
+        self._wellbeing.in_force(good)
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
@@ -145,8 +160,8 @@ class Cycles:
         Unavailable, TimedOut or Refused when it cannot be asked."""
         try:
             seen = await self._driver.observe(changed(look, adopted=self._journal.adopted()))
-        except (Unavailable, TimedOut, Refused) as error:
-            self._record.engine_lost(error)
+        except Exception as error:
+            self._record.not_seen(error)
             raise
         self._record.engine_found(seen.engine)
         return changed(seen, only=look.subject)
@@ -231,20 +246,25 @@ class Cycles:
     async def _without_plan(
         self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
     ) -> Ending:
-        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
-        what the two ask for differently once something of `desired` was begun."""
+        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up. Once
+        something of `desired` was begun, what the two ask for differently is left as it is, so that nothing is torn down and
+        built up at each try; and where deciding about last-good does not break, this was one of the tries of `desired`."""
+        self._wellbeing.hold_up()
         good = self._last_good()
         found = await self._as_found(stopping) if good is None and desired is None else None
-        if found is not None:  # nothing else tells what is in force
-            await self._keep_up(found, found, {}, why, stopping)
-        elif good is not None and good.digest != digest:
-            begun = desired is not None and self._disturbed == digest
-            stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
-            await self._keep_up(desired or good, good, stuck, why, stopping)
-        else:
+        good = good or found  # nothing else tells what is in force
+        if good is None or (good.digest == digest and found is None):
             self._record.condition("Settled", False, "Retrying", why)
             await self._look_after_health(stopping)
-        return Retrying(why, 0.0, None)
+            return Retrying(why, 0.0, None)
+        if desired is None:
+            self._wellbeing.in_force(good)
+        begun = desired is not None and self._journal.sick_before(digest) is not None
+        stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
+        kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)
+        if not begun or desired is None or kept_up is None:
+            return Retrying(why, 0.0, None)
+        return self._revisions.broke(desired, why, self._tries)
 
     async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
         """evenkeel itself broke at subjects that the revision does not change: all else of it goes on and is judged."""
@@ -287,13 +307,11 @@ class Cycles:
     async def _look_after_health(self, stopping: asyncio.Event) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
         try:
-            seen = await unless(stopping, self.observe())
+            seen = await unless(stopping, self.observe(Look(checks=self._checks)))
         except (Unavailable, TimedOut, Refused):
             return
         if seen is not None:
-            history = self._journal.history()
-            undecided = self._revisions.undecided(self._reconciler.undecided(seen, history))
-            self._record.health(self._reconciler.ailing(seen, history), undecided)
+            self._wellbeing.tell(seen, self._journal.history())
 
     async def _keep_up(
         self,
@@ -302,9 +320,11 @@ class Cycles:
         stuck: Mapping[str, str],
         why: str,
         stopping: asyncio.Event,
-    ) -> None:
+    ) -> Ending | None:
         """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
-        nothing of what is `stuck`: one container that cannot be had must not keep another one down."""
+        nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
+        look, or something newer came first."""
+        ending: Ending | None = None
         while not stopping.is_set() and self._journal.digest("desired") == self._asked:
             ending = await self._pass("last-good", good, stopping, stuck)
             if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
@@ -313,6 +333,7 @@ class Cycles:
                 break
         self._record.revision = aim.digest
         self._record.condition("Settled", False, "Retrying", why)
+        return None if isinstance(ending, Retrying) and ending.phase is None else ending
 
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
@@ -322,6 +343,7 @@ class Cycles:
         self._record.revision = state.digest
         want = reconciler.select(state)
         look = reconciler.look(want)
+        self._checks = look.checks
         try:
             seen = await unless(stopping, self.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
@@ -335,16 +357,14 @@ class Cycles:
         now_s = asyncio.get_running_loop().time()
         journal.forget(self._absences.gone(journal.remembered(), reconciler.present(seen), now_s))
         history = journal.history()
-        differences = reconciler.diff(want, seen, history)
         activity = journal.mail.activity()
         left_alone = hands_off(activity, state) if activity is not None else frozenset()
+        ailing, undecided = self._wellbeing.tell(seen, history, left_alone)
+        differences = reconciler.diff(want, seen, history)
         mine = [
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
         plan = reconciler.plan(mine, seen, self._record.with_stop_times(history, mine))
-        ailing = reconciler.ailing(seen, history)
-        undecided = self._revisions.undecided(reconciler.undecided(seen, history))
-        self._record.health(ailing, undecided)
         if stuck is None:
             self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
@@ -370,7 +390,10 @@ class Cycles:
             self._revisions.remember_found(role, found.stage, seen)
             if begins:
                 self._revisions.begin(state, ailing, seen)
-            return await self._run_stage(role, state, found.stage, seen, stopping)
+            ending = await self._run_stage(role, state, found.stage, seen, stopping)
+            if isinstance(ending, Retrying):
+                self._wellbeing.tell_of(ending.failed, seen, history, left_alone)
+            return ending
         if undecided and role == "desired" and not stuck and not blocked(plan):
             return self._revisions.wait_for_first_checks(undecided)
         return self._settle("last-good" if stuck else role, plan, unwell)
@@ -418,8 +441,6 @@ class Cycles:
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
     ) -> Ending:
-        if role == "desired" and stage.phase != Phase.DOWNLOAD:
-            self._disturbed = state.digest
         outcomes = await apply.run_stage(
             stage,
             self._driver,

@@ -15,6 +15,7 @@ from evenkeel.controller.database import Database
 from evenkeel.controller.migrations import checksum
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.codec import changed, encode
+from evenkeel.specs.sound import sound_text
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
 """Beyond either of these, messages are left to the broker until some have been dealt with."""
@@ -142,7 +143,7 @@ class Mailbox:
 
     def set_aside(self, topic: str, payload: bytes, why: str) -> None:
         """Keep a message that cannot be dealt with, for people to look at."""
-        row = (topic, payload[:_MOST_BEGINNING], len(payload), self._database.now(), why)
+        row = (topic, payload[:_MOST_BEGINNING], len(payload), self._database.now(), sound_text(why))
         with self._database.writing() as connection:
             connection.execute("INSERT INTO set_aside (topic, beginning, size, at, why) VALUES (?, ?, ?, ?, ?)", row)
             connection.execute(

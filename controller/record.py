@@ -67,16 +67,19 @@ class Record:
         return self._journal.set_condition(Condition(name, holds, reason, message))
 
     @at_once
-    def engine_lost(self, error: EvenkeelError) -> None:
-        """The engine does not answer. What was true of its containers may be true no more."""
-        if self.condition("EngineReachable", False, "Unavailable", error.message):
-            self.say("engine-lost", str(error))
+    def not_seen(self, error: Exception) -> None:
+        """A look failed: the engine does not answer, or evenkeel broke on what it answered. What was true of its containers
+        may be true no more."""
+        why = "evenkeel cannot look; when it last could"
+        if isinstance(error, EvenkeelError):
+            why = "the engine does not answer; when it last did"
+            if self.condition("EngineReachable", False, "Unavailable", error.message):
+                self.say("engine-lost", str(error))
         about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
         for name in about_containers:
             before = self._known(name)
             if before is not None and (before.holds or before.reason == "RolledBack"):
-                was = before.message or "all was well"
-                self.condition(name, False, "Unknown", f"the engine does not answer; when it last did: {was}")
+                self.condition(name, False, "Unknown", f"{why}: {before.message or 'all was well'}")
 
     @at_once
     def engine_found(self, engine: str) -> None:
@@ -122,6 +125,10 @@ class Record:
                 self.say("left-over", why)
         elif self._holds("CleanedUp") is not None:
             self._journal.drop_condition("CleanedUp")
+
+    def is_well(self) -> bool:
+        """Whether nothing is known of containers that are not well."""
+        return self._holds("Healthy") is not False
 
     def was_settled(self) -> bool:
         """Whether everything was there when the engine last answered."""

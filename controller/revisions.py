@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from evenkeel.controller.endings import Ending, Progressed, Settled, Stalled, Waiting
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.ports import Reconciler
@@ -181,6 +181,17 @@ class Revisions:
                 self._record.say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
                 rejected = True
         return rejected
+
+    @at_once
+    def broke(self, state: DesiredState, why: str, tries: int) -> Ending:
+        """Deciding about a revision that was begun broke, and deciding about last-good does not: one of its tries, because
+        going back helps."""
+        attempt = self._journal.attempt(state.digest)
+        failures = (attempt.failures if attempt else 0) + 1
+        if failures >= tries:
+            return self.give_up(state, f"{why} (tried {failures} times)")
+        self._journal.count_failure(state.digest, why)
+        return Retrying(why, 0.0, None)
 
     @at_once
     def give_up(self, state: DesiredState, why: str) -> Ending:

@@ -76,6 +76,11 @@ class Reconciler(Protocol[Want, Seen]):
         """Subjects that are there and not well."""
         ...
 
+    def down(self, seen: Seen, history: History) -> Mapping[str, Ailment]:
+        """Subjects that are there and at work nowhere, because they were stopped on purpose or not started yet. None of them
+        is ailing; they are not well when nobody goes on to start them."""
+        ...
+
     def last_checks(self, seen: Seen) -> Mapping[str, str]:
         """What names the newest result of each check, by subject, for `unchecked`."""
         ...

@@ -56,6 +56,9 @@ class Containers:
     def ailing(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         return _found.ailing(seen, history)
 
+    def down(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
+        return _found.down(seen, history)
+
     def last_checks(self, seen: ContainersSeen) -> dict[str, str]:
         return _found.last_checks(seen)
 

@@ -169,6 +169,21 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     return found
 
 
+def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
+    """Containers of evenkeel of which no instance is up, where one was stopped by evenkeel itself or never started."""
+    own = [instance for instance in seen.containers if instance.container is not None]
+    up = {instance.name for instance in own if instance.state in ("running", "restarting")}
+    found: dict[str, Ailment] = {}
+    for instance in own:
+        if instance.name in up:
+            continue
+        if instance.id in history.stopped:
+            found[instance.name] = Ailment("was stopped to be changed, and is not started again", refutes=False)
+        elif instance.state == "created":
+            found.setdefault(instance.name, Ailment("was not started yet", refutes=False))
+    return found
+
+
 def last_checks(seen: ContainersSeen) -> dict[str, str]:
     """What names the newest result of the check of each container that runs and has one, by subject."""
     return {each.name: f"{each.id} {each.check.last}" for each in seen.containers if each.check is not None}
