@@ -90,6 +90,7 @@ def test_a_revision_that_makes_its_neighbour_ill_is_not_good_and_is_taken_back(o
         falling = asyncio.ensure_future(fall_ill())
         begun = asyncio.get_running_loop().time()
         while not device.said("rolling-back"):
+            assert asyncio.get_running_loop().time() - begun < 600, "it is not waited for for ever"
             ending = await device.follow()
             assert isinstance(ending, Waiting | Stalled), ending
             assert device.said("revision-good")[1:] == []
