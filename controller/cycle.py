@@ -99,11 +99,12 @@ class Cycles:
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
         self._record.begin()
-        ending: Ending | None = None
+        goes_on = False
         try:
             ending = await self._run(stopping)
+            goes_on = isinstance(ending, Progressed)
         finally:
-            if not isinstance(ending, Progressed):
+            if not goes_on:
                 self._wellbeing.hold_up()
         return ending
 
