@@ -36,13 +36,16 @@ class Wellbeing:
         """Nothing goes on until the next try."""
         self._is_held_up = True
 
-    def tell(self, seen: Any, history: History, left_alone: Collection[str] = ()) -> tuple[Mapping[str, Ailment], str]:
+    def tell(
+        self, seen: Any, history: History, left_alone: Collection[str] = (), failed: Collection[str] = ()
+    ) -> tuple[Mapping[str, Ailment], str]:
         """State how those are that are there, before anything else can go wrong; what is returned are the ailing ones, and
-        why it is not known how all are. An activity conducts those that are `left_alone`."""
+        why it is not known how all are. An activity conducts those that are `left_alone`; a step of the `failed` ones has
+        failed."""
         ailing = self._reconciler.ailing(seen, history)
         undecided = self._revisions.undecided(self._reconciler.undecided(seen, history))
         down = {name: each for name, each in self._reconciler.down(seen, history).items() if name in self._should_run}
-        self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up)
+        self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
         self._is_held_up = False
         told = {name: each for name, each in down.items() if name in self._held_up and name not in left_alone}
         self._record.health(told | dict(ailing), undecided)
@@ -50,5 +53,5 @@ class Wellbeing:
 
     def tell_of(self, failed: Collection[str], seen: Any, history: History, left_alone: Collection[str]) -> None:
         """The same after steps of these subjects failed: whatever of them was down before is down until the next try."""
+        self.tell(seen, history, left_alone, failed)
         self.hold_up()
-        self.tell(seen, history, {*left_alone, *self._should_run.difference(failed)})

@@ -77,8 +77,8 @@ class Reconciler(Protocol[Want, Seen]):
         ...
 
     def down(self, seen: Seen, history: History) -> Mapping[str, Ailment]:
-        """Subjects that are there and at work nowhere, because they were stopped on purpose or not started yet. None of them
-        is ailing; they are not well when nobody goes on to start them."""
+        """Subjects that are there and at work nowhere, although they should be. Those that are not ailing were stopped on
+        purpose, or not started yet: they are not well when nobody goes on to start them."""
         ...
 
     def last_checks(self, seen: Seen) -> Mapping[str, str]:

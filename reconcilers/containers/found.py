@@ -170,17 +170,20 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
 
 
 def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
-    """Containers of evenkeel of which no instance is up, where one was stopped by evenkeel itself or never started."""
-    own = [instance for instance in seen.containers if instance.container is not None]
-    up = {instance.name for instance in own if instance.state in ("running", "restarting")}
+    """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow."""
+    by_name: dict[str, list[ContainerSeen]] = {}
+    for instance in seen.containers:
+        if instance.container is not None:
+            by_name.setdefault(instance.name, []).append(instance)
     found: dict[str, Ailment] = {}
-    for instance in own:
-        if instance.name in up:
+    for name, own in by_name.items():
+        is_new = any(each.state == "created" for each in own)
+        is_over = any(each.id not in history.stopped and not _not_up(each) for each in own)
+        if any(each.state in ("running", "restarting") for each in own) or (is_over and not is_new):
             continue
-        if instance.id in history.stopped:
-            found[instance.name] = Ailment("was stopped to be changed, and is not started again", refutes=False)
-        elif instance.state == "created":
-            found.setdefault(instance.name, Ailment("was not started yet", refutes=False))
+        stopped = any(each.id in history.stopped for each in own)
+        why = "was stopped to be changed, and is not started again" if stopped else "was not started yet"
+        found[name] = Ailment(why, refutes=False)
     return found
 
 

@@ -37,6 +37,7 @@ from evenkeel.specs.plan import (
     Phase,
     Plan,
     Pull,
+    Remove,
     Retry,
     Start,
     Update,
@@ -860,6 +861,40 @@ def test_a_container_that_cannot_start_is_not_well(on_device: OnDevice) -> None:
         assert device.conditions()["Healthy"].message == f"web does not start: {why}"
 
     on_device(work)
+
+
+def test_one_that_has_ended_as_it_may_is_not_down_for_its_predecessor(on_device: OnDevice) -> None:
+    """What was stopped for it cannot be removed; it is at its end, and well."""
+
+    async def work(device: Device) -> None:
+        once = Restart("no")
+        await device.reach(container("job", "job:1", restart=once))
+        device.fail(Failed("input/output error"), Remove)
+        device.ask(container("job", "done:1", restart=once))
+        for _ in range(5):
+            await device.follow()
+            await asyncio.sleep(30)
+        assert device.running() == {}
+        assert device.conditions()["CleanedUp"].reason == "LeftOver"
+        assert device.conditions()["Healthy"].holds
+        assert device.said("health") == []
+
+    on_device(work, done=Image(exits_with=0, exits_after_s=8.0))
+
+
+def test_one_that_ended_badly_is_not_well_before_its_successor_is_up(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        once = Restart("no")
+        await device.reach(container("job", "job:1", restart=once))
+        await asyncio.sleep(20)
+        await device.follow()
+        assert not device.conditions()["Healthy"].holds
+        device.ask(container("job", "other:1", restart=once))
+        while isinstance(await device.cycle(), Progressed):
+            assert device.conditions()["Healthy"].holds <= bool(device.running())
+        assert device.conditions()["Healthy"].holds
+
+    on_device(work, job=Image(exits_with=3, exits_after_s=8.0))
 
 
 @pytest.mark.parametrize("policy", ["no", "on-failure", "unless-stopped", "always"])
