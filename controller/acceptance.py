@@ -34,7 +34,8 @@ def put_in_force(journal: Journal, state: DesiredState | None, source: str, acti
 
 
 def files_before(journal: Journal) -> DesiredState | None:
-    """What the files asked for before, as far as anything that can be read tells it: a document knows its file."""
+    """What the files asked for before. Where that cannot be read, what is desired or last-good stands for it, because each
+    document knows its file."""
     roles: tuple[Role, ...] = ("files", "desired", "last-good")
     found = (journal.readable_revision(role) for role in roles)
     return next((state for state in found if state is not None), None)

@@ -90,7 +90,7 @@ class Cycles:
         self._announced: dict[Role, str] = {}
         self._leftovers = Leftovers()
         self._revisions = Revisions(reconciler, journal, self._record)
-        self._wellbeing = Wellbeing(reconciler, self._record, self._revisions)
+        self._wellbeing = Wellbeing(reconciler, self._record)
         self._checks: dict[str, Health] | None = None
         """The checks that are asked for, as far as is known."""
         self._asked = ""
@@ -393,7 +393,8 @@ class Cycles:
                 self._revisions.begin(state, ailing, seen)
             ending = await self._run_stage(role, state, found.stage, seen, stopping)
             if isinstance(ending, Retrying):
-                self._wellbeing.tell_of(ending.failed, seen, history, left_alone)
+                self._wellbeing.tell(seen, history, left_alone, ending.failed)
+                self._wellbeing.hold_up()
             return ending
         if undecided and role == "desired" and not stuck and not blocked(plan):
             return self._revisions.wait_for_first_checks(undecided)

@@ -138,8 +138,12 @@ class Mailbox:
             self.record(changed(activity, tries=tries))
 
     def tries_of(self, activity: Activity) -> int:
-        """How often the look before its end broke; another boot counts for nothing, as with messages."""
-        return activity.tries if activity.tried_in == self._boot else 0
+        """How often the look before its end broke."""
+        return self._counted(activity.tries, activity.tried_in)
+
+    def _counted(self, tries: int, boot: str) -> int:
+        """Tries that another boot of the machine cut short count for nothing: a power loss is nobody's fault."""
+        return tries if boot == self._boot else 0
 
     def set_aside(self, topic: str, payload: bytes, why: str) -> None:
         """Keep a message that cannot be dealt with, for people to look at."""
@@ -163,8 +167,7 @@ class Mailbox:
         return [self._incoming(row) for row in rows]
 
     def _incoming(self, row: tuple[int, str, bytes, float, int, int, int, str]) -> Incoming:
-        """A try that another boot of the machine cut short counts for nothing: a power loss is no fault of a message."""
-        return Incoming(*row[:5], bool(row[5]), row[6] if row[7] == self._boot else 0)
+        return Incoming(*row[:5], bool(row[5]), self._counted(row[6], row[7]))
 
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""

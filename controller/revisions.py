@@ -13,11 +13,12 @@ from typing import Any
 from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
+from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
 
-_RECOVERY_S = 60.0
+RECOVERY_S = 60.0
 """So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
 waited for."""
 _AGAIN_S = 1.0
@@ -36,16 +37,6 @@ class Revisions:
         """What checks had told at the first look after the last disturbance; `None` until there is one."""
         self._unchecked_since: float | None = None
         """Since when nothing but checks is waited for."""
-        self._undecided_since: dict[str, float] = {}
-        """Since when a check of a subject that was proven is known to have told nothing yet."""
-
-    def undecided(self, found: Mapping[str, str]) -> str:
-        """Why it is not known how all are; "" when it is, or when a minute has not told, because some checks are made once an
-        hour. `found`: why, by subject."""
-        now = asyncio.get_running_loop().time()
-        self._undecided_since = {subject: self._undecided_since.get(subject, now) for subject in sorted(found)}
-        waited_for = [subject for subject, since in self._undecided_since.items() if now - since < _RECOVERY_S]
-        return "; ".join(f"{subject} {found[subject]}" for subject in waited_for)
 
     def wait_for_first_checks(self, undecided: str) -> Ending:
         """Nothing is said about all of it, and no revision begins, before it is known how they are."""
@@ -128,7 +119,7 @@ class Revisions:
         now = asyncio.get_running_loop().time()
         self._unchecked_since = now if self._unchecked_since is None else self._unchecked_since
         decides = any(each.refutes for each in unchecked.values())
-        if not decides and (not unchecked or now - self._unchecked_since >= _RECOVERY_S):
+        if not decides and (not unchecked or now - self._unchecked_since >= RECOVERY_S):
             self._unchecked_since = None
             return None
         states = "; ".join(f"{name} {each.why}" for name, each in unchecked.items())
@@ -139,7 +130,7 @@ class Revisions:
     def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending | None:
         now = asyncio.get_running_loop().time()
         self._unwell_since = now if self._unwell_since is None else self._unwell_since
-        if now - self._unwell_since >= _RECOVERY_S:
+        if now - self._unwell_since >= RECOVERY_S:
             if not self._journal.digest("last-good"):
                 return None
             self._unwell_since = None
@@ -187,11 +178,12 @@ class Revisions:
         """Deciding about a revision that was begun broke, and deciding about last-good does not: one of its tries, because
         going back helps."""
         attempt = self._journal.attempt(state.digest)
-        failures = (attempt.failures if attempt else 0) + 1
-        if failures >= tries:
-            return self.give_up(state, f"{why} (tried {failures} times)")
-        self._journal.count_failure(state.digest, why)
-        return Retrying(why, 0.0, None)
+        match one_more(why, attempt.failures if attempt else 0, tries):
+            case GiveUp(why=final):
+                return self.give_up(state, final)
+            case TryAgain():
+                self._journal.count_failure(state.digest, why)
+                return Retrying(why, 0.0, None)
 
     @at_once
     def give_up(self, state: DesiredState, why: str) -> Ending:

@@ -6,11 +6,12 @@ down, for nobody knows when it is started again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from evenkeel.controller.record import Record
-from evenkeel.controller.revisions import Revisions
+from evenkeel.controller.revisions import RECOVERY_S
 from evenkeel.reconcilers.ports import Ailment, Reconciler
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.plan import History
@@ -19,14 +20,16 @@ from evenkeel.specs.plan import History
 class Wellbeing:
     """The condition `Healthy` of one domain."""
 
-    def __init__(self, reconciler: Reconciler[Any, Any], record: Record, revisions: Revisions) -> None:
-        self._reconciler, self._record, self._revisions = reconciler, record, revisions
+    def __init__(self, reconciler: Reconciler[Any, Any], record: Record) -> None:
+        self._reconciler, self._record = reconciler, record
         self._is_held_up = not record.is_well()
         """Whether a cycle ended without progress since the last look."""
         self._held_up: frozenset[str] = frozenset()
         """Subjects that were down then, and are still: their switch does not go on."""
         self._should_run: frozenset[str] = frozenset()
         """Subjects of what is in force."""
+        self._undecided_since: dict[str, float] = {}
+        """Since when a check of a subject that was proven is known to have told nothing yet."""
 
     def in_force(self, state: DesiredState) -> None:
         """What of it is there should run."""
@@ -43,7 +46,7 @@ class Wellbeing:
         why it is not known how all are. An activity conducts those that are `left_alone`; a step of the `failed` ones has
         failed."""
         ailing = self._reconciler.ailing(seen, history)
-        undecided = self._revisions.undecided(self._reconciler.undecided(seen, history))
+        undecided = self._undecided(self._reconciler.undecided(seen, history))
         down = {name: each for name, each in self._reconciler.down(seen, history).items() if name in self._should_run}
         self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
         self._is_held_up = False
@@ -51,7 +54,10 @@ class Wellbeing:
         self._record.health(told | dict(ailing), undecided)
         return ailing, undecided
 
-    def tell_of(self, failed: Collection[str], seen: Any, history: History, left_alone: Collection[str]) -> None:
-        """The same after steps of these subjects failed: whatever of them was down before is down until the next try."""
-        self.tell(seen, history, left_alone, failed)
-        self.hold_up()
+    def _undecided(self, found: Mapping[str, str]) -> str:
+        """Why it is not known how all are; "" when it is, or when a minute has not told, because some checks are made once an
+        hour. `found`: why, by subject."""
+        now = asyncio.get_running_loop().time()
+        self._undecided_since = {subject: self._undecided_since.get(subject, now) for subject in sorted(found)}
+        waited_for = [subject for subject, since in self._undecided_since.items() if now - since < RECOVERY_S]
+        return "; ".join(f"{subject} {found[subject]}" for subject in waited_for)

@@ -38,7 +38,7 @@ async def events(client: EngineClient) -> AsyncGenerator[None, None]:
 
 
 class Ends:
-    """How a container ended, as the engine tells it from the last start on, in its own order; no date decides anything."""
+    """The end of one container, from the engine's events since its last start. Their order decides, not their dates."""
 
     def __init__(self, element: str) -> None:
         self._element = element
@@ -59,8 +59,8 @@ class Ends:
                 pass
 
     async def was_killed(self, timeout_s: float) -> bool:
-        """Whether anybody had the engine kill a container that has ended, or the engine did so by itself, as it does when it
-        ends. The engine tells of a kill before it tells of the end. Raises DriverError when it does not tell of the end."""
+        """Whether the engine killed the container before it ended: for somebody, or because the engine itself ends. Raises
+        DriverError when the engine does not tell of the end."""
         assert self.listening is not None
         ended = asyncio.ensure_future(self._ended.wait())
         try:
