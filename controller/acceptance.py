@@ -20,6 +20,30 @@ from evenkeel.specs.problem import errors, problems_text
 log = logging.getLogger(__name__)
 
 
+def put_in_force(journal: Journal, state: DesiredState | None, source: str, activity: str = "") -> bool:
+    """From now on this is desired, `None` for nothing; True when that is new. What was found of another revision says nothing
+    of this one, until somebody has looked."""
+    with journal.at_once():
+        known = journal.digest("desired")
+        if state is None:
+            is_new = journal.drop("desired")
+            unsettled = Condition("Settled", False, "NothingDesired", "nothing is asked for any more")
+        else:
+            is_new = journal.put("desired", state, source, activity)
+            unsettled = Condition("Settled", False, "Converging", "a new revision was accepted")
+        if known != (state.digest if state is not None else ""):
+            journal.set_condition(unsettled)
+    return is_new
+
+
+def files_before(journal: Journal) -> DesiredState | None:
+    """What the files asked for before. Where that cannot be read, what is desired or last-good stands for it, because each
+    document knows its file."""
+    roles: tuple[Role, ...] = ("files", "desired", "last-good")
+    found = (journal.readable_revision(role) for role in roles)
+    return next((state for state in found if state is not None), None)
+
+
 class Acceptance:
     """The gate between a source and the journal of one controller."""
 
@@ -63,11 +87,10 @@ class Acceptance:
                 )
             return False
         known = self._journal.digest("desired")
-        is_new = self._journal.put("desired", reading.desired, "files") or is_new
+        is_new = put_in_force(self._journal, reading.desired, "files") or is_new
         if reading.desired.digest != known:
             count = len(reading.desired.documents)
             what = f"{count} document{'s' * (count != 1)}" + (f"; {doubts}" if doubts else "")
-            self._journal.set_condition(Condition("Settled", False, "Converging", "a new revision was accepted"))
             self._say(Feedback("revision-accepted", what, revision=reading.desired.digest))
         return is_new
 
@@ -80,7 +103,7 @@ class Acceptance:
             return ""
         if reading.is_empty:
             return f"no container is asked for in {', '.join(reading.paths) or 'the source'}"
-        found = emptied(self._before(), reading.desired, reading.paths)
+        found = emptied(files_before(self._journal), reading.desired, reading.paths)
         return f"no container is asked for any more in {', '.join(found)}" if found else ""
 
     def is_hasty(self, reading: Reading) -> bool:
@@ -89,13 +112,7 @@ class Acceptance:
             return False
         if errors(reading.problems) or self._seems_an_accident(reading):
             return False  # refused, and said at once
-        return bool(lost(self._before(), reading.desired))
-
-    def _before(self) -> DesiredState | None:
-        """What the files asked for before, as far as anything that can be read tells it: a document knows its file."""
-        roles: tuple[Role, ...] = ("files", "desired", "last-good")
-        found = (self._journal.readable_revision(role) for role in roles)
-        return next((state for state in found if state is not None), None)
+        return bool(lost(files_before(self._journal), reading.desired))
 
     @at_once
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:

@@ -98,8 +98,7 @@ class UpdateAgent:
             set_aside_unreadable(self._journal, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
-                tell = partial(self._tell_at_work, baseline="")
-                confirmed = await self._phases.confirm(activity, wanted(self._settings, activity.target), tell)
+                confirmed = await self._confirm(activity)
                 if confirmed is not None:
                     goes_on = self._precedence.goes_on(activity)
                     self._answers.end(confirmed, "" if goes_on else activities.verdict(confirmed))
@@ -164,6 +163,19 @@ class UpdateAgent:
         ended = self._touched(activities.cut_short(activity, by))
         self._answers.tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
 
+    async def _confirm(self, activity: Activity) -> Activity | None:
+        """As `Phases.confirm`. Where that broke again and again, also over restarts, nothing is confirmed, and the activity
+        comes to an end all the same: everything else waits for that."""
+        tries = self._mail.tries_of(activity)
+        if tries >= MOST_TRIES:
+            return activities.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
+        begun = self._mail.begin_last_look(activity)
+        tell = partial(self._tell_at_work, baseline="")
+        confirmed = await self._phases.confirm(begun, wanted(self._settings, activity.target), tell)
+        if confirmed is None:
+            self._mail.end_last_look(tries)
+        return confirmed
+
     async def _carry_out(self, activity: Activity) -> None:
         """The command at work, to its end or until it is interrupted."""
         tell = partial(self._tell_at_work, baseline=activity.addressed)
@@ -212,8 +224,7 @@ class UpdateAgent:
     def _set_aside(self, message: Incoming, activity: Activity | None) -> None:
         """A message on which the agent broke again and again, also over restarts: answer it, keep it for people to look at,
         and go on with the next."""
-        causes = "an internal error, or its process was killed"
-        why = f"evenkeel broke on this message {message.tries} times ({causes}); it is set aside"
+        why = f"{_broke('this message', message.tries)}; it is set aside"
         self._mail.set_aside(message.topic, message.payload, why)
         id_ = rescued_activity(message.payload)
         refusal = peek(message.payload, _read_refusal) if message.topic == self._topics.refused else None
@@ -259,6 +270,10 @@ class UpdateAgent:
         self._answers.tell(activity, status, baseline=baseline)
         if any(action.waits_for for action in activity.actions):
             self._arrivals.interrupt(activity)
+
+
+def _broke(on: str, tries: int) -> str:
+    return f"evenkeel broke on {on} {tries} times (an internal error, or its process was killed)"
 
 
 def _read_refusal(payload: bytes) -> tuple[str, str]:

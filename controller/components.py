@@ -22,7 +22,7 @@ from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.activity import ActivityAction, Command
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, Look
 from evenkeel.specs.plan import Done, Phase, Step, Verify
 
@@ -31,6 +31,8 @@ Waits = Callable[[str], None]
 StepProgress = Callable[[Step, str, int, int], None]
 
 _LONGEST_WAIT_S = 10.0
+_LATE_S = 5.0
+"""A look that lasts longer is told as waiting for the engine."""
 MOST_PROOFS = 5
 """A container that other hands stop again and again while it is watched does not become proven."""
 _CLEANUP_PATIENCE_S = 10.0
@@ -70,28 +72,63 @@ class Components:
 
     def begin(self, revision: str) -> None:
         """A command begins, for this revision, with all its patience."""
-        self._away_since, self._spent_s, self._silent = None, 0.0, ""
+        self._renew_patience()
         self._cycles.about(revision)
 
+    def _renew_patience(self) -> None:
+        self._away_since, self._spent_s, self._silent = None, 0.0, ""
+
     async def observe(self, look: Look, waits: Waits, cut: asyncio.Event) -> ContainersSeen | None:
-        """One look, waiting out passing trouble; raises what is left after that, or when cut short. `None` when told to stop
-        meanwhile."""
+        """One look of its own, with all patience, that waits out passing trouble; raises what is left after that, or when
+        cut short while it waits. `None` when told to stop meanwhile."""
+        self._renew_patience()
+        return await self._observe(look, waits, cut, self._stopping)
+
+    async def _observe(
+        self, look: Look, waits: Waits, cut: asyncio.Event, at_once: asyncio.Event
+    ) -> ContainersSeen | None:
+        """As `observe`, with the patience that is left. `at_once` as for `_see`."""
         trouble = _Trouble(waits)
         while True:
             self._alive()
             try:
-                seen: ContainersSeen = await self._cycles.observe(look)
-                self._away_since = None
-                trouble.say("")
-                return seen
+                seen = await self._see(look, trouble, cut, at_once)
             except (Unavailable, TimedOut, Refused) as error:
                 if self._away_for_s() >= self._patience_s:
                     raise
                 trouble.say(error.message)
-                if not await _pause(1.0, cut):
-                    if self._stopping.is_set():
-                        return None
-                    raise
+                if await _pause(1.0, cut):
+                    continue
+                left: EvenkeelError = error
+            else:
+                if seen is not None:
+                    trouble.say("")
+                    return seen
+                left = TimedOut("engine", trouble.said or "it was not waited for")
+            if self._stopping.is_set():
+                return None
+            raise left
+
+    async def _see(
+        self, look: Look, trouble: _Trouble, cut: asyncio.Event, at_once: asyncio.Event
+    ) -> ContainersSeen | None:
+        """One look. While it is late, that is told. `None` when `cut` ended it while it was late, or `at_once` before."""
+        begun = asyncio.get_running_loop().time()
+        looking: asyncio.Future[ContainersSeen] = asyncio.ensure_future(self._cycles.observe(look))
+        try:
+            if await unless(at_once, asyncio.wait({looking}, timeout=_LATE_S)) and not looking.done():
+                self._away_since = begun if self._away_since is None else self._away_since
+                trouble.late(look)
+                await unless(cut, asyncio.wait({looking}))
+            if not looking.done():
+                return None
+            seen = looking.result()
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        self._away_since = None
+        trouble.answered()
+        return seen
 
     def _away_for_s(self) -> float:
         """For how long the engine has been found away."""
@@ -104,7 +141,7 @@ class Components:
         if self._silent:
             return self._silent
         try:
-            seen = await self.observe(look, waits, cut)
+            seen = await self._observe(look, waits, cut, cut)
         except (Unavailable, TimedOut, Refused) as error:
             if cut.is_set():
                 raise Interrupted from error
@@ -255,17 +292,20 @@ class Components:
         if self._silent:
             return self._silent
         since, wait_s, proofs = loop.time(), 0.5, 0
+
+        async def see(look: Look) -> ContainersSeen | None:
+            return await self._see(look, trouble, cut, cut)
+
         while True:
             self._alive()
-            ending = await self._cycles.towards(want, action.subject, is_open, cut, progress, pins)
+            ending = await self._cycles.towards(want, action.subject, is_open, see, cut, progress, pins)
             match ending:
                 case Settled():
                     trouble.say("")
-                    self._away_since = None
                     return ""
                 case Progressed():
                     trouble.say("")
-                    since, wait_s, self._away_since = loop.time(), 0.5, None
+                    since, wait_s = loop.time(), 0.5
                 case Stalled(why=why):
                     return why
                 case Retrying(why=why, phase=phase):
@@ -275,7 +315,6 @@ class Components:
                         self._silent = why if away_s >= self._patience_s else ""
                         is_over = away_s >= patience_s
                     else:
-                        self._away_since = None  # it answered, if only with a failure
                         proofs += phase == Phase.VERIFY
                         is_over = loop.time() - since >= patience_s - self._spent_s or proofs >= MOST_PROOFS
                     if is_over:
@@ -326,9 +365,22 @@ class _Trouble:
     """Says a reason when it is another than the last."""
 
     def __init__(self, waits: Waits) -> None:
-        self._waits, self._said = waits, ""
+        self._waits, self.said = waits, ""
+        self._late = ""
 
     def say(self, why: str) -> None:
-        if why != self._said:
-            self._said = why
+        if why != self.said:
+            self.said = why
             self._waits(why)
+
+    def late(self, look: Look) -> None:
+        """A look takes long. That tells nothing new while trouble is waited out."""
+        if not self.said:
+            asked = "the engine, or a registry," if look.images else "the engine"
+            self._late = f"{asked} was asked what is there, and has not answered within {_LATE_S:g} s"
+            self.say(self._late)
+
+    def answered(self) -> None:
+        """A look came to its end; other trouble than its length is not over by that."""
+        if self.said == self._late:
+            self.say("")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.sound import foreign_json
 
 _HUB = "https://index.docker.io/v1/"
 _PROGRAM_TIMEOUT_S = 20
@@ -63,7 +63,7 @@ async def credentials_for(registry: str, path: Path) -> Credentials | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text()) if path.exists() else {}
+        config = foreign_json(path.read_bytes()) if path.exists() else {}
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
         raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {reason}") from None
@@ -120,6 +120,8 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
         raise Unavailable(element, f"{whose}, is not in the PATH here; {what}") from None
     except OSError as error:
         raise Unavailable(element, f"{whose}, cannot be run: {error.strerror}") from None
+    except ValueError:  # a name that is none of a file
+        raise Unavailable(element, f"{whose}, cannot be run: no file can have that name") from None
     try:
         async with asyncio.timeout(_PROGRAM_TIMEOUT_S):
             answer, _ = await process.communicate(server.encode())
@@ -134,7 +136,7 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
     if process.returncode != 0:
         return None
     try:
-        found = json.loads(answer)
+        found = foreign_json(answer)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -36,16 +36,19 @@ from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import Revisions
+from evenkeel.controller.stopping import unless
 from evenkeel.controller.unreadable import set_aside_unreadable
+from evenkeel.controller.wellbeing import Wellbeing
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
+from evenkeel.specs.container import Health
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
-from evenkeel.specs.feedback import Feedback, Kind
+from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.observed import Look
 from evenkeel.specs.plan import (
     Done,
@@ -56,9 +59,10 @@ from evenkeel.specs.plan import (
     Stage,
     Step,
 )
-from evenkeel.specs.problem import place_text
 
 log = logging.getLogger(__name__)
+
+_STOPPED = Waiting("told to stop")
 
 
 class Cycles:
@@ -87,17 +91,28 @@ class Cycles:
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
         self._absences = Absences()
-        self._announced = Announcements()
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
+        self._announced = Announcements(journal, self._record)
         self._revisions = Revisions(reconciler, journal, self._record)
-        self._disturbed = ""
-        """The digest of the desired revision of which more than a download was begun."""
+        self._wellbeing = Wellbeing(reconciler, self._record)
+        self._checks: dict[str, Health] | None = None
+        """The checks that are asked for, as far as is known."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError, and nothing for what engines do."""
         self._record.begin()
+        goes_on = False
+        try:
+            ending = await self._run(stopping)
+            goes_on = isinstance(ending, Progressed)
+        finally:
+            if not goes_on:
+                self._wellbeing.hold_up()
+        return ending
+
+    async def _run(self, stopping: asyncio.Event) -> Ending:
         journal = self._journal
         set_aside_unreadable(journal, self._say, self._now())
         try:
@@ -109,6 +124,7 @@ class Cycles:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
+        self._wellbeing.in_force(desired)
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
             try:
@@ -127,11 +143,13 @@ class Cycles:
             return ending
         good = self._last_good()
         if good is None and journal.digest("last-good"):
-            good = await self._found_instead()
+            good = await self._found_instead(stopping)
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
-            await self._look_after_health()
+            self._checks = self._reconciler.look(self._reconciler.select(desired)).checks
+            await self._look_after_health(stopping)
             return Stalled(attempt.why)
+        self._wellbeing.in_force(good)
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
@@ -147,8 +165,8 @@ class Cycles:
         Unavailable, TimedOut or Refused when it cannot be asked."""
         try:
             seen = await self._driver.observe(changed(look, adopted=self._journal.adopted()))
-        except (Unavailable, TimedOut, Refused) as error:
-            self._record.engine_lost(error)
+        except Exception as error:
+            self._record.not_seen(error)
             raise
         self._record.engine_found(seen.engine)
         return changed(seen, only=look.subject)
@@ -161,11 +179,11 @@ class Cycles:
         """What the journal remembers and planning needs."""
         return self._journal.history()
 
-    async def hold(self) -> None:
+    async def hold(self, stopping: asyncio.Event) -> None:
         """Nobody knows what is in force: what runs now is, as it is found."""
         if self._journal.digest("desired"):
             return
-        found = await self._as_found()
+        found = await self._as_found(stopping)
         if found is not None:
             self._journal.put("desired", found, AS_FOUND)
 
@@ -178,20 +196,24 @@ class Cycles:
         want: Any,
         subject: str,
         is_open: IsOpen,
+        see: Callable[[Look], Awaitable[Any]],
         stopping: asyncio.Event,
         progress: apply.StepProgress,
         pins: ImagePins = ImagePins(),
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
-        of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller."""
+        of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller. `see` is `observe` with
+        the caller's patience; `None` when that was cut short."""
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
         look = reconciler.look(want)
         images = tuple(image for image in look.images if image not in pins.pinned)
         try:
-            seen = await self.observe(changed(look, images=images, subject=subject))
+            seen = await see(changed(look, images=images, subject=subject))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
+        if seen is None:
+            return _STOPPED
         seen = changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
         history = journal.history()
         history = changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
@@ -220,7 +242,7 @@ class Cycles:
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
-                return Progressed() if len(outcomes) == len(found.stage.steps) else Waiting("told to stop")
+                return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
             case TryAgain(why=why, after_s=after_s):
                 return Retrying(why, after_s, found.stage.phase)
             case GiveUp(why=why):
@@ -229,20 +251,25 @@ class Cycles:
     async def _without_plan(
         self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
     ) -> Ending:
-        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up, but for
-        what the two ask for differently once something of `desired` was begun."""
+        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up. Once
+        something of `desired` was begun, what the two ask for differently is left as it is, so that nothing is torn down and
+        built up at each try; and where deciding about last-good does not break, this was one of the tries of `desired`."""
+        self._wellbeing.hold_up()
         good = self._last_good()
-        found = await self._as_found() if good is None and desired is None else None
-        if found is not None:  # nothing else tells what is in force
-            await self._keep_up(found, found, {}, why, stopping)
-        elif good is not None and good.digest != digest:
-            begun = desired is not None and self._disturbed == digest
-            stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
-            await self._keep_up(desired or good, good, stuck, why, stopping)
-        else:
+        found = await self._as_found(stopping) if good is None and desired is None else None
+        good = good or found  # nothing else tells what is in force
+        if good is None or (good.digest == digest and found is None):
             self._record.condition("Settled", False, "Retrying", why)
-            await self._look_after_health()
-        return Retrying(why, 0.0, None)
+            await self._look_after_health(stopping)
+            return Retrying(why, 0.0, None)
+        if desired is None:
+            self._wellbeing.in_force(good)
+        begun = desired is not None and self._journal.sick_before(digest) is not None
+        stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
+        kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)
+        if not begun or desired is None or kept_up is None:
+            return Retrying(why, 0.0, None)
+        return self._revisions.broke(desired, why, self._tries)
 
     async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
         """evenkeel itself broke at subjects that the revision does not change: all else of it goes on and is judged."""
@@ -265,9 +292,9 @@ class Cycles:
             self.broke(error)
             return None
 
-    async def _found_instead(self) -> DesiredState | None:
+    async def _found_instead(self, stopping: asyncio.Event) -> DesiredState | None:
         """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
-        found = await self._as_found()
+        found = await self._as_found(stopping)
         if found is not None:
             with self._journal.at_once():
                 self._journal.put("last-good", found, AS_FOUND)
@@ -275,21 +302,22 @@ class Cycles:
                 self._record.say("state-lost", text)
         return found
 
-    async def _as_found(self) -> DesiredState | None:
+    async def _as_found(self, stopping: asyncio.Event) -> DesiredState | None:
         try:
-            return self._reconciler.as_found(await self.observe(), ())
+            seen = await unless(stopping, self.observe())
         except (Unavailable, TimedOut, Refused):
             return None
+        return None if seen is None else self._reconciler.as_found(seen, ())
 
-    async def _look_after_health(self) -> None:
+    async def _look_after_health(self, stopping: asyncio.Event) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
         try:
-            seen = await self.observe()
+            seen = await unless(stopping, self.observe(Look(checks=self._checks)))
         except (Unavailable, TimedOut, Refused):
             return
-        ailing = self._reconciler.ailing(seen, self._journal.history())
-        self._record.health(ailing)
-        await self._ailments.listen(ailing, self._asked, self.broke)
+        if seen is not None:
+            ailing, _ = self._wellbeing.tell(seen, self._journal.history())
+            await self._ailments.listen(ailing, self._asked, self.broke)
 
     async def _keep_up(
         self,
@@ -298,9 +326,11 @@ class Cycles:
         stuck: Mapping[str, str],
         why: str,
         stopping: asyncio.Event,
-    ) -> None:
+    ) -> Ending | None:
         """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
-        nothing of what is `stuck`: one container that cannot be had must not keep another one down."""
+        nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
+        look, or something newer came first."""
+        ending: Ending | None = None
         while not stopping.is_set() and self._journal.digest("desired") == self._asked:
             ending = await self._pass("last-good", good, stopping, stuck)
             if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
@@ -309,6 +339,7 @@ class Cycles:
                 break
         self._record.revision = aim.digest
         self._record.condition("Settled", False, "Retrying", why)
+        return None if isinstance(ending, Retrying) and ending.phase is None else ending
 
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
@@ -318,27 +349,32 @@ class Cycles:
         self._record.revision = state.digest
         want = reconciler.select(state)
         look = changed(reconciler.look(want), fresh=self.asks_afresh)
+        self._checks = look.checks
         try:
-            seen = await self.observe(look)
-            self.asks_afresh = False
+            seen = await unless(stopping, self.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
             self._revisions.blind()
             return Retrying(str(error), 0.0, None)
-        await self._ailments.listen(reconciler.ailing(seen, journal.history()), state.digest, self.broke)
+        if seen is None:
+            self._revisions.blind()
+            return _STOPPED
+        self.asks_afresh = False
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
         now_s = asyncio.get_running_loop().time()
         journal.forget(self._absences.gone(journal.remembered(), reconciler.present(seen), now_s))
         history = journal.history()
-        differences = reconciler.diff(want, seen, history)
         activity = journal.mail.activity()
         left_alone = hands_off(activity, state) if activity is not None else frozenset()
+        ailing, undecided = self._wellbeing.tell(seen, history, left_alone)
+        await self._ailments.listen(ailing, state.digest, self.broke)
+        if journal.digest("desired") != self._asked:
+            return Progressed()
+        differences = reconciler.diff(want, seen, history)
         mine = [
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
         plan = reconciler.plan(mine, seen, self._record.with_last_wishes(history, mine))
-        ailing = reconciler.ailing(seen, history)
-        self._record.health(ailing)
         if stuck is None:
             self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
@@ -357,11 +393,20 @@ class Cycles:
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
-            self._announce(role, state, plan)
+            begins = role == "desired" and found.stage.phase != Phase.DOWNLOAD
+            if begins and undecided and self._revisions.is_new(state):
+                return self._revisions.wait_for_first_checks(undecided)
+            self._announced.announce(role, state, plan)
             self._revisions.remember_found(role, found.stage, seen)
-            if role == "desired" and found.stage.phase != Phase.DOWNLOAD:
-                self._revisions.begin(state, ailing)
-            return await self._run_stage(role, state, found.stage, seen, stopping)
+            if begins:
+                self._revisions.begin(state, ailing, seen)
+            ending = await self._run_stage(role, state, found.stage, seen, stopping)
+            if isinstance(ending, Retrying):
+                self._wellbeing.tell(seen, history, left_alone, ending.failed)
+                self._wellbeing.hold_up()
+            return ending
+        if undecided and role == "desired" and not stuck and not blocked(plan):
+            return self._revisions.wait_for_first_checks(undecided)
         return self._settle("last-good" if stuck else role, plan, unwell)
 
     @at_once
@@ -373,6 +418,8 @@ class Cycles:
         why = blocked(plan)
         if role == "last-good":
             return Stalled(why) if why else settled
+        if self._journal.digest("desired") != self._asked:  # by another process, since the look
+            return Progressed()
         if why:
             return self._revisions.block(why)
         if self._journal.attempt(self._record.revision) is not None:
@@ -381,28 +428,9 @@ class Cycles:
         self._record.settled(text)
         return settled
 
-    @at_once
-    def _announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
-        """Say once what is going to happen, and whether somebody else's hands made it necessary."""
-        good = self._journal.digest("last-good")
-        is_drift = self._record.was_settled() and good == state.digest and role == "desired"
-        by = role if good else self._announced.role_of(state.digest) or role  # what is kept up is what is desired
-        begins = self._announced.begin(by, state.digest, plan, is_drift=is_drift)
-        news = tuple(self._announced.news(by, plan))
-        for difference, by_nobody in news:
-            kind: Kind = "drift" if by_nobody else "plan"
-            message = f"{difference.verb}: {difference.why}"
-            self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
-        if not begins and not news:
-            return
-        names = [each.subject for each in plan.differences if each.verb not in ("keep", "blocked")]
-        self._record.condition("Settled", False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
-
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
     ) -> Ending:
-        if role == "desired" and stage.phase != Phase.DOWNLOAD:
-            self._disturbed = state.digest
         outcomes = await apply.run_stage(
             stage,
             self._driver,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from evenkeel.controller.acceptance import put_in_force
 from evenkeel.controller.journal import Journal
 from evenkeel.controller.outbox import Outgoing
-from evenkeel.reconcilers.activity import feedback, is_confirmed, reasons
+from evenkeel.reconcilers.activity import feedback, is_confirmed, reasons, verdict
 from evenkeel.reconcilers.in_force import in_force, reached
 from evenkeel.specs.activity import Activity, Status, name_of
 from evenkeel.specs.feedback import Condition, Feedback
@@ -43,11 +44,13 @@ def end_activity(
     with journal.at_once():
         state = in_force(activity, system)
         if reached(activity) and judged and is_confirmed(activity):
+            if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
+                put_in_force(journal, state, activity.topic, activity.id)
             journal.reach(state, activity.topic, activity.id)
         elif reached(activity) or not journal.digest("desired"):
             journal.forgive(state.digest, images=False)
             journal.put("message", state, activity.topic, activity.id)
-            journal.put("desired", state, activity.topic, activity.id)
+            put_in_force(journal, state, activity.topic, activity.id)
         if not how:
             say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
             journal.mail.record(None)

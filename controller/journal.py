@@ -33,6 +33,7 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.plan import History
+from evenkeel.specs.sound import sound_text
 from evenkeel.specs.visible import shortened
 
 Role = Literal["desired", "last-good", "files", "message"]
@@ -208,7 +209,7 @@ class Journal:
             connection.execute(
                 "INSERT OR REPLACE INTO attempt SELECT ?1, ifnull(max(failures), 0) + 1, ?2, ?3,"
                 " max(?4, ifnull(max(failed), 0)) FROM attempt WHERE digest = ?1",
-                (digest, shortened(why), self._now(), int(failed)),
+                (digest, shortened(sound_text(why)), self._now(), int(failed)),
             )
             connection.execute(
                 "DELETE FROM attempt WHERE digest != ? AND digest NOT IN (SELECT digest FROM role)"

@@ -83,7 +83,7 @@ class Lock:
         """Tell others why the controller works from memory, as far as the file can be written; "" when it does not."""
         if trouble == self._trouble or self._state / _NAME not in self._handles:
             return
-        line = " ".join(trouble.split()).encode()[: _SIZE - 100].decode(errors="ignore")
+        line = " ".join(trouble.split()).encode(errors="replace")[: _SIZE - 100].decode(errors="ignore")
         content = f"{os.getpid()}\n{_namespace()}\n{line}\n".encode().ljust(_SIZE, b"\n")
         with suppress(OSError):  # what is held may be open to read only, from a time when nothing could be written
             handle = os.open(self._state / _NAME, os.O_WRONLY | os.O_CLOEXEC)

@@ -45,7 +45,7 @@ _LONGEST_CLEAN_UP_S = 5.0
 """One command tries to remove what is left over until the next try is further away than this."""
 _AGENT = "update agent"
 _MOST_DEFECTS = 5
-"""A command ends when so many cycles in a row broke."""
+"""A command ends when so many cycles in a row broke; not before a revision has failed for it, and last-good is back."""
 _QUIET_S = 2.0
 """Files that are copied back one by one are back when none has come for so long."""
 
@@ -199,7 +199,7 @@ class Controller:
             with self._defects.turn(self._domain):
                 ending = await self._cycles.run(self._stopping)
             defects = defects + 1 if self._defects.is_broken(self._domain) else 0
-            if defects >= _MOST_DEFECTS:
+            if defects >= max(_MOST_DEFECTS, tries) and not isinstance(ending, Progressed):
                 ending = Stalled(f"a defect of evenkeel, {defects} times in a row: {self._defects.texts()}")
             wait_s = 0.0
             match ending:
@@ -297,7 +297,7 @@ class Controller:
         if self._agent is not None:
             with self._defects.turn(_AGENT):
                 if not self._journal.knows_intent:
-                    await self._cycles.hold()
+                    await self._cycles.hold(self._stopping)
                 await self._agent.work()
         ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
         with self._defects.turn(self._domain):

@@ -15,6 +15,8 @@ from evenkeel.controller.activity_parts import store_activity, stored_activity
 from evenkeel.controller.database import Database
 from evenkeel.controller.outbox import Outbox, Outgoing
 from evenkeel.specs.activity import Activity
+from evenkeel.specs.codec import changed
+from evenkeel.specs.sound import sound_text
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
 """Beyond either of these, messages are left to the broker until some have been dealt with."""
@@ -116,9 +118,29 @@ class Mailbox:
         with self._database.writing() as connection:
             connection.execute("UPDATE inbox SET tries = ? WHERE id = ?", (message.tries, message.id))
 
+    def begin_last_look(self, activity: Activity) -> Activity:
+        """The look before an activity's end is about to be made: as `begin_try`."""
+        begun = changed(activity, tries=self.tries_of(activity) + 1, tried_in=self._boot)
+        self.record(begun)
+        return begun
+
+    def end_last_look(self, tries: int) -> None:
+        """It was given up in good order, and that try does not count; there were `tries` before."""
+        activity = self.activity()
+        if activity is not None:
+            self.record(changed(activity, tries=tries))
+
+    def tries_of(self, activity: Activity) -> int:
+        """How often the look before its end broke."""
+        return self._counted(activity.tries, activity.tried_in)
+
+    def _counted(self, tries: int, boot: str) -> int:
+        """Tries that another boot of the machine cut short count for nothing: a power loss is nobody's fault."""
+        return tries if boot == self._boot else 0
+
     def set_aside(self, topic: str, payload: bytes, why: str) -> None:
         """Keep a message that cannot be dealt with, for people to look at."""
-        row = (topic, payload[:_MOST_BEGINNING], len(payload), self._database.now(), why)
+        row = (topic, payload[:_MOST_BEGINNING], len(payload), self._database.now(), sound_text(why))
         with self._database.writing() as connection:
             connection.execute("INSERT INTO set_aside (topic, beginning, size, at, why) VALUES (?, ?, ?, ?, ?)", row)
             connection.execute(
@@ -146,8 +168,7 @@ class Mailbox:
         return self._database.connection
 
     def _incoming(self, row: tuple[int, str, bytes, float, int, int, int, str]) -> Incoming:
-        """A try that another boot of the machine cut short counts for nothing: a power loss is no fault of a message."""
-        return Incoming(*row[:5], bool(row[5]), row[6] if row[7] == self._boot else 0)
+        return Incoming(*row[:5], bool(row[5]), self._counted(row[6], row[7]))
 
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""

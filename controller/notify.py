@@ -46,7 +46,7 @@ class Systemd:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
             channel.setblocking(False)
-            channel.sendto(text.encode(), self._address)
+            channel.sendto(text.encode(errors="replace"), self._address)
 
 
 def systemd_of(environment: Mapping[str, str], pid: int | None = None) -> Systemd:

@@ -71,17 +71,20 @@ class Record:
         return self._journal.set_condition(Condition(name, holds, reason, message))
 
     @at_once
-    def engine_lost(self, error: EvenkeelError) -> None:
-        """The engine does not answer. What was true of its containers may be true no more."""
-        is_new = self.condition("EngineReachable", False, "Unavailable", error.message)
-        if self._is_news(self._engine, {"engine": error.message}) and (is_new or self._has_looked):
-            self.say("engine-lost", str(error))
+    def not_seen(self, error: Exception) -> None:
+        """A look failed: the engine does not answer, or evenkeel broke on what it answered. What was true of its containers
+        may be true no more."""
+        why = "evenkeel cannot look; when it last could"
+        if isinstance(error, EvenkeelError):
+            why = "the engine does not answer; when it last did"
+            is_new = self.condition("EngineReachable", False, "Unavailable", error.message)
+            if self._is_news(self._engine, {"engine": error.message}) and (is_new or self._has_looked):
+                self.say("engine-lost", str(error))
         about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
         for name in about_containers:
             before = self._known(name)
             if before is not None and (before.holds or before.reason == "RolledBack"):
-                was = before.message or "all was well"
-                self.condition(name, False, "Unknown", f"the engine does not answer; when it last did: {was}")
+                self.condition(name, False, "Unknown", f"{why}: {before.message or 'all was well'}")
 
     @at_once
     def engine_found(self, engine: str) -> None:
@@ -91,8 +94,11 @@ class Record:
             self.say("engine-found", f"the engine answers: {engine}")
 
     @at_once
-    def health(self, ailing: Mapping[str, Ailment]) -> None:
-        """Subjects that are not well, and why; none means that all are well."""
+    def health(self, ailing: Mapping[str, Ailment], undecided: str = "") -> None:
+        """Subjects that are not well, and why; none means that all are well. `undecided`: why that is not known."""
+        if undecided and not ailing:
+            self.condition("Healthy", False, "Unknown", undecided)
+            return
         reason = "ContainersAiling" if ailing else "AllWell"
         text = counted({subject: ailment.why for subject, ailment in ailing.items()})
         before = self._known("Healthy")
@@ -140,6 +146,10 @@ class Record:
 
     def _is_news(self, recurrences: Recurrences, states: Mapping[str, str]) -> bool:
         return recurrences.is_news(states, asyncio.get_running_loop().time())
+
+    def is_well(self) -> bool:
+        """Whether nothing is known of containers that are not well."""
+        return self._holds("Healthy") is not False
 
     def was_settled(self) -> bool:
         """Whether everything was there when the engine last answered."""

@@ -57,7 +57,7 @@ class Reports:
         self.asked = asyncio.Event()
         """Set while somebody waits for an answer."""
         self.owing = asyncio.Event()
-        """Set while the engine could not be looked at for what nobody asked for: `report_news` tries again."""
+        """Set while what nobody asked for could not be told: `report_news` tries again."""
 
     def ask(self, activity_id: str) -> None:
         """Somebody wants to know. Asked again while it waits it is one question; of too many the newest are answered."""
@@ -73,6 +73,15 @@ class Reports:
         if not asked:
             return
         try:
+            await self._answer(asked)
+        except Exception:  # it is asked for still
+            newer, self._asked = self._asked, {}
+            for activity_id in (*asked, *newer):
+                self.ask(activity_id)
+            raise
+
+    async def _answer(self, asked: Iterable[str]) -> None:
+        try:
             async with asyncio.timeout(_LONGEST_LOOK_S), self._reporting:
                 self._publish(asked, await self._look())
         except TimeoutError:
@@ -87,8 +96,14 @@ class Reports:
         self.owing.set()
 
     async def report(self, activity_id: str) -> None:
-        """The report after an activity, under its name."""
-        await self._tell(ended=activity_id)
+        """The report after an activity, under its name. Messages wait for the same worker: an engine that hangs is waited for
+        as long as for a question, and then the report is owed."""
+        self._ended = activity_id
+        try:
+            async with asyncio.timeout(_LONGEST_LOOK_S):
+                await self._tell()
+        except TimeoutError:
+            self.owing.set()
 
     async def introduce(self) -> None:
         """The report of a new connection, named as Kanto names it (§1.3)."""
@@ -99,32 +114,37 @@ class Reports:
         so it carries the same kind of name as that of a new connection."""
         await self._tell()
 
-    async def _tell(self, *, ended: str | None = None, introduces: bool = False) -> None:
+    async def _tell(self, *, introduces: bool = False) -> None:
         async with self._reporting:
-            ended, introduces = self._ended if ended is None else ended, introduces or self._introduces
+            ended, introduces = self._ended, introduces or self._introduces
+            self._introduces = introduces
             try:
                 found = await self._look()
-            except (Unavailable, TimedOut, Refused):
-                self._ended, self._introduces = ended, introduces
+                with self._journal.at_once():
+                    is_news = found != self._reported and ended is None
+                    if ended is not None:
+                        self._publish([ended], found)
+                    if introduces:
+                        self._publish([f"initial-current-state-{self._now_ms()}"], found, latest=True)
+                    elif is_news:
+                        self._publish([f"current-state-{self._now_ms()}"], found, latest=True)
+            except Exception as error:
                 self.owing.set()
+                if not isinstance(error, Unavailable | TimedOut | Refused):
+                    raise
                 return
-            self._ended, self._introduces = None, False
-            self.owing.clear()
-            is_news = found != self._reported and ended is None
-            if ended is not None:
-                self._publish([ended], found)
-            if introduces:
-                self._publish([f"initial-current-state-{self._now_ms()}"], found, latest=True)
-            elif is_news:
-                self._publish([f"current-state-{self._now_ms()}"], found, latest=True)
+            self._introduces = False
+            if self._ended == ended:  # else another one has ended since
+                self._ended = None
+                self.owing.clear()
 
     async def _look(self) -> Inventory:
         seen = await self._driver.observe(Look(adopted=self._journal.adopted(), checks={}))
-        return self._inventory(as_in_force(seen, self._journal.revision("desired")))
+        return self._inventory(as_in_force(seen, self._journal.readable_revision("desired")))
 
     def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:
-        self._reported = found
         self._send(names, found, latest=latest)
+        self._reported = found
 
     def _send(self, names: Iterable[str], found: Inventory, *, retain: bool = True, latest: bool = False) -> None:
         now_ms = self._now_ms()

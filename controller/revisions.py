@@ -10,15 +10,16 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from evenkeel.controller.endings import Ending, Progressed, Settled, Stalled, Waiting
+from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.counted import counted
+from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
 
-_RECOVERY_S = 60.0
+RECOVERY_S = 60.0
 """So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
 waited for."""
 _AGAIN_S = 1.0
@@ -38,13 +39,25 @@ class Revisions:
         self._unchecked_since: float | None = None
         """Since when nothing but checks is waited for."""
 
+    def wait_for_first_checks(self, undecided: str) -> Ending:
+        """Nothing is said about all of it, and no revision begins, before it is known how they are."""
+        self._record.condition("Settled", False, "Waiting", undecided)
+        return Waiting(undecided, _AGAIN_S)
+
+    def is_new(self, state: DesiredState) -> bool:
+        """Whether this revision has disturbed nothing yet that it could be blamed for."""
+        good = self._journal.digest("last-good")
+        return good not in ("", state.digest) and self._journal.sick_before(state.digest) is None
+
     @at_once
-    def begin(self, state: DesiredState, ailing: Collection[str]) -> None:
-        """Right before a revision disturbs anything for the first time, record which subjects are not well: it is not to
-        blame for them, unless it changes them."""
+    def begin(self, state: DesiredState, unwell: Collection[str], seen: Any) -> None:
+        """Right before a revision disturbs anything for the first time, record which subjects are not well, or have just
+        failed a check: it is not to blame for them, unless it changes them."""
         journal = self._journal
         if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
-            journal.record_sick(state.digest, sorted(set(ailing).difference(self.changes(state) or ())))
+            doubtful = {subject for subject, each in self._reconciler.unchecked(seen, {}).items() if each.refutes}
+            excused = (doubtful | set(unwell)).difference(self.changes(state) or ())
+            journal.record_sick(state.digest, sorted(excused))
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:
         """The subjects that differ from last-good; `None` when nobody knows."""
@@ -76,12 +89,13 @@ class Revisions:
     def make_good(self, state: DesiredState, unwell: Mapping[str, str], seen: Any, text: str) -> Ending | None:
         """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
         An ending when it is not, because a subject became unwell since the revision began, and may recover, or because it
-        is not known yet whether one did. `text`: how everything is."""
+        is not known yet whether one did. Nothing is said of one that stays unwell where there is nothing to go back to.
+        `text`: how everything is."""
         journal = self._journal
         if journal.digest("last-good") == state.digest:
             return None
         may_harm = journal.sick_before(state.digest) is not None and journal.digest("last-good") != ""
-        self.begin(state, unwell)  # unless that was done already
+        self.begin(state, unwell, seen)  # unless that was done already
         excused = journal.sick_before(state.digest) or frozenset()
         sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
@@ -104,7 +118,7 @@ class Revisions:
         now = asyncio.get_running_loop().time()
         self._unchecked_since = now if self._unchecked_since is None else self._unchecked_since
         decides = any(each.refutes for each in unchecked.values())
-        if not decides and (not unchecked or now - self._unchecked_since >= _RECOVERY_S):
+        if not decides and (not unchecked or now - self._unchecked_since >= RECOVERY_S):
             self._unchecked_since = None
             return None
         states = counted({name: each.why for name, each in unchecked.items()})
@@ -112,10 +126,12 @@ class Revisions:
         self._record.condition("Settled", False, "Waiting", why)
         return Waiting(why, _AGAIN_S)
 
-    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending:
+    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending | None:
         now = asyncio.get_running_loop().time()
         self._unwell_since = now if self._unwell_since is None else self._unwell_since
-        if now - self._unwell_since >= _RECOVERY_S and self._journal.digest("last-good"):
+        if now - self._unwell_since >= RECOVERY_S:
+            if not self._journal.digest("last-good"):
+                return None
             self._unwell_since = None
             return self.give_up(state, f"{why}, since this revision")
         self._record.condition("Settled", False, "Waiting", why)
@@ -155,6 +171,18 @@ class Revisions:
                 self._record.say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
                 rejected = True
         return rejected
+
+    @at_once
+    def broke(self, state: DesiredState, why: str, tries: int) -> Ending:
+        """Deciding about a revision that was begun broke, and deciding about last-good does not: one of its tries, because
+        going back helps."""
+        attempt = self._journal.attempt(state.digest)
+        match one_more(why, attempt.failures if attempt else 0, tries):
+            case GiveUp(why=final):
+                return self.give_up(state, final)
+            case TryAgain():
+                self._journal.count_failure(state.digest, why)
+                return Retrying(why, 0.0, None)
 
     @at_once
     def give_up(self, state: DesiredState, why: str) -> Ending:

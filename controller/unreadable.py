@@ -7,7 +7,6 @@ as INCOMPLETE: what it reached is not known, what is in force stays so, and cycl
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 
@@ -17,8 +16,8 @@ from evenkeel.controller.outbox import Outgoing
 from evenkeel.specs.activity import name_of
 from evenkeel.specs.codec import decode
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.sound import foreign_json, sound_text
 from evenkeel.specs.updateagent import FeedbackMessage, feedback_bytes
-from evenkeel.specs.wire import sound_text
 
 _WHY = "evenkeel cannot read what it had stored of this activity and ends it; what was in force stays in force"
 _TEXT = r'("(?:[^"\\]|\\.)*")'
@@ -69,7 +68,7 @@ def _rescued(body: bytes) -> tuple[str | None, str]:
         if head is None or "\ufffd" in head[0]:
             return None, ""
         try:
-            fields = {"id": json.loads(head[1]), "topic": json.loads(head[2] or '""')}
+            fields = {"id": foreign_json(head[1].encode()), "topic": foreign_json((head[2] or '""').encode())}
         except ValueError:
             return None, ""
     id_, topic = fields.get("id"), fields.get("topic")

@@ -293,6 +293,13 @@ def leave_unconfirmed(activity: Activity, subject: str, why: str) -> Activity:
     )
 
 
+def leave_all_unconfirmed(activity: Activity, why: str) -> Activity:
+    """The activity in which nobody could look at anything that was cleaned up well."""
+    for action in confirmed_good(activity):
+        activity = leave_unconfirmed(activity, action.subject, why)
+    return activity
+
+
 def revoke(activity: Activity, subject: str, why: str) -> Activity:
     """The activity in which what was cleaned up well is not well after all."""
     activity = mark(activity, subject, "ACTIVATION_FAILURE", why)

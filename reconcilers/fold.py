@@ -65,10 +65,18 @@ def fold(
     if retries:
         waits = not has_way_back and all(outcome.outside or outcome.defect for _, outcome in retries)
         is_innocent = changes is not None and all(o.defect and subject not in changes for subject, o in retries)
-        if stage.phase != Phase.DOWNLOAD and failures + 1 >= tries and not waits and not is_innocent:
-            return GiveUp(f"{why} (tried {failures + 1} times)")
-        return TryAgain(why, max(outcome.after_s for _, outcome in retries), not is_innocent)
+        after_s = max(outcome.after_s for _, outcome in retries)
+        if stage.phase == Phase.DOWNLOAD or waits or is_innocent:
+            return TryAgain(why, after_s, not is_innocent)
+        return one_more(why, failures, tries, after_s)
     return GoOn()
+
+
+def one_more(why: str, failures: int, tries: int, after_s: float = 0.0) -> TryAgain | GiveUp:
+    """What one more failure of a revision leads to, after so many `failures`."""
+    if failures + 1 >= tries:
+        return GiveUp(f"{why} (tried {failures + 1} times)")
+    return TryAgain(why, after_s)
 
 
 def failures(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:

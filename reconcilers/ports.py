@@ -78,6 +78,11 @@ class Reconciler(Protocol[Want, Seen]):
         """Subjects that are there and not well."""
         ...
 
+    def down(self, seen: Seen, history: History) -> Mapping[str, Ailment]:
+        """Subjects that are there and at work nowhere, although they should be. Those that are not ailing were stopped on
+        purpose, or not started yet: they are not well when nobody goes on to start them."""
+        ...
+
     def last_checks(self, seen: Seen) -> Mapping[str, str]:
         """What names the newest result of each check, by subject, for `unchecked`."""
         ...
@@ -85,6 +90,10 @@ class Reconciler(Protocol[Want, Seen]):
     def unchecked(self, seen: Seen, since: Mapping[str, str]) -> Mapping[str, Ailment]:
         """Subjects that have a check and have not passed it since `last_checks` said this. It refutes when they have failed
         it, which ends by itself: they pass it, or become ailing."""
+        ...
+
+    def undecided(self, seen: Seen, history: History) -> Mapping[str, str]:
+        """Subjects that were proven before and of which nobody knows yet how they are, and why."""
         ...
 
     def present(self, seen: Seen) -> tuple[str, ...]:

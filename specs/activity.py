@@ -99,7 +99,8 @@ class Activity(Struct, frozen=True, omit_defaults=True):
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
     `content` names what it was asked for. `alone`: nobody commands, the agent does. `because`: why it is ended by nobody's
     command. `notes`: the message of its IDENTIFIED. Times are epoch seconds, for people;
-    `touched_boot` and `touched_up_s` say when it was touched last in seconds since the boot of that id.
+    `touched_boot` and `touched_up_s` say when it was touched last in seconds since the boot of that id. `tries`: how often the
+    look before its end was begun and broke, or ended with the process, in the boot `tried_in`.
     """
 
     id: str
@@ -119,6 +120,8 @@ class Activity(Struct, frozen=True, omit_defaults=True):
     notes: str = ""
     touched_boot: str = ""
     touched_up_s: float = 0.0
+    tries: int = 0
+    tried_in: str = ""
 
 
 _LONGEST_NAME = 200

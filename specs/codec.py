@@ -11,12 +11,17 @@ from typing import Any, TypeGuard, TypeVar
 import msgspec
 from msgspec import Struct
 
+from evenkeel.specs.sound import sound
+
 Noun = TypeVar("Noun")
 
 
 def encode(noun: object) -> bytes:
-    """A noun, or plain values, as compact JSON."""
-    return msgspec.json.encode(noun)
+    """A noun, or plain values, as compact JSON; also of texts that UTF-8 cannot express."""
+    try:
+        return msgspec.json.encode(noun)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(sound(msgspec.to_builtins(noun)))
 
 
 def decode(content: bytes | str, expected: type[Noun]) -> Noun:

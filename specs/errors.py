@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evenkeel.specs.sound import sound_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,9 +32,8 @@ class EvenkeelError(Exception):
     """Something failed; `element` says what it is about, `message` why, in words for an operator."""
 
     def __init__(self, element: str, message: str) -> None:
-        super().__init__(f"{element}: {message}")
-        self.element = element
-        self.message = message
+        self.element, self.message = sound_text(element), sound_text(message)  # both may hold names of files
+        super().__init__(f"{self.element}: {self.message}")
 
 
 class SpecError(EvenkeelError):

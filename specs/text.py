@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from evenkeel.specs.problem import Found, Path, Place, Problem, path_text
 from evenkeel.specs.secrecy import key_words, shown_path
+from evenkeel.specs.sound import is_sound_text
 
 Value = dict[str, "Value"] | list["Value"] | str | int | float | bool | None
 Position = tuple[int, int]
@@ -137,23 +138,15 @@ def _without_surrogates(quoted: str) -> str:
 def _unpaired(value: Value, path: Path) -> Iterator[Path]:
     """Where texts stand that UTF-8 cannot express. The depth of `value` is bounded by MOST_DEPTH."""
     if isinstance(value, str):
-        if not _is_text(value):
+        if not is_sound_text(value):
             yield path
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unpaired(item, (*path, index))
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from () if _is_text(key) else [path]
+            yield from () if is_sound_text(key) else [path]
             yield from _unpaired(item, (*path, key))
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _yaml_trees(text: str, file: str, problems: list[Problem]) -> list[Tree]:

@@ -20,12 +20,12 @@ from msgspec import Struct
 
 from evenkeel.specs.activity import ActionStatus, Status
 from evenkeel.specs.activity import Command as CommandName
-from evenkeel.specs.codec import fields_of, items_of
+from evenkeel.specs.codec import encode, fields_of, items_of
 from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
 from evenkeel.specs.secrecy import shown_path
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import MOST_FAULTS, in_words, type_words
-from evenkeel.specs.wire import read_json, rescued_activity, sound_text
+from evenkeel.specs.wire import read_json, rescued_activity
 
 LONGEST_ACTIVITY = 1000
 """In characters. An activity is repeated in every answer, in the status and in the log."""
@@ -120,7 +120,7 @@ def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: FeedbackMessag
     actions = tuple(
         msgspec.structs.replace(action, progress=min(max(action.progress, 0), 100)) for action in feedback.actions
     )
-    return _written(Envelope(activity_id, timestamp_ms, msgspec.structs.replace(feedback, actions=actions)))
+    return encode(Envelope(activity_id, timestamp_ms, msgspec.structs.replace(feedback, actions=actions)))
 
 
 def split_feedback(content: bytes) -> tuple[bytes, list[bytes]]:
@@ -155,7 +155,7 @@ def shortened_feedback(content: bytes, most: int) -> bytes:
 
 def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Inventory) -> bytes:
     """A message for `currentstate`."""
-    return _written(Envelope(activity_id, timestamp_ms, inventory))
+    return encode(Envelope(activity_id, timestamp_ms, inventory))
 
 
 def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> Received:
@@ -214,23 +214,3 @@ def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ..
 def _short(text: str) -> str:
     """A path or an activity for people; what strangers call something may be long."""
     return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-def _written(envelope: Envelope) -> bytes:
-    """JSON; also of texts that UTF-8 cannot express."""
-    try:
-        return msgspec.json.encode(envelope)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_sound(msgspec.to_builtins(envelope)))
-
-
-def _sound(value: Any) -> Any:
-    match value:
-        case str():
-            return sound_text(value)
-        case list() | tuple():
-            return [_sound(item) for item in value]
-        case dict():
-            return {key: _sound(item) for key, item in value.items()}
-        case _:
-            return value

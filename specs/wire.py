@@ -15,6 +15,7 @@ from typing import Any
 
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.secrecy import key_words
+from evenkeel.specs.sound import is_sound_text, sound_text
 from evenkeel.specs.text import MOST_DEPTH, Value
 
 MOST_BYTES = 4 * 1024**2
@@ -31,7 +32,6 @@ _KEYS = {
 """Every key of the messages that are read."""
 
 _ACTIVITY = re.compile(r'"activityId"[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.){0,1000}")', re.IGNORECASE)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json(content: bytes, flaws: list[Flaw]) -> Value:
@@ -65,7 +65,7 @@ def _sound(value: Any, path: Path, flaws: list[Flaw]) -> Value:
         case str():
             if "\0" in value:
                 flaws.append(Flaw(path, "a text cannot hold the character NUL"))
-            if _SURROGATE.search(value):
+            if not is_sound_text(value):
                 flaws.append(Flaw(path, "half of a surrogate pair is no character"))
             return sound_text(value)
         case int() if value.bit_length() > 63:
@@ -101,8 +101,3 @@ def rescued_activity(content: bytes) -> str:
         return sound_text(str(json.loads(found[1], strict=False))) if found else ""
     except ValueError:
         return ""
-
-
-def sound_text(text: str) -> str:
-    """`text` as UTF-8 can express it: half characters become U+FFFD, as Go has it."""
-    return _SURROGATE.sub("\ufffd", text)

@@ -6,7 +6,7 @@ what is wrong, "" when nothing is.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from evenkeel.controller.drivers.memory import Kept, MemoryEngine
 from evenkeel.specs.container import Container, ExecProbe
@@ -75,6 +75,35 @@ class Truth:
                 return f"{wanted.name} ended with exit code {each.exit_code}"
         return ""
 
+    def ailing(self, name: str, asked: Sequence[Container], held_up: Collection[str], by_us: Collection[str]) -> str:
+        """Why `Healthy` must not hold for a container that is there, by the checks that are `asked` for. One that is up nowhere
+        is well while evenkeel is at a switch of it: unless the switch is `held_up`, or an instance is down that was neither
+        stopped `by_us` (beginnings of ids) nor let end."""
+        own = self.own(name)
+        for each in own:
+            if each.state not in _UP:
+                continue
+            if self.engine._cut_off(each):
+                return f"{name} is cut off"
+            if each.state == "restarting" and each.exit_code:
+                return f"{name} keeps ending"
+            behaves = self.engine._behaviour(each)
+            fails = each.state == "running" and not behaves.healthy and behaves.newest_check != "none yet"
+            if fails and asked and all(_check(wanted, each) for wanted in asked):
+                return f"{name} fails its check"
+        if not self.is_down(name):
+            return ""
+        others = [each for each in own if each.state != "created" and not _ended_well(each)]
+        if name in held_up or any(each.id[:12] not in by_us for each in others):
+            return f"{name} is down: {self._texts(name)}"
+        return ""
+
+    def is_down(self, name: str) -> bool:
+        """Whether instances are there and none is up, unless one has ended as its policy lets it and none is to follow."""
+        own = self.own(name)
+        is_over = any(_ended_well(each) for each in own) and not any(each.state == "created" for each in own)
+        return bool(own) and not is_over and not any(each.state in _UP for each in own)
+
     def in_doubt(self, wanted: Container) -> str:
         """Why nobody knows whether a container that runs is well: its newest check failed, if not often enough."""
         for each in self.own(wanted.name):
@@ -85,6 +114,13 @@ class Truth:
 
     def _texts(self, name: str) -> list[tuple[str, str, str]]:
         return [(each.engine_name, each.image, each.state) for each in self.own(name)]
+
+
+def _ended_well(each: Kept) -> bool:
+    """Whether it ended as its policy lets it."""
+    return (
+        each.state == "exited" and not each.exit_code and bool(each.container and each.container.restart.policy == "no")
+    )
 
 
 def _check(wanted: Container, kept: Kept) -> bool:

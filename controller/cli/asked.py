@@ -40,11 +40,12 @@ def _check_not_empty(settings: Settings, reading: Reading, journal: Journal | No
     from contextlib import closing, nullcontext
     from pathlib import Path
 
+    from evenkeel.controller.acceptance import files_before
     from evenkeel.controller.journal import read_journal
     from evenkeel.reconcilers.emptied import emptied, lost
 
     with nullcontext(journal) if journal is not None else closing(read_journal(Path(settings.state))) as known:
-        in_force, files = known.revision("desired"), known.revision("files")
+        in_force, files = known.readable_revision("desired"), files_before(known)
     if not reading.is_empty:
         found = emptied(files, reading.desired, reading.paths)
         if found:

@@ -91,7 +91,7 @@ def _system(settings: Settings, journal: Journal) -> set[str]:
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.desired import DesiredState
 
-    desired = journal.revision("desired") or DesiredState()
+    desired = journal.readable_revision("desired") or DesiredState()
     return set(reconciler(settings).select(desired).system)
 
 

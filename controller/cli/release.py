@@ -96,6 +96,7 @@ def _abandon(settings: Settings, state: Path) -> None:
 
 
 def _release(state: Path, message: Message) -> None:
+    from evenkeel.controller.acceptance import put_in_force
     from evenkeel.controller.asking import ask_to_look_again
     from evenkeel.controller.journal import open_journal
     from evenkeel.specs.feedback import Feedback
@@ -104,19 +105,19 @@ def _release(state: Path, message: Message) -> None:
     journal = open_journal(state)
     try:
         with journal.at_once():
-            files = journal.revision("files")
+            files = journal.readable_revision("files")
+            lost = files is None and bool(journal.digest("files"))
             journal.drop("message")
             journal.drop_condition("ActivityCompleted")
-            if files is None:
-                journal.drop("desired")
-            else:
-                journal.put("desired", files, "files")
+            put_in_force(journal, files, "files")
             journal.say(Feedback("released", f"an operator releases {about}", revision=files.digest if files else ""))
         broken = [known for known in journal.conditions() if known.name == "SourceValid" and not known.holds]
     finally:
         journal.close()
     echo(f"Released: {about}.")
-    if files is None:
+    if lost:
+        echo("What the files asked for cannot be read any more: what runs is left as it is until they are read again.")
+    elif files is None:
         echo("No valid spec file was ever read here: what runs is left as it is until there is one.")
     else:
         count = len(files.documents)

@@ -56,11 +56,17 @@ class Containers:
     def ailing(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         return _found.ailing(seen, history)
 
+    def down(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
+        return _found.down(seen, history)
+
     def last_checks(self, seen: ContainersSeen) -> dict[str, str]:
         return _found.last_checks(seen)
 
     def unchecked(self, seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailment]:
         return _found.unchecked(seen, since)
+
+    def undecided(self, seen: ContainersSeen, history: History) -> dict[str, str]:
+        return _found.undecided(seen, history)
 
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:
         return tuple(instance.id for instance in seen.containers)

@@ -171,6 +171,24 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     return found
 
 
+def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
+    """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow."""
+    by_name: dict[str, list[ContainerSeen]] = {}
+    for instance in seen.containers:
+        if instance.container is not None:
+            by_name.setdefault(instance.name, []).append(instance)
+    found: dict[str, Ailment] = {}
+    for name, own in by_name.items():
+        is_new = any(each.state == "created" for each in own)
+        is_over = any(each.id not in history.stopped and not _not_up(each) for each in own)
+        if any(each.state in ("running", "restarting") for each in own) or (is_over and not is_new):
+            continue
+        stopped = any(each.id in history.stopped for each in own)
+        why = "was stopped to be changed, and is not started again" if stopped else "was not started yet"
+        found[name] = Ailment(why, refutes=False)
+    return found
+
+
 def last_checks(seen: ContainersSeen) -> dict[str, str]:
     """What names the newest result of the check of each container that runs and has one, by subject."""
     return {each.name: f"{each.id} {each.check.last}" for each in seen.containers if each.check is not None}
@@ -189,6 +207,16 @@ def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailme
         elif not each.check.passed:
             found[each.name] = Ailment("has failed its newest check")
     return found
+
+
+def undecided(seen: ContainersSeen, history: History) -> dict[str, str]:
+    """Why it is not known how proven containers are that run: their checks have told nothing yet, since their start or since
+    evenkeel's own. Of those that are being proven the proof tells."""
+    return {
+        each.name: "has a check that has told nothing yet"
+        for each in seen.containers
+        if each.check is not None and not each.check.last and each.id in history.proven
+    }
 
 
 def _not_well(instance: ContainerSeen) -> str:

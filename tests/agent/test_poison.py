@@ -11,6 +11,7 @@ from tests.agent.harness import (
     COMMANDS,
     DESIRED,
     Device,
+    Hasty,
     PowerLoss,
     asked,
     command_message,
@@ -22,7 +23,8 @@ from tests.virtual import run
 from evenkeel.controller import precedence
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs import updateagent
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Difference, History, Plan
 
 
@@ -172,6 +174,79 @@ def test_a_command_that_breaks_again_and_again_fails() -> None:
         device.containers.planning = False  # type: ignore[attr-defined]
         said = await device.commands("a", "ROLLBACK", "CLEANUP")
         assert said[-1].status == "INCOMPLETE"
+
+    run(work())
+
+
+class BreaksAtLast(Hasty):
+    """An engine of which a look at everything cannot be read while `raised` is set, but for that of a desired state."""
+
+    raised: BaseException | None = None
+
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        if self.raised is not None and not look.subject and not look.fresh:
+            raise self.raised
+        return await super().observe(look)
+
+
+async def before_its_end() -> tuple[FaultyDevice, BreaksAtLast]:
+    """A device of which the activity `b` is activated, and waits for nothing but its clean-up."""
+    device = FaultyDevice()
+    device._driver = driver = BreaksAtLast(device.engine)
+    device.reboot()
+    await device.bring("a", asked("web", "1"))
+    await device.desired("b", asked("web", "2"))
+    await device.commands("b", "DOWNLOAD", "UPDATE", "ACTIVATE")
+    return device, driver
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("death", [False, True])
+def test_a_last_look_that_breaks_again_and_again_does_not_keep_an_activity_open(restarts: bool, death: bool) -> None:
+    """It is not called complete, what it activated stays, and the next one is served."""
+
+    async def work() -> None:
+        device, driver = await before_its_end()
+        driver.raised = PowerLoss("the process dies of it") if death else KeyError("hunter")
+        await device.agent.arrived(COMMAND, command_message("b", "CLEANUP"), packet=76)
+        await device.agent.arrived(DESIRED, desired_state("c", asked("web", "3")), packet=77)
+        assert await device.tried(restarts=restarts or death) == 4, "and once for the report after the end"
+        said = device.said()
+        assert [(each.activity, each.status) for each in said] == [
+            ("b", "CLEANUP_SUCCESS"),
+            ("b", "INCOMPLETE"),
+            ("c", "IDENTIFYING"),
+            ("c", "IDENTIFIED"),
+        ]
+        assert "broke on the look before the end 3 times" in said[1].of("web")[1]
+        assert device.running() == {"web": "reg.example/web:2"}
+        driver.raised = None
+        assert statuses(await device.commands("c", *COMMANDS))[-1] == "COMPLETED"
+
+    run(work())
+
+
+def test_a_last_look_that_broke_for_a_while_says_complete() -> None:
+    """Another boot of the machine counts anew, and being told to stop is no try."""
+
+    async def work() -> None:
+        device, driver = await before_its_end()
+        await device.agent.arrived(COMMAND, command_message("b", "CLEANUP"), packet=76)
+        driver.raised = KeyError("hunter")
+        for boot in range(5):
+            device.journal.mail._boot = f"boot-{boot}"
+            with pytest.raises(KeyError):
+                await device.agent.work()
+            device.reboot()
+        driver.raised = Unavailable("engine", "is away")
+        for _ in range(5):
+            asyncio.get_running_loop().call_later(1, device.stopping.set)
+            asyncio.get_running_loop().call_later(1, device.phases.interrupt)
+            await device.agent.work()
+            device.reboot()
+        driver.raised = None
+        await device.agent.work()
+        assert device.said()[-1].status == "COMPLETED"
 
     run(work())
 

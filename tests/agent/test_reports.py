@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 from tests.virtual import run
 
-from .harness import COMMANDS, GET, Device, asked
+from evenkeel.specs.observed import ContainersSeen, Look
+
+from .harness import COMMANDS, GET, Device, Hasty, asked
 
 Story = Callable[[Device], Awaitable[None]]
 
@@ -164,5 +166,74 @@ def test_an_activity_that_ends_without_an_engine_is_reported_later() -> None:
         device.engine.script.unreachable = False
         await device.agent.reports.report_news()
         assert [name for name, _ in reported(device)] == ["a"]
+
+    run(story())
+
+
+class Breaks(Hasty):
+    """An engine at which the driver breaks, as often as `left` says."""
+
+    left = 0
+
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        if self.left:
+            self.left -= 1
+            raise KeyError("hunter")
+        return await super().observe(look)
+
+
+def test_what_broke_is_told_later() -> None:
+    """Questions in their order, with those that came meanwhile; and what nobody asked for."""
+
+    async def story() -> None:
+        device = Device()
+        device._driver = driver = Breaks(device.engine)
+        device.reboot()
+        await device.bring("before", asked("lamp"))
+        reported(device)
+        await ask(device, "one", "two")
+        driver.left = 1
+        with pytest.raises(KeyError):
+            await device.agent.reports.answer()
+        assert device.agent.reports.asked.is_set()
+        await ask(device, "three")
+        await device.agent.reports.answer()
+        assert reported(device) == [("one", ["lamp"]), ("two", ["lamp"]), ("three", ["lamp"])]
+        driver.left = 2
+        for tell in (connect, end):
+            with pytest.raises(KeyError):
+                await tell(device)
+        assert device.agent.reports.owing.is_set()
+        await device.agent.reports.report_news()
+        assert reported(device) == [("ended", ["lamp"]), ("initial-current-state-", ["lamp"])]
+        assert not device.agent.reports.owing.is_set()
+
+    run(story())
+
+
+@pytest.mark.parametrize("others_wait", [False, True])
+def test_the_worker_does_not_wait_for_long_to_report_an_end(others_wait: bool) -> None:
+    """What is asked of it next would wait, too. The report comes when the engine answers."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"))
+        reported(device)
+        clock = asyncio.get_running_loop()
+        looking = None
+        async with hung(device):
+            if others_wait:
+                looking = asyncio.create_task(device.agent.reports.introduce())
+                await asyncio.sleep(1)
+            begun = clock.time()
+            await device.agent.reports.report("ended")
+            assert clock.time() - begun <= 10
+        if looking is not None:
+            await looking
+            assert reported(device) == [("initial-current-state-", ["lamp"])]
+        assert device.agent.reports.owing.is_set()
+        await device.agent.reports.report_news()
+        assert reported(device) == [("ended", ["lamp"])]
+        assert not device.agent.reports.owing.is_set()
 
     run(story())

@@ -400,3 +400,26 @@ def test_two_short_outages_are_not_a_long_one(blips: tuple[tuple[float, float], 
         assert device.running() == {"horn": "reg.example/horn:1"}
 
     run(story())
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Start, "horn"), (Remove, "gone")])
+def test_what_an_end_puts_in_force_is_not_called_settled_before_anybody_has_looked(kind: type, name: str) -> None:
+    """`status` may be asked before the next cycle, which may wait for an engine that hangs."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"), asked("horn"), asked("gone"))
+        assert conditions(device)["Settled"][0]
+        baselines = {"one": ["containers:lamp"], "two": ["containers:horn"]}
+        await device.desired("a", asked("lamp", "2"), asked("horn", "2"), baselines=baselines)
+        heal = device.fail(kind, name)
+        await device.commands("a", "DOWNLOAD", "UPDATE")
+        for baseline in baselines:
+            await device.command("a", "ACTIVATE", baseline)
+        assert (await device.command("a", "CLEANUP"))[-1].status == "INCOMPLETE"
+        assert not conditions(device)["Settled"][0]
+        heal()
+        await device.settle()
+        assert conditions(device)["Settled"][0]
+
+    run(story())

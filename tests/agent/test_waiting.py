@@ -310,3 +310,158 @@ def test_an_end_that_waits_says_for_what_and_is_cut_short() -> None:
         assert device.running() == {"swap": "reg.example/swap:2"}
 
     run(story())
+
+
+def test_each_outage_is_waited_out_anew() -> None:
+    """Also by the look of a desired state: an outage of an hour ago has used up nothing of its patience."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"))
+        device.engine.script.unreachable = True
+        assert (await device.desired("a", asked("lamp", "2")))[-1].status == "IDENTIFICATION_FAILED"
+        for back_s in (0.0, 3600.0):  # at once, and after an hour in which cycles looked
+            device.engine.script.unreachable = False
+            if back_s:
+                await asyncio.sleep(back_s)
+                await device.settle()
+            device.engine.script.unreachable = True
+            asyncio.get_running_loop().call_later(3, setattr, device.engine.script, "unreachable", False)
+            said = await device.desired("b", asked("lamp", "2"))
+            assert [(each.status, each.message) for each in said] == [
+                ("IDENTIFYING", ""), ("IDENTIFYING", AWAY), ("IDENTIFIED", "")
+            ]  # fmt: skip
+            await device.commands("b", "CLEANUP")
+
+    run(story())
+
+
+LATE = "asked what is there, and has not answered within 5 s"
+
+
+async def hanging(command: str) -> tuple[Device, asyncio.Task[None]]:
+    """A device of which the engine takes four minutes for each look, since it was told this command 10 s ago."""
+    device = Device()
+    await device.bring("before", asked("lamp"))
+    await device.desired("a", asked("lamp", "2"))
+    await device.commands("a", *COMMANDS[: COMMANDS.index(command)])
+    device.engine.script.observe_s = 240.0
+    await device.agent.arrived(COMMAND, command_message("a", command))
+    return device, asyncio.create_task(device.agent.work())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_phase_says_that_the_engine_lets_it_wait(command: str) -> None:
+    """Once, within seconds; and no more when it has answered."""
+
+    async def story() -> None:
+        device, work = await hanging(command)
+        await asyncio.sleep(10)
+        said = device.said()
+        assert said[-1].status == WORKING.get(command, command)
+        assert said[-1].of("lamp")[1].endswith(LATE)
+        await asyncio.sleep(200)
+        assert device.said() == []
+        device.engine.script.observe_s = 0.0
+        await work
+        said = device.said()
+        assert not said[-1].status.endswith("_FAILURE")
+        assert LATE not in said[-1].of("lamp")[1]
+
+    run(story())
+
+
+GIVEN_UP = [("DOWNLOAD", "CLEANUP"), ("DOWNLOAD", "ROLLBACK"), ("UPDATE", "ROLLBACK"), ("ACTIVATE", "ROLLBACK")]
+
+
+@pytest.mark.parametrize("after_s", [2, 10])
+@pytest.mark.parametrize(("command", "behind"), GIVEN_UP)
+def test_a_look_that_hangs_is_cut_short(command: str, behind: str, after_s: float) -> None:
+    """At once, by what gives up the command at work; by then it may have been told that it waits for the engine, or not."""
+
+    async def story() -> None:
+        device, work = await hanging(command)
+        await asyncio.sleep(after_s)
+        device.said()
+        device.engine.script.observe_s = 0.0  # of the looks that follow
+        begun = now()
+        await device.agent.arrived(COMMAND, command_message("a", behind))
+        await work
+        assert now() - begun < 10
+        said = device.said()
+        assert said[0].status.endswith("_FAILURE")
+        assert said[0].of("lamp")[1].endswith(f"cut short by {behind}" if after_s < 5 else LATE)
+        assert statuses(said)[-1] == ("ROLLBACK_SUCCESS" if behind == "ROLLBACK" else "INCOMPLETE")
+
+    run(story())
+
+
+@pytest.mark.parametrize("command", COMMANDS[:-1])
+@pytest.mark.parametrize("send", [_another, _command("DOWNLOAD"), _command("CLEANUP")], ids=lambda each: each.__name__)
+def test_whatever_is_sent_cuts_a_look_short_of_which_was_told_that_it_waits(
+    command: str, send: Callable[[Device], Awaitable[None]]
+) -> None:
+    async def story() -> None:
+        device, work = await hanging(command)
+        await asyncio.sleep(10)
+        device.said()
+        device.engine.script.observe_s = 0.0
+        begun = now()
+        await send(device)
+        await work
+        assert now() - begun < 10
+        said = device.said()
+        if send is _another:
+            assert (said[0].activity, statuses(said)[-1]) == ("b", "IDENTIFIED")
+        else:
+            assert said[0].status.endswith("_FAILURE")
+
+    run(story())
+
+
+def test_a_desired_state_that_is_looked_at_in_time_is_not_refused_for_what_comes_behind_it() -> None:
+    """Only a look that lets wait is given up for that."""
+
+    async def story() -> None:
+        device = Device()
+        device.engine.script.observe_s = 3.0
+        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp")))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(1)
+        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp")))
+        await work
+        assert [(each.activity, each.status) for each in device.said()] == [
+            ("a", "IDENTIFYING"), ("a", "IDENTIFIED"), ("b", "IDENTIFYING"), ("a", "SUPERSEDED"), ("b", "IDENTIFIED"),
+        ]  # fmt: skip
+        device.engine.script.observe_s = 240.0
+        await device.agent.arrived(DESIRED, desired_state("c", asked("lamp", "2")))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(10)
+        assert [(each.status, each.message[-len(LATE) :]) for each in device.said()] == [
+            ("IDENTIFYING", ""), ("IDENTIFYING", LATE)
+        ]  # fmt: skip
+        device.engine.script.observe_s = 0.0
+        begun = now()
+        await device.agent.arrived(DESIRED, desired_state("d", asked("lamp", "2")))
+        await work
+        assert now() - begun < 10
+        found = [(each.activity, each.status) for each in device.said()]
+        assert found[0] == ("c", "IDENTIFICATION_FAILED")
+        assert found[-1] == ("d", "IDENTIFIED")
+
+    run(story())
+
+
+def test_a_cycle_that_looks_at_an_engine_that_hangs_is_cut_short() -> None:
+    """Commands wait for the same worker."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp"))
+        device.engine.script.observe_s = 240.0
+        begun, cut = now(), asyncio.Event()
+        asyncio.get_running_loop().call_later(2, cut.set)
+        await device.cycles.run(cut)
+        assert now() - begun == 2
+
+    run(story())

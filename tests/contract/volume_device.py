@@ -21,6 +21,7 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Outcome, Plan, VolumeFate
 
 from .kits import PLACE, Kit
@@ -90,6 +91,9 @@ class Device:
             await self._stand_still()
         return outcome
 
+    async def output(self, instance: str) -> Output:
+        return await self.kit.driver.output(instance)
+
     async def _stand_still(self) -> None:
         self._gone.set()
         await asyncio.Event().wait()
@@ -105,7 +109,7 @@ class Device:
     async def plan(self, wish: Wish | None) -> Plan:
         """What `evenkeel plan` shows."""
 
-        async def sizes(images: object) -> dict[str, Any]:
+        async def sizes(images: object, said: object) -> dict[str, Any]:
             return {}
 
         return (await preview(Containers(), self, self.journal, state_of(wish), sizes)).plan

@@ -37,10 +37,11 @@ class Device:
         self.state = state
         self.journal: Journal = open_journal(state, now)
         self.stopping = asyncio.Event()
+        self.containers = Containers(("system",))
         self.start()
 
     def start(self) -> None:
-        self.cycles = Cycles(Containers(("system",)), self.engine, self.journal, self._say, tries=3, now=now)
+        self.cycles = Cycles(self.containers, self.engine, self.journal, self._say, tries=3, now=now)
 
     def _say(self, feedback: Feedback) -> None:
         self.journal.say(feedback)

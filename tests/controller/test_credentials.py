@@ -167,6 +167,19 @@ async def test_a_helper_that_is_not_there(config: Write) -> None:
         assert caught.value.message == f"the credential helper docker-credential-nosuch, which {place} names, {remedy}"
 
 
+@pytest.mark.parametrize("name", ["\\ud800", "a\\u0000b"])
+async def test_a_helper_whose_name_is_none_of_a_program(config: Write, name: str) -> None:
+    with pytest.raises(Unavailable) as error:
+        await credentials_for("ghcr.io", config(f'{{"credsStore": "{name}"}}'))
+    str(error.value).encode()
+
+
+async def test_half_a_character_in_an_answer_of_a_helper(config: Write, helper: Callable[[str], Path]) -> None:
+    helper("""printf '%s' '{"Username":"driver","Secret":"a\\ud800b"}'""")
+    found = await credentials_for("ghcr.io", config({"credsStore": "test"}))
+    assert found == Credentials("ghcr.io", "driver", "a\ufffdb")
+
+
 async def test_a_helper_that_hangs_is_killed(
     config: Write, helper: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

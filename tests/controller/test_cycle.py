@@ -7,20 +7,42 @@ point.
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.until import soon
 from tests.virtual import now
 
+from evenkeel.controller.acceptance import put_in_force
+from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.drivers.memory import Image, Kept, foreign_id
 from evenkeel.controller.endings import Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.journal import open_journal
 from evenkeel.controller.journal_file import FILE
+from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.activity import Activity, ActivityAction
 from evenkeel.specs.container import Health, HttpProbe, Port, Resources, Restart, RestartPolicy
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition
-from evenkeel.specs.plan import Action, Create, Failed, Outcome, Phase, Pull, Retry, Start, Update, Verify
+from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.plan import (
+    Action,
+    Create,
+    Failed,
+    History,
+    Outcome,
+    Phase,
+    Plan,
+    Pull,
+    Remove,
+    Retry,
+    Start,
+    Update,
+    Verify,
+)
 
 from .device import Device, OnDevice, asking, container
 
@@ -203,6 +225,35 @@ def test_a_look_at_what_was_asked_for_before_says_nothing_of_what_is_asked_for_n
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:2"}
         assert [kind for kind, _ in device.said("settled")] == ["settled", "settled"]
+
+    on_device(work)
+
+
+class Meanwhile(Containers):
+    """Decisions during which another process asks for something else, once."""
+
+    state: Path | None = None
+
+    def plan(self, differences: Any, seen: ContainersSeen, history: History) -> Plan:
+        if self.state is not None:
+            with closing(open_journal(self.state)) as operator:  # `evenkeel release`
+                put_in_force(operator, asking(container("web", "web:2")), "files")
+            self.state = None
+        return super().plan(differences, seen, history)
+
+
+def test_a_cycle_does_not_call_settled_what_another_process_asks_for_at_this_moment(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        decisions = Meanwhile()
+        decisions.state = device.state
+        cycles = Cycles(decisions, device.engine, device.journal, device._say, now=now)
+        assert isinstance(await cycles.run(device.stopping), Progressed)
+        assert device.settled() == (False, "Converging")
+        while isinstance(await cycles.run(device.stopping), Progressed):
+            pass
+        assert device.settled() == (True, "Converged")
+        assert device.running() == {"web": "web:2"}
 
     on_device(work)
 
@@ -810,6 +861,40 @@ def test_a_container_that_cannot_start_is_not_well(on_device: OnDevice) -> None:
         assert device.conditions()["Healthy"].message == f"web does not start: {why}"
 
     on_device(work)
+
+
+def test_one_that_has_ended_as_it_may_is_not_down_for_its_predecessor(on_device: OnDevice) -> None:
+    """What was stopped for it cannot be removed; it is at its end, and well."""
+
+    async def work(device: Device) -> None:
+        once = Restart("no")
+        await device.reach(container("job", "job:1", restart=once))
+        device.fail(Failed("input/output error"), Remove)
+        device.ask(container("job", "done:1", restart=once))
+        for _ in range(5):
+            await device.follow()
+            await asyncio.sleep(30)
+        assert device.running() == {}
+        assert device.conditions()["CleanedUp"].reason == "LeftOver"
+        assert device.conditions()["Healthy"].holds
+        assert device.said("health") == []
+
+    on_device(work, done=Image(exits_with=0, exits_after_s=8.0))
+
+
+def test_one_that_ended_badly_is_not_well_before_its_successor_is_up(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        once = Restart("no")
+        await device.reach(container("job", "job:1", restart=once))
+        await asyncio.sleep(20)
+        await device.follow()
+        assert not device.conditions()["Healthy"].holds
+        device.ask(container("job", "other:1", restart=once))
+        while isinstance(await device.cycle(), Progressed):
+            assert device.conditions()["Healthy"].holds <= bool(device.running())
+        assert device.conditions()["Healthy"].holds
+
+    on_device(work, job=Image(exits_with=3, exits_after_s=8.0))
 
 
 @pytest.mark.parametrize("policy", ["no", "on-failure", "unless-stopped", "always"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.controller.device import Device, OnDevice, container
-from tests.controller.faulty import FaultySource, FaultyStage, PowerLoss
+from tests.controller.faulty import Faulty, FaultySource, FaultyStage, PowerLoss
 from tests.controller.stage import BROKEN, Heart, Listener, OnStage, Stage, asking
 from tests.virtual import run
 
@@ -19,9 +19,9 @@ from evenkeel.controller.defects import Defects, defect_text
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.journal import open_journal
-from evenkeel.specs.errors import Busy
+from evenkeel.specs.errors import Busy, Unavailable
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Action, End, Start, Verify
+from evenkeel.specs.plan import Action, End, Failed, Outcome, Retry, Start, Verify
 
 
 @pytest.fixture
@@ -71,8 +71,9 @@ def test_a_planner_that_breaks_for_a_revision_keeps_last_good_up(faulty: OnStage
     faulty(work)
 
 
-def test_a_revision_that_breaks_on_its_way_is_not_torn_down_and_built_up_again_and_again(faulty: OnStage) -> None:
-    """The planner breaks after the switch to web:2 has begun: web is left as it is, db is kept up."""
+def test_a_planner_that_breaks_on_the_way_costs_tries_and_last_good_comes_back(faulty: OnStage) -> None:
+    """The planner breaks after the switch to web:2 has begun: web is left as it is for the tries, not torn down and built up
+    at each; db is kept up. Then the revision has failed."""
 
     async def work(stage: FaultyStage) -> None:
         stage.say(asking("web:1", "db:1"))
@@ -83,17 +84,97 @@ def test_a_revision_that_breaks_on_its_way_is_not_torn_down_and_built_up_again_a
                 ended.append(action)
                 stage.plans.breaks["diff"] = KeyError("web")
 
+        during: list[tuple[dict[str, str], dict[str, bool], str]] = []
+
+        def look() -> None:
+            during.append((stage.running(), stage.conditions(), stage.condition("Healthy").message))
+
         stage.at(99, stage.engine.script.failures.append, notice)
         stage.at(100, stage.say, asking("web:2", "db:1"))
-        stage.at(300, stage.engine.kill, "db")
-        stage.at(600, stage.plans.breaks.clear)
-        running: list[dict[str, str]] = []
-        stage.at(550, lambda: running.append(stage.running()))
-        await stage.play(800)
-        assert len(ended) == 1
-        assert running[0]["db"] == "db:1"
-        assert stage.running() == {"web": "web:2", "db": "db:1"}
-        assert "Defect" not in stage.conditions()
+        stage.at(105, stage.engine.kill, "db")
+        stage.at(108, look)
+        await stage.play(3600)
+        running, conditions, message = during[0]
+        assert running == {"db": "db:1"}, "what the revision does not change is kept up"
+        assert not conditions["Healthy"], "a container that should run does not"
+        assert message == "web was stopped to be changed, and is not started again"
+        assert not conditions["Settled"]
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert len(ended) == 1, "web:2 was not started at each try"
+        failed = [entry.message for entry in stage.sink.taken if entry.kind == "revision-failed"]
+        assert len(failed) == 1
+        assert "KeyError: 'web' (tried 5 times)" in failed[0]
+        assert stage.condition("Settled").reason == "RolledBack"
+        assert stage.conditions()["Healthy"]
+        assert "Defect" not in stage.conditions(), "deciding about last-good does not break"
+
+    faulty(work)
+
+
+def test_a_planner_that_breaks_over_restarts_costs_tries_too(on_device: OnDevice) -> None:
+    """What was begun is known to the next process: it does not begin anew."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web", "web:1"))
+        plans = Faulty()
+        device.containers = plans
+        device.start()
+        stopped = device.fail(Retry("not now"), Start, times=1)
+        device.ask(container("web", "web:2"))
+        await device.follow()
+        assert stopped, "the switch has begun"
+        plans.breaks["diff"] = KeyError("web")
+        for _ in range(3):
+            device.start()
+            assert device.running() == {}
+            await device.cycle()
+        ending = await device.follow()
+        assert isinstance(ending, Stalled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work)
+
+
+def test_a_planner_that_breaks_for_last_good_too_fails_no_revision(faulty: OnStage) -> None:
+    """Going back would not help."""
+
+    async def work(stage: FaultyStage) -> None:
+        stage.say(asking("web:1"))
+
+        def notice(action: Action) -> None:
+            if isinstance(action, End):
+                stage.plans.everywhere = True
+                stage.plans.breaks["diff"] = KeyError("web")
+
+        stage.at(99, stage.engine.script.failures.append, notice)
+        stage.at(100, stage.say, asking("web:2"))
+        conditions: list[dict[str, bool]] = []
+        stage.at(3000, lambda: conditions.append(stage.conditions()))
+        stage.at(3001, stage.plans.breaks.clear)
+        await stage.play(3600)
+        assert not conditions[0]["Healthy"], "a container that should run does not"
+        assert not conditions[0]["Settled"]
+        assert "revision-failed" not in stage.sink.kinds()
+        assert stage.running() == {"web": "web:2"}
+        assert stage.conditions() == {"EngineReachable": True, "Healthy": True, "Settled": True, "SourceValid": True}
+
+    faulty(work)
+
+
+def test_a_command_goes_back_where_a_planner_breaks_on_the_way(faulty: OnStage) -> None:
+    async def work(stage: FaultyStage) -> None:
+        stage.controller.accept(asking("web:1"))
+        await stage.controller.converge()
+
+        def notice(action: Action) -> None:
+            if isinstance(action, End):
+                stage.plans.breaks["diff"] = KeyError("web")
+
+        stage.engine.script.failures.append(notice)
+        stage.controller.accept(asking("web:2"))
+        ending = await stage.controller.converge()
+        assert isinstance(ending, Stalled)
+        assert stage.running() == {"web": "web:1"}
 
     faulty(work)
 
@@ -108,8 +189,10 @@ def test_a_driver_that_breaks_when_it_looks(faulty: OnStage) -> None:
         stage.at(399, lambda: conditions.append(stage.conditions()))
         await stage.play(600)
         assert conditions[0]["Defect"] is False
+        assert not conditions[0]["Healthy"], "nobody can look"
+        assert not conditions[0]["Settled"]
         assert stage.running() == {"web": "web:1"}
-        assert "Defect" not in stage.conditions()
+        assert stage.conditions() == {"EngineReachable": True, "Healthy": True, "Settled": True, "SourceValid": True}
         assert stage.sink.kinds().count("defect") == 1
         waits = stage.engine.looks
         assert waits < 60, "it is tried again after a back-off, not in a loop"
@@ -128,6 +211,37 @@ def test_a_driver_that_breaks_when_it_does_something(faulty: OnStage) -> None:
         assert conditions[0]["Defect"] is False
         assert stage.running() == {"web": "web:1", "db": "db:1"}
         assert "Defect" not in stage.conditions()
+
+    faulty(work)
+
+
+@pytest.mark.parametrize("goes_back", [False, True])
+def test_half_a_character_in_what_an_engine_says_is_no_defect(faulty: OnStage, goes_back: bool) -> None:
+    """JSON can hold what neither the journal nor a socket takes."""
+
+    async def work(stage: FaultyStage) -> None:
+        stage.say(asking("web:1"))
+
+        def fails(action: Action) -> Outcome | None:
+            started = stage.engine.world.containers.get(getattr(action, "instance", ""))
+            is_new = isinstance(action, Start) and started is not None and started.image.endswith("web:2")
+            return Failed("exec: \ud800: not found") if is_new else None
+
+        if goes_back:
+            stage.engine.script.failures.append(fails)
+            stage.at(60, stage.say, asking("web:2"))
+        else:
+            lost = Unavailable("engine:\udc80", "GET /containers/json: no \ud800 way")
+            stage.at(60, setattr, stage.driver, "look_raises", lost)
+        await stage.play(600)
+        assert "Defect" not in stage.conditions()
+        assert stage.running() == {"web": "web:1"}
+        if goes_back:
+            assert stage.condition("Settled").reason == "RolledBack"
+            assert "exec: \ufffd: not found" in stage.condition("Settled").message
+        else:
+            assert stage.condition("EngineReachable").message == "GET /containers/json: no \ufffd way"
+            assert stage.sink.kinds().count("engine-lost") == 1
 
     faulty(work)
 

@@ -120,6 +120,21 @@ def test_a_process_id_of_another_namespace_is_not_shown(tmp_path: Path) -> None:
         assert pid_of(tmp_path) == first.pid, "the kernel knows it, whatever is written there"
 
 
+def test_a_process_id_of_another_namespace_is_not_shown_where_the_kernel_does_not_tell(tmp_path: Path) -> None:
+    """F-17: who asks in a container cannot see a holder outside; what is written is somebody else's id there, or nobody's."""
+    asks = "import sys; from pathlib import Path; from evenkeel.controller.lock import holder; print(holder(Path(sys.argv[1])))"
+    with another(tmp_path) as first:
+        assert (tmp_path / "controller.lock").read_text().startswith(f"{first.pid}\n")
+        inside = subprocess.run(
+            ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", asks, str(tmp_path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT / ".dev")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert inside.stdout == "Holder(pid=None, trouble='')\n"
+
+
 def test_a_holder_in_a_container_is_known_by_its_process_id_here(tmp_path: Path) -> None:
     inside = subprocess.Popen(
         ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", _HOLDER, str(tmp_path)],

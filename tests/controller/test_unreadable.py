@@ -60,6 +60,13 @@ def harm(state: Path, table: str, damage: Damage) -> None:
                 connection.execute(f"UPDATE {name} SET body = ? WHERE rowid = ?", (damage(body), rowid))
 
 
+def harm_revisions(state: Path, *roles: str) -> None:
+    with closing(sqlite3.connect(state / FILE)) as connection, connection:
+        for role in roles:
+            what = "UPDATE revision SET content = x'00' WHERE digest = (SELECT digest FROM role WHERE name = ?)"
+            connection.execute(what, (role,))
+
+
 @pytest.mark.parametrize("damage", [flipped, cut_short, another_version, still_readable])
 def test_an_activity_that_cannot_be_read_ends_and_what_is_in_force_is_kept_up(damage: Damage) -> None:
     async def work() -> None:
@@ -176,12 +183,26 @@ def test_a_controller_goes_on_and_tells_it_once(on_stage: OnStage, table: str) -
 def restarted_with(stage: Stage, *roles: str) -> None:
     """The controller is started again, and the revisions in these roles are damaged."""
     stage.journal.close()
-    with closing(sqlite3.connect(stage.state / FILE)) as connection, connection:
-        for role in roles:
-            what = "UPDATE revision SET content = x'00' WHERE digest = (SELECT digest FROM role WHERE name = ?)"
-            connection.execute(what, (role,))
+    harm_revisions(stage.state, *roles)
     stage.journal = keep_journal(stage.state, now)
     stage.controller = stage.make()
+
+
+def test_who_asks_what_is_there_is_answered_while_what_is_desired_cannot_be_read() -> None:
+    async def work() -> None:
+        device = Agent()
+        await device.bring("a", asked("lamp", "1"))
+        device.die()
+        harm_revisions(Path(device._folder.name), "desired")
+        device.boot()
+        assert (await device.inventory("q"))["activityId"] == "q"
+        await device.agent.reports.introduce()
+        device.said()
+        for state in device.states[-2:]:
+            assert [node["id"] for node in state["payload"]["softwareNodes"][1:]] == ["containers:lamp"]
+        assert device.states[-1]["activityId"].startswith("initial-current-state-")
+
+    run(work())
 
 
 def test_files_replace_a_revision_that_cannot_be_read(on_stage: OnStage) -> None:

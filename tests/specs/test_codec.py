@@ -23,9 +23,11 @@ from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Lo
 from evenkeel.specs.cycles import cycles
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
 from evenkeel.specs.documents import decode_file
+from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.join import desired_from
 from evenkeel.specs.kinds import KINDS
 from evenkeel.specs.problem import Place, errors, problem_text
+from evenkeel.specs.sound import foreign_json
 from evenkeel.specs.suggest import for_pattern
 
 HEAD = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec:\n  image: nginx\n"
@@ -681,3 +683,30 @@ def test_nothing_written_is_lost_on_the_way_through_msgspec() -> None:
     """The walker's shapes and msgspec's agree: what it lets pass, msgspec converts."""
     for text in (f"{HEAD}  env: {{A: null}}\n", f"{HEAD}  command: []\n  log: {{}}\n"):
         msgspec.convert(plain(container(text)), Container)
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_every_text_can_be_encoded(text: str, other: str) -> None:
+    """Also what UTF-8 cannot express, from JSON or from the names of files."""
+    container = Container(text, other, env=((other, text),), labels=((text, other),))
+    again = decode(encode(container), Container)
+    assert decode(encode(again), Container) == again
+    for each in (text, other):
+        try:
+            each.encode()
+        except UnicodeEncodeError:
+            continue
+        assert each in (again.name, again.image)
+    assert isinstance(str(EvenkeelError(text, other)).encode(), bytes)
+
+
+@given(st.text(st.characters()), st.booleans())
+def test_json_of_others_has_only_texts_that_can_be_encoded(text: str, ascii_only: bool) -> None:
+    content = json.dumps({text: [text]}, ensure_ascii=ascii_only).encode(errors="surrogatepass")
+    try:
+        found = foreign_json(content)
+    except ValueError:
+        assert not ascii_only, "raw halves are no UTF-8"
+        return
+    ((key, (value,)),) = found.items()
+    assert key == value == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

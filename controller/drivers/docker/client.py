@@ -14,7 +14,6 @@ the shape that was asked for is `Unavailable` and names the request. Invariants:
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, nullcontext, suppress
 from typing import TypeVar
@@ -25,6 +24,7 @@ from evenkeel.controller.drivers.docker.passed_over import passed_over
 from evenkeel.controller.drivers.docker.wire import READS, Request, Wire, dial, header, socket_path
 from evenkeel.specs.codec import fits, misfit
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
+from evenkeel.specs.sound import foreign_json
 
 # An engine answers in the dialect that the path asks for. 1.40 is Docker 19.03; 1.44 the oldest that Docker 29 speaks.
 _OLDEST, _NEWEST = (1, 40), (1, 44)
@@ -267,7 +267,7 @@ class EngineClient:
 
     def _json(self, content: bytes, request: Request) -> object:
         try:
-            found: object = json.loads(content)
+            found: object = foreign_json(content)
         except (ValueError, RecursionError):
             raise Unavailable(self.element, f"{request}: the answer is not JSON") from None
         return found
@@ -296,7 +296,7 @@ class EngineClient:
     def _no(self, answer: h11.Response, content: bytes, request: Request) -> EngineAnswer:
         message: object = None
         with suppress(ValueError, RecursionError, AttributeError):
-            message = json.loads(content).get("message")
+            message = foreign_json(content).get("message")
         text = message if isinstance(message, str) else content[:500].decode(errors="replace").strip()
         if len(text) > _MESSAGE_CHARACTERS:
             text = f"{text[:_MESSAGE_CHARACTERS]}…"

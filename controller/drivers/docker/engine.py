@@ -13,14 +13,13 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 from evenkeel.controller.drivers.docker import pull, volumes
 from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, PullLine, Updated
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
-from evenkeel.controller.drivers.docker.events import events, was_killed
+from evenkeel.controller.drivers.docker.events import ends_of, events
 from evenkeel.controller.drivers.docker.logs import last_output
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S, Observer
@@ -261,14 +260,15 @@ class DockerEngine:
 
     async def _verify(self, action: Verify, progress: Progress) -> Outcome:
         """An engine that is about to end kills its containers first, and answers all the while."""
-        since = math.floor(time.time())
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
-        proof = await watch_until_proven(look, action, progress, life)
-        if not isinstance(proof, Failed):
-            return proof
-        found = await self._observer.read(action.instance)
-        has_ended = found is not None and found["State"].get("Status") == "exited"
-        if found is not None and has_ended and await was_killed(self._client, found["Id"], since):
+        async with ends_of(self._client, action.instance) as ends:
+            proof = await watch_until_proven(look, action, progress, life)
+            if not isinstance(proof, Failed):
+                return proof
+            found = await self._observer.read(action.instance)
+            has_ended = found is not None and found["State"].get("Status") == "exited"
+            was_killed = has_ended and await ends.was_killed(self._client.timeout_s)
+        if was_killed:
             return Retry(f"{proof.message}; but it was killed through its engine while it was watched", outside=True)
         return proof
 

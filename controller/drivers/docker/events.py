@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
-import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from evenkeel.controller.drivers.docker.client import EngineClient
-from evenkeel.specs.errors import DriverError
+from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +37,59 @@ async def events(client: EngineClient) -> AsyncGenerator[None, None]:
         wait_s = min(wait_s * 2, 10.0)
 
 
-async def was_killed(client: EngineClient, instance: str, since: int) -> bool:
-    """Whether anybody had the engine kill a container since then (epoch seconds), or the engine did so by itself, as it does
-    when it ends. The dates of events only say where to begin to read; a clock that was set back in between leaves nothing to
-    read. Raises DriverError when the engine is away."""
-    if since > time.time():
-        return False
-    filters = json.dumps({"type": ["container"], "event": ["kill"], "container": [instance]})
-    query = {"since": str(since), "until": str(math.ceil(time.time())), "filters": filters}
-    async with client.stream("GET", "/events", query, silence_s=client.timeout_s) as happened:
-        async for _ in happened:
-            return True
-    return False
+class Ends:
+    """The end of one container, from the engine's events since its last start. Their order decides, not their dates."""
+
+    def __init__(self, element: str) -> None:
+        self._element = element
+        self._killed, self._ended = False, asyncio.Event()
+        self.listening: asyncio.Task[None] | None = None
+
+    def hear(self, event: object) -> None:
+        """The next event."""
+        match event:
+            case {"Action": "start"}:
+                self._killed = False
+                self._ended.clear()
+            case {"Action": "kill"}:
+                self._killed = True
+            case {"Action": "die"}:
+                self._ended.set()
+            case _:
+                pass
+
+    async def was_killed(self, timeout_s: float) -> bool:
+        """Whether the engine killed the container before it ended: for somebody, or because the engine itself ends. Raises
+        DriverError when the engine does not tell of the end."""
+        assert self.listening is not None
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((ended, self.listening), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        if self._ended.is_set():
+            return self._killed
+        if self.listening.done():
+            self.listening.result()
+            raise Unavailable(self._element, "GET /events: the answer ended")
+        raise TimedOut(self._element, f"GET /events: it does not tell of an end within {timeout_s:g} s")
+
+
+@asynccontextmanager
+async def ends_of(client: EngineClient, instance: str) -> AsyncIterator[Ends]:
+    """Listen to how a container ends, from the beginning of the engine's log on: what is in it stands in the order in which
+    it happened, whatever was done to the clock meanwhile."""
+    ends = Ends(client.element)
+    filters = json.dumps({"type": ["container"], "event": ["start", "kill", "die"], "container": [instance]})
+
+    async def listen() -> None:
+        async with client.stream("GET", "/events", {"since": "0", "filters": filters}) as happened:
+            async for event in happened:
+                ends.hear(event)
+
+    ends.listening = asyncio.ensure_future(listen())
+    try:
+        yield ends
+    finally:
+        ends.listening.cancel()
+        await asyncio.gather(ends.listening, return_exceptions=True)

@@ -323,7 +323,7 @@ class MemoryEngine:
             number = str(int(up_s(kept) // max(check.interval.total_seconds(), 0.001)))
             newest = CheckSeen("" if said == "none yet" else number, health == "healthy" and said == "passed")
             newest = failed_check(newest, check, self._behaviour(kept))
-            health = "starting" if health == "healthy" and said == "none yet" else health
+            health = "starting" if said == "none yet" else health
         return ContainerSeen(
             id=kept.id,
             name=container.name if container is not None and not foreign else kept.engine_name,

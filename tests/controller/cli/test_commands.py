@@ -28,6 +28,7 @@ from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.lock import sole_controller
 from evenkeel.controller.wiring import read_files
 from evenkeel.specs.container import Port
+from evenkeel.specs.feedback import Condition
 from evenkeel.specs.output import Output
 
 from .command import ROOT, Device, ended, spec
@@ -473,6 +474,33 @@ def test_releasing_makes_desired_what_the_files_ask_for(device: Device) -> None:
     assert done.endswith("No controller is at work; `evenkeel run` or `evenkeel apply` will do it.\n")
     message, files, desired, *_ = remembered(device)
     assert (message, desired) == ("", files)
+
+
+def test_what_is_released_is_not_called_settled_before_anybody_has_looked(device: Device) -> None:
+    """Also where the files never asked for anything, and nothing is desired any more."""
+    for with_files in (True, False):
+        with_a_message_in_force(device)
+        with closing(open_journal(device.state)) as journal:
+            journal.set_condition(Condition("Settled", True, "Converged", "everything asked for is there and proven"))
+            if not with_files:
+                journal.drop("files")
+        device.run("release")
+        device.run("status", "--check", ok=1)
+        with closing(read_journal(device.state)) as journal:
+            (settled,) = (each for each in journal.conditions() if each.name == "Settled")
+        assert (settled.holds, settled.reason) == (False, "Converging" if with_files else "NothingDesired")
+
+
+def test_what_the_journal_cannot_read_any_more_stops_no_command_that_goes_on_without(device: Device) -> None:
+    with_a_message_in_force(device)
+    device.run("apply", "--yes", ok=1)
+    with closing(sqlite3.connect(device.state / FILE)) as disk, disk:
+        disk.execute("UPDATE revision SET content = x'00'")
+    assert device.run("get", "containers").stdout.startswith("NAME")
+    assert "What the files asked for cannot be read any more" in device.run("release").stdout
+    device.run("plan", ok=2)
+    device.run("apply", "--yes")
+    assert sorted(device.engine().running()) == ["web", "wiki"]
 
 
 def test_schema_is_json_and_reference_is_markdown(device: Device) -> None:

@@ -18,7 +18,7 @@ from tests.until import soon
 
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.docker.render import NAME_LABEL
-from evenkeel.controller.endings import Settled, Stalled, Waiting
+from evenkeel.controller.endings import Progressed, Settled, Stalled, Waiting
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import (
@@ -418,8 +418,11 @@ async def test_a_neighbour_whose_check_has_not_failed_often_enough_is_in_doubt(
     after = changed(before, env=(("A", "1"),))
     await rig.settle(before, app)
     good = rig.journal.digest("last-good")
-    await asyncio.to_thread(run_inside, clean_dockerd, "app", "mv", "/www/health", "/www/sick")
+    rig.said.clear()
     rig.ask(after, app)
+    while "create" not in rig.steps():
+        assert isinstance(await rig.cycles.run(asyncio.Event()), Progressed)
+    await asyncio.to_thread(run_inside, clean_dockerd, "app", "mv", "/www/health", "/www/sick")
     ending = await rig.follow()
     assert isinstance(ending, Waiting)
     assert "app " in ending.why

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
@@ -25,6 +26,7 @@ from evenkeel.controller.drivers.docker import DockerEngine, engine, registries
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S
 from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S
 from evenkeel.controller.endings import Retrying, Settled, Stalled
+from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Health, HttpProbe, Restart
 from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.observed import Look, RemoteImage
@@ -208,6 +210,39 @@ async def test_who_may_end_is_not_judged_by_the_end_of_his_engine(clean_dockerd:
     assert await work == Settled(), [(entry.kind, entry.message) for entry in rig.said if "fail" in entry.kind]
     assert clean_dockerd.containers() == {"it": "running"}
     assert "A=2" in clean_dockerd.inspect("it")["Config"]["Env"]
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(3600.0, 0.0), (0.0, -3600.0), (0.0, 3600.0)])
+async def test_who_was_killed_is_told_whatever_is_done_to_the_clock(
+    clean_dockerd: Dockerd, rig: Rig, monkeypatch: pytest.MonkeyPatch, before_s: float, after_s: float
+) -> None:
+    """The clock of this process is set while a container is watched: who was killed by other hands is watched again, and who
+    ends by himself fails."""
+    right = time.time
+
+    def ahead(seconds: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: right() + seconds)
+
+    once, sleeps = Restart("no"), ("sleep", "1000")
+    await rig.settle(container("it", command=sleeps, restart=once))
+    rig.said.clear()
+    ahead(before_s)
+    second = container("it", command=sleeps, restart=once, env=(("A", "2"),), stable_for=timedelta(seconds=4))
+    work = asyncio.create_task(rig.converge(second))
+    await soon(lambda: any(entry.step.startswith("verify:") for entry in rig.said) or work.done())
+    ahead(after_s)
+    clean_dockerd.api("POST", "/containers/it/kill")
+    assert await work == Settled(), [(entry.kind, entry.message) for entry in rig.said if "fail" in entry.kind]
+    assert "A=2" in clean_dockerd.inspect("it")["Config"]["Env"]
+
+    ahead(before_s)
+    third = changed(second, command=("sh", "-c", "sleep 2; exit 3"), env=(("A", "3"),))
+    work = asyncio.create_task(rig.converge(third))
+    await soon(lambda: any(entry.step.startswith("verify:") for entry in rig.said) or work.done())
+    ahead(after_s)
+    assert isinstance(await work, Stalled)
+    failed = [entry.message for entry in rig.said if entry.kind == "step-failed"]
+    assert failed == ["it ended with exit code 3"], "at once, by its own doing"
 
 
 async def test_an_engine_that_is_killed_while_it_starts_a_container(clean_dockerd: Dockerd, rig: Rig) -> None:

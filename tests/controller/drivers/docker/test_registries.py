@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.engines.scripted import Peer, Server, answer, until
+from tests.virtual import run
 
 from evenkeel.controller.drivers.docker import registries
 from evenkeel.controller.drivers.docker.client import EngineClient
@@ -54,13 +55,25 @@ async def held(tmp_path: Path) -> AsyncIterator[Held]:
     await it.server.stop()
 
 
-async def test_they_take_no_place_from_looks_and_are_asked_a_few_at_a_time(held: Held) -> None:
-    looking = asyncio.ensure_future(held.registries.look_up(SLOW))
-    await until(lambda: len(held.asked()) == 4)
-    await held.client.call("GET", "/info")
-    assert len(held.asked()) == 4
-    held.open.set()
-    assert await looking == {image: RemoteImage(DIGEST) for image in SLOW}
+def test_they_take_no_place_from_looks_and_are_asked_a_few_at_a_time(tmp_path: Path) -> None:
+    """In virtual time: what never happens is known at once."""
+
+    async def story() -> None:
+        held = Held(tmp_path)
+        await held.server.start()
+        try:
+            looking = asyncio.ensure_future(held.registries.look_up(SLOW))
+            await until(lambda: len(held.asked()) == 4)
+            await held.client.call("GET", "/info")
+            assert len(held.asked()) == 4
+            held.open.set()
+            assert await looking == {image: RemoteImage(DIGEST) for image in SLOW}
+        finally:
+            await held.registries.close()
+            await held.client.close()
+            await held.server.stop()
+
+    run(story())
 
 
 async def test_one_that_is_silent_is_not_waited_for_with_every_image(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tests.engines.scripted import PING
 from tests.sampling import examples
 
+from evenkeel.specs.codec import plain
 from evenkeel.specs.container import Resources, Restart, Stop
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.observed import ContainersSeen, Look
@@ -79,9 +81,11 @@ ACTING = [
     for asked in ANSWERS
     if not asked.startswith("GET") or NAME in asked or WEB_ID in asked or "/networks" in asked
 ]
+texts = st.text(st.characters(), max_size=5)
+"""With halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
 
@@ -89,16 +93,20 @@ values = st.recursive(
 async def look(engine: RecordedEngine) -> ContainersSeen | str:
     """The world, or why the engine cannot be asked."""
     try:
-        return await engine.driver.observe(LOOK)
+        seen = await engine.driver.observe(LOOK)
     except (Unavailable, TimedOut) as error:
+        str(error).encode()
         return str(error)
+    json.dumps(plain(seen), ensure_ascii=False).encode()  # every text of it can be stored
+    return seen
 
 
 async def do_all(engine: RecordedEngine) -> None:
     for action in ACTIONS:
         outcome = await engine.driver.perform(action, lambda *_: None)
         assert isinstance(outcome, Done | Retry | Failed)
-        assert len(getattr(outcome, "message", "")) < 10_000
+        assert len(outcome.message) < 10_000
+        outcome.message.encode()
 
 
 async def test_the_recorded_answers_are_understood() -> None:
@@ -170,6 +178,33 @@ def test_any_json_in_the_middle_of_a_true_answer(data: st.DataObject, value: obj
             await do_all(engine)
 
     asyncio.run(work())
+
+
+def _halved(value: Any) -> Any:
+    """The same, with half a surrogate pair at the end of each text."""
+    match value:
+        case str():
+            return f"{value}\ud800"
+        case list():
+            return [_halved(each) for each in value]
+        case dict():
+            return {key: _halved(each) for key, each in value.items()}
+    return value
+
+
+@pytest.mark.parametrize("asked", sorted(ANSWERS))
+async def test_half_a_character_in_a_text_is_no_defect(asked: str) -> None:
+    async with recorded_engine() as engine:
+        answer = _halved(ANSWERS[asked])
+        engine.strange[asked] = body(asked, answer[0] if asked in STREAMS and answer else answer)
+        await look(engine)
+        await do_all(engine)
+        no = body("", {"message": "no \ud800 way"}).replace(b"200 OK", b"500 No")
+        engine.strange[asked] = no
+        await look(engine)
+        await do_all(engine)
+        if asked == "GET /containers/json":
+            assert "no \ufffd way" in str(await look(engine))
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -1,0 +1,63 @@
+"""How the subjects of one domain are: what each look tells of it, stated right after the look.
+
+What evenkeel takes down for a switch is not ill while the switch goes on. Once a cycle ended without progress it is told as
+down, for nobody knows when it is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from evenkeel.controller.record import Record
+from evenkeel.controller.revisions import RECOVERY_S
+from evenkeel.reconcilers.ports import Ailment, Reconciler
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.plan import History
+
+
+class Wellbeing:
+    """The condition `Healthy` of one domain."""
+
+    def __init__(self, reconciler: Reconciler[Any, Any], record: Record) -> None:
+        self._reconciler, self._record = reconciler, record
+        self._is_held_up = not record.is_well()
+        """Whether a cycle ended without progress since the last look."""
+        self._held_up: frozenset[str] = frozenset()
+        """Subjects that were down then, and are still: their switch does not go on."""
+        self._should_run: frozenset[str] = frozenset()
+        """Subjects of what is in force."""
+        self._undecided_since: dict[str, float] = {}
+        """Since when a check of a subject that was proven is known to have told nothing yet."""
+
+    def in_force(self, state: DesiredState) -> None:
+        """What of it is there should run."""
+        self._should_run = frozenset(document.name for document in state.documents)
+
+    def hold_up(self) -> None:
+        """Nothing goes on until the next try."""
+        self._is_held_up = True
+
+    def tell(
+        self, seen: Any, history: History, left_alone: Collection[str] = (), failed: Collection[str] = ()
+    ) -> tuple[Mapping[str, Ailment], str]:
+        """State how those are that are there, before anything else can go wrong; what is returned are the ailing ones, and
+        why it is not known how all are. An activity conducts those that are `left_alone`; a step of the `failed` ones has
+        failed."""
+        ailing = self._reconciler.ailing(seen, history)
+        undecided = self._undecided(self._reconciler.undecided(seen, history))
+        down = {name: each for name, each in self._reconciler.down(seen, history).items() if name in self._should_run}
+        self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
+        self._is_held_up = False
+        told = {name: each for name, each in down.items() if name in self._held_up and name not in left_alone}
+        self._record.health(told | dict(ailing), undecided)
+        return ailing, undecided
+
+    def _undecided(self, found: Mapping[str, str]) -> str:
+        """Why it is not known how all are; "" when it is, or when a minute has not told, because some checks are made once an
+        hour. `found`: why, by subject."""
+        now = asyncio.get_running_loop().time()
+        self._undecided_since = {subject: self._undecided_since.get(subject, now) for subject in sorted(found)}
+        waited_for = [subject for subject, since in self._undecided_since.items() if now - since < RECOVERY_S]
+        return "; ".join(f"{subject} {found[subject]}" for subject in waited_for)

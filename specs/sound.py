@@ -1,0 +1,46 @@
+"""Texts that UTF-8 can express, whatever they came from.
+
+JSON can hold half of a surrogate pair (`"\\ud800"`), and Python decodes it; so it does a file name or an environment that is no
+UTF-8. No journal, socket or screen takes such a text. So whatever comes from elsewhere is made sound where it comes in: JSON
+by `foreign_json`, all else by `sound_text`. Half characters become U+FFFD, as Go has it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_HALF = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def sound_text(text: str) -> str:
+    """`text` as UTF-8 can express it."""
+    return text if text.isascii() else _HALF.sub("\ufffd", text)
+
+
+def is_sound_text(text: str) -> bool:
+    """Whether UTF-8 can express it."""
+    return text.isascii() or not _HALF.search(text)
+
+
+def sound(value: Any) -> Any:
+    """Plain values with sound texts only."""
+    match value:
+        case str():
+            return sound_text(value)
+        case list() | tuple():
+            return [sound(item) for item in value]
+        case dict():
+            return {sound_text(key) if isinstance(key, str) else key: sound(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def foreign_json(content: bytes) -> Any:
+    """The plain values in JSON of an engine, a registry or another program. Raises ValueError and RecursionError for what is
+    none."""
+    text = content.decode()
+    value = json.loads(text)
+    return sound(value) if _ESCAPED.search(text) else value
