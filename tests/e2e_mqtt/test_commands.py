@@ -80,7 +80,7 @@ def test_publish_says_our_own_documents_in_kantos_words(served: tuple[Device, Ma
     state = boss.until(lambda: [each for each in boss.states() if each["activityId"] == "q"], "the answer")[0]
     node = state["payload"]["softwareNodes"][1]
     found = {entry["key"]: entry["value"] for entry in node["parameters"]}
-    assert (found["env"], found["port"], found["memory"]) == ("LEVEL=2", "8080:80/tcp", "64M")
+    assert (found["env"], found["port"], found["memory"]) == ("LEVEL=(hidden)", "8080:80/tcp", "64M")
     lost = NATIVE.replace("  env:", "  stableFor: 1m\n  stop: {signal: SIGINT}\n  env:")
     refused = it.run("publish", _file(tmp_path, lost, "lost.yaml"), "--drive", ok=1)
     assert "lost.yaml:7:3: hvac.stableFor: Kanto's desired state has no words for it" in refused.stderr

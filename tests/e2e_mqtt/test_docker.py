@@ -62,7 +62,7 @@ def test_the_samples_of_hello_world(
     assert said[-1].status == "COMPLETED", said
     boss.ask_state("get")
     found = boss.until(lambda: [state for state in boss.states() if state["activityId"] == "get"], "the answer")
-    assert {"key": "env", "value": "FOO=BAR"} in found[0]["payload"]["softwareNodes"][1]["parameters"]
+    assert {"key": "env", "value": "FOO=(hidden)"} in found[0]["payload"]["softwareNodes"][1]["parameters"]
 
 
 @pytest.mark.usefixtures("leda_machine")

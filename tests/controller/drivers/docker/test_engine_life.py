@@ -322,7 +322,7 @@ async def test_pulls_that_fail(clean_dockerd: Dockerd, registry: Registry, tmp_p
     config.write_text("{")
     outcome, _ = await pulled(wrong, registry.reference("web", "1"))
     assert isinstance(outcome, Retry)
-    assert "credentials cannot be read" in outcome.message
+    assert "config.json cannot be read: it is no JSON" in outcome.message
     await wrong.close()
     right = DockerEngine(clean_dockerd.address, docker_config=str(registry.docker_config))
     outcome, _ = await pulled(right, registry.reference("nosuch", "1"))
