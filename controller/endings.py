@@ -13,11 +13,20 @@ PROVEN = "everything asked for is there and proven"
 
 class Settled(NamedTuple):
     """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
-    again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and why."""
+    again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and why. `ended`: those that
+    have come to their end well, as they may."""
 
     left_over: str = ""
     again_s: float = 0.0
     unwell: Mapping[str, str] = {}
+    ended: tuple[str, ...] = ()
+
+    @property
+    def how(self) -> str:
+        """In words."""
+        if self.unwell:
+            return f"everything asked for is there; not well: {', '.join(self.unwell)}"
+        return f"{PROVEN}; ended with exit code 0: {', '.join(self.ended)}" if self.ended else PROVEN
 
 
 class Progressed(NamedTuple):

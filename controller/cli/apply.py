@@ -165,7 +165,7 @@ async def _converge(
 
 def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list[str]) -> int:
     """Say how it ended; the exit code."""
-    from evenkeel.controller.endings import PROVEN, Progressed, Retrying, Settled, Waiting
+    from evenkeel.controller.endings import Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
     from evenkeel.templates.activity_text import ABANDON_HINT
 
@@ -174,12 +174,12 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             ill = "; ".join(f"{subject} {why}" for subject, why in unwell.items())
             click.echo(f"Not done: everything asked for is there, but not well: {ill}", err=True)
             return 1
-        case Settled(left_over=left_over):
+        case Settled(left_over=left_over) as settled:
             set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
             if set_aside:
                 click.echo(f"Not done: {set_aside}", err=True)
                 return 1
-            click.echo(f"Done: {PROVEN}.")
+            click.echo(f"Done: {settled.how}.")
             if left_over:
                 click.echo(f"Left over, because it cannot be removed now: {left_over}", err=True)
             return 0

@@ -413,8 +413,11 @@ def test_a_disturbing_phase_has_a_number_of_tries(on_device: OnDevice) -> None:
     on_device(work)
 
 
+@pytest.mark.parametrize("policy", ["unless-stopped", "on-failure", "no"])
 @pytest.mark.parametrize("exit_code", [0, 137])
-def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_device: OnDevice, exit_code: int) -> None:
+def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(
+    on_device: OnDevice, exit_code: int, policy: RestartPolicy
+) -> None:
     """Somebody's hand, or an engine that is killed with its containers: no fault of the revision, and no proof of it."""
 
     async def work(device: Device) -> None:
@@ -422,11 +425,9 @@ def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_dev
             await soon(lambda: "web" in device.running())
             device.engine.kill("web", exit_code)
 
-        device.ask(container("web"))
+        device.ask(container("web", restart=Restart(policy)))
         stopping = asyncio.ensure_future(hand())
-        ending = await device.follow()
-        assert isinstance(ending, Retrying)
-        assert ending.why == f"web: it was stopped from outside while it was watched (exit code {exit_code})"
+        assert isinstance(await device.follow(), Retrying)
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:1"}
         assert device.said("revision-failed") == []
@@ -438,8 +439,11 @@ def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_dev
 ONCE = Restart("no")
 
 
+@pytest.mark.parametrize("stops_with", [143, 0])
 @pytest.mark.parametrize("away_s", [0.0, 5.0])
-def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(on_device: OnDevice, away_s: float) -> None:
+def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(
+    on_device: OnDevice, away_s: float, stops_with: int
+) -> None:
     """His restart policy lets him end, so that nothing of him tells who ended him. An engine may be back before anybody
     notices."""
 
@@ -448,10 +452,11 @@ def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(on_de
             await soon(lambda: device.running() == {"web": "web:2"})
             await asyncio.sleep(1)
             device.engine.script.unreachable = away_s > 0
-            device.engine.restart()
+            device.engine.restart(in_order=True)
             await asyncio.sleep(away_s)
             device.engine.script.unreachable = False
 
+        device.engine.catalogue["web:2"] = Image(stops_with=stops_with)
         await device.reach(container("web", "web:1", restart=ONCE))
         device.ask(container("web", "web:2", restart=ONCE))
         restarting = asyncio.ensure_future(restart())
@@ -464,7 +469,8 @@ def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(on_de
     on_device(work)
 
 
-def test_who_is_ended_with_his_device_while_he_is_watched_is_watched_again(on_device: OnDevice) -> None:
+@pytest.mark.parametrize("exit_code", [255, 0])
+def test_who_is_ended_with_his_device_while_he_is_watched_is_watched_again(on_device: OnDevice, exit_code: int) -> None:
     async def work(device: Device) -> None:
         device.ask(container("web", restart=ONCE))
         cycles = asyncio.ensure_future(device.follow())
@@ -472,7 +478,7 @@ def test_who_is_ended_with_his_device_while_he_is_watched_is_watched_again(on_de
         await asyncio.sleep(1)
         cycles.cancel()
         await asyncio.wait([cycles])
-        device.engine.kill("web", 255)
+        device.engine.kill("web", exit_code)
         device.start()
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:1"}

@@ -244,15 +244,13 @@ class DockerEngine:
         """An engine that is about to end kills its containers first, and answers all the while."""
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
         async with ends_of(self._client, action.instance) as ends:
-            proof = await watch_until_proven(look, action, progress, life)
-            if not isinstance(proof, Failed):
-                return proof
-            found = await self._observer.read(action.instance)
-            has_ended = found is not None and found["State"].get("Status") == "exited"
-            was_killed = has_ended and await ends.was_killed(self._client.timeout_s)
-        if was_killed:
-            return Retry(f"{proof.message}; but it was killed through its engine while it was watched", outside=True)
-        return proof
+
+            async def was_killed() -> bool:
+                found = await self._observer.read(action.instance)
+                has_ended = found is not None and found["State"].get("Status") == "exited"
+                return has_ended and await ends.was_killed(self._client.timeout_s)
+
+            return await watch_until_proven(look, action, progress, life, was_killed)
 
     async def _start(self, instance: str) -> Outcome:
         """One that was disconnected from its network would start without a word, and without a network; one whose network is

@@ -67,6 +67,8 @@ class Kept:
     finished_at: float = 0.0
     unspoken: tuple[str, ...] = ()
     network: int = BY_NAME
+    was_killed: bool = False
+    """Whether it ended because somebody had the engine end it, or the engine ended."""
 
 
 @dataclass
