@@ -45,6 +45,11 @@ def succession(plain: str, name: str) -> int:
     return 2 if name.startswith(f"{plain}.next-") else 1
 
 
+def is_given(plain: str, name: str) -> bool:
+    """Whether evenkeel gives this name in the engine to instances of the container whose plain one that is."""
+    return name == plain or name.startswith((f"{plain}.old-", f"{plain}.next-"))
+
+
 def _is_engine_name(name: str) -> bool:
     if name.startswith(_PREFIX) and not _is_engine_name(name.removeprefix(_PREFIX)):
         return False

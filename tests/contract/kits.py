@@ -46,8 +46,12 @@ class Kit(Protocol):
         """A free port of the host."""
         ...
 
-    async def somebody_runs(self, name: str) -> str:
-        """Somebody runs a container of `sleeper:1`; its id."""
+    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
+        """Somebody runs a container; its id."""
+        ...
+
+    async def somebody_commits(self, name: str, repository: str) -> None:
+        """Somebody makes the image `repository:1` of a container, by its name in the engine."""
         ...
 
     async def somebody(self, does: str, name: str) -> None:
@@ -94,9 +98,14 @@ class MemoryKit:
     def port(self) -> int:
         return next(self._ports)
 
-    async def somebody_runs(self, name: str) -> str:
-        self.engine.put_foreign(normal(Container(name, "sleeper:1")))
+    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
+        self.engine.put_foreign(normal(Container(name, image)))
         return foreign_id(name)
+
+    async def somebody_commits(self, name: str, repository: str) -> None:
+        """Containers of this engine do not tell by labels whose they are."""
+        tag = normal_image(f"{repository}:1")
+        self.engine.world.images[tag] = self.engine.world.images.get(tag, 0) + 1
 
     async def somebody(self, does: str, name: str) -> None:
         does_it: Mapping[str, Callable[[str], None]] = {
@@ -121,6 +130,7 @@ class DockerKit:
     def __init__(self, dockerd: Dockerd, registry: Registry) -> None:
         self._dockerd, self._registry = dockerd, registry
         self.driver: Driver[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
+        self._committed = set[str]()
 
     def far(self, name: str) -> str:
         if name == UNREACHABLE:
@@ -140,8 +150,12 @@ class DockerKit:
     def port(self) -> int:
         return free_port()
 
-    async def somebody_runs(self, name: str) -> str:
-        return await asyncio.to_thread(self._dockerd.run, name, "sleeper:1")
+    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
+        return await asyncio.to_thread(self._dockerd.run, name, image)
+
+    async def somebody_commits(self, name: str, repository: str) -> None:
+        await asyncio.to_thread(commit, self._dockerd, name, repository)
+        self._committed.add(f"{repository}:1")
 
     async def somebody(self, does: str, name: str) -> None:
         if does == "disconnect":
@@ -168,6 +182,16 @@ class DockerKit:
 
     async def close(self) -> None:
         await self.driver.close()
+        if self._committed:
+            self._dockerd.clear()
+        for image in self._committed:
+            self._dockerd.api("DELETE", f"/images/{image}")
+
+
+def commit(dockerd: Dockerd, name: str, repository: str) -> None:
+    """Somebody makes the image `repository:1` of a container; the engine copies the container's labels into it."""
+    status, answer = dockerd.api("POST", "/commit", {}, container=name, repo=repository, tag="1")
+    assert status == 201, answer
 
 
 def _ask(dockerd: Dockerd, method: str, path: str, query: dict[str, Any]) -> tuple[int, Any]:

@@ -258,6 +258,29 @@ def test_a_cycle_does_not_call_settled_what_another_process_asks_for_at_this_mom
     on_device(work)
 
 
+@pytest.mark.parametrize("stages", range(4))
+def test_nothing_is_done_for_what_was_replaced_during_the_look(on_device: OnDevice, stages: int) -> None:
+    """After so many stages of it the operator puts in force again what was there before."""
+
+    async def work(device: Device) -> None:
+        first = await device.reach(container("web"))
+        device.ask(container("web", "web:2"))
+        for _ in range(stages):
+            assert isinstance(await device.cycle(), Progressed)
+        before = dict(device.engine.world.containers), dict(device.engine.world.images)
+        device.engine.script.observe_s = 1
+        cycle = asyncio.create_task(device.cycle())
+        await asyncio.sleep(0.5)
+        with closing(open_journal(device.state)) as operator:  # `evenkeel release`
+            put_in_force(operator, first, "files")
+        assert isinstance(await cycle, Progressed)
+        assert (device.engine.world.containers, device.engine.world.images) == before
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work)
+
+
 def test_what_was_never_tried_is_not_good_because_what_it_replaced_was(on_device: OnDevice) -> None:
     """Something new is asked for during the last look at a revision, the one that would have called it good."""
 
@@ -901,6 +924,23 @@ def test_one_that_ended_badly_is_not_well_before_its_successor_is_up(on_device: 
         assert device.conditions()["Healthy"].holds
 
     on_device(work, job=Image(exits_with=3, exits_after_s=8.0))
+
+
+def test_one_whose_switch_has_failed_is_not_well_from_that_moment_on(on_device: OnDevice) -> None:
+    """The next look may be long in coming: the engine is away, or evenkeel."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "web:2"))
+        failed = device.fail(Retry("not now"), Start, times=1)
+        while not failed:
+            assert device.conditions()["Healthy"].holds
+            await device.cycle()
+        assert device.running() == {}
+        why = "web was stopped to be changed, and is not started again"
+        assert device.conditions()["Healthy"].message == why
+
+    on_device(work)
 
 
 @pytest.mark.parametrize("policy", ["no", "on-failure", "unless-stopped", "always"])

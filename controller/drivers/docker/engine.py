@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -188,7 +189,7 @@ class DockerEngine:
         container = action.container
         if container.network == "bridge":
             await self._networks.ensure()
-        body = create_body(container, self._network, _address_of, self._owner)
+        body = create_body(container, self._network, _address_of, self._owner, instance=secrets.token_hex(8))
         try:
             answer = await self._client.make("/containers/create", Created, body, {"name": action.engine_name})
         except EngineAnswer as conflict:
