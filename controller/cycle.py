@@ -22,7 +22,6 @@ from evenkeel.controller.announcing import Announcements
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.defects import defect_text
 from evenkeel.controller.endings import (
-    PROVEN,
     Ending,
     ImagePins,
     Progressed,
@@ -39,7 +38,6 @@ from evenkeel.controller.revisions import Revisions
 from evenkeel.controller.stopping import unless
 from evenkeel.controller.unreadable import set_aside_unreadable
 from evenkeel.controller.wellbeing import Wellbeing
-from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.in_force import hands_off
@@ -386,10 +384,12 @@ class Cycles:
             return Waiting(why)
         names = {document.name for document in state.documents}
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
+        ended = tuple(name for name in reconciler.ended(seen) if name in names)
+        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell, ended)
         if role == "desired":
             self._revisions.looked(state, seen)
         if role == "desired" and not left and not stuck and _is_reached(plan):
-            unproven = self._revisions.make_good(state, unwell, seen, _how_it_is(unwell))
+            unproven = self._revisions.make_good(state, unwell, seen, settled.how)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
@@ -407,14 +407,13 @@ class Cycles:
             return ending
         if undecided and role == "desired" and not stuck and not blocked(plan):
             return self._revisions.wait_for_first_checks(undecided)
-        return self._settle("last-good" if stuck else role, plan, unwell)
+        return self._settle("last-good" if stuck else role, plan, settled)
 
     @at_once
-    def _settle(self, role: Role, plan: Plan, unwell: Mapping[str, str]) -> Ending:
+    def _settle(self, role: Role, plan: Plan, settled: Settled) -> Ending:
         self._announced.over(role)
         self._record.forget_switches()
         self._record.left_over(self._leftovers.why)
-        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell)
         why = blocked(plan)
         if role == "last-good":
             return Stalled(why) if why else settled
@@ -424,8 +423,7 @@ class Cycles:
             return self._revisions.block(why)
         if self._journal.attempt(self._record.revision) is not None:
             self._journal.forgive(self._record.revision, images=False)
-        text = _how_it_is(unwell)
-        self._record.settled(text)
+        self._record.settled(settled.how)
         return settled
 
     async def _run_stage(
@@ -474,10 +472,6 @@ class Cycles:
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
                 return self._revisions.give_up(state, why)
-
-
-def _how_it_is(unwell: Mapping[str, str]) -> str:
-    return f"everything asked for is there; not well: {listed(unwell, 10)}" if unwell else PROVEN
 
 
 def _is_reached(plan: Plan) -> bool:

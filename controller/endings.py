@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.observed import RemoteImage
 from evenkeel.specs.plan import Phase
 
@@ -13,11 +14,20 @@ PROVEN = "everything asked for is there and proven"
 
 class Settled(NamedTuple):
     """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
-    again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and why."""
+    again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and why. `ended`: those that
+    have come to their end well, as they may."""
 
     left_over: str = ""
     again_s: float = 0.0
     unwell: Mapping[str, str] = {}
+    ended: tuple[str, ...] = ()
+
+    @property
+    def how(self) -> str:
+        """In words."""
+        if self.unwell:
+            return f"everything asked for is there; not well: {listed(self.unwell, 10)}"
+        return f"{PROVEN}; ended with exit code 0: {listed(self.ended, 10)}" if self.ended else PROVEN
 
 
 class Progressed(NamedTuple):

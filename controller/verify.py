@@ -17,13 +17,18 @@ from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
 
 Life = Callable[[], int]
 """Which life of the engine this is: another number after it ended and came back."""
+WasKilled = Callable[[], Awaitable[bool]]
+"""Whether the watched container has ended, and had been killed through its engine: for somebody, or by its end."""
 LookAt = Callable[[str, Health | None], Awaitable[ContainerSeen | None]]
 """One look at one instance, by id or engine name, with this check probed; `None` when it is not there."""
 
 
-async def watch_until_proven(look: LookAt, action: Verify, progress: Progress, life: Life = lambda: 0) -> Outcome:
+async def watch_until_proven(
+    look: LookAt, action: Verify, progress: Progress, life: Life, was_killed: WasKilled
+) -> Outcome:
     """`Done` with the reason of the proof, `Failed` with that of the disproof, or `Retry` when what happened says nothing;
-    bounded by `longest_proof`. An engine that ended meanwhile has ended its containers, too."""
+    bounded by `longest_proof`. An end proves or disproves only when it was the container's own: an engine that ended meanwhile
+    has ended its containers, too, and many a server that is told to stop ends with exit code 0."""
     loop = asyncio.get_running_loop()
     container = action.container
     seen = await look(action.instance, container.health)
@@ -36,9 +41,13 @@ async def watch_until_proven(look: LookAt, action: Verify, progress: Progress, l
         if verdict is not None and verdict.proven is None:
             return Retry(verdict.why, outside=True)
         if verdict is not None:
+            if not verdict.proven or (seen is not None and seen.state == "exited"):
+                if life() != began_in:
+                    return Retry(f"{verdict.why}; but its engine was restarted while it was watched", outside=True)
+                if await was_killed():
+                    why = "but it was killed through its engine while it was watched"
+                    return Retry(f"{verdict.why}; {why}", outside=True)
             instance = seen.id if seen is not None else ""
-            if not verdict.proven and life() != began_in:
-                return Retry(f"{verdict.why}; but its engine was restarted while it was watched", outside=True)
             return Done(verdict.why, instance) if verdict.proven else Failed(verdict.why)
         if loop.time() - watch.since > longest_proof(container).total_seconds():
             return Failed("no verdict about its health in time")

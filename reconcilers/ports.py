@@ -78,6 +78,10 @@ class Reconciler(Protocol[Want, Seen]):
         """Subjects that are there and not well."""
         ...
 
+    def ended(self, seen: Seen) -> tuple[str, ...]:
+        """Subjects that have come to their end well, as they may."""
+        ...
+
     def down(self, seen: Seen, history: History) -> Mapping[str, Ailment]:
         """Subjects that are there and at work nowhere, although they should be. Those that are not ailing were stopped on
         purpose, or not started yet: they are not well when nobody goes on to start them."""

@@ -60,8 +60,13 @@ class Truth:
             return f"{wanted.name} is of other content than is asked for: {only.image_id[:15]}"
         if only.state in _UP and self.engine._cut_off(only):
             return f"{wanted.name} is cut off"
-        may_end = wanted.restart.policy not in _LASTING
-        return "" if only.state in _UP or (may_end and only.state == "exited") else f"{wanted.name} is {only.state}"
+        if only.state in _UP:
+            return ""
+        if only.state != "exited" or wanted.restart.policy in _LASTING:
+            return f"{wanted.name} is {only.state}"
+        lasted_s = only.finished_at - only.started_at
+        is_unproven = only.was_killed and lasted_s < wanted.stable_for.total_seconds()
+        return f"{wanted.name} was stopped by others after {lasted_s:g} s" if is_unproven else ""
 
     def unwell(self, wanted: Container) -> str:
         """Why a container that is there is not well. One that ends well and is started again each time was proven so."""

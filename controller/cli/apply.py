@@ -201,7 +201,7 @@ async def _converge(
 
 def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list[str]) -> int:
     """Say how it ended; the exit code."""
-    from evenkeel.controller.endings import PROVEN, Progressed, Retrying, Settled, Waiting
+    from evenkeel.controller.endings import Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
     from evenkeel.reconcilers.counted import counted
     from evenkeel.specs.output import logs_hint, says_something
@@ -211,12 +211,12 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
         case Settled(unwell=unwell) if unwell:
             echo(f"Not done: everything asked for is there, but not well: {counted(unwell)}", err=True)
             return 1
-        case Settled(left_over=left_over):
+        case Settled(left_over=left_over) as settled:
             set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
             if set_aside:
                 echo(f"Not done: {set_aside}", err=True)
                 return 1
-            echo(f"Done: {PROVEN}.")
+            echo(f"Done: {settled.how}.")
             if left_over:
                 echo(f"Left over, because it cannot be removed now: {left_over}", err=True)
             return 0

@@ -56,6 +56,9 @@ class Containers:
     def ailing(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         return _found.ailing(seen, history)
 
+    def ended(self, seen: ContainersSeen) -> tuple[str, ...]:
+        return _found.ended(seen)
+
     def down(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         return _found.down(seen, history)
 

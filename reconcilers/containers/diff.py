@@ -300,7 +300,8 @@ def _needs_start(instance: ContainerSeen, restart: Restart, history: History) ->
 
     `always` and `unless-stopped` want it running; `on-failure` wants it until it ends well or has no tries left; `no` lets
     it end. What evenkeel stopped itself, in a switch that did not come to its end, is started again in any case. So is what
-    ended badly after its watch was cut short: it may have been ended with its engine, which nothing of it tells.
+    ended after its watch was cut short: it may have been ended with its engine, which nothing of it tells, for a server that is
+    told to stop ends with exit code 0.
     """
     match instance.state:
         case "created":
@@ -312,7 +313,7 @@ def _needs_start(instance: ContainerSeen, restart: Restart, history: History) ->
                 return True, "it was stopped for a switch"
             if is_put_up_again(restart, instance):
                 return True, f"it is not running (exit code {instance.exit_code})"
-            if instance.id in history.watched and instance.exit_code:
+            if instance.id in history.watched:
                 return True, f"it ended while its watch was cut short (exit code {instance.exit_code})"
             return False, ""
         case _:

@@ -171,6 +171,15 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     return found
 
 
+def ended(seen: ContainersSeen) -> tuple[str, ...]:
+    """Containers of evenkeel that have ended with exit code 0, where their restart policy lets them. A server that somebody
+    stopped looks like that, too."""
+    own = [each for each in seen.containers if each.container is not None]
+    up = {each.name for each in own if each.state in AWAKE}
+    over = {each.name for each in own if each.state == "exited" and not each.exit_code and not _not_up(each)}
+    return tuple(sorted(over - up))
+
+
 def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow."""
     by_name: dict[str, list[ContainerSeen]] = {}

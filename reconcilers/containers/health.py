@@ -2,10 +2,11 @@
 
 A pure fold over observations: `judge` takes what is known of a watch, one look at the instance and the time, and returns
 what is known now and, once there is one, the verdict. Without a health check a container is proven when it has stayed up
-for its `stableFor`, or has ended well; with one, when it was healthy for that long. A process that ends badly disproves it at
-once: a start that returns is no activation (defect A11). An end that was not its own doing, but somebody's or that of its
-engine, says nothing: the watch is over without a verdict about the container, which is started and watched again. Nor does
-anything that happens while a container is cut off from its network: it is connected and watched from the beginning.
+for its `stableFor`, or has ended well; with one, when it was healthy for that long, and an end before disproves it. A process
+that ends badly disproves it at once: a start that returns is no activation (defect A11). An end that was not its own doing, but
+somebody's or that of its engine, says nothing, whatever its exit code: where it can be told here, the watch is over without a
+verdict about the container, which is started and watched again; the rest is told by the engine (`controller/verify.py`). Nor
+does anything that happens while a container is cut off from its network: it is connected and watched from the beginning.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     if seen.state == "exited" and not seen.error and is_put_up_again(container.restart, seen):
         return watch, Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
     if seen.state == "exited" and seen.exit_code == 0 and container.restart.policy in ("no", "on-failure"):
+        if container.health is not None:
+            return watch, Verdict(False, "it ended with exit code 0 before its health check had proven it")
         return watch, Verdict(True, "it ended with exit code 0")
     if seen.cut_off:
         return watch, Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")

@@ -54,6 +54,11 @@ def volume_name(name: str, place: str) -> str:
     return f"evenkeel_{name[:200]}_{shown[:32]}-{digest}"
 
 
+def is_given(plain: str, name: str) -> bool:
+    """Whether evenkeel gives this name in the engine to instances of the container whose plain one that is."""
+    return name == plain or name.startswith((f"{plain}.old-", f"{plain}.next-"))
+
+
 def _is_engine_name(name: str) -> bool:
     if name.startswith(_PREFIX) and not _is_engine_name(name.removeprefix(_PREFIX)):
         return False

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from tests.until import soon
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
@@ -179,7 +180,34 @@ def test_what_ends_well_and_may_is_complete() -> None:
         await device.desired("x", asked("lamp", "2", ("restartPolicy", "no")))
         await device.commands("x", *FORWARD)
         device.engine.kill("lamp", 0)
+        said = await device.command("x", "CLEANUP")
+        assert said[-1].status == "COMPLETED"
+        await device.settle()
+        ended = next(each for each in device.journal.conditions() if each.name == "Settled")
+        assert (ended.holds, ended.message) == (
+            True,
+            "everything asked for is there and proven; ended with exit code 0: lamp",
+        )
+
+    run(story())
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure"])
+def test_who_is_stopped_by_others_before_he_is_proven_is_put_up_again(policy: str) -> None:
+    """A server that is told to stop ends with exit code 0, which is no proof of it."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("lamp", "1", ("restartPolicy", policy)))
+        await device.desired("x", asked("lamp", "2", ("restartPolicy", policy)))
+        await device.commands("x", "DOWNLOAD", "UPDATE")
+        activating = asyncio.ensure_future(device.command("x", "ACTIVATE"))
+        await soon(lambda: device.running() == {"lamp": "reg.example/lamp:2"})
+        await asyncio.sleep(1)
+        device.engine.kill("lamp", 0)
+        await activating
         assert (await device.command("x", "CLEANUP"))[-1].status == "COMPLETED"
+        assert device.running() == {"lamp": "reg.example/lamp:2"}
 
     run(story())
 

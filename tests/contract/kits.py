@@ -74,6 +74,10 @@ class Kit(Protocol):
         """Write into a volume; one that is not there is made."""
         ...
 
+    async def somebody_commits(self, name: str, repository: str) -> None:
+        """Somebody makes the image `repository:1` of a container, by its name in the engine."""
+        ...
+
     async def somebody(self, does: str, name: str) -> None:
         """Somebody does `kill`, `pause`, `remove`, `rename` or `disconnect` to a container, by its name in the engine; `rename`
         appends `.renamed`, `disconnect` takes it from the network of mode bridge."""
@@ -143,6 +147,11 @@ class MemoryKit:
     def write(self, volume: str, text: str) -> None:
         self.engine.world.volumes.setdefault(volume, Volume()).content = text
 
+    async def somebody_commits(self, name: str, repository: str) -> None:
+        """Containers of this engine do not tell by labels whose they are."""
+        tag = normal_image(f"{repository}:1")
+        self.engine.world.images[tag] = self.engine.world.images.get(tag, 0) + 1
+
     async def somebody(self, does: str, name: str) -> None:
         does_it: Mapping[str, Callable[[str], None]] = {
             "kill": self.engine.kill,
@@ -166,6 +175,7 @@ class DockerKit:
     def __init__(self, dockerd: Dockerd, registry: Registry) -> None:
         self._dockerd, self._registry = dockerd, registry
         self.driver: Driver[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
+        self._committed = set[str]()
 
     def far(self, name: str) -> str:
         if name == UNREACHABLE:
@@ -208,6 +218,10 @@ class DockerKit:
         _, made = self._dockerd.api("POST", "/volumes/create", {"Name": volume})
         Path(made["Mountpoint"], "text").write_text(text)
 
+    async def somebody_commits(self, name: str, repository: str) -> None:
+        await asyncio.to_thread(commit, self._dockerd, name, repository)
+        self._committed.add(f"{repository}:1")
+
     async def somebody(self, does: str, name: str) -> None:
         if does == "disconnect":
             (network,) = self._dockerd.inspect(name)["NetworkSettings"]["Networks"]
@@ -233,6 +247,16 @@ class DockerKit:
 
     async def close(self) -> None:
         await self.driver.close()
+        if self._committed:
+            self._dockerd.clear()
+        for image in self._committed:
+            self._dockerd.api("DELETE", f"/images/{image}")
+
+
+def commit(dockerd: Dockerd, name: str, repository: str) -> None:
+    """Somebody makes the image `repository:1` of a container; the engine copies the container's labels into it."""
+    status, answer = dockerd.api("POST", "/commit", {}, container=name, repo=repository, tag="1")
+    assert status == 201, answer
 
 
 def _ask(dockerd: Dockerd, method: str, path: str, query: dict[str, Any]) -> tuple[int, Any]:

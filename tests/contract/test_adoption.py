@@ -88,3 +88,49 @@ async def test_one_that_somebody_renames_is_the_same_subject_still(kit: Kit, tmp
     assert await device.converge("sleeper:1") == Settled()
     assert await device.there() == {"recorder": ("recorder", id_, "running")}
     device.journal.close()
+
+
+async def test_what_is_made_of_an_image_of_an_own_one_is_somebodys_all_the_same(kit: Kit, tmp_path: Path) -> None:
+    """Somebody commits a container to look into it; engines copy its labels into the image, and from there on."""
+    device = Controller(kit, tmp_path)
+    assert await device.converge("sleeper:1") == Settled()
+    own = (await device.there())["recorder"]
+    await kit.somebody_commits("recorder", "recorder-debug")
+    id_ = await kit.somebody_runs("debug", "recorder-debug:1")
+    assert await device.converge("sleeper:1") == Settled()
+    assert await device.there() == {"recorder": own, "debug": ("debug", id_, "running")}
+    (found,) = [each for each in (await kit.driver.observe()).containers if each.id == id_]
+    assert (found.container, found.owner) == (None, "")
+
+    assert await device.converge("recorder-debug:1") == Settled(), "it may be asked for, and is recognised"
+    assert await device.converge("recorder-debug:1") == Settled()
+    there = await device.there()
+    assert there.pop("debug") == ("debug", id_, "running")
+    assert [(subject, state) for subject, _, state in there.values()] == [("recorder", "running")]
+
+    look = Look(adopted={id_: "other"})
+    (adopted,) = [each for each in (await kit.driver.observe(look)).containers if each.id == id_]
+    assert adopted.container is not None
+    assert (adopted.name, adopted.container.image) == ("other", "docker.io/library/recorder-debug:1")
+    assert adopted.container.stable_for == Container("", "").stable_for, "what another one was asked to be says nothing"
+    device.journal.close()
+
+
+async def test_one_that_is_created_from_an_image_of_its_predecessor_is_recognised(kit: Kit, tmp_path: Path) -> None:
+    """Somebody mends what is in a container, commits it under the tag that is asked for, and lets it be created anew."""
+    device = Controller(kit, tmp_path)
+    assert await device.converge("sleeper:1") == Settled()
+    await kit.somebody_commits("recorder", "mended")
+    assert await device.converge("mended:1") == Settled()
+    _, first, _ = (await device.there())["recorder"]
+    await kit.somebody_commits("recorder", "mended")
+    await kit.somebody("remove", "recorder")
+    assert await device.converge("mended:1") == Settled()
+    assert await device.converge("mended:1") == Settled()
+    ((name, (subject, second, state)),) = (await device.there()).items()
+    assert (name, subject, state) == ("recorder", "recorder", "running")
+    assert second != first
+    await kit.somebody("rename", "recorder")
+    assert await device.converge("mended:1") == Settled()
+    assert await device.there() == {"recorder": ("recorder", second, "running")}
+    device.journal.close()

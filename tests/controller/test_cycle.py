@@ -258,6 +258,29 @@ def test_a_cycle_does_not_call_settled_what_another_process_asks_for_at_this_mom
     on_device(work)
 
 
+@pytest.mark.parametrize("stages", range(4))
+def test_nothing_is_done_for_what_was_replaced_during_the_look(on_device: OnDevice, stages: int) -> None:
+    """After so many stages of it the operator puts in force again what was there before."""
+
+    async def work(device: Device) -> None:
+        first = await device.reach(container("web"))
+        device.ask(container("web", "web:2"))
+        for _ in range(stages):
+            assert isinstance(await device.cycle(), Progressed)
+        before = dict(device.engine.world.containers), dict(device.engine.world.images)
+        device.engine.script.observe_s = 1
+        cycle = asyncio.create_task(device.cycle())
+        await asyncio.sleep(0.5)
+        with closing(open_journal(device.state)) as operator:  # `evenkeel release`
+            put_in_force(operator, first, "files")
+        assert isinstance(await cycle, Progressed)
+        assert (device.engine.world.containers, device.engine.world.images) == before
+        assert isinstance(await device.follow(), Settled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work)
+
+
 def test_what_was_never_tried_is_not_good_because_what_it_replaced_was(on_device: OnDevice) -> None:
     """Something new is asked for during the last look at a revision, the one that would have called it good."""
 
@@ -413,8 +436,11 @@ def test_a_disturbing_phase_has_a_number_of_tries(on_device: OnDevice) -> None:
     on_device(work)
 
 
+@pytest.mark.parametrize("policy", ["unless-stopped", "on-failure", "no"])
 @pytest.mark.parametrize("exit_code", [0, 137])
-def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_device: OnDevice, exit_code: int) -> None:
+def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(
+    on_device: OnDevice, exit_code: int, policy: RestartPolicy
+) -> None:
     """Somebody's hand, or an engine that is killed with its containers: no fault of the revision, and no proof of it."""
 
     async def work(device: Device) -> None:
@@ -422,11 +448,9 @@ def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_dev
             await soon(lambda: "web" in device.running())
             device.engine.kill("web", exit_code)
 
-        device.ask(container("web"))
+        device.ask(container("web", restart=Restart(policy)))
         stopping = asyncio.ensure_future(hand())
-        ending = await device.follow()
-        assert isinstance(ending, Retrying)
-        assert ending.why == f"web: it was stopped from outside while it was watched (exit code {exit_code})"
+        assert isinstance(await device.follow(), Retrying)
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:1"}
         assert device.said("revision-failed") == []
@@ -438,8 +462,11 @@ def test_who_is_stopped_from_outside_while_he_is_watched_is_watched_again(on_dev
 ONCE = Restart("no")
 
 
+@pytest.mark.parametrize("stops_with", [143, 0])
 @pytest.mark.parametrize("away_s", [0.0, 5.0])
-def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(on_device: OnDevice, away_s: float) -> None:
+def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(
+    on_device: OnDevice, away_s: float, stops_with: int
+) -> None:
     """His restart policy lets him end, so that nothing of him tells who ended him. An engine may be back before anybody
     notices."""
 
@@ -448,10 +475,11 @@ def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(on_de
             await soon(lambda: device.running() == {"web": "web:2"})
             await asyncio.sleep(1)
             device.engine.script.unreachable = away_s > 0
-            device.engine.restart()
+            device.engine.restart(in_order=True)
             await asyncio.sleep(away_s)
             device.engine.script.unreachable = False
 
+        device.engine.catalogue["web:2"] = Image(stops_with=stops_with)
         await device.reach(container("web", "web:1", restart=ONCE))
         device.ask(container("web", "web:2", restart=ONCE))
         restarting = asyncio.ensure_future(restart())
@@ -464,7 +492,8 @@ def test_who_is_ended_with_his_engine_while_he_is_watched_is_watched_again(on_de
     on_device(work)
 
 
-def test_who_is_ended_with_his_device_while_he_is_watched_is_watched_again(on_device: OnDevice) -> None:
+@pytest.mark.parametrize("exit_code", [255, 0])
+def test_who_is_ended_with_his_device_while_he_is_watched_is_watched_again(on_device: OnDevice, exit_code: int) -> None:
     async def work(device: Device) -> None:
         device.ask(container("web", restart=ONCE))
         cycles = asyncio.ensure_future(device.follow())
@@ -472,7 +501,7 @@ def test_who_is_ended_with_his_device_while_he_is_watched_is_watched_again(on_de
         await asyncio.sleep(1)
         cycles.cancel()
         await asyncio.wait([cycles])
-        device.engine.kill("web", 255)
+        device.engine.kill("web", exit_code)
         device.start()
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:1"}
@@ -895,6 +924,23 @@ def test_one_that_ended_badly_is_not_well_before_its_successor_is_up(on_device: 
         assert device.conditions()["Healthy"].holds
 
     on_device(work, job=Image(exits_with=3, exits_after_s=8.0))
+
+
+def test_one_whose_switch_has_failed_is_not_well_from_that_moment_on(on_device: OnDevice) -> None:
+    """The next look may be long in coming: the engine is away, or evenkeel."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "web:2"))
+        failed = device.fail(Retry("not now"), Start, times=1)
+        while not failed:
+            assert device.conditions()["Healthy"].holds
+            await device.cycle()
+        assert device.running() == {}
+        why = "web was stopped to be changed, and is not started again"
+        assert device.conditions()["Healthy"].message == why
+
+    on_device(work)
 
 
 @pytest.mark.parametrize("policy", ["no", "on-failure", "unless-stopped", "always"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import count
 
+import pytest
 from tests.virtual import run
 
-from evenkeel.controller.verify import LookAt, watch_until_proven
+from evenkeel.controller.verify import Life, LookAt, watch_until_proven
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, ExecProbe, Health
+from evenkeel.specs.container import Container, ExecProbe, Health, Restart, RestartPolicy
 from evenkeel.specs.observed import ContainerSeen, HealthSeen
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
 
@@ -18,8 +20,41 @@ CONTAINER = Container("web", "web:1", stable_for=timedelta(seconds=3), health=HE
 SEEN = ContainerSeen("1", "web", "web", "i", "running", CONTAINER, health="healthy")
 
 
-def watched(look: LookAt) -> Outcome:
-    return run(watch_until_proven(look, Verify("1", CONTAINER), lambda message, done, total: None))
+def watched(
+    look: LookAt, wanted: Container = CONTAINER, *, life: Life = lambda: 0, was_killed: bool = False
+) -> Outcome:
+    async def told() -> bool:
+        return was_killed
+
+    return run(watch_until_proven(look, Verify("1", wanted), lambda message, done, total: None, life, told))
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure"])
+@pytest.mark.parametrize("exit_code", [0, 7])
+def test_an_end_decides_only_when_it_was_its_own(policy: RestartPolicy, exit_code: int) -> None:
+    """A server that is told to stop ends with exit code 0, whoever tells it."""
+    wanted = changed(CONTAINER, health=None, restart=Restart(policy, max_retries=1))
+    lives = count()
+
+    async def look(instance: str, check: Health | None) -> ContainerSeen:
+        is_up = asyncio.get_running_loop().time() < 1
+        ended = changed(SEEN, state="exited", exit_code=exit_code, restart_count=1)
+        return changed(SEEN, container=wanted, restart_count=1) if is_up else changed(ended, container=wanted)
+
+    why = f"it ended with exit code {exit_code}"
+    assert watched(look, wanted) == (Failed(why) if exit_code else Done(why, "1"))
+    killed = Retry(f"{why}; but it was killed through its engine while it was watched", outside=True)
+    assert watched(look, wanted, was_killed=True) == killed
+    again = Retry(f"{why}; but its engine was restarted while it was watched", outside=True)
+    assert watched(look, wanted, life=lambda: next(lives)) == again
+
+
+def test_with_a_check_an_end_is_no_proof() -> None:
+    async def look(instance: str, check: Health | None) -> ContainerSeen:
+        return changed(SEEN, state="exited", health="", container=wanted)
+
+    wanted = changed(CONTAINER, restart=Restart("no"))
+    assert watched(look, wanted) == Failed("it ended with exit code 0 before its health check had proven it")
 
 
 def test_who_is_cut_off_is_tried_again_for_a_cause_outside() -> None:

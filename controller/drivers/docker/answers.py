@@ -178,6 +178,7 @@ class ImageEntry(TypedDict):
     Id: str
     RepoTags: NotRequired[list[str] | None]
     RepoDigests: NotRequired[list[str] | None]
+    Labels: NotRequired[dict[str, str] | None]
 
 
 class ImageInspected(TypedDict):

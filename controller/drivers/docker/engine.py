@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -197,7 +198,8 @@ class DockerEngine:
         if container.network == "bridge":
             await self._networks.ensure()
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
-        body = create_body(container, self._network, _address_of, self._owner, attached)
+        word = secrets.token_hex(8)
+        body = create_body(container, self._network, _address_of, self._owner, attached, instance=word)
         try:
             answer = await self._client.make("/containers/create", Created, body, {"name": action.engine_name})
         except EngineAnswer as conflict:
@@ -262,15 +264,13 @@ class DockerEngine:
         """An engine that is about to end kills its containers first, and answers all the while."""
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
         async with ends_of(self._client, action.instance) as ends:
-            proof = await watch_until_proven(look, action, progress, life)
-            if not isinstance(proof, Failed):
-                return proof
-            found = await self._observer.read(action.instance)
-            has_ended = found is not None and found["State"].get("Status") == "exited"
-            was_killed = has_ended and await ends.was_killed(self._client.timeout_s)
-        if was_killed:
-            return Retry(f"{proof.message}; but it was killed through its engine while it was watched", outside=True)
-        return proof
+
+            async def was_killed() -> bool:
+                found = await self._observer.read(action.instance)
+                has_ended = found is not None and found["State"].get("Status") == "exited"
+                return has_ended and await ends.was_killed(self._client.timeout_s)
+
+            return await watch_until_proven(look, action, progress, life, was_killed)
 
     async def _start(self, instance: str) -> Outcome:
         """One that was disconnected from its network would start without a word, and without a network; one whose network is

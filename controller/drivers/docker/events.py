@@ -1,6 +1,8 @@
 """When something happens to a container, the engine says so; what, is seen by looking.
 
 Whatever the engine answers, the following goes on: an engine that is away, too old or speaks nonsense may be another one soon.
+It is asked less and less often until an answer has lasted: a proxy before it may accept each request and end each answer at
+once, and every end is a reason to look.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,24 +20,28 @@ from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 log = logging.getLogger(__name__)
 
 _EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
 
 
 async def events(client: EngineClient) -> AsyncGenerator[None, None]:
     """One for every event, and one whenever the engine was lost and is back."""
     filters = json.dumps({"type": ["container"], "event": list(_EVENTS)})
-    wait_s = 0.2
+    now, wait_s = asyncio.get_running_loop().time, _FIRST_WAIT_S
     while True:
+        begun_s = math.inf
         try:
             async with client.stream("GET", "/events", {"filters": filters}) as happened:
-                wait_s = 0.2
+                begun_s = now()
                 yield
                 async for _ in happened:
                     yield
         except DriverError as error:
             log.debug("events ended", extra={"fields": {"why": str(error)}})
+        if now() - begun_s >= _LONGEST_WAIT_S:
+            wait_s = _FIRST_WAIT_S
         yield
         await asyncio.sleep(wait_s)
-        wait_s = min(wait_s * 2, 10.0)
+        wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
 
 class Ends:

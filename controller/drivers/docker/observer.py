@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.drivers.docker import answers, parse
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.inherited import Inheritance, are_all_known
 from evenkeel.controller.drivers.docker.networks import Attachment, Networks, attachment, cut_off, is_doubtful
 from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import asked_from
@@ -62,6 +63,7 @@ class Observer:
         self._is_podman = False
         self._abilities: parse.Abilities | None = None
         self._image_configs: dict[str, answers.Config] = {}
+        self._inheritance = Inheritance()
 
     async def observe(self, look: Look) -> ContainersSeen:
         """As `Driver.observe`. Each answer of an engine that drags itself along may come in time, and all of them too late."""
@@ -77,12 +79,16 @@ class Observer:
         with self._asking("a look"):
             async with asyncio.TaskGroup() as group:
                 listing = group.create_task(self._list())
-                images = group.create_task(self._client.get_list("/images/json", answers.ImageEntry))
+                images = group.create_task(self._list_images())
                 version = group.create_task(self._engine_version())
-            entries = listing.result()
+            entries, here = listing.result(), images.result()
+            if not are_all_known(entries, here):
+                here = await self._list_images()
+            self._inheritance.learn(entries, here)
+            entries = [self._inheritance.entry(entry) for entry in entries]
             ours = {each["Id"]: each for each in entries if parse.is_ours(each, self._owner) or each["Id"] in adopted}
             others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
-            by_reference, digests = parse.parse_images(images.result())
+            by_reference, digests = parse.parse_images(here)
             self._probes.forget_all_but(ours)
             self._uptimes.forget_all_but(ours)
             asked = [
@@ -133,7 +139,8 @@ class Observer:
             return Inspection(seen, it)
 
     async def read(self, instance: str) -> answers.Inspected | None:
-        """The inspection of a container, by id or name; `None` when there is none, as the list of all confirms."""
+        """The inspection of a container, by id or name, without inherited labels; `None` when there is none, as the list of
+        all confirms."""
         try:
             found = await self._client.get(f"/containers/{instance}/json", answers.Inspected)
         except EngineAnswer as answer:
@@ -147,7 +154,7 @@ class Observer:
         if instance not in (found["Id"], found["Name"].removeprefix("/")):
             why = f"GET /containers/{instance}/json: the answer is about {found['Id'][:12]}"
             raise Unavailable(self._client.element, why)
-        return found
+        return self._inheritance.inspected(found)
 
     async def _list(self) -> list[answers.ContainerEntry]:
         return await self._client.get_list("/containers/json", answers.ContainerEntry, {"all": "1"})
@@ -198,7 +205,11 @@ class Observer:
         return self._image_configs[image_id]
 
     async def _image_ids(self) -> set[str]:
-        return {entry["Id"] for entry in await self._client.get_list("/images/json", answers.ImageEntry, {"all": "1"})}
+        return {entry["Id"] for entry in await self._list_images()}
+
+    async def _list_images(self) -> list[answers.ImageEntry]:
+        """Also those whose tag another image made of them has taken."""
+        return await self._client.get_list("/images/json", answers.ImageEntry, {"all": "1"})
 
     async def _engine_version(self) -> str:
         """An engine that was met anew may be another one."""

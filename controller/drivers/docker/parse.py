@@ -18,7 +18,7 @@ from typing import NamedTuple, get_args
 from evenkeel.controller.drivers.docker import answers
 from evenkeel.controller.drivers.docker.checks import asked_check, health_of, newest_check
 from evenkeel.controller.drivers.docker.places import volumes_of
-from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OWNER_LABEL, SPEC_LABEL, asked_from
+from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OUR_LABELS, OWNER_LABEL, asked_from
 from evenkeel.controller.drivers.docker.unspoken import unspoken
 from evenkeel.reconcilers.containers.volumes import tidy
 from evenkeel.specs.container import (
@@ -49,7 +49,6 @@ _STATES: dict[str, State] = {
     "removing": "dead",
     "dead": "dead",
 }
-_OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL)
 _TASK_IS_LEFT = re.compile(r"\btask [0-9a-f]{64}: already exists")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 
@@ -261,7 +260,7 @@ def _labels(
         return tuple((name, actual[name]) for name, _ in asked.labels if name in actual)
     inherited: dict[str, str] = image_config.get("Labels") or {}
     return tuple(
-        (name, value) for name, value in actual.items() if name not in _OUR_LABELS and inherited.get(name) != value
+        (name, value) for name, value in actual.items() if name not in OUR_LABELS and inherited.get(name) != value
     )
 
 

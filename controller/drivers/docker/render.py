@@ -35,6 +35,8 @@ from evenkeel.specs.errors import Refused
 NAME_LABEL = "dev.evenkeel.name"
 SPEC_LABEL = "dev.evenkeel.spec"
 OWNER_LABEL = "dev.evenkeel.owner"
+INSTANCE_LABEL = "dev.evenkeel.instance"
+OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL)
 HOST_GATEWAY = "host-gateway"
 
 AddressOf = Callable[[str], str]
@@ -47,11 +49,14 @@ def create_body(
     address_of: AddressOf,
     owner: str = "",
     volumes: Sequence[tuple[str, str]] = (),
+    instance: str = "",
 ) -> dict[str, Any]:
     """The body of POST /containers/create. Raises Refused for what this engine cannot do at all. `owner`: which evenkeel
-    creates it; "" leaves the label out. `volumes`: places, and the volumes that it gets there."""
+    creates it; `instance`: a word that no other container has, which tells this one from those of an image that is made of
+    it (`inherited`). "" leaves a label out. `volumes`: places, and the volumes that it gets there."""
     host, _ = _hosts(container, address_of)
-    ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container), **({OWNER_LABEL: owner} if owner else {})}
+    ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container)}
+    ours |= {label: value for label, value in ((OWNER_LABEL, owner), (INSTANCE_LABEL, instance)) if value}
     body: dict[str, Any] = {
         "Image": container.image,
         "Env": [name if value is None else f"{name}={value}" for name, value in container.env],

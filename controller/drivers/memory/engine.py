@@ -153,7 +153,7 @@ class MemoryEngine:
             case Create():
                 return self._create(action)
             case Verify():
-                return await watch_until_proven(self._look_at, action, progress, lambda: self._lives)
+                return await self._verify(action, progress)
             case Connect():
                 self._put(self._connected(self._find(action.instance)))
                 return Done("connected to its network")
@@ -240,7 +240,7 @@ class MemoryEngine:
             return Retry(hindrance, outside=True)
         kept = self._connected(kept)
         started = replace(kept, state="running", started_at=self._now(), up_at=uptime())
-        self._put(replace(started, exit_code=0, error="", restart_count=0))
+        self._put(replace(started, exit_code=0, error="", restart_count=0, was_killed=False))
         return Done("started", kept.id)
 
     def _connected(self, kept: Kept) -> Kept:
@@ -268,6 +268,12 @@ class MemoryEngine:
         if kept.state in AWAKE and exit_code is not None:
             self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now()))
         return Done("stopped")
+
+    async def _verify(self, action: Verify, progress: Progress) -> Outcome:
+        async def was_killed() -> bool:
+            return any(kept.was_killed for kept in self._present() if kept.id == action.instance)
+
+        return await watch_until_proven(self._look_at, action, progress, lambda: self._lives, was_killed)
 
     def _hindrance(self, kept: Kept) -> str:
         """Why a container cannot be started now although nothing is wrong with it; "" when it can."""
@@ -392,16 +398,18 @@ class MemoryEngine:
     # ── other people's hands ───────────────────────────────────────────────────────────────────────────────────
 
     def kill(self, name: str, exit_code: int = 137) -> None:
-        """Somebody ends a container's process; the engine does not restart what was stopped by hand."""
+        """Somebody has the engine end a container's process; it does not restart what was stopped by hand."""
         kept = self._find(plain_name(name))
-        self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now()))
+        self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now(), was_killed=True))
 
-    def restart(self) -> None:
-        """The engine is killed and comes back: it has killed what was left over, and starts only what always has to run."""
+    def restart(self, *, in_order: bool = False) -> None:
+        """The engine is killed and comes back: it has killed what was left over, and starts only what always has to run.
+        `in_order`: it is told to end, and tells its containers to."""
         self._lives += 1
         for kept in self._present():
             if kept.state in AWAKE:
-                self.kill(kept.engine_name)
+                exit_code = self._behaviour(kept).stops_with if in_order else None
+                self.kill(kept.engine_name, 137 if exit_code is None else exit_code)
                 if kept.container is not None and kept.container.restart.policy == "always":
                     self._start(kept.id)
 

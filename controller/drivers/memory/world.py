@@ -74,6 +74,8 @@ class Kept:
     unspoken: tuple[str, ...] = ()
     network: int = BY_NAME
     volumes: Places = ()
+    was_killed: bool = False
+    """Whether it ended because somebody had the engine end it, or the engine ended."""
 
 
 @dataclass

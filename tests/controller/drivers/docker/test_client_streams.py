@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.engines.scripted import CHUNKED, Peer, Server, answer, chunk, mute, until
 
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.events import events
 from evenkeel.specs.errors import TimedOut, Unavailable
 
 pytestmark = pytest.mark.virtual
@@ -120,6 +122,34 @@ async def test_a_stream_that_breaks_off_says_so_after_what_came(
     with pytest.raises(Unavailable, match="GET /events: "):
         await _listen(client, heard)
     assert heard == [{"n": 1}]
+
+
+@pytest.mark.parametrize("told", [b"", chunk(b"{}\n")], ids=["silent", "with an event"])
+async def test_events_that_end_at_once_are_asked_for_less_and_less_often(
+    server: Server, client: EngineClient, told: bytes
+) -> None:
+    """A proxy may accept each request and end each answer at once. One that has lasted makes the next wait short again."""
+    now, lasts_s, answers = asyncio.get_running_loop().time, 0.0, list[tuple[float, float]]()
+
+    async def reply(peer: Peer) -> None:
+        begun_s = now()
+        await peer.send(CHUNKED + told)
+        await asyncio.sleep(lasts_s)
+        answers.append((begun_s, now()))
+        await peer.send(b"0\r\n\r\n")
+
+    server.reply = reply
+    async with aclosing(events(client)) as heard:
+        async for _ in heard:
+            if now() >= 300:
+                break
+        assert 20 < len(answers) < 40
+        answers.clear()
+        lasts_s = 60.0
+        async for _ in heard:
+            if len(answers) == 4:
+                break
+    assert answers[3][0] - answers[2][1] < 1
 
 
 async def test_a_stream_that_begins_with_a_no(server: Server, client: EngineClient) -> None:

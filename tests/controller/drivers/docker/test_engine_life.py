@@ -195,15 +195,16 @@ async def test_an_engine_that_ends_in_the_middle_of_the_work(clean_dockerd: Dock
         assert "A=2" in clean_dockerd.inspect(f"c{number}")["Config"]["Env"]
 
 
+_OBEYS = ("sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait")
+"""As most servers: told to stop, it ends with exit code 0."""
+
+
 async def test_who_may_end_is_not_judged_by_the_end_of_his_engine(clean_dockerd: Dockerd, rig: Rig) -> None:
-    """Its policy has nobody start it again, and its exit code is that of a process that was killed, which shows before the
-    engine is away."""
+    """Its policy has nobody start it again, and it ends with exit code 0, which shows before the engine is away."""
     once = Restart("no")
-    await rig.settle(container("it", command=("sleep", "1000"), restart=once))
+    await rig.settle(container("it", command=_OBEYS, restart=once))
     rig.said.clear()
-    wanted = container(
-        "it", command=("sleep", "1000"), restart=once, env=(("A", "2"),), stable_for=timedelta(seconds=4)
-    )
+    wanted = container("it", command=_OBEYS, restart=once, env=(("A", "2"),), stable_for=timedelta(seconds=4))
     work = asyncio.create_task(rig.converge(wanted))
     await soon(lambda: any(entry.step.startswith("verify:") for entry in rig.said) or work.done())
     await asyncio.to_thread(clean_dockerd.restart)
@@ -216,22 +217,22 @@ async def test_who_may_end_is_not_judged_by_the_end_of_his_engine(clean_dockerd:
 async def test_who_was_killed_is_told_whatever_is_done_to_the_clock(
     clean_dockerd: Dockerd, rig: Rig, monkeypatch: pytest.MonkeyPatch, before_s: float, after_s: float
 ) -> None:
-    """The clock of this process is set while a container is watched: who was killed by other hands is watched again, and who
-    ends by himself fails."""
+    """The clock of this process is set while a container is watched: who was killed or stopped by other hands is watched again,
+    and who ends by himself fails."""
     right = time.time
 
     def ahead(seconds: float) -> None:
         monkeypatch.setattr(time, "time", lambda: right() + seconds)
 
-    once, sleeps = Restart("no"), ("sleep", "1000")
-    await rig.settle(container("it", command=sleeps, restart=once))
+    once, hand = Restart("no"), "kill" if before_s else "stop"
+    await rig.settle(container("it", command=_OBEYS, restart=once))
     rig.said.clear()
     ahead(before_s)
-    second = container("it", command=sleeps, restart=once, env=(("A", "2"),), stable_for=timedelta(seconds=4))
+    second = container("it", command=_OBEYS, restart=once, env=(("A", "2"),), stable_for=timedelta(seconds=4))
     work = asyncio.create_task(rig.converge(second))
     await soon(lambda: any(entry.step.startswith("verify:") for entry in rig.said) or work.done())
     ahead(after_s)
-    clean_dockerd.api("POST", "/containers/it/kill")
+    clean_dockerd.api("POST", f"/containers/it/{hand}")
     assert await work == Settled(), [(entry.kind, entry.message) for entry in rig.said if "fail" in entry.kind]
     assert "A=2" in clean_dockerd.inspect("it")["Config"]["Env"]
 
