@@ -169,6 +169,7 @@ class DockerEngine:
                 self._client.stream("POST", "/images/create", query, headers) as lines,
                 asyncio.timeout(_PULL_SILENCE_S) as limit,
             ):
+                progress("pulling", 0, 0)
                 async for line in lines:
                     if not fits(line, PullLine):
                         why = f"POST /images/create: the answer is none of an engine: {misfit(line, PullLine)}"
