@@ -1,7 +1,8 @@
 """Run the steps of one stage. Exceptions stop here: beyond are only outcomes.
 
 Steps of a stage run side by side, a few at a time. Each has a timeout. When the controller is told to stop, no further step
-begins; what can be cut short without harm (fetching, watching) is cancelled, everything else is finished.
+begins; what can be cut short without harm (fetching, watching) is cancelled, everything else is finished, unless it is late
+(`lateness`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
 
+from evenkeel.controller.lateness import Course, Late, unheard
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
@@ -66,12 +68,13 @@ async def run_stage(
     after: After,
     broke: Broke,
     at_work: AtWork = nullcontext,
+    late: Late = unheard,
 ) -> Mapping[str, Outcome]:
     """Outcomes by step id; steps that did not begin, or were cut short by `stopping`, are absent.
 
     `before` and `after` are called for every step that runs, in the order in which it happens; what they raise ends the
     stage, because a step that cannot be recorded must not be taken. `broke` hears of what no driver should raise,
-    and `at_work` for how many seconds a step may take, until it leaves that context.
+    and `at_work` for how many seconds a step may take, until it leaves that context. `late` hears of steps that are late.
     """
     places = asyncio.Semaphore(limits.parallel)
     outcomes: dict[str, Outcome] = {}
@@ -84,7 +87,7 @@ async def run_stage(
             begun = asyncio.get_running_loop().time()
             limit_s = limits.timeout_s(step)
             with at_work(limit_s):
-                outcome = await _perform(step, driver, limit_s, stopping, progress, broke)
+                outcome = await _perform(step, driver, limit_s, stopping, progress, broke, late)
             if outcome is not None:
                 outcomes[step.id] = outcome
                 after(step, outcome, asyncio.get_running_loop().time() - begun)
@@ -105,12 +108,21 @@ def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _perform(
-    step: Step, driver: Driver[Any], timeout_s: float, stopping: asyncio.Event, progress: StepProgress, broke: Broke
+    step: Step,
+    driver: Driver[Any],
+    timeout_s: float,
+    stopping: asyncio.Event,
+    progress: StepProgress,
+    broke: Broke,
+    late: Late,
 ) -> Outcome | None:
+    course = Course(step, late)
+
     def report(message: str, done: int, total: int) -> None:
+        course.moved()
         progress(step, message, done, total)
 
-    work = _heard(step, driver, timeout_s, report, broke)
+    work = course.outcome(_heard(step, driver, timeout_s, report, broke), stopping)
     if not isinstance(step.action, Pull | Verify):
         return await work
     return await unless(stopping, work)

@@ -12,6 +12,8 @@ from datetime import timedelta
 
 from evenkeel.controller.cycle import Cycles
 from evenkeel.controller.endings import ImagePins, Progressed, Retrying, Settled, Stalled, Waiting, named
+from evenkeel.controller.lateness import LATE_S
+from evenkeel.controller.patience import Vain
 from evenkeel.controller.stopping import unless
 from evenkeel.reconcilers.commands import opens
 from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
@@ -24,15 +26,13 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, Look
-from evenkeel.specs.plan import Done, Phase, Step, Verify
+from evenkeel.specs.plan import Done, Phase, Pull, Step, Verify
 
 Waits = Callable[[str], None]
 """Say which trouble is being waited out; "" when it has passed."""
 StepProgress = Callable[[Step, str, int, int], None]
 
 _LONGEST_WAIT_S = 10.0
-_LATE_S = 5.0
-"""A look that lasts longer is told as waiting for the engine."""
 MOST_PROOFS = 5
 """A container that other hands stop again and again while it is watched does not become proven."""
 _CLEANUP_PATIENCE_S = 10.0
@@ -116,9 +116,10 @@ class Components:
         begun = asyncio.get_running_loop().time()
         looking: asyncio.Future[ContainersSeen] = asyncio.ensure_future(self._cycles.observe(look))
         try:
-            if await unless(at_once, asyncio.wait({looking}, timeout=_LATE_S)) and not looking.done():
+            if await unless(at_once, asyncio.wait({looking}, timeout=LATE_S)) and not looking.done():
                 self._away_since = begun if self._away_since is None else self._away_since
-                trouble.late(look)
+                asked = "the engine, or a registry," if look.images else "the engine"
+                trouble.late(f"{asked} was asked what is there, and has not answered within {LATE_S:g} s")
                 await unless(cut, asyncio.wait({looking}))
             if not looking.done():
                 return None
@@ -287,25 +288,35 @@ class Components:
         patience_s: float,
         progress: StepProgress,
     ) -> str:
-        loop = asyncio.get_running_loop()
         want, trouble = _only(action, want), _Trouble(waits)
         if self._silent:
             return self._silent
-        since, wait_s, proofs = loop.time(), 0.5, 0
+        vain, wait_s, proofs = Vain(), 0.5, 0
 
         async def see(look: Look) -> ContainersSeen | None:
             return await self._see(look, trouble, cut, cut)
 
+        def report(step: Step, message: str, done: int, total: int) -> None:
+            if isinstance(step.action, Pull):
+                vain.comes(done)
+                trouble.say("")
+            progress(step, message, done, total)
+
+        def late(step: Step, why: str) -> None:
+            trouble.late(why) if why else trouble.answered()
+
         while True:
             self._alive()
-            ending = await self._cycles.towards(want, action.subject, is_open, see, cut, progress, pins)
+            vain.tries()
+            ending = await self._cycles.towards(want, action.subject, is_open, see, cut, report, pins, late)
             match ending:
                 case Settled():
                     trouble.say("")
                     return ""
                 case Progressed():
                     trouble.say("")
-                    since, wait_s = loop.time(), 0.5
+                    vain.begin()
+                    wait_s = 0.5
                 case Stalled(why=why):
                     return why
                 case Retrying(why=why, phase=phase):
@@ -316,9 +327,9 @@ class Components:
                         is_over = away_s >= patience_s
                     else:
                         proofs += phase == Phase.VERIFY
-                        is_over = loop.time() - since >= patience_s - self._spent_s or proofs >= MOST_PROOFS
+                        is_over = vain.seconds >= patience_s - self._spent_s or proofs >= MOST_PROOFS
                     if is_over:
-                        self._spent_s += loop.time() - since
+                        self._spent_s += vain.seconds
                         return why
                     trouble.say(why)
                     if not await _pause(wait_s, cut):
@@ -373,14 +384,13 @@ class _Trouble:
             self.said = why
             self._waits(why)
 
-    def late(self, look: Look) -> None:
-        """A look takes long. That tells nothing new while trouble is waited out."""
+    def late(self, why: str) -> None:
+        """A look or a step takes long. That tells nothing new while trouble is waited out."""
         if not self.said:
-            asked = "the engine, or a registry," if look.images else "the engine"
-            self._late = f"{asked} was asked what is there, and has not answered within {_LATE_S:g} s"
+            self._late = why
             self.say(self._late)
 
     def answered(self) -> None:
-        """A look came to its end; other trouble than its length is not over by that."""
+        """What took long goes on; other trouble than that is not over by it."""
         if self.said == self._late:
             self.say("")

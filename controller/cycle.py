@@ -32,6 +32,7 @@ from evenkeel.controller.endings import (
     named,
 )
 from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.lateness import Late, unheard
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import Revisions
@@ -198,10 +199,11 @@ class Cycles:
         stopping: asyncio.Event,
         progress: apply.StepProgress,
         pins: ImagePins = ImagePins(),
+        late: Late = unheard,
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
         of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller. `see` is `observe` with
-        the caller's patience; `None` when that was cut short."""
+        the caller's patience; `None` when that was cut short. `late` hears of steps that are late."""
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
         look = reconciler.look(want)
@@ -237,6 +239,7 @@ class Cycles:
             self._record.after,
             self.broke,
             self.at_work,
+            late,
         )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
@@ -318,12 +321,7 @@ class Cycles:
             await self._ailments.listen(ailing, self._asked, self.broke)
 
     async def _keep_up(
-        self,
-        aim: DesiredState,
-        good: DesiredState,
-        stuck: Mapping[str, str],
-        why: str,
-        stopping: asyncio.Event,
+        self, aim: DesiredState, good: DesiredState, stuck: Mapping[str, str], why: str, stopping: asyncio.Event
     ) -> Ending | None:
         """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
         nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could

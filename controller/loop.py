@@ -2,7 +2,7 @@
 
 One task group. A source brings readings; a good one becomes the desired state, a bad one is reported with its places and
 leaves in force what was. Everything else is a key in the queue. On SIGTERM the sources end first, then the step at work is
-finished, then the sinks have the last word; SIGHUP means "look again now".
+finished (unless it is late), then the sinks have the last word; SIGHUP means "look again now".
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Controller:
         self._telling.say(feedback)
 
     def stop(self) -> None:
-        """Finish the step at work and end."""
+        """Finish the step at work, unless it is late, and end."""
         self._stopping.set()
         self._cut.set()
         if self._life is not None:

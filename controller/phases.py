@@ -133,7 +133,8 @@ class Phases:
         for action in activities.to_do(activity):
             activity = activities.mark(activity, action.subject, phase.action_working)
             tell(activity, phase.working)
-            report, waits = _Progress(activity, action, tell), _waiting(activity, action, tell, phase.working)
+            report = _Progress(activity, action, tell, phase.working)
+            waits = report.waits
             ended = False
             if command == "ACTIVATE":
                 stands = await self._components.put_up(action, want, command, waits, cut, report)
@@ -273,11 +274,17 @@ def _waiting(activity: Activity, action: ActivityAction, tell: Tell, status: Sta
 
 
 class _Progress:
-    """Bytes of a pull → per cent in feedback, at most once a second and only when it changed."""
+    """How a command goes on at one action: trouble that is waited out, and bytes of a pull → per cent in feedback, at most once
+    a second and only when it changed."""
 
-    def __init__(self, activity: Activity, action: ActivityAction, tell: Tell) -> None:
+    def __init__(self, activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> None:
         self._activity, self._action, self._tell = activity, action, tell
+        self._status: Status = status
         self._told_at, self._per_cent = asyncio.get_running_loop().time(), 0
+
+    def waits(self, why: str) -> None:
+        """As `_waiting`, without losing how far it has come."""
+        self._say(activities.wait(self._activity, self._action.subject, why))
 
     def __call__(self, step: Step, message: str, done: int, total: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -289,6 +296,8 @@ class _Progress:
         ):
             return
         self._told_at, self._per_cent = now, per_cent
-        self._tell(
-            activities.mark(self._activity, self._action.subject, "DOWNLOADING", progress=per_cent), "DOWNLOADING"
-        )
+        self._say(activities.mark(self._activity, self._action.subject, "DOWNLOADING", progress=per_cent))
+
+    def _say(self, activity: Activity) -> None:
+        self._activity = activity
+        self._tell(activity, self._status)

@@ -46,8 +46,8 @@ def command(
 
     Shows the plan, asks, and then does it: fetch, create beside the old, switch, watch the health, remove the old. When
     what is new does not become healthy, what was good is put back. A revision that failed before is not tried again
-    without --retry; then what was good is kept repaired. Ctrl-C lets the step at work end first; that nobody
-    reads what it says any more, as when the connection is lost, does not stop it.
+    without --retry; then what was good is kept repaired. Ctrl-C lets the step at work end first, unless the engine
+    lets it wait; that nobody reads what it says any more, as when the connection is lost, does not stop it.
 
     Works on the same state as `evenkeel run`, so only one of them at a time; and not against a desired state that came over
     MQTT, which `evenkeel release` ends.

@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 def command(options: Options, kanto_config: str | None) -> int:
     """Be the controller: watch specs and engine, keep them one.
 
-    Stays in the foreground and logs to standard error. SIGTERM and Ctrl-C let the step at work end first; SIGHUP means
-    "look again now". With `updateAgent` in the settings it serves desired states over MQTT, too. Under systemd (Type=notify)
-    it says when it is ready, what its state is, and that its worker lives.
+    Stays in the foreground and logs to standard error. SIGTERM and Ctrl-C let the step at work end first, unless the engine
+    lets it wait; SIGHUP means "look again now". With `updateAgent` in the settings it serves desired states over MQTT, too.
+    Under systemd (Type=notify) it says when it is ready, what its state is, and that its worker lives.
     """
     import asyncio
     import os

@@ -202,12 +202,30 @@ def test_no_step_takes_for_ever(action: Action, limit_s: float) -> None:
 
 def test_a_stop_lets_the_step_at_work_finish_and_begins_no_other() -> None:
     async def work() -> None:
-        engine, notes = after(10), []
+        engine, notes = after(4), []
         outcomes = await applied(stage(*(Start(str(n)) for n in range(5))), engine, Limits(parallel=2), 3, notes)
         assert outcomes == {"0": Done(), "1": Done()}
-        assert time() == 10
+        assert time() == 4
         assert [note for note in notes if "before" in note] == ["0 before 0", "0 before 1"]
         assert engine.cut == []
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("action", "late_at_s"),
+    [(Start("a"), 5), (Create(WEB, "web"), 5), (Remove("a"), 5), (End("a", Stop(timeout=timedelta(minutes=5))), 305)],
+    ids=lambda value: type(value).__name__ if not isinstance(value, int) else "",
+)
+def test_a_stop_waits_for_no_step_that_is_late(action: Action, late_at_s: float) -> None:
+    """But for as long as a step takes by itself."""
+
+    async def work() -> None:
+        for stop_at_s in (3, late_at_s + 10):
+            engine, begun = after(1000), time()
+            assert await applied(stage(action), engine, stop_at=stop_at_s) == {}
+            assert time() - begun == max(stop_at_s, late_at_s)
+            assert engine.cut == [action]
 
     run(work())
 

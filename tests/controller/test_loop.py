@@ -362,10 +362,10 @@ def test_an_engine_that_is_away_for_a_while(on_stage: OnStage) -> None:
 
 def test_a_stop_finishes_the_step_at_work_and_says_so(on_stage: OnStage) -> None:
     async def work(stage: Stage) -> None:
-        stage.engine.script.perform_s = 10
+        stage.engine.script.perform_s = 4
         stage.say(asking("web:1"))
-        await stage.play(25)  # pulled until a bit over 10, created 10 s later; starting is at work
-        assert time() == pytest.approx(30.5, abs=0.5)
+        await stage.play(10)  # pulled until a bit over 4, created 4 s later; starting is at work
+        assert time() == pytest.approx(12.5, abs=0.5)
         assert stage.running() == {"web": "web:1"}
         assert stage.sink.kinds()[-2:] == ["step-done", "stopped"]
         assert stage.journal.delivered("listener") == stage.journal.last_seq()

@@ -77,7 +77,8 @@ async def test_whatever_is_no_switch_stops_nothing(clean_dockerd: Dockerd, tmp_p
 async def test_an_activity_completes_whatever_happens_to_one_request(
     clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PULL_SILENCE_S", CALL_TIMEOUT_S)
+    for limit in ("_PULL_SILENCE_S", "_UNPACKING_SILENCE_S"):
+        monkeypatch.setattr(engine, limit, CALL_TIMEOUT_S)
     registry.push("web", "1")
     images = (*pushed(registry), registry.reference("web", "1"))
 
@@ -101,7 +102,8 @@ PULLING = ("POST /images/create", "GET /images/", "GET /distribution/")
 async def test_a_pull_goes_on_whatever_happens_to_it(
     clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PULL_SILENCE_S", CALL_TIMEOUT_S)
+    for limit in ("_PULL_SILENCE_S", "_UNPACKING_SILENCE_S"):
+        monkeypatch.setattr(engine, limit, CALL_TIMEOUT_S)
     images = pushed(registry)
 
     def tell(dockerd: Dockerd, proxy: Proxy, folder: Path) -> Story:

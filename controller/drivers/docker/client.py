@@ -160,10 +160,9 @@ class EngineClient:
         headers: Mapping[str, str] | None = None,
         *,
         timeout_s: float | None = None,
-        silence_s: float | None = None,
     ) -> AsyncIterator[AsyncIterator[object]]:
-        """The JSON objects of an endless or long answer. It has to begin within `timeout_s` and then never pause for longer
-        than `silence_s`: a pull from a registry that hangs is silent for ever. An answer that breaks off is `Unavailable`."""
+        """The JSON objects of an endless or long answer. It has to begin within `timeout_s`; how long it may pause then is the
+        caller's to know. An answer that breaks off is `Unavailable`."""
         request = Request(method, path, query, None, headers)
         wire: Wire | None = None
         try:
@@ -173,7 +172,7 @@ class EngineClient:
                 if answer.status_code != 200:
                     self._check(answer, await wire.rest(), request)
                     raise self._strange(answer, request)
-            async with aclosing(self._objects(wire, request, silence_s)) as objects:
+            async with aclosing(self._objects(wire, request)) as objects:
                 yield objects
         finally:
             if wire is not None:
@@ -219,10 +218,10 @@ class EngineClient:
             self.meetings += 1
         return await wire.ask(request, f"/v{self._version}")
 
-    async def _objects(self, wire: Wire, request: Request, silence_s: float | None) -> AsyncGenerator[object, None]:
+    async def _objects(self, wire: Wire, request: Request) -> AsyncGenerator[object, None]:
         line, ended = b"", False
         while not ended:
-            async with self._guarded(request, silence_s):
+            async with self._guarded(request, None):
                 piece = await wire.piece()
             ended = piece is None
             *lines, line = (line + (b"\n" if piece is None else piece)).split(b"\n")

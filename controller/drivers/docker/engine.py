@@ -57,8 +57,11 @@ from evenkeel.specs.redaction import redacted
 from evenkeel.specs.secrecy import HIDDEN
 
 _AT_ONCE = 8
-_PULL_SILENCE_S = 120.0
-"""A registry that hangs makes the engine silent without limit; then the pull is begun again later."""
+_PULL_SILENCE_S = 30.0
+"""A registry that hangs makes the engine silent without limit; then the pull is begun again. Shorter than the patience of a
+command, so that there is a second try."""
+_UNPACKING_SILENCE_S = 120.0
+"""An engine to which everything has come is silent while a slow disk takes it."""
 _GONE = "it is not there any more"
 _DOUBLED = (
     "there are several networks {}, and containers that are not evenkeel's are on more than one of them. Take them from all but"
@@ -171,16 +174,24 @@ class DockerEngine:
         headers = await self._registries.auth(ref.registry)
         layers, error = pull.Layers(), ""
         try:
-            async with self._client.stream(
-                "POST", "/images/create", query, headers, silence_s=_PULL_SILENCE_S
-            ) as lines:
+            async with (
+                self._client.stream("POST", "/images/create", query, headers) as lines,
+                asyncio.timeout(_PULL_SILENCE_S) as limit,
+            ):
+                progress("pulling", 0, 0)
                 async for line in lines:
                     if not fits(line, PullLine):
                         why = f"POST /images/create: the answer is none of an engine: {misfit(line, PullLine)}"
                         return Retry(why, outside=True)
                     error = error or line.get("error", "")
-                    layers = pull.advance(layers, line)
-                    progress("pulling", layers.done, layers.total)
+                    before, layers = layers, pull.advance(layers, line)
+                    if layers is not before:
+                        progress("pulling", layers.done, layers.total)
+                    if layers is not before or pull.is_waiting(line):
+                        limit.reschedule(asyncio.get_running_loop().time() + _silence_s(layers))
+        except TimeoutError:
+            why = f"nothing has come for {_silence_s(layers):g} s, after {layers.done} of {layers.total} bytes"
+            return Retry(f"{action.image} cannot be pulled: {why}", outside=True)
         except EngineAnswer as answer:
             error = answer.message
         if error:
@@ -344,6 +355,11 @@ class DockerEngine:
 def _removed(names: Sequence[str], left: Sequence[str]) -> Done:
     what = "removed, and its volumes with it" if names else "removed"
     return Done(f"{what}, but for {', '.join(left)}: another container has it" if left else what)
+
+
+def _silence_s(layers: pull.Layers) -> float:
+    """For how long a pull that has come so far may be silent."""
+    return _PULL_SILENCE_S if layers.is_fetching else _UNPACKING_SILENCE_S
 
 
 def _is_about_its_network(answer: EngineAnswer) -> bool:

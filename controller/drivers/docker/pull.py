@@ -15,6 +15,9 @@ from evenkeel.controller.drivers.docker.refusals import is_outside
 from evenkeel.specs.plan import Failed, Outcome, Retry
 
 _FINAL_STATUS = ("Download complete", "Pull complete", "Already exists", "Extracting", "Verifying Checksum")
+_NO_LAYER = "Pulling from"
+"""Such a line is of the image, and its id is the tag."""
+_FETCHING = ("Pulling fs layer", "Waiting", "Downloading")
 _FINAL = (
     "manifest unknown",
     "name unknown",
@@ -40,9 +43,16 @@ _MOST_LAYERS = 1000
 
 
 class Layers(NamedTuple):
-    """Bytes by layer: `(done, total)`."""
+    """Bytes by layer: `(done, total)`. `said`: what was last said of each layer, its status and how far that is."""
 
     by_id: Mapping[str, tuple[int, int]] = {}
+    said: Mapping[str, tuple[str, int]] = {}
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether the registry has something to send. Else the engine unpacks, on a disk that may be slow."""
+        statuses = [status for status, _ in self.said.values()]
+        return not statuses or any(status.startswith(_FETCHING) for status in statuses)
 
     @property
     def done(self) -> int:
@@ -53,21 +63,29 @@ class Layers(NamedTuple):
         return sum(total for _, total in self.by_id.values())
 
 
+def is_waiting(line: PullLine) -> bool:
+    """Whether the engine tells how long it waits before it asks its registry again."""
+    return line.get("status", "").startswith("Retrying")
+
+
 def advance(layers: Layers, line: PullLine) -> Layers:
-    """The layers after one more line of the stream."""
+    """The layers after one more line of the stream; the same ones when it says nothing new of them."""
     id_, status = line.get("id", ""), line.get("status", "")
-    known_done, known_total = layers.by_id.get(id_, (0, 0))
-    if id_ not in layers.by_id and len(layers.by_id) >= _MOST_LAYERS:
+    detail: ProgressDetail = line.get("progressDetail") or {}
+    done, total = detail.get("current") or 0, detail.get("total") or 0
+    if not id_ or status.startswith(_NO_LAYER) or is_waiting(line) or layers.said.get(id_) == (status, done):
         return layers
+    if id_ not in layers.said and len(layers.said) >= _MOST_LAYERS:
+        return layers
+    layers = layers._replace(said={**layers.said, id_: (status, done)})
+    known_done, known_total = layers.by_id.get(id_, (0, 0))
     if status == "Downloading":
-        detail: ProgressDetail = line.get("progressDetail") or {}
-        done, total = detail.get("current") or 0, detail.get("total") or 0
         new = (max(done, known_done), max(total, known_total, done))
     elif id_ in layers.by_id and status.startswith(_FINAL_STATUS):
         new = (known_total, known_total)
     else:
         return layers
-    return Layers({**layers.by_id, id_: new})
+    return layers._replace(by_id={**layers.by_id, id_: new})
 
 
 def outcome(image: str, message: str) -> Outcome:

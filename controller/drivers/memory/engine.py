@@ -191,11 +191,12 @@ class MemoryEngine:
             raise Unavailable(f"image:{action.image}", "the registry cannot be reached")
         if image.pull == "missing":
             raise Refused(f"image:{action.image}", f"manifest for {action.image} not found")
-        steps = 10
+        takes_s = image.size / self.script.pull_rate
+        steps = max(10, math.ceil(takes_s))  # an engine tells about every second of it
         for step in range(steps + 1):
             progress("pulling", image.size * step // steps, image.size)
             if step < steps:
-                await asyncio.sleep(image.size / self.script.pull_rate / steps)
+                await asyncio.sleep(takes_s / steps)
         if action.digest and not repo_digest(action.image, image.version).endswith(f"@{action.digest}"):
             return Retry(
                 f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
