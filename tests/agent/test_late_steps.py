@@ -12,6 +12,7 @@ from tests.virtual import now, run
 
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Connect, Create, End, Outcome, Pull, Remove, Retry, Start, Update
 
 from .harness import COMMAND, COMMANDS, DESIRED, Device, asked, command_message, desired_state, statuses
@@ -61,6 +62,9 @@ class Hanging:
             progress("pulling", done, 1000)
         await asyncio.sleep(silent_s)
         return Retry("nothing has come")
+
+    async def output(self, instance: str) -> Output:
+        return await self._engine.output(instance)
 
     async def nudges(self) -> AsyncIterator[None]:
         async for nudge in self._engine.nudges():

@@ -136,13 +136,13 @@ def test_any_bytes(content: bytes, file: str) -> None:
 
 
 @given(st.text(st.sampled_from("{}[]:,-?&*!|>'\"%@`#\n\t ab01~<=."), max_size=60))
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(120))
 def test_any_punctuation(text: str) -> None:
     read(text.encode(), "x.yaml")
 
 
 @given(TREES | NATIVE | SPECS | STATES, st.sampled_from(["x.yaml", "x.json"]), st.booleans())
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(50))
 def test_any_tree(value: Any, file: str, ascii_only: bool) -> None:
     content = json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass")
     first = read(content, file)
@@ -150,7 +150,7 @@ def test_any_tree(value: Any, file: str, ascii_only: bool) -> None:
 
 
 @given(st.sampled_from(EXAMPLES), st.data())
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(80))
 def test_any_damage_to_a_good_file(content: bytes, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(content)))
