@@ -113,34 +113,8 @@ class PowerLoss(BaseException):
     """The process ends here."""
 
 
-class Cuttable:
-    """An engine, behind a driver that the power can be cut around."""
-
-    def __init__(self, engine: Driver[ContainersSeen], pulse: Callable[[str], None]) -> None:
-        self._engine, self._pulse = engine, pulse
-
-    async def observe(self, look: Look = Look()) -> ContainersSeen:
-        return await self._engine.observe(look)
-
-    async def perform(self, action: Action, progress: Progress) -> Outcome:
-        self._pulse(f"before {type(action).__name__}")
-        outcome = await self._engine.perform(action, progress)
-        self._pulse(f"after {type(action).__name__}")
-        return outcome
-
-    async def output(self, instance: str) -> Output:
-        return await self._engine.output(instance)
-
-    async def nudges(self) -> AsyncIterator[None]:
-        async for nudge in self._engine.nudges():
-            yield nudge
-
-    async def close(self) -> None:
-        await self._engine.close()
-
-
-class Hasty:
-    """An engine whose containers count as proven soon."""
+class Wrapped:
+    """An engine behind a driver that passes everything on; what it does otherwise is its child's."""
 
     def __init__(self, engine: Driver[ContainersSeen]) -> None:
         self._engine = engine
@@ -149,8 +123,6 @@ class Hasty:
         return await self._engine.observe(look)
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
-        if isinstance(action, Verify):
-            action = changed(action, container=changed(action.container, stable_for=timedelta(milliseconds=200)))
         return await self._engine.perform(action, progress)
 
     async def output(self, instance: str) -> Output:
@@ -162,6 +134,29 @@ class Hasty:
 
     async def close(self) -> None:
         await self._engine.close()
+
+
+class Cuttable(Wrapped):
+    """An engine, behind a driver that the power can be cut around."""
+
+    def __init__(self, engine: Driver[ContainersSeen], pulse: Callable[[str], None]) -> None:
+        super().__init__(engine)
+        self._pulse = pulse
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        self._pulse(f"before {type(action).__name__}")
+        outcome = await super().perform(action, progress)
+        self._pulse(f"after {type(action).__name__}")
+        return outcome
+
+
+class Hasty(Wrapped):
+    """An engine whose containers count as proven soon."""
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        if isinstance(action, Verify):
+            action = changed(action, container=changed(action.container, stable_for=timedelta(milliseconds=200)))
+        return await super().perform(action, progress)
 
 
 _FAST = "/dev/shm"  # a journal syncs every write

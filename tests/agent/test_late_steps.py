@@ -4,29 +4,28 @@ engine may still come to pass after that; nothing is left behind by it, and noth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import pytest
 from tests.virtual import now, run
 
 from evenkeel.reconcilers.ports import Driver, Progress
-from evenkeel.specs.observed import ContainersSeen, Look
-from evenkeel.specs.output import Output
+from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import Action, Connect, Create, End, Outcome, Pull, Remove, Retry, Start, Update
 
-from .harness import COMMAND, COMMANDS, DESIRED, Device, asked, command_message, desired_state, statuses
+from .harness import COMMAND, COMMANDS, DESIRED, Device, Wrapped, asked, command_message, desired_state, statuses
 
 BEFORE = (asked("swap"), asked("limit", "1", ("memory", "64M")), asked("gone"))
 AFTER = (asked("swap", "2"), asked("limit", "1", ("memory", "96M")), asked("new"))
 CALL_S = 60.0
 
 
-class Hanging:
+class Hanging(Wrapped):
     """An engine that lets its callers wait for some steps. It does what it was asked for, also when nobody waits any more."""
 
     def __init__(self, engine: Driver[ContainersSeen]) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.hangs: tuple[type, float] | None = None
         """What is done how many seconds later."""
         self.begun = asyncio.Event()
@@ -35,14 +34,11 @@ class Hanging:
         """How the next pulls go: so many bytes of 1000, one after the other in so many seconds, and then nothing; `Retry`
         after so many seconds more."""
 
-    async def observe(self, look: Look = Look()) -> ContainersSeen:
-        return await self._engine.observe(look)
-
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         if isinstance(action, Pull) and self.pulls:
             return await self._pull(*self.pulls.pop(0), progress)
         if self.hangs is None or not isinstance(action, self.hangs[0]):
-            return await self._engine.perform(action, progress)
+            return await super().perform(action, progress)
         self.begun.set()
         work = asyncio.ensure_future(self._later(self.hangs[1], action, progress))
         own_s = action.stop.timeout.total_seconds() if isinstance(action, End) else 0.0
@@ -54,7 +50,7 @@ class Hanging:
 
     async def _later(self, seconds: float, action: Action, progress: Progress) -> Outcome:
         await asyncio.sleep(seconds)
-        return await self._engine.perform(action, progress)
+        return await super().perform(action, progress)
 
     async def _pull(self, come: int, within_s: float, silent_s: float, progress: Progress) -> Outcome:
         for done in range(1, come + 1):
@@ -62,16 +58,6 @@ class Hanging:
             progress("pulling", done, 1000)
         await asyncio.sleep(silent_s)
         return Retry("nothing has come")
-
-    async def output(self, instance: str) -> Output:
-        return await self._engine.output(instance)
-
-    async def nudges(self) -> AsyncIterator[None]:
-        async for nudge in self._engine.nudges():
-            yield nudge
-
-    async def close(self) -> None:
-        await self._engine.close()
 
 
 class LateDevice(Device):

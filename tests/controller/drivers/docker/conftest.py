@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.engines.dockerd import Dockerd
+from tests.engines.scripted import Server
 
 from .rig import Rig
 
@@ -15,3 +16,12 @@ async def rig(clean_dockerd: Dockerd, tmp_path: Path) -> AsyncIterator[Rig]:
     it = Rig(clean_dockerd.address, tmp_path)
     yield it
     await it.close()
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    """An engine that says what a test has it say."""
+    it = Server(tmp_path / "engine.sock")
+    await it.start()
+    yield it
+    await it.stop()

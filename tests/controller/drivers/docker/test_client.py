@@ -17,14 +17,6 @@ pytestmark = pytest.mark.virtual
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    it = Server(tmp_path / "engine.sock")
-    await it.start()
-    yield it
-    await it.stop()
-
-
-@pytest.fixture
 async def client(server: Server) -> AsyncIterator[EngineClient]:
     it = EngineClient(server.address)
     yield it

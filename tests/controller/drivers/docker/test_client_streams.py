@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +15,6 @@ from evenkeel.controller.drivers.docker.events import events
 from evenkeel.specs.errors import TimedOut, Unavailable
 
 pytestmark = pytest.mark.virtual
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    it = Server(tmp_path / "engine.sock")
-    await it.start()
-    yield it
-    await it.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,14 +25,6 @@ def engine(clean_dockerd: Dockerd) -> Iterator[Dockerd]:
     yield clean_dockerd
     clean_dockerd.clear()
     clean_dockerd.api("DELETE", "/images/debug:1")
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    it = Server(tmp_path / "engine.sock")
-    await it.start()
-    yield it
-    await it.stop()
 
 
 def remove_image(engine: Dockerd, name: str) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from tests.engines.scripted import CHUNKED, Peer, Server, chunk
@@ -18,14 +17,6 @@ from .test_pull import layer
 
 pytestmark = pytest.mark.virtual
 FETCHING, UNPACKING = 30.0, 120.0
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    it = Server(tmp_path / "engine.sock")
-    await it.start()
-    yield it
-    await it.stop()
 
 
 async def pulled(server: Server, lines: Sequence[PullLine], again: PullLine | None = None) -> tuple[str, float, int]:
