@@ -12,7 +12,6 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
     from evenkeel.reconcilers.containers.select import ContainersWanted
-    from evenkeel.specs.feedback import Feedback
     from evenkeel.specs.observed import ContainersSeen
     from evenkeel.specs.settings import Settings
     from evenkeel.templates.describe_text import Described
@@ -40,9 +39,10 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.history import dated_line
+    from evenkeel.controller.cli.reaching import look_once
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
-    from evenkeel.controller.wiring import open_driver, reconciler
+    from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
     from evenkeel.templates.describe_text import describe_lines, describe_value
@@ -53,14 +53,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
         want = decisions.select(journal.revision("desired") or DesiredState())
         look = changed(decisions.look(want), adopted=journal.adopted(), images=())
 
-        async def observe() -> ContainersSeen:
-            driver = open_driver(settings, readonly=True)
-            try:
-                return await driver.observe(look)
-            finally:
-                await driver.close()
-
-        described = _described(settings, journal, want, asyncio.run(observe()), name)
+        described = _described(settings, journal, want, asyncio.run(look_once(settings, look)), name)
     if output != "text":
         from evenkeel.controller.cli.output import echo_value
 
@@ -82,6 +75,7 @@ def _described(
     settings: Settings, journal: Journal, want: ContainersWanted, seen: ContainersSeen, name: str
 ) -> Described:
     """EvenkeelError when nobody asks for `name` and nothing has it."""
+    from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.controller.wiring import reconciler
     from evenkeel.reconcilers.containers.asked import asked_texts
     from evenkeel.reconcilers.containers.diff import is_proven
@@ -121,16 +115,5 @@ def _described(
         ailment.why if ailment is not None else "",
         next((each for each in decisions.diff(want, seen, history) if each.subject == name), None),
         attempt.why if attempt is not None and names(attempt.why, name) else "",
-        _entries(journal, name),
+        tuple(entries(journal, 0, Wanted(name))[0][-_MOST_ENTRIES:]),
     )
-
-
-def _entries(journal: Journal, name: str) -> tuple[Feedback, ...]:
-    from evenkeel.specs.feedback import is_about
-
-    found: list[Feedback] = []
-    after = 0
-    while page := journal.said(after):
-        found = [*found, *(entry for entry in page if is_about(entry, name))][-_MOST_ENTRIES:]
-        after = page[-1].seq
-    return tuple(found)

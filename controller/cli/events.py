@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import click
 
+from evenkeel.controller.cli.history import Wanted, dated_line, entries
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
 from evenkeel.controller.cli.output import echo_json, echo_lines
 from evenkeel.controller.cli.streams import is_heard
-from evenkeel.specs.feedback import Kind, is_about
+from evenkeel.specs.feedback import Kind
 
 if TYPE_CHECKING:
     from evenkeel.specs.feedback import Feedback
@@ -82,16 +82,15 @@ def command(
     """
     import time
 
-    from evenkeel.controller.cli.history import dated_line
     from evenkeel.templates.entry_json import entry_json
 
     state = Path(options.settings().state)
-    wanted = _Wanted(name or "", kinds, since.at if since is not None else 0.0)
-    entries, after = _read(state, since.number if since is not None else 0, wanted)
+    wanted = Wanted(name or "", kinds, since.at if since is not None else 0.0)
+    found, after = _read(state, since.number if since is not None else 0, wanted)
     most = last if last is not None else None if since is not None else _MOST
-    entries = entries[max(len(entries) - most, 0) :] if most is not None else entries
+    found = found[max(len(found) - most, 0) :] if most is not None else found
     while True:
-        for entry in entries:
+        for entry in found:
             if output == "json":
                 echo_json(entry_json(entry).decode())
             else:
@@ -100,32 +99,15 @@ def command(
                 return 0
         if not follow:
             return 0
-        if not entries:
+        if not found:
             time.sleep(_POLL_S)
-        entries, after = _read(state, after, wanted)
+        found, after = _read(state, after, wanted)
 
 
-class _Wanted(NamedTuple):
-    """`subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds."""
-
-    subject: str
-    kinds: Collection[str]
-    at: float
-
-    def has(self, entry: Feedback) -> bool:
-        if self.kinds and entry.kind not in self.kinds:
-            return False
-        return entry.at >= self.at and (not self.subject or is_about(entry, self.subject))
-
-
-def _read(state: Path, after: int, wanted: _Wanted) -> tuple[list[Feedback], int]:
+def _read(state: Path, after: int, wanted: Wanted) -> tuple[list[Feedback], int]:
     """What is wanted of the entries after this number, and the number of the newest. Each look opens the journal anew: a
     reader of a resting journal does not see a writer that comes."""
     from evenkeel.controller.journal import read_journal
 
-    found = []
     with closing(read_journal(state)) as journal:
-        while page := journal.said(after):
-            found += [entry for entry in page if wanted.has(entry)]
-            after = page[-1].seq
-    return found, after
+        return entries(journal, after, wanted)

@@ -18,7 +18,7 @@ from evenkeel.controller.cli.output import echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
-    from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+    from evenkeel.specs.observed import ContainerSeen
     from evenkeel.specs.settings import Settings
     from evenkeel.templates.style import Role
 
@@ -39,24 +39,15 @@ def command(options: Options, what: str, output: str) -> int:
     import asyncio
     from pathlib import Path
 
-    from evenkeel.controller.cli.reaching import awaiting_engine
+    from evenkeel.controller.cli.reaching import look_once
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
-    from evenkeel.controller.wiring import open_driver
     from evenkeel.specs.observed import Look
 
     settings = options.settings()
     journal = read_journal(Path(settings.state))
 
-    async def look() -> ContainersSeen:
-        driver = open_driver(settings, readonly=True)
-        try:
-            with awaiting_engine(settings):
-                return await driver.observe(Look(adopted=journal.adopted()))
-        finally:
-            await driver.close()
-
-    seen = asyncio.run(look())
+    seen = asyncio.run(look_once(settings, Look(adopted=journal.adopted())))
     system = _system(settings, journal)
     journal.close()
     both = [(_item(instance, system), instance) for instance in seen.containers]

@@ -1,14 +1,17 @@
-"""Entries of feedback as people read them later: with number, local time and place."""
+"""Entries of feedback as people look for them later, and read them: with number, local time and place."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple
 
+from evenkeel.specs.feedback import is_about
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 if TYPE_CHECKING:
+    from evenkeel.controller.journal import Journal
     from evenkeel.specs.feedback import Feedback
 
 _ROLES: dict[str, Role] = {
@@ -35,3 +38,26 @@ def dated_line(entry: Feedback, style: Style = PLAIN) -> str:
     place = f"  {paint(one_line(entry.place), 'faint', style)}" if entry.place else ""
     took = f" ({entry.seconds:.1f} s)" if entry.seconds >= 0.1 else ""
     return f"{entry.seq:>6}  {at}  {kind} {subject}{one_line(entry.message)}{took}{place}"
+
+
+class Wanted(NamedTuple):
+    """`subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds."""
+
+    subject: str
+    kinds: Collection[str] = ()
+    at: float = 0.0
+
+    def has(self, entry: Feedback) -> bool:
+        """Whether it is one of them."""
+        if self.kinds and entry.kind not in self.kinds:
+            return False
+        return entry.at >= self.at and (not self.subject or is_about(entry, self.subject))
+
+
+def entries(journal: Journal, after: int, wanted: Wanted) -> tuple[list[Feedback], int]:
+    """What is wanted of the entries after this number, and the number of the newest."""
+    found: list[Feedback] = []
+    while page := journal.said(after):
+        found += [entry for entry in page if wanted.has(entry)]
+        after = page[-1].seq
+    return found, after

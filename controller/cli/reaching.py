@@ -11,6 +11,7 @@ from evenkeel.controller.cli.output import echo
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.specs.mqtt import MqttSettings
+    from evenkeel.specs.observed import ContainersSeen, Look
     from evenkeel.specs.settings import Settings
 
 _QUIET_S = 1.0
@@ -29,6 +30,18 @@ def awaiting_engine(settings: Settings) -> Iterator[None]:
         yield
     finally:
         saying.cancel()
+
+
+async def look_once(settings: Settings, look: Look) -> ContainersSeen:
+    """What is there, by an engine that is only read."""
+    from evenkeel.controller.wiring import open_driver
+
+    driver = open_driver(settings, readonly=True)
+    try:
+        with awaiting_engine(settings):
+            return await driver.observe(look)
+    finally:
+        await driver.close()
 
 
 async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None) -> None:
