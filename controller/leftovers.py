@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from evenkeel.reconcilers.counted import reasons
 from evenkeel.specs.plan import Done, Outcome, Step
 
 _FIRST_S, _LONGEST_S = 1.0, 600.0
@@ -18,6 +19,7 @@ _FIRST_S, _LONGEST_S = 1.0, 600.0
 class _Leftover(NamedTuple):
     """`due` is a time of the event loop."""
 
+    subject: str
     why: str
     failures: int
     due: float
@@ -41,7 +43,7 @@ class Leftovers:
                 continue
             failures = self._of[step.id].failures + 1 if step.id in self._of else 1
             pause_s = min(_LONGEST_S, _FIRST_S * 2.0 ** min(failures - 1, 30))
-            self._of[step.id] = _Leftover(f"{step.subject}: {outcome.message}", failures, now + pause_s)
+            self._of[step.id] = _Leftover(step.subject, outcome.message, failures, now + pause_s)
 
     def is_due(self, step: Step) -> bool:
         """Whether a step may be performed now: all but a removal that failed a moment ago."""
@@ -56,7 +58,7 @@ class Leftovers:
     @property
     def why(self) -> str:
         """What is left over and why; "" when nothing is."""
-        return "; ".join(leftover.why for leftover in self._of.values())
+        return reasons((leftover.subject, leftover.why) for leftover in self._of.values())
 
     def due_in_s(self) -> float:
         """Seconds until the next removal is tried; meaningful while something is left over."""

@@ -116,13 +116,13 @@ class Phases:
         """How all that is good stands by one look, after what other hands took down was put up again."""
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
-            waits = _waiting(activity, good[0], tell, "CLEANUP")
+            waits = _Progress(activity, good[0], tell, "CLEANUP").waits
             stands = await self._components.all_stand(good, want, waits, self._interrupted)
             away = [action for action in good if stands[action.subject].how == "away"]
             if not away:
                 break
             for action in away:
-                waits = _waiting(activity, action, tell, "CLEANUP")
+                waits = _Progress(activity, action, tell, "CLEANUP").waits
                 await self._components.put_up(action, want, "CLEANUP", waits, self._interrupted)
         return stands
 
@@ -134,16 +134,15 @@ class Phases:
             activity = activities.mark(activity, action.subject, phase.action_working)
             tell(activity, phase.working)
             report = _Progress(activity, action, tell, phase.working)
-            waits = report.waits
             ended = False
             if command == "ACTIVATE":
-                stands = await self._components.put_up(action, want, command, waits, cut, report)
+                stands = await self._components.put_up(action, want, command, report.waits, cut, report)
                 why, ended = "" if stands.is_well else stands.why, stands.how == "ended"
             else:
-                why = await self._components.drive(action, want, command, waits, cut, report)
+                why = await self._components.drive(action, want, command, report.waits, cut, report)
             if not why and command == "DOWNLOAD":
                 # from here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names
-                digest, why = await self._components.content(action, want, waits, cut)
+                digest, why = await self._components.content(action, want, report.waits, cut)
                 activity = activities.settle_content(activity, action.subject, digest) if not why else activity
             if why:
                 activity = activities.fail(activity, action.subject, why)
@@ -170,7 +169,7 @@ class Phases:
             if action in told[1:]:
                 activity = activities.mark(activity, action.subject, "UPDATING")
                 tell(activity, "ROLLBACK")
-            waits = _waiting(activity, action, tell, "ROLLBACK")
+            waits = _Progress(activity, action, tell, "ROLLBACK").waits
             why = await self._components.restore(action, before, waits, self._interrupted)
             well = well and not why
             if why:
@@ -196,7 +195,7 @@ class Phases:
         for action in activities.to_do(activity):
             if action.subject in taken_back:
                 continue
-            waits = _waiting(activity, action, tell, "CLEANUP")
+            waits = _Progress(activity, action, tell, "CLEANUP").waits
             why = await self._components.drive(action, want, "CLEANUP", waits, cut)
             if not why:
                 activity = activities.end_well(activity, action)
@@ -223,7 +222,7 @@ class Phases:
         be looked at."""
         all_known = True
         for action in activities.activated(activity):
-            waits = _waiting(activity, action, tell, "CLEANUP")
+            waits = _Progress(activity, action, tell, "CLEANUP").waits
             stands = await self._components.stands_at_last(action, want, "ACTIVATE", waits, cut)
             if stands.how == "unknown":
                 all_known = False
@@ -244,7 +243,9 @@ class Phases:
         well, failed = True, activities.failed_first(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
-            why = await self._components.restore(action, before, _waiting(activity, action, tell, "CLEANUP"), cut)
+            why = await self._components.restore(
+                action, before, _Progress(activity, action, tell, "CLEANUP").waits, cut
+            )
             if why:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -264,13 +265,8 @@ class Phases:
         What fails here fails again in the second half, and is told there."""
         status: Status = "ROLLBACK" if activity.command == "ROLLBACK" else "CLEANUP"
         for action in actions if len(actions) > 1 else ():
-            waits = _waiting(activity, action, tell, status)
+            waits = _Progress(activity, action, tell, status).waits
             await self._components.restore(action, before, waits, cut, gives_way)
-
-
-def _waiting(activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> Waits:
-    """Tell of an action, beside its status, which trouble is being waited out."""
-    return lambda why: tell(activities.wait(activity, action.subject, why), status)
 
 
 class _Progress:
@@ -283,7 +279,7 @@ class _Progress:
         self._told_at, self._per_cent = asyncio.get_running_loop().time(), 0
 
     def waits(self, why: str) -> None:
-        """As `_waiting`, without losing how far it has come."""
+        """Tell of the action, beside its status and how far it has come, which trouble is being waited out."""
         self._say(activities.wait(self._activity, self._action.subject, why))
 
     def __call__(self, step: Step, message: str, done: int, total: int) -> None:

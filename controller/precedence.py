@@ -46,7 +46,7 @@ def has_id(activity: Activity | None, id_: str) -> bool:
 
 class _Heard(NamedTuple):
     """What is known of a waiting message. Of a desired state: its id, the name of its content, and whether it can be followed
-    so far; `None` for all three where the reader breaks on it. `command`: of a command."""
+    so far; where the reader breaks on it there is at most its id. `command`: of a command."""
 
     id: str | None = None
     content: str | None = None
@@ -82,10 +82,7 @@ class Precedence:
     def _read(self, message: Incoming) -> _Heard:
         if message.topic == self._topics.command:
             return _Heard(command=self.read_command(message.payload))
-        asked = peek(message.payload, self.read)
-        if asked is None:
-            return _Heard(_id_of(message.payload))
-        return _Heard(asked.activity_id, asked.content, not asked.reasons)
+        return self._read_desired(message.payload)
 
     def has_to_give_way(self, activity: Activity) -> bool:
         """Whether its command is not carried on, because what takes its place waits already.
@@ -116,7 +113,9 @@ class Precedence:
 
     def _read_desired(self, payload: bytes) -> _Heard:
         asked = peek(payload, self.read)
-        return _Heard(asked.activity_id, asked.content, not asked.reasons) if asked is not None else _Heard()
+        if asked is None:
+            return _Heard(_id_of(payload))
+        return _Heard(asked.activity_id, asked.content, not asked.reasons)
 
     def read_command(self, payload: bytes) -> updateagent.Command | None:
         """The command of a waiting message, `None` if it has none."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from evenkeel.controller.record import Record
 from evenkeel.controller.revisions import RECOVERY_S
+from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.ports import Ailment, Reconciler
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.plan import History
@@ -60,4 +61,4 @@ class Wellbeing:
         now = asyncio.get_running_loop().time()
         self._undecided_since = {subject: self._undecided_since.get(subject, now) for subject in sorted(found)}
         waited_for = [subject for subject, since in self._undecided_since.items() if now - since < RECOVERY_S]
-        return "; ".join(f"{subject} {found[subject]}" for subject in waited_for)
+        return counted({subject: found[subject] for subject in waited_for})
