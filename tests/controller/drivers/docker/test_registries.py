@@ -76,6 +76,7 @@ def test_they_take_no_place_from_looks_and_are_asked_a_few_at_a_time(tmp_path: P
     run(story())
 
 
+@pytest.mark.virtual
 async def test_one_that_is_silent_is_not_waited_for_with_every_image(
     held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +90,7 @@ async def test_one_that_is_silent_is_not_waited_for_with_every_image(
     assert await held.registries.look_up([*SLOW, "quick.example/app:1"]) == {"quick.example/app:1": RemoteImage(DIGEST)}
 
 
+@pytest.mark.virtual
 async def test_an_answer_that_no_look_waited_for_is_in_the_next(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registries, "_PATIENCE_S", 0.01)
     assert await held.registries.look_up(SLOW[:1]) == {}
