@@ -27,7 +27,7 @@ INSTALL = install_missing() { \
 	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
 	}
 
-.PHONY: help links setup machine demo test thorough faults quick check coverage bench docs
+.PHONY: help links setup warm machine demo test thorough faults quick check coverage bench docs
 
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,11 @@ setup: links ## set up the Python environment in .venv (and uv in .venv-uv if th
 	    .venv-uv/bin/python -m pip install --quiet uv; \
 	fi
 	@uv sync --locked --compile-bytecode
-	@$(RUN) python -m compileall -q .dev/evenkeel/* tests
+	@$(RUN) python -m compileall -q .dev/evenkeel/*
+
+# pytest compiles tests in its own way. Without this each worker does so for itself.
+warm: setup ## compile the tests, once for all workers
+	@$(RUN) pytest -q --collect-only -p no:syrupy >/dev/null
 
 # The tests use a real engine, registry, broker and iptables. A command that is there is not installed again, wherever it
 # came from. busybox must be static: it becomes the content of the images that the tests make.

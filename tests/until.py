@@ -17,10 +17,13 @@ PATIENCE_S = 240.0
 def until(look: Callable[[], Found], timeout_s: float = PATIENCE_S, what: str = "") -> Found:
     """The first answer that is true; AssertionError with the last one when there is none in time."""
     pause, deadline = threading.Event(), time.monotonic() + timeout_s
-    while not (found := look()):
+    while True:
+        started = time.monotonic()
+        if found := look():
+            return found
+        took = time.monotonic() - started
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what or look}; at the end: {found!r}"
-        pause.wait(_EVERY_S)
-    return found
+        pause.wait(max(_EVERY_S, 2 * took))
 
 
 async def soon(look: Callable[[], Found], timeout_s: float = PATIENCE_S, what: str = "") -> Found:

@@ -334,7 +334,7 @@ def test_the_power_is_cut_while_it_begins_again(commands: tuple[str, ...]) -> No
         await device.commands("a", *commands)
         whole = device.twin()
         expected = await rest(whole)
-        for cut in sampled(range(1, len(whole.pulses) + 1), 5, f"begins again after {commands}"):
+        for cut in sampled(range(1, len(whole.pulses) + 1), 4, f"begins again after {commands}"):
             twin = device.twin()
             twin.cuts = [cut]
             said = await rest(twin)

@@ -141,7 +141,7 @@ def test_power_cut_anywhere(scenario: Scenario) -> None:
         device = await prepared()
         expected = await had(scenario, device.twin())
         assert len(expected.pulses) > 5
-        for cut, pulse in sampled([*enumerate(expected.pulses, start=1)], 8, scenario.__name__):
+        for cut, pulse in sampled([*enumerate(expected.pulses, start=1)], 6, scenario.__name__):
             compare(await had(scenario, device.twin(), cut), expected, f"cut at {cut}, {pulse}", 1)
 
     run(story())
@@ -151,7 +151,7 @@ def test_power_cut_again_soon_after() -> None:
     async def story() -> None:
         device = await prepared()
         expected = await had(rolled_back, device.twin())
-        for cut in sampled(range(1, len(expected.pulses)), 4, "again soon after"):
+        for cut in sampled(range(1, len(expected.pulses)), 3, "again soon after"):
             cuts = [cut, cut + 1, cut + 4]
             compare(await had(rolled_back, device.twin(), *cuts), expected, f"cut at {cuts}", 3)
 

@@ -80,7 +80,7 @@ def test_killed_after_a_write(mosquitto: Mosquitto, before: Path, tmp_path: Path
     log, _ = _run(tmp_path, before, port, "undisturbed", dying=10**9)
     found = re.search(r"writes: (\d+)", log)
     assert found is not None
-    drawn, died = sampled(range(1, int(found[1])), 8, "killed after a write"), list[int]()
+    drawn, died = sampled(range(1, int(found[1])), 6, "killed after a write"), list[int]()
 
     def run(name: str) -> None:
         if _run(tmp_path, before, port, name, dying=int(name[1:]))[1] == 2:
@@ -98,7 +98,7 @@ def test_killed_when_it_speaks(mosquitto: Mosquitto, before: Path, tmp_path: Pat
         assert _run(tmp_path, before, port, name, kill_at=EXPECTED[int(name[1:])])[1] == 2
 
     # The last two leave in one go: who kills when he hears the last but one may come too late for both.
-    _all([f"s{number}" for number in sampled(range(len(EXPECTED) - 2), 4, "killed when it speaks")], run)
+    _all([f"s{number}" for number in sampled(range(len(EXPECTED) - 2), 3, "killed when it speaks")], run)
 
 
 @pytest.mark.timeout(3600)
@@ -128,7 +128,7 @@ def test_the_broker_is_killed_when_it_was_told_something(before: Path, tmp_path:
             course.close()
             broker.close()
 
-    _all([f"b{number}" for number in sampled(range(len(EXPECTED) - 1), 4, "the broker is killed")], run)
+    _all([f"b{number}" for number in sampled(range(len(EXPECTED) - 1), 3, "the broker is killed")], run)
 
 
 _KEEPS_ALL = "autosave_interval 1\nautosave_on_changes true"

@@ -173,9 +173,10 @@ def test_a_flood_waits_at_the_broker(mosquitto: Mosquitto, device: Devices, mana
     it.held.touch()
     boss.command("a1", "ACTIVATE")
     boss.hear("a1", "ACTIVATING")
-    drops, limit = 40, MOST_WAITING_BYTES + 3 * 1024**2
+    drop = bytes(1024**2)
+    drops, limit = 90, MOST_WAITING_BYTES + len(drop)
     for _ in range(drops):
-        boss.client.publish("containersupdate/desiredstate/command", bytes(3 * 1024**2), qos=1)
+        boss.client.publish("containersupdate/desiredstate/command", drop, qos=1)
     boss.command("a1", "CLEANUP")
     until(lambda: it.inbox_bytes() > MOST_WAITING_BYTES / 2, what="a flood")
     it.held.unlink()

@@ -174,12 +174,12 @@ MANY = {
     "unknown dependencies": b"---\n".join(
         b"{apiVersion: evenkeel/v1, kind: Container, metadata: {name: a%d}, spec: {image: x, dependsOn: [b%d]}}\n"
         % (n, n)
-        for n in range(3000)
+        for n in range(1500)
     ),
     "ports": b"apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: a}\nspec:\n  image: x\n  ports:\n"
     + b"".join(b"  - 10.0.%d.%d:80:80\n" % (n // 256, n % 256) for n in range(40_000)),
     "unknown settings": json.dumps(
-        {"payload": {"domains": [{"id": "containers", "components": [_component(n) for n in range(10_000)]}]}}
+        {"payload": {"domains": [{"id": "containers", "components": [_component(n) for n in range(4000)]}]}}
     ).encode(),
     "broken manifests": b"---\n".join(
         [b"{container_name: x, image: {nam: 1}, host_config: {networkmode: 1}}\n"] * 5000

@@ -160,7 +160,7 @@ async def _all(name: str, pick: Callable[[int], Sequence[tuple[Death, ...]]]) ->
 def test_somebody_dies_at_every_message(name: str) -> None:
     def pick(messages: int) -> Sequence[tuple[Death, ...]]:
         moments = [(Death(k, who),) for who in get_args(Who) for k in range(1, messages + 1)]
-        return sampled(moments, 5, f"update manager, {name}")
+        return sampled(moments, 4, f"update manager, {name}")
 
     run(_all(name, pick))
 
@@ -175,6 +175,6 @@ def test_another_dies_while_the_first_is_away_or_just_back(name: str) -> None:
             for k in range(1, messages + 1)
             for who in get_args(Who)
         ]
-        return sampled(moments, 3, f"two die, {name}")
+        return sampled(moments, 2, f"two die, {name}")
 
     run(_all(name, pick))

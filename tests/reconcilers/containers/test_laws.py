@@ -41,7 +41,7 @@ EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "400" if THOROUGH else "0"))
 """How many random worlds each law is tried on; without it, a few that are always the same."""
 
 thorough = settings(
-    max_examples=EXAMPLES or 40,
+    max_examples=EXAMPLES or 25,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
