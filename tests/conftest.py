@@ -32,7 +32,7 @@ from .virtual import VirtualLoop
 # What takes long is bounded where it matters, and a busy machine is no bug. Here, because a property has the profile that is
 # loaded when its module is imported.
 settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(30)
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(20)
 )
 settings.load_profile("tests")
 
