@@ -26,13 +26,13 @@ from .engines.broker import Broker
 from .engines.dockerd import Dockerd, make_dockerd
 from .engines.machine import alone
 from .engines.registry import Registry
-from .sampling import examples, heading
+from .sampling import THOROUGH, heading
 from .virtual import VirtualLoop
 
 # What takes long is bounded where it matters, and a busy machine is no bug. Here, because a property has the profile that is
 # loaded when its module is imported.
 settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(20)
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300 if THOROUGH else 20
 )
 settings.load_profile("tests")
 

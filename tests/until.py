@@ -15,7 +15,10 @@ PATIENCE_S = 240.0
 
 
 def until(look: Callable[[], Found], timeout_s: float = PATIENCE_S, what: str = "") -> Found:
-    """The first answer that is true; AssertionError with the last one when there is none in time."""
+    """The first answer that is true; AssertionError with the last one when there is none in time.
+
+    A look that is itself at work for long, as a command is, leaves the processor twice as long to what is waited for.
+    """
     pause, deadline = threading.Event(), time.monotonic() + timeout_s
     while True:
         started = time.monotonic()

@@ -112,7 +112,10 @@ def fields(old: Container, new: Container, *, show_values: bool = False) -> tupl
     """
     from deepdiff import DeepDiff
 
-    before, after = _differing(_keyed(old), _keyed(new))
+    before, after = _keyed(old), _keyed(new)
+    # Most is the same in both, and deepdiff would take that apart to the last leaf, too.
+    for key in [key for key in before.keys() & after.keys() if before[key] == after[key]]:
+        del before[key], after[key]
     found = DeepDiff(
         before, after, verbose_level=2, threshold_to_diff_deeper=0, zip_ordered_iterables=True, view="tree"
     )
@@ -164,13 +167,6 @@ def _keyed(container: Container) -> dict[str, Any]:
             "startPeriod": duration_text(health.start_period),
         }
     return {key: item for key, item in keyed.items() if item is not None}
-
-
-def _differing(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both without what is the same in both: most of it, which deepdiff would take apart to the last leaf."""
-    common = {key for key, value in one.items() if value == other.get(key, _ABSENT)}
-    left, right = ({key: each[key] for key in each if key not in common} for each in (one, other))
-    return left, right
 
 
 def _camel(value: dict[str, Any]) -> dict[str, Any]:

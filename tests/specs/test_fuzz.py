@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sampling import examples
+from tests.sampling import THOROUGH, examples
 
 from evenkeel.specs.codec import encode
 from evenkeel.specs.desired import Decoded
@@ -168,18 +168,19 @@ def _component(number: int) -> dict[str, Any]:
     return {"id": f"c{number}", "version": "1", "config": config}
 
 
+_COMPONENTS = 10_000 if THOROUGH else 4000
 MANY = {
     "unknown keys": b"apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: a}\nspec:\n"
     + b"".join(b"  imagee%d: x\n" % n for n in range(100_000)),
     "unknown dependencies": b"---\n".join(
         b"{apiVersion: evenkeel/v1, kind: Container, metadata: {name: a%d}, spec: {image: x, dependsOn: [b%d]}}\n"
         % (n, n)
-        for n in range(1500)
+        for n in range(3000 if THOROUGH else 1500)
     ),
     "ports": b"apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: a}\nspec:\n  image: x\n  ports:\n"
     + b"".join(b"  - 10.0.%d.%d:80:80\n" % (n // 256, n % 256) for n in range(40_000)),
     "unknown settings": json.dumps(
-        {"payload": {"domains": [{"id": "containers", "components": [_component(n) for n in range(4000)]}]}}
+        {"payload": {"domains": [{"id": "containers", "components": [_component(n) for n in range(_COMPONENTS)]}]}}
     ).encode(),
     "broken manifests": b"---\n".join(
         [b"{container_name: x, image: {nam: 1}, host_config: {networkmode: 1}}\n"] * 5000
