@@ -35,7 +35,7 @@ from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.lateness import Late, unheard
 from evenkeel.controller.leftovers import Leftovers
 from evenkeel.controller.record import Record
-from evenkeel.controller.revisions import Revisions
+from evenkeel.controller.revisions import Renewed, Revisions
 from evenkeel.controller.stopping import unless
 from evenkeel.controller.unreadable import set_aside_unreadable
 from evenkeel.controller.wellbeing import Wellbeing
@@ -384,21 +384,26 @@ class Cycles:
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
         ended = tuple(name for name in reconciler.ended(seen) if name in names)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell, ended)
-        if role == "desired":
-            self._revisions.looked(state, seen)
-        if role == "desired" and not left and not stuck and _is_reached(plan):
-            unproven = self._revisions.make_good(state, unwell, seen, settled.how)
+        if role == "desired" or stuck is None:
+            self._revisions.looked(state, seen, reconciler.renewed(differences, seen, history))
+        is_last_good = journal.digest("last-good") == state.digest
+        renewed = reconciler.renewed(plan.differences, seen, history)
+        is_reached = role == "desired" and not left and not stuck and not blocked(plan)
+        if (is_reached or is_last_good) and _at_most_cleans(plan):
+            unproven = self._revisions.make_good(state, unwell, seen, settled.how, renewed)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
-            begins = role == "desired" and found.stage.phase != Phase.DOWNLOAD
-            if begins and undecided and self._revisions.is_new(state):
+            disturbs = found.stage.phase != Phase.DOWNLOAD
+            tried = renewed if found.stage.phase != Phase.CLEANUP else {}
+            if role == "desired" and disturbs and undecided and self._revisions.is_new(state, tried):
                 return self._revisions.wait_for_first_checks(undecided)
             self._announced.announce(role, state, plan)
-            self._revisions.remember_found(role, found.stage, seen)
-            if begins:
-                self._revisions.begin(state, ailing, seen)
-            ending = await self._run_stage(role, state, found.stage, seen, stopping)
+            if role == "desired" and disturbs:
+                self._revisions.remember_found(plan.differences, seen)
+            if disturbs and (role == "desired" or is_last_good):
+                self._revisions.begin(state, ailing, seen, tried)
+            ending = await self._run_stage(role, state, found.stage, renewed, stopping)
             if isinstance(ending, Retrying):
                 self._wellbeing.tell(seen, history, left_alone, ending.failed)
                 self._wellbeing.hold_up()
@@ -425,7 +430,7 @@ class Cycles:
         return settled
 
     async def _run_stage(
-        self, role: Role, state: DesiredState, stage: Stage, seen: Any, stopping: asyncio.Event
+        self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
     ) -> Ending:
         outcomes = await apply.run_stage(
             stage,
@@ -462,7 +467,7 @@ class Cycles:
             case GoOn():
                 return Progressed()
             case TryAgain(why=why, after_s=after_s, counts=counts):
-                if is_last_good and self._revisions.reject(stage, outcomes, seen):
+                if is_last_good and self._revisions.reject(stage, outcomes, renewed, self._tries):
                     return Progressed()
                 if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
                     self._journal.count_failure(state.digest, why)
@@ -472,6 +477,6 @@ class Cycles:
                 return self._revisions.give_up(state, why)
 
 
-def _is_reached(plan: Plan) -> bool:
-    """Whether all that is asked for is at work and proven: at most old instances have to be removed."""
-    return not blocked(plan) and all(stage.phase == Phase.CLEANUP for stage in plan.stages)
+def _at_most_cleans(plan: Plan) -> bool:
+    """Whether all that can be is at work and proven: at most old instances have to be removed."""
+    return all(stage.phase == Phase.CLEANUP for stage in plan.stages)

@@ -7,7 +7,7 @@ feedback would be gone. `mail` is the part of it that belongs to messages, `fail
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
@@ -42,7 +42,7 @@ Role = Literal["desired", "last-good", "files", "message"]
 
 AS_FOUND = "as found"
 """The source of a state that nobody asked for: what ran."""
-_IMAGE = "digest LIKE 'sha256:%'"
+_IMAGE = "digest LIKE '%sha256:%'"
 """Attempts with images: the tag of a revision in force was pushed again, and what came was no good."""
 
 _COLLECT = "DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)"
@@ -238,7 +238,7 @@ class Journal:
             stopped=tuple(id_ for id_, _, _, stopped, _, _ in rows if stopped),
             watched=tuple(id_ for id_, _, _, _, watched, _ in rows if watched),
             switch_s=dict(self._database.all("SELECT subject, seconds FROM switch ORDER BY subject")),
-            rejected=dict(self._database.all(f"SELECT digest, why FROM attempt WHERE {_IMAGE} ORDER BY digest")),
+            rejected=dict(self._database.all(f"SELECT digest, why FROM attempt WHERE {_IMAGE} AND failed")),
             made={id_: made for id_, _, _, _, _, made in rows},
         )
 
@@ -280,11 +280,12 @@ class Journal:
             rows = [(digest, subject) for subject in ("", *subjects)]  # the empty one says that it was recorded
             connection.executemany("INSERT OR IGNORE INTO sick_before VALUES (?, ?)", rows)
 
-    def forget_sick(self, but: str = "") -> None:
-        """Drop what was recorded of all revisions but one: when one of them is asked for again, it finds another device."""
-        if self._database.one("SELECT 1 FROM sick_before WHERE digest <> ?", but):
+    def forget_sick(self, but: Collection[str] = ()) -> None:
+        """Drop what was recorded of all others: when one of them is asked for again, it finds another device."""
+        others = set(self._database.all("SELECT DISTINCT digest FROM sick_before")).difference((each,) for each in but)
+        if others:
             with self._database.writing() as connection:
-                connection.execute("DELETE FROM sick_before WHERE digest <> ?", (but,))
+                connection.executemany("DELETE FROM sick_before WHERE digest = ?", sorted(others))
 
     def known(self) -> tuple[str, ...]:
         """Ids of instances that evenkeel had to do with since this journal began, and that are still there."""

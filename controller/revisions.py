@@ -7,22 +7,25 @@ has a check has passed it since the revision last disturbed anything. Each of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.journal import AS_FOUND, Journal, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler
-from evenkeel.specs.desired import DesiredState, differing
-from evenkeel.specs.plan import Failed, Outcome, Phase, Stage
+from evenkeel.specs.desired import DesiredState, desired_state, differing
+from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Retry, Stage
 
 RECOVERY_S = 60.0
 """So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
 waited for."""
 _AGAIN_S = 1.0
+Renewed = Mapping[str, tuple[str, ...]]
+"""Subjects whose content is replaced although nobody changed what is asked, and the names of the new content
+(`Reconciler.renewed`)."""
 
 
 class Revisions:
@@ -30,8 +33,8 @@ class Revisions:
 
     def __init__(self, reconciler: Reconciler[Any, Any], journal: Journal, record: Record) -> None:
         self._reconciler, self._journal, self._record = reconciler, journal, record
-        self._about = ""
-        """The digest of what was desired at the last look."""
+        self._about: str | None = None
+        """The digest of what was on trial at the last look; "" when nothing was."""
         self._unwell_since: float | None = None
         """Since when a subject that was well before it is unwell, by the clock of the event loop."""
         self._last_checks: Mapping[str, str] | None = None
@@ -44,20 +47,24 @@ class Revisions:
         self._record.condition("Settled", False, "Waiting", undecided)
         return Waiting(undecided, _AGAIN_S)
 
-    def is_new(self, state: DesiredState) -> bool:
-        """Whether this revision has disturbed nothing yet that it could be blamed for."""
-        good = self._journal.digest("last-good")
-        return good not in ("", state.digest) and self._journal.sick_before(state.digest) is None
+    def _is_on_trial(self, state: DesiredState, renewed: Renewed) -> bool:
+        """Whether something has to prove itself: the revision, or content that was pushed again under a tag of last-good."""
+        return bool(renewed) or self._journal.digest("last-good") != state.digest
+
+    def is_new(self, state: DesiredState, renewed: Renewed) -> bool:
+        """Whether what is on trial has disturbed nothing yet that it could be blamed for."""
+        journal = self._journal
+        has_way_back = journal.digest("last-good") != ""
+        return has_way_back and self._is_on_trial(state, renewed) and journal.sick_before(state.digest) is None
 
     @at_once
-    def begin(self, state: DesiredState, unwell: Collection[str], seen: Any) -> None:
-        """Right before a revision disturbs anything for the first time, record which subjects are not well, or have just
-        failed a check: it is not to blame for them, unless it changes them."""
-        journal = self._journal
-        if journal.digest("last-good") != state.digest and journal.sick_before(state.digest) is None:
+    def begin(self, state: DesiredState, unwell: Collection[str], seen: Any, renewed: Renewed) -> None:
+        """Right before what is on trial disturbs anything for the first time, record which subjects are not well, or have
+        just failed a check: it is not to blame for them, unless it changes them."""
+        if self._is_on_trial(state, renewed) and self._journal.sick_before(state.digest) is None:
             doubtful = {subject for subject, each in self._reconciler.unchecked(seen, {}).items() if each.refutes}
-            excused = (doubtful | set(unwell)).difference(self.changes(state) or ())
-            journal.record_sick(state.digest, sorted(excused))
+            excused = (doubtful | set(unwell)).difference(self.changes(state) or (), renewed)
+            self._journal.record_sick(state.digest, sorted(excused))
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:
         """The subjects that differ from last-good; `None` when nobody knows."""
@@ -72,11 +79,12 @@ class Revisions:
         """Nobody could look: what was well or unwell may have changed meanwhile."""
         self._unwell_since = self._unchecked_since = None
 
-    def looked(self, state: DesiredState, seen: Any) -> None:
+    def looked(self, state: DesiredState, seen: Any, renewed: Renewed) -> None:
         """A cycle for this revision has looked."""
-        if state.digest != self._about:
-            self._about, self._unwell_since, self._unchecked_since = state.digest, None, None
-            self._journal.forget_sick(but=state.digest)
+        about = state.digest if self._is_on_trial(state, renewed) else ""
+        if about != self._about:
+            self._about, self._unwell_since, self._unchecked_since = about, None, None
+            self._journal.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
         if self._last_checks is None:
             self._last_checks = self._reconciler.last_checks(seen)
 
@@ -86,27 +94,33 @@ class Revisions:
         self._last_checks = {subject: last for subject, last in known.items() if subject not in subjects}
 
     @at_once
-    def make_good(self, state: DesiredState, unwell: Mapping[str, str], seen: Any, text: str) -> Ending | None:
-        """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed.
-        An ending when it is not, because a subject became unwell since the revision began, and may recover, or because it
-        is not known yet whether one did. Nothing is said of one that stays unwell where there is nothing to go back to.
-        `text`: how everything is."""
+    def make_good(
+        self, state: DesiredState, unwell: Mapping[str, str], seen: Any, text: str, renewed: Renewed
+    ) -> Ending | None:
+        """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed, and
+        so is the content that was pushed again. An ending when it is not, because a subject became unwell since this began, and
+        may recover, or because it is not known yet whether one did. Nothing is said of one that stays unwell where there is
+        nothing to go back to. `text`: how everything is."""
         journal = self._journal
-        if journal.digest("last-good") == state.digest:
+        good, begun = journal.digest("last-good"), journal.sick_before(state.digest) is not None
+        if good == state.digest and not begun:
             return None
-        may_harm = journal.sick_before(state.digest) is not None and journal.digest("last-good") != ""
-        self.begin(state, unwell, seen)  # unless that was done already
+        self.begin(state, unwell, seen, renewed)  # unless that was done already
         excused = journal.sick_before(state.digest) or frozenset()
         sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
-            return self._wait_for_recovery(state, counted(sick))
+            return self._wait_for_recovery(state, counted(sick), renewed)
         self._unwell_since = None
-        waiting = self._wait_for_checks(state, seen, excused) if may_harm else None
+        waiting = self._wait_for_checks(state, seen, excused) if begun and good else None
         if waiting is not None:
             return waiting
-        if not journal.promote(state.digest):
-            return Progressed()  # something else is asked for by now
-        self._record.say("revision-good", text)
+        if good != state.digest:
+            if not journal.promote(state.digest):
+                return Progressed()  # something else is asked for by now
+            self._record.say("revision-good", text)
+        for names in renewed.values():
+            journal.forgive(names[0], images=False)
+        journal.forget_sick()
         return None
 
     def _wait_for_checks(self, state: DesiredState, seen: Any, excused: Collection[str]) -> Ending | None:
@@ -122,17 +136,22 @@ class Revisions:
             self._unchecked_since = None
             return None
         states = counted({name: each.why for name, each in unchecked.items()})
-        why = f"it is not known yet whether this revision harms others: {states}"
+        why = f"it is not known yet whether what is new harms others: {states}"
         self._record.condition("Settled", False, "Waiting", why)
         return Waiting(why, _AGAIN_S)
 
-    def _wait_for_recovery(self, state: DesiredState, why: str) -> Ending | None:
+    def _wait_for_recovery(self, state: DesiredState, why: str, renewed: Renewed) -> Ending | None:
         now = asyncio.get_running_loop().time()
         self._unwell_since = now if self._unwell_since is None else self._unwell_since
         if now - self._unwell_since >= RECOVERY_S:
             if not self._journal.digest("last-good"):
                 return None
             self._unwell_since = None
+            for subject, names in renewed.items():
+                self._set_aside(subject, names, f"{why}, since it is there")
+            if self._journal.digest("last-good") == state.digest:
+                self._journal.forget_sick()
+                return Progressed()
             return self.give_up(state, f"{why}, since this revision")
         self._record.condition("Settled", False, "Waiting", why)
         return Waiting(why, _AGAIN_S)
@@ -150,27 +169,52 @@ class Revisions:
             self._record.say("rolled-back", f"last-good {good.digest} is in force again")
         return Stalled(why)
 
-    def remember_found(self, role: Role, stage: Stage, seen: Any) -> None:
-        """Before the first disturbance without a last-good state: what was at work without evenkeel's doing, as far as it
-        knows, is what there is to go back to. What this very revision has started is not."""
-        if role == "desired" and stage.phase != Phase.DOWNLOAD and not self._journal.digest("last-good"):
-            found = self._reconciler.as_found(seen, self._journal.known(), well=True)
+    @at_once
+    def remember_found(self, differences: Sequence[Difference], seen: Any) -> None:
+        """Before a disturbance. Without a last-good state what was at work without evenkeel's doing, as far as it knows, is
+        what there is to go back to; what this very revision has started is not. With one, what was adopted and is replaced
+        now becomes part of it: going back must not remove it."""
+        journal = self._journal
+        if not journal.digest("last-good"):
+            found = self._reconciler.as_found(seen, journal.known(), well=True)
             if found is not None:
-                self._journal.put("last-good", found, AS_FOUND)
+                journal.put("last-good", found, AS_FOUND)
+            return
+        good, adopted = journal.readable_revision("last-good"), journal.adopted()
+        old = self._reconciler.superseded(differences, seen, journal.history(), adopted) if good and adopted else ()
+        if good is not None and old:
+            names = {document.name for document in old}
+            extended = desired_state([*(each for each in good.documents if each.name not in names), *old])
+            if extended.digest != good.digest:
+                journal.put("last-good", extended, AS_FOUND)
 
     @at_once
-    def reject(self, stage: Stage, outcomes: Mapping[str, Outcome], seen: Any) -> bool:
-        """Put content that failed into quarantine: with nothing new asked for, there is no revision to blame. False when none
-        is new there: where both contents of a tag fail, going back and forth between them is no way out."""
-        rejected, known = False, self._journal.history().rejected
-        for step in stage.steps:
-            outcome = outcomes.get(step.id)
-            content = self._reconciler.blamed(step, seen) if isinstance(outcome, Failed) else ""
-            if content and content not in known and isinstance(outcome, Failed):
-                self._journal.count_failure(content, outcome.message, failed=True)
-                self._record.say("rolling-back", f"going back from {content}: {outcome.message}", subject=step.subject)
-                rejected = True
+    def reject(self, stage: Stage, outcomes: Mapping[str, Outcome], renewed: Renewed, tries: int) -> bool:
+        """Content that was pushed again has so many `tries`, as a revision has: with nothing new asked for, there is none to
+        blame. True when some was put into quarantine. Where both contents of a tag fail, going back and forth between them is
+        no way out; the reconciler names none then."""
+        if stage.phase == Phase.DOWNLOAD:
+            return False
+        failed = {step.subject: o for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed | Retry)}
+        rejected = False
+        for subject, names in renewed.items():
+            if subject not in failed:
+                continue
+            outcome, attempt = failed[subject], self._journal.attempt(names[0])
+            failures = attempt.failures if attempt else 0
+            is_final = isinstance(outcome, Failed)
+            match GiveUp(outcome.message) if is_final else one_more(outcome.message, failures, tries):
+                case GiveUp(why=why):
+                    self._set_aside(subject, names, why)
+                    rejected = True
+                case TryAgain():
+                    self._journal.count_failure(names[0], outcome.message)
         return rejected
+
+    def _set_aside(self, subject: str, names: Sequence[str], why: str) -> None:
+        for each in names:
+            self._journal.count_failure(each, why, failed=True)
+        self._record.say("rolling-back", f"going back from {names[0]}: {why}", subject=subject)
 
     @at_once
     def broke(self, state: DesiredState, why: str, tries: int) -> Ending:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.observed import Look
 from evenkeel.specs.output import Output
-from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan, Step
+from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan
 
 Want = TypeVar("Want")
 Seen = TypeVar("Seen", contravariant=True)
@@ -62,9 +62,15 @@ class Reconciler(Protocol[Want, Seen]):
         is nothing."""
         ...
 
-    def blamed(self, step: Step, seen: Seen) -> str:
-        """The id of the content that a failed step disproves although nobody changed what is asked, "" when there is
-        none, or nothing else to go back to."""
+    def superseded(
+        self, differences: Sequence[Difference], seen: Seen, history: History, adopted: Collection[str]
+    ) -> tuple[Document, ...]:
+        """Of the `adopted` instances at work those that are replaced, as documents to go back to."""
+        ...
+
+    def renewed(self, differences: Sequence[Difference], seen: Seen, history: History) -> Mapping[str, tuple[str, ...]]:
+        """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content, the one
+        that it is tried under first; without those that have nothing else to go back to."""
         ...
 
     def set_aside(

@@ -12,10 +12,10 @@ from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.ports import Ailment
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.observed import ContainersSeen, Look
-from evenkeel.specs.plan import Difference, History, Plan, Step
+from evenkeel.specs.plan import Difference, History, Plan
 
 
 class Containers:
@@ -45,8 +45,15 @@ class Containers:
     def as_found(self, seen: ContainersSeen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
         return _found.as_found(seen, but, well=well)
 
-    def blamed(self, step: Step, seen: ContainersSeen) -> str:
-        return _found.blamed(step, seen)
+    def superseded(
+        self, differences: Sequence[Difference], seen: ContainersSeen, history: History, adopted: Collection[str]
+    ) -> tuple[Document, ...]:
+        return _found.superseded(differences, seen, history, adopted)
+
+    def renewed(
+        self, differences: Sequence[Difference], seen: ContainersSeen, history: History
+    ) -> dict[str, tuple[str, ...]]:
+        return _found.renewed(differences, seen, history)
 
     def set_aside(
         self, want: _select.ContainersWanted, seen: ContainersSeen, history: History, before: Mapping[str, SetAside]

@@ -19,7 +19,16 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from evenkeel.specs.codec import changed, plain
-from evenkeel.specs.container import UNLIMITED, USUAL_PROPAGATION, Container, ExecProbe, Mount, Resources, Stop
+from evenkeel.specs.container import (
+    UNLIMITED,
+    USUAL_PROPAGATION,
+    Container,
+    ExecProbe,
+    Mount,
+    Resources,
+    Stop,
+    host_ports,
+)
 from evenkeel.specs.quantity import duration_text, size_text
 from evenkeel.specs.secrecy import HIDDEN, looks_secret, without_password
 from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
@@ -265,3 +274,14 @@ def _shown_words(command: Sequence[str], *, show_values: bool) -> list[str]:
             shown.append(without_password(shlex.quote(word)))
             hide = word.startswith("-") and looks_secret(word)
     return shown
+
+
+def collide(one: Container, other: Container) -> bool:
+    """Whether both take a host port, so that only one of them can run."""
+    return any(
+        a.protocol == b.protocol
+        and (a.host_ip == b.host_ip or {a.host_ip, b.host_ip} & {"0.0.0.0", "::"})
+        and set(host_ports(a)).intersection(host_ports(b))
+        for a in one.ports
+        for b in other.ports
+    )

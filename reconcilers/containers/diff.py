@@ -115,7 +115,7 @@ def _wanted(
         yield Difference(name, "blocked", _taken(name, foreign[engine_name(name)]), container, asked=place)
         return
     moved = moved_digest(container, seen, history)
-    matching = [instance for instance in instances if _matches(container, instance, moved, seen)]
+    matching = [each for each in instances if matches(container, each, seen) and _is_of(moved, each, seen)]
     if not matching and _absent_for_ever(container, seen, history):
         why = f"the image {container.image} is not there and pullPolicy is Never"
         yield Difference(name, "blocked", why, container, asked=asked_at(document, "image"))
@@ -217,7 +217,8 @@ def _away_most_s(wanted: Container, instances: list[ContainerSeen], others: tupl
     return max(times).total_seconds() + _USUAL_SWITCH_S if times else None
 
 
-def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: ContainersSeen) -> bool:
+def matches(wanted: Container, instance: ContainerSeen, seen: ContainersSeen) -> bool:
+    """Whether an instance is what is wanted, or can become it in place; whatever content its tag names by now."""
     if instance.container is None or instance.state == "dead":
         return False
     if wanted != instance.container and not compare.same_identity(wanted, instance.container):
@@ -226,8 +227,10 @@ def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: Conta
         return False
     if instance.cut_off and not seen.reconnects:
         return False
-    if seen.in_place == "none" and compare.in_place_differs(wanted, instance.container):
-        return False
+    return seen.in_place != "none" or not compare.in_place_differs(wanted, instance.container)
+
+
+def _is_of(moved: str, instance: ContainerSeen, seen: ContainersSeen) -> bool:
     return not moved or seen.digests.get(moved) == instance.image_id
 
 
@@ -243,7 +246,12 @@ def moved_digest(container: Container, seen: ContainersSeen, history: History) -
         return ""
     ref = parse_image(container.image)
     moved = f"{ref.registry}/{ref.repository}@{seen.remote[container.image].digest}"
-    return "" if seen.digests.get(moved, "") in history.rejected else moved
+    return "" if _rejection(moved, seen, history) is not None else moved
+
+
+def _rejection(moved: str, seen: ContainersSeen, history: History) -> str | None:
+    """Why content was set aside. It is known by its digest at the registry, too, once its image is gone from the engine."""
+    return history.rejected.get(moved, history.rejected.get(seen.digests.get(moved, "")))
 
 
 def set_aside(
@@ -258,7 +266,7 @@ def set_aside(
         image, old = container.image, before.get(container.name)
         if image in seen.remote:
             ref, digest = parse_image(image), seen.remote[image].digest
-            why = history.rejected.get(seen.digests.get(f"{ref.registry}/{ref.repository}@{digest}", ""))
+            why = _rejection(f"{ref.registry}/{ref.repository}@{digest}", seen, history)
             if why is not None:
                 text = f"{image} was pushed again, and the new content ({digest[:19]}…) failed: {why}"
                 aside[container.name] = SetAside(image, text)

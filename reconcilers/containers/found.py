@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from evenkeel.reconcilers.containers.causes import exit_text
-from evenkeel.reconcilers.containers.compare import same_identity
-from evenkeel.reconcilers.containers.diff import age
+from evenkeel.reconcilers.containers.compare import collide, same_identity
+from evenkeel.reconcilers.containers.diff import age, matches, moved_digest
 from evenkeel.reconcilers.containers.health import is_put_up_again
 from evenkeel.reconcilers.containers.naming import engine_name, succession
 from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -16,7 +16,7 @@ from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
-from evenkeel.specs.plan import History, Start, Step, Verify
+from evenkeel.specs.plan import Difference, History
 
 _NEVER_WORKED = ("created", "dead")
 
@@ -29,21 +29,27 @@ def as_found(seen: ContainersSeen, but: Collection[str], *, well: bool = False) 
     it was good until its replacement began, and may be stopped for just that. Names tell it: it steps aside under a name of
     its own, and a successor that waits for the switch has one, too. What ended, may end and is alone does not count, nor do
     the instances whose ids are in `but`. With `well` something of it has to be well: of what crashes again and again nothing
-    is worth going back to. Beside one that is well it stays in, or going back would remove it.
+    is worth going back to. Beside one that is well it stays in, or going back would remove it. One that has a host port of
+    another that was replaced came after that one, with what replaced it.
     """
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
         if instance.container is not None:
             by_name.setdefault(instance.name, []).append(instance)
-    documents, are_well = [], []
+    found: dict[str, tuple[ContainerSeen, Container]] = {}
     for name, instances in by_name.items():
         worked = [each for each in instances if each.state not in _NEVER_WORKED and each.id not in but]
-        replaced = min(worked, key=_succession, default=None)
-        if replaced is None or replaced.container is None:
+        first = min(worked, key=_succession, default=None)
+        if first is None or first.container is None:
             continue
-        if replaced.state in AWAKE or len(instances) > 1 or _lasts(replaced.container):
-            documents.append(Document("Container", name, replaced.container))
-            are_well.append(replaced.state not in AWAKE or replaced.cut_off or not _not_well(replaced))
+        if first.state in AWAKE or len(instances) > 1 or _lasts(first.container):
+            found[name] = first, first.container
+    stopped = [own for name, (each, own) in found.items() if len(by_name[name]) > 1 and each.state not in AWAKE]
+    documents, are_well = [], []
+    for name, (each, own) in found.items():
+        if len(by_name[name]) > 1 or not any(collide(own, other) for other in stopped):
+            documents.append(Document("Container", name, own))
+            are_well.append(each.state not in AWAKE or each.cut_off or not _not_well(each))
     return desired_state(documents) if documents and (not well or any(are_well)) else None
 
 
@@ -76,6 +82,23 @@ def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, 
     awake = each.state in AWAKE
     named = each.engine_name == engine_name(each.name)
     return worked, not sick, each.id in history.proven, awake, named, *age(each, history), each.id
+
+
+def superseded(
+    differences: Sequence[Difference], seen: ContainersSeen, history: History, adopted: Collection[str]
+) -> tuple[Document, ...]:
+    """Of the `adopted` instances at work those that are replaced, as if somebody had asked for them."""
+    instances = at_work(seen, history)
+    found = ((each, instances.get(each.subject)) for each in differences if each.container is not None)
+    return tuple(
+        Document("Container", old.name, old.container)
+        for each, old in found
+        if old is not None
+        and old.container is not None
+        and old.id in adopted
+        and old.id in each.others
+        and old.state not in _NEVER_WORKED
+    )
 
 
 def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
@@ -124,20 +147,23 @@ def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
             yield f"the registry of {image} did not say whether it was pushed again; what is here is taken"
 
 
-def blamed(step: Step, seen: ContainersSeen) -> str:
-    """The image id of an instance that did not start or prove itself, if another of the same name and reference but with
-    other content is there: then a tag was pushed again, and the new content is to blame."""
-    if not isinstance(step.action, Start | Verify):
-        return ""
-    failed = next((instance for instance in seen.containers if instance.id == step.action.instance), None)
-    if failed is None:
-        return ""
-    alike = [
-        other
-        for other in seen.containers
-        if other.container is not None and (other.name, other.image) == (failed.name, failed.image)
-    ]
-    return failed.image_id if any(other.image_id != failed.image_id for other in alike) else ""
+def renewed(differences: Sequence[Difference], seen: ContainersSeen, history: History) -> dict[str, tuple[str, ...]]:
+    """Subjects of which one instance replaces another that differs in nothing but the content of its image: its tag was pushed
+    again. With the names of the new content: the image id, and `registry/repository@digest` where that is known. What is
+    replaced because its own content has failed is nothing to go back to."""
+    by_id = {instance.id: instance for instance in seen.containers}
+    found: dict[str, tuple[str, ...]] = {}
+    for each in differences:
+        if each.container is None or each.verb in ("keep", "blocked"):
+            continue
+        candidate = by_id.get(each.candidate)
+        content = candidate.image_id if candidate is not None else seen.images.get(each.container.image, "")
+        before = (by_id[id_] for id_ in each.others)
+        alike = {old.image_id for old in before if matches(each.container, old, seen)} - history.rejected.keys()
+        if content and content not in history.rejected and alike - {content}:
+            moved = moved_digest(each.container, seen, history)
+            found[each.subject] = (content, moved) if moved and seen.digests.get(moved) == content else (content,)
+    return found
 
 
 def is_restless(instance: ContainerSeen) -> bool:

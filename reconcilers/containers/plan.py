@@ -15,12 +15,13 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
+from evenkeel.reconcilers.containers.compare import collide
 from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
 from evenkeel.reconcilers.containers.volumes import fates, removed_with
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, Stop, host_ports
+from evenkeel.specs.container import Container, Stop
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import (
     Connect,
@@ -247,18 +248,8 @@ def _port_needs(
         if not isinstance(step.action, Start) or container is None or not container.ports:
             continue
         holding = tuple(
-            stop.id for stop, holder in stops if stop.subject != step.subject and holder and _collide(container, holder)
+            stop.id for stop, holder in stops if stop.subject != step.subject and holder and collide(container, holder)
         )
         if holding:
             needs[step.id] = holding
     return needs
-
-
-def _collide(one: Container, other: Container) -> bool:
-    return any(
-        a.protocol == b.protocol
-        and (a.host_ip == b.host_ip or {a.host_ip, b.host_ip} & {"0.0.0.0", "::"})
-        and set(host_ports(a)).intersection(host_ports(b))
-        for a in one.ports
-        for b in other.ports
-    )

@@ -732,6 +732,23 @@ def test_what_is_found_without_a_journal_is_gone_back_to(on_device: OnDevice) ->
     on_device(work, bad=Image(exits_with=1))
 
 
+def test_who_took_the_port_of_what_was_replaced_is_not_gone_back_to(on_device: OnDevice) -> None:
+    """Without a journal it looks as if it had always been there, and what is gone back to could never start."""
+
+    async def work(device: Device) -> None:
+        port = (Port(8080, 80),)
+        await device.reach(container("web", ports=port))
+        device.ask(container("web", "bad:1"), container("proxy", ports=port))
+        while "proxy" not in device.running():
+            await device.cycle()
+        device.lose_journal()
+        device.ask(container("web", "bad:1"), container("proxy", ports=port))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.running() == {"web": "web:1"}
+
+    on_device(work, bad=Image(exits_with=1))
+
+
 def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.put_foreign(container("web"))
@@ -739,6 +756,63 @@ def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
         device.ask(container("web", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         assert device.running() == {"web": "web:1"}
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_what_is_adopted_beside_a_last_good_is_gone_back_to(on_device: OnDevice, interrupted: bool) -> None:
+    """It is part of what was good from the moment in which it is replaced; going back removed it, and its successor later began
+    with empty volumes."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("db"))
+        device.engine.put_foreign(container("web"))
+        device.journal.adopt(foreign_id("web"), "web")
+        device.ask(container("db"), container("web", "bad:1"))
+        while interrupted and device.engine.world.containers[foreign_id("web")].state == "running":
+            await device.cycle()
+            device.start()
+        assert isinstance(await device.follow(), Stalled)
+        assert device.settled() == (False, "RolledBack")
+        assert device.running() == {"db": "db:1", "web": "web:1"}
+        assert foreign_id("web") in device.engine.world.containers, "it is the very one"
+        await device.reach(container("db"), container("web", "web:2"))
+        assert device.running() == {"db": "db:1", "web": "web:2"}
+        device.ask(container("db"), container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        assert device.running() == {"db": "db:1", "web": "web:2"}, "what was replaced is good no more"
+
+    on_device(work, bad=Image(exits_with=1))
+
+
+def test_what_is_adopted_in_the_place_of_what_was_good_is_gone_back_to(on_device: OnDevice) -> None:
+    """Nothing new is asked for: somebody put another container where one of last-good was, and it was adopted."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("db"), container("web"))
+        device.engine.remove("web")
+        device.engine.put_foreign(container("web", "other:1"))
+        device.engine.catalogue["docker.io/library/web:1"] = Image(exits_with=1)
+        assert isinstance(await device.follow(), Stalled), "it is a stranger"
+        device.journal.adopt(foreign_id("web"), "web")
+        assert isinstance(await device.follow(), Stalled)
+        assert device.settled() == (False, "RolledBack")
+        assert device.running() == {"db": "db:1", "web": "other:1"}
+
+    on_device(work)
+
+
+def test_what_was_adopted_and_had_ended_is_not_removed_on_the_way_back(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("db"))
+        device.engine.put_foreign(container("web", restart=Restart("no")), "exited")
+        device.journal.adopt(foreign_id("web"), "web")
+        device.ask(container("db"), container("web", "bad:1"))
+        await device.follow()
+        assert [each.id for each in device.engine.world.containers.values() if each.engine_name == "web"] == [
+            foreign_id("web")
+        ]
 
     on_device(work, bad=Image(exits_with=1))
 

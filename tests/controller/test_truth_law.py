@@ -103,8 +103,8 @@ _HANDS = (
     "remove", "kill", "end", "pause", "disconnect", "remove_network", "sicken", "heal", "heal", "silence", "answer",
     "doubt", "trust",
 )  # fmt: skip
-_FIRST = ("push good", "push crash", "push sick", "sicken")
-_PUSHES = ("push good", "push crash", "push crash", "push sick")
+_FIRST = ("push good", "push crash", "push sick", "push refused", "sicken")
+_PUSHES = ("push good", "push crash", "push refused", "push sick")
 
 
 def events() -> st.SearchStrategy[list[Event]]:
@@ -445,6 +445,7 @@ class Witness:
             "push good": lambda: self._push(name),
             "push crash": lambda: self._push(name, exits_with=1),
             "push sick": lambda: self._push(name, healthy=False),
+            "push refused": lambda: self._push(name, start_error="no command specified"),
         }
         with suppress(Refused, Unavailable):
             hands[event.what]()
