@@ -2,16 +2,20 @@
 
 It is the first thing that somebody wants who looks for the cause of a failure, and it may hold secrets. So it goes into the
 journal and to whoever asks for it (`evenkeel logs`), and never into an error, an entry, a log or a message. The only exception
-are well-known causes, which name a program and nothing else (`reconcilers.containers.causes`). It is bounded, and what could
-move a terminal's cursor is taken from it before it is kept.
+are well-known causes, which name a program and nothing else (`reconcilers.containers.causes`). Before it is kept,
+it is bounded, what could move a terminal's cursor is taken from it, and known secrets are replaced (`specs.redaction`).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
+
+from evenkeel.specs.container import Container
+from evenkeel.specs.redaction import without_secrets
 
 MOST_LINES, MOST_CHARACTERS = 40, 500
 """Of one output, and of one line."""
@@ -50,13 +54,25 @@ def logs_hint(subject: str) -> str:
     return f"`evenkeel logs {subject}` shows its last lines"
 
 
-def last_lines(text: str) -> tuple[str, ...]:
+def last_lines(text: str, env: Iterable[tuple[str, str | None]] = (), marked: Collection[str] = ()) -> tuple[str, ...]:
     """The last lines of a text, as plain text within the bounds. Of a line that was written over, as progress bars are, the
-    last state counts."""
-    lines = [_plain(line) for line in _SEQUENCE.sub("", text).split("\n")]
+    last state counts. `env`: the variables of the container that wrote it; `marked`: names of those that a spec marks as
+    secret."""
+    lines = [_plain(line) for line in without_secrets(_SEQUENCE.sub("", text), env, marked).split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     return tuple(lines[-MOST_LINES:])
+
+
+def as_marked(output: Output, asked: Iterable[Container]) -> Output:
+    """Output without the secrets of what is asked for: a mark that was set later is none that the instance knows of."""
+    for container in asked:
+        lines, check = (
+            tuple(without_secrets(line, container.env, container.secrets) for line in part)
+            for part in (output.lines, output.check)
+        )
+        output = Output(lines, check, output.unread, output.exit_code)
+    return output
 
 
 def _plain(line: str) -> str:
