@@ -19,6 +19,8 @@ from evenkeel.specs.redaction import without_secrets
 
 MOST_LINES, MOST_CHARACTERS = 40, 500
 """Of one output, and of one line."""
+_FEW = 4
+"""As many names are listed."""
 _SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]")
 """What a terminal would obey: colours, movements, titles."""
 
@@ -49,9 +51,12 @@ def says_something(output: Output) -> bool:
     return bool(output.lines or output.check)
 
 
-def logs_hint(subject: str) -> str:
-    """Where to read what a container has said: for texts in which its output must not be."""
-    return f"`evenkeel logs {subject}` shows its last lines"
+def logs_hint(*subjects: str) -> str:
+    """Where to read what containers have said, at least one: for texts in which their output must not be."""
+    if len(subjects) == 1:
+        return f"`evenkeel logs {subjects[0]}` shows its last lines"
+    few = ", ".join(subjects[:_FEW]) + f" and {len(subjects) - _FEW} more" * (len(subjects) > _FEW)
+    return f"`evenkeel logs NAME` shows the last lines of {few}"
 
 
 def last_lines(text: str, env: Iterable[tuple[str, str | None]] = (), marked: Collection[str] = ()) -> tuple[str, ...]:

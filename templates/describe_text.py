@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.output import LastFailure, logs_hint, says_something
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.shorthand import port_text
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.ago import age_text
+from evenkeel.templates.ago import age_text, when_text
 from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Style, paint
 
@@ -27,7 +28,7 @@ class Described(NamedTuple):
     """All that is known of one container. `asked`: where it is asked for; `None` when nobody asks for it. `spec`: what is
     asked for beyond the defaults, as path and text. `roles`: which revisions it is part of. `ailment`: why it is not well.
     `difference`: between what is asked for and what is there, `None` when there is none. `failure`: why the desired revision
-    failed, where it did. `entries`: what happened to it lately."""
+    failed, where it did. `last`: how it failed the last time, and what it said then. `entries`: what happened to it lately."""
 
     name: str
     by: str
@@ -38,6 +39,7 @@ class Described(NamedTuple):
     ailment: str = ""
     difference: Difference | None = None
     failure: str = ""
+    last: LastFailure | None = None
     entries: tuple[Feedback, ...] = ()
 
 
@@ -57,6 +59,10 @@ def describe_lines(described: Described, now: float, style: Style = PLAIN) -> It
                 "",
                 f"{one_line(change.path)}: {one_line(change.old) or '(nothing)'} → {one_line(change.new) or '(nothing)'}",
             )
+    last = described.last
+    if last is not None:
+        hint = f"; {logs_hint(described.name)}" if says_something(last.output) else ""
+        yield _field("failed", one_line(f"{when_text(last.at, now)}: {last.why}{hint}"))
     for instance in described.instances:
         yield ""
         yield from _instance(instance, now, style)
@@ -82,6 +88,14 @@ def describe_value(described: Described) -> dict[str, Any]:
         "spec": dict(described.spec),
         "ailment": described.ailment or None,
         "failure": described.failure or None,
+        "lastFailure": None
+        if described.last is None
+        else {
+            "at": iso_value(described.last.at),
+            "why": described.last.why,
+            "revision": described.last.revision,
+            "logs": says_something(described.last.output),
+        },
         "difference": None
         if difference is None
         else {

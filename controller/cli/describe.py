@@ -115,5 +115,6 @@ def _described(
         ailment.why if ailment is not None else "",
         next((each for each in decisions.diff(want, seen, history) if each.subject == name), None),
         attempt.why if attempt is not None and names(attempt.why, name) else "",
+        journal.failures.last(name),
         tuple(entries(journal, 0, Wanted(name))[0][-_MOST_ENTRIES:]),
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.specs.container import Container
-from evenkeel.specs.output import MOST_CHARACTERS, MOST_LINES, Output, as_marked, last_lines
+from evenkeel.specs.output import MOST_CHARACTERS, MOST_LINES, Output, as_marked, last_lines, logs_hint
 
 
 @given(st.text(st.sampled_from("ab \x1b[0m\r\n\t\x9b]\x07\u202e\x00;1é🙂"), max_size=200), st.integers(0, 3))
@@ -37,6 +37,12 @@ def test_lines_are_bounded_and_move_no_cursor(text: str, long: int) -> None:
 )
 def test_the_last_lines_are_kept_as_plain_text(written: str, kept: tuple[str, ...]) -> None:
     assert last_lines(written) == kept
+
+
+def test_the_command_that_shows_output_is_named_once() -> None:
+    assert logs_hint("web") == "`evenkeel logs web` shows its last lines"
+    assert logs_hint("a", "b") == "`evenkeel logs NAME` shows the last lines of a, b"
+    assert logs_hint(*"abcdefg").endswith(" of a, b, c, d and 3 more")
 
 
 SECRETS = st.text("qxzQXZ79äß王é$\"'\\\\/+= ", min_size=4, max_size=20).filter(lambda text: text == text.strip())

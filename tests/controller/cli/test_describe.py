@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.container import Port
 
 from .command import Device, spec
 
 pytestmark = pytest.mark.e2e
+
+CRASHER = "docker.io/library/crasher:1"
 
 MORE = 'env: {LANG: C, DB_PASSWORD: hunter2}\nports: ["8080:80"]\nhealth: {tcp: {port: 80}, interval: 1s}\n'
 
@@ -64,6 +67,30 @@ def test_what_differs_and_what_failed_is_told(device: Device) -> None:
     device.run("apply", "--yes", ok=1)
     assert "8080" in described(device, "web")["failure"]
     assert described(device, "squatter")["by"] == "others"
+
+
+LOGS = "`evenkeel logs web` shows its last lines"
+
+
+def test_whoever_looks_at_a_failure_is_led_to_what_was_written(device: Device) -> None:
+    """M3: and nobody is where nothing was written, or where all is well."""
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3, output="no database"))
+    device.put_image(f"{CRASHER}2", Image(exits_with=3))
+    device.write(spec("web", CRASHER), spec("wiki", f"{CRASHER}2"))
+    outputs = [device.run("apply", "--yes", ok=1).stderr for _ in range(2)]
+    outputs.append(device.run("status").stdout)
+    outputs.append(device.run("describe", "container", "web").stdout.partition("what happened lately")[0])
+    assert [text.count(LOGS) for text in outputs] == [1, 1, 1, 1], outputs
+    assert not any("logs wiki" in text for text in outputs)
+    assert device.status()["logs"] == ["web"]
+    assert described(device, "web")["lastFailure"]["logs"] is True
+    assert described(device, "wiki")["lastFailure"]["logs"] is False
+    assert "evenkeel logs" not in device.run("describe", "container", "wiki").stdout
+    assert device.run("logs", "web").stdout == "no database\n"
+    device.write(spec("web"))
+    assert "evenkeel logs" not in device.run("apply", "--yes").stderr
+    assert "evenkeel logs" not in device.run("status").stdout
 
 
 def test_a_name_that_nobody_has_is_an_error_with_the_nearest(device: Device) -> None:
