@@ -18,10 +18,12 @@ from evenkeel.templates.style import PLAIN, Style, paint
 
 
 class Instance(NamedTuple):
-    """One container of the engine that has the name. `proven`: its health was proven since it was started."""
+    """One container of the engine that has the name. `proven`: its health was proven since it was started. `check_said`: what
+    the command of its check wrote the last time, as plain text within bounds."""
 
     seen: ContainerSeen
     proven: bool
+    check_said: tuple[str, ...] = ()
 
 
 class Described(NamedTuple):
@@ -112,6 +114,7 @@ def describe_value(described: Described) -> dict[str, Any]:
 
 
 _HEAD = 12
+_MOST_CHECK_LINES = 10
 _BY = {"evenkeel": "evenkeel's", "system": "a system container: never touched", "others": "not evenkeel's"}
 
 
@@ -142,7 +145,9 @@ def _instance(instance: Instance, now: float, style: Style) -> Iterator[str]:
     if seen.error:
         yield _field("  error", one_line(seen.error))
     if seen.health != "none":
-        yield _field("  health", seen.health + _newest(instance))
+        yield _field("  health", one_line(seen.health + _newest(instance)))
+    for index, line in enumerate(instance.check_said[-_MOST_CHECK_LINES:]):
+        yield _field("" if index else "  check", one_line(line))
     if seen.cut_off:
         yield _field("  network", one_line(seen.cut_off))
     yield _field("  proven", "yes" if instance.proven else "no")
@@ -157,7 +162,9 @@ def _newest(instance: Instance) -> str:
     check = instance.seen.check
     if check is None or not check.last:
         return ""
-    return ", the newest check passed" if check.passed else ", the newest check failed"
+    if check.passed:
+        return ", the newest check passed"
+    return ", the newest check failed" + (f": {check.cause}" if check.cause else "")
 
 
 def _instance_value(instance: Instance) -> dict[str, Any]:
@@ -171,6 +178,7 @@ def _instance_value(instance: Instance) -> dict[str, Any]:
         "restarts": seen.restart_count,
         "health": seen.health,
         "newestCheckPassed": seen.check.passed if seen.check is not None and seen.check.last else None,
+        "checkSaid": list(instance.check_said),
         "cutOff": seen.cut_off or None,
         "proven": instance.proven,
         "image": seen.image,

@@ -69,6 +69,24 @@ def test_what_differs_and_what_failed_is_told(device: Device) -> None:
     assert described(device, "squatter")["by"] == "others"
 
 
+def test_what_a_check_said_last_is_shown_without_secrets(device: Device) -> None:
+    """M2: that it failed was all that was told."""
+    said = "".join(f"{number}\n" for number in range(20)) + "no table \x1b[31mred \u202e for hunter2"
+    sick = Image(healthy=False, check_output=said, check_exit=1)
+    device.put_image(CRASHER, Image())
+    device.write(
+        spec("web", CRASHER, "env: {MARKED: {value: hunter2, secret: true}}\nhealth: {exec: [ask], interval: 1s}")
+    )
+    device.run("apply", "--yes")
+    device.put_image(CRASHER, sick)
+    text = device.run("describe", "container", "web").stdout
+    shown = text[text.index("  health ") :].splitlines()[:11]
+    assert shown[0] == "  health    unhealthy, the newest check failed: its command ended with exit code 1"
+    assert [shown[1], shown[10]] == ["  check     11", "            no table red \ufffd for (env.MARKED)"]
+    (instance,) = described(device, "web")["instances"]
+    assert instance["checkSaid"] == [*map(str, range(20)), "no table red \ufffd for (env.MARKED)"]
+
+
 LOGS = "`evenkeel logs web` shows its last lines"
 
 
