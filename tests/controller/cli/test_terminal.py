@@ -31,7 +31,7 @@ from evenkeel.specs.heard import heard_from
 from evenkeel.templates.style import COLOURED, clean, paint
 
 from .command import ROOT, Device, spec
-from .inside import DeviceInside
+from .inside import DeviceInside, run_inside
 
 HOSTILE = "w\x1b[31m\x9b2J\x07\r\nerror: forged\u202e\u2028\x7f"
 
@@ -118,6 +118,14 @@ def test_nothing_that_is_said_acts_on_a_terminal(text: str) -> None:
         except ValueError:
             record.exc_info = sys.exc_info()
         harmless(Lines(form).format(record).replace("\n", ""))  # type: ignore[arg-type]
+
+
+def test_where_something_broke_is_shown_without_what_acts_on_a_terminal(tmp_path: Path) -> None:
+    """L3: the error was escaped, and the traceback above it was not."""
+    device = DeviceInside(tmp_path)
+    shown = run_inside(["logs", HOSTILE], device.environment(EVENKEEL_DEBUG="1"))
+    assert "Traceback" in shown.stderr
+    harmless(shown.stderr)
 
 
 def test_a_file_of_entries_acts_on_no_terminal(tmp_path: Path) -> None:
