@@ -30,7 +30,8 @@ class Described(NamedTuple):
     """All that is known of one container. `asked`: where it is asked for; `None` when nobody asks for it. `spec`: what is
     asked for beyond the defaults, as path and text. `roles`: which revisions it is part of. `ailment`: why it is not well.
     `difference`: between what is asked for and what is there, `None` when there is none. `failure`: why the desired revision
-    failed, where it did. `last`: how it failed the last time, and what it said then. `entries`: what happened to it lately."""
+    failed, where it failed by this one or is `given_up`: not tried again by itself, and last-good is in force. `last`: how it
+    failed the last time, and what it said then. `entries`: what happened to it lately."""
 
     name: str
     by: str
@@ -41,6 +42,7 @@ class Described(NamedTuple):
     ailment: str = ""
     difference: Difference | None = None
     failure: str = ""
+    given_up: bool = False
     last: LastFailure | None = None
     entries: tuple[Feedback, ...] = ()
 
@@ -57,10 +59,8 @@ def describe_lines(described: Described, now: float, style: Style = PLAIN) -> It
         yield _field("", paint(f"the desired revision failed: {one_line(described.failure)}", "bad", style))
     if described.difference is not None:
         for change in described.difference.changes:
-            yield _field(
-                "",
-                f"{one_line(change.path)}: {one_line(change.old) or '(nothing)'} → {one_line(change.new) or '(nothing)'}",
-            )
+            old, new = (one_line(text) or "(nothing)" for text in (change.old, change.new))
+            yield _field("", f"{one_line(change.path) or 'container'}: {old} → {new}")
     last = described.last
     if last is not None:
         hint = f"; {logs_hint(described.name)}" if says_something(last.output) else ""
@@ -90,6 +90,7 @@ def describe_value(described: Described) -> dict[str, Any]:
         "spec": dict(described.spec),
         "ailment": described.ailment or None,
         "failure": described.failure or None,
+        "givenUp": described.given_up,
         "lastFailure": None
         if described.last is None
         else {
@@ -125,6 +126,9 @@ def _field(name: str, value: str) -> str:
 def _verdict(described: Described, style: Style) -> str:
     difference = described.difference
     if difference is not None and difference.verb != "keep":
+        if described.given_up:
+            what = f"{difference.verb}, which is not done: the desired revision failed and is not tried again by itself"
+            return paint(f"{what}; evenkeel retry", "bad", style)
         return paint(f"{difference.verb}: {one_line(difference.why)}", "change", style)
     if described.ailment:
         return paint(f"not well: it {one_line(described.ailment)}", "bad", style)

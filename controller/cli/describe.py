@@ -133,6 +133,7 @@ def _described(
         if state is not None and any(each.name == name for each in state.documents)
     )
     attempt = journal.attempt(journal.digest("desired"))
+    is_given_up = attempt is not None and attempt.failed and document is not None
     ailment = decisions.ailing(seen, history).get(name)
     return Described(
         name,
@@ -150,7 +151,8 @@ def _described(
         ),
         ailment.why if ailment is not None else "",
         next((each for each in decisions.diff(want, seen, history) if each.subject == name), None),
-        attempt.why if attempt is not None and names(attempt.why, name) else "",
+        attempt.why if attempt is not None and (is_given_up or names(attempt.why, name)) else "",
+        is_given_up,
         journal.failures.last(name),
         tuple(entries(journal, 0, Wanted(name))[0][-_MOST_ENTRIES:]),
     )

@@ -111,6 +111,24 @@ def test_whoever_looks_at_a_failure_is_led_to_what_was_written(device: Device) -
     assert "evenkeel logs" not in device.run("status").stdout
 
 
+def test_what_a_failed_revision_asks_for_is_not_said_to_come(device: Device) -> None:
+    """L1: the one that is not to blame read as if it would be created; and its image stood on a line without a name."""
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3))
+    device.write(spec("web", CRASHER), spec("wiki"))
+    device.run("apply", "--yes", ok=1)
+    device.engine().remove("wiki")
+    lines = device.run("describe", "container", "wiki").stdout.splitlines()
+    not_done = "create, which is not done: the desired revision failed and is not tried again by itself; evenkeel retry"
+    assert f"verdict     {not_done}" in lines
+    assert "            the desired revision failed: web: it ended with exit code 3" in lines
+    assert "            container: (nothing) → docker.io/library/nginx:1" in lines
+    assert described(device, "wiki")["givenUp"] is True
+    device.run("retry")
+    assert described(device, "wiki")["givenUp"] is False
+    assert "verdict     create: " in device.run("describe", "container", "wiki").stdout
+
+
 def test_a_name_that_nobody_has_is_an_error_with_the_nearest(device: Device) -> None:
     device.write(spec("web"))
     device.run("apply", "--yes")
