@@ -7,12 +7,14 @@ read when the ailment is first seen, and then every few minutes while it lasts; 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from evenkeel.controller import apply
-from evenkeel.controller.journal import Journal
+from evenkeel.controller.journal import Journal, Role
 from evenkeel.reconcilers.ports import Ailment, Driver
+from evenkeel.specs.container import Container
+from evenkeel.specs.output import as_marked
 
 _AGAIN_S = 600.0
 _AT_ONCE = 20
@@ -42,7 +44,16 @@ class Ailments:
         with self._journal.at_once():
             for (subject, ailment), output in zip(due, said, strict=True):
                 self._read[subject] = _Read(ailment.instance, now)
-                self._journal.failures.keep(subject, ailment.instance, revision, f"it {ailment.why}", output)
+                discreet = as_marked(output, self._asked(subject))
+                self._journal.failures.keep(subject, ailment.instance, revision, f"it {ailment.why}", discreet)
+
+    def _asked(self, subject: str) -> Iterator[Container]:
+        """What may be in force for a subject."""
+        roles: tuple[Role, ...] = ("desired", "last-good")
+        for state in map(self._journal.readable_revision, roles):
+            for document in state.documents if state is not None else ():
+                if document.name == subject and isinstance(document.wanted, Container):
+                    yield document.wanted
 
     def _is_due(self, subject: str, ailment: Ailment, now: float) -> bool:
         read = self._read.get(subject)

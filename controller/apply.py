@@ -19,7 +19,7 @@ from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import longest_proof
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.output import Output
+from evenkeel.specs.output import Output, as_marked
 from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
 from evenkeel.specs.visible import shortened
 
@@ -132,7 +132,8 @@ async def _heard(step: Step, driver: Driver[Any], timeout_s: float, progress: Pr
     """The outcome, with what an instance has said that failed its proof: nothing has removed it yet."""
     outcome = await _outcome(step, driver, timeout_s, progress, broke)
     if isinstance(outcome, Failed) and isinstance(step.action, Verify):
-        return changed(outcome, output=await output(driver, step.action.instance, broke))
+        said = await output(driver, step.action.instance, broke)
+        return changed(outcome, output=as_marked(said, [step.action.container]))
     return outcome
 
 

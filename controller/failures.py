@@ -6,9 +6,12 @@ One record for each subject; a newer failure replaces the older one. Only the ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from evenkeel.controller.database import Database
 from evenkeel.specs.codec import encode
-from evenkeel.specs.output import LastFailure, Output
+from evenkeel.specs.feedback import names
+from evenkeel.specs.output import LastFailure, Output, says_something
 
 MOST = 20
 """So many subjects; the one that failed longest ago is forgotten."""
@@ -30,6 +33,12 @@ class Failures:
         rows = self._database.all("SELECT body FROM last_failure ORDER BY number DESC")
         found = (self._database.readable(row[0], LastFailure) for row in rows)
         return tuple(each for each in found if each is not None)
+
+    def told(self, revision: str, texts: Iterable[str]) -> tuple[str, ...]:
+        """The subjects, in order, that failed in a revision or that one of the texts names, and whose output is kept."""
+        said = [each for each in self.all() if says_something(each.output)]
+        named = {each.subject for text in texts for each in said if names(text, each.subject)}
+        return tuple(sorted(each.subject for each in said if each.revision == revision or each.subject in named))
 
     def keep(self, subject: str, instance: str, revision: str, why: str, output: Output) -> bool:
         """Keep how a subject has just failed. False, and nothing is written, when the instance has said nothing new since its

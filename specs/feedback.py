@@ -68,11 +68,20 @@ class Feedback(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
+_OF_MANY: tuple[Kind, ...] = ("revision-failed", "rolling-back", "settled", "stalled", "health", "left-over")
+"""Kinds of entries that tell of many subjects in one sentence (`reconcilers.counted`)."""
+_AND_MORE = re.compile(r"\band [\d,]+ more\b")
+
+
 def is_about(entry: Feedback, subject: str) -> bool:
-    """Whether an entry is about a subject, or names it: what is said of a whole revision names whom it failed by."""
+    """Whether an entry is about a subject, or names it: what is said of a whole revision names whom it failed by. One that
+    names only some of many may be about any, and is better read in vain than missed."""
     if subject in (entry.subject, entry.message):
         return True
-    return not entry.subject and names(entry.message, subject)
+    if entry.subject:
+        return False
+    is_counted = entry.kind in _OF_MANY and _AND_MORE.search(entry.message) is not None
+    return is_counted or names(entry.message, subject)
 
 
 def names(text: str, subject: str) -> bool:

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.container import KANTO_STOP_TIMEOUT
-from evenkeel.specs.mqtt import broker_address
+from evenkeel.specs.mqtt import CredentialsInAddress, broker_address
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import duration_text, parse_duration
 from evenkeel.specs.secrecy import key_words
@@ -112,6 +112,7 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
             "transport": _known(connection.get("transport"), _Transport, transport, flaws),
         }
         _check_timeouts(connection, flaws)
+        _check_address(connection.get("broker_url"), flaws)
         if password is None and connection.get("client_password") is not None:
             flaws.append(Flaw(PASSWORD, "expected a text"))
     known["manager"] = _stop_timeout(value.get("manager"), flaws)
@@ -176,6 +177,17 @@ def _manifests(deployment: Value) -> Value:
 def _other_spelling(path: Path) -> Flaw:
     key = str(path[-1]).lower()
     return Flaw(path, f"Kanto takes this for `{key}`", f"write `{key}`")
+
+
+def _check_address(url: Value, flaws: list[Flaw]) -> None:
+    """Credentials have keys of their own in Kanto's configuration, too; what else is wrong, the settings tell."""
+    try:
+        broker_address(url if isinstance(url, str) else "")
+    except CredentialsInAddress:
+        message = "an address holds neither user nor password"
+        flaws.append(Flaw(("connection", "broker_url"), message, "write `client_username` and `client_password`"))
+    except ValueError:
+        pass
 
 
 def _check_timeouts(connection: dict[str, Value], flaws: list[Flaw]) -> None:

@@ -185,6 +185,10 @@ class UpdateAgentSettings(Struct, frozen=True):
     report_debounce: timedelta = timedelta(seconds=1)
 
 
+class CredentialsInAddress(ValueError):
+    """There is a user or a password in the address of a broker, which everybody may read."""
+
+
 def broker_address(url: str) -> BrokerAddress:
     """ValueError that never repeats `url`, which may hold a password."""
     try:
@@ -193,7 +197,7 @@ def broker_address(url: str) -> BrokerAddress:
     except ValueError:
         raise ValueError("expected an address such as tcp://localhost:1883 or ssl://broker.example:8883") from None
     if "@" in parts.netloc:
-        raise ValueError("an address holds neither user nor password; write `username` and `passwordFile`")
+        raise CredentialsInAddress("an address holds neither user nor password; write `username` and `passwordFile`")
     if parts.scheme not in _SCHEMES or not host or port == 0:
         raise ValueError("expected an address such as tcp://localhost:1883 or ssl://broker.example:8883")
     tls, websocket, usual = _SCHEMES[parts.scheme]

@@ -22,8 +22,8 @@ from evenkeel.specs.image import normal_image
 from evenkeel.specs.linux import CAPABILITIES, LONGEST_HOST_NAME, SIGNALS, is_signal
 from evenkeel.specs.problem import Flaw, nearest
 from evenkeel.specs.quantity import size_text
-from evenkeel.specs.secrecy import shown_name
-from evenkeel.specs.shorthand import is_variable_name, normal_host_ip
+from evenkeel.specs.secrecy import HIDDEN, shown_name
+from evenkeel.specs.shorthand import VARIABLE_NAME, is_variable_name, normal_host_ip
 
 _ADDRESSES = "expected an IP address, host_ip, host_ip_<interface> or container_<host name>"
 LEAST_MEMORY = 3 * 1024**2
@@ -69,7 +69,9 @@ def contradictions(container: Container) -> Iterator[Flaw]:
         yield Flaw(("restart", "maxRetries"), "restart policy max retry count cannot be negative")
     for name, _ in container.env:
         if not is_variable_name(name):
-            yield Flaw(("env", name), f"invalid environmental variable declaration provided : {shown_name(name)}")
+            shown = shown_name(name)
+            what = "this is" if shown == HIDDEN else f"`{shown}` is"
+            yield Flaw(("env", name), f"{what} no name of a variable", VARIABLE_NAME)
     taken: dict[str, str] = {}
     for mount in container.mounts:
         if mount.destination in taken:

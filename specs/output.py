@@ -2,19 +2,25 @@
 
 It is the first thing that somebody wants who looks for the cause of a failure, and it may hold secrets. So it goes into the
 journal and to whoever asks for it (`evenkeel logs`), and never into an error, an entry, a log or a message. The only exception
-are well-known causes, which name a program and nothing else (`reconcilers.containers.causes`). It is bounded, and what could
-move a terminal's cursor is taken from it before it is kept.
+are well-known causes, which name a program and nothing else (`reconcilers.containers.causes`). Before it is kept,
+it is bounded, what could move a terminal's cursor is taken from it, and known secrets are replaced (`specs.redaction`).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
+from evenkeel.specs.container import Container
+from evenkeel.specs.redaction import without_secrets
+
 MOST_LINES, MOST_CHARACTERS = 40, 500
 """Of one output, and of one line."""
+_FEW = 4
+"""As many names are listed."""
 _SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]")
 """What a terminal would obey: colours, movements, titles."""
 
@@ -45,18 +51,33 @@ def says_something(output: Output) -> bool:
     return bool(output.lines or output.check)
 
 
-def logs_hint(subject: str) -> str:
-    """Where to read what a container has said: for texts in which its output must not be."""
-    return f"`evenkeel logs {subject}` shows its last lines"
+def logs_hint(*subjects: str) -> str:
+    """Where to read what containers have said, at least one: for texts in which their output must not be."""
+    if len(subjects) == 1:
+        return f"`evenkeel logs {subjects[0]}` shows its last lines"
+    few = ", ".join(subjects[:_FEW]) + f" and {len(subjects) - _FEW} more" * (len(subjects) > _FEW)
+    return f"`evenkeel logs NAME` shows the last lines of {few}"
 
 
-def last_lines(text: str) -> tuple[str, ...]:
+def last_lines(text: str, env: Iterable[tuple[str, str | None]] = (), marked: Collection[str] = ()) -> tuple[str, ...]:
     """The last lines of a text, as plain text within the bounds. Of a line that was written over, as progress bars are, the
-    last state counts."""
-    lines = [_plain(line) for line in _SEQUENCE.sub("", text).split("\n")]
+    last state counts. `env`: the variables of the container that wrote it; `marked`: names of those that a spec marks as
+    secret."""
+    lines = [_plain(line) for line in without_secrets(_SEQUENCE.sub("", text), env, marked).split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     return tuple(lines[-MOST_LINES:])
+
+
+def as_marked(output: Output, asked: Iterable[Container]) -> Output:
+    """Output without the secrets of what is asked for: a mark that was set later is none that the instance knows of."""
+    for container in asked:
+        lines, check = (
+            tuple(without_secrets(line, container.env, container.secrets) for line in part)
+            for part in (output.lines, output.check)
+        )
+        output = Output(lines, check, output.unread, output.exit_code)
+    return output
 
 
 def _plain(line: str) -> str:

@@ -106,6 +106,12 @@ def total(problems: Iterable[Problem]) -> int:
     return sum(problem.stands_for for problem in problems)
 
 
+def count_text(problems: Iterable[Problem]) -> str:
+    """How many keep specs from being read, as `validate` and whoever acts on specs says it. A warning keeps nothing."""
+    count = total(errors(problems))
+    return f"{count:,} problem{'s' * (count != 1)}"
+
+
 class Found:
     """Problems as they are found. Beyond `most` of a severity they are only counted, so that no content takes much memory."""
 

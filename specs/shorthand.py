@@ -150,8 +150,12 @@ def parse_variable(text: str) -> tuple[str, str | None]:
     """`NAME=value`; `NAME` alone removes the image's variable (`None`)."""
     name, equals, value = text.partition("=")
     if not is_variable_name(name):
-        raise ValueError("expected NAME=value, the name made of letters, digits and _")
+        raise ValueError(f"expected NAME=value; {VARIABLE_NAME}")
     return name, value if equals else None
+
+
+VARIABLE_NAME = "a name is made of letters from A to Z or a to z, digits and _, and begins with no digit"
+"""What is allowed, for who wrote something else."""
 
 
 def is_variable_name(name: str) -> bool:

@@ -7,27 +7,31 @@ from typing import Any, NamedTuple
 
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.output import LastFailure, logs_hint, says_something
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.shorthand import port_text
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.ago import age_text
+from evenkeel.templates.ago import age_text, when_text
 from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Style, paint
 
 
 class Instance(NamedTuple):
-    """One container of the engine that has the name. `proven`: its health was proven since it was started."""
+    """One container of the engine that has the name. `proven`: its health was proven since it was started. `check_said`: what
+    the command of its check wrote the last time, as plain text within bounds."""
 
     seen: ContainerSeen
     proven: bool
+    check_said: tuple[str, ...] = ()
 
 
 class Described(NamedTuple):
     """All that is known of one container. `asked`: where it is asked for; `None` when nobody asks for it. `spec`: what is
     asked for beyond the defaults, as path and text. `roles`: which revisions it is part of. `ailment`: why it is not well.
     `difference`: between what is asked for and what is there, `None` when there is none. `failure`: why the desired revision
-    failed, where it did. `entries`: what happened to it lately."""
+    failed, where it failed by this one or is `given_up`: not tried again by itself, and last-good is in force. `last`: how it
+    failed the last time, and what it said then. `entries`: what happened to it lately."""
 
     name: str
     by: str
@@ -38,6 +42,8 @@ class Described(NamedTuple):
     ailment: str = ""
     difference: Difference | None = None
     failure: str = ""
+    given_up: bool = False
+    last: LastFailure | None = None
     entries: tuple[Feedback, ...] = ()
 
 
@@ -53,10 +59,12 @@ def describe_lines(described: Described, now: float, style: Style = PLAIN) -> It
         yield _field("", paint(f"the desired revision failed: {one_line(described.failure)}", "bad", style))
     if described.difference is not None:
         for change in described.difference.changes:
-            yield _field(
-                "",
-                f"{one_line(change.path)}: {one_line(change.old) or '(nothing)'} → {one_line(change.new) or '(nothing)'}",
-            )
+            old, new = (one_line(text) or "(nothing)" for text in (change.old, change.new))
+            yield _field("", f"{one_line(change.path) or 'container'}: {old} → {new}")
+    last = described.last
+    if last is not None:
+        hint = f"; {logs_hint(described.name)}" if says_something(last.output) else ""
+        yield _field("failed", one_line(f"{when_text(last.at, now)}: {last.why}{hint}"))
     for instance in described.instances:
         yield ""
         yield from _instance(instance, now, style)
@@ -82,6 +90,15 @@ def describe_value(described: Described) -> dict[str, Any]:
         "spec": dict(described.spec),
         "ailment": described.ailment or None,
         "failure": described.failure or None,
+        "givenUp": described.given_up,
+        "lastFailure": None
+        if described.last is None
+        else {
+            "at": iso_value(described.last.at),
+            "why": described.last.why,
+            "revision": described.last.revision,
+            "logs": says_something(described.last.output),
+        },
         "difference": None
         if difference is None
         else {
@@ -98,6 +115,7 @@ def describe_value(described: Described) -> dict[str, Any]:
 
 
 _HEAD = 12
+_MOST_CHECK_LINES = 10
 _BY = {"evenkeel": "evenkeel's", "system": "a system container: never touched", "others": "not evenkeel's"}
 
 
@@ -108,6 +126,9 @@ def _field(name: str, value: str) -> str:
 def _verdict(described: Described, style: Style) -> str:
     difference = described.difference
     if difference is not None and difference.verb != "keep":
+        if described.given_up:
+            what = f"{difference.verb}, which is not done: the desired revision failed and is not tried again by itself"
+            return paint(f"{what}; evenkeel retry", "bad", style)
         return paint(f"{difference.verb}: {one_line(difference.why)}", "change", style)
     if described.ailment:
         return paint(f"not well: it {one_line(described.ailment)}", "bad", style)
@@ -128,7 +149,9 @@ def _instance(instance: Instance, now: float, style: Style) -> Iterator[str]:
     if seen.error:
         yield _field("  error", one_line(seen.error))
     if seen.health != "none":
-        yield _field("  health", seen.health + _newest(instance))
+        yield _field("  health", one_line(seen.health + _newest(instance)))
+    for index, line in enumerate(instance.check_said[-_MOST_CHECK_LINES:]):
+        yield _field("" if index else "  check", one_line(line))
     if seen.cut_off:
         yield _field("  network", one_line(seen.cut_off))
     yield _field("  proven", "yes" if instance.proven else "no")
@@ -143,7 +166,9 @@ def _newest(instance: Instance) -> str:
     check = instance.seen.check
     if check is None or not check.last:
         return ""
-    return ", the newest check passed" if check.passed else ", the newest check failed"
+    if check.passed:
+        return ", the newest check passed"
+    return ", the newest check failed" + (f": {check.cause}" if check.cause else "")
 
 
 def _instance_value(instance: Instance) -> dict[str, Any]:
@@ -157,6 +182,7 @@ def _instance_value(instance: Instance) -> dict[str, Any]:
         "restarts": seen.restart_count,
         "health": seen.health,
         "newestCheckPassed": seen.check.passed if seen.check is not None and seen.check.last else None,
+        "checkSaid": list(instance.check_said),
         "cutOff": seen.cut_off or None,
         "proven": instance.proven,
         "image": seen.image,

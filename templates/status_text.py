@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 from evenkeel.specs.activity import Activity
 from evenkeel.specs.feedback import Condition, ConditionName, Work
+from evenkeel.specs.output import logs_hint
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text
@@ -34,7 +35,8 @@ class Status(NamedTuple):
     """Everything that is known without asking an engine. `pid` is `None` when no controller is at work, and 0 when its id is
     not visible here; times are seconds since the epoch. `trouble`: why it works from memory, "" when it does not; `is_told`:
     the conditions are its own words all the same. `message`: what is desired came over MQTT; `waiting`: for the broker;
-    `served`: the settings have an agent for activities. `work`: what the controller is doing, `None` when it did not say."""
+    `served`: the settings have an agent for activities. `work`: what the controller is doing, `None` when it did not say.
+    `said`: whose last output is kept, of those who failed."""
 
     state: str
     specs: tuple[str, ...]
@@ -53,6 +55,7 @@ class Status(NamedTuple):
     waiting: int = 0
     served: bool = True
     work: Work | None = None
+    said: tuple[str, ...] = ()
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -110,6 +113,7 @@ def status_value(status: Status) -> dict[str, Any]:
         "activity": activity_value(status.activity),
         "messagesWaiting": status.waiting,
         "work": work_value(status.work),
+        "logs": list(status.said),
     }
 
 
@@ -157,6 +161,9 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         yield ""
         yield paint(f"{status.waiting} {words} for the broker", "change", style)
     yield from _failure(status, now, width, style)
+    if status.said:
+        yield ""
+        yield from textwrap.wrap(one_line(f"{logs_hint(*status.said)}."), max(width, 40))
 
 
 _ORDER = get_args(ConditionName)

@@ -19,6 +19,7 @@ from evenkeel.controller.cli import streams
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
 from evenkeel.specs.errors import EvenkeelError, SettingsError, SpecError
+from evenkeel.specs.visible import visible_lines
 
 SUMMARIES = {
     "plan": "Show what would be done, and do nothing.",
@@ -140,18 +141,18 @@ def _say(error: Exception) -> int:
     if os.environ.get("EVENKEEL_DEBUG"):
         import traceback
 
-        traceback.print_exception(error)
+        for line in traceback.format_exception(error):
+            echo_lines(visible_lines(line), err=True)
     for leaf in _leaves(error):
         match leaf:
             case click.ClickException():
                 echo_lines(_shown(leaf), err=True)
             case SpecError():
-                from evenkeel.specs.problem import problem_text, total
+                from evenkeel.specs.problem import count_text, problem_text
 
                 for problem in leaf.problems:
                     echo(problem_text(problem), err=True)
-                found = total(leaf.problems)
-                echo(f"error: {leaf.element}: {found:,} problem{'s' * (found != 1)}", err=True)
+                echo(f"error: {leaf.element}: {count_text(leaf.problems)}", err=True)
             case SettingsError():
                 echo_lines(f"error: {leaf}", err=True)
             case EvenkeelError():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -138,6 +138,7 @@ def _refused(
     say_simulated(settings)
     if attempt is not None:
         echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
+        _say_logs(journal, [attempt.why], attempt.digest)
         echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
         if not is_repaired:
             return 1
@@ -204,17 +205,18 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
     from evenkeel.controller.endings import Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
     from evenkeel.reconcilers.counted import counted
-    from evenkeel.specs.output import logs_hint, says_something
     from evenkeel.templates.activity_text import ABANDON_HINT
 
     match ending:
         case Settled(unwell=unwell) if unwell:
             echo(f"Not done: everything asked for is there, but not well: {counted(unwell)}", err=True)
+            _say_logs(journal, unwell)
             return 1
         case Settled(left_over=left_over) as settled:
             set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
             if set_aside:
                 echo(f"Not done: {set_aside}", err=True)
+                _say_logs(journal, [set_aside])
                 return 1
             echo(f"Done: {settled.how}.")
             if left_over:
@@ -231,7 +233,13 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             echo(f"Not done: {why}", err=True)
             if is_back:
                 echo(f"last good ({journal.digest('last-good')}) is in force.", err=True)
-            for failure in journal.failures.all():
-                if failure.revision == journal.digest("desired") and says_something(failure.output):
-                    echo(f"{logs_hint(failure.subject)}.", err=True)
+            _say_logs(journal, [why], journal.digest("desired"))
             return 1
+
+
+def _say_logs(journal: Journal, texts: Iterable[str], revision: str = "") -> None:
+    """Name the command that shows what those wrote whom the texts name, or who failed in the revision."""
+    from evenkeel.specs.output import logs_hint
+
+    if said := journal.failures.told(revision, texts):
+        echo(f"{logs_hint(*said)}.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,8 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
     from evenkeel.reconcilers.containers.select import ContainersWanted
-    from evenkeel.specs.observed import ContainersSeen
+    from evenkeel.specs.observed import ContainersSeen, Look
+    from evenkeel.specs.output import Output
     from evenkeel.specs.settings import Settings
     from evenkeel.templates.describe_text import Described
 
@@ -29,7 +31,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
 
     Where it is asked for and in which revisions, what differs from that and what follows, whether it is well and why not, its
     instances in the engine with state, check, image and ports, what is asked for beyond the defaults, and what happened to it
-    lately (`evenkeel events NAME` has more).
+    lately (`evenkeel events NAME` has more). What the command of its check wrote last is shown as `evenkeel logs` shows output.
 
     What is asked for is what is in force, which is what the controller last took over. A file that was changed since is in
     `evenkeel plan`.
@@ -39,7 +41,6 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.history import dated_line
-    from evenkeel.controller.cli.reaching import look_once
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.wiring import reconciler
@@ -53,7 +54,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
         want = decisions.select(journal.revision("desired") or DesiredState())
         look = changed(decisions.look(want), adopted=journal.adopted(), images=())
 
-        described = _described(settings, journal, want, asyncio.run(look_once(settings, look)), name)
+        described = _described(settings, journal, want, *asyncio.run(_looked(settings, look, want, name)), name)
     if output != "text":
         from evenkeel.controller.cli.output import echo_value
 
@@ -71,8 +72,39 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     return 0
 
 
+async def _looked(
+    settings: Settings, look: Look, want: ContainersWanted, name: str
+) -> tuple[ContainersSeen, Mapping[str, Output]]:
+    """What is there, and by ids what those have said that have the name and a check with a command."""
+    from evenkeel.controller.apply import output
+    from evenkeel.controller.cli.reaching import awaiting_engine
+    from evenkeel.controller.wiring import open_driver
+    from evenkeel.specs.container import ExecProbe
+    from evenkeel.specs.output import as_marked
+
+    driver = open_driver(settings, readonly=True)
+    try:
+        with awaiting_engine(settings):
+            seen = await driver.observe(look)
+            said = {}
+            for each in seen.containers:
+                health = each.container.health if each.container is not None else None
+                is_asked = name in (each.name, each.engine_name) and each.check is not None
+                if is_asked and health is not None and isinstance(health.probe, ExecProbe):
+                    of_it = (container for container, _ in want.documents if container.name == each.name)
+                    said[each.id] = as_marked(await output(driver, each.id, lambda error: type(error).__name__), of_it)
+            return seen, said
+    finally:
+        await driver.close()
+
+
 def _described(
-    settings: Settings, journal: Journal, want: ContainersWanted, seen: ContainersSeen, name: str
+    settings: Settings,
+    journal: Journal,
+    want: ContainersWanted,
+    seen: ContainersSeen,
+    said: Mapping[str, Output],
+    name: str,
 ) -> Described:
     """EvenkeelError when nobody asks for `name` and nothing has it."""
     from evenkeel.controller.cli.history import Wanted, entries
@@ -101,6 +133,7 @@ def _described(
         if state is not None and any(each.name == name for each in state.documents)
     )
     attempt = journal.attempt(journal.digest("desired"))
+    is_given_up = attempt is not None and attempt.failed and document is not None
     ailment = decisions.ailing(seen, history).get(name)
     return Described(
         name,
@@ -109,11 +142,17 @@ def _described(
         asked_texts(container) if container is not None else (),
         roles,
         tuple(
-            Instance(each, each.container is not None and is_proven(each, container or each.container, history))
+            Instance(
+                each,
+                each.container is not None and is_proven(each, container or each.container, history),
+                said[each.id].check if each.id in said else (),
+            )
             for each in instances
         ),
         ailment.why if ailment is not None else "",
         next((each for each in decisions.diff(want, seen, history) if each.subject == name), None),
-        attempt.why if attempt is not None and names(attempt.why, name) else "",
+        attempt.why if attempt is not None and (is_given_up or names(attempt.why, name)) else "",
+        is_given_up,
+        journal.failures.last(name),
         tuple(entries(journal, 0, Wanted(name))[0][-_MOST_ENTRIES:]),
     )

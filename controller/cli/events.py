@@ -77,8 +77,9 @@ def command(
 ) -> int:
     """Show what happened.
 
-    With NAME only what happened to this container. Every entry has a number that never changes; a program that remembers the
-    last number it saw gets everything after it, and nothing twice, with --since. docs/reference/events.md explains every KIND.
+    With NAME only what happened to this container, or may have: one that ends in "and 27 more" names only some. Every entry
+    has a number that never changes; a program that remembers the last number it saw gets everything after it, and nothing
+    twice, with --since. docs/reference/events.md explains every KIND.
     """
     import time
 

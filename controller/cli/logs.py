@@ -21,8 +21,11 @@ def command(options: Options, name: str, output: str) -> int:
 
     When a container fails its proof, crashes or fails its check, evenkeel keeps the last lines of its output (at most 40), and
     what the command of its check said, before the container is removed. They are kept until it fails again, also when it is
-    well or gone by then. Output may hold secrets: it is shown here and nowhere else. What a container says now is the
-    engine's to tell: docker logs.
+    well or gone by then. What a container says now is the engine's to tell: docker logs.
+
+    (env.NAME) stands for the value of a variable that its spec marks as secret or whose name looks so (PASSWORD, TOKEN, KEY),
+    (hidden) for the password in an address. A value shorter than four characters is replaced in quotes only. Any other secret
+    that the program wrote by itself is kept and shown.
 
     Exit code: 0; 1 when no failure of the container is known.
     """

@@ -12,7 +12,8 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evenkeel.specs.feedback import Condition, Standing
+    from evenkeel.controller.journal import Attempt, Journal
+    from evenkeel.specs.feedback import Condition, ConditionName, Standing
     from evenkeel.specs.problem import Problem
 
 
@@ -71,6 +72,7 @@ def command(options: Options, output: str, check: bool) -> int:
         told = None  # the journal has all else that it would say
     desired = journal.digest("desired")
     attempt = journal.attempt(desired) if desired else None
+    conditions = told.conditions if told is not None else _with_trouble(journal.conditions(), trouble)
     status = Status(
         state=settings.state,
         specs=settings.specs,
@@ -81,7 +83,7 @@ def command(options: Options, output: str, check: bool) -> int:
         is_told=told is not None,
         desired=told.desired if told is not None else desired,
         last_good=told.last_good if told is not None else journal.digest("last-good"),
-        conditions=told.conditions if told is not None else _with_trouble(journal.conditions(), trouble),
+        conditions=conditions,
         failure=Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None,
         known=bool(desired or journal.last_seq() or trouble),
         message=message_in_force(journal),
@@ -89,6 +91,7 @@ def command(options: Options, output: str, check: bool) -> int:
         waiting=journal.mail.waiting(),
         served=serves(settings),
         work=work,
+        said=_said(journal, conditions, attempt),
     )
     journal.close()
     if output == "text":
@@ -112,6 +115,15 @@ def _with_trouble(stored: tuple[Condition, ...], trouble: str) -> tuple[Conditio
     if not reason.isalpha():
         reason, why = "Failing", trouble
     return (*(each for each in stored if each.name != "StateWritable"), Condition("StateWritable", False, reason, why))
+
+
+def _said(journal: Journal, conditions: tuple[Condition, ...], attempt: Attempt | None) -> tuple[str, ...]:
+    """Who is said to have failed or to be unwell, and wrote something."""
+    about_failures: tuple[ConditionName, ...] = ("Healthy", "ContentCurrent", "ActivityCompleted")
+    texts = [each.message for each in conditions if each.name in about_failures and not each.holds]
+    if attempt is not None:
+        return journal.failures.told(attempt.digest, [*texts, attempt.why])
+    return journal.failures.told("", texts)
 
 
 def _told(state: Path) -> Standing | None:

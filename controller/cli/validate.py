@@ -31,7 +31,7 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise, also when there is not a single document.
     """
     from evenkeel.controller.wiring import no_document, read_files
-    from evenkeel.specs.problem import Place, Problem, errors, problem_text, total
+    from evenkeel.specs.problem import Place, Problem, count_text, errors, problem_text
 
     settings = None if paths else options.settings()
     places = paths or (settings.specs if settings is not None else ())
@@ -45,7 +45,7 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
         and not (settings is not None and settings.empty_source_removes_all)
     ):
         problems.append(Problem(Place(", ".join(places)), "", no_document(places)))
-    wrong = total(errors(problems))
+    wrong = bool(errors(problems))
     kinds: dict[str, int] = {}
     for document in reading.desired.documents:
         kinds[document.kind] = kinds.get(document.kind, 0) + 1
@@ -57,7 +57,7 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     for problem in problems:
         echo(problem_text(problem))
     if wrong:
-        echo(f"{wrong:,} problem{'s' * (wrong != 1)}", err=True)
+        echo(count_text(problems), err=True)
         return 1
     count = len(reading.desired.documents)
     listed = ", ".join(f"{number} {kind}" for kind, number in kinds.items()) or "nothing is asked for"

@@ -8,9 +8,11 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from tests.sampling import SEED
 from tests.until import soon
 
 from evenkeel.controller import credentials as under_test
@@ -233,3 +235,47 @@ def test_a_configured_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         config_path(str(tmp_path / "nosuch.json"))
     why = f"says that registry credentials are in {tmp_path}/nosuch.json, and there is no such file"
     assert caught.value.message == f"`engine.dockerConfig` {why}"
+
+
+def test_whatever_is_wrong_with_credentials_nothing_of_them_is_said(
+    config: Write, helper: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Secrets drawn with the seed of the run, in every place of the file and in what a helper answers; and none is in the
+    arguments of the helper, which every process of the device can see."""
+    secret = "".join(Random(f"{SEED} credentials").choices("qxzQXZ79äß王é", k=12))
+    coded = base64.b64encode(f"user:{secret}".encode()).decode()
+    caplog.set_level(logging.DEBUG)
+    body = f"""tr '\\0' ' ' < /proc/$$/cmdline >> {tmp_path}/seen
+cat {tmp_path}/answer; echo '{secret}' >&2; [ ! -e {tmp_path}/fails ]"""
+    asked = helper(body)
+    stored: tuple[Any, ...] = (
+        {"auth": coded}, {"auth": secret}, {"auth": [secret]}, {"identitytoken": secret}, {"identitytoken": {secret: 1}},
+        {"username": secret, "password": secret}, secret, [secret],
+    )  # fmt: skip
+    contents = [{"auths": {"reg.invalid": each}} for each in stored] + [
+        f'{{"auths": {{"reg.invalid": {{"auth": "{coded}", {secret}',
+        {"auths": secret, "credHelpers": [secret]},
+        {"credsStore": "test"},
+    ]
+    answers = [
+        secret,
+        json.dumps([secret]),
+        json.dumps({"Username": [secret], "Secret": secret}),
+        f'{{"Secret": "{secret}',
+    ]
+    said = ""
+    for content, answer in [(each, "") for each in contents] + [(contents[-1], each) for each in answers]:
+        (tmp_path / "answer").write_text(answer)
+        path = config(content)
+        try:
+            said += repr(asyncio.run(credentials_for("reg.invalid", path)))
+        except Unavailable as error:
+            said += f"{error} {error!r}"
+    (tmp_path / "fails").touch()
+    said += repr(asyncio.run(credentials_for("reg.invalid", config(contents[-1]))))
+    said += asked.read_text() + (tmp_path / "seen").read_text() + caplog.text
+    assert "docker-credential-test get" in said
+    assert "Credentials(server=" in said
+    assert "did not answer with a JSON object" in said
+    for form in (secret, json.dumps(secret)[1:-1], coded):
+        assert form not in said

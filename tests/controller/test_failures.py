@@ -19,7 +19,7 @@ from evenkeel.controller.failures import MOST
 from evenkeel.controller.journal import open_journal, read_journal
 from evenkeel.controller.journal_file import FILE
 from evenkeel.controller.migrations import is_current
-from evenkeel.specs.codec import encode, plain
+from evenkeel.specs.codec import changed, encode, plain
 from evenkeel.specs.container import ExecProbe, Health, Restart
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.output import LastFailure, Output
@@ -98,6 +98,34 @@ def test_who_falls_ill_by_himself_is_listened_to_once_in_a_while(on_device: OnDe
         assert SECRET not in told(device)
 
     on_device(work, late=Image(exits_with=3, exits_after_s=10, output=SECRET))
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+def test_what_a_spec_marks_as_secret_is_not_kept(on_device: OnDevice, later: bool) -> None:
+    """Of one that fails its proof, and of one that falls ill by itself."""
+    env = (("MARKED", SECRET), ("LANG", "C"))
+
+    async def work(device: Device) -> None:
+        marked = container("web", "bad:1", env=env, secrets=("MARKED",), restart=Restart("always"))
+        if later:
+            await device.reach(changed(marked, secrets=()))
+            device.ask(marked)
+            await asyncio.sleep(20)
+        else:
+            await device.reach(container("web"))
+            device.ask(marked)
+        await device.follow()
+        assert last(device, "web").output == Output(("no database: (env.MARKED)",), exit_code=3)
+        device.journal.close()
+        assert SECRET not in kept_bodies(device)
+
+    output = f"no database: {SECRET}"
+    on_device(work, bad=Image(exits_with=3, exits_after_s=10 if later else 0.5, output=output))
+
+
+def kept_bodies(device: Device) -> str:
+    with closing(sqlite3.connect(device.state / FILE)) as connection:
+        return "".join(str(body) for (body,) in connection.execute("SELECT body FROM last_failure"))
 
 
 def count_outputs(device: Device) -> Callable[[], int]:

@@ -113,6 +113,17 @@ def test_everything_that_kanto_has_arrives(file: Path) -> None:
     assert settings.update_agent == UpdateAgentSettings(True, "my-cars", ("a", "b"), True)
 
 
+@pytest.mark.parametrize("address", ["tcp://user:hunter2@broker", "ssl://user@broker:8883"])
+def test_credentials_in_an_address_lead_to_the_keys_of_the_same_file(file: Path, address: str) -> None:
+    """L5: the hint named keys of evenkeel's settings."""
+    with pytest.raises(SettingsError) as raised:
+        written(file, connection={"broker_url": address})
+    text = str(raised.value)
+    assert "connection.broker_url: an address holds neither user nor password; write `client_username` and" in text
+    assert "hunter2" not in text
+    assert "passwordFile" not in text
+
+
 def test_what_kanto_passes_over_does_not_stop_us(file: Path) -> None:
     settings = written(
         file,

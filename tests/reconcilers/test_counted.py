@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.reconcilers.counted import counted, listed, reasons
+from evenkeel.specs.feedback import Feedback, is_about
 
 DOWN = "is not running (exit code 0)"
 
@@ -41,3 +42,16 @@ def test_a_thousand_different_reasons_are_cut() -> None:
     text = reasons((f"a{number}", f"it ended with exit code {number}") for number in range(1000))
     assert text.endswith("; and 988 more of this kind")
     assert len(text) < 600
+
+
+def test_who_is_counted_and_not_named_is_found_by_its_name() -> None:
+    """`events base5` and `describe container base5` passed over what had happened to thirty."""
+    states = {f"base{number}": DOWN for number in range(30)}
+    for entry in (Feedback("health", counted(states)), Feedback("revision-failed", reasons(states.items()))):
+        assert all(is_about(entry, subject) for subject in states)
+    few = Feedback("health", counted({"base0": DOWN, "base1": DOWN}))
+    assert [is_about(few, subject) for subject in ("base0", "base1", "base5")] == [True, True, False]
+    assert not is_about(Feedback("source-broken", "a.yaml:1:1: no; and 27 more"), "base5"), (
+        "problems, and no containers"
+    )
+    assert not is_about(Feedback("step-failed", "base0, base1, base10 and 27 more", subject="web"), "base5")

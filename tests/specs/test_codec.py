@@ -152,7 +152,11 @@ def test_the_full_form_becomes_the_normal_form() -> None:
         ("ports: ['80:80', '127.0.0.1:80:81']", "spec.ports: host port 80/tcp is given to two container ports"),
         ("env: {A: 1}", "spec.env.A: expected a text or a mapping, got a number; put it into quotes"),
         ("env: {A: true}", "spec.env.A: expected a text or a mapping, got true or false; put it into quotes"),
-        ("env: {1A: x}", "spec.env.1A: invalid environmental variable declaration provided : 1A"),
+        ("env: {1A: x}", "spec.env.1A: `1A` is no name of a variable; a name is made of letters from A to Z"),
+        (
+            "env: {$HUNTER: x}",
+            "spec.env.(hidden): this is no name of a variable; a name is made of letters from A to Z",
+        ),
         ("env: [1A=x]", "spec.env[0]: expected NAME=value"),
         ("env: [A=x, B=y, A=z]", "spec.env[2]: the variable `A` stands here again; first at env[0]"),
         ("privileged: 'yes'", "spec.privileged: expected true or false, got the text `yes`"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from evenkeel.controller.drivers.docker import answers
 from evenkeel.controller.drivers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.docker.parse import variable
+from evenkeel.controller.drivers.docker.render import asked_from
 from evenkeel.specs.output import MOST_LINES, Output, last_lines
 
 _MOST_BYTES = 256 << 10
@@ -19,15 +21,17 @@ _UP = ("running", "paused", "created")
 
 async def last_output(client: EngineClient, found: answers.Inspected) -> Output:
     """What a container that was inspected has said last."""
-    state = found["State"]
+    state, config = found["State"], found["Config"]
+    asked = asked_from(config.get("Labels") or {})
+    env, marked = [variable(each) for each in config.get("Env") or ()], asked.secrets if asked is not None else ()
     results = (state.get("Health") or {}).get("Log") or ()
-    check = last_lines(results[-1].get("Output", "")) if results else ()
+    check = last_lines(results[-1].get("Output", ""), env, marked) if results else ()
     code = None if state.get("Status") in _UP else state.get("ExitCode")
     try:
-        text = await _text(client, found["Id"], is_tty=found["Config"].get("Tty", False))
+        text = await _text(client, found["Id"], is_tty=config.get("Tty", False))
     except EngineAnswer as answer:
         return Output(check=check, unread=answer.message, exit_code=code)
-    return Output(last_lines(text), check, exit_code=code)
+    return Output(last_lines(text, env, marked), check, exit_code=code)
 
 
 async def _text(client: EngineClient, id_: str, *, is_tty: bool) -> str:

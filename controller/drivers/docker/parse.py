@@ -245,10 +245,10 @@ def _host_name(inspected: answers.Inspected, asked: Container | None) -> str | N
 def _env(
     config: answers.Config, asked: Container | None, image_config: answers.Config
 ) -> tuple[tuple[str, str | None], ...]:
-    actual = dict(_variable(text) for text in config.get("Env") or ())
+    actual = dict(variable(text) for text in config.get("Env") or ())
     if asked is not None:
         return tuple((name, actual.get(name)) for name, _ in asked.env)
-    inherited = dict(_variable(text) for text in image_config.get("Env") or ())
+    inherited = dict(variable(text) for text in image_config.get("Env") or ())
     return tuple((name, value) for name, value in actual.items() if name not in inherited or inherited[name] != value)
 
 
@@ -264,7 +264,7 @@ def _labels(
     )
 
 
-def _variable(text: str) -> tuple[str, str | None]:
+def variable(text: str) -> tuple[str, str | None]:
     """A name alone removes the image's variable; the engine keeps it so."""
     name, equals, value = text.partition("=")
     return name, value if equals else None

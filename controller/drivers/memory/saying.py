@@ -12,9 +12,10 @@ from evenkeel.specs.output import Output, last_lines
 
 def said(kept: Kept, image: Image) -> Output:
     """What a container has written since it was first started. As real ones, it needs a log that can be read."""
-    lines = last_lines(image.output) if kept.started_at else ()
+    env, marked = (kept.container.env, kept.container.secrets) if kept.container is not None else ((), ())
+    lines = last_lines(image.output, env, marked) if kept.started_at else ()
     is_checked = kept.container is not None and kept.container.health is not None and not image.healthy
-    check = last_lines(image.check_output) if is_checked else ()
+    check = last_lines(image.check_output, env, marked) if is_checked else ()
     code = kept.exit_code if kept.state in ("exited", "dead", "restarting") else None
     if kept.container is not None and kept.container.log.driver == "none":
         return Output(check=check, unread="configured logging driver does not support reading", exit_code=code)

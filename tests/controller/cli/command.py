@@ -12,8 +12,11 @@ from typing import Any
 
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.drivers.memory import MemoryEngine
+from evenkeel.controller.drivers.memory import Image, MemoryEngine
+from evenkeel.controller.drivers.memory.world import image_id
+from evenkeel.controller.files import write_atomically
 from evenkeel.controller.wiring import MEMORY_STORE
+from evenkeel.specs.codec import encode
 from evenkeel.specs.container import Container
 from evenkeel.specs.normalise import normal
 
@@ -68,6 +71,13 @@ class Device:
         """Somebody else runs a container; `unspoken` as for the engine."""
         container = normal(Container(name, image, **fields))
         MemoryEngine(store=self.state / MEMORY_STORE).put_foreign(container, unspoken=unspoken)
+
+    def put_image(self, reference: str, behaviour: Image) -> None:
+        """An image that was pulled, and how its containers behave."""
+        world, number = self.engine().world, 2  # the first is what the registry has
+        world.images[reference] = number
+        world.pulled[image_id(reference, number)] = behaviour
+        write_atomically(self.state / MEMORY_STORE, encode(world), mode=0o600)
 
     def engine(self) -> MemoryEngine:
         return MemoryEngine(store=self.state / MEMORY_STORE)

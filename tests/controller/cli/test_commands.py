@@ -185,6 +185,15 @@ def test_problems_are_data_for_ci(device: Device) -> None:
     assert (gone["file"], gone["message"]) == ("/gone", "does not exist")
 
 
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes"), ("validate",)])
+def test_problems_are_counted_alike_by_all_who_read_specs(device: Device, command: tuple[str, ...]) -> None:
+    """L2: `plan` counted the warning, too."""
+    device.write(spec("web", more="env: {A: '${B}'}\nimagee: nginx\nprivileged: 'yes'"))
+    done = device.run(*command, ok=1)
+    assert (done.stdout + done.stderr).count("(warning)") == 1
+    assert done.stderr.endswith("2 problems\n")
+
+
 def test_validate_reads_what_it_is_given(device: Device, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(spec("one"))

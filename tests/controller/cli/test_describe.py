@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from evenkeel.controller.drivers.memory import Image
 from evenkeel.specs.container import Port
 
 from .command import Device, spec
 
 pytestmark = pytest.mark.e2e
+
+CRASHER = "docker.io/library/crasher:1"
 
 MORE = 'env: {LANG: C, DB_PASSWORD: hunter2}\nports: ["8080:80"]\nhealth: {tcp: {port: 80}, interval: 1s}\n'
 
@@ -64,6 +67,66 @@ def test_what_differs_and_what_failed_is_told(device: Device) -> None:
     device.run("apply", "--yes", ok=1)
     assert "8080" in described(device, "web")["failure"]
     assert described(device, "squatter")["by"] == "others"
+
+
+def test_what_a_check_said_last_is_shown_without_secrets(device: Device) -> None:
+    """M2: that it failed was all that was told."""
+    said = "".join(f"{number}\n" for number in range(20)) + "no table \x1b[31mred \u202e for hunter2"
+    sick = Image(healthy=False, check_output=said, check_exit=1)
+    device.put_image(CRASHER, Image())
+    device.write(
+        spec("web", CRASHER, "env: {MARKED: {value: hunter2, secret: true}}\nhealth: {exec: [ask], interval: 1s}")
+    )
+    device.run("apply", "--yes")
+    device.put_image(CRASHER, sick)
+    text = device.run("describe", "container", "web").stdout
+    shown = text[text.index("  health ") :].splitlines()[:11]
+    assert shown[0] == "  health    unhealthy, the newest check failed: its command ended with exit code 1"
+    assert [shown[1], shown[10]] == ["  check     11", "            no table red \ufffd for (env.MARKED)"]
+    (instance,) = described(device, "web")["instances"]
+    assert instance["checkSaid"] == [*map(str, range(20)), "no table red \ufffd for (env.MARKED)"]
+
+
+LOGS = "`evenkeel logs web` shows its last lines"
+
+
+def test_whoever_looks_at_a_failure_is_led_to_what_was_written(device: Device) -> None:
+    """M3: and nobody is where nothing was written, or where all is well."""
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3, output="no database"))
+    device.put_image(f"{CRASHER}2", Image(exits_with=3))
+    device.write(spec("web", CRASHER), spec("wiki", f"{CRASHER}2"))
+    outputs = [device.run("apply", "--yes", ok=1).stderr for _ in range(2)]
+    outputs.append(device.run("status").stdout)
+    outputs.append(device.run("describe", "container", "web").stdout.partition("what happened lately")[0])
+    assert [text.count(LOGS) for text in outputs] == [1, 1, 1, 1], outputs
+    assert not any("logs wiki" in text for text in outputs)
+    assert device.status()["logs"] == ["web"]
+    assert described(device, "web")["lastFailure"]["logs"] is True
+    assert described(device, "wiki")["lastFailure"]["logs"] is False
+    assert "evenkeel logs" not in device.run("describe", "container", "wiki").stdout
+    assert device.run("logs", "web").stdout == "no database\n"
+    device.write(spec("web"))
+    assert "evenkeel logs" not in device.run("apply", "--yes").stderr
+    assert "evenkeel logs" not in device.run("status").stdout
+
+
+def test_what_a_failed_revision_asks_for_is_not_said_to_come(device: Device) -> None:
+    """L1: the one that is not to blame read as if it would be created; and its image stood on a line without a name."""
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3))
+    device.write(spec("web", CRASHER), spec("wiki"))
+    device.run("apply", "--yes", ok=1)
+    device.engine().remove("wiki")
+    lines = device.run("describe", "container", "wiki").stdout.splitlines()
+    not_done = "create, which is not done: the desired revision failed and is not tried again by itself; evenkeel retry"
+    assert f"verdict     {not_done}" in lines
+    assert "            the desired revision failed: web: it ended with exit code 3" in lines
+    assert "            container: (nothing) → docker.io/library/nginx:1" in lines
+    assert described(device, "wiki")["givenUp"] is True
+    device.run("retry")
+    assert described(device, "wiki")["givenUp"] is False
+    assert "verdict     create: " in device.run("describe", "container", "wiki").stdout
 
 
 def test_a_name_that_nobody_has_is_an_error_with_the_nearest(device: Device) -> None:

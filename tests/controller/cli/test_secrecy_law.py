@@ -1,7 +1,8 @@
 """A law: what stands in the place of a secret is in no output of any command, in no log, entry or file for others.
 
-Secrets are drawn with the seed of the run; each stands in another place, and changes once. All of it is looked through: what
-commands print as text and for programs, logs, the file of events, and the entries of the journal.
+Secrets are drawn with the seed of the run; each stands in another place, and changes once: in specs of both forms, in what a
+failed container has written, and in the files that settings name. All of it is looked through: what commands print as text and
+for programs, logs, the file of events, the list of processes, the entries of the journal, and what it keeps of failures.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 from tests.sampling import SEED
 from tests.until import until
 
+from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.journal import read_journal
 from evenkeel.specs.codec import plain
 
@@ -60,8 +62,22 @@ PRINTED = (
 )
 
 
+def of_kanto(image: str, *more: tuple[object, object]) -> str:
+    entries = [{"key": key, "value": value} for key, value in (("image", image), *more)]
+    component = {"id": "horn", "version": "1", "config": entries}
+    return json.dumps({"domains": [{"id": "containers", "components": [component]}]})
+
+
+def processes(running: subprocess.Popen[str]) -> str:
+    """The lines of a process and its children, as everybody sees them."""
+    folder = Path("/proc", str(running.pid))
+    children = (folder / "task" / str(running.pid) / "children").read_text().split()
+    lines = [Path("/proc", each, "cmdline") for each in (str(running.pid), *children)]
+    return "".join(line.read_text() for line in lines)
+
+
 def test_no_output_has_a_secret(device: Device, tmp_path: Path) -> None:
-    before, after = secrets(10)[:5], secrets(10)[5:]
+    before, after, kanto, files = (secrets(20)[start : start + 5] for start in (0, 5, 10, 15))
     file = tmp_path / "events.jsonl"
     said = ""
 
@@ -81,17 +97,56 @@ def test_no_output_has_a_secret(device: Device, tmp_path: Path) -> None:
     device.write(asked(*before).replace(f"JWT: {before[0]}", f"JWT: [{before[0]}]").replace("[serve,", "[[serve],"))
     for command in (*PRINTED, ("apply", "--yes")):
         hear(device.run(*command, ok=None))
+    nginx = "docker.io/library/nginx:1"
+    variable, words = f"TOKEN={kanto[0]}", ("cmd", kanto[1])
+    wrong = (("env", f"1X={kanto[2]}"), ("env", [kanto[3]]), (kanto[4], kanto[4]), ("cmd", {kanto[4]: 1}))
+    for document in (of_kanto(nginx, ("env", variable), words), of_kanto(f"{nginx} ", ("env", variable), *wrong)):
+        device.write(document, file="20-kanto.json")
+        for command in (("validate",), ("validate", "-o", "json"), ("plan",)):
+            hear(device.run(*command, ok=1))
+    (device.specs / "20-kanto.json").unlink()
+    named = {name: str(tmp_path / name) for name in ("user", "password", "docker")}
+    for name, secret in zip(named, files, strict=False):
+        Path(named[name]).write_text(secret)
+    device.settings(
+        events={"file": str(file)},
+        log={"level": "debug"},
+        engine={"dockerConfig": named["docker"]},
+        mqtt={
+            "enabled": True,
+            "broker": "tcp://127.0.0.1:1",
+            "usernameFile": named["user"],
+            "passwordFile": named["password"],
+        },
+        updateAgent={"enable": True},
+    )
+    hear(device.run("settings"))
     running = device.start("run")
     until(lambda: "spec.env.JWT" in json.dumps(device.status()))
+    hear(device.run("status"))
+    said += processes(running)
     device.write(asked(*before))
     until(lambda: before[0] in variables(device))
     said += "".join(ended(running, signal.SIGTERM)[1:])
+    device.put_image("docker.io/library/loud:1", Image(exits_with=3, output=f"no {files[3]}, {json.dumps(files[4])}"))
+    variables_of_it = f"env: {{MARKED: {{value: {files[3]}, secret: true}}, DB_PASSWORD: {files[4]}}}"
+    device.settings(retries=1, events={"file": str(file)})
+    device.write(asked(*before), spec("loud", "docker.io/library/loud:1", more=variables_of_it))
+    for line in (
+        ("apply", "--yes"),
+        ("logs", "loud"),
+        ("logs", "loud", "-o", "json"),
+        ("describe", "container", "loud"),
+    ):
+        hear(device.run(*line, ok=None))
+    assert 'no (env.MARKED), "(env.DB_PASSWORD)"' in said
     journal = read_journal(device.state)
+    said += json.dumps([plain(each) for each in journal.failures.all()], ensure_ascii=False)
     said += json.dumps([plain(entry) for entry in journal.said(limit=100_000)], ensure_ascii=False)
     said += json.dumps([plain(each) for each in journal.conditions()], ensure_ascii=False)
     journal.close()
     said += file.read_text()
-    for secret in (*before, *after):
+    for secret in (*before, *after, *kanto, *files):
         assert secret not in said
         assert json.dumps(secret)[1:-1] not in said
 

@@ -28,10 +28,11 @@ from evenkeel.controller.logs import Lines
 from evenkeel.controller.sinks.jsonl import JsonLines
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.heard import heard_from
+from evenkeel.specs.output import Output
 from evenkeel.templates.style import COLOURED, clean, paint
 
 from .command import ROOT, Device, spec
-from .inside import DeviceInside
+from .inside import DeviceInside, run_inside
 
 HOSTILE = "w\x1b[31m\x9b2J\x07\r\nerror: forged\u202e\u2028\x7f"
 
@@ -61,6 +62,7 @@ def test_no_command_prints_what_acts_on_a_terminal(tmp_path_factory: pytest.Temp
     journal = open_journal(device.state)
     journal.say(Feedback("engine-lost", text, subject=text, place=text))
     journal.set_condition(Condition("EngineReachable", False, "Unavailable", text))
+    journal.failures.keep("web", text, text, text, Output((text,), (text,), text))
     journal.close()
     commands = (
         ("validate",),
@@ -76,13 +78,22 @@ def test_no_command_prints_what_acts_on_a_terminal(tmp_path_factory: pytest.Temp
         (text,),
         ("apply", "--yes"),
         ("status", "--state", str(device.specs / name[:60])),
+        ("logs", "web"),
+        ("logs", "web", "-o", "json"),
+        ("logs", text),
+        ("describe", "container", "feeder"),
+        ("describe", "container", "web"),
+        ("describe", "container", "web", "-o", "yaml"),
+        ("describe", "container", text),
+        ("settings", "--state", str(device.specs / name[:60])),
+        ("settings", "--state", str(device.specs / name[:60]), "-o", "yaml"),
     )
     outputs += [device.run(*command, ok=None) for command in commands]
     for done in outputs:
         harmless(done.stdout)
         harmless(done.stderr)
         assert not re.search("^error: forged", done.stdout, re.MULTILINE), done.stdout
-        if done.args[1:2] != [text]:  # what one writes oneself may have lines
+        if text not in done.args:  # what one writes oneself may have lines
             assert not re.search("^error: forged", done.stderr, re.MULTILINE), done.stderr
 
 
@@ -118,6 +129,14 @@ def test_nothing_that_is_said_acts_on_a_terminal(text: str) -> None:
         except ValueError:
             record.exc_info = sys.exc_info()
         harmless(Lines(form).format(record).replace("\n", ""))  # type: ignore[arg-type]
+
+
+def test_where_something_broke_is_shown_without_what_acts_on_a_terminal(tmp_path: Path) -> None:
+    """L3: the error was escaped, and the traceback above it was not."""
+    device = DeviceInside(tmp_path)
+    shown = run_inside(["logs", HOSTILE], device.environment(EVENKEEL_DEBUG="1"))
+    assert "Traceback" in shown.stderr
+    harmless(shown.stderr)
 
 
 def test_a_file_of_entries_acts_on_no_terminal(tmp_path: Path) -> None:

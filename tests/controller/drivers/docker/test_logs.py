@@ -26,16 +26,16 @@ def test_frames_are_undone_also_where_they_are_cut_short(frames: list[tuple[int,
 
 async def test_the_last_lines_are_found_behind_lines_without_end(clean_dockerd: Dockerd, rig: Rig) -> None:
     """Forty lines of this are four megabytes; the last ones are what is wanted."""
-    script = (
-        "i=0; while [ $i -lt 40 ]; do head -c 100000 /dev/zero | tr '\\0' x; echo; i=$((i+1)); done; echo over; exit 1"
-    )
+    long = "i=0; while [ $i -lt 40 ]; do head -c 100000 /dev/zero | tr '\\0' x; echo; i=$((i+1)); done"
+    script = f"{long}; echo over $MARKED; exit 1"
     clean_dockerd.load(build("wordy:1", ["/bin/sh", "-c", script]))
-    wordy = container("web", "wordy:1", restart=Restart("no"), stable_for=60 * SECOND)
+    secret = {"env": (("MARKED", "hunter2"),), "secrets": ("MARKED",)}
+    wordy = container("web", "wordy:1", restart=Restart("no"), stable_for=60 * SECOND, **secret)
     assert isinstance(await rig.perform(Create(wordy, "web")), Done)
     assert isinstance(await rig.perform(Start("web")), Done)
     verdict = await rig.perform(Verify("web", wordy))
     assert verdict == Failed("it ended with exit code 1")
     said = await rig.engine.output("web")
-    assert said.lines[-1] == "over"
+    assert said.lines[-1] == "over (env.MARKED)"
     assert said.exit_code == 1
     assert all(len(line) <= MOST_CHARACTERS for line in said.lines)
