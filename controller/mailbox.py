@@ -158,6 +158,10 @@ class Mailbox:
         """The numbers of the messages of one topic that have not been dealt with, the oldest first."""
         return [row[0] for row in self._database.all("SELECT id FROM inbox WHERE topic = ? ORDER BY id", topic)]
 
+    def oldest(self) -> int:
+        """The number of the oldest message that has not been dealt with; 0 when there is none."""
+        return int(self._database.one("SELECT ifnull(min(id), 0) FROM inbox")[0])
+
     def waiting_message(self, number: int) -> Incoming:
         """One of them."""
         return self._incoming(self._database.one(f"SELECT {_COLUMNS} FROM inbox WHERE id = ?", number))

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.conduct import AgentSettings, Topics, read_desired
-from evenkeel.controller.mailbox import MOST_WAITING, Incoming, Mailbox
+from evenkeel.controller.mailbox import Incoming, Mailbox
 from evenkeel.reconcilers import activity as activities
 from evenkeel.reconcilers.asked import Asked
 from evenkeel.specs import updateagent
@@ -60,6 +60,7 @@ class Precedence:
     def __init__(self, settings: AgentSettings, topics: Topics, mail: Mailbox) -> None:
         self._settings, self._topics, self._mail = settings, topics, mail
         self._known: dict[int, _Heard] = {}
+        """Of what waits. Ids and commands are as long as who sends them likes: what was dealt with is forgotten."""
         self._place: object = None
 
     def read(self, payload: bytes) -> Asked:
@@ -74,8 +75,8 @@ class Precedence:
         if self._place is not self._mail.place:
             self._place, self._known = self._mail.place, {}
         if number not in self._known:
-            if len(self._known) >= 2 * MOST_WAITING:
-                self._known = {}
+            oldest = self._mail.oldest()
+            self._known = {other: heard for other, heard in self._known.items() if other >= oldest}
             self._known[number] = self._read(self._mail.waiting_message(number))
         return self._known[number]
 

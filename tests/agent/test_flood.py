@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 from tests.agent.harness import COMMANDS, DESIRED, Device, asked, desired_state
 from tests.sampling import THOROUGH
 from tests.virtual import run
@@ -100,5 +103,31 @@ def test_nothing_is_taken_in_while_too_much_waits_to_be_published() -> None:
         mail.send(outbox.Outgoing("t", b"x" * outbox.MOST_UNSENT_BYTES))
         mail.sent(*[number for number, _ in mail.outbox.first(10)])
         assert mail.is_full(), "of its size"
+
+    run(story())
+
+
+def test_of_messages_that_were_dealt_with_nothing_is_kept_in_memory() -> None:
+    """Ids, which have up to a thousand characters, were kept of the last two thousand."""
+
+    async def story() -> None:
+        device, long, count = Device(), "x" * 900, 50
+
+        async def arrive(number: int) -> None:
+            await device.desired(f"{number} {long}", asked("lamp", str(number % 3)))
+            for read in (device.raw, device.states, device.pulses):
+                read.clear()
+
+        for number in range(30):  # what is loaded once is loaded
+            await arrive(number)
+        tracemalloc.start()
+        try:
+            for number in range(count):
+                await arrive(number)
+            gc.collect()
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert kept < count * len(long)
 
     run(story())
