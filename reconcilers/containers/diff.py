@@ -218,8 +218,10 @@ def _away_most_s(wanted: Container, instances: list[ContainerSeen], others: tupl
 
 
 def _matches(wanted: Container, instance: ContainerSeen, moved: str, seen: ContainersSeen) -> bool:
-    if instance.container is None or instance.state == "dead":
+    if instance.container is None or instance.state == "dead" or instance.holds:
         return False
+    if instance.vanishes and wanted.restart.policy != instance.container.restart.policy:
+        return False  # an engine changes no restart policy of one that it removes at its end (measured, 20.10)
     if wanted != instance.container and not compare.same_identity(wanted, instance.container):
         return False
     if not compare.can_update(wanted.resources, instance.container.resources, seen.in_place):

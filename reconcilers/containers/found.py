@@ -33,7 +33,7 @@ def as_found(seen: ContainersSeen, but: Collection[str], *, well: bool = False) 
     """
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
-        if instance.container is not None:
+        if instance.container is not None and not instance.holds:
             by_name.setdefault(instance.name, []).append(instance)
     documents, are_well = [], []
     for name, instances in by_name.items():
@@ -61,7 +61,7 @@ def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
     one was proven, too, but is not well any more."""
     found: dict[str, ContainerSeen] = {}
     for each in seen.containers:
-        if each.container is None:
+        if each.container is None or each.holds:
             continue
         other = found.get(each.name)
         if other is None or _standing(each, history) > _standing(other, history):
@@ -184,7 +184,7 @@ def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow."""
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
-        if instance.container is not None:
+        if instance.container is not None and not instance.holds:
             by_name.setdefault(instance.name, []).append(instance)
     found: dict[str, Ailment] = {}
     for name, own in by_name.items():

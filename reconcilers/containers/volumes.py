@@ -23,7 +23,11 @@ def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: H
         return ()
     container, candidate = difference.container, by_id.get(difference.candidate)
     discards = difference.subject in history.discards if container is None else container.image_volumes == "discard"
-    others = sorted((by_id[id_] for id_ in difference.others), key=lambda each: rank(each, history), reverse=True)
+    others = sorted(
+        (by_id[id_] for id_ in difference.others),
+        key=lambda each: (bool(each.holds), rank(each, history)),
+        reverse=True,
+    )
     if candidate is not None:
         kept = dict(candidate.volumes)
     else:
@@ -61,7 +65,8 @@ def _tidied(place: str) -> str:
 
 
 def _inherited(container: Container, others: Iterable[ContainerSeen]) -> dict[str, str]:
-    """The volumes for a new instance; for each place that of the one with the best standing."""
+    """The volumes for a new instance; for each place that of the first of these: what is held is what was there before a
+    switch that has not come to its end."""
     found: dict[str, str] = {}
     for other in others:
         volumes = dict(other.volumes)

@@ -21,7 +21,7 @@ from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.memory.volumes import Volume
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, Restart
 from evenkeel.specs.image import normal_image
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainersSeen
@@ -54,8 +54,8 @@ class Kit(Protocol):
         """A free port of the host."""
         ...
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
-        """Somebody runs a container; its id."""
+    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
+        """Somebody runs a container; its id. `vanishes`: with `--rm`."""
         ...
 
     def declare(self) -> None:
@@ -123,8 +123,8 @@ class MemoryKit:
     def port(self) -> int:
         return next(self._ports)
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
-        self.engine.put_foreign(normal(Container(name, image)))
+    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
+        self.engine.put_foreign(normal(Container(name, image, restart=Restart("no"))), vanishes=vanishes)
         return foreign_id(name)
 
     def declare(self) -> None:
@@ -195,8 +195,8 @@ class DockerKit:
     def port(self) -> int:
         return free_port()
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
-        return await asyncio.to_thread(self._dockerd.run, name, image)
+    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
+        return await asyncio.to_thread(self._dockerd.run, name, image, host={"AutoRemove": vanishes})
 
     def declare(self) -> None:
         for name, command in (("db:1", _LASTS), ("db:2", _LASTS), ("bad:1", ["/bin/false"])):

@@ -113,6 +113,58 @@ async def test_a_volume_without_a_name_of_an_adopted_container_is_carried_over(k
     await device.close()
 
 
+async def adopted(kit: Kit, folder: Path, *, vanishes: bool = True) -> tuple[Device, str]:
+    """A device on which somebody has run the container (with `--rm`), which has written and was adopted; and its volume."""
+    device = Device(kit, folder)
+    id_ = await kit.somebody_runs(NAME, "db:1", vanishes=vanishes)
+    device.write("precious")
+    assert device.journal.adopt(id_, NAME)
+    return device, device.volume
+
+
+async def test_what_vanishes_when_it_is_stopped_leaves_its_volume(kit: Kit, tmp_path: Path) -> None:
+    """H1: `docker run --rm`. The engine takes its volumes along when it ends, unless another container has them."""
+    device, old = await adopted(kit, tmp_path)
+    assert await device.fates(None) == (VolumeFate(PLACE, old, "left"),)
+    assert await device.ask(None) == Settled()
+    assert (await device.observe()).containers == ()
+    assert kit.contents()[old] == "precious"
+    await device.close()
+
+
+async def test_where_a_spec_mounts_something_the_volume_of_what_vanishes_stays_behind(kit: Kit, tmp_path: Path) -> None:
+    device, old = await adopted(kit, tmp_path)
+    assert await device.fates(Wish(is_mounted=True)) == (VolumeFate(PLACE, old, "left"),)
+    assert await device.ask(Wish(is_mounted=True)) == Settled()
+    assert kit.contents()[old] == "precious"
+    assert [each.engine_name for each in (await device.observe()).containers] == [NAME]
+    await device.close()
+
+
+@pytest.mark.parametrize("discards", [False, True])
+async def test_what_vanishes_is_created_again_when_its_successor_fails(
+    kit: Kit, tmp_path: Path, discards: bool
+) -> None:
+    device, old = await adopted(kit, tmp_path)
+    assert isinstance(await device.ask(Wish("bad:1", discards=discards)), Stalled)
+    assert (device.volume, device.text) == (old, "precious")
+    ((name, state),) = [(each.engine_name, each.state) for each in (await device.observe()).containers]
+    assert (name, state) == (NAME, "running")
+    await device.close()
+
+
+async def test_of_what_vanishes_an_engine_changes_no_restart_policy(kit: Kit, tmp_path: Path) -> None:
+    """So it is replaced."""
+    device, old = await adopted(kit, tmp_path)
+    wish = Wish(restart="always")
+    ((verb, changes),) = [(each.verb, each.changes) for each in (await device.plan(wish)).differences]
+    assert verb == "recreate"
+    assert "restart.policy" in {change.path for change in changes}
+    assert await device.ask(wish) == Settled()
+    assert (device.volume, device.text) == (old, "precious")
+    await device.close()
+
+
 async def test_a_volume_of_somebody_elses_is_not_used_without_a_word(kit: Kit, tmp_path: Path) -> None:
     kit.write(OWN, "not yours")
     device = Device(kit, tmp_path)

@@ -16,7 +16,7 @@ from evenkeel.controller.preview import preview
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.container import Container, Mount, Resources, Restart
+from evenkeel.specs.container import Container, Mount, Resources, Restart, RestartPolicy
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
@@ -38,6 +38,7 @@ class Wish(NamedTuple):
     memory: int | None = None
     discards: bool = False
     is_mounted: bool = False
+    restart: RestartPolicy = "no"
 
 
 def state_of(wish: Wish | None) -> DesiredState:
@@ -50,7 +51,7 @@ def state_of(wish: Wish | None) -> DesiredState:
         env=(("LEVEL", wish.level),),
         resources=Resources(wish.memory),
         mounts=(Mount(PLACE, "/usr", read_only=True),) if wish.is_mounted else (),
-        restart=Restart("no"),
+        restart=Restart(wish.restart),
         stable_for=timedelta(seconds=60 if wish.image == "bad:1" else 0.1),  # no proof comes before it has ended
         **more,
     )

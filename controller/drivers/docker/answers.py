@@ -91,6 +91,7 @@ class HostConfig(TypedDict):
     Links: NotRequired[list[str] | None]
     Tmpfs: NotRequired[dict[str, str] | None]
     Privileged: NotRequired[bool]
+    AutoRemove: NotRequired[bool]
     CapAdd: NotRequired[list[str] | None]
     RestartPolicy: NotRequired[RestartPolicy | None]
     LogConfig: NotRequired[LogConfig | None]
