@@ -74,6 +74,10 @@ class Kit(Protocol):
         """Write into a volume; one that is not there is made."""
         ...
 
+    async def somebody_removes_volume(self, volume: str) -> None:
+        """Somebody removes a volume that no container has."""
+        ...
+
     async def somebody_commits(self, name: str, repository: str) -> None:
         """Somebody makes the image `repository:1` of a container, by its name in the engine."""
         ...
@@ -147,6 +151,9 @@ class MemoryKit:
     def write(self, volume: str, text: str) -> None:
         self.engine.world.volumes.setdefault(volume, Volume()).content = text
 
+    async def somebody_removes_volume(self, volume: str) -> None:
+        del self.engine.world.volumes[volume]
+
     async def somebody_commits(self, name: str, repository: str) -> None:
         """Containers of this engine do not tell by labels whose they are."""
         tag = normal_image(f"{repository}:1")
@@ -217,6 +224,10 @@ class DockerKit:
     def write(self, volume: str, text: str) -> None:
         _, made = self._dockerd.api("POST", "/volumes/create", {"Name": volume})
         Path(made["Mountpoint"], "text").write_text(text)
+
+    async def somebody_removes_volume(self, volume: str) -> None:
+        status, answer = self._dockerd.api("DELETE", f"/volumes/{volume}")
+        assert status == 204, answer
 
     async def somebody_commits(self, name: str, repository: str) -> None:
         await asyncio.to_thread(commit, self._dockerd, name, repository)

@@ -113,6 +113,10 @@ async def test_a_volume_without_a_name_of_an_adopted_container_is_carried_over(k
     await device.close()
 
 
+AS_RUN = Wish(level=None)
+"""What somebody has run, word for word."""
+
+
 async def adopted(kit: Kit, folder: Path, *, vanishes: bool = True) -> tuple[Device, str]:
     """A device on which somebody has run the container (with `--rm`), which has written and was adopted; and its volume."""
     device = Device(kit, folder)
@@ -162,6 +166,38 @@ async def test_of_what_vanishes_an_engine_changes_no_restart_policy(kit: Kit, tm
     assert "restart.policy" in {change.path for change in changes}
     assert await device.ask(wish) == Settled()
     assert (device.volume, device.text) == (old, "precious")
+    await device.close()
+
+
+@pytest.mark.parametrize("wish", [Wish("db:2"), AS_RUN])
+async def test_what_an_adopted_one_had_is_found_again_after_somebody_removed_the_container(
+    kit: Kit, tmp_path: Path, wish: Wish
+) -> None:
+    """L6: also when evenkeel has not replaced it yet."""
+    device, old = await adopted(kit, tmp_path, vanishes=False)
+    assert await device.ask(wish) == Settled()
+    await kit.somebody("remove", NAME)
+    assert await device.ask(wish) == Settled()
+    assert (device.volume, device.text) == (old, "precious")
+
+    assert await device.ask(wish._replace(is_mounted=True)) == Settled()
+    assert await device.ask(wish) == Settled()
+    assert (device.volume, device.text) == (old, "precious")
+    await device.close()
+
+
+async def test_what_is_gone_is_not_looked_for(kit: Kit, tmp_path: Path) -> None:
+    """A volume that somebody removed is not made again under its old name, and no longer remembered."""
+    device, old = await adopted(kit, tmp_path, vanishes=False)
+    assert await device.ask(Wish()) == Settled()
+    await kit.somebody("remove", NAME)
+    await kit.somebody_removes_volume(old)
+    assert await device.ask(Wish()) == Settled()
+    assert device.volume == OWN
+    kit.write(old, "of somebody else")
+    await kit.somebody("remove", NAME)
+    assert await device.ask(Wish()) == Settled()
+    assert device.volume == OWN
     await device.close()
 
 

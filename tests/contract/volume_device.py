@@ -34,7 +34,7 @@ class Wish(NamedTuple):
     """What is asked of the container."""
 
     image: str = "db:1"
-    level: str = "a"
+    level: str | None = "a"
     memory: int | None = None
     discards: bool = False
     is_mounted: bool = False
@@ -48,7 +48,7 @@ def state_of(wish: Wish | None) -> DesiredState:
     container = Container(
         NAME,
         wish.image,
-        env=(("LEVEL", wish.level),),
+        env=(("LEVEL", wish.level),) if wish.level is not None else (),
         resources=Resources(wish.memory),
         mounts=(Mount(PLACE, "/usr", read_only=True),) if wish.is_mounted else (),
         restart=Restart(wish.restart),

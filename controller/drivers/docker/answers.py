@@ -244,7 +244,7 @@ class ProgressDetail(TypedDict):
 
 
 class Volume(TypedDict):
-    """POST /volumes/create, of one that is there already, too."""
+    """POST /volumes/create, of one that is there already, too, and GET /volumes/{name}."""
 
     Name: str
     Labels: NotRequired[dict[str, str] | None]

@@ -31,6 +31,7 @@ from evenkeel.controller.drivers.docker.registries import Registries
 from evenkeel.controller.drivers.docker.render import as_kept, create_body, endpoint_body, update_body
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, fits, misfit
 from evenkeel.specs.container import Container
@@ -269,7 +270,12 @@ class DockerEngine:
         return Done("connected to its network")
 
     async def _verify(self, action: Verify, progress: Progress) -> Outcome:
-        """An engine that is about to end kills its containers first, and answers all the while."""
+        """An engine that is about to end kills its containers first, and answers all the while. Volumes that others have made
+        are remembered before, from an adopted container on."""
+        name, found = action.container.name, await self._observer.inspect(action.instance)
+        others = [each for each in found.seen.volumes if each[1] != volume_name(name, each[0])] if found else []
+        if action.container.image_volumes != "discard":
+            await volumes.remember(self._client, name, others, self._owner)
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
         async with ends_of(self._client, action.instance) as ends:
 

@@ -38,6 +38,8 @@ OWNER_LABEL = "dev.evenkeel.owner"
 INSTANCE_LABEL = "dev.evenkeel.instance"
 HOLDS_LABEL = "dev.evenkeel.holds"
 """On a container that never starts: the id of the one whose volumes it has."""
+STANDS_FOR_LABEL = "dev.evenkeel.stands-for"
+"""On an empty volume: the name of the one for which it stands."""
 OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL, HOLDS_LABEL)
 HOST_GATEWAY = "host-gateway"
 

@@ -278,6 +278,10 @@ class MemoryEngine:
         return Done("stopped")
 
     async def _verify(self, action: Verify, progress: Progress) -> Outcome:
+        for kept in self._present():
+            if action.instance in (kept.id, kept.engine_name):
+                volumes.remember(self.world.volumes, action.container, kept.volumes)
+
         async def was_killed() -> bool:
             return any(kept.was_killed for kept in self._present() if kept.id == action.instance)
 
