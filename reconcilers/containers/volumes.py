@@ -37,8 +37,17 @@ def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: H
         if volume in kept.values():
             found[volume] = VolumeFate(place, volume, "carried")
         else:
-            found[volume] = VolumeFate(place, volume, "removed" if discards else "left")
+            having = [other for other in others if volume in dict(other.volumes).values()]
+            goes = discards and all(_lets_go(other, history) for other in having)
+            found[volume] = VolumeFate(place, volume, "removed" if goes else "left")
     return tuple(sorted(found.values(), key=lambda each: (each.place, each.volume)))
+
+
+def _lets_go(instance: ContainerSeen, history: History) -> bool:
+    """Whether `discard` may be about what an instance has. When a revision has failed that wanted to keep it, last-good, which
+    is gone back to, may say `discard`; nobody has said that of what the failed instance found."""
+    is_proven = (instance.holds or instance.id) in history.proven
+    return is_proven or (instance.container is not None and instance.container.image_volumes == "discard")
 
 
 def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ class MemoryKit:
             self.engine.world.images[normal_image(name)] = 1
         self.driver: Driver[ContainersSeen] = self.engine
         self._ports = iter(range(20000, 21000))
+        self._runs = 0
 
     def far(self, name: str) -> str:
         reference = f"registry.test/{name}" if ":" in name else f"registry.test/{name}:1"
@@ -129,7 +130,10 @@ class MemoryKit:
 
     async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
         self.engine.put_foreign(normal(Container(name, image, restart=Restart("no"))), vanishes=vanishes)
-        return foreign_id(name)
+        self._runs += 1
+        id_ = foreign_id(f"{name}.{self._runs}")  # an engine gives no id twice
+        self.engine.world.containers[id_] = replace(self.engine.world.containers.pop(foreign_id(name)), id=id_)
+        return id_
 
     def declare(self) -> None:
         for name in ("db:1", "db:2", "bad:1"):

@@ -67,8 +67,8 @@ def _stand_in(container: str, place: str) -> str:
 
 
 def without_names(volumes: dict[str, Volume], places: Iterable[str], id_: str) -> Places:
-    """What the engine makes by itself for a container of this id."""
-    found = {place: hashlib.sha256(f"{id_} {place}".encode()).hexdigest() for place in places}
+    """What the engine makes by itself for a container of this id. No two have one name."""
+    found = {place: hashlib.sha256(f"{id_} {place} {len(volumes)}".encode()).hexdigest() for place in places}
     volumes.update({name: Volume() for name in found.values()})
     return tuple(sorted(found.items()))
 
