@@ -327,7 +327,10 @@ class Cycles:
         nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
         look, or something newer came first."""
         ending: Ending | None = None
+        before = self._journal.digest("last-good")
         while not stopping.is_set() and self._journal.digest("desired") == self._asked:
+            if self._journal.digest("last-good") != before:  # what was adopted is part of it now
+                before, good = self._journal.digest("last-good"), self._last_good() or good
             ending = await self._pass("last-good", good, stopping, stuck)
             if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
                 stuck = {**ending.failed, **stuck}
@@ -382,6 +385,7 @@ class Cycles:
             return Waiting(why)
         names = {document.name for document in state.documents}
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
+        ours = {name: why for name, why in unwell.items() if name not in left_alone}
         ended = tuple(name for name in reconciler.ended(seen) if name in names)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell, ended)
         if role == "desired" or stuck is None:
@@ -390,7 +394,7 @@ class Cycles:
         renewed = reconciler.renewed(plan.differences, seen, history)
         is_reached = role == "desired" and not left and not stuck and not blocked(plan)
         if (is_reached or is_last_good) and _at_most_cleans(plan):
-            unproven = self._revisions.make_good(state, unwell, seen, settled.how, renewed)
+            unproven = self._revisions.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
@@ -398,9 +402,9 @@ class Cycles:
             tried = renewed if found.stage.phase != Phase.CLEANUP else {}
             if role == "desired" and disturbs and undecided and self._revisions.is_new(state, tried):
                 return self._revisions.wait_for_first_checks(undecided)
+            if disturbs and self._revisions.remember_found(plan.differences, seen):
+                return Progressed()
             self._announced.announce(role, state, plan)
-            if role == "desired" and disturbs:
-                self._revisions.remember_found(plan.differences, seen)
             if disturbs and (role == "desired" or is_last_good):
                 self._revisions.begin(state, ailing, seen, tried)
             ending = await self._run_stage(role, state, found.stage, renewed, stopping)

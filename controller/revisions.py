@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.journal import AS_FOUND, Journal, at_once
+from evenkeel.controller.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.record import Record
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
@@ -23,6 +23,7 @@ RECOVERY_S = 60.0
 """So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
 waited for."""
 _AGAIN_S = 1.0
+_ROLES: tuple[Role, Role] = ("last-good", "desired")
 Renewed = Mapping[str, tuple[str, ...]]
 """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content
 (`Reconciler.renewed`)."""
@@ -170,23 +171,24 @@ class Revisions:
         return Stalled(why)
 
     @at_once
-    def remember_found(self, differences: Sequence[Difference], seen: Any) -> None:
+    def remember_found(self, differences: Sequence[Difference], seen: Any) -> bool:
         """Before a disturbance. Without a last-good state what was at work without evenkeel's doing, as far as it knows, is
-        what there is to go back to; what this very revision has started is not. With one, what was adopted and is replaced
-        now becomes part of it: going back must not remove it."""
+        what there is to go back to; what this very revision has started is not. With one, what was adopted for what is
+        desired and is to be replaced, or removed on the way back, becomes part of it. True when last-good is another now."""
         journal = self._journal
         if not journal.digest("last-good"):
             found = self._reconciler.as_found(seen, journal.known(), well=True)
-            if found is not None:
-                journal.put("last-good", found, AS_FOUND)
-            return
-        good, adopted = journal.readable_revision("last-good"), journal.adopted()
-        old = self._reconciler.superseded(differences, seen, journal.history(), adopted) if good and adopted else ()
-        if good is not None and old:
-            names = {document.name for document in old}
-            extended = desired_state([*(each for each in good.documents if each.name not in names), *old])
-            if extended.digest != good.digest:
-                journal.put("last-good", extended, AS_FOUND)
+            return found is not None and journal.put("last-good", found, AS_FOUND)
+        adopted = journal.adopted()
+        good, desired = (journal.readable_revision(role) if adopted else None for role in _ROLES)
+        if good is None or desired is None:
+            return False
+        wanted = {document.name for document in desired.documents}
+        old = self._reconciler.superseded(differences, seen, journal.history(), adopted)
+        documents = {document.name: document for document in good.documents}
+        documents |= {document.name: document for document in old if document.name in wanted}
+        extended = desired_state(list(documents.values()))
+        return extended.digest != good.digest and journal.put("last-good", extended, AS_FOUND)
 
     @at_once
     def reject(self, stage: Stage, outcomes: Mapping[str, Outcome], renewed: Renewed, tries: int) -> bool:

@@ -65,7 +65,7 @@ class Reconciler(Protocol[Want, Seen]):
     def superseded(
         self, differences: Sequence[Difference], seen: Seen, history: History, adopted: Collection[str]
     ) -> tuple[Document, ...]:
-        """Of the `adopted` instances at work those that are replaced, as documents to go back to."""
+        """Of the `adopted` instances at work those that are replaced or removed, as documents to go back to."""
         ...
 
     def renewed(self, differences: Sequence[Difference], seen: Seen, history: History) -> Mapping[str, tuple[str, ...]]:

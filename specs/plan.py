@@ -122,10 +122,12 @@ class Start(Struct, frozen=True, tag="start"):
 
 
 class End(Struct, frozen=True, tag="stop"):
-    """Stop a running or paused instance; SIGKILL after the timeout."""
+    """Stop a running or paused instance; SIGKILL after the timeout. `held_as`: not "", the engine then removes it, and a
+    container of this subject has its volumes before."""
 
     instance: str
     stop: Stop
+    held_as: str = ""
 
 
 class Update(Struct, frozen=True, tag="update"):

@@ -219,8 +219,10 @@ def _away_most_s(wanted: Container, instances: list[ContainerSeen], others: tupl
 
 def matches(wanted: Container, instance: ContainerSeen, seen: ContainersSeen) -> bool:
     """Whether an instance is what is wanted, or can become it in place; whatever content its tag names by now."""
-    if instance.container is None or instance.state == "dead":
+    if instance.container is None or instance.state == "dead" or instance.holds:
         return False
+    if instance.vanishes and wanted.restart.policy != instance.container.restart.policy:
+        return False  # an engine changes no restart policy of one that it removes at its end (measured, 20.10)
     if wanted != instance.container and not compare.same_identity(wanted, instance.container):
         return False
     if not compare.can_update(wanted.resources, instance.container.resources, seen.in_place):

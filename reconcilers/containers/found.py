@@ -34,7 +34,7 @@ def as_found(seen: ContainersSeen, but: Collection[str], *, well: bool = False) 
     """
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
-        if instance.container is not None:
+        if instance.container is not None and not instance.holds:
             by_name.setdefault(instance.name, []).append(instance)
     found: dict[str, tuple[ContainerSeen, Container]] = {}
     for name, instances in by_name.items():
@@ -67,7 +67,7 @@ def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
     one was proven, too, but is not well any more."""
     found: dict[str, ContainerSeen] = {}
     for each in seen.containers:
-        if each.container is None:
+        if each.container is None or each.holds:
             continue
         other = found.get(each.name)
         if other is None or _standing(each, history) > _standing(other, history):
@@ -87,9 +87,9 @@ def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, 
 def superseded(
     differences: Sequence[Difference], seen: ContainersSeen, history: History, adopted: Collection[str]
 ) -> tuple[Document, ...]:
-    """Of the `adopted` instances at work those that are replaced, as if somebody had asked for them."""
+    """Of the `adopted` instances at work those that are replaced or removed, as if somebody had asked for them."""
     instances = at_work(seen, history)
-    found = ((each, instances.get(each.subject)) for each in differences if each.container is not None)
+    found = ((each, instances.get(each.subject)) for each in differences)
     return tuple(
         Document("Container", old.name, old.container)
         for each, old in found
@@ -210,7 +210,7 @@ def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow."""
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
-        if instance.container is not None:
+        if instance.container is not None and not instance.holds:
             by_name.setdefault(instance.name, []).append(instance)
     found: dict[str, Ailment] = {}
     for name, own in by_name.items():

@@ -89,8 +89,7 @@ def _steps(
         for other in others:
             if other.state in AWAKE:
                 yield _stop(subject, other, timedelta(seconds=history.stop_s.get(subject, 0.0)))
-            action = Remove(other.id, removed_with(other, difference.volumes))
-            yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, action)
+        yield from _removals(difference, others, by_id)
         return
     candidate = by_id.get(difference.candidate)
     needs: tuple[str, ...] = ()
@@ -130,9 +129,20 @@ def _steps(
     if starts or difference.verify:
         yield Step(f"verify:{subject}", subject, Phase.VERIFY, Verify(target, container), needs)
         needs = (f"verify:{subject}",)
+    yield from _removals(difference, others, by_id, needs)
+
+
+def _removals(
+    difference: Difference,
+    others: Sequence[ContainerSeen],
+    by_id: dict[str, ContainerSeen],
+    needs: tuple[str, ...] = (),
+) -> Iterator[Step]:
+    """What holds the volumes of one that is there goes after that one: the engine would take them along."""
     for other in others:
-        action = Remove(other.id, removed_with(other, difference.volumes))
-        yield Step(f"remove:{other.id[:12]}", subject, Phase.CLEANUP, action, needs)
+        if other.holds not in by_id:
+            action = Remove(other.id, removed_with(other, difference.volumes))
+            yield Step(f"remove:{other.id[:12]}", difference.subject, Phase.CLEANUP, action, needs)
 
 
 def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: set[str]) -> Iterator[Step]:
@@ -174,10 +184,12 @@ def _with_asides(steps: list[Step]) -> list[Step]:
 
 def _stop(subject: str, instance: ContainerSeen, wanted: timedelta) -> Step:
     """An instance is stopped with the signal that it was created for. It is given the time that it was created with, or what
-    has been `wanted` for its subject since, whichever is longer: it may be saving what it knows."""
+    has been `wanted` for its subject since, whichever is longer: it may be saving what it knows. The volumes of one
+    that the engine removes at its end are held, whatever is to become of them: the way back needs them."""
     stop = instance.container.stop if instance.container else Stop()
     stop = changed(stop, timeout=max(stop.timeout, wanted))
-    return Step(f"stop:{instance.id[:12]}", subject, Phase.ACTIVATE, End(instance.id, stop))
+    held_as = subject if instance.vanishes else ""
+    return Step(f"stop:{instance.id[:12]}", subject, Phase.ACTIVATE, End(instance.id, stop, held_as))
 
 
 def _with_dependencies(

@@ -23,7 +23,11 @@ def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: H
         return ()
     container, candidate = difference.container, by_id.get(difference.candidate)
     discards = difference.subject in history.discards if container is None else container.image_volumes == "discard"
-    others = sorted((by_id[id_] for id_ in difference.others), key=lambda each: rank(each, history), reverse=True)
+    others = sorted(
+        (by_id[id_] for id_ in difference.others),
+        key=lambda each: (bool(each.holds), rank(each, history)),
+        reverse=True,
+    )
     if candidate is not None:
         kept = dict(candidate.volumes)
     else:
@@ -33,8 +37,17 @@ def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: H
         if volume in kept.values():
             found[volume] = VolumeFate(place, volume, "carried")
         else:
-            found[volume] = VolumeFate(place, volume, "removed" if discards else "left")
+            having = [other for other in others if volume in dict(other.volumes).values()]
+            goes = discards and all(_lets_go(other, history) for other in having)
+            found[volume] = VolumeFate(place, volume, "removed" if goes else "left")
     return tuple(sorted(found.values(), key=lambda each: (each.place, each.volume)))
+
+
+def _lets_go(instance: ContainerSeen, history: History) -> bool:
+    """Whether `discard` may be about what an instance has. When a revision has failed that wanted to keep it, last-good, which
+    is gone back to, may say `discard`; nobody has said that of what the failed instance found."""
+    is_proven = (instance.holds or instance.id) in history.proven
+    return is_proven or (instance.container is not None and instance.container.image_volumes == "discard")
 
 
 def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:
@@ -61,7 +74,8 @@ def _tidied(place: str) -> str:
 
 
 def _inherited(container: Container, others: Iterable[ContainerSeen]) -> dict[str, str]:
-    """The volumes for a new instance; for each place that of the one with the best standing."""
+    """The volumes for a new instance; for each place that of the first of these: what is held is what was there before a
+    switch that has not come to its end."""
     found: dict[str, str] = {}
     for other in others:
         volumes = dict(other.volumes)

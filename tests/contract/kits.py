@@ -21,7 +21,7 @@ from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.memory.volumes import Volume
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.container import Container
+from evenkeel.specs.container import Container, Restart
 from evenkeel.specs.image import normal_image
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainersSeen
@@ -54,8 +54,8 @@ class Kit(Protocol):
         """A free port of the host."""
         ...
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
-        """Somebody runs a container; its id."""
+    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
+        """Somebody runs a container; its id. `vanishes`: with `--rm`."""
         ...
 
     def declare(self) -> None:
@@ -72,6 +72,10 @@ class Kit(Protocol):
 
     def write(self, volume: str, text: str) -> None:
         """Write into a volume; one that is not there is made."""
+        ...
+
+    async def somebody_removes_volume(self, volume: str) -> None:
+        """Somebody removes a volume that no container has."""
         ...
 
     async def somebody_commits(self, name: str, repository: str) -> None:
@@ -106,6 +110,7 @@ class MemoryKit:
             self.engine.world.images[normal_image(name)] = 1
         self.driver: Driver[ContainersSeen] = self.engine
         self._ports = iter(range(20000, 21000))
+        self._runs = 0
 
     def far(self, name: str) -> str:
         reference = f"registry.test/{name}" if ":" in name else f"registry.test/{name}:1"
@@ -123,9 +128,12 @@ class MemoryKit:
     def port(self) -> int:
         return next(self._ports)
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
-        self.engine.put_foreign(normal(Container(name, image)))
-        return foreign_id(name)
+    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
+        self.engine.put_foreign(normal(Container(name, image, restart=Restart("no"))), vanishes=vanishes)
+        self._runs += 1
+        id_ = foreign_id(f"{name}.{self._runs}")  # an engine gives no id twice
+        self.engine.world.containers[id_] = replace(self.engine.world.containers.pop(foreign_id(name)), id=id_)
+        return id_
 
     def declare(self) -> None:
         for name in ("db:1", "db:2", "bad:1"):
@@ -146,6 +154,9 @@ class MemoryKit:
 
     def write(self, volume: str, text: str) -> None:
         self.engine.world.volumes.setdefault(volume, Volume()).content = text
+
+    async def somebody_removes_volume(self, volume: str) -> None:
+        del self.engine.world.volumes[volume]
 
     async def somebody_commits(self, name: str, repository: str) -> None:
         """Containers of this engine do not tell by labels whose they are."""
@@ -195,8 +206,8 @@ class DockerKit:
     def port(self) -> int:
         return free_port()
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1") -> str:
-        return await asyncio.to_thread(self._dockerd.run, name, image)
+    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
+        return await asyncio.to_thread(self._dockerd.run, name, image, host={"AutoRemove": vanishes})
 
     def declare(self) -> None:
         for name, command in (("db:1", _LASTS), ("db:2", _LASTS), ("bad:1", ["/bin/false"])):
@@ -217,6 +228,10 @@ class DockerKit:
     def write(self, volume: str, text: str) -> None:
         _, made = self._dockerd.api("POST", "/volumes/create", {"Name": volume})
         Path(made["Mountpoint"], "text").write_text(text)
+
+    async def somebody_removes_volume(self, volume: str) -> None:
+        status, answer = self._dockerd.api("DELETE", f"/volumes/{volume}")
+        assert status == 204, answer
 
     async def somebody_commits(self, name: str, repository: str) -> None:
         await asyncio.to_thread(commit, self._dockerd, name, repository)

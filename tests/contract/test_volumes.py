@@ -5,21 +5,25 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sampling import THOROUGH
+from tests.sampling import SEED, THOROUGH
 from tests.virtual import now, run
 
 from evenkeel.controller.endings import Retrying, Settled, Stalled
 from evenkeel.reconcilers.containers.naming import volume_name
+from evenkeel.specs.container import RestartPolicy
 from evenkeel.specs.plan import VolumeFate
 
 from .kits import PLACE, Kit, MemoryKit
 from .volume_device import NAME, OWN, Cut, Device, Wish
 
 MB = 1 << 20
+DOCKER = pytest.param("docker", marks=pytest.mark.engine)
+DOCKER_WHEN_THOROUGH = pytest.mark.parametrize("kit", ["memory", *([DOCKER] if THOROUGH else [])], indirect=True)
 _FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
@@ -51,6 +55,14 @@ async def test_a_failed_successor_that_would_discard_has_discarded_nothing(devic
     assert await device.fates(Wish("bad:1", discards=True)) == (VolumeFate(PLACE, OWN, "removed"),)
     assert isinstance(await device.ask(Wish("bad:1", discards=True)), Stalled)
     assert (device.volume, device.text) == (OWN, "precious")
+
+
+@DOCKER_WHEN_THOROUGH
+async def test_going_back_to_discard_deletes_nothing_that_the_failed_one_was_to_keep(device: Device) -> None:
+    assert await device.ask(Wish(discards=True)) == Settled()
+    await device.kit.somebody("remove", NAME)
+    assert isinstance(await device.ask(Wish("bad:1")), Stalled)
+    assert device.kit.contents()[OWN] == "precious"
 
 
 async def test_what_is_removed_leaves_its_volume_and_finds_it_again(device: Device) -> None:
@@ -98,11 +110,7 @@ async def test_where_a_spec_mounts_something_the_volume_stays_behind(device: Dev
 
 
 async def test_a_volume_without_a_name_of_an_adopted_container_is_carried_over(kit: Kit, tmp_path: Path) -> None:
-    device = Device(kit, tmp_path)
-    id_ = await kit.somebody_runs(NAME, "db:1")
-    old = device.volume
-    device.write("precious")
-    assert device.journal.adopt(id_, NAME)
+    device, old = await adopted(kit, tmp_path, vanishes=False)
     assert await device.fates(Wish("db:2")) == (VolumeFate(PLACE, old, "carried"),)
     assert [difference.lost for difference in (await device.plan(Wish("db:2"))).differences] == [()]
     for wish in (Wish("db:2"), Wish("db:1")):
@@ -110,6 +118,96 @@ async def test_a_volume_without_a_name_of_an_adopted_container_is_carried_over(k
         assert (device.volume, device.text) == (old, "precious")
     assert await device.ask(None) == Settled()
     assert kit.contents()[old] == "precious"
+    await device.close()
+
+
+AS_RUN = Wish(level=None)
+"""What somebody has run, word for word."""
+
+
+async def adopted(kit: Kit, folder: Path, *, vanishes: bool = True) -> tuple[Device, str]:
+    """A device on which somebody has run the container (with `--rm`), which has written and was adopted; and its volume."""
+    device = Device(kit, folder)
+    await device.adopt(vanishes=vanishes)
+    device.write("precious")
+    return device, device.volume
+
+
+async def test_what_vanishes_when_it_is_stopped_leaves_its_volume(kit: Kit, tmp_path: Path) -> None:
+    """H1: `docker run --rm`. The engine takes its volumes along when it ends, unless another container has them."""
+    device, old = await adopted(kit, tmp_path)
+    assert await device.fates(None) == (VolumeFate(PLACE, old, "left"),)
+    assert await device.ask(None) == Settled()
+    assert (await device.observe()).containers == ()
+    assert kit.contents()[old] == "precious"
+    await device.close()
+
+
+@DOCKER_WHEN_THOROUGH
+async def test_where_a_spec_mounts_something_the_volume_of_what_vanishes_stays_behind(kit: Kit, tmp_path: Path) -> None:
+    device, old = await adopted(kit, tmp_path)
+    assert await device.fates(Wish(is_mounted=True)) == (VolumeFate(PLACE, old, "left"),)
+    assert await device.ask(Wish(is_mounted=True)) == Settled()
+    assert kit.contents()[old] == "precious"
+    assert [each.engine_name for each in (await device.observe()).containers] == [NAME]
+    await device.close()
+
+
+@pytest.mark.parametrize("discards", [*([False] if THOROUGH else []), True])
+async def test_what_vanishes_is_created_again_when_its_successor_fails(
+    kit: Kit, tmp_path: Path, discards: bool
+) -> None:
+    device, old = await adopted(kit, tmp_path)
+    assert isinstance(await device.ask(Wish("bad:1", discards=discards)), Stalled)
+    assert (device.volume, device.text) == (old, "precious")
+    ((name, state),) = [(each.engine_name, each.state) for each in (await device.observe()).containers]
+    assert (name, state) == (NAME, "running")
+    await device.close()
+
+
+@DOCKER_WHEN_THOROUGH
+async def test_of_what_vanishes_an_engine_changes_no_restart_policy(kit: Kit, tmp_path: Path) -> None:
+    """So it is replaced."""
+    device, old = await adopted(kit, tmp_path)
+    wish = Wish(restart="always")
+    ((verb, changes),) = [(each.verb, each.changes) for each in (await device.plan(wish)).differences]
+    assert verb == "recreate"
+    assert "restart.policy" in {change.path for change in changes}
+    assert await device.ask(wish) == Settled()
+    assert (device.volume, device.text) == (old, "precious")
+    await device.close()
+
+
+@pytest.mark.parametrize("wish", [*([Wish("db:2")] if THOROUGH else []), AS_RUN])
+async def test_what_an_adopted_one_had_is_found_again_after_somebody_removed_the_container(
+    kit: Kit, tmp_path: Path, wish: Wish
+) -> None:
+    """L6: also when evenkeel has not replaced it yet."""
+    device, old = await adopted(kit, tmp_path, vanishes=False)
+    assert await device.ask(wish) == Settled()
+    await kit.somebody("remove", NAME)
+    assert await device.ask(wish) == Settled()
+    assert (device.volume, device.text) == (old, "precious")
+
+    assert await device.ask(wish._replace(is_mounted=True)) == Settled()
+    assert await device.ask(wish) == Settled()
+    assert (device.volume, device.text) == (old, "precious")
+    await device.close()
+
+
+@DOCKER_WHEN_THOROUGH
+async def test_what_is_gone_is_not_looked_for(kit: Kit, tmp_path: Path) -> None:
+    """A volume that somebody removed is not made again under its old name, and no longer remembered."""
+    device, old = await adopted(kit, tmp_path, vanishes=False)
+    assert await device.ask(Wish()) == Settled()
+    await kit.somebody("remove", NAME)
+    await kit.somebody_removes_volume(old)
+    assert await device.ask(Wish()) == Settled()
+    assert device.volume == OWN
+    kit.write(old, "of somebody else")
+    await kit.somebody("remove", NAME)
+    assert await device.ask(Wish()) == Settled()
+    assert device.volume == OWN
     await device.close()
 
 
@@ -138,33 +236,54 @@ def test_names_of_volumes_are_welcome_everywhere_and_differ() -> None:
 
 # ── a law ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+History = list[tuple[str, Wish, Cut | None]]
+WHAT = ("ask", "ask", "ask", "remove", "adopt", "adopt --rm", "rm -f")
+IMAGES = ("db:1", "db:1", "db:2", "sleeper:1", "bad:1")
+LEVELS, MEMORIES, RARELY = ("a", "b", None), (None, 64 * MB), (False, False, True)
+RESTARTS: tuple[RestartPolicy, ...] = ("no", "no", "always")
+
 wishes = st.builds(
-    Wish,
-    st.sampled_from(("db:1", "db:1", "db:2", "sleeper:1", "bad:1")),
-    st.sampled_from("ab"),
-    st.sampled_from((None, 64 * MB)),
-    st.sampled_from((False, False, True)),
-    st.sampled_from((False, False, True)),
+    Wish, *map(st.sampled_from, (IMAGES, LEVELS, MEMORIES, RARELY, RARELY)), restart=st.sampled_from(RESTARTS)
 )
 cuts = st.none() | st.builds(Cut, st.integers(1, 12), st.booleans())
-histories = st.lists(st.tuples(st.sampled_from(("ask", "ask", "ask", "remove", "adopt")), wishes, cuts), max_size=6)
+histories = st.lists(st.tuples(st.sampled_from(WHAT), wishes, cuts), max_size=8)
 
 
-async def live(device: Device, history: list[tuple[str, Wish, Cut | None]]) -> None:
-    """Each wish after the other, each time with something new in the volume before."""
+def drawn(number: int, steps: int) -> History:
+    """A history of the seed."""
+    dice = Random(f"{SEED} volumes {number}")
+
+    def wish() -> Wish:
+        image, level, memory = dice.choice(IMAGES), dice.choice(LEVELS), dice.choice(MEMORIES)
+        return Wish(image, level, memory, dice.choice(RARELY), dice.choice(RARELY), dice.choice(RESTARTS))
+
+    def cut() -> Cut | None:
+        return Cut(dice.randint(1, 12), dice.random() < 0.5) if dice.random() < 0.5 else None
+
+    return [(dice.choice(WHAT), wish(), cut()) for _ in range(steps)]
+
+
+async def live(device: Device, history: History) -> None:
+    """Each wish after the other, each time with something new in the volume before. `adopt --rm`: what was run with that;
+    `rm -f`: somebody removes the container by hand."""
     for number, (what, wish, cut) in enumerate(history):
-        if what == "adopt" and not await device.is_there():
-            id_ = await device.kit.somebody_runs(NAME, "db:1")
-            device.journal.adopt(id_, NAME)
+        is_there = await device.is_there()
+        if what.startswith("adopt") and not is_there:
+            await device.adopt(vanishes=what == "adopt --rm")
         if device.volume:
             device.write(f"text {number}")
+        if what == "rm -f" and is_there:
+            await device.kit.somebody("remove", NAME)
+            device.is_adopted = False
+        if wish.image == "bad:1":
+            wish = wish._replace(restart="no")
         await device.ask_truly(None if what == "remove" else wish, cut)
 
 
 @pytest.mark.timeout(3600)
 @settings(max_examples=1000 if THOROUGH else 25)
 @given(histories)
-def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: list[tuple[str, Wish, Cut | None]]) -> None:
+def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: History) -> None:
     async def scenario(folder: Path) -> None:
         device = Device(MemoryKit(), folder, now)
         await live(device, history)
@@ -174,22 +293,45 @@ def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: list
         run(scenario(Path(folder)))
 
 
-@pytest.mark.parametrize(
-    "history",
-    [
-        [
-            ("adopt", Wish("db:2"), Cut(2, after=True)),
-            ("ask", Wish("bad:1", discards=True), None),
-            ("ask", Wish("db:1", discards=True), Cut(5, after=False)),
-            ("remove", Wish(), None),
-            ("ask", Wish(), Cut(1, after=True)),
-            ("ask", Wish("db:2", is_mounted=True), None),
-            ("ask", Wish("db:1"), None),
-        ]
-    ],
-)
-async def test_so_it_is_on_every_engine(kit: Kit, tmp_path: Path, history: list[tuple[str, Wish, Cut | None]]) -> None:
+@pytest.mark.parametrize("what", ["adopt", "adopt --rm"])
+def test_an_adopted_one_is_gone_back_to_beside_a_last_good_revision_without_it(what: str) -> None:
+    async def scenario(folder: Path) -> None:
+        device = Device(MemoryKit(), folder, now)
+        await device.ask_truly(None)
+        await device.adopt(vanishes=what == "adopt --rm")
+        device.write("precious")
+        had = device.volume
+        await device.ask_truly(Wish("bad:1", discards=True))
+        assert (device.volume, device.text) == (had, "precious")
+        await device.ask_truly(Wish("db:2"))
+        assert (device.volume, device.text) == (had, "precious")
+        await device.close()
+
+    with tempfile.TemporaryDirectory(dir=_FAST) as folder:
+        run(scenario(Path(folder)))
+
+
+def test_an_adopted_one_stays_when_what_asks_for_it_is_in_quarantine() -> None:
+    """The last good revision, which does not ask for it, is in force."""
+
+    async def scenario(folder: Path) -> None:
+        device = Device(MemoryKit(), folder, now)
+        for wish in (None, Wish("bad:1"), None):
+            await device.ask_truly(wish)
+        await device.adopt()
+        device.write("precious")
+        had = device.volume
+        await device.ask_truly(Wish("bad:1"))
+        assert (device.volume, device.text) == (had, "precious")
+        await device.close()
+
+    with tempfile.TemporaryDirectory(dir=_FAST) as folder:
+        run(scenario(Path(folder)))
+
+
+@pytest.mark.parametrize("kit", [DOCKER], indirect=True)
+@pytest.mark.parametrize("number", range(20 if THOROUGH else 1))
+async def test_so_it_is_on_docker(kit: Kit, tmp_path: Path, number: int) -> None:
     device = Device(kit, tmp_path)
-    await live(device, history)
-    assert device.volume == OWN
+    await live(device, drawn(number, 8 if THOROUGH else 4))
     await device.close()

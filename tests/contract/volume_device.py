@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +16,13 @@ from evenkeel.controller.preview import preview
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.container import Container, Mount, Resources, Restart
+from evenkeel.specs.container import Container, Mount, Resources, Restart, RestartPolicy
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainersSeen, Look
 from evenkeel.specs.output import Output
-from evenkeel.specs.plan import Action, Outcome, Plan, VolumeFate
+from evenkeel.specs.plan import Action, Create, Outcome, Plan, Step, Verify, VolumeFate
 
 from .kits import PLACE, Kit
 
@@ -34,10 +34,11 @@ class Wish(NamedTuple):
     """What is asked of the container."""
 
     image: str = "db:1"
-    level: str = "a"
+    level: str | None = "a"
     memory: int | None = None
     discards: bool = False
     is_mounted: bool = False
+    restart: RestartPolicy = "no"
 
 
 def state_of(wish: Wish | None) -> DesiredState:
@@ -47,10 +48,10 @@ def state_of(wish: Wish | None) -> DesiredState:
     container = Container(
         NAME,
         wish.image,
-        env=(("LEVEL", wish.level),),
+        env=(("LEVEL", wish.level),) if wish.level is not None else (),
         resources=Resources(wish.memory),
         mounts=(Mount(PLACE, "/usr", read_only=True),) if wish.is_mounted else (),
-        restart=Restart("no"),
+        restart=Restart(wish.restart),
         stable_for=timedelta(seconds=60 if wish.image == "bad:1" else 0.1),  # no proof comes before it has ended
         **more,
     )
@@ -74,6 +75,11 @@ class Device:
         self._gone = asyncio.Event()
         self.goes_back = False
         """Whether the container that is there is the last good one, so that a failed successor is taken back for it."""
+        self.is_adopted = False
+        """Whether the container that is there was adopted, and nothing was made of it yet."""
+        self._known = ""
+        """The volume that is found again for a container that is created; "" when that is the one with evenkeel's name."""
+        self._failed: set[Wish] = set()
         kit.declare()
 
     # ── a driver ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,24 +179,45 @@ class Device:
     def write(self, text: str) -> None:
         self.kit.write(self.volume, text)
 
+    async def adopt(self, *, vanishes: bool = False) -> str:
+        """Somebody runs the container, `vanishes` with `--rm`, and it is adopted; its id."""
+        id_ = await self.kit.somebody_runs(NAME, "db:1", vanishes=vanishes)
+        assert self.journal.adopt(id_, NAME)
+        self.is_adopted = True
+        return id_
+
     async def ask_truly(self, wish: Wish | None, cut: Cut | None = None) -> None:
         """Ask, and hold what became of all volumes against what the plan said of it."""
         before, had = self.kit.contents(), self.volume
-        fates = {fate.volume: fate.fate for fate in await self.fates(wish)}
+        plan = await self.plan(wish)
+        fates = {fate.volume: fate.fate for difference in plan.differences for fate in difference.volumes}
         ending = await self.ask(wish, cut)
         after = self.kit.contents()
         lost = {name for name, text in before.items() if text and after.get(name) != text}
+        keeps = wish is not None and not wish.discards and not wish.is_mounted
         if wish is not None and wish.image == "bad:1":
             assert not isinstance(ending, Settled)
             assert not lost, "what a failed update has not replaced was lost"
-            assert not self.goes_back or self.volume == had
+            comes_back = self.goes_back or self.is_adopted
+            assert not had or not comes_back or self.volume == had
+            if had and (self.is_adopted or (keeps and wish not in self._failed)):
+                self._known = had
+            self.goes_back, self.is_adopted = comes_back, False
+            self._failed.add(wish)
             return
         assert ending == Settled(), ending
-        self.goes_back = wish is not None
+        self.goes_back, self.is_adopted = wish is not None, False
         assert lost <= {name for name, fate in fates.items() if fate == "removed"}, (lost, fates)
         for name, fate in fates.items():
             assert (self.volume == name) is (fate == "carried"), (name, fate, self.volume)
             assert name in after or fate == "removed"
-        if wish is not None and not wish.discards and not wish.is_mounted:
-            declares = wish.image != "sleeper:1"
-            assert self.volume == (had or (OWN if declares else ""))
+        if wish is not None and keeps:
+            found = self._known if self._known in after else OWN
+            assert self.volume == (had or (found if wish.image != "sleeper:1" else ""))
+            if self.volume and any(isinstance(step.action, Create | Verify) for step in steps(plan)):
+                self._known = self.volume
+
+
+def steps(plan: Plan) -> Iterator[Step]:
+    for stage in plan.stages:
+        yield from stage.steps

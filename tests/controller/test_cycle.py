@@ -803,6 +803,27 @@ def test_what_is_adopted_in_the_place_of_what_was_good_is_gone_back_to(on_device
     on_device(work)
 
 
+@pytest.mark.parametrize("trouble", ["quarantine", "no image"])
+def test_what_is_adopted_is_kept_while_last_good_is_kept_up(on_device: OnDevice, trouble: str) -> None:
+    """Last-good does not ask for it, but what is desired does, which has failed or cannot be fetched."""
+
+    async def work(device: Device) -> None:
+        image = "bad:1" if trouble == "quarantine" else "lost:1"
+        await device.reach(container("db"))
+        device.ask(container("db"), container("web", image))
+        await device.follow()
+        device.engine.put_foreign(container("web"))
+        device.journal.adopt(foreign_id("web"), "web")
+        for _ in range(3):
+            device.engine.kill("db")
+            await device.follow()
+            assert device.running() == {"db": "db:1", "web": "web:1"}
+        await device.reach(container("db"))
+        assert device.running() == {"db": "db:1"}, "nobody asks for it any more"
+
+    on_device(work, bad=Image(exits_with=1), lost=Image(pull="unreachable"))
+
+
 def test_what_was_adopted_and_had_ended_is_not_removed_on_the_way_back(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(container("db"))

@@ -91,6 +91,7 @@ class HostConfig(TypedDict):
     Links: NotRequired[list[str] | None]
     Tmpfs: NotRequired[dict[str, str] | None]
     Privileged: NotRequired[bool]
+    AutoRemove: NotRequired[bool]
     CapAdd: NotRequired[list[str] | None]
     RestartPolicy: NotRequired[RestartPolicy | None]
     LogConfig: NotRequired[LogConfig | None]
@@ -243,7 +244,7 @@ class ProgressDetail(TypedDict):
 
 
 class Volume(TypedDict):
-    """POST /volumes/create, of one that is there already, too."""
+    """POST /volumes/create, of one that is there already, too, and GET /volumes/{name}."""
 
     Name: str
     Labels: NotRequired[dict[str, str] | None]

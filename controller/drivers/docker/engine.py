@@ -17,7 +17,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from evenkeel.controller.drivers.docker import pull, volumes
+from evenkeel.controller.drivers.docker import holding, pull, volumes
 from evenkeel.controller.drivers.docker.answers import Created, ImageInspected, PullLine, Updated
 from evenkeel.controller.drivers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
 from evenkeel.controller.drivers.docker.events import ends_of, events
@@ -25,11 +25,13 @@ from evenkeel.controller.drivers.docker.logs import last_output
 from evenkeel.controller.drivers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.docker.parse import is_owner
+from evenkeel.controller.drivers.docker.places import has_our_volumes
 from evenkeel.controller.drivers.docker.refusals import outcome
 from evenkeel.controller.drivers.docker.registries import Registries
-from evenkeel.controller.drivers.docker.render import NAME_LABEL, as_kept, create_body, endpoint_body, update_body
+from evenkeel.controller.drivers.docker.render import as_kept, create_body, endpoint_body, update_body
 from evenkeel.controller.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, fits, misfit
 from evenkeel.specs.container import Container
@@ -155,12 +157,8 @@ class DockerEngine:
                 return await self._start(instance)
             case Verify():
                 return await self._verify(action, progress)
-            case End(instance=instance, stop=stop):
-                timeout_s = math.ceil(stop.timeout.total_seconds())
-                await self._client.post(
-                    f"/containers/{instance}/stop", {"t": str(timeout_s)}, timeout_s=timeout_s + self._client.timeout_s
-                )
-                return Done("stopped")
+            case End():
+                return await self._end(action)
             case Rename(instance=instance, engine_name=engine_name):
                 return await self._rename(instance, engine_name)
             case Update():
@@ -272,7 +270,12 @@ class DockerEngine:
         return Done("connected to its network")
 
     async def _verify(self, action: Verify, progress: Progress) -> Outcome:
-        """An engine that is about to end kills its containers first, and answers all the while."""
+        """An engine that is about to end kills its containers first, and answers all the while. Volumes that others have made
+        are remembered before, from an adopted container on."""
+        name, found = action.container.name, await self._observer.inspect(action.instance)
+        others = [each for each in found.seen.volumes if each[1] != volume_name(name, each[0])] if found else []
+        if action.container.image_volumes != "discard":
+            await volumes.remember(self._client, name, others, self._owner)
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
         async with ends_of(self._client, action.instance) as ends:
 
@@ -309,6 +312,21 @@ class DockerEngine:
                 return changed(told, message=redacted(told.message, found.seen.container))
         return Retry("its network could not be made", outside=True)
 
+    async def _end(self, action: End) -> Outcome:
+        timeout_s = math.ceil(action.stop.timeout.total_seconds())
+        wait_s = timeout_s + self._client.timeout_s
+        path, query = f"/containers/{action.instance}/stop", {"t": str(timeout_s)}
+        if not action.held_as:
+            await self._client.post(path, query, timeout_s=wait_s)
+            return Done("stopped")
+        found = await self._observer.read(action.instance)
+        if found is None:
+            return Retry(_GONE)
+        await holding.hold(self._client, found, action.held_as, self._owner, secrets.token_hex(8))
+        async with holding.until_removed(self._client, found):
+            await self._client.post(path, query, timeout_s=wait_s)
+        return Done("stopped, and removed by the engine")
+
     async def _rename(self, instance: str, engine_name: str) -> Outcome:
         """One that waits to be restarted has no network, and the engine fails to tell that network of the new name, which
         leaves it without one (measured, 20.10). So its wait is ended for as long as it takes."""
@@ -333,12 +351,12 @@ class DockerEngine:
         found = await self._observer.read(instance)
         if found is None:
             return _removed(names, await volumes.removed(self._client, names))
-        is_ours = NAME_LABEL in (found["Config"].get("Labels") or {})
-        query = {"force": "1", "v": "1" if names and is_ours else "0"}
+        query = {"force": "1", "v": "1" if names and has_our_volumes(found) else "0"}
         why = ""
         for _ in range(_REMOVAL_LOOKS):
             try:
-                await self._client.delete(f"/containers/{found['Id']}", query)
+                async with holding.until_removed(self._client, found):
+                    await self._client.delete(f"/containers/{found['Id']}", query)
                 break
             except EngineAnswer as answer:
                 if answer.status == 404:

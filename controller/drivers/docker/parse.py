@@ -18,7 +18,14 @@ from typing import NamedTuple, get_args
 from evenkeel.controller.drivers.docker import answers
 from evenkeel.controller.drivers.docker.checks import asked_check, health_of, newest_check
 from evenkeel.controller.drivers.docker.places import volumes_of
-from evenkeel.controller.drivers.docker.render import HOST_GATEWAY, NAME_LABEL, OUR_LABELS, OWNER_LABEL, asked_from
+from evenkeel.controller.drivers.docker.render import (
+    HOLDS_LABEL,
+    HOST_GATEWAY,
+    NAME_LABEL,
+    OUR_LABELS,
+    OWNER_LABEL,
+    asked_from,
+)
 from evenkeel.controller.drivers.docker.unspoken import unspoken
 from evenkeel.reconcilers.containers.volumes import tidy
 from evenkeel.specs.container import (
@@ -143,6 +150,8 @@ def parse_container(
         unspoken=unspoken(inspected, network, image_config or {}) if asked is None else (),
         device_name=config.get("Hostname") or "" if inspected["HostConfig"].get("NetworkMode") == "host" else "",
         volumes=volumes_of(inspected, image_config or {}),
+        vanishes=bool(inspected["HostConfig"].get("AutoRemove")),
+        holds=labels.get(HOLDS_LABEL, ""),
     )
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from evenkeel.controller.drivers.docker import answers
-from evenkeel.controller.drivers.docker.render import NAME_LABEL
+from evenkeel.controller.drivers.docker.render import HOLDS_LABEL, NAME_LABEL
 from evenkeel.reconcilers.containers.volumes import tidy
 
 
 def volumes_of(inspected: answers.Inspected, image_config: answers.Config) -> tuple[tuple[str, str], ...]:
     """The places and volumes that a container has because of its image. evenkeel asks for no others; of a container of
     somebody else's they are those at places that its image declares. One that cannot be written to is none of these."""
-    is_ours = NAME_LABEL in (inspected["Config"].get("Labels") or {})
+    asks_for_all = has_our_volumes(inspected)
     declared = {tidy(place) for place in image_config.get("Volumes") or ()}
     return tuple(
         sorted(
             (mount["Destination"], mount.get("Name", ""))
             for mount in inspected.get("Mounts") or ()
             if mount.get("Type") == "volume" and mount.get("Name") and mount.get("RW", True)
-            if is_ours or tidy(mount["Destination"]) in declared
+            if asks_for_all or tidy(mount["Destination"]) in declared
         )
     )
+
+
+def has_our_volumes(inspected: answers.Inspected) -> bool:
+    """Whether evenkeel has given a container its volumes. What holds those of somebody else's has what that one had."""
+    labels = inspected["Config"].get("Labels") or {}
+    return NAME_LABEL in labels and HOLDS_LABEL not in labels

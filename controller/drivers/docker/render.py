@@ -36,7 +36,11 @@ NAME_LABEL = "dev.evenkeel.name"
 SPEC_LABEL = "dev.evenkeel.spec"
 OWNER_LABEL = "dev.evenkeel.owner"
 INSTANCE_LABEL = "dev.evenkeel.instance"
-OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL)
+HOLDS_LABEL = "dev.evenkeel.holds"
+"""On a container that never starts: the id of the one whose volumes it has."""
+STANDS_FOR_LABEL = "dev.evenkeel.stands-for"
+"""On an empty volume: the name of the one for which it stands."""
+OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL, HOLDS_LABEL)
 HOST_GATEWAY = "host-gateway"
 
 AddressOf = Callable[[str], str]
@@ -56,7 +60,7 @@ def create_body(
     it (`inherited`). "" leaves a label out. `volumes`: places, and the volumes that it gets there."""
     host, _ = _hosts(container, address_of)
     ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container)}
-    ours |= {label: value for label, value in ((OWNER_LABEL, owner), (INSTANCE_LABEL, instance)) if value}
+    ours |= _given({OWNER_LABEL: owner, INSTANCE_LABEL: instance})
     body: dict[str, Any] = {
         "Image": container.image,
         "Env": [name if value is None else f"{name}={value}" for name, value in container.env],
@@ -100,6 +104,17 @@ def create_body(
     if container.network == "bridge":
         body["NetworkingConfig"] = {"EndpointsConfig": {network: endpoint_body(container, address_of)}}
     return body
+
+
+def holder_body(held: str, image_id: str, subject: str, owner: str, instance: str) -> dict[str, Any]:
+    """The body of POST /containers/create for a container that has all the volumes of another one, `held`, and is not made to
+    be started. It has the image of that one, which is there as long as that one is. The rest as for `create_body`."""
+    labels = {NAME_LABEL: subject, HOLDS_LABEL: held, OWNER_LABEL: owner, INSTANCE_LABEL: instance}
+    return {"Image": image_id, "Labels": _given(labels), "HostConfig": {"VolumesFrom": [held]}}
+
+
+def _given(labels: Mapping[str, str]) -> dict[str, str]:
+    return {label: value for label, value in labels.items() if value}
 
 
 def endpoint_body(container: Container, address_of: AddressOf) -> dict[str, Any]:

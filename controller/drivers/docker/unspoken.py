@@ -43,7 +43,7 @@ _ORDINARY: Mapping[str, tuple[object, ...]] = {
 }
 """What engines set where nobody asked for anything, besides nothing."""
 _WORDS = {
-    "AutoRemove": "that the engine removes it when it ends",
+    "AutoRemove": "that the engine removes it when it ends (going back from a failed update creates it anew)",
     "CapDrop": "dropped capabilities",
     "Init": "an init process",
     "NanoCpus": "cpus",

@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from evenkeel.controller.clock import Now, system_now
-from evenkeel.controller.drivers.memory import volumes
-from evenkeel.controller.drivers.memory.saying import failed_check, said
+from evenkeel.controller.drivers.memory import vanishing, volumes
+from evenkeel.controller.drivers.memory.saying import check_in_force, failed_check, said
 from evenkeel.controller.drivers.memory.world import (
     BY_NAME,
     DEVICE_NAME,
@@ -33,6 +33,7 @@ from evenkeel.controller.drivers.memory.world import (
     image_id,
     made_up_size,
     repo_digest,
+    restarts,
     stored_world,
     taken_port,
     up_s,
@@ -169,6 +170,10 @@ class MemoryEngine:
             case Update():
                 kept = self._find(action.instance)
                 assert kept.container is not None
+                if kept.vanishes and action.restart.policy != "no":
+                    raise Unavailable(
+                        f"container:{kept.engine_name}", "no restart policy for one that is removed when it ends"
+                    )
                 if not can_update(action.resources, kept.container.resources, _IN_PLACE):
                     raise Unavailable(
                         f"container:{kept.engine_name}", "limits change in place from one value to another only"
@@ -266,11 +271,17 @@ class MemoryEngine:
         if kept.state in AWAKE and exit_code is None:
             await asyncio.sleep(action.stop.timeout.total_seconds())
             kept, exit_code = self._find(action.instance), 137
+        if action.held_as:
+            vanishing.hold(self.world, kept, action.held_as)
         if kept.state in AWAKE and exit_code is not None:
-            self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now()))
+            self._end(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now()))
         return Done("stopped")
 
     async def _verify(self, action: Verify, progress: Progress) -> Outcome:
+        for kept in self._present():
+            if action.instance in (kept.id, kept.engine_name):
+                volumes.remember(self.world.volumes, action.container, kept.volumes)
+
         async def was_killed() -> bool:
             return any(kept.was_killed for kept in self._present() if kept.id == action.instance)
 
@@ -301,17 +312,12 @@ class MemoryEngine:
                 policy = kept.container.restart.policy if kept.container else "no"
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
                 state: State = "restarting" if again else "exited"
-                count = self._restarts(kept, image) if again else kept.restart_count
-                self.world.containers[kept.id] = replace(
+                count = restarts(kept, image) if again else kept.restart_count
+                ended = replace(
                     kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=self._now()
                 )
+                vanishing.end(self.world, ended)
         return list(self.world.containers.values())
-
-    def _restarts(self, kept: Kept, image: Image) -> int:
-        """How often one that ends and ends was started again by now, after waits that double each time, as Docker's do."""
-        longest = kept.container.restart.max_retries if kept.container is not None else 0
-        count = int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1)))
-        return max(1, min(count, longest) if longest else count)
 
     def _seen(self, kept: Kept, look: Look) -> ContainerSeen:
         """Its own creations tell their subject by themselves; of another's only `adopted` does."""
@@ -322,7 +328,7 @@ class MemoryEngine:
         cut_off = "" if foreign else self._cut_off(kept)
         health: HealthSeen = "none"
         newest = None
-        check = _check_in_force(container, look) if container is not None else None
+        check = check_in_force(container, look) if container is not None else None
         if check is not None and kept.state == "running":
             deaf = cut_off and not isinstance(check.probe, ExecProbe)
             health = "healthy" if self._behaviour(kept).healthy and not deaf else "unhealthy"
@@ -352,6 +358,8 @@ class MemoryEngine:
             cut_off=cut_off,
             device_name=DEVICE_NAME if container is not None and container.network == "host" else "",
             volumes=() if foreign else kept.volumes,
+            vanishes=not foreign and kept.vanishes,
+            holds=kept.holds,
         )
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:
@@ -388,6 +396,10 @@ class MemoryEngine:
         self.world.containers[kept.id] = kept
         self._touched()
 
+    def _end(self, kept: Kept, *, with_volumes: bool = True) -> None:
+        vanishing.end(self.world, kept, with_volumes=with_volumes)
+        self._touched()
+
     def _touched(self) -> None:
         self._save()
         self._changed.set()
@@ -400,8 +412,11 @@ class MemoryEngine:
 
     def kill(self, name: str, exit_code: int = 137) -> None:
         """Somebody has the engine end a container's process; it does not restart what was stopped by hand."""
-        kept = self._find(plain_name(name))
-        self._put(replace(kept, state="exited", exit_code=exit_code, finished_at=self._now(), was_killed=True))
+        self._kill(self._find(plain_name(name)), exit_code)
+
+    def _kill(self, kept: Kept, exit_code: int, *, with_volumes: bool = True) -> None:
+        killed = replace(kept, state="exited", exit_code=exit_code, finished_at=self._now(), was_killed=True)
+        self._end(killed, with_volumes=with_volumes)
 
     def restart(self, *, in_order: bool = False) -> None:
         """The engine is killed and comes back: it has killed what was left over, and starts only what always has to run.
@@ -410,7 +425,7 @@ class MemoryEngine:
         for kept in self._present():
             if kept.state in AWAKE:
                 exit_code = self._behaviour(kept).stops_with if in_order else None
-                self.kill(kept.engine_name, 137 if exit_code is None else exit_code)
+                self._kill(kept, 137 if exit_code is None else exit_code, with_volumes=False)
                 if kept.container is not None and kept.container.restart.policy == "always":
                     self._start(kept.id)
 
@@ -446,14 +461,21 @@ class MemoryEngine:
         self.world.network = 0
         self._touched()
 
-    def put_foreign(self, container: Container, state: State = "running", unspoken: tuple[str, ...] = ()) -> None:
-        """Somebody else runs a container. `unspoken`: what it has that no spec can say."""
+    def put_foreign(
+        self,
+        container: Container,
+        state: State = "running",
+        unspoken: tuple[str, ...] = (),
+        *,
+        vanishes: bool = False,
+    ) -> None:
+        """Somebody else runs a container. `unspoken`: what it has that no spec can say. `vanishes`: as with `--rm`."""
         id_ = foreign_id(container.name)
         kept = Kept(id_, plain_name(container.name), image_id(container.image, 1), container, state, container.image)
         self.world.images.setdefault(container.image, 1)
         places = volumes.without_names(self.world.volumes, self._behaviour(kept).volumes, id_)
         up = replace(kept, created_at=self._now(), started_at=self._now(), up_at=uptime())
-        self._put(replace(up, unspoken=unspoken, volumes=places))
+        self._put(replace(up, unspoken=unspoken, volumes=places, vanishes=vanishes))
 
     def volume_at(self, name: str, place: str) -> volumes.Volume:
         """The volume that a container has at a place, to be written to and read."""
@@ -473,12 +495,3 @@ class MemoryEngine:
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""
         return {kept.engine_name: kept.image for kept in self._present() if kept.state in ("running", "restarting")}
-
-
-def _check_in_force(container: Container, look: Look) -> Health | None:
-    """A command is the engine's to run, as it was at creation; a network check is made as it is asked for now."""
-    created_with = container.health
-    if look.checks is None or (created_with is not None and isinstance(created_with.probe, ExecProbe)):
-        return created_with
-    asked = look.checks.get(container.name)
-    return None if asked is not None and isinstance(asked.probe, ExecProbe) else asked

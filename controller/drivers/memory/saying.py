@@ -5,8 +5,8 @@ from __future__ import annotations
 from evenkeel.controller.drivers.memory.world import Image, Kept
 from evenkeel.reconcilers.containers.causes import check_cause
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import ExecProbe, Health
-from evenkeel.specs.observed import CheckSeen
+from evenkeel.specs.container import Container, ExecProbe, Health
+from evenkeel.specs.observed import CheckSeen, Look
 from evenkeel.specs.output import Output, last_lines
 
 
@@ -28,3 +28,12 @@ def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
     if not is_bad or not isinstance(check.probe, ExecProbe):
         return newest
     return changed(newest, cause=check_cause(image.check_exit, image.check_output, check.probe.command[0]))
+
+
+def check_in_force(container: Container, look: Look) -> Health | None:
+    """A command is the engine's to run, as it was at creation; a network check is made as it is asked for now."""
+    created_with = container.health
+    if look.checks is None or (created_with is not None and isinstance(created_with.probe, ExecProbe)):
+        return created_with
+    asked = look.checks.get(container.name)
+    return None if asked is not None and isinstance(asked.probe, ExecProbe) else asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import shlex
 import time
 from collections.abc import Callable
@@ -56,7 +57,7 @@ class Image:
 class Kept:
     """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by the
     clock of the event loop, which nobody sets. `network`: the number of the network that it is on; `BY_NAME` until it is
-    first started, `DISCONNECTED` when somebody took it from its network."""
+    first started, `DISCONNECTED` when somebody took it from its network. `vanishes` and `holds`: as in `ContainerSeen`."""
 
     id: str
     engine_name: str
@@ -74,6 +75,8 @@ class Kept:
     unspoken: tuple[str, ...] = ()
     network: int = BY_NAME
     volumes: Places = ()
+    vanishes: bool = False
+    holds: str = ""
     was_killed: bool = False
     """Whether it ended because somebody had the engine end it, or the engine ended."""
 
@@ -138,6 +141,13 @@ def up_s(kept: Kept) -> float:
     """For how long its process is up. A start before the machine's own counts from that."""
     now = uptime()
     return now - kept.up_at if kept.up_at <= now else now
+
+
+def restarts(kept: Kept, image: Image) -> int:
+    """How often one that ends and ends was started again by now, after waits that double each time, as Docker's do."""
+    longest = kept.container.restart.max_retries if kept.container is not None else 0
+    count = int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1)))
+    return max(1, min(count, longest) if longest else count)
 
 
 def taken_port(kept: Kept, other: Kept) -> str:
