@@ -38,15 +38,16 @@ NEXT: Mapping[str, str] = {
 _REFUSED = "is possible only after status"
 
 
-def passing_link(settings: Settings, name: str) -> MqttLink:
-    """A connection with the settings' access that leaves no trace at the broker, and does not take the controller's place."""
+def passing_link(settings: Settings, name: str, *, beginnings: bool = False) -> MqttLink:
+    """A connection with the settings' access that leaves no trace at the broker, and does not take the controller's place.
+    `beginnings`: of a message that is too large its beginning is heard."""
     import os
 
     from evenkeel.controller.mqtt_link import MqttLink
     from evenkeel.specs.codec import changed
 
     client = f"evenkeel-{name}-{os.urandom(4).hex()}"[:23]
-    return MqttLink(changed(settings.mqtt, client_id=client, will=None), lasting=False)
+    return MqttLink(changed(settings.mqtt, client_id=client, will=None), lasting=False, beginnings=beginnings)
 
 
 async def connected(link: MqttLink, element: str, limit_s: float) -> None:

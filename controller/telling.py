@@ -72,13 +72,14 @@ class Telling:
                 self._said.set()
 
     async def tell_once(self) -> bool:
-        """Give every sink what it has not taken; False when one could not take it. What is not on the disk is told to none:
+        """Give every sink what it has not taken and was said by now; False when one could not take it. What is said meanwhile
+        comes with the next turn, so that a flood ends in no turn without a clean-up. What is not on the disk is told to none:
         after a loss of power its numbers would be given to other entries."""
         if not self._journal.is_durable:
             return True
-        complete = True
+        complete, newest = True, self._journal.last_seq()
         for sink in self._sinks:
-            while entries := self._journal.said(self._journal.delivered(sink.name)):
+            while (start := self._journal.delivered(sink.name)) < newest and (entries := self._journal.said(start)):
                 if not await self._is_taken(sink, entries):
                     complete = False
                     break

@@ -17,7 +17,7 @@ from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.inventory import image_version
 from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
-from evenkeel.specs.secrecy import shown_path
+from evenkeel.specs.secrecy import shown_address, shown_path
 
 _LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
 """In characters; a broker may refuse what is longer than it likes, and nobody reads it."""
@@ -77,7 +77,8 @@ def joined(reasons: Sequence[str]) -> str:
 
 def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
     """Kanto's text for a flaw, where it stands, and what helps; what is only doubtful is no rejection."""
-    text = f"{flaw.message if flaw.warning else kanto.rejection(value, flaw)} [{path_text(shown_path(flaw.path))}]"
+    said = shown_address(flaw.message if flaw.warning else kanto.rejection(value, flaw))
+    text = f"{said} [{path_text(shown_path(flaw.path))}]"
     return f"{text}, {flaw.hint}" if flaw.hint else text
 
 

@@ -15,7 +15,7 @@ from evenkeel.specs import written
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.kinds import KINDS, kind_of, reserved_labels
 from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Found, Path, Place, Problem, Severity, nearest, path_text
-from evenkeel.specs.secrecy import key_words, shown_path
+from evenkeel.specs.secrecy import key_words, shown_address, shown_path
 from evenkeel.specs.text import Tree, Value, nearest_position, read_trees
 from evenkeel.specs.walk import Sound, beyond, faults, in_words, sound_part
 
@@ -81,7 +81,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
     for flaw in flaws:
         place = Place(file, *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
-        problems.append(Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity))
+        message = shown_address(flaw.message)  # somebody may have put an address where none belongs
+        problems.append(Problem(place, path_text(shown_path(flaw.path)), message, flaw.hint, severity))
     return [_placed(draft, tree, file) for draft in drafts]
 
 

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.container import KANTO_STOP_TIMEOUT
+from evenkeel.specs.manifest import is_manifest
 from evenkeel.specs.mqtt import CredentialsInAddress, broker_address
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import duration_text, parse_duration
@@ -30,6 +31,8 @@ from evenkeel.specs.text import Value
 from evenkeel.specs.walk import faults, in_words
 
 SECTIONS = ("connection", "update_agent")
+_DESIRED = {"payload", "baselines", "domains", "specification"}
+"""Keys of a desired state."""
 PASSWORD = ("connection", "client_password")
 STOP_TIMEOUT = "default_ctrs_stop_timeout"
 _MOST_MILLISECONDS = 65_535_000
@@ -102,6 +105,10 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
         flaws.append(Flaw((), "expected a mapping with `connection` and `update_agent`"))
         return {}
     before = len(flaws)
+    if is_manifest(value) or not _DESIRED.isdisjoint(value):
+        what = "this is what to run, and no configuration"
+        flaws.append(Flaw((), what, "put the file into a folder of specs; it is read there as it is"))
+        return {}
     flaws.extend(_other_spelling((key,)) for key in value if key not in SECTIONS and key.lower() in SECTIONS)
     known = {name: _known(value.get(name), kind, (name,), flaws) for name, kind in _KINDS.items()}
     connection, password = known["connection"], kanto_password(value)

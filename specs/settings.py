@@ -126,7 +126,8 @@ class EngineSettings(Struct, frozen=True):
     """Path of a `config.json` with credentials. Default "": `$DOCKER_CONFIG` or `~/.docker`, resolved at use, because the
     daemon's environment is not known here."""
     token_realms: tuple[str, ...] = ()
-    """Without the registry's own host and those of its domain, which need not be listed. Only `plan` asks registries itself."""
+    """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. It is about what `plan`
+    asks itself; what a pull sends where is the engine's to decide."""
 
 
 class Timeouts(Struct, frozen=True):

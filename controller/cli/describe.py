@@ -123,7 +123,9 @@ def _described(
         known = {*asked, *(each.name for each in seen.containers)}
         hint = nearest(name, known)
         raise EvenkeelError(
-            f"container:{name}", "nobody asks for it, and it is not there" + (f"; {hint}" if hint else "")
+            f"container:{name}",
+            "it is not there, and nothing that is in force asks for it (`evenkeel plan` shows what files ask for)"
+            + (f"; {hint}" if hint else ""),
         )
     container, document = asked.get(name, (None, None))
     own = any(each.container is not None for each in instances)

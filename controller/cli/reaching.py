@@ -52,8 +52,11 @@ async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None)
     from evenkeel.controller.commander import connected
 
     connect_s = settings.connect_timeout.total_seconds()
-    notice = f"connecting to {settings.broker} …"
-    saying = asyncio.get_running_loop().call_later(_QUIET_S, lambda: echo(notice, err=True))
+
+    def notice() -> None:
+        echo(f"connecting to {settings.broker} …" + (f" ({link.why})" if link.why else ""), err=True)
+
+    saying = asyncio.get_running_loop().call_later(_QUIET_S, notice)
     try:
         await connected(link, f"broker:{settings.broker}", min(connect_s, limit_s or connect_s))
     finally:

@@ -57,7 +57,7 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
     prefix = topic_prefix(domain)
     feedback = f"{prefix}/desiredstatefeedback"
     others = (f"{prefix}/desiredstate", f"{prefix}/desiredstate/command", f"{prefix}/currentstate")
-    link = passing_link(settings, "watch")
+    link = passing_link(settings, "watch", beginnings=True)
     link.subscribe(feedback, *(others if output == "json" else ()))
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,6 +78,9 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
                         echo_json(_line(message.topic, message.payload))
                     elif (heard := heard_from(message.payload)) is not None:
                         told(heard)
+                    else:
+                        what = f"of {message.cut_from:,} bytes is too large" if message.cut_from else "is no feedback"
+                        echo(f"a message {what}; -o json shows its content", err=True)
                     if not is_heard():
                         return
             finally:

@@ -4,8 +4,9 @@ Engines do not tell how much a pull will fetch; the registry does, in the manife
 whatever goes wrong here makes a size unknown and nothing else. Protocol: OCI distribution, with Basic and Bearer
 authentication; certificates of private registries are where Docker keeps them, and count for their own host.
 
-A registry names the place that gives tokens for it, and credentials go there: to the registry's own host, to one below the same
-parent domain (auth.docker.io for registry-1.docker.io), and to those that `engine.tokenRealms` lists; nowhere else.
+A registry names the place that gives tokens for it, and credentials go there: to the registry's own host, to hosts below it, to
+those that are known to be of its organisation (auth.docker.io for registry-1.docker.io), and to those that `engine.tokenRealms`
+lists; nowhere else.
 """
 
 from __future__ import annotations
@@ -153,17 +154,17 @@ async def _authorise(
     return f"Bearer {token.get('token') or token['access_token']}"
 
 
+_REALMS = {"registry-1.docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
+"""Registries whose tokens come from another host of the same organisation."""
+
+
 def _may_have_credentials(realm: str, host: str, realms: Sequence[str]) -> bool:
-    """Whether a token realm is the registry itself, of its organisation, or listed. The organisation is the domain above the
-    registry's host: never a bare top-level domain, nor one like co.uk, nor that of an address."""
-    name = host.rpartition(":")[0] or host
-    if realm == name or realm in realms:
+    """Whether a token realm is the registry itself, below it, known to be of its organisation, or listed. A domain above the
+    host proves nothing: others may have names below it, as with github.io or azurecr.io."""
+    name, realm = (host.rpartition(":")[0] or host).lower(), realm.lower()
+    if realm in (name, _REALMS.get(name), *(each.lower() for each in realms)):
         return True
-    labels = name.split(".")[1:]
-    if len(labels) < 2 or labels[-1].isdecimal() or (len(labels) == 2 and len(labels[0]) <= 3 and len(labels[1]) == 2):
-        return realm.endswith(f".{name}") and "." in name and not name.rpartition(".")[2].isdecimal()
-    parent = ".".join(labels)
-    return realm == parent or realm.endswith(f".{parent}")
+    return realm.endswith(f".{name}") and "." in name and not name.rpartition(".")[2].isdecimal()
 
 
 def _is_ours(platform_: dict[str, str]) -> bool:

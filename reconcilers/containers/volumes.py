@@ -31,7 +31,8 @@ def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: H
     if candidate is not None:
         kept = dict(candidate.volumes)
     else:
-        kept = {} if container is None or discards else _inherited(container, others)
+        keeping = (other for other in others if not _is_discarded(other, history))
+        kept = {} if container is None or discards else _inherited(container, keeping)
     found: dict[str, VolumeFate] = {}
     for place, volume in (each for other in others for each in other.volumes):
         if volume in kept.values():
@@ -46,8 +47,17 @@ def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: H
 def _lets_go(instance: ContainerSeen, history: History) -> bool:
     """Whether `discard` may be about what an instance has. When a revision has failed that wanted to keep it, last-good, which
     is gone back to, may say `discard`; nobody has said that of what the failed instance found."""
-    is_proven = (instance.holds or instance.id) in history.proven
-    return is_proven or (instance.container is not None and instance.container.image_volumes == "discard")
+    return _is_proven(instance, history) or _is_discarded(instance, history)
+
+
+def _is_discarded(instance: ContainerSeen, history: History) -> bool:
+    """Whether what an instance has began empty with it, and nobody has needed it: who keeps data has them elsewhere."""
+    is_asked = instance.container is not None and instance.container.image_volumes == "discard"
+    return is_asked and not _is_proven(instance, history)
+
+
+def _is_proven(instance: ContainerSeen, history: History) -> bool:
+    return (instance.holds or instance.id) in history.proven
 
 
 def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:

@@ -65,6 +65,15 @@ async def test_going_back_to_discard_deletes_nothing_that_the_failed_one_was_to_
     assert device.kit.contents()[OWN] == "precious"
 
 
+@DOCKER_WHEN_THOROUGH
+async def test_going_back_from_discard_finds_what_was_there_before_the_failed_one(device: Device) -> None:
+    """Somebody had removed the container, so that only its volume was left; what is gone back to got the empty one of what had
+    failed."""
+    await device.kit.somebody("remove", NAME)
+    assert isinstance(await device.ask(Wish("bad:1", discards=True)), Stalled)
+    assert (device.volume, device.text) == (OWN, "precious")
+
+
 async def test_what_is_removed_leaves_its_volume_and_finds_it_again(device: Device) -> None:
     assert await device.fates(None) == (VolumeFate(PLACE, OWN, "left"),)
     assert await device.ask(None) == Settled()

@@ -80,6 +80,8 @@ class Device:
         self._known = ""
         """The volume that is found again for a container that is created; "" when that is the one with evenkeel's name."""
         self._failed: set[Wish] = set()
+        self._fleeting = set[str]()
+        """Volumes that began with what asked to discard them, and failed."""
         kit.declare()
 
     # ── a driver ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,6 +206,8 @@ class Device:
                 self._known = had
             self.goes_back, self.is_adopted = comes_back, False
             self._failed.add(wish)
+            if wish.discards and self.volume != had:
+                self._fleeting.add(self.volume)
             return
         assert ending == Settled(), ending
         self.goes_back, self.is_adopted = wish is not None, False
@@ -213,7 +217,9 @@ class Device:
             assert name in after or fate == "removed"
         if wish is not None and keeps:
             found = self._known if self._known in after else OWN
-            assert self.volume == (had or (found if wish.image != "sleeper:1" else ""))
+            aside = next((name for name, fate in fates.items() if fate == "carried"), "")  # of one that failed before
+            had = "" if had in self._fleeting else had
+            assert self.volume == (had or aside or (found if wish.image != "sleeper:1" else ""))
             if self.volume and any(isinstance(step.action, Create | Verify) for step in steps(plan)):
                 self._known = self.volume
 

@@ -393,6 +393,16 @@ def test_a_wrong_configuration_is_not_migrated(file: Path, tmp_path: Path) -> No
     assert not (tmp_path / "config.yaml").exists()
 
 
+@pytest.mark.parametrize("content", ['{"image": {"name": "web:1"}}', '{"activityId": "a", "payload": {"domains": []}}'])
+def test_what_to_run_is_not_taken_for_a_configuration(file: Path, tmp_path: Path, content: str) -> None:
+    """It was migrated to settings with nothing in them."""
+    file.write_text(content)
+    with pytest.raises(
+        SettingsError, match="this is what to run, and no configuration; put the file into a folder of specs"
+    ):
+        migrate(file, tmp_path / "config.yaml")
+
+
 EVERYTHING = Settings(
     specs=("/a", "/b"),
     state="/s",

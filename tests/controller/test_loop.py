@@ -479,6 +479,29 @@ def test_a_sink_of_other_days_keeps_nothing(on_stage: OnStage) -> None:
     on_stage(work, keep=100)
 
 
+def test_who_says_more_than_a_sink_can_take_at_once_does_not_fill_the_journal(on_stage: OnStage) -> None:
+    """What was said while a sink wrote was told in the same turn, which came to no end and to no clean-up."""
+
+    async def work(stage: Stage) -> None:
+        take, most = stage.sink.take, 0
+
+        async def slowly(entries: Sequence[Feedback]) -> None:
+            nonlocal most
+            await take(entries)
+            if stage.journal.last_seq() < 3000:
+                for number in range(50):
+                    stage.controller.say(Feedback("plan", str(number)))
+            most = max(most, len(stage.journal.said(limit=10**6)))
+
+        stage.sink.take = slowly  # type: ignore[method-assign]
+        stage.say(asking("web:1"))
+        await stage.play(20)
+        assert len(stage.sink.taken) == stage.journal.last_seq() >= 3000
+        assert most <= 220
+
+    on_stage(work, keep=100)
+
+
 # ── when it cannot go on ───────────────────────────────────────────────────────────────────────────────────────────
 
 

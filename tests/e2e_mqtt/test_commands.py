@@ -118,13 +118,13 @@ def test_publish_says_when_there_is_no_broker(device: Devices, tmp_path: Path) -
     it = device(1)
     refused = it.run("publish", _file(tmp_path, asking(component("hvac", HVAC))), "--timeout", "3", ok=1)
     assert "no connection within 3 s: connection refused" in refused.stderr
-    assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 …\n")
+    assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 … (connection refused)\n")
 
 
 def test_watch_says_when_there_is_no_broker(device: Devices) -> None:
     it = device(1)
     refused = it.run("watch", "--timeout", "3", ok=1)
-    assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 …\n")
+    assert refused.stderr.startswith("connecting to tcp://127.0.0.1:1 … (connection refused)\n")
     assert "no connection within 3 s: connection refused" in refused.stderr
 
 
@@ -171,6 +171,11 @@ def test_watch_tells_that_the_connection_was_lost_and_is_back(mosquitto: Mosquit
         assert process.stderr is not None
         while not process.stderr.readline().startswith("watching "):
             pass
+        topic = "containersupdate/desiredstatefeedback"
+        for size, said in ((3, "is no feedback"), (5_000_000, "of 5,000,000 bytes is too large")):
+            command = ["mosquitto_pub", "-p", str(broker.port), "-q", "1", "-t", topic, "-s"]
+            subprocess.run(command, input=b"x" * size, check=True, timeout=60)
+            assert process.stderr.readline() == f"a message {said}; -o json shows its content\n"
         broker.stop()
         assert "the connection to tcp://127.0.0.1:" in (line := process.stderr.readline())
         assert " is lost: " in line

@@ -175,6 +175,29 @@ def test_no_problem_of_a_desired_state_repeats_a_secret(shape: object, secret: s
     check("\n".join((said_of(content, "x.json"), told, *asked.reasons, asked.notes)), str(secret))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("network", "https://u:hunter2@h"),
+        ("network", "https://h/?token=hunter2"),
+        ("image", "h.example/web:1?token=hunter2"),
+        ("image", "u:hunter2@h.example/web"),
+        ("mount", "https://u:hunter2@h"),
+        ("host", "h:https://u:hunter2@h"),
+    ],
+)
+def test_an_address_where_none_belongs_is_not_repeated_with_its_secrets(key: str, value: str) -> None:
+    component = {"id": "web", "version": "1", "config": [{"key": key, "value": value}]}
+    payload = {"domains": [{"id": "containers", "components": [component]}]}
+    content = json.dumps({"activityId": "a", "timestamp": 1, "payload": payload})
+    asked = read_asked(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
+    field = {"mount": "mounts: ", "host": "extraHosts: "}.get(key, f"{key}: ") + json.dumps(value)
+    native = HEAD.replace("  image: web:1\n", "") if key == "image" else HEAD
+    told = "\n".join((said_of(content, "x.json"), *asked.reasons, asked.notes, said_of(f"{native}  {field}\n")))
+    assert told.strip()
+    assert "hunter2" not in told
+
+
 @pytest.mark.parametrize("shape", MANIFESTS)
 @settings(max_examples=examples(6))
 @given(secret=st.one_of(words, numbers))

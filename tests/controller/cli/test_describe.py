@@ -133,7 +133,10 @@ def test_a_name_that_nobody_has_is_an_error_with_the_nearest(device: Device) -> 
     device.write(spec("web"))
     device.run("apply", "--yes")
     errors = device.run("describe", "container", "wbe", ok=1).stderr
-    assert errors == "error: container:wbe: nobody asks for it, and it is not there; did you mean `web`?\n"
+    assert errors == (
+        "error: container:wbe: it is not there, and nothing that is in force asks for it (`evenkeel plan` shows what files"
+        " ask for); did you mean `web`?\n"
+    )
 
 
 def test_events_are_chosen_by_name_kind_and_time(device: Device) -> None:

@@ -206,7 +206,7 @@ async def test_credentials_go_to_no_stranger(
     ("realm", "host", "may"),
     [
         ("auth.docker.io", "registry-1.docker.io", True),
-        ("docker.io", "registry-1.docker.io", True),
+        ("docker.io", "registry-1.docker.io", False),
         ("ghcr.io", "ghcr.io", True),
         ("auth.ghcr.io", "ghcr.io", True),
         ("gitlab.com", "registry.gitlab.com", True),
@@ -217,15 +217,19 @@ async def test_credentials_go_to_no_stranger(
         ("docker.io.evil.com", "registry-1.docker.io", False),
         ("evil.co.uk", "example.co.uk", False),
         ("auth.example.co.uk", "example.co.uk", True),
-        ("auth.example.co.uk", "registry.example.co.uk", True),
+        ("auth.example.com", "registry.example.com", False),
+        ("evil.github.io", "reg.github.io", False),
+        ("evil.azurecr.io", "mine.azurecr.io", False),
+        ("evil.asso.fr", "reg.asso.fr", False),
         ("9.9.0.1", "9.8.0.1:5000", False),
         ("x.0.0.1", "127.0.0.1:5000", False),
         ("evil.localhost", "localhost:5000", False),
         ("tokens.example.com", "reg.example.org", True),
+        ("Tokens.Example.com", "REG.example.org", True),
     ],
 )
 def test_a_realm_of_the_same_organisation_or_a_listed_one(realm: str, host: str, may: bool) -> None:
-    assert under_test._may_have_credentials(realm, host, ("tokens.example.com",)) is may
+    assert under_test._may_have_credentials(realm, host, ("Tokens.example.com",)) is may
 
 
 async def test_what_is_trusted_for_one_host_is_trusted_for_no_other(
