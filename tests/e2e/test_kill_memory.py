@@ -165,7 +165,8 @@ def test_power_loss_at_any_moment(
         clock = CLOCKS[kill_at // 3 % 3]
         process = device.begin(clock=clock)
         until(lambda: device.is_over(before), what=f"settled, or back; said was {device.said()[-5:]}")
-        assert ended(process, signal.SIGTERM)[0] == 0
+        # where all was over before the kill it may be told to end before it listens
+        assert ended(process, signal.SIGTERM)[0] in (0, -signal.SIGTERM)
         _check(device, images, story)
         assert device.numbers()[: len(numbers)] == numbers
         assert (device.said()[-1].at < 86_400) == (clock == "0")

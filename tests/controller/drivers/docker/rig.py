@@ -52,12 +52,18 @@ class Rig:
         """Until it is settled or stalled; what was said before is forgotten."""
         self.said.clear()
         self.ask(*wanted)
+        pause_s = 0.05
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 ending = await self.cycles.run(asyncio.Event())
                 if isinstance(ending, Settled | Stalled):
                     return ending
-                if isinstance(ending, Retrying | Waiting):
+                if isinstance(
+                    ending, Retrying
+                ):  # as a controller does: an engine that ends refuses all, and still answers
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(3 * pause_s, 2.0)
+                elif isinstance(ending, Waiting):
                     await asyncio.sleep(0.05)
 
     def ask(self, *wanted: Container) -> None:
