@@ -184,10 +184,10 @@ class Revisions:
         if good is None or desired is None:
             return False
         wanted = {document.name for document in desired.documents}
-        old = self._reconciler.superseded(differences, seen, journal.history(), adopted)
-        documents = {document.name: document for document in good.documents}
-        documents |= {document.name: document for document in old if document.name in wanted}
-        extended = desired_state(list(documents.values()))
+        replaced = self._reconciler.superseded(differences, seen, journal.history(), adopted)
+        old = [document for document in replaced if document.name in wanted]
+        documents = {(document.kind, document.name): document for document in (*good.documents, *old)}
+        extended = desired_state(list(documents.values())) if old else good
         return extended.digest != good.digest and journal.put("last-good", extended, AS_FOUND)
 
     @at_once

@@ -24,8 +24,8 @@ from evenkeel.controller.journal import open_journal
 from evenkeel.controller.journal_file import FILE
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.activity import Activity, ActivityAction
-from evenkeel.specs.container import Health, HttpProbe, Port, Resources, Restart, RestartPolicy
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.feedback import Condition
 from evenkeel.specs.observed import ContainersSeen
 from evenkeel.specs.plan import (
@@ -822,6 +822,30 @@ def test_what_is_adopted_is_kept_while_last_good_is_kept_up(on_device: OnDevice,
         assert device.running() == {"db": "db:1"}, "nobody asks for it any more"
 
     on_device(work, bad=Image(exits_with=1), lost=Image(pull="unreachable"))
+
+
+def test_what_is_adopted_takes_the_place_of_no_document_of_another_kind(on_device: OnDevice) -> None:
+    """System containers that were declared under the same name counted as replaced, and were protected no more."""
+
+    async def work(device: Device) -> None:
+        declared = Document("SystemContainers", "web", SystemContainers(("core",)))
+
+        def ask(*containers: Container) -> None:
+            documents = [declared, *(Document("Container", each.name, each) for each in containers)]
+            device.journal.put("desired", desired_state(documents), "files")
+
+        ask(container("db"))
+        assert isinstance(await device.follow(), Settled)
+        device.engine.put_foreign(container("web"))
+        device.journal.adopt(foreign_id("web"), "web")
+        ask(container("db"), container("web", "bad:1"))
+        assert isinstance(await device.follow(), Stalled)
+        good = device.journal.revision("last-good")
+        assert good is not None
+        kinds = [(document.kind, document.name) for document in good.documents]
+        assert kinds == [("Container", "db"), ("Container", "web"), ("SystemContainers", "web")]
+
+    on_device(work, bad=Image(exits_with=1))
 
 
 def test_what_was_adopted_and_had_ended_is_not_removed_on_the_way_back(on_device: OnDevice) -> None:
