@@ -48,7 +48,7 @@ class Ailments:
                 self._journal.failures.keep(subject, ailment.instance, revision, f"it {ailment.why}", discreet)
 
     def _asked(self, subject: str) -> Iterator[Container]:
-        """What may be in force for a subject."""
+        """The containers that desired and last-good ask for under this name."""
         roles: tuple[Role, ...] = ("desired", "last-good")
         for state in map(self._journal.readable_revision, roles):
             for document in state.documents if state is not None else ():

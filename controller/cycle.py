@@ -482,5 +482,5 @@ class Cycles:
 
 
 def _at_most_cleans(plan: Plan) -> bool:
-    """Whether all that can be is at work and proven: at most old instances have to be removed."""
+    """Whether no stage but CLEANUP is left: only old instances have to be removed."""
     return all(stage.phase == Phase.CLEANUP for stage in plan.stages)

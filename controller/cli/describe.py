@@ -75,7 +75,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
 async def _looked(
     settings: Settings, look: Look, want: ContainersWanted, name: str
 ) -> tuple[ContainersSeen, Mapping[str, Output]]:
-    """What is there, and by ids what those have said that have the name and a check with a command."""
+    """What is there; and by id what each container of this name wrote last, if its check is a command."""
     from evenkeel.controller.apply import output
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver

@@ -118,12 +118,11 @@ def _with_trouble(stored: tuple[Condition, ...], trouble: str) -> tuple[Conditio
 
 
 def _said(journal: Journal, conditions: tuple[Condition, ...], attempt: Attempt | None) -> tuple[str, ...]:
-    """Who is said to have failed or to be unwell, and wrote something."""
+    """The subjects that a failure is told of, and whose output is kept."""
     about_failures: tuple[ConditionName, ...] = ("Healthy", "ContentCurrent", "ActivityCompleted")
     texts = [each.message for each in conditions if each.name in about_failures and not each.holds]
-    if attempt is not None:
-        return journal.failures.told(attempt.digest, [*texts, attempt.why])
-    return journal.failures.told("", texts)
+    revision, why = (attempt.digest, [attempt.why]) if attempt is not None else ("", [])
+    return journal.failures.told(revision, [*texts, *why])
 
 
 def _told(state: Path) -> Standing | None:

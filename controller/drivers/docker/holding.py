@@ -35,7 +35,7 @@ async def hold(client: EngineClient, held: answers.Inspected, subject: str, owne
 
 
 def _has_all(holder: answers.Inspected, held: answers.Inspected) -> bool:
-    """Whether a container has all the volumes of another one."""
+    """Whether `holder` has every volume that `held` has."""
     mine, theirs = (
         {mount.get("Name") for mount in each.get("Mounts") or () if mount.get("Type") == "volume"}
         for each in (holder, held)
@@ -45,8 +45,9 @@ def _has_all(holder: answers.Inspected, held: answers.Inspected) -> bool:
 
 @asynccontextmanager
 async def until_removed(client: EngineClient, found: answers.Inspected) -> AsyncIterator[None]:
-    """What is done here makes the engine remove a container. Of one that vanishes by itself, the volumes are let go
-    afterwards, too: the engine forgets the container first and its volumes a moment later, so that a look does not tell."""
+    """The body makes the engine remove the container `found`. If the engine does that by itself at the container's end, this
+    returns when it has finished: the engine forgets the container first and lets go of its volumes a moment later, so that
+    a look does not tell. Raises TimedOut when it does not finish."""
     if not found["HostConfig"].get("AutoRemove"):
         yield
         return
