@@ -53,7 +53,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 address=settings.engine.address,
                 network=settings.engine.network,
                 docker_config=settings.engine.docker_config,
-                owner=os.path.realpath(settings.state),
+                owner=settings.engine.owner or os.path.realpath(settings.state),
             )
 
 

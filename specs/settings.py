@@ -53,6 +53,9 @@ class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
         tuple[Name, ...],
         Meta(description="Hosts that may have the credentials of a registry that names them, for tokens."),
     ] = ()
+    owner: Annotated[
+        Name | None, Meta(description="Whose containers are this evenkeel's own. Default: its state directory's.")
+    ] = None
 
 
 class TimeoutsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -128,6 +131,9 @@ class EngineSettings(Struct, frozen=True):
     token_realms: tuple[str, ...] = ()
     """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. It is about what `plan`
     asks itself; what a pull sends where is the engine's to decide."""
+    owner: str = ""
+    """A name for this evenkeel, in the labels of its containers. Default "": the real path of the state directory stands
+    there. Two evenkeels on one engine whose state directories have the same path, each in a container of its own, need one."""
 
 
 class Timeouts(Struct, frozen=True):
@@ -240,7 +246,7 @@ def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
     path = file_from(spec.docker_config, ("engine", "dockerConfig"), flaws)
-    return EngineSettings(spec.kind, spec.address, spec.network, path, spec.token_realms)
+    return EngineSettings(spec.kind, spec.address, spec.network, path, spec.token_realms, spec.owner or "")
 
 
 def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:

@@ -141,7 +141,8 @@ def _wanted(
 
 def _taken(name: str, holder: ContainerSeen) -> str:
     if holder.owner:
-        whose = f"belongs to the evenkeel whose state is in {holder.owner}; stop that one, then"
+        which = f"whose state is in {holder.owner}" if holder.owner.startswith("/") else f"named {holder.owner}"
+        whose = f"belongs to the evenkeel {which}; stop that one, then"
     else:
         whose = "exists that evenkeel did not create;"
     return f"a container of this name {whose} `evenkeel adopt {name}`"

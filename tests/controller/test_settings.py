@@ -130,10 +130,11 @@ def test_all_faults_are_reported_at_once_in_order_of_place(file: Path) -> None:
         "  level: [info]\n"
         "retries: five\n"
     )
+    of_engine = "`address`, `dockerConfig`, `kind`, `network`, `owner`, `tokenRealms`"
     assert complaints(file) == [
         "F:1:1: stat: unknown key `stat`; did you mean `state`?",
         "F:3:3: engine.kind: expected one of docker, memory; got the text `dokcer`; did you mean `docker`?",
-        "F:4:3: engine.sock: unknown key `sock`; expected one of: `address`, `dockerConfig`, `kind`, `network`, `tokenRealms`",
+        f"F:4:3: engine.sock: unknown key `sock`; expected one of: {of_engine}",
         "F:5:1: parallel: expected a number from 1 to 32, got 33",
         "F:6:1: resync: expected a duration, got the number 60; write `60s`",
         "F:7:1: specs: expected a list, got a text; put a `-` before each entry",

@@ -78,8 +78,8 @@ def is_ours(entry: answers.ContainerEntry, owner: str = "") -> bool:
 
 def is_owner(label: str, owner: str) -> bool:
     """Whether a label names this owner, or none. An evenkeel of before wrote its state directory as it was spelled: a link
-    to it, or a way around, leads to the same place."""
-    return label in ("", owner) or os.path.realpath(label) == owner
+    to it, or a way around, leads to the same place. What is no path is a name from the settings."""
+    return label in ("", owner) or (label.startswith("/") and os.path.realpath(label) == owner)
 
 
 def entry_name(entry: answers.ContainerEntry) -> str:

@@ -1,8 +1,10 @@
-"""Whose a container is: that of a state directory, and not of how its path is spelled (F-16)."""
+"""Whose a container is: that of a state directory, not of how its path is spelled (F-16), or of who has a name."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pytest
 
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.docker.answers import ContainerEntry
@@ -12,9 +14,9 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.settings import Settings
 
 
-def owner_of(state: Path) -> str:
+def owner_of(state: Path, owner: str = "") -> str:
     settings = Settings(state=str(state))
-    driver = open_driver(changed(settings, engine=changed(settings.engine, kind="docker")))
+    driver = open_driver(changed(settings, engine=changed(settings.engine, kind="docker", owner=owner)))
     assert isinstance(driver, DockerEngine)
     return driver._owner
 
@@ -35,3 +37,14 @@ def test_the_same_place_is_the_same_owner_however_it_is_spelled(tmp_path: Path) 
     assert not is_ours(labelled(str(tmp_path / "other")), owner_of(tmp_path / "real"))
     assert is_ours({"Id": "", "Labels": {"dev.evenkeel.name": "web"}}, owner_of(tmp_path / "real"))
     assert not is_ours({"Id": "", "Labels": {}}, owner_of(tmp_path / "real"))
+
+
+def test_one_that_has_a_name_is_told_from_one_with_the_same_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "front"
+    assert owner_of(here, "front") == "front"
+    assert is_ours(labelled("front"), owner_of(here, "front"))
+    assert not is_ours(labelled(str(here)), owner_of(here, "front")), "the state directory's is another evenkeel"
+    assert not is_ours(labelled("front"), owner_of(here)), "a name is no path below the folder that this process is in"
