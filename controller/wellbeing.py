@@ -46,9 +46,13 @@ class Wellbeing:
         """State how those are that are there, before anything else can go wrong; what is returned are the ailing ones, and
         why it is not known how all are. An activity conducts those that are `left_alone`; a step of the `failed` ones has
         failed."""
-        ailing = self._reconciler.ailing(seen, history)
+        all_down = self._reconciler.down(seen, history)
+        down = {name: each for name, each in all_down.items() if name in self._should_run}
+        left_over = (
+            all_down.keys() - self._should_run - set(left_alone)
+        )  # nobody asks for them: `Leftovers` tells of them
+        ailing = {name: each for name, each in self._reconciler.ailing(seen, history).items() if name not in left_over}
         undecided = self._undecided(self._reconciler.undecided(seen, history))
-        down = {name: each for name, each in self._reconciler.down(seen, history).items() if name in self._should_run}
         self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
         self._is_held_up = False
         told = {name: each for name, each in down.items() if name in self._held_up and name not in left_alone}

@@ -71,6 +71,29 @@ def test_what_is_left_over_holds_up_neither_repair_nor_the_next_revision(on_devi
     on_device(work)
 
 
+def test_a_leftover_of_what_nobody_asks_for_any_more_is_no_ill_container(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web", "web:1"), container("db"))
+        device.fail(Failed("input/output error"), Remove)
+        device.ask(container("web", "web:2"), container("db"))
+        assert isinstance(await device.follow(), Settled)
+        for id_, kept in device.engine.world.containers.items():
+            if kept.state == "exited":
+                device.engine.world.containers[id_] = replace(kept, state="dead")
+        device.lose_journal()
+        device.ask(container("db"))
+        assert isinstance(await device.follow(), Settled)
+        conditions = device.conditions()
+        assert (conditions["CleanedUp"].holds, conditions["CleanedUp"].reason) == (False, "LeftOver")
+        assert conditions["Healthy"].holds, conditions["Healthy"].message
+        device.engine.kill("db")
+        device.fail(Retry("no such device"), Start)
+        await device.follow()
+        assert not device.conditions()["Healthy"].holds, "what is asked for is told when it is down"
+
+    on_device(work)
+
+
 # ── §5.2: a revision that makes its neighbour ill ──────────────────────────────────────────────────────────────────
 
 
