@@ -140,6 +140,7 @@ class Cycles:
                 if is_same or ending.phase == Phase.DOWNLOAD:
                     await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
+        self._announced.over("desired")  # a retry begins it anew
         good = self._last_good()
         if good is None and journal.digest("last-good"):
             good = await self._found_instead(stopping)

@@ -308,11 +308,12 @@ class Controller:
 
     def _restored(self) -> None:
         """Everything is on the disk again: what had to wait goes on, and the source says again what it asks for."""
-        self._telling.wake()
+        self._telling.restored()
         self._cut.set()
         self.look()
 
     def _looks(self) -> bytes:
+        self._telling.look()
         self.look()
         return b"ok\n"
 

@@ -185,7 +185,7 @@ class Record:
         match outcome:
             case Done(message=message):
                 self._remember(step, outcome)
-                self.say("step-done", message, step=step, seconds=seconds)
+                self.say("step-done", message + _left_text(step), step=step, seconds=seconds)
             case Retry(message=message):
                 self.say("step-retrying", message, step=step, seconds=seconds)
             case Failed(message=message, output=output):
@@ -236,6 +236,13 @@ class Record:
                 seconds=round(seconds, 3),
             )
         )
+
+
+def _left_text(step: Step) -> str:
+    """What a removal leaves behind: nothing else tells of it once the container is gone."""
+    if not isinstance(step.action, Remove) or not step.action.left:
+        return ""
+    return f"; it leaves {', '.join(step.action.left)}"
 
 
 def step_text(step: Step) -> str:

@@ -42,6 +42,8 @@ class Telling:
         self._journal, self._sinks, self._keep, self._defects = journal, sinks, keep, defects
         self._said = asyncio.Event()
         self._trimmed = 0
+        self._logged = journal.last_seq()
+        """The number of the newest entry that the log has, or that was said before this controller was."""
         self._failing: dict[str, str] = {}
         """What sinks that take nothing have last said of that."""
 
@@ -51,15 +53,35 @@ class Telling:
         self._journal.once_kept(lambda: self._is_said(entry))
 
     def _is_said(self, entry: Feedback) -> None:
+        self._log_others(entry.seq - 1)
+        self._log(entry)
+        self._logged = entry.seq
+        self._said.set()
+
+    def look(self) -> None:
+        """Tell what commands have written into the journal meanwhile: a controller's log and sinks miss no number."""
+        self._log_others(self._journal.last_seq())
+        self._said.set()
+
+    def _log_others(self, newest: int) -> None:
+        """Log what somebody else said up to this number. What is not on the disk has none that lasts."""
+        if not self._journal.is_durable:
+            return
+        for entry in self._journal.said(self._logged) if self._logged < newest else ():
+            if entry.seq <= newest:
+                self._log(entry)
+        self._logged = newest
+
+    def _log(self, entry: Feedback) -> None:
         level = logging.WARNING if entry.kind in _BAD else logging.INFO
         fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
         if not self._journal.is_durable:
             fields["seq"] = ""  # it may get another
         log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})
-        self._said.set()
 
-    def wake(self) -> None:
-        """Sinks may be told again what they have not taken."""
+    def restored(self) -> None:
+        """Everything is on the disk again, under numbers of its own, and sinks may be told what they have not taken."""
+        self._logged = self._journal.last_seq()
         self._said.set()
 
     async def tell(self) -> None:

@@ -74,14 +74,15 @@ _AND_MORE = re.compile(r"\band [\d,]+ more\b")
 
 
 def is_about(entry: Feedback, subject: str) -> bool:
-    """Whether an entry is about a subject, or names it: what is said of a whole revision names whom it failed by. One that
-    names only some of many may be about any, and is better read in vain than missed."""
-    if subject in (entry.subject, entry.message):
-        return True
-    if entry.subject:
-        return False
-    is_counted = entry.kind in _OF_MANY and _AND_MORE.search(entry.message) is not None
-    return is_counted or names(entry.message, subject)
+    """Whether an entry is about a subject, or may be: one that names only some of many may be about any, and is better read
+    in vain than missed. Whom it counts besides is not stored: that would be as long as the fleet, in every such entry."""
+    is_counted = not entry.subject and entry.kind in _OF_MANY and _AND_MORE.search(entry.message) is not None
+    return is_counted or is_surely_about(entry, subject)
+
+
+def is_surely_about(entry: Feedback, subject: str) -> bool:
+    """Whether an entry is about a subject, or names it: what is said of a whole revision names whom it failed by."""
+    return subject in (entry.subject, entry.message) or (not entry.subject and names(entry.message, subject))
 
 
 def names(text: str, subject: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from evenkeel.specs.container import Container, Health
+from evenkeel.specs.container import Container, Health, Port
 
 State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
 AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
@@ -43,7 +43,7 @@ class ContainerSeen(Struct, frozen=True):
     is what a container on the network of its device is called by, the device's own name; else "". `volumes` are those that it
     has because an image declares them: the places inside, and the volumes' names. `vanishes`: the engine removes it when it
     ends, and with it the volumes without a name that nobody else has. `holds`: not "", it was created to have the volumes of
-    the instance with this id, and never starts.
+    the instance with this id, and never starts. `ports` are those that one of others publishes.
     """
 
     id: str
@@ -70,6 +70,7 @@ class ContainerSeen(Struct, frozen=True):
     volumes: tuple[tuple[str, str], ...] = ()
     vanishes: bool = False
     holds: str = ""
+    ports: tuple[Port, ...] = ()
 
 
 class Look(Struct, frozen=True):

@@ -148,10 +148,12 @@ class Verify(Struct, frozen=True, tag="verify"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has."""
+    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has. `left`: those that
+    no instance of the subject has any more, in words."""
 
     instance: str
     volumes: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 Action = Pull | Create | Rename | Connect | Start | End | Update | Verify | Remove

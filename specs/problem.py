@@ -75,7 +75,9 @@ def path_text(path: Sequence[str | int]) -> str:
 
 
 def place_text(place: Place, *, short: bool = False) -> str:
-    """`file:line:column`, or `topic (activity id)`; `short` keeps only the file's name and the line."""
+    """`file:line:column`, or `topic (activity id)`; `short` keeps only the file's name and the line, or the activity."""
+    if place.topic and place.activity_id and short:
+        return f"activity {place.activity_id}"
     if place.topic:
         return f"{place.topic} ({place.activity_id})" if place.activity_id else place.topic
     name = place.file.rsplit("/", 1)[-1] if short else place.file

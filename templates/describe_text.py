@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.observed import ContainerSeen
 from evenkeel.specs.output import LastFailure, logs_hint, says_something
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place, place_text
+from evenkeel.specs.repeats import Repeated
 from evenkeel.specs.shorthand import port_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import age_text, when_text
@@ -31,7 +31,8 @@ class Described(NamedTuple):
     asked for beyond the defaults, as path and text. `roles`: which revisions it is part of. `ailment`: why it is not well.
     `difference`: between what is asked for and what is there, `None` when there is none. `failure`: why the desired revision
     failed, where it failed by this one or is `given_up`: not tried again by itself, and last-good is in force. `last`: how it
-    failed the last time, and what it said then. `entries`: what happened to it lately."""
+    failed the last time, and what it said then. `entries`: what happened to it lately. `by`: whose it is, "nobody" where it is
+    gone and its entries are all that is left."""
 
     name: str
     by: str
@@ -44,12 +45,14 @@ class Described(NamedTuple):
     failure: str = ""
     given_up: bool = False
     last: LastFailure | None = None
-    entries: tuple[Feedback, ...] = ()
+    entries: tuple[Repeated, ...] = ()
 
 
 def describe_lines(described: Described, now: float, style: Style = PLAIN) -> Iterator[str]:
     """All but the entries, which are dated in local time. `now`: seconds since the epoch."""
-    asked = one_line(place_text(described.asked)) if described.asked is not None else "nobody asks for it"
+    asked = (
+        one_line(place_text(described.asked)) if described.asked is not None else "nothing that is in force asks for it"
+    )
     yield _field("container", f"{paint(one_line(described.name), 'strong', style)} ({_BY[described.by]})")
     yield _field("asked for", asked)
     for role, digest in described.roles:
@@ -108,7 +111,14 @@ def describe_value(described: Described) -> dict[str, Any]:
         },
         "instances": [_instance_value(each) for each in described.instances],
         "events": [
-            {"seq": each.seq, "at": iso_value(each.at), "kind": each.kind, "message": each.message}
+            {
+                "seq": each.entry.seq,
+                "at": iso_value(each.entry.at),
+                "kind": each.entry.kind,
+                "message": each.entry.message,
+                "times": each.times,
+                "since": iso_value(each.since),
+            }
             for each in described.entries
         ],
     }
@@ -116,7 +126,12 @@ def describe_value(described: Described) -> dict[str, Any]:
 
 _HEAD = 12
 _MOST_CHECK_LINES = 10
-_BY = {"evenkeel": "evenkeel's", "system": "a system container: never touched", "others": "not evenkeel's"}
+_BY = {
+    "evenkeel": "evenkeel's",
+    "system": "a system container: never touched",
+    "others": "not evenkeel's",
+    "nobody": "gone",
+}
 
 
 def _field(name: str, value: str) -> str:
@@ -132,6 +147,8 @@ def _verdict(described: Described, style: Style) -> str:
         return paint(f"{difference.verb}: {one_line(difference.why)}", "change", style)
     if described.ailment:
         return paint(f"not well: it {one_line(described.ailment)}", "bad", style)
+    if described.by == "nobody":
+        return "it is not there; what happened to it, and what it left, is below"
     if described.by != "evenkeel":
         return "evenkeel does nothing about it"
     return paint("as asked, and proven", "good", style)

@@ -62,10 +62,10 @@ def _shared(one: str, other: str) -> int:
 
 
 def fitting_place(place: str, width: int) -> str:
-    """`file:line`, of which the file's name loses its end."""
+    """`file:line`, of which the file's name loses its end; what else may stand there loses its end, too."""
     name, colon, line = place.rpartition(":")
     if len(place) <= width or not line.isdecimal():
-        return place if len(place) <= width else "…" + place[1 - width :]
+        return cut(place, width)
     return f"{cut(name, width - len(line) - 1)}{colon}{line}"
 
 

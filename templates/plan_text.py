@@ -89,7 +89,19 @@ def _details(difference: Difference, plan: Plan, seen: ContainersSeen) -> str:
     if image:
         size = image_size(image, seen)
         parts.append(f"pull {rough_size_text(size)}" if size else "pull of unknown size")
+    if left := _left_over(difference, seen):
+        parts.append(f"{' and '.join(left)} {'is' if len(left) == 1 else 'are'} left over and removed")
     return "; ".join(parts)
+
+
+def _left_over(difference: Difference, seen: ContainersSeen) -> list[str]:
+    """Instances that are removed besides what the verb says: that a container is replaced, or goes."""
+    if difference.verb == "blocked":
+        return []
+    others = sorted(
+        one_line(each.engine_name) for each in seen.containers if each.id in difference.others and not each.holds
+    )
+    return others[1:] if difference.verb in ("recreate", "remove") else others  # the plain name stands first
 
 
 def _away_text(usual_s: float, most_s: float | None) -> str:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import ENGINE, Options, say_simulated, shared_options, terminal_style
+from evenkeel.controller.cli.containers import Containers
+from evenkeel.controller.cli.options import (
+    ENGINE,
+    SHOW_VALUES,
+    Options,
+    check_values_may_show,
+    say_simulated,
+    shared_options,
+    terminal_style,
+)
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
@@ -22,19 +31,24 @@ _MOST_ENTRIES = 15
 
 
 @click.command("describe")
-@click.argument("what", type=click.Choice(["container"]))
+@click.argument("what", type=Containers("container"))
 @click.argument("name")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
+@click.option("--show-values", is_flag=True, help=SHOW_VALUES)
 @shared_options("config", "state", *ENGINE)
-def command(options: Options, what: str, name: str, output: str) -> int:
+def command(options: Options, what: str, name: str, output: str, show_values: bool) -> int:
     """Tell all about one container.
 
     Where it is asked for and in which revisions, what differs from that and what follows, whether it is well and why not, its
     instances in the engine with state, check, image and ports, what is asked for beyond the defaults, and what happened to it
-    lately (`evenkeel events NAME` has more). What the command of its check wrote last is shown as `evenkeel logs` shows output.
+    lately (`evenkeel events NAME` has more; what was said again and again is one line here). Of one that is gone, what happened
+    to it and what it left. What the command of its check wrote last is shown as `evenkeel logs` shows output.
 
     What is asked for is what is in force, which is what the controller last took over. A file that was changed since is in
     `evenkeel plan`.
+
+    Values of variables and words of commands are not shown. --show-values shows them, on a terminal only and as text only,
+    but for those that a spec marks as `secret` or whose name says so.
     """
     import asyncio
     from contextlib import closing
@@ -48,13 +62,16 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     from evenkeel.specs.desired import DesiredState
     from evenkeel.templates.describe_text import describe_lines, describe_value
 
+    if show_values:
+        check_values_may_show(output)
     settings = options.settings()
     decisions = reconciler(settings)
     with closing(read_journal(Path(settings.state))) as journal:
         want = decisions.select(journal.revision("desired") or DesiredState())
         look = changed(decisions.look(want), adopted=journal.adopted(), images=())
 
-        described = _described(settings, journal, want, *asyncio.run(_looked(settings, look, want, name)), name)
+        seen, said = asyncio.run(_looked(settings, look, want, name))
+        described = _described(settings, journal, want, seen, said, name, show_values=show_values)
     if output != "text":
         from evenkeel.controller.cli.output import echo_value
 
@@ -66,8 +83,8 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     if described.entries:
         echo()
         echo("what happened lately")
-    for entry in described.entries:
-        echo_lines(dated_line(entry, style))
+    for each in described.entries:
+        echo_lines(dated_line(each.entry, style, name, each))
     say_simulated(settings)
     return 0
 
@@ -105,22 +122,29 @@ def _described(
     seen: ContainersSeen,
     said: Mapping[str, Output],
     name: str,
+    *,
+    show_values: bool,
 ) -> Described:
-    """EvenkeelError when nobody asks for `name` and nothing has it."""
+    """EvenkeelError when nobody asks for `name`, nothing has it, and no entry is about it."""
     from evenkeel.controller.cli.history import Wanted, entries
+    from evenkeel.controller.cli.known import known_names
     from evenkeel.controller.wiring import reconciler
     from evenkeel.reconcilers.containers.asked import asked_texts
     from evenkeel.reconcilers.containers.diff import is_proven
+    from evenkeel.reconcilers.containers.reveal import revealed_difference
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import names
     from evenkeel.specs.problem import nearest
+    from evenkeel.specs.repeats import folded
     from evenkeel.templates.describe_text import Described, Instance
 
     decisions, history = reconciler(settings), journal.history()
     asked = {document.name: (container, document) for container, document in want.documents}
     instances = [each for each in seen.containers if name in (each.name, each.engine_name)]
-    if name not in asked and not instances:
-        known = {*asked, *(each.name for each in seen.containers)}
+    happened = entries(journal, 0, Wanted(name))[0]
+    is_gone = name not in asked and not instances
+    if is_gone and journal.failures.last(name) is None and all(each.subject != name for each in happened):
+        known = {*asked, *(each.name for each in seen.containers), *known_names(journal)}
         hint = nearest(name, known)
         raise EvenkeelError(
             f"container:{name}",
@@ -137,11 +161,13 @@ def _described(
     attempt = journal.attempt(journal.digest("desired"))
     is_given_up = attempt is not None and attempt.failed and document is not None
     ailment = decisions.ailing(seen, history).get(name)
+    difference = next((each for each in decisions.diff(want, seen, history) if each.subject == name), None)
+    by = "system" if name in want.system else "evenkeel" if own or container is not None else "others"
     return Described(
         name,
-        "system" if name in want.system else "evenkeel" if own or container is not None else "others",
+        "nobody" if is_gone else by,
         document.place if document is not None else None,
-        asked_texts(container) if container is not None else (),
+        asked_texts(container, show_values=show_values) if container is not None else (),
         roles,
         tuple(
             Instance(
@@ -152,9 +178,9 @@ def _described(
             for each in instances
         ),
         ailment.why if ailment is not None else "",
-        next((each for each in decisions.diff(want, seen, history) if each.subject == name), None),
+        revealed_difference(difference, seen) if show_values and difference is not None else difference,
         attempt.why if attempt is not None and (is_given_up or names(attempt.why, name)) else "",
         is_given_up,
         journal.failures.last(name),
-        tuple(entries(journal, 0, Wanted(name))[0][-_MOST_ENTRIES:]),
+        tuple(folded(happened)[-_MOST_ENTRIES:]),
     )

@@ -11,9 +11,9 @@ import click
 
 from evenkeel.controller.cli.history import Wanted, dated_line, entries
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
-from evenkeel.controller.cli.output import echo_json, echo_lines
+from evenkeel.controller.cli.output import echo, echo_json, echo_lines
 from evenkeel.controller.cli.streams import is_heard
-from evenkeel.specs.feedback import Kind
+from evenkeel.specs.feedback import Kind, is_surely_about
 
 if TYPE_CHECKING:
     from evenkeel.specs.feedback import Feedback
@@ -77,12 +77,16 @@ def command(
 ) -> int:
     """Show what happened.
 
-    With NAME only what happened to this container, or may have: one that ends in "and 27 more" names only some. Every entry
-    has a number that never changes; a program that remembers the last number it saw gets everything after it, and nothing
-    twice, with --since. docs/reference/events.md explains every KIND.
+    With NAME only what happened to this container, or may have: one that ends in "and 27 more" names only some, and is marked
+    where it does not name this one. A name that nothing is known of is an error. Where there is nothing to show, that is said
+    on standard error; so is, with --follow, that no controller is at work any more.
+
+    Every entry has a number that never changes; a program that remembers the last number it saw gets everything after it, and
+    nothing twice, with --since. docs/reference/events.md explains every KIND.
     """
     import time
 
+    from evenkeel.controller.cli.standing import silence_text, standing
     from evenkeel.templates.entry_json import entry_json
 
     state = Path(options.settings().state)
@@ -90,25 +94,51 @@ def command(
     found, after = _read(state, since.number if since is not None else 0, wanted)
     most = last if last is not None else None if since is not None else _MOST
     found = found[max(len(found) - most, 0) :] if most is not None else found
+    if not any(not name or is_surely_about(entry, name) for entry in found):
+        _say_nothing(state, name or "", fails=not found and not follow)
+    stood = standing(state) if follow else None
     while True:
         for entry in found:
             if output == "json":
                 echo_json(entry_json(entry).decode())
             else:
-                echo_lines(dated_line(entry, terminal_style()))
+                echo_lines(dated_line(entry, terminal_style(), name or ""))
             if not is_heard():
                 return 0
         if not follow:
             return 0
         if not found:
+            now = standing(state)
+            if text := silence_text(stood, now, state):
+                echo(text, err=True)
+            stood = now
             time.sleep(_POLL_S)
-        found, after = _read(state, after, wanted)
+        found, after = _read(state, after, wanted, newest_is_last=True)
 
 
-def _read(state: Path, after: int, wanted: Wanted) -> tuple[list[Feedback], int]:
+def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
+    """Say why nothing is shown that is surely wanted. `fails`: a name that nothing is known of is an error, EvenkeelError."""
+    from evenkeel.controller.cli.known import known_names, unknown_text
+    from evenkeel.controller.journal import read_journal
+    from evenkeel.specs.errors import EvenkeelError
+
+    with closing(read_journal(state)) as journal:
+        known, is_empty = known_names(journal), not journal.last_seq()
+    if name and name not in known and (known or not is_empty):
+        if fails:
+            raise EvenkeelError(f"container:{name}", unknown_text(name, known))
+        echo(f"{name}: {unknown_text(name, known)}", err=True)
+    elif fails or is_empty:
+        echo("No entries yet." if is_empty else "No entry matches.", err=True)
+
+
+def _read(state: Path, after: int, wanted: Wanted, *, newest_is_last: bool = False) -> tuple[list[Feedback], int]:
     """What is wanted of the entries after this number, and the number of the newest. Each look opens the journal anew: a
-    reader of a resting journal does not see a writer that comes."""
+    reader of a resting journal does not see a writer that comes. `newest_is_last`: there was an entry of this number, so that a
+    journal without one was begun anew, and all of it is new."""
     from evenkeel.controller.journal import read_journal
 
     with closing(read_journal(state)) as journal:
+        if newest_is_last and 0 < journal.last_seq() < after:
+            after = 0
         return entries(journal, after, wanted)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evenkeel.controller.cli.containers import Containers, describe_hint
 from evenkeel.controller.cli.options import (
     ENGINE,
     Options,
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from evenkeel.templates.style import Role
 
 
-@click.command("get")
-@click.argument("what", type=click.Choice(["containers"]))
+@click.command("get", context_settings={"allow_extra_args": True})
+@click.argument("what", type=Containers("containers"))
 @click.option(
     "-o", "--output", type=click.Choice(["text", "wide", "json", "yaml"]), default="text", help="How to print."
 )
@@ -34,7 +35,8 @@ def command(options: Options, what: str, output: str) -> int:
 
     Asks the engine and shows every container, whoever created it. The column BY tells whose it is: `evenkeel` (managed),
     `system` (never touched) or `others` (not ours; `evenkeel adopt` takes one over). Where the engine has another name for a
-    container, as in the middle of a switch, that stands in brackets. -o wide shows more columns.
+    container, as in the middle of a switch or for a name that it does not take, that stands in brackets. -o wide shows more
+    columns, the published ports among them.
     """
     import asyncio
     from pathlib import Path
@@ -44,6 +46,9 @@ def command(options: Options, what: str, output: str) -> int:
     from evenkeel.controller.journal import read_journal
     from evenkeel.specs.observed import Look
 
+    more = click.get_current_context().args
+    if more:
+        raise click.UsageError(f"`get` lists all of them; all about one: {describe_hint(more[0])}")
     settings = options.settings()
     journal = read_journal(Path(settings.state))
 
@@ -70,7 +75,7 @@ def command(options: Options, what: str, output: str) -> int:
     rows = [_row(item, instance, system_now(), wide=output == "wide") for item, instance in both]
     columns = ["NAME", "STATE", "HEALTH", "BY", "RESTARTS", "SINCE", "IMAGE"]
     if output == "wide":
-        columns[6:6] = ["ID", "ENGINE NAME", "ADDRESS"]
+        columns[6:6] = ["ID", "ENGINE NAME", "ADDRESS", "PORTS"]
     width = 0 if output == "wide" else terminal_width()
     for line in table_lines(columns, rows, width, terminal_style(), _colour):
         echo_lines(line)
@@ -88,9 +93,11 @@ def _system(settings: Settings, journal: Journal) -> set[str]:
 
 def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
     """Facts, and nothing that may hold a secret."""
+    from evenkeel.specs.shorthand import port_text
     from evenkeel.templates.moment import iso_value
 
     names = {instance.name, instance.engine_name}
+    ports = instance.container.ports if instance.container is not None else instance.ports
     return {
         "name": instance.name,
         "engineName": instance.engine_name,
@@ -104,6 +111,7 @@ def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
         "exitCode": instance.exit_code if instance.state in ("exited", "dead", "restarting") else None,
         "error": instance.error or None,
         "address": instance.address or None,
+        "ports": [port_text(port) for port in ports],
         "createdAt": iso_value(instance.created_at),
         "startedAt": iso_value(instance.started_at),
         "finishedAt": iso_value(instance.finished_at),
@@ -111,7 +119,6 @@ def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
 
 
 def _row(item: dict[str, Any], instance: ContainerSeen, now: float, *, wide: bool) -> list[str]:
-    from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.templates.ago import age_text
 
     at = instance.started_at if instance.state in ("running", "paused", "restarting") else instance.finished_at
@@ -119,11 +126,11 @@ def _row(item: dict[str, Any], instance: ContainerSeen, now: float, *, wide: boo
     state = f"{item['state']} ({item['exitCode']})" if item["exitCode"] is not None else item["state"]
     health = "" if item["health"] == "none" else item["health"]
     name = item["name"]
-    if not wide and item["engineName"] not in (name, engine_name(name)):
+    if not wide and item["engineName"] != name:
         name = f"{name} ({item['engineName']})"
     row = [name, state, health, item["by"], str(item["restarts"]), age_text(at, now) if at else ""]
     if wide:
-        row += [item["id"][:12], item["engineName"], item["address"] or ""]
+        row += [item["id"][:12], item["engineName"], item["address"] or "", ",".join(item["ports"])]
     is_id = item["image"].startswith("sha256:")
     return [*row, item["image"].removeprefix("sha256:")[:12] if is_id else item["image"]]
 

@@ -6,13 +6,14 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from evenkeel.specs.feedback import is_about
+from evenkeel.specs.feedback import is_about, is_surely_about
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
     from evenkeel.specs.feedback import Feedback
+    from evenkeel.specs.repeats import Repeated
 
 _ROLES: dict[str, Role] = {
     "revision-good": "good",
@@ -30,14 +31,21 @@ _ROLES: dict[str, Role] = {
 }
 
 
-def dated_line(entry: Feedback, style: Style = PLAIN) -> str:
-    """One line, whatever the entry holds."""
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
+def dated_line(entry: Feedback, style: Style = PLAIN, name: str = "", repeated: Repeated | None = None) -> str:
+    """One line, whatever the entry holds. `name`: whose entries are shown; one that counts many and does not name it says
+    so. `repeated`: how often it was said, and since when."""
+    at = _local(entry.at)
     kind = paint(f"{entry.kind:<17}", _ROLES.get(entry.kind), style)
     subject = f"{one_line(entry.subject)}: " if entry.subject else ""
     place = f"  {paint(one_line(entry.place), 'faint', style)}" if entry.place else ""
     took = f" ({entry.seconds:.1f} s)" if entry.seconds >= 0.1 else ""
-    return f"{entry.seq:>6}  {at}  {kind} {subject}{one_line(entry.message)}{took}{place}"
+    unsure = f"  ({one_line(name)} may be one of them)" if name and not is_surely_about(entry, name) else ""
+    times = f"  ({repeated.times} times since {_local(repeated.since)})" if repeated and repeated.times > 1 else ""
+    return f"{entry.seq:>6}  {at}  {kind} {subject}{one_line(entry.message)}{took}{times}{unsure}{place}"
+
+
+def _local(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 class Wanted(NamedTuple):

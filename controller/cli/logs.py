@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from evenkeel.specs.output import LastFailure
+
+_MOST = 10
 
 
 @click.command("logs")
@@ -27,29 +32,35 @@ def command(options: Options, name: str, output: str) -> int:
     (hidden) for the password in an address. A value shorter than four characters is replaced in quotes only. Any other secret
     that the program wrote by itself is kept and shown.
 
-    Exit code: 0; 1 when no failure of the container is known.
+    Exit code: 0, also when no failure of the container is known; 1 for a name that nothing is known of.
     """
     from contextlib import closing
     from pathlib import Path
 
+    from evenkeel.controller.cli.known import known_names
     from evenkeel.controller.journal import read_journal
+    from evenkeel.reconcilers.counted import listed
     from evenkeel.specs.errors import EvenkeelError
 
     with closing(read_journal(Path(options.settings().state))) as journal:
         found = journal.failures.last(name)
         others = [each.subject for each in journal.failures.all()]
+        known = known_names(journal)
     if found is None:
-        known = f"; there are those of {', '.join(sorted(others))}" if others else ""
-        raise EvenkeelError(f"container:{name}", f"no failure of it is known{known}")
+        there_are = f"; there are those of {listed(others, _MOST)}" if others else ""
+        if name not in known and known:
+            raise EvenkeelError(f"container:{name}", f"no failure of it is known{there_are}{_hint(name, known)}")
+        echo(f"No failure of {name} is known: there is nothing to show{there_are}.", err=True)
+        if output == "text":
+            return 0
     if output != "text":
         from evenkeel.controller.cli.output import echo_value
 
-        echo_value(_value(found), output)
+        echo_value(_value(name, found), output)
         return 0
     import time
 
-    from evenkeel.controller.cli.output import echo
-
+    assert found is not None
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.at))
     echo(f"{found.subject}: {found.why}, at {at}, as {found.instance[:12]}", err=True)
     said = found.output
@@ -66,13 +77,23 @@ def command(options: Options, name: str, output: str) -> int:
     return 0
 
 
-def _value(found: LastFailure) -> dict[str, Any]:
+def _hint(name: str, known: Collection[str]) -> str:
+    from evenkeel.specs.problem import nearest
+
+    near = nearest(name, known)
+    return f"; {near}" if near.startswith("did you mean") else ""
+
+
+def _value(name: str, found: LastFailure | None) -> dict[str, Any]:
+    """`at` is `None` where no failure is known."""
     from evenkeel.templates.moment import iso_text
 
+    if found is None:
+        return {"apiVersion": "evenkeel/v1", "kind": "LastFailure", "name": name, "at": None}
     return {
         "apiVersion": "evenkeel/v1",
         "kind": "LastFailure",
-        "name": found.subject,
+        "name": name,
         "at": iso_text(found.at),
         "why": found.why,
         "revision": found.revision,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from evenkeel.specs.settings import Settings
     from evenkeel.templates.activity_text import Message
 
+_NOTHING_OPEN = "No activity is open: there is nothing to abandon."
+
 
 @click.command("release")
 @click.option("--abandon", is_flag=True, help="End an activity that nobody commands, when no controller is at work.")
@@ -33,13 +35,12 @@ def command(options: Options, abandon: bool) -> int:
     will command it any more, because MQTT was disabled. What it activated stays, what else it began is taken back by the next
     `evenkeel run` or `apply`, and whoever commanded it hears INCOMPLETE as soon as MQTT is there again.
 
-    Exit code: 0, or 1 when there is nothing to release, or to abandon.
+    Exit code: 0, also when there is nothing to release, or to abandon.
     """
     from pathlib import Path
 
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.wiring import serves
-    from evenkeel.specs.errors import EvenkeelError
 
     settings = options.settings()
     state = Path(settings.state)
@@ -48,8 +49,9 @@ def command(options: Options, abandon: bool) -> int:
     reader.close()
     if abandon:
         if activity is None:
-            raise EvenkeelError(f"state:{state}", "no activity is open: there is nothing to abandon")
-        _abandon(settings, state)
+            echo(_NOTHING_OPEN)
+        else:
+            _abandon(settings, state)
         return 0
     if activity is not None and serves(settings):
         waits = f"{activity.command} is at work" if activity.command else "it waits for a command"
@@ -57,8 +59,9 @@ def command(options: Options, abandon: bool) -> int:
     elif activity is not None:
         echo(f"Activity {activity.id} is open, and nobody serves it: MQTT is off. {ABANDON_HINT}.")
     if message is None:
-        raise EvenkeelError(f"state:{state}", "no desired state from MQTT is in force: there is nothing to release")
-    _release(state, message)
+        echo("No desired state from MQTT is in force: there is nothing to release.")
+    else:
+        _release(state, message)
     return 0
 
 
@@ -77,7 +80,8 @@ def _abandon(settings: Settings, state: Path) -> None:
         with sole_controller(state), closing(open_journal(state)) as journal:
             activity = journal.mail.activity()
             if activity is None:
-                raise EvenkeelError(f"state:{state}", "no activity is open: there is nothing to abandon")
+                echo(_NOTHING_OPEN)
+                return
             ended = changed(activity, because="abandoned by an operator")
             system = {*settings.system_containers, *settings.update_agent.system_containers}
             end_activity(journal, ended, "INCOMPLETE", sorted(system), system_now(), journal.say, judged=False)

@@ -15,6 +15,8 @@ def command(options: Options) -> int:
 
     A revision that failed is not tried again by itself until its content changes. This forgets the failure; a controller
     at work is told to look at once, and without one the next `evenkeel run` or `evenkeel apply` tries it.
+
+    Exit code: 0, also when no revision has failed.
     """
     from pathlib import Path
 

@@ -25,7 +25,8 @@ def command(options: Options, output: str, domain: str, timeout: float | None) -
 
     Connects as the settings under `mqtt` say and shows every activity's feedback: on a terminal a bar for each component,
     elsewhere a line for each message. With -o json each message is a line: topic, activityId, timestamp and payload, also
-    those of desired states, commands and current states. Ctrl-C ends it.
+    those of desired states, commands and current states. One that cannot be read is shown as `unreadable`; of one that is too
+    large that is the beginning, and `cutFrom` says how many bytes it had. Ctrl-C ends it.
 
     Exit code: 0; 1 when the broker cannot be reached.
     """
@@ -75,12 +76,11 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
                 async for message in link.messages():
                     await message.done()
                     if output == "json":
-                        echo_json(_line(message.topic, message.payload))
+                        echo_json(_line(message.topic, message.payload, message.cut_from))
                     elif (heard := heard_from(message.payload)) is not None:
                         told(heard)
                     else:
-                        what = f"of {message.cut_from:,} bytes is too large" if message.cut_from else "is no feedback"
-                        echo(f"a message {what}; -o json shows its content", err=True)
+                        echo(_unread_text(message.cut_from), err=True)
                     if not is_heard():
                         return
             finally:
@@ -105,8 +105,15 @@ async def _tell_connection(link: MqttLink) -> None:
         was_lost = not connected
 
 
-def _line(topic: str, content: bytes) -> str:
-    """What cannot be read, or says nothing, is shown as the text that it is."""
+def _unread_text(cut_from: int) -> str:
+    """What is said of a message that is not shown. `cut_from`: the bytes of one of which only the beginning was kept, or 0."""
+    if cut_from:
+        return f"a message of {cut_from:,} bytes is too large to be read; -o json shows its beginning"
+    return "a message is no feedback; -o json shows its content"
+
+
+def _line(topic: str, content: bytes, cut_from: int = 0) -> str:
+    """What cannot be read, or says nothing, is shown as the text that it is; of what is too large, the beginning."""
     import json
 
     from evenkeel.specs.updateagent import read_envelope
@@ -114,7 +121,9 @@ def _line(topic: str, content: bytes) -> str:
     received = read_envelope(content, topic, answer=True)
     value = json.loads(content) if not received.problems else None
     if not isinstance(value, dict):
-        return json.dumps({"topic": topic, "unreadable": content.decode(errors="replace")}, ensure_ascii=False)
+        cut = {"cutFrom": cut_from} if cut_from else {}
+        unreadable = content.decode(errors="replace")
+        return json.dumps({"topic": topic, "unreadable": unreadable, **cut}, ensure_ascii=False)
     return json.dumps(
         {
             "topic": topic,

@@ -9,10 +9,10 @@ from evenkeel.specs.quantity import duration_text
 from evenkeel.specs.secrecy import shown_address
 
 
-def asked_texts(container: Container) -> tuple[tuple[str, str], ...]:
+def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tuple[str, str], ...]:
     """In order of path, the image first. What `fields` hides is hidden here, too."""
     usual = normal(Container(container.name, container.image))
-    found = {each.path: each.new for each in fields(usual, container) if each.new}
+    found = {each.path: each.new for each in fields(usual, container, show_values=show_values) if each.new}
     if container.health is not None:
         found |= _network_check(container.health)
     if container.stable_for != usual.stable_for:

@@ -15,10 +15,11 @@ from evenkeel.specs.secrecy import HIDDEN
 
 def revealed(plan: Plan, seen: ContainersSeen) -> Plan:
     """The same plan, with values. It must go nowhere but to a terminal."""
-    return changed(plan, differences=tuple(_revealed(difference, seen) for difference in plan.differences))
+    return changed(plan, differences=tuple(revealed_difference(difference, seen) for difference in plan.differences))
 
 
-def _revealed(difference: Difference, seen: ContainersSeen) -> Difference:
+def revealed_difference(difference: Difference, seen: ContainersSeen) -> Difference:
+    """The same difference, with values, for a terminal only."""
     wanted = difference.container
     old = next((each.container for each in seen.containers if each.id == difference.compared), None)
     if wanted is None or old is None:

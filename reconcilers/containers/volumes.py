@@ -66,6 +66,13 @@ def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tupl
     return tuple(each.volume for each in volumes if each.fate == "removed" and each.volume in own)
 
 
+def left_by(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:
+    """The volumes that stay behind when an instance goes, in words; those that somebody else gave it, too."""
+    own = {volume for _, volume in instance.volumes}
+    left = (f"volume {each.volume} at {each.place}" for each in volumes if each.fate == "left" and each.volume in own)
+    return (*left, *(each for each in instance.unspoken if each.startswith("volume ")))
+
+
 def uncovered(container: Container, places: Iterable[str]) -> tuple[str, ...]:
     """Which of these places a volume is needed for: those where the spec mounts nothing. A mount above a place does not
     count, because the engine makes a volume inside of it (measured, 20.10). A place that is not absolute cannot be asked for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.controller.device import Device, OnDevice, container
 
+from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.endings import Progressed, Settled
 from evenkeel.specs.container import Resources
 
@@ -47,3 +48,19 @@ def test_drift_in_the_middle_of_a_revision_is_told_from_what_was_asked_for(on_de
         assert announced(device)[before:] == [("plan", "a", "recreate"), ("drift", "b", "start")]
 
     on_device(work)
+
+
+def test_a_revision_that_is_retried_is_announced_anew(on_device: OnDevice) -> None:
+    """S16: its plan was said at the first try, and no more."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        failing = device.ask(container("web", "bad:1"))
+        for tries in (1, 2, 3):
+            await device.follow()
+            assert device.running() == {"web": "web:1"}
+            plans = [each for each in device.journal.said() if each.kind == "plan" and each.revision == failing.digest]
+            assert [each.message.partition(":")[0] for each in plans] == ["recreate"] * tries
+            assert device.journal.forgive(failing.digest)
+
+    on_device(work, bad=Image(exits_with=3))

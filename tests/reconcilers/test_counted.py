@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.reconcilers.counted import counted, listed, reasons
-from evenkeel.specs.feedback import Feedback, is_about
+from evenkeel.specs.feedback import Feedback, is_about, is_surely_about
 
 DOWN = "is not running (exit code 0)"
 
@@ -49,6 +49,11 @@ def test_who_is_counted_and_not_named_is_found_by_its_name() -> None:
     states = {f"base{number}": DOWN for number in range(30)}
     for entry in (Feedback("health", counted(states)), Feedback("revision-failed", reasons(states.items()))):
         assert all(is_about(entry, subject) for subject in states)
+        assert [subject for subject in sorted(states) if is_surely_about(entry, subject)] == [
+            "base0",
+            "base1",
+            "base10",
+        ]
     few = Feedback("health", counted({"base0": DOWN, "base1": DOWN}))
     assert [is_about(few, subject) for subject in ("base0", "base1", "base5")] == [True, True, False]
     assert not is_about(Feedback("source-broken", "a.yaml:1:1: no; and 27 more"), "base5"), (

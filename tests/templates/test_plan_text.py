@@ -14,7 +14,7 @@ from evenkeel.specs.container import Container, Port, PullPolicy, Resources, Sto
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage, State
-from evenkeel.specs.plan import History, Plan
+from evenkeel.specs.plan import Difference, History, Plan, Verb
 from evenkeel.specs.problem import Place
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
@@ -197,3 +197,22 @@ def test_how_long_somebody_is_away_is_a_range(measured_s: float | None, stop_s: 
     seen = ContainersSeen("memory", containers=(there(old),))
     plan = decide(desired_state((asked("app.yaml", 1, new),)), seen, history)
     assert told in "\n".join(plan_lines(plan, seen, 120))
+
+
+@pytest.mark.parametrize(
+    ("verb", "names", "said"),
+    [
+        ("finish", ("web.old-12345678",), "web.old-12345678 is left over and removed"),
+        ("finish", ("web.old-2", "web.old-1"), "web.old-1 and web.old-2 are left over and removed"),
+        ("recreate", ("web",), ""),
+        ("recreate", ("web", "web.next-12345678"), "web.next-12345678 is left over and removed"),
+        ("remove", ("web",), ""),
+        ("blocked", ("web.old-12345678",), ""),
+    ],
+)
+def test_what_is_left_of_a_switch_is_named(verb: Verb, names: tuple[str, ...], said: str) -> None:
+    """S28: nothing told that it goes."""
+    left = tuple(ContainerSeen(name, "web", name, "sha256:1", "exited") for name in names)
+    plan = Plan("containers", (Difference("web", verb, "for a reason", others=names),))
+    details = [line.strip() for line in plan_lines(plan, ContainersSeen("none", containers=left), 100)[2:-1]]
+    assert " ".join(details) == said

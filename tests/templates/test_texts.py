@@ -11,6 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Condition, StepAtWork, Work
+from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.schema import reference
 from evenkeel.specs.visible import one_line
 from evenkeel.templates import render
@@ -185,8 +186,14 @@ def test_of_two_long_texts_what_differs_is_seen(same: str, old: str, new: str, e
     [
         ("web.yaml:17", 11, "web.yaml:17"),
         ("gateway-of-the-vehicle.yaml:17", 17, "gateway-of-th…:17"),
-        ("containersupdate/desiredstate (night-42)", 17, "…state (night-42)"),
+        (
+            place_text(Place(topic="containersupdate/desiredstate", activity_id="night-42"), short=True),
+            17,
+            "activity night-42",
+        ),
+        (place_text(Place(topic="containersupdate/desiredstate"), short=True), 17, "containersupdate…"),
     ],
 )
 def test_a_place_keeps_the_name_of_its_file(place: str, width: int, shown: str) -> None:
+    """S23: of a message it keeps the activity."""
     assert fitting_place(place, width) == shown

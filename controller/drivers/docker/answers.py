@@ -10,6 +10,15 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 
+class PublishedPort(TypedDict):
+    """A port of a container in the list; without `PublicPort` nothing leads to it from outside."""
+
+    IP: NotRequired[str]
+    PrivatePort: NotRequired[int]
+    PublicPort: NotRequired[int]
+    Type: NotRequired[str]
+
+
 class ContainerEntry(TypedDict):
     """One of GET /containers/json."""
 
@@ -18,6 +27,7 @@ class ContainerEntry(TypedDict):
     Image: NotRequired[str]
     ImageID: NotRequired[str]
     State: NotRequired[str]
+    Ports: NotRequired[list[PublishedPort] | None]
     Created: NotRequired[float]
     Labels: NotRequired[dict[str, str] | None]
 

@@ -18,6 +18,7 @@ from typing import NamedTuple, get_args
 from evenkeel.controller.drivers.docker import answers
 from evenkeel.controller.drivers.docker.checks import asked_check, health_of, newest_check
 from evenkeel.controller.drivers.docker.places import volumes_of
+from evenkeel.controller.drivers.docker.published import published
 from evenkeel.controller.drivers.docker.render import (
     HOLDS_LABEL,
     HOST_GATEWAY,
@@ -106,6 +107,7 @@ def parse_foreign(entry: answers.ContainerEntry) -> ContainerSeen:
         image=image if re.fullmatch(DIGEST_PATTERN, image) else _image(image),
         created_at=float(entry.get("Created") or 0),
         owner=(entry.get("Labels") or {}).get(OWNER_LABEL, ""),
+        ports=published(entry.get("Ports") or ()),
     )
 
 

@@ -360,6 +360,7 @@ class MemoryEngine:
             volumes=() if foreign else kept.volumes,
             vanishes=not foreign and kept.vanishes,
             holds=kept.holds,
+            ports=container.ports if foreign and container is not None else (),
         )
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:

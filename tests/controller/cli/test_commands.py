@@ -417,6 +417,25 @@ def test_an_own_container_under_another_name_is_shown_with_it(device: Device) ->
     assert "web.old-12345678)" not in device.run("get", "containers", "-o", "wide").stdout
 
 
+def test_a_name_that_the_engine_does_not_take_is_shown_with_the_one_that_it_has(device: Device) -> None:
+    """S26: `docker logs e` found nothing, or another container by its id."""
+    device.write(spec("e"))
+    device.run("apply", "--yes")
+    assert [line.split("  ")[0] for line in device.run("get", "containers").stdout.splitlines()] == ["NAME", "e (ek-e)"]
+
+
+def test_wide_shows_published_ports_whoever_published_them(device: Device) -> None:
+    """S2."""
+    device.put_foreign("portal", ports=(Port(9000, 90, "127.0.0.1", protocol="udp"),))
+    device.write(spec("web", more='ports: ["8080:80", "8443-8450:443"]'), spec("wiki"))
+    device.run("apply", "--yes")
+    lines = device.run("get", "containers", "-o", "wide").stdout.splitlines()
+    cells = {line.split()[0]: line[lines[0].index("PORTS") :].split()[0] for line in lines[1:]}
+    assert cells == {"web": "8080:80/tcp,8443-8450:443/tcp", "wiki": "-", "portal": "127.0.0.1:9000:90/udp"}
+    items = json.loads(device.run("get", "containers", "-o", "json").stdout)["items"]
+    assert {each["name"]: each["ports"] for each in items}["portal"] == ["127.0.0.1:9000:90/udp"]
+
+
 # ── a word of an operator is kept whole, or not at all ────────────────────────────────────────────────────────────────────
 
 

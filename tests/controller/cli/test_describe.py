@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.journal import open_journal
 from evenkeel.specs.container import Port
+from evenkeel.specs.feedback import Feedback
 
 from .command import Device, spec
 
@@ -182,3 +185,95 @@ def test_settings_tell_where_each_comes_from_and_can_be_read_again(device: Devic
     again = tmp_path / "again.yaml"
     again.write_text(device.run("settings", "-o", "yaml").stdout)
     assert device.run("settings", "--config", str(again), "-o", "yaml").stdout == again.read_text()
+
+
+def test_what_is_left_of_one_that_is_gone_is_described(device: Device) -> None:
+    """S17: that it was not there was all that was said of it."""
+    device.put_image(CRASHER, Image(volumes=("/tapes",)))
+    device.put_foreign("player", unspoken=("volume records at /data", "entrypoint /sbin/tini"))
+    device.write(spec("recorder", CRASHER), spec("web"), spec("player"))
+    device.run("adopt", "player", "--accept-loss")
+    device.run("apply", "--yes")
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    text = device.run("describe", "container", "recorder").stdout
+    assert text.startswith("container   recorder (gone)\nasked for   nothing that is in force asks for it\n")
+    (line,) = [line for line in text.splitlines() if "removed" in line]
+    (volume,) = re.findall(r"recorder: removed; it leaves volume (evenkeel_recorder_tapes-\w{8}) at /tapes", line)
+    assert volume in device.engine().world.volumes
+    assert (
+        "player: removed; it leaves volume records at /data\n" in device.run("describe", "container", "player").stdout
+    )
+    found = described(device, "recorder")
+    assert (found["by"], found["instances"], found["lastGood"]) == ("nobody", [], None)
+    assert "did you mean `recorder`?" in device.run("describe", "container", "recordre", ok=1).stderr
+
+
+def test_what_is_said_at_every_try_leaves_room_for_what_was_before(device: Device) -> None:
+    """S4: all fifteen entries were the same two."""
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    with closing(open_journal(device.state)) as journal:
+        for _ in range(20):
+            journal.say(Feedback("step-started", "pull docker.io/library/nginx:2", subject="web"))
+            journal.say(Feedback("step-retrying", "the registry does not answer", subject="web"))
+    text = device.run("describe", "container", "web").stdout.partition("what happened lately\n")[2]
+    since = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d"
+    for line, message in zip(
+        text.splitlines()[-2:], ("pull docker.io/library/nginx:2", "the registry does not answer"), strict=True
+    ):
+        assert re.search(rf"web: {message}  \(20 times since {since}\)$", line)
+    assert "healthy for" in text or "up for" in text
+    *_, started, retrying = described(device, "web")["events"]
+    newest = events(device)[-1]
+    assert (started["times"], retrying["times"], retrying["seq"]) == (20, 20, newest["seq"])
+    assert len(events(device, "--kind", "step-retrying")) == 20, "each of them has its number"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("describe", "web"),
+        ("describe", "web", "x"),
+        ("get", "container", "web"),
+        ("get", "web"),
+        ("get", "containers", "web"),
+    ],
+)
+def test_who_leaves_out_the_word_container_is_told_the_command(device: Device, command: tuple[str, ...]) -> None:
+    """S15."""
+    assert "`evenkeel describe container web`\n" in device.run(*command, ok=1).stderr
+
+
+def test_a_name_that_nothing_is_known_of_is_no_silence(device: Device) -> None:
+    """S27: a slip looked as if nothing had happened."""
+    device.write(spec("web"), spec("wiki"))
+    device.run("apply", "--yes")
+    no_entry = "no entry is about it, and nothing that is in force asks for it"
+    assert device.run("events", "wbe", ok=1).stderr == f"error: container:wbe: {no_entry}; did you mean `web`?\n"
+    assert device.run("events", "portal", ok=1).stderr == f"error: container:portal: {no_entry}; known are web, wiki\n"
+    assert device.run("logs", "wbe", ok=1).stderr == (
+        "error: container:wbe: no failure of it is known; did you mean `web`?\n"
+    )
+    with closing(open_journal(device.state)) as journal:
+        journal.say(Feedback("health", "each of 30 is paused: a, b, c and 27 more"))
+    counted = device.run("events", "portal")
+    assert counted.stdout.endswith("a, b, c and 27 more  (portal may be one of them)\n")
+    assert no_entry in counted.stderr
+    assert "may be one of them" in device.run("describe", "container", "web").stdout
+    assert "may be one of them" not in device.run("events", "a").stdout
+
+
+def test_nothing_to_show_or_to_do_is_said_and_is_no_error(device: Device) -> None:
+    """S1: `events` said nothing, and of the others two were errors and one was not."""
+    nothing = device.run("events")
+    assert (nothing.stdout, nothing.stderr) == ("", "No entries yet.\n")
+    assert "nothing to retry" in device.run("retry").stdout
+    assert "nothing to release" in device.run("release").stdout
+    assert "nothing to abandon" in device.run("release", "--abandon").stdout
+    assert device.run("events", "web").stderr == "No entries yet.\n"
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    assert device.run("events", "web", "--kind", "step-failed").stderr == "No entry matches.\n"
+    assert device.run("logs", "web").stderr == "No failure of web is known: there is nothing to show.\n"
+    assert json.loads(device.run("logs", "web", "-o", "json").stdout)["at"] is None

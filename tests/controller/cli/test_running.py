@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.until import until
 
 from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.drivers.memory import MemoryEngine
+from evenkeel.controller.journal import open_journal
+from evenkeel.specs.feedback import Feedback
 
 from .command import ROOT, Device, ended, spec
 
@@ -107,7 +110,33 @@ def test_events_are_followed_across_the_start_of_a_controller(device: Device) ->
         found.append(json.loads(follower.stdout.readline())["seq"])
     assert found == wanted
     code, _, errors = ended(follower, signal.SIGINT)
-    assert (code, errors) == (130, "\nstopped\n")
+    assert code == 130
+    assert errors.endswith("\nstopped\n")
+
+
+def test_who_follows_is_told_that_nobody_speaks_any_more(device: Device) -> None:
+    """It was silent, as if all were well, also after kill -9 and without a journal."""
+    device.write(spec("web"))
+    process = device.start("run")
+    until(device.is_settled)
+    follower = device.start("events", "--follow")
+    out, errors = follower.stdout, follower.stderr
+    assert out is not None
+    assert errors is not None
+    assert out.readline()
+    ended(process, signal.SIGKILL)
+    assert errors.readline() == "no controller is at work any more; what the next one does is shown\n"
+    device.state.rename(device.state.with_name("elsewhere"))
+    assert errors.readline() == (
+        f"the state directory {device.state} is not there any more; what is written when it is back is shown\n"
+    )
+    with closing(open_journal(device.state)) as journal:
+        journal.say(Feedback("adopted", "begun anew"))
+    shown = ""
+    while "begun anew" not in shown:
+        shown = out.readline()
+    assert shown.startswith("     1  "), "a journal that was begun anew is read from its beginning"
+    ended(follower, signal.SIGINT)
 
 
 def test_retry_reaches_a_controller_at_work(device: Device) -> None:
@@ -124,12 +153,18 @@ def test_retry_reaches_a_controller_at_work(device: Device) -> None:
     ended(process, signal.SIGTERM)
     free = device.engine()
     free.remove("squatter")
+    before = starts(device)
     process = device.start("run")
-    until(lambda: device.status()["controller"]["atWork"])
+    until(lambda: starts(device) > before)
     assert "is tried again" in device.run("retry").stdout
     until(device.is_settled)
-    ended(process, signal.SIGTERM)
+    _, _, errors = ended(process, signal.SIGTERM)
     assert set(device.engine().running()) == {"web"}
+    numbers = [int(number) for number in re.findall(r" seq=(\d+)", errors)]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1)), (
+        "S16: what a command says is in the controller's log, too"
+    )
+    assert len(re.findall(r"Z info    revision-retried message=.* seq=\d+", errors)) == 1
 
 
 def spec_ports(host_port: int) -> object:

@@ -194,3 +194,20 @@ def test_who_asks_on_a_terminal_is_shown_values_but_for_secrets(device: Device) 
     entries = device.run("events", "-o", "json").stdout
     assert "-jwt" not in entries
     assert "-word" not in entries
+
+
+def test_the_command_is_described_to_whoever_asks_on_a_terminal(device: Device) -> None:
+    """S9: nobody could see which command runs."""
+    device.write(
+        spec("web", more="command: [serve, --token, hunter2, --level, 7up]\nenv: {LANG: C, DB_PASSWORD: hunter3}")
+    )
+    device.run("apply", "--yes")
+    assert "7up" not in device.run("describe", "container", "web").stdout
+    for more in ((), ("-o", "json")):
+        refused = device.run("describe", "container", "web", "--show-values", *more, ok=1)
+        assert "--show-values" in refused.stderr
+        assert refused.stdout == ""
+    shown = on_a_terminal(device, "describe", "container", "web", "--show-values")
+    assert re.search(r"^  command +serve --token \(hidden\) --level 7up\r?$", shown, re.MULTILINE)
+    assert re.search(r"^  env\.LANG +C\r?$", shown, re.MULTILINE)
+    assert "hunter" not in shown

@@ -134,7 +134,7 @@ def test_nothing_that_is_said_acts_on_a_terminal(text: str) -> None:
 def test_where_something_broke_is_shown_without_what_acts_on_a_terminal(tmp_path: Path) -> None:
     """L3: the error was escaped, and the traceback above it was not."""
     device = DeviceInside(tmp_path)
-    shown = run_inside(["logs", HOSTILE], device.environment(EVENKEEL_DEBUG="1"))
+    shown = run_inside(["describe", "container", HOSTILE], device.environment(EVENKEEL_DEBUG="1"))
     assert "Traceback" in shown.stderr
     harmless(shown.stderr)
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from evenkeel.controller.drivers.docker.answers import PublishedPort
 from evenkeel.controller.drivers.docker.parse import (
     Abilities,
     entry_name,
@@ -44,6 +45,7 @@ from evenkeel.specs.container import (
 )
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.normalise import normal
+from evenkeel.specs.shorthand import port_text
 
 from .inspecting import ID, RECORDED, inspection
 
@@ -241,6 +243,20 @@ def test_the_list_tells_ours_from_others() -> None:
         ("fplain", "created", None),
         ("fother", "created", None),
     }
+
+
+def test_the_ports_of_others_are_those_of_the_list() -> None:
+    """S2; as measured: every address is listed for IPv4 and IPv6, and a port that is only exposed leads to nothing."""
+    entries: list[PublishedPort] = [
+        {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"IP": "::", "PrivatePort": 80, "PublicPort": 81, "Type": "tcp"},
+        {"IP": "::", "PrivatePort": 80, "PublicPort": 82, "Type": "sctp"},
+        {"PrivatePort": 443, "Type": "tcp"},
+    ]
+    found = parse_foreign({"Id": ID, "Ports": entries}).ports
+    assert [port_text(each) for each in found] == ["[::]:81:80/tcp", "8080:80/tcp"]
+    assert parse_foreign({"Id": ID, "Ports": None}).ports == ()
 
 
 def test_an_image_whose_tag_was_moved_is_its_id() -> None:

@@ -1,0 +1,24 @@
+"""The word `container` on the command line, and what is said to whoever leaves it out."""
+
+from __future__ import annotations
+
+import click
+
+from evenkeel.specs.visible import one_line
+
+
+class Containers(click.Choice[str]):
+    """The word itself, `container` or `containers`; the other one means the same."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__([word])
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in ("container", "containers"):
+            return value
+        raise click.UsageError(f"say what it is: {describe_hint(value)}", ctx)
+
+
+def describe_hint(name: str) -> str:
+    """How to ask for all about one container."""
+    return f"`evenkeel describe container {one_line(name)[:100]}`"

@@ -1,0 +1,41 @@
+"""The containers that commands which read the journal know by name: a name that nobody has is a slip, and is told from one of
+which there is nothing to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from evenkeel.controller.journal import Journal, Role
+
+_ROLES: tuple[Role, ...] = ("desired", "last-good", "files", "message")
+_MOST = 10
+
+
+def known_names(journal: Journal) -> frozenset[str]:
+    """Whom something asks for or asked lately, who has failed, and whom an entry is about. The engine is not asked."""
+    from evenkeel.controller.cli.history import Wanted, entries
+    from evenkeel.specs.desired import SystemContainers
+
+    names: set[str] = {each.subject for each in entries(journal, 0, Wanted(""))[0]}
+    names.update(each.subject for each in journal.failures.all())
+    for role in _ROLES:
+        state = journal.readable_revision(role)
+        for document in state.documents if state is not None else ():
+            wanted = document.wanted
+            names.update(wanted.names if isinstance(wanted, SystemContainers) else (document.name,))
+    return frozenset(names - {""})
+
+
+def unknown_text(name: str, known: Collection[str]) -> str:
+    """That nothing is known of a name, with the one that may be meant, or some that are known."""
+    from evenkeel.reconcilers.counted import listed
+    from evenkeel.specs.problem import nearest
+
+    text = "no entry is about it, and nothing that is in force asks for it"
+    near = nearest(name, known)
+    if near.startswith("did you mean"):
+        return f"{text}; {near}"
+    return f"{text}; known are {listed(known, _MOST)}" if known else text

@@ -1,0 +1,40 @@
+"""Whether somebody is there who would say something: whoever follows entries would take the silence for peace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from evenkeel.controller.lock import holder
+
+
+class Standing(NamedTuple):
+    """How the controller stands. `why`: why it works from memory."""
+
+    who: Literal["at work", "from memory", "nobody", "no directory"]
+    why: str = ""
+
+
+def standing(state: Path) -> Standing:
+    """As it is now."""
+    if not state.is_dir():
+        return Standing("no directory")
+    found = holder(state)
+    if found is None:
+        return Standing("nobody")
+    return Standing("from memory", found.trouble) if found.trouble else Standing("at work")
+
+
+def silence_text(before: Standing | None, now: Standing, state: Path) -> str:
+    """Why nothing will be heard any more; "" where nothing has changed, or something will."""
+    if before is None or before.who == now.who:
+        return ""
+    match now.who:
+        case "no directory":
+            return f"the state directory {state} is not there any more; what is written when it is back is shown"
+        case "from memory":
+            return f"the controller works from memory ({now.why}); what it says is shown when it can write again"
+        case "nobody" if before.who != "no directory":
+            return "no controller is at work any more; what the next one does is shown"
+        case _:
+            return ""
