@@ -45,8 +45,8 @@ class Change(Struct, frozen=True):
 
 
 class VolumeFate(Struct, frozen=True):
-    """What becomes of what is in a volume that an instance has at `place` because of its image, when the instance goes: its
-    successor has the volume (`carried`), the volume stays behind (`left`), or it is removed (`removed`)."""
+    """What becomes of what is in a volume that an instance has at `place`, when the instance goes: its successor has the volume
+    (`carried`), the volume stays behind (`left`), or it is removed (`removed`)."""
 
     place: str
     volume: str
@@ -148,10 +148,12 @@ class Verify(Struct, frozen=True, tag="verify"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has."""
+    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has. `left`: places, and
+    the volumes in which what was there stays behind, for whoever looks for it afterwards."""
 
     instance: str
     volumes: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
 
 
 Action = Pull | Create | Rename | Connect | Start | End | Update | Verify | Remove

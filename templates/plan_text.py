@@ -159,7 +159,9 @@ class _Block:
             for text in textwrap.wrap(sentence, self._full_room, break_on_hyphens=False):
                 yield self._line("", text, "", None, "bad" if is_loss else "faint")
         if self._difference.lost:
-            lost = f"without what no spec can say: {one_line(', '.join(self._difference.lost))}"
+            lost = (
+                f"the new container will be without what no spec can say: {one_line(', '.join(self._difference.lost))}"
+            )
             for text in textwrap.wrap(lost, self._full_room):
                 yield self._line("", text, "", None, "bad")
 

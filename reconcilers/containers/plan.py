@@ -18,7 +18,7 @@ from graphlib import CycleError, TopologicalSorter
 from evenkeel.reconcilers.containers.compare import collide
 from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
-from evenkeel.reconcilers.containers.volumes import fates, removed_with
+from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Stop
@@ -141,7 +141,7 @@ def _removals(
     """What holds the volumes of one that is there goes after that one: the engine would take them along."""
     for other in others:
         if other.holds not in by_id:
-            action = Remove(other.id, removed_with(other, difference.volumes))
+            action = Remove(other.id, removed_with(other, difference.volumes), left_by(other, difference.volumes))
             yield Step(f"remove:{other.id[:12]}", difference.subject, Phase.CLEANUP, action, needs)
 
 

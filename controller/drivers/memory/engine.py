@@ -358,6 +358,7 @@ class MemoryEngine:
             cut_off=cut_off,
             device_name=DEVICE_NAME if container is not None and container.network == "host" else "",
             volumes=() if foreign else kept.volumes,
+            other_volumes=() if foreign else kept.other_volumes,
             vanishes=not foreign and kept.vanishes,
             holds=kept.holds,
         )
