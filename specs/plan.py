@@ -32,6 +32,10 @@ class Phase(StrEnum):
     CLEANUP = "CLEANUP"
 
 
+IN_PLACE = "changes in place"
+"""Why a change needs no new container."""
+
+
 class Change(Struct, frozen=True):
     """One difference. `path` is in the words of the spec (`resources.memory`), `old` and `new` are texts for people;
     of what may be secret they say only that it is there."""
