@@ -102,7 +102,8 @@ class ContainersSeen(Struct, frozen=True):
     """One look at one engine.
 
     `images` maps the normal form of every local reference to its image id, `digests` every known repository digest
-    (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about.
+    (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about, and
+    `unasked` why they said nothing of the others.
     Not "": of what is evenkeel's, `only` this subject was looked at.
     `in_place` says which limits the engine changes without a restart: all, only from one finite value to another, or none.
     `reconnects`: the engine puts a container back on its network, so that no new one is needed.
@@ -115,6 +116,7 @@ class ContainersSeen(Struct, frozen=True):
     images: dict[str, str] = {}
     digests: dict[str, str] = {}
     remote: dict[str, RemoteImage] = {}
+    unasked: dict[str, str] = {}
     only: str = ""
 
 

@@ -115,6 +115,7 @@ class MemoryEngine:
             images={ref: image_id(ref, version) for ref, version in self.world.images.items()},
             digests={repo_digest(ref, version): image_id(ref, version) for ref, version in self.world.images.items()},
             remote={ref: found for ref in look.images if (found := self._remote(ref)) is not None},
+            unasked={ref: self._offered(ref).pull for ref in look.images if self._remote(ref) is None},
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
