@@ -19,7 +19,7 @@ from evenkeel.specs.observed import ContainersSeen, RemoteImage, image_size
 from evenkeel.specs.plan import Plan, pulls
 
 Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]
-"""What registries say of images; those that do not answer are absent. The second argument is told of what they were refused."""
+"""What registries say of images; those that do not answer are absent. The second argument is told why."""
 
 
 Surroundings = Callable[[Sequence[str]], Host]

@@ -7,7 +7,7 @@ feedback with their cycle and revision. Nothing here decides.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from evenkeel.controller.endings import PROVEN
 from evenkeel.controller.journal import Journal, at_once
@@ -185,7 +185,7 @@ class Record:
         match outcome:
             case Done(message=message):
                 self._remember(step, outcome)
-                self.say("step-done", message + _left_text(step), step=step, seconds=seconds)
+                self.say("step-done", "; ".join((message, *_left(step))), step=step, seconds=seconds)
             case Retry(message=message):
                 self.say("step-retrying", message, step=step, seconds=seconds)
             case Failed(message=message, output=output):
@@ -238,11 +238,10 @@ class Record:
         )
 
 
-def _left_text(step: Step) -> str:
-    """What a removal leaves behind: nothing else tells of it once the container is gone."""
-    if not isinstance(step.action, Remove) or not step.action.left:
-        return ""
-    return f"; it leaves {', '.join(step.action.left)}"
+def _left(step: Step) -> Iterator[str]:
+    """Where to find what a removal has left behind: no plan names it afterwards."""
+    for place, volume in step.action.left if isinstance(step.action, Remove) else ():
+        yield f"the data at {place} stay in volume {volume}"
 
 
 def step_text(step: Step) -> str:

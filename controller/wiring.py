@@ -66,7 +66,10 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
         return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
 
     async def of_engine(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
-        return (await driver.observe(Look(images=tuple(images)))).remote
+        seen = await driver.observe(Look(images=tuple(images)))
+        for image, why in seen.unasked.items():
+            refused(f"the registry of {image} did not tell its size: {why}")
+        return seen.remote
 
     return of_registries if settings.engine.kind == "docker" else of_engine
 

@@ -54,12 +54,13 @@ class Document(Struct, frozen=True):
 class Decoded(Struct, frozen=True):
     """What a file holds: its documents, and its problems in order of place. Warnings are problems, too.
 
-    `broken` names the documents that problems kept from being read; `nameless` says that there are some whose names are
-    not known. `nothing` are the places of those that ask for nothing, as a desired state without components does."""
+    `broken` is what is sound of documents with errors, where their names are sure; without kind where nothing else is.
+    `nameless` says that there are some whose names are not known. `nothing` are the places of those that ask for nothing, as
+    a desired state without components does."""
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
-    broken: tuple[str, ...] = ()
+    broken: tuple[Document, ...] = ()
     nameless: bool = False
     nothing: tuple[Place, ...] = ()
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from evenkeel.specs import written
-from evenkeel.specs.desired import Decoded, Document, Draft
+from evenkeel.specs.desired import Decoded, Document, Draft, SystemContainers
 from evenkeel.specs.kinds import KINDS, kind_of, reserved_labels
 from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Found, Path, Place, Problem, Severity, nearest, path_text
 from evenkeel.specs.secrecy import key_words, shown_address, shown_path
@@ -36,21 +36,23 @@ def decode_file(content: bytes, file: str) -> Decoded:
     problems = Found()
     problems.extend(unreadable)
     documents: list[Document] = []
-    broken: list[str] = []
+    broken: list[Document] = []
     nothing: list[Place] = []
     nameless = problems.errors > 0
     for tree in trees:
         before = problems.errors
         found = _decode_tree(tree, file, problems)
-        documents.extend(found)
         if problems.errors > before:
             name = _name_of(tree.value)
-            broken.append(name)
             nameless |= not name
-        elif not found:
+            sound = [each for each in found if each.whole and each.name == name]
+            broken += sound or [Document("", name, SystemContainers(()), Place(file, *tree.start))] if name else []
+            continue
+        documents.extend(found)
+        if not found:
             nothing.append(Place(file, *tree.start))
     told = tuple(sorted(problems.all()))
-    return Decoded(tuple(documents), told, tuple(filter(None, broken)), nameless, tuple(nothing))
+    return Decoded(tuple(documents), told, tuple(broken), nameless, tuple(nothing))
 
 
 def _name_of(value: Value) -> str:
@@ -61,6 +63,7 @@ def _name_of(value: Value) -> str:
 
 
 def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
+    """The documents of a tree; with errors among its problems what is sound of them."""
     from evenkeel.specs import compose, kanto, manifest
 
     flaws: list[Flaw] = []
@@ -76,8 +79,6 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
         flaws.append(compose.compose_flaw())
     else:
         drafts = _native(value, flaws)
-    if any(not flaw.warning for flaw in flaws):
-        drafts = ()
     for flaw in flaws:
         place = Place(file, *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
@@ -111,7 +112,7 @@ def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:
     found: list[Flaw] = []
     wanted = kind.finish(metadata.noun, spec.noun, found)
     flaws.extend(_below("spec", beyond(spec, found)))
-    return () if wanted is None else [Draft(kind.name, metadata.noun.name, wanted)]
+    return [Draft(kind.name, metadata.noun.name, wanted)]
 
 
 def _convert(value: Value, expected: type[Noun], key: str, flaws: list[Flaw]) -> Sound[Noun] | None:

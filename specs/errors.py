@@ -50,10 +50,11 @@ class SpecError(EvenkeelError):
 
 
 class SettingsError(EvenkeelError):
-    """A setting is missing, unknown or wrong. With `problems`, each of which has its place, the text names that only."""
+    """A setting is missing, unknown or wrong. With `problems`, each of which has its place, the text names those only, errors
+    before warnings."""
 
     def __init__(self, element: str, message: str = "", problems: Sequence[Problem] = ()) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.severity != "error"))
         if problems:
             from evenkeel.specs.problem import problems_text
 

@@ -12,7 +12,7 @@ from evenkeel.specs.host_ports import taken_twice
 from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
-"""By kind and name."""
+"""By kind and name, with what is sound of broken ones."""
 
 
 def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[DesiredState, tuple[Problem, ...]]:
@@ -25,18 +25,20 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
         problems.extend(decoded.problems)
     first: dict[tuple[str, str], Document] = {}
     for decoded in files:
-        for document in decoded.documents:
+        for document in sorted((*decoded.documents, *decoded.broken), key=lambda each: each.place):
             key = (document.kind, document.name)
-            if key in first:
+            if key in first and document.kind:
                 message = f"{document.kind} `{document.name}` is asked for twice"
                 problems.append(Problem(document.place, "", message, f"first at {place_text(first[key].place)}"))
             first.setdefault(key, document)
     problems.extend(_asked_and_protected(first))
     problems.extend(_ports_taken_twice(first))
     if complete and not any(decoded.nameless for decoded in files):
-        broken = {name for decoded in files for name in decoded.broken}  # what cannot be read is not missing
-        problems.extend(_dependencies(first, broken))
-    return desired_state(tuple(first.values())), problems.all()
+        problems.extend(_dependencies(first))
+    sound: dict[tuple[str, str], Document] = {}
+    for document in (each for decoded in files for each in decoded.documents):
+        sound.setdefault((document.kind, document.name), document)
+    return desired_state(tuple(sound.values())), problems.all()
 
 
 def _asked_and_protected(documents: Documents) -> Iterable[Problem]:
@@ -75,10 +77,11 @@ def _protected_by(document: Document) -> tuple[str, ...]:
     return document.wanted.names if isinstance(document.wanted, SystemContainers) else ()
 
 
-def _dependencies(documents: Documents, broken: set[str]) -> Iterable[Problem]:
-    """Dependencies on what nobody asks for or provides, and on each other; `broken` names what cannot be read."""
+def _dependencies(documents: Documents) -> Iterable[Problem]:
+    """Dependencies on what nobody asks for or provides, and on each other. What cannot be read is not missing."""
     containers = {name: document for (kind, name), document in documents.items() if kind == "Container"}
-    known = broken.union(containers, *(_protected_by(document) for document in documents.values()))
+    unread = {name for kind, name in documents if not kind}
+    known = unread.union(containers, *(_protected_by(document) for document in documents.values()))
     needs = {
         name: document.wanted.depends_on
         for name, document in containers.items()

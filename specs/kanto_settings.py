@@ -26,11 +26,14 @@ from evenkeel.specs.mqtt import CredentialsInAddress, broker_address
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.quantity import duration_text, parse_duration
 from evenkeel.specs.secrecy import key_words
+from evenkeel.specs.settings import SettingsSpec
 from evenkeel.specs.suggest import for_key
 from evenkeel.specs.text import Value
 from evenkeel.specs.walk import faults, in_words
 
 SECTIONS = ("connection", "update_agent")
+_ALL_SECTIONS = frozenset((*SECTIONS, "containers", "deployment", "grpc_server", "log", "manager", "network", "things"))
+"""Of Kanto's configuration (container-management.md §3.4); evenkeel has `log`, too."""
 _DESIRED = {"payload", "baselines", "domains", "specification"}
 """Keys of a desired state."""
 PASSWORD = ("connection", "client_password")
@@ -109,6 +112,9 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
         what = "this is what to run, and no configuration"
         flaws.append(Flaw((), what, "put the file into a folder of specs; it is read there as it is"))
         return {}
+    if (other := _what_else(value)) is not None:
+        flaws.append(other)
+        return {}
     flaws.extend(_other_spelling((key,)) for key in value if key not in SECTIONS and key.lower() in SECTIONS)
     known = {name: _known(value.get(name), kind, (name,), flaws) for name, kind in _KINDS.items()}
     connection, password = known["connection"], kanto_password(value)
@@ -128,6 +134,19 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
         found = faults(known[name], kind) if known[name] is not None else ()
         flaws.extend(msgspec.structs.replace(flaw, path=(name, *flaw.path)) for flaw in found)
     return {} if any(not flaw.warning for flaw in flaws[before:]) else _written(known)
+
+
+def _what_else(value: dict[str, Value]) -> Flaw | None:
+    """What a file is that has nothing of Kanto's in it; `None` when it has something, or is empty as Kanto's may be. Kanto
+    passes over what it does not know, so that any file would do nothing, and would look migrated."""
+    theirs = _ALL_SECTIONS.intersection(key.lower() for key in value)
+    own = {field.encode_name for field in msgspec.structs.fields(SettingsSpec)} - _ALL_SECTIONS
+    if theirs <= {"log"} and not own.isdisjoint(value):
+        return Flaw((), "these are settings of evenkeel already", "use the file as it is, with --config")
+    if value and not theirs:
+        names = ", ".join(f"`{name}`" for name in sorted(_ALL_SECTIONS))
+        return Flaw((), "this is no configuration of Kanto's container-management", f"it would have one of {names}")
+    return None
 
 
 def kanto_password(value: Value) -> str | None:

@@ -43,15 +43,16 @@ Result = TypeVar("Result")
 
 
 class Kind(Struct, frozen=True):
-    """A kind: the type people write, and the function to its normal form; flaws are appended to the list it is given."""
+    """A kind: the type people write, and the function to its normal form; flaws are appended to the list it is given. With an
+    error among them the normal form is of what is sound: good for comparisons, and for nothing else."""
 
     name: str
     spec: type
-    finish: Callable[[written.MetadataSpec, Any, Flaws], Wanted | None]
+    finish: Callable[[written.MetadataSpec, Any, Flaws], Wanted]
 
 
-def container(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> Container | None:
-    """The normal form of a written container, `None` when a flaw prevents it. Paths of flaws begin below `spec`."""
+def container(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> Container:
+    """The normal form of a written container. Paths of flaws begin below `spec`."""
     own: Flaws = []
     raw = _raw(metadata, spec, own)
     if spec.restart.policy != "on-failure" and spec.restart.max_retries:
@@ -62,23 +63,29 @@ def container(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws
         own.append(Flaw(("restart", "timeout"), message, "use `policy: on-failure`, or leave it out", warning=True))
     spoilt = {flaw.path[0] for flaw in own if not flaw.warning}
     found: Flaws = []
-    result = finished(raw, found)
+    result = _checked(raw, found)
     flaws.extend(own)
     flaws.extend(flaw for flaw in found if flaw.path[0] not in spoilt)
-    return None if spoilt else result
+    return result
 
 
 def finished(raw: Container, flaws: Flaws) -> Container | None:
-    """Normal form and contradictions: the last step for every way in which a container can be asked for."""
+    """Normal form and contradictions: the last step for every way in which a container can be asked for. `None` when a flaw
+    prevents it."""
     found: Flaws = []
+    result = _checked(raw, found)
+    flaws.extend(found)
+    return None if any(not flaw.warning for flaw in found) else result
+
+
+def _checked(raw: Container, flaws: Flaws) -> Container:
     try:
         result = normal(raw)
     except ValueError as error:
-        found.append(Flaw(("image",), str(error), "expected registry/repository:tag or registry/repository@sha256:…"))
+        flaws.append(Flaw(("image",), str(error), "expected registry/repository:tag or registry/repository@sha256:…"))
         result = normal(msgspec.structs.replace(raw, image="unknown"))
-    found.extend(contradictions(result))
-    flaws.extend((*found, *unfilled(result)))
-    return None if found else result
+    flaws.extend((*contradictions(result), *unfilled(result)))
+    return result
 
 
 def _raw(metadata: written.MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> Container:
@@ -261,7 +268,6 @@ def _health(spec: written.HealthSpec | UnsetType, flaws: Flaws) -> Health | None
     ]
     if len(probes) != 1:
         flaws.append(Flaw(("health",), "expected exactly one of `exec`, `http`, `tcp`"))
-        return None
     interval = _duration(spec.interval, ("health", "interval"), flaws) or timedelta(0)
     timeout = _duration(spec.timeout, ("health", "timeout"), flaws) or timedelta(0)
     for name, value in (("interval", interval), ("timeout", timeout)):
@@ -270,7 +276,7 @@ def _health(spec: written.HealthSpec | UnsetType, flaws: Flaws) -> Health | None
     start_period = _duration(spec.start_period, ("health", "startPeriod"), flaws) or timedelta(0)
     if timedelta(0) < start_period < timedelta(milliseconds=1):
         flaws.append(Flaw(("health", "startPeriod"), "expected a duration of at least 1ms, or 0s"))
-    return Health(probes[0], interval, timeout, spec.retries, start_period)
+    return Health(probes[0], interval, timeout, spec.retries, start_period) if len(probes) == 1 else None
 
 
 def _duration(text: str | UnsetType, path: Path, flaws: Flaws) -> timedelta | None:

@@ -41,7 +41,8 @@ class ContainerSeen(Struct, frozen=True):
     are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
     is never set. `check` is what the check that it was given says while it runs; `None` when it was given none. `device_name`
     is what a container on the network of its device is called by, the device's own name; else "". `volumes` are those that it
-    has because an image declares them: the places inside, and the volumes' names. `vanishes`: the engine removes it when it
+    has because an image declares them: the places inside, and the volumes' names; `other_volumes` are those of one that was
+    adopted that no spec can ask for. `vanishes`: the engine removes it when it
     ends, and with it the volumes without a name that nobody else has. `holds`: not "", it was created to have the volumes of
     the instance with this id, and never starts. `ports` are those that one of others publishes.
     """
@@ -68,6 +69,7 @@ class ContainerSeen(Struct, frozen=True):
     device_name: str = ""
     check: CheckSeen | None = None
     volumes: tuple[tuple[str, str], ...] = ()
+    other_volumes: tuple[tuple[str, str], ...] = ()
     vanishes: bool = False
     holds: str = ""
     ports: tuple[Port, ...] = ()
@@ -101,7 +103,8 @@ class ContainersSeen(Struct, frozen=True):
     """One look at one engine.
 
     `images` maps the normal form of every local reference to its image id, `digests` every known repository digest
-    (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about.
+    (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about, and
+    `unasked` why they said nothing of the others.
     Not "": of what is evenkeel's, `only` this subject was looked at.
     `in_place` says which limits the engine changes without a restart: all, only from one finite value to another, or none.
     `reconnects`: the engine puts a container back on its network, so that no new one is needed.
@@ -114,6 +117,7 @@ class ContainersSeen(Struct, frozen=True):
     images: dict[str, str] = {}
     digests: dict[str, str] = {}
     remote: dict[str, RemoteImage] = {}
+    unasked: dict[str, str] = {}
     only: str = ""
 
 

@@ -32,6 +32,10 @@ class Phase(StrEnum):
     CLEANUP = "CLEANUP"
 
 
+IN_PLACE = "changes in place"
+"""Why a change needs no new container."""
+
+
 class Change(Struct, frozen=True):
     """One difference. `path` is in the words of the spec (`resources.memory`), `old` and `new` are texts for people;
     of what may be secret they say only that it is there."""
@@ -45,8 +49,8 @@ class Change(Struct, frozen=True):
 
 
 class VolumeFate(Struct, frozen=True):
-    """What becomes of what is in a volume that an instance has at `place` because of its image, when the instance goes: its
-    successor has the volume (`carried`), the volume stays behind (`left`), or it is removed (`removed`)."""
+    """What becomes of what is in a volume that an instance has at `place`, when the instance goes: its successor has the volume
+    (`carried`), the volume stays behind (`left`), or it is removed (`removed`)."""
 
     place: str
     volume: str
@@ -148,12 +152,12 @@ class Verify(Struct, frozen=True, tag="verify"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has. `left`: those that
-    no instance of the subject has any more, in words."""
+    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has. `left`: places, and
+    the volumes in which what was there stays behind, for whoever looks for it afterwards."""
 
     instance: str
     volumes: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
 
 
 Action = Pull | Create | Rename | Connect | Start | End | Update | Verify | Remove

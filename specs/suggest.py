@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from evenkeel.specs.container import NAME_PATTERN
+from evenkeel.specs.lacking import for_lacking
 from evenkeel.specs.problem import Path, nearest
 from evenkeel.specs.quantity import DURATION_PATTERN, SIZE_PATTERN, SWAP_PATTERN, parse_duration, parse_size, size_text
 from evenkeel.specs.secrecy import is_private
@@ -70,7 +71,7 @@ def for_key(key: str, known: Iterable[str]) -> str:
     word = _ELSEWHERE.get(key.lower(), "")
     place = word.partition(".")[0]
     is_there = place in known or (place == "metadata" and "image" in known)
-    return f"did you mean `{word}`?" if is_there else nearest(key, known)
+    return f"did you mean `{word}`?" if is_there else for_lacking(key, known) or nearest(key, known)
 
 
 def noun(pattern: str | None) -> str:

@@ -89,7 +89,7 @@ class RestartSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 
 
 class ResourcesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Limits. They change in place, without a restart."""
+    """Limits. Another value changes in place; a `memory` or `unlimited` swap that comes or goes needs a new container."""
 
     memory: Annotated[Size, Meta(description="Most memory the container may use; at least `3M`.")] | UnsetType = UNSET
     memory_reservation: (

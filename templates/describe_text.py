@@ -177,6 +177,8 @@ def _instance(instance: Instance, now: float, style: Style) -> Iterator[str]:
         yield _field("  address", one_line(seen.address))
     for port in seen.container.ports if seen.container is not None else ():
         yield _field("  port", one_line(port_text(port)))
+    for place, volume in (*seen.volumes, *seen.other_volumes):
+        yield _field("  volume", one_line(f"{volume} at {place}"))
 
 
 def _newest(instance: Instance) -> str:
@@ -215,6 +217,7 @@ def _instance_value(instance: Instance) -> dict[str, Any]:
             }
             for port in (seen.container.ports if seen.container is not None else ())
         ],
+        "volumes": [{"place": place, "volume": volume} for place, volume in (*seen.volumes, *seen.other_volumes)],
         "createdAt": iso_value(seen.created_at),
         "startedAt": iso_value(seen.started_at),
         "finishedAt": iso_value(seen.finished_at),

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from evenkeel.specs.observed import ContainersSeen, image_size
-from evenkeel.specs.plan import Change, Difference, Plan, Verb, pull_sizes, pulled_for
+from evenkeel.specs.plan import IN_PLACE, Change, Difference, Plan, Verb, pull_sizes, pulled_for
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
 from evenkeel.specs.secrecy import HIDDEN
@@ -48,6 +48,7 @@ _SUMMARY: dict[Verb, str] = {
 }
 _NAME = 4
 _VERB_WIDTH = 11
+_MOST_NAMES = 3
 _WHOLE = 1 << 20
 """Room for any values."""
 
@@ -82,7 +83,7 @@ def summary(plan: Plan, seen: ContainersSeen) -> str:
 
 
 def _details(difference: Difference, plan: Plan, seen: ContainersSeen) -> str:
-    parts = []
+    parts = [f"a new container because of {', '.join(forcing)}"] if (forcing := _forcing(difference)) else []
     if difference.away_s is not None:
         parts.append(f"new beside old, {_away_text(difference.away_s, difference.away_most_s)} without it")
     image = pulled_for(difference, plan)
@@ -102,6 +103,19 @@ def _left_over(difference: Difference, seen: ContainersSeen) -> list[str]:
         one_line(each.engine_name) for each in seen.containers if each.id in difference.others and not each.holds
     )
     return others[1:] if difference.verb in ("recreate", "remove") else others  # the plain name stands first
+
+
+def _forcing(difference: Difference) -> list[str]:
+    """What needs a new container, where not all that differs does, or where another value would need none."""
+    if difference.verb != "recreate":
+        return []
+    shown = [change for change in difference.changes if change.path and not _follows(change, difference)]
+    forcing = [change.path for change in shown if change.why != IN_PLACE]
+    is_usual = len(forcing) == len(shown) and not any(path.startswith(("resources.", "restart.")) for path in forcing)
+    if is_usual:
+        return []
+    first = [one_line(path) for path in forcing[:_MOST_NAMES]]
+    return [*first, f"{len(forcing) - len(first)} more"] if len(forcing) > len(first) else first
 
 
 def _away_text(usual_s: float, most_s: float | None) -> str:
@@ -171,7 +185,9 @@ class _Block:
             for text in textwrap.wrap(sentence, self._full_room, break_on_hyphens=False):
                 yield self._line("", text, "", None, "bad" if is_loss else "faint")
         if self._difference.lost:
-            lost = f"without what no spec can say: {one_line(', '.join(self._difference.lost))}"
+            lost = (
+                f"the new container will be without what no spec can say: {one_line(', '.join(self._difference.lost))}"
+            )
             for text in textwrap.wrap(lost, self._full_room):
                 yield self._line("", text, "", None, "bad")
 
@@ -228,11 +244,11 @@ class _Block:
 
 
 def _follows(change: Change, difference: Difference) -> bool:
-    """Whether a change follows from another one: swap that nobody asked for is twice the memory."""
+    """Whether a change follows from another one: swap that nobody asked for is twice the memory, and none without a limit."""
     if change.path != "resources.memorySwap" or difference.container is None:
         return False
     resources = difference.container.resources
-    derived = resources.memory is not None and resources.memory_swap == 2 * resources.memory
+    derived = resources.memory is None or resources.memory_swap == 2 * resources.memory
     return derived and any(other.path == "resources.memory" for other in difference.changes)
 
 
@@ -244,9 +260,9 @@ def _values(change: Change, room: int) -> str:
     if change.path == "image" and old and new:
         return fitting_pair(old, new, room)
     if not old:
-        return "added" if new and change.path.endswith(new) else cut(f"+ {new}", room)
+        return "added" if new and change.path.endswith(new) else cut(f"added: {new}", room)
     if not new:
-        return "removed" if change.path.endswith(old) else cut(f"- {old}", room)
+        return "removed" if change.path.endswith(old) else cut(f"removed: {old}", room)
     return fitting_change(old, new, room)
 
 

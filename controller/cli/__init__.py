@@ -153,8 +153,13 @@ def _say(error: Exception) -> int:
                 for problem in leaf.problems:
                     echo(problem_text(problem), err=True)
                 echo(f"error: {leaf.element}: {count_text(leaf.problems)}", err=True)
-            case SettingsError():
-                echo_lines(f"error: {leaf}", err=True)
+            case SettingsError() if leaf.problems:
+                from evenkeel.specs.problem import errors, problem_text, problems_text
+
+                for problem in leaf.problems:
+                    if problem.severity == "warning":
+                        echo(problem_text(problem), err=True)
+                echo_lines(f"error: {problems_text(errors(leaf.problems))}", err=True)
             case EvenkeelError():
                 echo(f"error: {leaf}", err=True)
             case OSError():

@@ -44,11 +44,6 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     if name in want.system:
         raise EvenkeelError(f"container:{name}", "is a system container, which is never touched")
     is_asked_for = name in {container.name for container, _ in want.documents}
-    if not to_remove and not is_asked_for:
-        raise EvenkeelError(
-            f"container:{name}",
-            "nobody asks for it, so it would be removed; write a spec for it first, or say --to-remove",
-        )
     state = Path(settings.state)
     with closing(read_journal(state)) as journal:
         adopted = journal.adopted()
@@ -56,6 +51,11 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     if found is None:
         echo(f"{name} is evenkeel's own already.")
         return 0
+    if not to_remove and not is_asked_for:
+        raise EvenkeelError(
+            f"container:{name}",
+            "nobody asks for it, so it would be removed; write a spec for it first, or say --to-remove",
+        )
     lost = ", ".join(found.unspoken) if is_asked_for else ""
     if lost and not accept_loss:
         why = f"has what no spec can say, and a new container in its place will be without: {lost}"
@@ -77,6 +77,7 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
     from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.observed import Look
+    from evenkeel.specs.problem import nearest
 
     driver = open_driver(settings, readonly=True)
     try:
@@ -91,6 +92,8 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
                     return found
         elif name in {each.name for each in seen.containers if each.container is not None}:
             return None
-        raise EvenkeelError(f"container:{name}", f"is not there; the engine is {seen.engine}")
+        hint = nearest(name, others)
+        why = f"there is no container {name}; the engine is {seen.engine}"
+        raise EvenkeelError(f"container:{name}", f"{why}; {hint}" if hint.startswith("did you mean") else why)
     finally:
         await driver.close()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
-from evenkeel.controller.cli.output import echo_lines
+from evenkeel.controller.cli.output import echo, echo_lines
 
 
 @click.command("settings")
@@ -19,9 +19,13 @@ def command(options: Options, output: str) -> int:
     Every key with its value, defaults included; after it stands where it comes from. The yaml is what
     config.yaml would hold to say all of it. docs/reference/settings.md explains every key.
     """
+    from evenkeel.specs.problem import Problem, problem_text
     from evenkeel.specs.settings import Settings, written
 
-    settings = options.settings()
+    notes: list[Problem] = []
+    settings = options.settings(notes=notes)
+    for note in notes:
+        echo(problem_text(note), err=True)
     if output != "text":
         from evenkeel.controller.cli.output import echo_value
 

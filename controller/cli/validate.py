@@ -23,21 +23,22 @@ def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     """Check spec files and say everything that is wrong.
 
     PATH is a file or a folder; without one, the specs that the controller would read. Of a folder *.yaml, *.yml and *.json
-    are read, and not its sub-folders. Each problem stands on a line of its own: file, line, column, what was expected and
-    the nearest thing that is valid. With -o json they are data: under `problems` each has severity (error or warning),
-    file, line, column, path, message and hint, null where there is none, and standsFor: of a
-    file with very many problems the last entry stands for those that are not listed.
+    are read, and not its sub-folders. Without PATH, what is doubtful in the settings is said, too. Each problem stands on a
+    line of its own: file, line, column, what was expected and the nearest thing that is valid. With -o json they are data:
+    under `problems` each has severity (error or warning), file, line, column, path, message and hint, null where there is
+    none, and standsFor: of a file with very many problems the last entry stands for those that are not listed.
 
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise, also when there is not a single document.
     """
     from evenkeel.controller.wiring import no_document, read_files
     from evenkeel.specs.problem import Place, Problem, count_text, errors, problem_text
 
-    settings = None if paths else options.settings()
+    notes: list[Problem] = []
+    settings = None if paths else options.settings(notes=notes)
     places = paths or (settings.specs if settings is not None else ())
     reading = read_files(places)
     missing = set(reading.missing) - {problem.place.file for problem in reading.problems}
-    problems = [*reading.problems, *(Problem(Place(path), "", "does not exist") for path in sorted(missing))]
+    problems = [*notes, *reading.problems, *(Problem(Place(path), "", "does not exist") for path in sorted(missing))]
     nothing = not reading.desired.documents and not errors(reading.problems)
     if (
         nothing

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import re
 import ssl
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.controller.credentials import Credentials, config_path, credentials_for
+from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.errors import EvenkeelError, Refused
 from evenkeel.specs.image import ImageRef, parse_image
 from evenkeel.specs.observed import RemoteImage
@@ -48,8 +50,9 @@ async def look_up(
     refused: Callable[[str], None] = lambda why: None,
 ) -> dict[str, RemoteImage]:
     """Digest and size of every reference whose registry answers within a few seconds; the others are absent. `realms`: hosts
-    that may have the credentials of any registry. `refused` is told of a registry that wanted them sent elsewhere."""
-    places = asyncio.Semaphore(_AT_ONCE)
+    that may have the credentials of any registry. `refused` is told of a registry that wanted them sent elsewhere, and of
+    which images which registry did not tell the size, with the reason."""
+    places, silent = asyncio.Semaphore(_AT_ONCE), dict[tuple[str, str], list[str]]()
 
     async def one(image: str) -> RemoteImage | None:
         async with places:
@@ -57,13 +60,21 @@ async def look_up(
                 return await _look_up(parse_image(image), docker_config, realms)
             except Refused as error:
                 refused(f"{image}: {error.message}")
-                return None
+            except _Untold as error:
+                silent.setdefault((parse_image(image).registry, str(error)), []).append(image)
+            return None
 
     found = await asyncio.gather(*(one(image) for image in images))
+    for (registry, why), its in sorted(silent.items()):
+        refused(f"the registry {registry} did not tell the size of {listed(its)}: {why}")
     return {image: remote for image, remote in zip(images, found, strict=True) if remote is not None}
 
 
-async def _look_up(ref: ImageRef, docker_config: str, realms: Sequence[str]) -> RemoteImage | None:
+class _Untold(Exception):
+    """Why a registry did not tell anything, in words that are no secret."""
+
+
+async def _look_up(ref: ImageRef, docker_config: str, realms: Sequence[str]) -> RemoteImage:
     import httpx
 
     try:
@@ -74,8 +85,32 @@ async def _look_up(ref: ImageRef, docker_config: str, realms: Sequence[str]) -> 
                 return await _ask(client, host, ref, credentials, realms)
     except Refused:
         raise
-    except (httpx.HTTPError, OSError, TimeoutError, EvenkeelError, ValueError, KeyError, TypeError):
-        return None
+    except httpx.HTTPStatusError as error:
+        raise _Untold(f"it answered {error.response.status_code} {error.response.reason_phrase}".strip()) from error
+    except (httpx.TimeoutException, TimeoutError) as error:
+        raise _Untold("it did not answer in time") from error
+    except (httpx.HTTPError, OSError) as error:
+        raise _Untold(_reason(error)) from error
+    except EvenkeelError as error:
+        raise _Untold(error.message) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _Untold("its answer is none of a registry") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What an operating system or a TLS library said: it stands at the end of what led to it."""
+    seen, inner = [error], error.__cause__ or error.__context__
+    while inner is not None and len(seen) < 10:
+        seen.append(inner)
+        inner = inner.__cause__ or inner.__context__
+    for each in reversed(seen):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {each.verify_message}"
+        if isinstance(each, ssl.SSLError):
+            return "it does not speak TLS as it should"
+        if isinstance(each, OSError) and each.strerror:  # asyncio has words of its own for what the system names
+            return (os.strerror(each.errno) if each.errno and each.errno > 0 else each.strerror).lower()
+    return "the connection to it failed"
 
 
 def _client(host: str, registry: str) -> httpx.AsyncClient:
@@ -97,17 +132,17 @@ async def _get(client: httpx.AsyncClient, url: str, **more: Any) -> tuple[httpx.
     async with client.stream("GET", url, **more) as answer:
         body = b""
         if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise ValueError("the answer is packed, which was not asked for")
+            raise _Untold("its answer is packed, which was not asked for")
         async for piece in answer.aiter_raw():
             body += piece
             if len(body) > _MOST_BYTES:
-                raise ValueError("the answer is too long")
+                raise _Untold("its answer is too long")
     return answer, body
 
 
 async def _ask(
     client: httpx.AsyncClient, host: str, ref: ImageRef, credentials: Credentials | None, realms: Sequence[str]
-) -> RemoteImage | None:
+) -> RemoteImage:
     base = f"https://{host}/v2/{ref.repository}/manifests/"
     headers = {"Accept": ", ".join((*_INDEXES, *_MANIFESTS))}
     answer, body = await _get(client, base + (ref.digest or ref.tag), headers=headers)
@@ -119,7 +154,9 @@ async def _ask(
     digest = answer.headers.get("Docker-Content-Digest", "")
     manifest = json.loads(body)
     if manifest.get("mediaType") in _INDEXES or "manifests" in manifest:
-        inner = next(each for each in manifest["manifests"] if _is_ours(each.get("platform") or {}))
+        inner = next((each for each in manifest["manifests"] if _is_ours(each.get("platform") or {})), None)
+        if inner is None:
+            raise _Untold("it has none for this machine")
         answer, body = await _get(client, base + inner["digest"], headers=headers)
         answer.raise_for_status()
         manifest = json.loads(body)
@@ -136,13 +173,13 @@ async def _authorise(
     kind, _, rest = challenge.partition(" ")
     if kind.lower() != "bearer":
         if basic is None:
-            raise ValueError("the registry wants credentials and there are none")
+            raise _Untold("it wants credentials, and there are none for it")
         request = next(basic.auth_flow(httpx.Request("GET", "https://registry")))
         return str(request.headers["Authorization"])
     fields: dict[str, Any] = dict(_CHALLENGE.findall(rest))
     realm = httpx.URL(fields.pop("realm"))
     if realm.scheme != "https":
-        raise ValueError("the registry sends credentials to a place without encryption")
+        raise _Untold("it wants credentials sent to a place without encryption")
     if basic is not None and not _may_have_credentials(realm.host, host, realms):
         why = f"the registry {host} wants its credentials sent to {realm.host}, and they were not"
         raise Refused(f"registry:{registry}", f"{why}; if that is right, add {realm.host} to `engine.tokenRealms`")

@@ -47,6 +47,7 @@ def with_conduct_of(container: Container, other: Container) -> Container:
 InPlace = Literal["all", "finite", "none"]
 """What an engine is able to change without a new container; see `ContainersSeen.in_place`."""
 
+_IN_PLACE = ("resources.", "restart.")
 _SIZES = ("resources.", "log.maxSize", "log.maxBufferSize")
 _MOST_WORDS = 8
 """Of a command in which more words differ nobody wants a list of places."""
@@ -109,9 +110,11 @@ def can_update(wanted: Resources, seen: Resources, in_place: InPlace) -> bool:
 
 def changes_in_place(path: str, wanted: Container, seen: Container, in_place: InPlace) -> bool:
     """Whether an engine of this ability changes what is at `path` without a new container."""
-    if path.startswith("resources."):
+    if path == "resources.memory":  # not for what its swap is
+        return can_update(Resources(wanted.resources.memory), Resources(seen.resources.memory), in_place)
+    if path == "resources.memorySwap":
         return can_update(wanted.resources, seen.resources, in_place)
-    return path.startswith("restart.") and in_place != "none"
+    return path.startswith(_IN_PLACE) and in_place != "none"
 
 
 def fields(old: Container, new: Container, *, show_values: bool = False) -> tuple[Field, ...]:

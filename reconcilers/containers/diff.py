@@ -25,7 +25,7 @@ from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
-from evenkeel.specs.plan import Change, Difference, History, Verb
+from evenkeel.specs.plan import IN_PLACE, Change, Difference, History, Verb
 
 _USUAL_SWITCH_S = 1.0
 """Assumed time without a container that was never switched before."""
@@ -168,14 +168,13 @@ def _settling(
     verify = start or connect or limited or not is_proven(candidate, container, history)
     if not (others or update or renamed or verify):
         return
-    changes = tuple(_field_changes(container, document, candidate.container, in_place)) if update else ()
+    changes = tuple(_field_changes(container, document, candidate, in_place)) if update else ()
     compared = candidate.id
     verb: Verb
     switching = bool(others) and (start or any(i.id in others and i.state in AWAKE for i in instances))
     if switching:
         old = max((i for i in instances if i.id in others), key=lambda instance: rank(instance, history))
-        assert old.container is not None
-        if since := tuple(_field_changes(container, document, old.container, in_place)):
+        if since := tuple(_field_changes(container, document, old, in_place)):
             changes, compared = since, old.id
         failed = old.image_id in history.rejected and candidate.image_id not in history.rejected
         why = "the image that was pushed again failed" if failed else "the switch to the new container is not finished"
@@ -335,7 +334,7 @@ def _changes(
     container: Container, document: Document, current: ContainerSeen, moved: str, seen: ContainersSeen
 ) -> Iterator[Change]:
     assert current.container is not None
-    yield from _field_changes(container, document, current.container, seen.in_place)
+    yield from _field_changes(container, document, current, seen.in_place)
     if moved and seen.digests.get(moved) != current.image_id and container.image == current.container.image:
         digest = moved.partition("@")[2]
         asked = asked_at(document, "image")
@@ -349,13 +348,16 @@ def _changes(
 
 
 def _field_changes(
-    container: Container, document: Document, old: Container, in_place: compare.InPlace
+    container: Container, document: Document, current: ContainerSeen, in_place: compare.InPlace
 ) -> Iterator[Change]:
+    old = current.container
+    assert old is not None
     if compare.identity(container) == compare.identity(old) and not compare.in_place_differs(container, old):
         return
     for field in compare.fields(old, compare.with_conduct_of(container, old)):
         changes = compare.changes_in_place(field.path, container, old, in_place)
-        why = "changes in place" if changes else "needs a new container"
+        changes = changes and not (current.vanishes and field.path.startswith("restart."))  # as in `matches`
+        why = IN_PLACE if changes else "needs a new container"
         yield Change(
             container.name, field.path, field.old, field.new, why, asked_at(document, field.path.partition("[")[0])
         )

@@ -144,7 +144,8 @@ def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
     """A sentence for each image that registries were asked about and said nothing of, where one is here and is taken."""
     for image in images:
         if image in seen.images and image not in seen.remote:
-            yield f"the registry of {image} did not say whether it was pushed again; what is here is taken"
+            why = seen.unasked.get(image, "it has not answered")
+            yield f"{image} is taken as it is here, for its registry could not be asked: {why}"
 
 
 def renewed(differences: Sequence[Difference], seen: ContainersSeen, history: History) -> dict[str, tuple[str, ...]]:

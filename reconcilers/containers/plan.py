@@ -141,8 +141,7 @@ def _removals(
     """What holds the volumes of one that is there goes after that one: the engine would take them along."""
     for other in others:
         if other.holds not in by_id:
-            volumes = difference.volumes
-            action = Remove(other.id, removed_with(other, volumes), left_by(other, volumes))
+            action = Remove(other.id, removed_with(other, difference.volumes), left_by(other, difference.volumes))
             yield Step(f"remove:{other.id[:12]}", difference.subject, Phase.CLEANUP, action, needs)
 
 

@@ -1,9 +1,10 @@
-"""What becomes of the volumes that containers have because of their images.
+"""What becomes of the volumes that containers have because of their images, and of those that no spec can ask for.
 
 An image declares places for its data; where a spec mounts nothing there, the engine makes a volume, which nobody asked for
 and without which the data are lost. So a new instance gets the volumes of its predecessor, and one that goes for good
 leaves them behind. Only `imageVolumes: discard` lets them go. A volume stays with its subject although a later image does
-not declare the place any more: what is in it was written by the subject, and the way back needs it. Pure.
+not declare the place any more: what is in it was written by the subject, and the way back needs it. Volumes that somebody
+else gave a container that was adopted are left behind in any case. Pure.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: H
             having = [other for other in others if volume in dict(other.volumes).values()]
             goes = discards and all(_lets_go(other, history) for other in having)
             found[volume] = VolumeFate(place, volume, "removed" if goes else "left")
+    shared = candidate.other_volumes if candidate is not None else ()
+    for place, volume in (each for other in others for each in other.other_volumes if each not in shared):
+        found.setdefault(volume, VolumeFate(place, volume, "left"))
     return tuple(sorted(found.values(), key=lambda each: (each.place, each.volume)))
 
 
@@ -66,11 +70,10 @@ def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tupl
     return tuple(each.volume for each in volumes if each.fate == "removed" and each.volume in own)
 
 
-def left_by(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:
-    """The volumes that stay behind when an instance goes, in words; those that somebody else gave it, too."""
-    own = {volume for _, volume in instance.volumes}
-    left = (f"volume {each.volume} at {each.place}" for each in volumes if each.fate == "left" and each.volume in own)
-    return (*left, *(each for each in instance.unspoken if each.startswith("volume ")))
+def left_by(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[tuple[str, str], ...]:
+    """Where what an instance had stays behind when it goes."""
+    own = {volume for _, volume in (*instance.volumes, *instance.other_volumes)}
+    return tuple((each.place, each.volume) for each in volumes if each.fate == "left" and each.volume in own)
 
 
 def uncovered(container: Container, places: Iterable[str]) -> tuple[str, ...]:

@@ -273,7 +273,7 @@ def test_a10_a_registry_that_does_not_answer_is_told_of() -> None:
         device = Device(catalogue={here: Image(), away: Image(pull="unreachable")})
         assert (await device.bring("a", asked("lamp")))[1].message == ""
         device.engine.catalogue[here] = Image(version=2, pull="unreachable")
-        told = f"the registry of {here} did not say whether it was pushed again; what is here is taken"
+        told = f"{here} is taken as it is here, for its registry could not be asked: unreachable"
         assert (await device.desired("b", asked("lamp"), asked("horn")))[-1].message == told
         version = "the version 2 of lamp is only shown; what runs is reg.example/lamp:1"
         assert (await device.desired("c", asked("lamp", "2", image=here)))[-1].message == f"{version}; {told}"

@@ -19,7 +19,7 @@ from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.docker import DockerEngine
 from evenkeel.controller.drivers.memory import Image, MemoryEngine, foreign_id
-from evenkeel.controller.drivers.memory.volumes import Volume
+from evenkeel.controller.drivers.memory.volumes import Volume, without_names
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.container import Container, Restart
 from evenkeel.specs.image import normal_image
@@ -54,8 +54,10 @@ class Kit(Protocol):
         """A free port of the host."""
         ...
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
-        """Somebody runs a container; its id. `vanishes`: with `--rm`."""
+    async def somebody_runs(
+        self, name: str, image: str = "sleeper:1", *, vanishes: bool = False, volume_at: str = ""
+    ) -> str:
+        """Somebody runs a container; its id. `vanishes`: with `--rm`; `volume_at`: with `-v` for a place."""
         ...
 
     def declare(self) -> None:
@@ -128,11 +130,15 @@ class MemoryKit:
     def port(self) -> int:
         return next(self._ports)
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
+    async def somebody_runs(
+        self, name: str, image: str = "sleeper:1", *, vanishes: bool = False, volume_at: str = ""
+    ) -> str:
         self.engine.put_foreign(normal(Container(name, image, restart=Restart("no"))), vanishes=vanishes)
         self._runs += 1
         id_ = foreign_id(f"{name}.{self._runs}")  # an engine gives no id twice
-        self.engine.world.containers[id_] = replace(self.engine.world.containers.pop(foreign_id(name)), id=id_)
+        more = without_names(self.engine.world.volumes, [volume_at] if volume_at else [], id_)
+        runs = replace(self.engine.world.containers.pop(foreign_id(name)), id=id_, other_volumes=more)
+        self.engine.world.containers[id_] = runs
         return id_
 
     def declare(self) -> None:
@@ -146,7 +152,7 @@ class MemoryKit:
             place: volume
             for kept in self.engine.world.containers.values()
             if kept.engine_name == name
-            for place, volume in kept.volumes
+            for place, volume in (*kept.volumes, *kept.other_volumes)
         }
 
     def contents(self) -> dict[str, str]:
@@ -206,8 +212,11 @@ class DockerKit:
     def port(self) -> int:
         return free_port()
 
-    async def somebody_runs(self, name: str, image: str = "sleeper:1", *, vanishes: bool = False) -> str:
-        return await asyncio.to_thread(self._dockerd.run, name, image, host={"AutoRemove": vanishes})
+    async def somebody_runs(
+        self, name: str, image: str = "sleeper:1", *, vanishes: bool = False, volume_at: str = ""
+    ) -> str:
+        more = {"Volumes": {volume_at: {}}} if volume_at else {}
+        return await asyncio.to_thread(self._dockerd.run, name, image, host={"AutoRemove": vanishes}, **more)
 
     def declare(self) -> None:
         for name, command in (("db:1", _LASTS), ("db:2", _LASTS), ("bad:1", ["/bin/false"])):

@@ -152,6 +152,25 @@ async def test_what_vanishes_when_it_is_stopped_leaves_its_volume(kit: Kit, tmp_
     await device.close()
 
 
+@pytest.mark.parametrize("wish", [*([None] if THOROUGH else []), Wish("db:2")])
+async def test_what_no_spec_can_ask_for_is_left_where_an_operator_finds_it(
+    kit: Kit, tmp_path: Path, wish: Wish | None
+) -> None:
+    """S24: `docker run --rm -v /logs`. The plan names the volume before, the entries name it afterwards."""
+    device = Device(kit, tmp_path)
+    await device.adopt(vanishes=True, volume_at="/logs")
+    left = kit.volumes(NAME)["/logs"]
+    kit.write(left, "precious")
+    assert VolumeFate("/logs", left, "left") in await device.fates(wish)
+    assert await device.ask(wish) == Settled()
+    assert kit.contents()[left] == "precious"
+    assert left not in kit.volumes(NAME).values()
+    told = [each.message for each in device.journal.said() if each.kind == "step-done" and left in each.message]
+    assert told
+    assert all(f"the data at /logs stay in volume {left}" in each for each in told)
+    await device.close()
+
+
 @DOCKER_WHEN_THOROUGH
 async def test_where_a_spec_mounts_something_the_volume_of_what_vanishes_stays_behind(kit: Kit, tmp_path: Path) -> None:
     device, old = await adopted(kit, tmp_path)

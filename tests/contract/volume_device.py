@@ -181,9 +181,9 @@ class Device:
     def write(self, text: str) -> None:
         self.kit.write(self.volume, text)
 
-    async def adopt(self, *, vanishes: bool = False) -> str:
-        """Somebody runs the container, `vanishes` with `--rm`, and it is adopted; its id."""
-        id_ = await self.kit.somebody_runs(NAME, "db:1", vanishes=vanishes)
+    async def adopt(self, *, vanishes: bool = False, volume_at: str = "") -> str:
+        """Somebody runs the container, `vanishes` with `--rm`, `volume_at` with `-v`, and it is adopted; its id."""
+        id_ = await self.kit.somebody_runs(NAME, "db:1", vanishes=vanishes, volume_at=volume_at)
         assert self.journal.adopt(id_, NAME)
         self.is_adopted = True
         return id_

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,7 @@ def test_unknown_keys_of_both_sections_are_told_with_the_nearest_key_and_stop_no
 
 
 def test_what_is_wrong_is_told_with_what_is_doubtful(file: Path) -> None:
-    doubt, wrong = complaints(file, '{"update_agent": {"enabled": true, "enable": "yes"}}')
+    wrong, doubt = complaints(file, '{"update_agent": {"enabled": true, "enable": "yes"}}')
     assert "unknown key `enabled`" in doubt
     assert "(warning)" in doubt
     assert wrong == "F:1:36: update_agent.enable: expected true or false, got the text `yes`"
@@ -442,3 +443,30 @@ def test_settings_with_a_password_in_the_middle_of_something_are_not_written(fil
     file.write_text(LEDA)
     with pytest.raises(ValueError, match="no file of its own"):
         to_yaml(load_kanto_config(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("specs: [/s]\nengine: {kind: docker}\nlog: {level: debug}\n", "these are settings of evenkeel already"),
+        ("mqtt: {enabled: true}\n", "these are settings of evenkeel already; use the file as it is, with --config"),
+        ('{"name": "other", "version": 3}', "this is no configuration of Kanto's container-management; it would have"),
+        ("services: {a: {image: b}}\n", "this is no configuration of Kanto's container-management; it would have"),
+    ],
+)
+def test_a_file_with_nothing_of_kantos_in_it_is_none_of_kantos(tmp_path: Path, content: str, told: str) -> None:
+    """S18: each key was one that does nothing, as with Kanto, and the settings of a device came out of it."""
+    file = tmp_path / "config.json"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=f"{re.escape(str(file))}:1:1: {told}"):
+        load_kanto_config(file)
+    with pytest.raises(SettingsError, match=told):
+        migrate(file, tmp_path / "config.yaml")
+    assert not (tmp_path / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"log": {"log_level": "INFO"}}', '{"THINGS": {}, "more": 1}'])
+def test_a_file_with_something_of_kantos_may_have_more(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(content)
+    assert load_kanto_config(file).engine.kind == "docker"

@@ -252,6 +252,6 @@ def test_a_broker_that_nothing_connects_to_is_told(file: Path, text: str, told: 
 
 def test_what_is_doubtful_is_said_with_what_is_wrong(file: Path) -> None:
     file.write_text("mqtt: {enabled: true}\nresync: 1ms\n")
-    doubt, wrong = complaints(file)
+    wrong, doubt = complaints(file)
     assert doubt.startswith("F:1:8: mqtt.enabled: ")
     assert wrong.startswith("F:2:1: resync: ")

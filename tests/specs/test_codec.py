@@ -26,6 +26,7 @@ from evenkeel.specs.documents import decode_file
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.join import desired_from
 from evenkeel.specs.kinds import KINDS
+from evenkeel.specs.lacking import for_lacking
 from evenkeel.specs.problem import Place, errors, problem_text
 from evenkeel.specs.sound import foreign_json
 from evenkeel.specs.suggest import for_pattern
@@ -408,6 +409,69 @@ def test_a_merged_value_has_the_line_where_it_was_written() -> None:
     text = f"{HEAD}  env: &env {{A: '1'}}\n---\n{HEAD.replace('web', 'b')}  env: {{<<: {{A: '2'}}}}\n"
     first, second = decoded(text).documents
     assert (first.lines["env.A"], second.lines["env.A"]) == ((6, 14), (13, 14))
+
+
+ONE_FAULT = (
+    "  user: me\n",
+    "  imagee: x\n",
+    "  stableFor: soon\n",
+    "  health: {http: {port: 80}, tcp: {port: 80}, interval: 0s}\n",
+    "  dependsOn: [nope]\n",
+    "  ports: ['8080:80', '8080:81', 'x']\n",
+    "  restart: {policy: 'no', maxRetries: 3}\n",
+)
+OTHER = HEAD.replace("web", "other") + "  ports: ['8080:80']\n"
+
+
+def said_of(*specs: str) -> set[str]:
+    """All that is said of files of these specs, without lines."""
+    files = [decoded(spec, f"{index}.yaml") for index, spec in enumerate(specs)]
+    return {f"{problem.path}: {problem.message}" for problem in desired_from(files)[1]}
+
+
+def test_what_is_wrong_alone_is_said_whatever_else_is_wrong() -> None:
+    """S12: names, dependencies and ports were looked at once the documents themselves were correct."""
+    alone = [said_of(HEAD + fault, OTHER) for fault in ONE_FAULT]
+    assert all(alone)
+    twice = said_of(HEAD, HEAD, OTHER)
+    together = said_of(HEAD + "".join(ONE_FAULT), HEAD + ONE_FAULT[0], OTHER)
+    assert set().union(twice, *alone) <= together
+    assert {": Container `web` is asked for twice", "spec.dependsOn: no container `nope` is asked for"} <= together
+    assert "spec.health.interval: expected a duration of at least 1ms" in together
+
+
+def test_a_broken_document_says_nothing_that_is_not_sure() -> None:
+    """Neither of the name that nobody can read, nor of the kind, nor of what depends on either."""
+    nameless = HEAD.replace("web", "a b") + ONE_FAULT[4]
+    assert not [text for text in said_of(nameless, nameless) if "twice" in text or "nope" in text]
+    kindless = HEAD.replace("kind: Container", "kind: Thing")
+    needy = HEAD.replace("web", "needy") + "  dependsOn: [web]\n"
+    assert said_of(kindless, kindless, needy) == {"kind: unknown kind, the text `Thing`"}
+    system = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: s}\nspec: {names: [web], more: 1}\n"
+    assert not [text for text in said_of(system, needy) if "web" in text]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("user: me", "spec.user: unknown key `user`; evenkeel has no such thing: the image says who runs it"),
+        ("entrypoint: [a]", "evenkeel has no such thing: the image's own is used, and `command` is its arguments"),
+        ("read_only: true", "evenkeel has no such thing: a mount may be `readOnly`"),
+        ("readOnly: true", "evenkeel has no such thing: a mount may be `readOnly`"),
+        ("shm-size: 1M", "spec.shm-size: unknown key `shm-size`; evenkeel has no such thing"),
+        ("resources: {cpus: 1}", "spec.resources.cpus: unknown key `cpus`; evenkeel has no such thing: the limits are"),
+        ("log: {user: me}", "spec.log.user: unknown key `user`; expected one of"),
+    ],
+)
+def test_what_others_can_ask_for_and_nobody_here_is_known(more: str, told: str) -> None:
+    """S12, U5: the nearest key is no answer to what has no like."""
+    (said,) = complaints(f"{HEAD}  {more}\n")
+    assert told in said
+
+
+def test_what_is_lacking_is_no_key_of_a_container() -> None:
+    fields = {field.encode_name for field in msgspec.structs.fields(written.ContainerSpec)}
+    assert [name for name in sorted(fields) if for_lacking(name, tuple(fields))] == []
 
 
 def test_a_name_can_be_asked_for_once() -> None:

@@ -10,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, Port, PullPolicy, Resources, Stop
+from evenkeel.specs.container import Container, Port, PullPolicy, Resources, Restart, Stop
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.observed import ContainerSeen, ContainersSeen, RemoteImage, State
@@ -216,3 +216,38 @@ def test_what_is_left_of_a_switch_is_named(verb: Verb, names: tuple[str, ...], s
     plan = Plan("containers", (Difference("web", verb, "for a reason", others=names),))
     details = [line.strip() for line in plan_lines(plan, ContainersSeen("none", containers=left), 100)[2:-1]]
     assert " ".join(details) == said
+
+
+M64 = Resources(64 << 20, None, 128 << 20)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told", "untold"),
+    [
+        ({"resources": M64, "restart": Restart("no")}, {}, "a new container because of resources.memory; new", "- 64M"),
+        ({"resources": M64, "image": "app:1"}, {}, "a new container because of image, resources.memory;", "memorySwap"),
+        ({"image": "app:1", "restart": Restart("no")}, {}, "a new container because of image;", ""),
+        ({"image": "app:1", "env": (("A", "1"),)}, {}, "pull of unknown size", "because"),
+        ({"resources": M64}, {"resources": Resources(M64.memory, 32 << 20, M64.memory_swap)}, "added: 32M", "because"),
+        ({"resources": M64}, {}, "removed: 64M", "- 64M"),
+    ],
+)  # fmt: skip
+def test_a_plan_says_which_differences_force_a_new_container(
+    old: dict[str, object], new: dict[str, object], told: str, untold: str
+) -> None:
+    """S14: what usually changes in place does so, or does not, and a limit that goes is no negative one."""
+    wanted = container("app", "app:2", **new)
+    was = normal(changed(wanted, **old))
+    seen = ContainersSeen("docker", "finite", containers=(there(was),))
+    plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, History(proven={"id-app": ""}))
+    text = " ".join(" ".join(plan_lines(plan, seen, 120)).split())
+    assert told in text
+    assert not untold or untold not in text
+
+
+def test_another_restart_policy_of_what_the_engine_removes_is_what_forces_a_new_container() -> None:
+    wanted = container("app", env=(("A", "1"),))
+    was = changed(there(changed(wanted, restart=Restart("no"))), vanishes=True)
+    seen = ContainersSeen("docker", "finite", containers=(was,))
+    plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, History(proven={"id-app": ""}))
+    assert "a new container because of restart.policy;" in " ".join(plan_lines(plan, seen, 120))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import Difference, Plan, Verb, VolumeFate
+from evenkeel.templates.describe_text import Described, Instance, describe_lines, describe_value
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
 
@@ -43,3 +44,17 @@ def test_programs_are_told_of_each_volume() -> None:
         {"place": "/data", "volume": "one", "fate": "carried"},
         {"place": "/logs", "volume": "two", "fate": "carried"},
     ]
+
+
+def test_where_the_data_of_an_instance_are_is_described() -> None:
+    seen = ContainerSeen(
+        "c", "db", "db", "", "running", volumes=(("/data", "one"),), other_volumes=(("/tapes", "0f6f10"),)
+    )
+    described = Described("db", "evenkeel", None, (), (), (Instance(seen, proven=True),))
+    told = [line.split() for line in describe_lines(described, 0.0)]
+    assert [line for line in told if line[:1] == ["volume"]] == [
+        ["volume", "one", "at", "/data"],
+        ["volume", "0f6f10", "at", "/tapes"],
+    ]
+    (instance,) = describe_value(described)["instances"]
+    assert [each["volume"] for each in instance["volumes"]] == ["one", "0f6f10"]

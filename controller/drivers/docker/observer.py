@@ -106,6 +106,7 @@ class Observer:
             images=by_reference,
             digests=digests,
             remote=remote,
+            unasked={image: self._registries.why(image) for image in look.images if image not in remote},
         )
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple, get_args
 
 from evenkeel.controller.drivers.docker import answers
 from evenkeel.controller.drivers.docker.checks import asked_check, health_of, newest_check
-from evenkeel.controller.drivers.docker.places import volumes_of
+from evenkeel.controller.drivers.docker.places import other_volumes_of, volumes_of
 from evenkeel.controller.drivers.docker.published import published
 from evenkeel.controller.drivers.docker.render import (
     HOLDS_LABEL,
@@ -152,6 +152,7 @@ def parse_container(
         unspoken=unspoken(inspected, network, image_config or {}) if asked is None else (),
         device_name=config.get("Hostname") or "" if inspected["HostConfig"].get("NetworkMode") == "host" else "",
         volumes=volumes_of(inspected, image_config or {}),
+        other_volumes=other_volumes_of(inspected, image_config or {}) if asked is None else (),
         vanishes=bool(inspected["HostConfig"].get("AutoRemove")),
         holds=labels.get(HOLDS_LABEL, ""),
     )

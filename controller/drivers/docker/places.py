@@ -1,4 +1,4 @@
-"""Which volumes a container has because of its image. Pure."""
+"""Which volumes a container has because of its image, and which others. Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ def volumes_of(inspected: answers.Inspected, image_config: answers.Config) -> tu
             for mount in inspected.get("Mounts") or ()
             if mount.get("Type") == "volume" and mount.get("Name") and mount.get("RW", True)
             if asks_for_all or tidy(mount["Destination"]) in declared
+        )
+    )
+
+
+def other_volumes_of(inspected: answers.Inspected, image_config: answers.Config) -> tuple[tuple[str, str], ...]:
+    """The places and names of the volumes that a container of somebody else's has besides: a new one is without them."""
+    because_of_image = {place for place, _ in volumes_of(inspected, image_config)}
+    return tuple(
+        sorted(
+            (mount["Destination"], mount.get("Name", ""))
+            for mount in inspected.get("Mounts") or ()
+            if mount.get("Type") == "volume" and mount.get("Name") and mount["Destination"] not in because_of_image
         )
     )
 

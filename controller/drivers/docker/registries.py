@@ -19,6 +19,8 @@ from evenkeel.controller.drivers.docker.client import EngineClient
 from evenkeel.specs.errors import DriverError, TimedOut
 from evenkeel.specs.image import parse_image
 from evenkeel.specs.observed import RemoteImage
+from evenkeel.specs.secrecy import shown_address
+from evenkeel.specs.visible import shortened
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ _FRESH_S = 300.0
 """For so long a registry's answer about a moving tag is good enough."""
 _LOST_S = 60.0
 """For so long a registry that does not answer is not asked again."""
+_LONGEST_WHY = 120
 
 
 class Registries:
@@ -44,6 +47,8 @@ class Registries:
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
         self._silent: dict[str, float] = {}
         """Registries → when one was last given up because it did not answer."""
+        self._whys: dict[str, str] = {}
+        """Why the last question about an image has no answer."""
         self._asking: dict[str, asyncio.Task[RemoteImage | None]] = {}
 
     async def look_up(self, images: Sequence[str], *, fresh: bool = False) -> dict[str, RemoteImage]:
@@ -68,6 +73,10 @@ class Registries:
             elif not task.cancelled() and (known := task.result()) is not None:
                 found[image] = known
         return found
+
+    def why(self, image: str) -> str:
+        """Why nothing is known of an image, in few words: the last part of what the engine says is what happened."""
+        return self._whys.get(image, f"it has not answered within {_PATIENCE_S:g} s")
 
     def _is_late(self, task: asyncio.Task[RemoteImage | None]) -> None:
         if not task.cancelled() and task.result() is not None:
@@ -98,9 +107,11 @@ class Registries:
                     f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
                 )
             found = RemoteImage(answer["Descriptor"]["digest"])
+            self._whys.pop(image, None)
         except DriverError as error:
             if isinstance(error, TimedOut):
                 self._silent[registry] = loop.time()
+            self._whys[image] = shortened(shown_address(error.message.rpartition(": ")[2]), _LONGEST_WHY)
             log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
         if self._known.get(image, (begun, None))[0] <= begun:
             self._known[image] = (begun, found)
@@ -116,6 +127,7 @@ class Registries:
     def forget(self, image: str) -> None:
         """It was pulled: what was known of it is old."""
         self._known.pop(image, None)
+        self._whys.pop(image, None)
 
     async def auth(self, registry: str) -> dict[str, str]:
         """The header with the credentials for a registry, if there are any."""

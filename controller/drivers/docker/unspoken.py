@@ -43,16 +43,15 @@ _ORDINARY: Mapping[str, tuple[object, ...]] = {
 }
 """What engines set where nobody asked for anything, besides nothing."""
 _WORDS = {
-    "AutoRemove": "that the engine removes it when it ends (going back from a failed update creates it anew)",
+    "AutoRemove": "removal by the engine when it ends (--rm; going back from a failed update creates it anew)",
     "CapDrop": "dropped capabilities",
     "Init": "an init process",
     "NanoCpus": "cpus",
-    "PublishAllPorts": "that all its ports are published",
+    "PublishAllPorts": "a host port for each port of its image",
     "ReadonlyRootfs": "a read-only root file system",
     "SecurityOpt": "security options",
     "ShmSize": "shared memory of",
 }
-_MADE_BY_THE_ENGINE = re.compile(r"[0-9a-f]{64}")
 _ROOT = ("", "0", "root", "0:0", "root:root")
 
 
@@ -72,7 +71,7 @@ def unspoken(inspected: answers.Inspected, network: str, image_config: answers.C
 def _of_process(config: answers.Config, image_config: answers.Config) -> Iterator[str]:
     entrypoint = config.get("Entrypoint") or []
     if entrypoint != (image_config.get("Entrypoint") or []):
-        yield f"entrypoint {entrypoint[0]}" if entrypoint else "that the image's entrypoint is not used"
+        yield f"entrypoint {entrypoint[0]}" if entrypoint else "an empty entrypoint"
     user = config.get("User") or ""
     if user != (image_config.get("User") or "") and not {user, image_config.get("User") or ""} <= set(_ROOT):
         yield f"user {user or 'root'}"
@@ -82,7 +81,7 @@ def _of_process(config: answers.Config, image_config: answers.Config) -> Iterato
     check = config.get("Healthcheck") or {}
     kind = (check.get("Test") or ["CMD"])[0]
     if kind != "CMD" and check != (image_config.get("Healthcheck") or {}):
-        yield "that the image's health check is off" if kind == "NONE" else "a health check by a shell"
+        yield "a health check that is switched off" if kind == "NONE" else "a health check by a shell"
     if address := config.get("MacAddress"):
         yield f"MAC address {address}"
 
@@ -91,12 +90,11 @@ def _of_storage(inspected: answers.Inspected, image_config: answers.Config) -> I
     """A new container gets the volumes that the old one has because of its image; what is in others stays behind."""
     carried = {place for place, _ in volumes_of(inspected, image_config)}
     for mount in inspected.get("Mounts") or ():
-        kind, name, place = mount.get("Type"), str(mount.get("Name") or ""), mount.get("Destination")
+        kind, place = mount.get("Type"), mount.get("Destination")
         if kind == "volume" and place in carried:
             continue
         if kind == "volume":
-            named = name and not _MADE_BY_THE_ENGINE.fullmatch(name)
-            yield f"volume {name} at {place}" if named else f"the data at {place}, in a volume without a name"
+            yield f"volume {mount.get('Name') or '(without a name)'} at {place}"
         elif kind != "bind":
             yield f"{kind} at {place}"
     for place in inspected["HostConfig"].get("Tmpfs") or ():
@@ -130,7 +128,7 @@ def _of_host(host: answers.HostConfig) -> Iterator[str]:
         yield from (f"log option {name}" for name in log.get("Config") or {} if name not in known)
     privileged = bool(host.get("Privileged"))
     if host.get("MaskedPaths") == [] and not privileged:
-        yield "that no system paths are masked"
+        yield "unmasked system paths"
     for key, value in host.items():
         if key in _SPOKEN or not value or value in _ORDINARY.get(key, ()):
             continue

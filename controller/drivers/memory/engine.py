@@ -115,6 +115,7 @@ class MemoryEngine:
             images={ref: image_id(ref, version) for ref, version in self.world.images.items()},
             digests={repo_digest(ref, version): image_id(ref, version) for ref, version in self.world.images.items()},
             remote={ref: found for ref in look.images if (found := self._remote(ref)) is not None},
+            unasked={ref: self._offered(ref).pull for ref in look.images if self._remote(ref) is None},
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
@@ -358,6 +359,7 @@ class MemoryEngine:
             cut_off=cut_off,
             device_name=DEVICE_NAME if container is not None and container.network == "host" else "",
             volumes=() if foreign else kept.volumes,
+            other_volumes=() if foreign else kept.other_volumes,
             vanishes=not foreign and kept.vanishes,
             holds=kept.holds,
             ports=container.ports if foreign and container is not None else (),

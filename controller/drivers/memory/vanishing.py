@@ -4,6 +4,7 @@ has go with them. Before evenkeel ends one, another container that never starts 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from evenkeel.controller.drivers.memory import volumes
 from evenkeel.controller.drivers.memory.world import Kept, World
@@ -17,9 +18,8 @@ def hold(world: World, held: Kept, subject: str) -> None:
     if not any(kept.holds == held.id for kept in world.containers.values()):
         container = changed(held.container, name=subject)
         name = f"{held.engine_name}.volumes"
-        world.containers[id_] = Kept(
-            id_, name, held.image_id, container, image=held.image, volumes=held.volumes, holds=held.id
-        )
+        holder = Kept(id_, name, held.image_id, container, image=held.image, volumes=held.volumes, holds=held.id)
+        world.containers[id_] = replace(holder, other_volumes=held.other_volumes)
 
 
 def end(world: World, ended: Kept, *, with_volumes: bool = True) -> None:
@@ -28,5 +28,6 @@ def end(world: World, ended: Kept, *, with_volumes: bool = True) -> None:
         world.containers[ended.id] = ended
         return
     del world.containers[ended.id]
-    gone = [name for _, name in ended.volumes] if with_volumes else []
-    volumes.removed(world.volumes, gone, (kept.volumes for kept in world.containers.values()))
+    gone = [name for _, name in (*ended.volumes, *ended.other_volumes)] if with_volumes else []
+    in_use = ((*kept.volumes, *kept.other_volumes) for kept in world.containers.values())
+    volumes.removed(world.volumes, gone, in_use)

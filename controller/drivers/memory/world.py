@@ -57,7 +57,8 @@ class Image:
 class Kept:
     """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by the
     clock of the event loop, which nobody sets. `network`: the number of the network that it is on; `BY_NAME` until it is
-    first started, `DISCONNECTED` when somebody took it from its network. `vanishes` and `holds`: as in `ContainerSeen`."""
+    first started, `DISCONNECTED` when somebody took it from its network. `other_volumes`, `vanishes` and `holds`: as in
+    `ContainerSeen`."""
 
     id: str
     engine_name: str
@@ -75,6 +76,7 @@ class Kept:
     unspoken: tuple[str, ...] = ()
     network: int = BY_NAME
     volumes: Places = ()
+    other_volumes: Places = ()
     vanishes: bool = False
     holds: str = ""
     was_killed: bool = False

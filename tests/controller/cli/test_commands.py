@@ -352,9 +352,14 @@ def test_adopt_takes_over_what_is_asked_for_and_nothing_else(device: Device) -> 
     device.put_foreign("web", "docker.io/library/nginx:1")
     device.write(spec("other"))
     assert "nobody asks for it, so it would be removed" in device.run("adopt", "web", ok=1).stderr
+    said = device.run("adopt", "wbe", ok=1).stderr  # S13: that nobody asks for it
+    assert (
+        said
+        == "error: container:wbe: there is no container wbe; the engine is memory (simulated); did you mean `web`?\n"
+    )
     device.write(spec("web", "docker.io/library/nginx:2"))
     assert "evenkeel adopt web" in device.run("plan", ok=1).stdout
-    assert "is not there" in device.run("adopt", "nobody", "--to-remove", ok=1).stderr
+    assert "there is no container nobody" in device.run("adopt", "nobody", "--to-remove", ok=1).stderr
     assert "web is adopted" in device.run("adopt", "web").stdout
     assert "~ web   recreate" in device.run("plan", ok=2).stdout
 
@@ -585,6 +590,28 @@ def test_the_status_names_a_broker_that_nothing_connects_to(device: Device) -> N
     said = device.run("status").stderr
     assert said.startswith(f"{device.config}:1:")
     assert "mqtt.enabled: nothing connects to the broker without an update agent (warning)" in said
+
+
+def test_what_is_doubtful_in_the_settings_is_said_by_who_reads_them(device: Device) -> None:
+    """S22: by `run` and `status` alone."""
+    device.settings(mqtt={"enabled": True})
+    device.write(spec("web"))
+    told = "mqtt.enabled: nothing connects to the broker without an update agent"
+    done = device.run("settings", "-o", "json")
+    assert f"{told} (warning)" in done.stderr
+    assert json.loads(done.stdout)["mqtt"]["enabled"]
+    (problem,) = json.loads(device.run("validate", "-o", "json").stdout)["problems"]
+    assert (problem["severity"], problem["path"]) == ("warning", "mqtt.enabled")
+
+
+def test_a_warning_does_not_stand_under_the_heading_of_an_error(device: Device) -> None:
+    """S19: the error itself stood below it, without the word."""
+    device.settings(mqtt={"enabled": True, "broker": "localhost:1883"})
+    warning, error = device.run("settings", ok=1).stderr.splitlines()
+    assert warning.startswith(f"{device.config}:1:")
+    assert " (warning); " in warning
+    assert error.startswith(f"error: {device.config}:1:")
+    assert "mqtt.broker: " in error
 
 
 def test_the_place_of_a_wrong_setting_is_said_once(device: Device, tmp_path: Path) -> None:

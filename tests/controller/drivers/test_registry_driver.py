@@ -52,15 +52,35 @@ async def test_of_many_architectures_ours(registry: Registry) -> None:
     assert await look_up([image], str(registry.docker_config)) == {image: RemoteImage(digest, size_of("web:1"))}
 
 
+async def test_an_image_of_other_machines_only_is_told(registry: Registry) -> None:
+    """It was an internal error."""
+    registry.push("alien", "theirs", standard()["web:1"])
+    entry = {"mediaType": MANIFEST, "digest": standard()["web:1"].digest, "size": len(standard()["web:1"].manifest())}
+    entries = [{**entry, "platform": {"os": "linux", "architecture": "s390x"}}]
+    content = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_LIST, "manifests": entries}).encode()
+    registry.put_manifest("alien", "1", content, MANIFEST_LIST)
+    image, told = registry.reference("alien", "1"), list[str]()
+    assert await look_up([image], str(registry.docker_config), refused=told.append) == {}
+    assert told == [f"the registry {registry.host} did not tell the size of {image}: it has none for this machine"]
+
+
 async def test_what_is_not_known_is_absent_and_takes_nothing_with_it(registry: Registry, tmp_path: Path) -> None:
     registry.push("web", "1")
     good, config = registry.reference("web", "1"), str(registry.docker_config)
     missing = [registry.reference("web", "nosuch"), registry.reference("nosuch", "1"), "localhost:1/x:1"]
-    assert set(await look_up([*missing, good], config)) == {good}
+    told: list[str] = []
+    assert set(await look_up([*missing, good], config, refused=told.append)) == {good}
+    assert sorted(
+        told, key=lambda text: "localhost:1 " in text
+    ) == [  # S3: a plan said that the size is unknown, and not why
+        f"the registry {registry.host} did not tell the size of {missing[1]}, {missing[0]}: it answered 404 Not Found",
+        "the registry localhost:1 did not tell the size of localhost:1/x:1: connection refused",
+    ]
     assert await look_up([good], str(tmp_path / "none.json")) == {}
     wrong = base64.b64encode(b"driver:wrong").decode()
     (tmp_path / "wrong.json").write_text(json.dumps({"auths": {registry.host: {"auth": wrong}}}))
-    assert await look_up([good], str(tmp_path / "wrong.json")) == {}
+    assert await look_up([good], str(tmp_path / "wrong.json"), refused=told.append) == {}
+    assert told[2:] == [f"the registry {registry.host} did not tell the size of {good}: it answered 401 Unauthorized"]
 
 
 async def test_a_certificate_nobody_vouches_for(
@@ -68,7 +88,9 @@ async def test_a_certificate_nobody_vouches_for(
 ) -> None:
     registry.push("web", "1")
     monkeypatch.setattr(under_test, "_CERTIFICATES", tmp_path)
-    assert await look_up([registry.reference("web", "1")], str(registry.docker_config)) == {}
+    told: list[str] = []
+    assert await look_up([registry.reference("web", "1")], str(registry.docker_config), refused=told.append) == {}
+    assert "its certificate is not trusted: " in told[0]
 
 
 async def test_a_registry_that_hangs_makes_nobody_wait(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +98,9 @@ async def test_a_registry_that_hangs_makes_nobody_wait(registry: Registry, monke
     monkeypatch.setattr(under_test, "_SILENCE_S", 0.5)
     registry.freeze()
     try:
-        assert await look_up([registry.reference("web", "1")], str(registry.docker_config)) == {}
+        told: list[str] = []
+        assert await look_up([registry.reference("web", "1")], str(registry.docker_config), refused=told.append) == {}
+        assert told[0].endswith(": it did not answer in time")
     finally:
         registry.thaw()
 

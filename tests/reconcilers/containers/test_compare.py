@@ -164,6 +164,25 @@ def test_where_a_change_can_be_made(path: str, in_place: compare.InPlace, expect
 
 
 @pytest.mark.parametrize(
+    ("wanted", "seen", "forcing"),
+    [
+        (Resources(), Resources(64, 32, 128), ["memory", "memorySwap"]),
+        (Resources(128, 32, UNLIMITED), Resources(64, None, 128), ["memorySwap"]),
+        (Resources(128, 32, 256), Resources(64, None, 128), []),
+    ],
+)
+def test_of_several_limits_those_are_told_that_need_a_new_container(
+    wanted: Resources, seen: Resources, forcing: list[str]
+) -> None:
+    """S14: all of them were, whichever did."""
+    one, other = changed(WEB, resources=wanted), changed(WEB, resources=seen)
+    paths = [field.path for field in fields(other, one)]
+    assert {"resources.memoryReservation", "resources.memorySwap"} <= set(paths)
+    need = [path for path in paths if not changes_in_place(path, one, other, "finite")]
+    assert need == [f"resources.{name}" for name in forcing]
+
+
+@pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
         ("env", (("TOKEN", "x"),), Field("env.TOKEN", "", "(hidden)")),

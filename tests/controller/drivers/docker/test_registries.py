@@ -20,7 +20,7 @@ SLOW = [f"slow.example/app{number}:1" for number in range(12)]
 
 
 class Held:
-    """An engine whose registries answer when they are let; those of `silent` never do."""
+    """An engine whose registries answer when they are let; those of `silent` never do, and with a `refusal` all say that."""
 
     def __init__(self, folder: Path) -> None:
         self.server = Server(folder / "engine.sock")
@@ -28,7 +28,7 @@ class Held:
         self.client = EngineClient(self.server.address, limit=2)
         self.late = asyncio.Event()
         self.registries = Registries(self.client, str(folder / "config.json"), self.late.set)
-        self.open, self.silent = asyncio.Event(), ""
+        self.open, self.silent, self.refusal = asyncio.Event(), "", ""
         (folder / "config.json").write_text("{}")
 
     def asked(self) -> list[str]:
@@ -38,6 +38,8 @@ class Held:
         line = self.server.first_lines[-1]
         if "/distribution/" not in line:
             await peer.say(answer({}))
+        elif self.refusal:
+            await peer.say(answer({"message": self.refusal}, status="500 Internal Server Error"))
         elif self.silent and self.silent in line:
             await peer.until_gone()
         else:
@@ -88,6 +90,26 @@ async def test_one_that_is_silent_is_not_waited_for_with_every_image(
     monkeypatch.setattr(registries, "_TIMEOUT_S", 60.0)
     held.open.set()
     assert await held.registries.look_up([*SLOW, "quick.example/app:1"]) == {"quick.example/app:1": RemoteImage(DIGEST)}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('Get "https://a.b/v2/": dial tcp 10.0.0.1:443: connect: connection refused', "connection refused"),
+        ("unauthorized: authentication required", "authentication required"),
+        ("manifest unknown: see https://me:secret@a.b/?token=x", "see https://(hidden)@a.b/?(hidden)"),
+    ],
+)
+async def test_why_a_registry_was_not_asked_is_few_words(held: Held, said: str, told: str) -> None:
+    """S20: nothing told it."""
+    held.refusal = said
+    assert held.registries.why(SLOW[0]) == "it has not answered within 15 s"
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    assert held.registries.why(SLOW[0]) == told
+    held.refusal = ""
+    held.open.set()
+    assert await held.registries.look_up(SLOW[:1], fresh=True)
+    assert held.registries.why(SLOW[0]) == "it has not answered within 15 s"
 
 
 @pytest.mark.virtual

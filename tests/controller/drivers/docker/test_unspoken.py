@@ -59,7 +59,7 @@ def test_what_has_a_word_or_is_an_engines_own_doing_is_not_told(parts: dict[str,
         ({"Config": {"User": "1000:7"}}, "user 1000:7"),
         ({"Config": {"WorkingDir": "/srv"}}, "working directory /srv"),
         ({"Config": {"Healthcheck": {"Test": ["CMD-SHELL", "curl x"]}}}, "a health check by a shell"),
-        ({"Config": {"Healthcheck": {"Test": ["NONE"]}}}, "that the image's health check is off"),
+        ({"Config": {"Healthcheck": {"Test": ["NONE"]}}}, "a health check that is switched off"),
         ({"Config": {"MacAddress": "02:42:ac:11:65:43"}}, "MAC address 02:42:ac:11:65:43"),
         ({"HostConfig": {"Tmpfs": {"/run": "size=1m"}}}, "tmpfs at /run"),
         ({"HostConfig": {"NetworkMode": "container:1234"}}, "the network of another container"),
@@ -70,10 +70,10 @@ def test_what_has_a_word_or_is_an_engines_own_doing_is_not_told(parts: dict[str,
         ({"HostConfig": {"PortBindings": {"9/sctp": []}}}, "port 9/sctp"),
         ({"HostConfig": {"LogConfig": {"Type": "journald", "Config": {"tag": "x"}}}}, "log driver journald"),
         ({"HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"tag": "x"}}}}, "log option tag"),
-        ({"HostConfig": {"MaskedPaths": []}}, "that no system paths are masked"),
+        ({"HostConfig": {"MaskedPaths": []}}, "unmasked system paths"),
         (
             {"HostConfig": {"AutoRemove": True}},
-            "that the engine removes it when it ends (going back from a failed update creates it anew)",
+            "removal by the engine when it ends (--rm; going back from a failed update creates it anew)",
         ),
         ({"HostConfig": {"CapDrop": ["ALL", "MKNOD"]}}, "dropped capabilities ALL, MKNOD"),
         ({"HostConfig": {"ReadonlyRootfs": True}}, "a read-only root file system"),
@@ -99,7 +99,9 @@ def test_what_was_recorded_of_others() -> None:
     plain = RECORDED["others"]["fplain"]["inspect"]
     assert unspoken(plain, "evenkeel", IMAGE) == ()
     elsewhere: Any = {**IMAGE, "Volumes": {"/elsewhere": {}}}
-    assert unspoken(plain, "evenkeel", elsewhere) == ("the data at /data, in a volume without a name",)
+    (volume,) = [mount["Name"] for mount in plain["Mounts"]]
+    assert unspoken(plain, "evenkeel", elsewhere) == (f"volume {volume} at /data",)
+    assert parse_container(plain, "evenkeel", elsewhere).other_volumes == (("/data", volume),)
     assert unspoken(RECORDED["others"]["fmore"]["inspect"], "evenkeel", IMAGE) == (
         "a health check by a shell",
         "volume named at /n",
@@ -117,7 +119,7 @@ def test_what_evenkeel_creates_has_a_word_for_all_of_it(name: str) -> None:
     inspected = RECORDED["ours"][name]["inspect"]
     image = RECORDED["images"][inspected["Config"]["Image"].removeprefix("docker.io/library/")]["Config"]
     told = unspoken(inspected, "evenkeel", image)
-    assert [text for text in told if "volume without a name" not in text] == []
+    assert [text for text in told if not text.startswith("volume ")] == []
 
 
 def test_our_own_have_nothing_to_lose() -> None:
