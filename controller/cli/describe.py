@@ -33,8 +33,9 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     instances in the engine with state, check, image and ports, what is asked for beyond the defaults, and what happened to it
     lately (`evenkeel events NAME` has more). What the command of its check wrote last is shown as `evenkeel logs` shows output.
 
-    What is asked for is what is in force, which is what the controller last took over. A file that was changed since is in
-    `evenkeel plan`.
+    What is asked for is what is in force: what the controller last took over, or last-good once that has failed. Its check is
+    the one that is made, and `status` and `get` tell of the same. What a failed revision asks for otherwise is told as not
+    done. A file that was changed since is in `evenkeel plan`.
     """
     import asyncio
     from contextlib import closing
@@ -42,6 +43,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
 
     from evenkeel.controller.cli.history import dated_line
     from evenkeel.controller.clock import system_now
+    from evenkeel.controller.in_force import role_in_force
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.codec import changed
@@ -51,7 +53,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     settings = options.settings()
     decisions = reconciler(settings)
     with closing(read_journal(Path(settings.state))) as journal:
-        want = decisions.select(journal.revision("desired") or DesiredState())
+        want = decisions.select(journal.revision(role_in_force(journal)) or DesiredState())
         look = changed(decisions.look(want), adopted=journal.adopted(), images=())
 
         described = _described(settings, journal, want, *asyncio.run(_looked(settings, look, want, name)), name)
@@ -108,9 +110,11 @@ def _described(
 ) -> Described:
     """EvenkeelError when nobody asks for `name` and nothing has it."""
     from evenkeel.controller.cli.history import Wanted, entries
+    from evenkeel.controller.in_force import role_in_force
     from evenkeel.controller.wiring import reconciler
-    from evenkeel.reconcilers.containers.asked import asked_texts
+    from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
     from evenkeel.reconcilers.containers.diff import is_proven
+    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import names
     from evenkeel.specs.problem import nearest
@@ -118,8 +122,12 @@ def _described(
 
     decisions, history = reconciler(settings), journal.history()
     asked = {document.name: (container, document) for container, document in want.documents}
+    desired = journal.revision("desired") or DesiredState()
+    wish, of_desired = next(
+        (each for each in decisions.select(desired).documents if each[0].name == name), (None, None)
+    )
     instances = [each for each in seen.containers if name in (each.name, each.engine_name)]
-    if name not in asked and not instances:
+    if name not in asked and wish is None and not instances:
         known = {*asked, *(each.name for each in seen.containers)}
         hint = nearest(name, known)
         raise EvenkeelError(
@@ -135,13 +143,14 @@ def _described(
         if state is not None and any(each.name == name for each in state.documents)
     )
     attempt = journal.attempt(journal.digest("desired"))
-    is_given_up = attempt is not None and attempt.failed and document is not None
+    is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)
+    in_force, shown = role_in_force(journal), container if container is not None else wish
     ailment = decisions.ailing(seen, history).get(name)
     return Described(
         name,
         "system" if name in want.system else "evenkeel" if own or container is not None else "others",
-        document.place if document is not None else None,
-        asked_texts(container) if container is not None else (),
+        next((each.place for each in (document, of_desired) if each is not None), None),
+        asked_texts(shown) if shown is not None else (),
         roles,
         tuple(
             Instance(
@@ -155,6 +164,8 @@ def _described(
         next((each for each in decisions.diff(want, seen, history) if each.subject == name), None),
         attempt.why if attempt is not None and (is_given_up or names(attempt.why, name)) else "",
         is_given_up,
+        otherwise(container, wish) if in_force == "last-good" else (),
+        in_force,
         journal.failures.last(name),
         tuple(entries(journal, 0, Wanted(name))[0][-_MOST_ENTRIES:]),
     )

@@ -240,7 +240,8 @@ def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailme
         if not each.check.last or newest[each.name] == since.get(each.name):
             found[each.name] = Ailment("was not checked since", refutes=False)
         elif not each.check.passed:
-            found[each.name] = Ailment("has failed its newest check")
+            cause = f": {each.check.cause}" if each.check.cause else ""
+            found[each.name] = Ailment(f"has failed its newest check{cause}")
     return found
 
 
