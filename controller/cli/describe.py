@@ -42,6 +42,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.history import dated_line
+    from evenkeel.controller.cli.newest import hear_failures
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.in_force import role_in_force
     from evenkeel.controller.journal import read_journal
@@ -53,6 +54,7 @@ def command(options: Options, what: str, name: str, output: str) -> int:
     settings = options.settings()
     decisions = reconciler(settings)
     with closing(read_journal(Path(settings.state))) as journal:
+        hear_failures(Path(settings.state), journal)
         want = decisions.select(journal.revision(role_in_force(journal)) or DesiredState())
         look = changed(decisions.look(want), adopted=journal.adopted(), images=())
 

@@ -313,9 +313,8 @@ class MemoryEngine:
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
                 state: State = "restarting" if again else "exited"
                 count = restarts(kept, image) if again else kept.restart_count
-                ended = replace(
-                    kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=self._now()
-                )
+                at = kept.finished_at if (kept.state, kept.restart_count) == (state, count) else self._now()
+                ended = replace(kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=at)
                 vanishing.end(self.world, ended)
         return list(self.world.containers.values())
 
