@@ -10,7 +10,7 @@ from typing import Literal
 
 from evenkeel.controller.clock import Now
 from evenkeel.controller.conduct import AgentSettings, Topics, wanted
-from evenkeel.controller.ending import end_activity, tell_ended
+from evenkeel.controller.ending import end_activity, tell_refused
 from evenkeel.controller.journal import Journal, at_once
 from evenkeel.controller.mailbox import Incoming
 from evenkeel.controller.outbox import Outgoing
@@ -55,7 +55,7 @@ class Answers:
     def reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
         """Say why a desired state is refused, beside what is open."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
-        tell_ended(self._journal, id_, "IDENTIFICATION_FAILED", why)
+        tell_refused(self._journal, id_, why, self._now())
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
         self._mail.record(open_one, [self._message(id_, failed)], message)
         self._wake_sender()
@@ -100,6 +100,6 @@ class Answers:
     def refuse_unkept(self, id_: str, why: str) -> None:
         """Answer a desired state that is not in the inbox."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
-        tell_ended(self._journal, id_, "IDENTIFICATION_FAILED", why)
+        tell_refused(self._journal, id_, why, self._now())
         self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
         self._wake_sender()

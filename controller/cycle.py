@@ -387,8 +387,9 @@ class Cycles:
         names = {document.name for document in state.documents}
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
         ours = {name: why for name, why in unwell.items() if name not in left_alone}
+        passing = {name: each.why for name, each in ailing.items() if name in names and each.is_passing}
         ended = tuple(name for name in reconciler.ended(seen) if name in names)
-        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell, ended)
+        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
         if role == "desired" or stuck is None:
             self._revisions.looked(state, seen, reconciler.renewed(differences, seen, history))
         is_last_good = journal.digest("last-good") == state.digest

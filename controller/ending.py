@@ -15,8 +15,10 @@ from evenkeel.controller.outbox import Outgoing
 from evenkeel.reconcilers.activity import feedback, is_confirmed, reasons, verdict
 from evenkeel.reconcilers.in_force import in_force, reached
 from evenkeel.specs.activity import Activity, Status, name_of
-from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.codec import changed
+from evenkeel.specs.feedback import Condition, Feedback, Refused
 from evenkeel.specs.updateagent import feedback_bytes
+from evenkeel.specs.visible import shortened
 
 _REASONS = {
     "COMPLETED": "Completed",
@@ -68,3 +70,12 @@ def tell_ended(journal: Journal, id_: str, how: Status, why: str) -> None:
     """Let the status tell how the newest activity ended, also when what is desired is another's by then."""
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
     journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text))
+
+
+def tell_refused(journal: Journal, id_: str, why: str, now_s: float) -> None:
+    """Let the status tell of a message that became no activity, beside how the newest activity ended: nothing that is in force
+    failed by it, and it must not hide what did."""
+    known = next((each for each in journal.conditions() if each.name == "ActivityCompleted"), None)
+    before = known or Condition("ActivityCompleted", True, "NoneEnded", "no activity has ended yet")
+    text = shortened(f"a desired state was refused: {name_of(id_)}: {why}")
+    journal.set_condition(changed(before, refused=Refused(text, now_s)))

@@ -240,6 +240,7 @@ class Journal:
             switch_s=dict(self._database.all("SELECT subject, seconds FROM switch ORDER BY subject")),
             rejected=dict(self._database.all(f"SELECT digest, why FROM attempt WHERE {_IMAGE} AND failed")),
             made={id_: made for id_, _, _, _, _, made in rows},
+            ends=self.failures.ends(),
         )
 
     def mark(

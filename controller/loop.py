@@ -90,6 +90,7 @@ class Controller:
         if control is not None:
             control.answer("look", self._looks)
             control.answer("status", self._standing)
+            control.answer("failures", lambda: encode(self._journal.failures.held()))
         self._agent = agent(self) if agent is not None else None
 
     @property
@@ -170,6 +171,7 @@ class Controller:
                 self.say(Feedback("stopped", "the controller was told to stop"))
                 for helper in helpers:
                     helper.cancel()
+            self._journal.failures.flush()
             self._custody.finish()
             await self._telling.tell_once()
         except BaseExceptionGroup as raised:
@@ -188,6 +190,7 @@ class Controller:
             care.cancel()
             with suppress(asyncio.CancelledError):
                 await care
+        self._journal.failures.flush()
         self._custody.finish()
         await self._telling.tell_once()
         return ending

@@ -12,12 +12,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from evenkeel.reconcilers.containers.causes import answer_cause, is_good_answer, late_cause, unanswered_cause
 from evenkeel.reconcilers.containers.health import Probed, after_probe
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import ExecProbe, Health, HttpProbe, TcpProbe
+from evenkeel.specs.container import ExecProbe, Health, HttpProbe
 from evenkeel.specs.observed import CheckSeen, ContainerSeen
 
 _MOST_HEAD_BYTES = 4096
+_NO_HTTP = "the answer is no HTTP"
 _SAFE = "/?&=%:@!$'()*+,;~"
 """Characters that belong to a path and its query are sent as they are."""
 _FIRST_WAIT_S, _WAIT_S = 1.0, 0.25
@@ -32,6 +34,8 @@ class _Probing:
     check: Health
     probed: Probed | None = None
     made: int = 0
+    cause: str = ""
+    """Why the newest one failed."""
     at_work: asyncio.Task[None] | None = None
 
 
@@ -47,7 +51,8 @@ class Probes:
         """A container with the result of one probe of `check`, whatever was known before."""
         if check is None or not _is_probed(seen, check):
             return seen
-        return changed(seen, health="healthy" if await is_healthy(check, _address(seen)) else "unhealthy")
+        cause = await fault(check, _address(seen))
+        return changed(seen, health="unhealthy" if cause else "healthy", check=CheckSeen("", not cause, cause))
 
     async def over_time(self, seen: ContainerSeen, check: Health | None, up_s: float) -> ContainerSeen:
         """A container with what probes of `check` have told so far; "starting" while they have told nothing. Another start
@@ -64,11 +69,12 @@ class Probes:
         if (probed := probing.probed) is None:
             return changed(seen, health="starting", check=CheckSeen())
         passed = probed.health == "healthy" and not probed.failures
-        return changed(seen, health=probed.health, check=CheckSeen(str(probing.made), passed))
+        return changed(seen, health=probed.health, check=CheckSeen(str(probing.made), passed, probing.cause))
 
     async def _probe(self, probing: _Probing, address: str, up_s: float) -> None:
         check, before = probing.check, probing.probed
-        well, loop = await is_healthy(check, address), asyncio.get_running_loop()
+        cause, loop = await fault(check, address), asyncio.get_running_loop()
+        well, probing.cause = not cause, cause
         probed = probing.probed = after_probe(check, before, well=well, now=loop.time(), up_s=up_s)
         probing.made += 1
         if before is not None and probed.health != before.health:
@@ -103,50 +109,58 @@ def _address(seen: ContainerSeen) -> str:
     return "127.0.0.1" if seen.container is not None and seen.container.network == "host" else seen.address
 
 
-async def is_healthy(health: Health, address: str) -> bool:
-    """Whether one try succeeds within the check's timeout. Never raises for what the container does.
+async def fault(check: Health, address: str) -> str:
+    """Why one try of a check over the network fails, "" when it succeeds within the check's timeout. Never raises for what the
+    container does.
 
     A container without an address has no health: "" would be asked of the host itself.
     """
+    probe = check.probe
+    if isinstance(probe, ExecProbe):
+        raise ValueError("commands are probed by the engine")
     if not address:
-        return False
+        return unanswered_cause(probe, "the container has no address")
     try:
-        async with asyncio.timeout(health.timeout.total_seconds()):
-            match health.probe:
-                case TcpProbe(port=port):
-                    _, writer = await asyncio.open_connection(address, port)
-                    await _close(writer)
-                    return True
-                case HttpProbe(port=port, path=path):
-                    return 200 <= await _status(address, port, path) < 400
-                case _:
-                    raise ValueError("commands are probed by the engine")
-    except (OSError, TimeoutError):
-        return False
+        async with asyncio.timeout(check.timeout.total_seconds()):
+            if isinstance(probe, HttpProbe):
+                return await _http_fault(probe, address)
+            _, writer = await asyncio.open_connection(address, probe.port)
+            await _close(writer)
+            return ""
+    except TimeoutError as late:
+        return unanswered_cause(probe, late) if late.errno else late_cause(probe, check.timeout.total_seconds())
+    except OSError as error:
+        return unanswered_cause(probe, error)
 
 
-async def _status(address: str, port: int, path: str) -> int:
-    """The status of a GET, read with h11; 0 when what answers does not speak HTTP."""
+async def _http_fault(probe: HttpProbe, address: str) -> str:
+    """Why a GET, read with h11, has no good answer; "" when it has one."""
     import h11
 
-    reader, writer = await asyncio.open_connection(address, port)
+    reader, writer = await asyncio.open_connection(address, probe.port)
+    has_answered = False
     try:
         connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD_BYTES * 4)
         host = f"[{address}]" if ":" in address else address
-        headers = [("Host", f"{host}:{port}"), ("Connection", "close"), ("User-Agent", "evenkeel")]
-        request = connection.send(h11.Request(method="GET", target=quote(path, safe=_SAFE), headers=headers))
+        headers = [("Host", f"{host}:{probe.port}"), ("Connection", "close"), ("User-Agent", "evenkeel")]
+        request = connection.send(h11.Request(method="GET", target=quote(probe.path, safe=_SAFE), headers=headers))
         writer.write((request or b"") + (connection.send(h11.EndOfMessage()) or b""))
         await writer.drain()
         while True:
             event = connection.next_event()
             if isinstance(event, h11.Response):
-                return event.status_code
+                status = event.status_code
+                return "" if is_good_answer(status) else answer_cause(probe, status)
             if event is h11.NEED_DATA:
-                connection.receive_data(await reader.read(_MOST_HEAD_BYTES))
+                received = await reader.read(_MOST_HEAD_BYTES)
+                if not received and not has_answered:
+                    return unanswered_cause(probe, "the connection was closed without an answer")
+                has_answered = True
+                connection.receive_data(received)
             elif not isinstance(event, h11.InformationalResponse):
-                return 0
+                return unanswered_cause(probe, _NO_HTTP)
     except h11.ProtocolError:
-        return 0
+        return unanswered_cause(probe, _NO_HTTP)
     finally:
         await _close(writer)
 

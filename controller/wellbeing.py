@@ -1,7 +1,7 @@
 """How the subjects of one domain are: what each look tells of it, stated right after the look.
 
 What evenkeel takes down for a switch is not ill while the switch goes on. Once a cycle ended without progress it is told as
-down, for nobody knows when it is started again.
+down, for nobody knows when it is started again. Nor is one well that was ill and was taken down: it is when it runs again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from evenkeel.reconcilers.ports import Ailment, Reconciler
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.plan import History
 
+_BETWEEN = "is not running while it is changed"
+
 
 class Wellbeing:
     """The condition `Healthy` of one domain."""
@@ -27,6 +29,8 @@ class Wellbeing:
         """Whether a cycle ended without progress since the last look."""
         self._held_up: frozenset[str] = frozenset()
         """Subjects that were down then, and are still: their switch does not go on."""
+        self._ill: frozenset[str] = frozenset()
+        """Subjects that were told as not well by the last look."""
         self._should_run: frozenset[str] = frozenset()
         """Subjects of what is in force."""
         self._undecided_since: dict[str, float] = {}
@@ -56,7 +60,10 @@ class Wellbeing:
         self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
         self._is_held_up = False
         told = {name: each for name, each in down.items() if name in self._held_up and name not in left_alone}
-        self._record.health(told | dict(ailing), undecided)
+        still = {name: Ailment(_BETWEEN, refutes=False) for name in down if name in self._ill}
+        told = still | told | dict(ailing)
+        self._ill = frozenset(told)
+        self._record.health(told, undecided)
         return ailing, undecided
 
     def _undecided(self, found: Mapping[str, str]) -> str:

@@ -25,11 +25,14 @@ Progress = Callable[[str, int, int], None]
 
 class Ailment(NamedTuple):
     """Why a subject is not well, as what follows its name in a sentence. `refutes`: it is not well in a way that speaks
-    against what it was changed to. `instance`: the id of the one that ails by itself, so that its output may tell more."""
+    against what it was changed to. `instance`: the id of the one that ails by itself, so that its output may tell more; `end`
+    names its newest end. `is_passing`: it is at work again, and nothing but time tells whether it stays so."""
 
     why: str
     refutes: bool = True
     instance: str = ""
+    end: str = ""
+    is_passing: bool = False
 
 
 class Reconciler(Protocol[Want, Seen]):

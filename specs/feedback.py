@@ -112,9 +112,17 @@ class SetAside(Struct, frozen=True):
     why: str
 
 
+class Refused(Struct, frozen=True):
+    """A desired state over MQTT of which no activity became any: why, and when (epoch seconds)."""
+
+    text: str
+    at: float
+
+
 class Condition(Struct, frozen=True):
     """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds).
-    `set_aside`: the content that `ContentCurrent` is about, by subject."""
+    `set_aside`: the content that `ContentCurrent` is about, by subject. `refused`: with `ActivityCompleted`, the newest message
+    that was refused since the end of which the rest tells."""
 
     name: ConditionName
     holds: bool
@@ -122,6 +130,7 @@ class Condition(Struct, frozen=True):
     message: str = ""
     since: float = 0.0
     set_aside: dict[str, SetAside] = {}
+    refused: Refused | None = None
 
 
 class StepAtWork(Struct, frozen=True):

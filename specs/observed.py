@@ -121,6 +121,12 @@ class ContainersSeen(Struct, frozen=True):
     only: str = ""
 
 
+def end_of(instance: ContainerSeen) -> str:
+    """What names the newest end of its process: another name is a newer one; "" while it has had none."""
+    has_ended = instance.restart_count or instance.finished_at
+    return f"{instance.restart_count} {instance.finished_at}" if has_ended else ""
+
+
 def image_size(image: str, seen: ContainersSeen) -> int:
     """Compressed bytes of what its registry has under a reference; 0 when nobody knows."""
     return seen.remote[image].size if image in seen.remote else 0

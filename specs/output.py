@@ -36,7 +36,8 @@ class Output(Struct, frozen=True):
 
 
 class LastFailure(Struct, frozen=True):
-    """How a subject failed the last time, and what it said: `why` in evenkeel's words, `at` in seconds since the epoch."""
+    """How a subject failed the last time, and what it said: `why` in evenkeel's words, `at` in seconds since the epoch. `end`
+    names which end of the instance it was (`observed.end_of`); "" where it was none, or that is not known."""
 
     subject: str
     at: float
@@ -44,6 +45,7 @@ class LastFailure(Struct, frozen=True):
     instance: str
     why: str
     output: Output
+    end: str = ""
 
 
 def says_something(output: Output) -> bool:

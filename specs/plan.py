@@ -247,7 +247,9 @@ class History(Struct, frozen=True):
     a tag in force, and failed, to the reason. `made` numbers instances in the order in which evenkeel created them; one
     without a number is the youngest, because its creation was interrupted. Dates do not tell the order, because clocks are
     set. `stop_s`: how many seconds a subject that is wanted no more was last to be given to end;
-    `discards`: such subjects that were last asked for with `imageVolumes: discard`.
+    `discards`: such subjects that were last asked for with `imageVolumes: discard`. `ends` maps ids of instances
+    to what names the newest end that was seen (`observed.end_of`) and its exit code, which does not show any more once they
+    were started again.
     """
 
     proven: dict[str, str] = {}
@@ -258,3 +260,4 @@ class History(Struct, frozen=True):
     made: dict[str, int] = {}
     stop_s: dict[str, float] = {}
     discards: tuple[str, ...] = ()
+    ends: dict[str, tuple[str, int]] = {}

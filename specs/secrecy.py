@@ -76,3 +76,9 @@ def without_password(text: str) -> str:
 def shown_address(text: str) -> str:
     """A text with addresses in it, without user, password and query."""
     return _QUERY.sub(f"?{HIDDEN}", _IN_ADDRESS.sub(rf"\1{HIDDEN}\2", text))
+
+
+def shown_target(path: str) -> str:
+    """The path of a request, without its query, which goes to the end whatever stands in it."""
+    start, mark, _ = path.partition("?")
+    return _IN_ADDRESS.sub(rf"\1{HIDDEN}\2", start) + (f"?{HIDDEN}" if mark else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from evenkeel.specs.observed import ContainerSeen
@@ -32,7 +32,8 @@ class Described(NamedTuple):
     `difference`: between what is asked for and what is there, `None` when there is none. `failure`: why the desired revision
     failed, where it failed by this one or is `given_up`: not tried again by itself, and last-good is in force. `last`: how it
     failed the last time, and what it said then. `entries`: what happened to it lately. `by`: whose it is, "nobody" where it is
-    gone and its entries are all that is left."""
+    gone and its entries are all that is left. `in_force`: which revision all this is told by; `not_done`: what the desired one
+    asks for otherwise, as path, old and new text, where it is not in force."""
 
     name: str
     by: str
@@ -44,6 +45,8 @@ class Described(NamedTuple):
     difference: Difference | None = None
     failure: str = ""
     given_up: bool = False
+    not_done: tuple[tuple[str, str, str], ...] = ()
+    in_force: str = "desired"
     last: LastFailure | None = None
     entries: tuple[Repeated, ...] = ()
 
@@ -56,14 +59,16 @@ def describe_lines(described: Described, now: float, style: Style = PLAIN) -> It
     yield _field("container", f"{paint(one_line(described.name), 'strong', style)} ({_BY[described.by]})")
     yield _field("asked for", asked)
     for role, digest in described.roles:
-        yield _field(role.replace("-", " "), digest)
+        is_told = role == described.in_force == "last-good"
+        yield _field(role.replace("-", " "), f"{digest} (in force)" if is_told else digest)
     yield _field("verdict", _verdict(described, style))
     if described.failure:
         yield _field("", paint(f"the desired revision failed: {one_line(described.failure)}", "bad", style))
+    if described.not_done:
+        yield _field("", "what it asks for otherwise is not done, and it is not tried again by itself; evenkeel retry")
+        yield from _changes(described.not_done)
     if described.difference is not None:
-        for change in described.difference.changes:
-            old, new = (one_line(text) or "(nothing)" for text in (change.old, change.new))
-            yield _field("", f"{one_line(change.path) or 'container'}: {old} → {new}")
+        yield from _changes((each.path, each.old, each.new) for each in described.difference.changes)
     last = described.last
     if last is not None:
         hint = f"; {logs_hint(described.name)}" if says_something(last.output) else ""
@@ -93,7 +98,9 @@ def describe_value(described: Described) -> dict[str, Any]:
         "spec": dict(described.spec),
         "ailment": described.ailment or None,
         "failure": described.failure or None,
+        "inForce": described.in_force,
         "givenUp": described.given_up,
+        "notDone": [{"path": path, "old": old, "new": new} for path, old, new in described.not_done],
         "lastFailure": None
         if described.last is None
         else {
@@ -138,10 +145,16 @@ def _field(name: str, value: str) -> str:
     return f"{name:<{_HEAD}}{value}"
 
 
+def _changes(changes: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    for path, old, new in changes:
+        was, becomes = (one_line(text) or "(nothing)" for text in (old, new))
+        yield _field("", f"{one_line(path) or 'container'}: {was} → {becomes}")
+
+
 def _verdict(described: Described, style: Style) -> str:
-    difference = described.difference
+    difference, is_last_good = described.difference, described.in_force == "last-good"
     if difference is not None and difference.verb != "keep":
-        if described.given_up:
+        if described.given_up and not is_last_good:
             what = f"{difference.verb}, which is not done: the desired revision failed and is not tried again by itself"
             return paint(f"{what}; evenkeel retry", "bad", style)
         return paint(f"{difference.verb}: {one_line(difference.why)}", "change", style)
@@ -151,7 +164,9 @@ def _verdict(described: Described, style: Style) -> str:
         return "it is not there; what happened to it, and what it left, is below"
     if described.by != "evenkeel":
         return "evenkeel does nothing about it"
-    return paint("as asked, and proven", "good", style)
+    if not described.instances:
+        return "not there, and not to be there: last-good is in force"
+    return paint("as last-good asks, and proven" if is_last_good else "as asked, and proven", "good", style)
 
 
 def _instance(instance: Instance, now: float, style: Style) -> Iterator[str]:

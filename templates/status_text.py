@@ -98,6 +98,9 @@ def status_value(status: Status) -> dict[str, Any]:
                 "reason": condition.reason,
                 "message": condition.message,
                 "since": iso_value(condition.since),
+                "refused": {"at": iso_value(condition.refused.at), "why": condition.refused.text}
+                if condition.refused is not None
+                else None,
             }
             for condition in status.conditions
         ],
@@ -150,9 +153,9 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     elif status.conditions and status.pid is None:
         yield paint("as the last controller left it; what happened since is not known:", "change", style)
     name_width = max([_NAME, *(len(condition.name) + 1 for condition in status.conditions)])
-    reason_width = max((len(condition.reason) for condition in status.conditions), default=0)
+    since_width = max((len(_since(condition, now)) for condition in status.conditions), default=0)
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
-        yield from _condition(condition, name_width, reason_width, now, width, style)
+        yield from _condition(condition, name_width, since_width, now, width, style)
     if status.activity is not None:
         yield ""
         yield from activity_lines(status.activity, now, width, style, served=status.served)
@@ -179,15 +182,22 @@ def _field(name: str, value: str) -> str:
 
 
 def _condition(
-    condition: Condition, name_width: int, reason_width: int, now: float, width: int, style: Style
+    condition: Condition, name_width: int, since_width: int, now: float, width: int, style: Style
 ) -> Iterator[str]:
+    """The time belongs to the yes or no, and stands beside it: the reason may be a newer one."""
     mark = paint("yes", "good", style) if condition.holds else paint("no ", "bad", style)
-    since = since_text(condition.since, now) if condition.since else ""
-    yield f"{condition.name:<{name_width}}{mark}  {condition.reason:<{reason_width}}  {paint(since, 'faint', style)}".rstrip()
+    since = paint(f"{_since(condition, now):<{since_width}}", "faint", style)
+    yield f"{condition.name:<{name_width}}{mark} {since}  {condition.reason}".rstrip()
     if condition.message and not (condition.holds and condition.reason == "Converged"):
         yield from _indented(condition.message, width)
+    if condition.refused is not None:
+        yield from _indented(f"{when_text(condition.refused.at, now)} {condition.refused.text}", width)
     if condition.reason == "Empty":
         yield from _indented(_MEANT, width)
+
+
+def _since(condition: Condition, now: float) -> str:
+    return since_text(condition.since, now) if condition.since else ""
 
 
 def _failure(status: Status, now: float, width: int, style: Style) -> Iterator[str]:

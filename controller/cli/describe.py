@@ -44,18 +44,21 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
     lately (`evenkeel events NAME` has more; what was said again and again is one line here). Of one that is gone, what happened
     to it and what it left. What the command of its check wrote last is shown as `evenkeel logs` shows output.
 
-    What is asked for is what is in force, which is what the controller last took over. A file that was changed since is in
-    `evenkeel plan`.
-
     Values of variables and words of commands are not shown. --show-values shows them, on a terminal only and as text only,
     but for those that a spec marks as `secret` or whose name says so.
+
+    What is asked for is what is in force: what the controller last took over, or last-good once that has failed. Its check is
+    the one that is made, and `status` and `get` tell of the same. What a failed revision asks for otherwise is told as not
+    done. A file that was changed since is in `evenkeel plan`.
     """
     import asyncio
     from contextlib import closing
     from pathlib import Path
 
     from evenkeel.controller.cli.history import dated_line
+    from evenkeel.controller.cli.newest import hear_failures
     from evenkeel.controller.clock import system_now
+    from evenkeel.controller.in_force import role_in_force
     from evenkeel.controller.journal import read_journal
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.codec import changed
@@ -67,7 +70,8 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
     settings = options.settings()
     decisions = reconciler(settings)
     with closing(read_journal(Path(settings.state))) as journal:
-        want = decisions.select(journal.revision("desired") or DesiredState())
+        hear_failures(Path(settings.state), journal)
+        want = decisions.select(journal.revision(role_in_force(journal)) or DesiredState())
         look = changed(decisions.look(want), adopted=journal.adopted(), images=())
 
         seen, said = asyncio.run(_looked(settings, look, want, name))
@@ -128,10 +132,12 @@ def _described(
     """EvenkeelError when nobody asks for `name`, nothing has it, and no entry is about it."""
     from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.controller.cli.known import known_names
+    from evenkeel.controller.in_force import role_in_force
     from evenkeel.controller.wiring import reconciler
-    from evenkeel.reconcilers.containers.asked import asked_texts
+    from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
     from evenkeel.reconcilers.containers.diff import is_proven
     from evenkeel.reconcilers.containers.reveal import revealed_difference
+    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import names
     from evenkeel.specs.problem import nearest
@@ -140,9 +146,13 @@ def _described(
 
     decisions, history = reconciler(settings), journal.history()
     asked = {document.name: (container, document) for container, document in want.documents}
+    desired = journal.revision("desired") or DesiredState()
+    wish, of_desired = next(
+        (each for each in decisions.select(desired).documents if each[0].name == name), (None, None)
+    )
     instances = [each for each in seen.containers if name in (each.name, each.engine_name)]
     happened = entries(journal, 0, Wanted(name))[0]
-    is_gone = name not in asked and not instances
+    is_gone = name not in asked and wish is None and not instances
     if is_gone and journal.failures.last(name) is None and all(each.subject != name for each in happened):
         known = {*asked, *(each.name for each in seen.containers), *known_names(journal)}
         hint = nearest(name, known)
@@ -159,15 +169,16 @@ def _described(
         if state is not None and any(each.name == name for each in state.documents)
     )
     attempt = journal.attempt(journal.digest("desired"))
-    is_given_up = attempt is not None and attempt.failed and document is not None
+    is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)
+    in_force, shown = role_in_force(journal), container if container is not None else wish
     ailment = decisions.ailing(seen, history).get(name)
     difference = next((each for each in decisions.diff(want, seen, history) if each.subject == name), None)
     by = "system" if name in want.system else "evenkeel" if own or container is not None else "others"
     return Described(
         name,
         "nobody" if is_gone else by,
-        document.place if document is not None else None,
-        asked_texts(container, show_values=show_values) if container is not None else (),
+        next((each.place for each in (document, of_desired) if each is not None), None),
+        asked_texts(shown, show_values=show_values) if shown is not None else (),
         roles,
         tuple(
             Instance(
@@ -181,6 +192,8 @@ def _described(
         revealed_difference(difference, seen) if show_values and difference is not None else difference,
         attempt.why if attempt is not None and (is_given_up or names(attempt.why, name)) else "",
         is_given_up,
+        otherwise(container, wish) if in_force == "last-good" else (),
+        in_force,
         journal.failures.last(name),
         tuple(folded(happened)[-_MOST_ENTRIES:]),
     )

@@ -19,7 +19,7 @@ from evenkeel.controller.cli.output import echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal import Journal
-    from evenkeel.specs.observed import ContainerSeen
+    from evenkeel.specs.observed import ContainerSeen, Look
     from evenkeel.specs.settings import Settings
     from evenkeel.templates.style import Role
 
@@ -44,7 +44,6 @@ def command(options: Options, what: str, output: str) -> int:
     from evenkeel.controller.cli.reaching import look_once
     from evenkeel.controller.clock import system_now
     from evenkeel.controller.journal import read_journal
-    from evenkeel.specs.observed import Look
 
     more = click.get_current_context().args
     if more:
@@ -52,7 +51,7 @@ def command(options: Options, what: str, output: str) -> int:
     settings = options.settings()
     journal = read_journal(Path(settings.state))
 
-    seen = asyncio.run(look_once(settings, Look(adopted=journal.adopted())))
+    seen = asyncio.run(look_once(settings, _look(settings, journal)))
     system = _system(settings, journal)
     journal.close()
     both = [(_item(instance, system), instance) for instance in seen.containers]
@@ -81,6 +80,18 @@ def command(options: Options, what: str, output: str) -> int:
         echo_lines(line)
     say_simulated(settings)
     return 0
+
+
+def _look(settings: Settings, journal: Journal) -> Look:
+    """With the checks that are in force, by which `status` tells how containers are; those of their creation where nobody
+    knows what is."""
+    from evenkeel.controller.in_force import role_in_force
+    from evenkeel.controller.wiring import reconciler
+    from evenkeel.specs.observed import Look
+
+    state, decisions = journal.readable_revision(role_in_force(journal)), reconciler(settings)
+    checks = decisions.look(decisions.select(state)).checks if state is not None else None
+    return Look(adopted=journal.adopted(), checks=checks)
 
 
 def _system(settings: Settings, journal: Journal) -> set[str]:

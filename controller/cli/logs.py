@@ -28,6 +28,11 @@ def command(options: Options, name: str, output: str) -> int:
     what the command of its check said, before the container is removed. They are kept until it fails again, also when it is
     well or gone by then. What a container says now is the engine's to tell: docker logs.
 
+    While it keeps ending, the controller at work knows the lines of the newest end that it has seen. It writes the first to the
+    disk at once, later ones when 10 s, 20 s, 40 s, … 10 min have passed since it last did, and the newest when it is stopped;
+    after a power loss, the last that was written is shown. Of a check that goes on failing they are read every 10 min. The time
+    says which failure it is.
+
     (env.NAME) stands for the value of a variable that its spec marks as secret or whose name looks so (PASSWORD, TOKEN, KEY),
     (hidden) for the password in an address. A value shorter than four characters is replaced in quotes only. Any other secret
     that the program wrote by itself is kept and shown.
@@ -38,11 +43,14 @@ def command(options: Options, name: str, output: str) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.known import known_names
+    from evenkeel.controller.cli.newest import hear_failures
     from evenkeel.controller.journal import read_journal
     from evenkeel.reconcilers.counted import listed
     from evenkeel.specs.errors import EvenkeelError
 
-    with closing(read_journal(Path(options.settings().state))) as journal:
+    state = Path(options.settings().state)
+    with closing(read_journal(state)) as journal:
+        hear_failures(state, journal)
         found = journal.failures.last(name)
         others = [each.subject for each in journal.failures.all()]
         known = known_names(journal)

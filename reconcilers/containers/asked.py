@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from evenkeel.reconcilers.containers.compare import fields
+from evenkeel.reconcilers.containers.compare import Field, fields
 from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe
 from evenkeel.specs.normalise import normal
 from evenkeel.specs.quantity import duration_text
-from evenkeel.specs.secrecy import shown_address
+from evenkeel.specs.secrecy import shown_target
 
 
 def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tuple[str, str], ...]:
@@ -24,12 +24,32 @@ def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tup
     return (("image", container.image), *sorted(found.items()))
 
 
+def otherwise(kept: Container | None, wish: Container | None) -> tuple[Field, ...]:
+    """What `wish` asks for otherwise than what is `kept`, in order of path; of a container that only one of them asks for,
+    the image."""
+    if kept is None or wish is None:
+        old, new = (each.image if each is not None else "" for each in (kept, wish))
+        return (Field("", old, new),) if old or new else ()
+    before, after = dict(asked_texts(kept)), dict(asked_texts(wish))
+    found = {path: (before.get(path, ""), after.get(path, "")) for path in {*before, *after}}
+    hidden = {each.path: (each.old, each.new) for each in fields(kept, wish)}
+    if _paths(kept) != _paths(wish):  # what differs may be hidden
+        hidden["health.http.path"] = found["health.http.path"]
+    differing = {path: texts for path, texts in found.items() if texts[0] != texts[1]} | hidden
+    return tuple(Field(path, *texts) for path, texts in sorted(differing.items()))
+
+
+def _paths(container: Container) -> str:
+    health = container.health
+    return health.probe.path if health is not None and isinstance(health.probe, HttpProbe) else ""
+
+
 def _network_check(health: Health) -> dict[str, str]:
     """A command is a field already."""
     if isinstance(health.probe, ExecProbe):
         return {}
     kind = "http" if isinstance(health.probe, HttpProbe) else "tcp"
-    path = {"health.http.path": shown_address(health.probe.path)} if isinstance(health.probe, HttpProbe) else {}
+    path = {"health.http.path": shown_target(health.probe.path)} if isinstance(health.probe, HttpProbe) else {}
     return {
         f"health.{kind}.port": str(health.probe.port),
         **path,

@@ -1,12 +1,17 @@
-"""Well-known causes of failures, recognised in what engines and shells say, and told without showing it.
+"""Well-known causes of failures, recognised in what engines, shells and servers say, and told without showing it.
 
 Output may hold secrets, so that nothing of it is repeated but the name of a program that could not be run: the first word of a
-command, never its arguments.
+command, never its arguments. Of an answer over the network that is the status alone; of what was asked, the port and the path
+without its query.
 """
 
 from __future__ import annotations
 
+import os
 import re
+
+from evenkeel.specs.container import HttpProbe, TcpProbe
+from evenkeel.specs.secrecy import shown_target
 
 _EXEC = re.compile(r'exec: "([^"]{1,200})": (.*)', re.DOTALL)
 """runc, and others of its kind, of a program that they cannot start (measured with Docker 20.10)."""
@@ -34,3 +39,36 @@ def check_cause(code: int, output: str, program: str) -> str:
     if code < 0 and (late := _TIMEOUT.search(output)):
         return f"its command did not end within {late[1]}"
     return f"its command ended with {exit_text(code)}" if code > 0 else ""
+
+
+def is_good_answer(status: int) -> bool:
+    """Whether an HTTP check passes by an answer with this status."""
+    return 200 <= status < 400
+
+
+def answer_cause(probe: HttpProbe, status: int) -> str:
+    """Why an HTTP check failed that was answered."""
+    return f"{_asked(probe)} answered {status}"
+
+
+def late_cause(probe: HttpProbe | TcpProbe, after_s: float) -> str:
+    """Why a check over the network failed that took too long."""
+    return f"{_asked(probe)} timed out after {after_s:g} s"
+
+
+def unanswered_cause(probe: HttpProbe | TcpProbe, why: OSError | str) -> str:
+    """Why a check over the network failed that got no answer: in the system's words, where it is the system's error."""
+    if isinstance(why, OSError):
+        number = why.errno or 0
+        why = os.strerror(number).lower() if number > 0 else "the connection failed"
+    return f"{_asked(probe)}: {why}"
+
+
+_LONGEST_PATH = 100
+
+
+def _asked(probe: HttpProbe | TcpProbe) -> str:
+    if isinstance(probe, TcpProbe):
+        return f"TCP :{probe.port}"
+    target = shown_target(probe.path)
+    return f"GET :{probe.port}{target if len(target) <= _LONGEST_PATH else target[: _LONGEST_PATH - 1] + '…'}"

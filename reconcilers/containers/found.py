@@ -15,7 +15,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.image import parse_image
-from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
+from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen, end_of
 from evenkeel.specs.plan import Difference, History
 
 _NEVER_WORKED = ("created", "dead")
@@ -187,14 +187,20 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         if instance.name not in up and instance.id not in history.stopped:
             why = _not_up(instance)
         elif instance.state in ("running", "restarting"):
-            why = _not_well(instance)
+            why = _with_exit_code(instance, history, _not_well(instance))
         else:
             why = ""
+        passing = "" if why else _just_ended(instance, history)
+        if passing:
+            found.setdefault(
+                instance.name,
+                Ailment(passing, refutes=False, instance=instance.id, end=end_of(instance), is_passing=True),
+            )
         if why:
             # one that ends well and is started again each time was proven so; while it is up that does not show
             ends_well = is_restless(instance) and instance.state == "restarting" and not instance.exit_code
             by_itself = instance.id if _ails_by_itself(instance) else ""
-            found.setdefault(instance.name, Ailment(why, refutes=not ends_well, instance=by_itself))
+            found.setdefault(instance.name, Ailment(why, not ends_well, by_itself, end_of(instance)))
     return found
 
 
@@ -241,7 +247,8 @@ def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailme
         if not each.check.last or newest[each.name] == since.get(each.name):
             found[each.name] = Ailment("was not checked since", refutes=False)
         elif not each.check.passed:
-            found[each.name] = Ailment("has failed its newest check")
+            cause = f": {each.check.cause}" if each.check.cause else ""
+            found[each.name] = Ailment(f"has failed its newest check{cause}")
     return found
 
 
@@ -263,8 +270,29 @@ def _not_well(instance: ContainerSeen) -> str:
         cause = instance.check.cause if instance.check is not None else ""
         return f"fails its health check: {cause}" if cause else "fails its health check"
     if instance.exit_code and instance.state == "restarting":
-        return f"keeps ending with {exit_text(instance.exit_code)}"
+        ends = "keeps ending" if instance.restart_count > 1 else "ended"
+        return f"{ends} with {exit_text(instance.exit_code)}"
     return f"was restarted {instance.restart_count} times" if is_restless(instance) else ""
+
+
+def _exit_code(instance: ContainerSeen, history: History) -> int:
+    """The exit code of its newest end, 0 when that was not seen."""
+    end, code = history.ends.get(instance.id, ("", 0))
+    return code if end == end_of(instance) else 0
+
+
+def _with_exit_code(instance: ContainerSeen, history: History, why: str) -> str:
+    """Of one that is up again the engine does not tell it any more."""
+    code = _exit_code(instance, history) if is_restless(instance) and instance.state == "running" else 0
+    is_known = code and why.startswith("was restarted")
+    return f"{why}, the last time after {exit_text(code)}" if is_known else why
+
+
+def _just_ended(instance: ContainerSeen, history: History) -> str:
+    """Of one that its engine has put up again less than a minute ago, after it had ended badly."""
+    is_back = instance.state == "running" and instance.lately_started and instance.restart_count > 0
+    code = _exit_code(instance, history) if is_back else 0
+    return f"was started again after it ended with {exit_text(code)}" if code else ""
 
 
 def _not_up(instance: ContainerSeen) -> str:

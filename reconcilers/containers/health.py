@@ -64,7 +64,8 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     if container.health is not None and seen.health == "unhealthy":
         watch = _count_failure(container.health, watch, now)
         if watch.bad_probes >= container.health.retries:
-            return watch, Verdict(False, f"it failed its health check {watch.bad_probes} times in a row{_cause(seen)}")
+            times = "once" if watch.bad_probes == 1 else f"{watch.bad_probes} times in a row"
+            return watch, Verdict(False, f"it failed its health check {times}{_cause(seen)}")
     if not good:
         return _late(container, watch._replace(good_since=None), seen, now)
     watch = watch._replace(

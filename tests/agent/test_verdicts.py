@@ -10,6 +10,7 @@ from tests.until import soon
 from tests.virtual import run
 
 from evenkeel.controller.drivers.memory import Image
+from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Action, Create, End, Failed, Outcome, Pull, Remove, Retry, Start, Verify
 
 from .harness import Device, asked, statuses
@@ -270,10 +271,36 @@ def test_the_status_tells_how_the_last_activity_ended() -> None:
         holds, message = conditions(device)["ActivityCompleted"]
         assert not holds
         assert message.startswith("activity night-43: INCOMPLETE, lamp: ")
+        ended = next(each for each in device.journal.conditions() if each.name == "ActivityCompleted")
         await device.send("containersupdate/desiredstate", b'{"activityId": "night-44", "payload": {"domains": []}}')
-        assert conditions(device)["ActivityCompleted"][1].startswith("activity night-44: IDENTIFICATION_FAILED, ")
+        told = next(each for each in device.journal.conditions() if each.name == "ActivityCompleted")
+        assert told.refused is not None
+        assert told.refused.text.startswith("a desired state was refused: night-44: ")
+        assert changed(told, refused=None) == ended, "S25: what was refused hides no end"
         await device.bring("night-45", asked("lamp", "3"))
-        assert conditions(device)["ActivityCompleted"][0]
+        told = next(each for each in device.journal.conditions() if each.name == "ActivityCompleted")
+        assert (told.holds, told.refused) == (True, None)
+
+    run(story())
+
+
+def test_a_message_that_is_refused_fails_nothing_that_is_in_force() -> None:
+    """S25: junk on the topic made `status --check` 1 until the next activity ended."""
+
+    async def story() -> None:
+        device = Device()
+        junk = [b"\xff{", b'{"activityId": 7}', b'{"activityId": "n", "payload": {"domains": [{"id": "x"}]}}']
+        for payload in junk:
+            await device.send("containersupdate/desiredstate", payload)
+        told = next(each for each in device.journal.conditions() if each.name == "ActivityCompleted")
+        assert (told.holds, told.reason, told.message) == (True, "NoneEnded", "no activity has ended yet")
+        assert told.refused is not None
+        await device.bring("night-42", asked("lamp"))
+        assert conditions(device)["ActivityCompleted"] == (True, "activity night-42: COMPLETED")
+        for payload in junk:
+            await device.send("containersupdate/desiredstate", payload)
+        assert conditions(device)["ActivityCompleted"] == (True, "activity night-42: COMPLETED")
+        assert all(each.holds for each in device.journal.conditions())
 
     run(story())
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from tests.engines.machine import free_port
 
-from evenkeel.controller.probe import Probes, is_healthy
+from evenkeel.controller.probe import Probes, fault
 from evenkeel.specs.container import ExecProbe, Health, HttpProbe, TcpProbe
 from evenkeel.specs.observed import ContainerSeen
 
@@ -48,30 +48,34 @@ def answer(status: int, head: str = "") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("said", "healthy"),
+    ("said", "why"),
     [
-        (answer(200), True),
-        (answer(204), True),
-        (answer(301, "Location: /login\r\n"), True),
-        (answer(399), True),
-        (answer(400), False),
-        (answer(404), False),
-        (answer(500), False),
-        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(200), True),
-        (b"HTTP/1.0 200 OK\r\n\r\nand a body without a length", True),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", False),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, False),
-        (b"", False),
+        (answer(200), ""),
+        (answer(204), ""),
+        (answer(301, "Location: /login\r\n"), ""),
+        (answer(399), ""),
+        (answer(400), " answered 400"),
+        (answer(404, "X: hunter2\r\n"), " answered 404"),
+        (answer(500), " answered 500"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(200), ""),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(503), " answered 503"),
+        (b"HTTP/1.0 200 OK\r\n\r\nand a body without a length", ""),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", ": the answer is no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, ": the answer is no HTTP"),
+        (b"HTTP/1.1 200", ": the answer is no HTTP"),
+        (b"", ": the connection was closed without an answer"),
     ],
 )
-async def test_an_http_probe(said: bytes, healthy: bool) -> None:
+async def test_an_http_probe(said: bytes, why: str) -> None:
+    """S5: and which answer it was, without anything that may be secret."""
     async with serving(said) as (port, _):
-        assert await is_healthy(http(port), HERE) is healthy
+        found = await fault(http(port, "/live?token=hunter2 hunter2"), HERE)
+        assert found == (f"GET :{port}/live?(hidden){why}" if why else "")
 
 
 async def test_what_an_http_probe_asks() -> None:
     async with serving(answer(200)) as (port, asked):
-        assert await is_healthy(http(port, "/live?a=b&c=%20d e/é"), HERE)
+        assert not await fault(http(port, "/live?a=b&c=%20d e/é"), HERE)
     first, *headers = asked[0].decode().split("\r\n")
     assert first == "GET /live?a=b&c=%20d%20e/%C3%A9 HTTP/1.1"
     assert f"Host: {HERE}:{port}".lower() in [header.lower() for header in headers]
@@ -79,29 +83,32 @@ async def test_what_an_http_probe_asks() -> None:
 
 async def test_ipv6() -> None:
     async with serving(answer(200), "::1") as (port, asked):
-        assert await is_healthy(http(port), "::1")
-        assert await is_healthy(Health(TcpProbe(port)), "::1")
+        assert not await fault(http(port), "::1")
+        assert not await fault(Health(TcpProbe(port)), "::1")
     assert f"[::1]:{port}".encode() in asked[0]
 
 
 async def test_silence_lasts_no_longer_than_the_timeout() -> None:
     async with serving(b"", hang=True) as (port, _):
         begun = asyncio.get_running_loop().time()
-        assert not await is_healthy(http(port, timeout_s=0.2), HERE)
+        assert await fault(http(port, timeout_s=0.2), HERE) == f"GET :{port}/ timed out after 0.2 s"
         assert asyncio.get_running_loop().time() - begun < 20
-        assert await is_healthy(Health(TcpProbe(port)), HERE)
+        assert not await fault(Health(TcpProbe(port)), HERE)
 
 
 async def test_nobody_listens() -> None:
     port = free_port()
-    assert not await is_healthy(http(port), HERE)
-    assert not await is_healthy(Health(TcpProbe(port)), HERE)
+    assert await fault(http(port), HERE) == f"GET :{port}/: connection refused"
+    assert await fault(Health(TcpProbe(port)), HERE) == f"TCP :{port}: connection refused"
+    assert await fault(Health(TcpProbe(9)), "256.0.0.1") == "TCP :9: the connection failed", "no error of a system"
+    async with serving(b"") as (own, _):
+        assert len(await fault(http(own, "/" + "x" * 10_000), HERE)) < 200
 
 
 async def test_a_container_without_an_address_is_not_the_host_itself() -> None:
     async with serving(answer(200)) as (port, asked):
-        assert not await is_healthy(http(port), "")
-        assert not await is_healthy(Health(TcpProbe(port)), "")
+        assert await fault(http(port), "") == f"GET :{port}/: the container has no address"
+        assert await fault(Health(TcpProbe(port)), "") == f"TCP :{port}: the container has no address"
     assert asked == []
 
 
@@ -119,6 +126,17 @@ async def test_a_probe_that_takes_long_holds_up_no_look() -> None:
             await probes.close()
 
 
+async def test_why_the_newest_probe_failed_is_part_of_what_is_seen() -> None:
+    probes = Probes(lambda: None)
+    seen = ContainerSeen("c1", "web", "web", "sha256:1", "running", address=HERE)
+    async with serving(answer(404)) as (port, _):
+        found = [await probes.once(seen, http(port)), await probes.over_time(seen, http(port), 100)]
+    await probes.close()
+    assert [(each.health, each.check and each.check.cause) for each in found] == [
+        ("unhealthy", f"GET :{port}/ answered 404")
+    ] * 2
+
+
 async def test_commands_are_the_engines() -> None:
     with pytest.raises(ValueError, match="engine"):
-        await is_healthy(Health(ExecProbe(("/bin/true",))), HERE)
+        await fault(Health(ExecProbe(("/bin/true",))), HERE)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from evenkeel.specs.errors import Bug
-from evenkeel.specs.feedback import Condition, StepAtWork, Work
+from evenkeel.specs.feedback import Condition, Refused, StepAtWork, Work
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.schema import reference
 from evenkeel.specs.visible import one_line
@@ -100,6 +100,29 @@ def status(*, pid: int | None = 4711, failed: bool = False) -> Status:
         if failed
         else None,
     )
+
+
+def test_the_time_of_a_condition_belongs_to_what_it_stands_beside() -> None:
+    """S6: the reason was newer than the time beside it, and the failure below it was, too."""
+    failed_again = status(failed=True)._replace(failure=Failure("343610b4986d32d0", "web: no", 1, NOW - 7, True))
+    lines = status_lines(failed_again, NOW)
+    assert "Settled          no  since 30 s  RolledBack" in lines
+    assert "revision 343610b4986d32d0 failed 7 s ago and is not tried again:" in lines
+
+
+def test_a_refused_message_is_told_beside_the_newest_end() -> None:
+    ended = Condition(
+        "ActivityCompleted",
+        False,
+        "Incomplete",
+        "activity a: INCOMPLETE",
+        NOW - 9000,
+        refused=Refused("b: no", NOW - 5),
+    )
+    one = status()._replace(conditions=(ended,))
+    lines = status_lines(one, NOW)
+    assert lines[lines.index("    activity a: INCOMPLETE") + 1] == "    5 s ago b: no"
+    assert status_value(one)["conditions"][0]["refused"]["why"] == "b: no"
 
 
 AT_WORK = (

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from evenkeel.controller.clock import Now, system_now
 from evenkeel.controller.drivers.memory import vanishing, volumes
-from evenkeel.controller.drivers.memory.saying import check_in_force, failed_check, said
+from evenkeel.controller.drivers.memory.saying import check_in_force, failed_check, is_well, said
 from evenkeel.controller.drivers.memory.world import (
     BY_NAME,
     DEVICE_NAME,
@@ -314,9 +314,8 @@ class MemoryEngine:
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
                 state: State = "restarting" if again else "exited"
                 count = restarts(kept, image) if again else kept.restart_count
-                ended = replace(
-                    kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=self._now()
-                )
+                at = kept.finished_at if (kept.state, kept.restart_count) == (state, count) else self._now()
+                ended = replace(kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=at)
                 vanishing.end(self.world, ended)
         return list(self.world.containers.values())
 
@@ -332,7 +331,7 @@ class MemoryEngine:
         check = check_in_force(container, look) if container is not None else None
         if check is not None and kept.state == "running":
             deaf = cut_off and not isinstance(check.probe, ExecProbe)
-            health = "healthy" if self._behaviour(kept).healthy and not deaf else "unhealthy"
+            health = "healthy" if is_well(check, self._behaviour(kept)) and not deaf else "unhealthy"
             said = self._behaviour(kept).newest_check
             number = str(int(up_s(kept) // max(check.interval.total_seconds(), 0.001)))
             newest = CheckSeen("" if said == "none yet" else number, health == "healthy" and said == "passed")

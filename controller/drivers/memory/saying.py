@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from evenkeel.controller.drivers.memory.world import Image, Kept
-from evenkeel.reconcilers.containers.causes import check_cause
+from evenkeel.reconcilers.containers.causes import answer_cause, check_cause, is_good_answer
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, ExecProbe, Health
+from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe
 from evenkeel.specs.observed import CheckSeen, Look
 from evenkeel.specs.output import Output, last_lines
 
@@ -22,12 +22,23 @@ def said(kept: Kept, image: Image) -> Output:
     return Output(lines, check, exit_code=code)
 
 
+def is_well(check: Health, image: Image) -> bool:
+    """Whether a try of the check succeeds."""
+    status = image.answers.get(check.probe.path, 200) if isinstance(check.probe, HttpProbe) else 200
+    return image.healthy and is_good_answer(status)
+
+
 def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
-    """The newest result with why it is bad, if it is one of a command."""
-    is_bad = not newest.passed and not image.healthy
-    if not is_bad or not isinstance(check.probe, ExecProbe):
+    """The newest result with why it is bad, where that is scripted."""
+    if newest.passed or is_well(check, image):
         return newest
-    return changed(newest, cause=check_cause(image.check_exit, image.check_output, check.probe.command[0]))
+    match check.probe:
+        case ExecProbe(command=command):
+            return changed(newest, cause=check_cause(image.check_exit, image.check_output, command[0]))
+        case HttpProbe(path=path) if path in image.answers:
+            return changed(newest, cause=answer_cause(check.probe, image.answers[path]))
+        case _:
+            return newest
 
 
 def check_in_force(container: Container, look: Look) -> Health | None:

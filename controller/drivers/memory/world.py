@@ -34,8 +34,9 @@ class Image:
     `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
     process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
     to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks
-    find; `newest_check`: what the newest one said of who is not unhealthy for it. `volumes`: the places that it declares.
-    `output`: what its process writes; `check_output`: what the command of its check writes when it fails, with `check_exit`.
+    find; `answers`: the status of the answer to a GET of a path, where it is another than 200; `newest_check`: what the newest
+    check said of who is not unhealthy for it. `volumes`: the places that it declares. `output`: what its process writes;
+    `check_output`: what the command of its check writes when it fails, with `check_exit`.
     """
 
     size: int = 20_000_000
@@ -46,6 +47,7 @@ class Image:
     stops_with: int | None = 143
     start_error: str = ""
     healthy: bool = True
+    answers: dict[str, int] = field(default_factory=dict)
     newest_check: Literal["passed", "failed", "none yet"] = "passed"
     volumes: tuple[str, ...] = ()
     output: str = ""

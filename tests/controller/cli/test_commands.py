@@ -279,7 +279,7 @@ def test_status_without_a_controller_says_that_it_is_old(device: Device) -> None
     device.run("apply", "--yes")
     shown = device.run("status").stdout
     assert "as the last controller left it" in shown
-    assert re.search(r"Settled +yes  Converged", shown)
+    assert re.search(r"Settled +yes since \d+ \w+ +Converged", shown)
     assert device.status()["stale"] is True
 
 

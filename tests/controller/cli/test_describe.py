@@ -132,6 +132,47 @@ def test_what_a_failed_revision_asks_for_is_not_said_to_come(device: Device) -> 
     assert "verdict     create: " in device.run("describe", "container", "wiki").stdout
 
 
+WRONG = "health: {http: {port: 80, path: /nope}, interval: 1s, retries: 1}"
+RIGHT = "health: {http: {port: 80, path: /ok}, interval: 1s, retries: 1}"
+
+
+def told_health(device: Device) -> tuple[bool, str, str, bool]:
+    """How `web` is in the words of status, get and describe."""
+    healthy = next(each for each in device.status()["conditions"] if each["name"] == "Healthy")
+    listed = json.loads(device.run("get", "containers", "-o", "json").stdout)["items"][0]["health"]
+    (instance,) = described(device, "web")["instances"]
+    return healthy["holds"], listed, instance["health"], instance["proven"]
+
+
+def test_all_that_tell_how_a_container_is_tell_it_by_the_check_that_is_in_force(device: Device) -> None:
+    """S21: after a wrong path was rolled back, status said well, and describe at the same moment unhealthy and not proven."""
+    device.settings(retries=1)
+    device.put_image("docker.io/library/nginx:1", Image(answers={"/nope": 404, "/": 503}))
+    device.write(spec("web", more=RIGHT.replace("/ok", "/other")), spec("wiki"))
+    device.run("apply", "--yes")
+    device.write(spec("web", more=RIGHT), spec("wiki"))
+    device.run("apply", "--yes")
+    assert told_health(device) == (True, "healthy", "healthy", True)
+    device.write(spec("web", more=WRONG), spec("new"))
+    assert "web: it failed its health check once: GET :80/nope answered 404" in (
+        device.run("apply", "--yes", ok=1).stderr
+    )
+    assert told_health(device) == (True, "healthy", "healthy", True)
+    found = described(device, "web")
+    assert (found["inForce"], found["givenUp"], found["difference"]) == ("last-good", True, None)
+    assert found["notDone"] == [{"path": "health.http.path", "old": "/ok", "new": "/nope"}]
+    lines = device.run("describe", "container", "web").stdout.splitlines()
+    assert "verdict     as last-good asks, and proven" in lines
+    assert f"last good   {device.status()['lastGood']} (in force)" in lines
+    assert "            health.http.path: /ok → /nope" in lines
+    assert "container: docker.io/library/nginx:1 → (nothing)" in device.run("describe", "container", "wiki").stdout
+    assert "container: (nothing) → docker.io/library/nginx:1" in device.run("describe", "container", "new").stdout
+    plan = device.run("plan", ok=2).stdout
+    assert "the plan is what a retry would do" in plan
+    device.run("retry")
+    assert told_health(device)[2:] == ("unhealthy", False), "what is tried is in force"
+
+
 def test_a_name_that_nobody_has_is_an_error_with_the_nearest(device: Device) -> None:
     device.write(spec("web"))
     device.run("apply", "--yes")

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from evenkeel.reconcilers.containers.found import ailing
+from evenkeel.specs.codec import changed
 from evenkeel.specs.container import Container, Restart, RestartPolicy
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State
+from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State, end_of
 from evenkeel.specs.plan import History
 
 
@@ -37,7 +38,8 @@ def told(*containers: ContainerSeen, stopped: tuple[str, ...] = ()) -> tuple[str
         (one("dead", error="task is left"), "web is dead: task is left"),
         (one("dead"), "web is dead"),
         (one(health="unhealthy"), "web fails its health check"),
-        (one("restarting", exit_code=1), "web keeps ending with exit code 1"),
+        (one("restarting", exit_code=1, restart_count=1), "web ended with exit code 1"),
+        (one("restarting", exit_code=1, restart_count=2), "web keeps ending with exit code 1"),
         (one(restart_count=3, lately_started=True), "web was restarted 3 times"),
     ],
 )
@@ -60,6 +62,19 @@ def test_what_should_be_up_and_is_not_well_is_told(seen: ContainerSeen, sentence
 )
 def test_what_is_well_or_may_end_or_is_of_others_is_not(seen: ContainerSeen) -> None:
     assert told(seen) == ()
+
+
+def test_between_two_ends_the_newest_exit_code_is_told() -> None:
+    """S7, S8: a loop was well in between, and the exit code was gone. Nothing is told of an end that was not seen."""
+    one_end, many = (one(restart_count=count, lately_started=True, finished_at=7.0) for count in (1, 4))
+    seen = ContainersSeen("test", containers=(one_end,))
+    (found,) = ailing(seen, History(ends={"1": (end_of(one_end), 3)})).values()
+    assert (found.why, found.refutes) == ("was started again after it ended with exit code 3", False)
+    assert ailing(seen, History(ends={"1": ("0 6.0", 3)})) == {}
+    stays_up = changed(one_end, lately_started=False)
+    assert ailing(ContainersSeen("test", containers=(stays_up,)), History(ends={"1": (end_of(one_end), 3)})) == {}
+    (found,) = ailing(ContainersSeen("test", containers=(many,)), History(ends={"1": (end_of(many), 127)})).values()
+    assert found.why.startswith("was restarted 4 times, the last time after exit code 127, which a shell gives")
 
 
 @pytest.mark.parametrize("policy", ["no", "always", "unless-stopped", "on-failure"])
