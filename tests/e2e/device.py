@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.controller.cli.command import ROOT, Device
+from tests.controller.cli.inside import DeviceInside
 from tests.engines.dockerd import Dockerd
 from tests.until import PATIENCE_S, until
 
@@ -23,12 +24,18 @@ CLOCKS = ("", "0", "2100000000")
 """The time of day at a start, as SABOTEUR takes it: the right one, 1970, and one that is years ahead."""
 
 
-class DockerDevice(Device):
-    """The command's settings name a Docker engine. `prompt`: as tests/prompt.py has it."""
+class DockerDevice(DeviceInside):
+    """The command's settings name a Docker engine. `prompt`: as tests/prompt.py has it; `apart`: short commands have processes
+    of their own, too."""
 
     def __init__(self, folder: Path, dockerd: Dockerd) -> None:
-        self.dockerd, self.address, self.prompt = dockerd, dockerd.address, False
+        self.dockerd, self.address, self.prompt, self.apart = dockerd, dockerd.address, False, False
         super().__init__(folder)
+
+    def run(self, *arguments: str, ok: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        if self.prompt or self.apart:
+            return Device.run(self, *arguments, ok=ok, **environment)
+        return super().run(*arguments, ok=ok, **environment)
 
     def line(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "tests.prompt", *arguments] if self.prompt else super().line(*arguments)

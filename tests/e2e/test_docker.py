@@ -41,6 +41,7 @@ def ids(dockerd: Dockerd) -> dict[str, str]:
 
 
 def test_plan_apply_plan_change_and_remove(device: DockerDevice, dockerd: Dockerd) -> None:
+    device.apart = True
     device.write(WEB, spec("idle", "sleeper:1", QUICK))
     assert "+ web" in device.run("plan", ok=2).stdout
     assert dockerd.containers() == {}

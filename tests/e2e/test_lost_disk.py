@@ -62,6 +62,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 @pytest.fixture
 def device(clean_dockerd: Dockerd, tmp_path: Path, disk: Disk) -> Iterator[DockerDevice]:
     it = DockerDevice(tmp_path, clean_dockerd)
+    it.apart = True  # nothing in here may have a file open on the disk
     it.state = disk.place / "state"
     it.settings(resync="5s")
     yield it

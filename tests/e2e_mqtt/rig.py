@@ -125,16 +125,8 @@ class Device:
         return [sys.executable, "-m", "evenkeel.controller", *arguments]
 
     def run(self, *arguments: str, ok: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """The command, to its end."""
-        done = subprocess.run(
-            self.line(*arguments),
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        """The command, to its end, in the tests' own process; what goes on (`start`, `watching`) has one of its own."""
+        done = run_inside(arguments, self.environment())
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{self.tail()}"
         assert "Traceback" not in done.stderr
         return done

@@ -42,8 +42,8 @@ class Dockerd:
         self.log = folder / "dockerd.log"
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        _in_memory(folder)
         (folder / "daemon.json").write_text("{}")
-        _keep_mounts_together(folder)
         self.net, self.bridge = _make_bridge()
 
     # -- life and death ----------------------------------------------------------------------------------------------
@@ -263,14 +263,15 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def _keep_mounts_together(folder: Path) -> None:
-    """Mounts the folder on itself, shared.
+def _in_memory(folder: Path) -> None:
+    """Mounts a file system in memory there: a quarter of the time that a container takes to come and go is syncing to a disk.
 
-    Where `/` is not shared, dockerd mounts its data on itself when it starts, and takes that away when it is stopped. What
-    it still starts at that moment is mounted below; the next start covers it: nobody can unmount it, and its files stay busy.
+    It is shared. Where `/` is not, dockerd mounts its data on itself when it starts, and takes that away when it is stopped.
+    What it still starts at that moment is mounted below; the next start covers it: nobody can unmount it, and its files stay
+    busy.
     """
-    for how in (("--bind", str(folder)), ("--make-shared",)):
-        done = _run("mount", *how, str(folder))
+    for how in (("-t", "tmpfs", "-o", "mode=700", "ek-dockerd", str(folder)), ("--make-shared", str(folder))):
+        done = _run("mount", *how)
         if done.returncode:
             raise RuntimeError(f"no mount for dockerd: is this root? {done.stderr.strip()}")
 

@@ -12,7 +12,6 @@ import fcntl
 import os
 import random
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +56,7 @@ _ports = _unordered_ports()
 def alone(what: str) -> Iterator[None]:
     """Nobody else on this machine is in here for the same `what` meanwhile."""
     name = f"evenkeel-tests-{what}.lock"
-    handle = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    handle = os.open(Path("/tmp") / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
