@@ -123,7 +123,7 @@ class Cycles:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
-        self._wellbeing.in_force(desired)
+        self._wellbeing.in_force(desired, journal.readable_revision("last-good"))
         attempt = journal.attempt(desired.digest)
         if attempt is None or not attempt.failed:
             try:
@@ -149,7 +149,7 @@ class Cycles:
             self._checks = self._reconciler.look(self._reconciler.select(desired)).checks
             await self._look_after_health(stopping)
             return Stalled(attempt.why)
-        self._wellbeing.in_force(good)
+        self._wellbeing.in_force(good, good)
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
@@ -265,7 +265,7 @@ class Cycles:
             await self._look_after_health(stopping)
             return Retrying(why, 0.0, None)
         if desired is None:
-            self._wellbeing.in_force(good)
+            self._wellbeing.in_force(good, good)
         begun = desired is not None and self._journal.sick_before(digest) is not None
         stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
         kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)

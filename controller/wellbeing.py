@@ -33,12 +33,15 @@ class Wellbeing:
         """Subjects that were told as not well by the last look."""
         self._should_run: frozenset[str] = frozenset()
         """Subjects of what is in force."""
+        self._proven: frozenset[str] = frozenset()
+        """Those of last-good, which were there and well: of one that is new nobody expects it yet."""
         self._undecided_since: dict[str, float] = {}
         """Since when a check of a subject that was proven is known to have told nothing yet."""
 
-    def in_force(self, state: DesiredState) -> None:
-        """What of it is there should run."""
-        self._should_run = frozenset(document.name for document in state.documents)
+    def in_force(self, state: DesiredState, good: DesiredState | None) -> None:
+        """What of it is there should run, and what is of last-good, too, should be there."""
+        self._should_run = _subjects(state)
+        self._proven = _subjects(good) if good is not None else frozenset()
 
     def hold_up(self) -> None:
         """Nothing goes on until the next try."""
@@ -50,11 +53,10 @@ class Wellbeing:
         """State how those are that are there, before anything else can go wrong; what is returned are the ailing ones, and
         why it is not known how all are. An activity conducts those that are `left_alone`; a step of the `failed` ones has
         failed."""
-        all_down = self._reconciler.down(seen, history)
+        all_down = self._reconciler.down(seen, history, self._should_run & self._proven)
         down = {name: each for name, each in all_down.items() if name in self._should_run}
-        left_over = (
-            all_down.keys() - self._should_run - set(left_alone)
-        )  # nobody asks for them: `Leftovers` tells of them
+        # Nobody asks for these any more; `Leftovers` tells of them.
+        left_over = all_down.keys() - self._should_run - set(left_alone)
         ailing = {name: each for name, each in self._reconciler.ailing(seen, history).items() if name not in left_over}
         undecided = self._undecided(self._reconciler.undecided(seen, history))
         self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
@@ -73,3 +75,7 @@ class Wellbeing:
         self._undecided_since = {subject: self._undecided_since.get(subject, now) for subject in sorted(found)}
         waited_for = [subject for subject, since in self._undecided_since.items() if now - since < RECOVERY_S]
         return counted({subject: found[subject] for subject in waited_for})
+
+
+def _subjects(state: DesiredState) -> frozenset[str]:
+    return frozenset(document.name for document in state.documents)

@@ -91,9 +91,10 @@ class Reconciler(Protocol[Want, Seen]):
         """Subjects that have come to their end well, as they may."""
         ...
 
-    def down(self, seen: Seen, history: History) -> Mapping[str, Ailment]:
-        """Subjects that are there and at work nowhere, although they should be. Those that are not ailing were stopped on
-        purpose, or not started yet: they are not well when nobody goes on to start them."""
+    def down(self, seen: Seen, history: History, expected: Collection[str] = ()) -> Mapping[str, Ailment]:
+        """Subjects that are at work nowhere, although they should be: those that are there, and the `expected` ones that are
+        not. Those that are not ailing are gone, were stopped on purpose, or were not started yet: they are not well when nobody
+        goes on to start them."""
         ...
 
     def last_checks(self, seen: Seen) -> Mapping[str, str]:

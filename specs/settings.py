@@ -10,12 +10,14 @@ The sections of the broker and of the update agent are in `specs.mqtt`.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from evenkeel.specs.container import NAME_PATTERN
 from evenkeel.specs.mqtt import (
     MqttSettings,
     MqttSpec,
@@ -54,8 +56,8 @@ class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
         Meta(description="Hosts that may have the credentials of a registry that names them, for tokens."),
     ] = ()
     owner: Annotated[
-        Name | None, Meta(description="Whose containers are this evenkeel's own. Default: its state directory's.")
-    ] = None
+        str, Meta(description="A name for this evenkeel, whose containers are its own. Default: its state directory.")
+    ] = ""
 
 
 class TimeoutsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -245,8 +247,10 @@ def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
     if spec.network in _RESERVED_NETWORKS:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
+    if spec.owner and not re.fullmatch(NAME_PATTERN, spec.owner):
+        flaws.append(Flaw(("engine", "owner"), "expected a name", "letters, digits and _ . -; a path is the default"))
     path = file_from(spec.docker_config, ("engine", "dockerConfig"), flaws)
-    return EngineSettings(spec.kind, spec.address, spec.network, path, spec.token_realms, spec.owner or "")
+    return EngineSettings(spec.kind, spec.address, spec.network, path, spec.token_realms, spec.owner)
 
 
 def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:

@@ -208,17 +208,17 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
     from evenkeel.templates.activity_text import ABANDON_HINT
 
     match ending:
-        case Settled(unwell=unwell) if unwell:
-            echo(f"Not done: everything asked for is there, but not well: {counted(unwell)}", err=True)
-            _say_logs(journal, unwell)
-            return 1
-        case Settled(left_over=left_over) as settled:
+        case Settled(unwell=unwell, left_over=left_over, how=how):
             set_aside = next((each.message for each in journal.conditions() if each.name == "ContentCurrent"), "")
             if set_aside:
                 echo(f"Not done: {set_aside}", err=True)
-                _say_logs(journal, [set_aside])
+            if unwell:
+                what = "Not well either" if set_aside else "Not done: everything asked for is there, but not well"
+                echo(f"{what}: {counted(unwell)}", err=True)
+            if set_aside or unwell:
+                _say_logs(journal, [*unwell, set_aside])
                 return 1
-            echo(f"Done: {settled.how}.")
+            echo(f"Done: {how}.")
             if left_over:
                 echo(f"Left over, because it cannot be removed now: {left_over}", err=True)
             return 0

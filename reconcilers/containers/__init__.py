@@ -66,8 +66,8 @@ class Containers:
     def ended(self, seen: ContainersSeen) -> tuple[str, ...]:
         return _found.ended(seen)
 
-    def down(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
-        return _found.down(seen, history)
+    def down(self, seen: ContainersSeen, history: History, expected: Collection[str] = ()) -> dict[str, Ailment]:
+        return _found.down(seen, history, expected)
 
     def last_checks(self, seen: ContainersSeen) -> dict[str, str]:
         return _found.last_checks(seen)

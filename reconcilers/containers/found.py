@@ -213,8 +213,9 @@ def ended(seen: ContainersSeen) -> tuple[str, ...]:
     return tuple(sorted(over - up))
 
 
-def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
-    """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow."""
+def down(seen: ContainersSeen, history: History, expected: Collection[str] = ()) -> dict[str, Ailment]:
+    """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow; and
+    `expected` ones of which there is none."""
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
         if instance.container is not None and not instance.holds:
@@ -228,7 +229,8 @@ def down(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         stopped = any(each.id in history.stopped for each in own)
         why = "was stopped to be changed, and is not started again" if stopped else "was not started yet"
         found[name] = Ailment(why, refutes=False)
-    return found
+    gone = set() if seen.only else set(expected) - by_name.keys()
+    return found | {name: Ailment("is not there", refutes=False) for name in sorted(gone)}
 
 
 def last_checks(seen: ContainersSeen) -> dict[str, str]:

@@ -152,6 +152,7 @@ def test_all_contradictions_are_reported_at_once(file: Path) -> None:
         "  address: tcp://device:2375\n"
         "  network: bridge\n"
         "  dockerConfig: config.json\n"
+        "  owner: /var/lib/evenkeel\n"
         "resync: 10ms\n"
         "timeouts: {pull: 0s}\n"
         "backoff:\n"
@@ -162,10 +163,11 @@ def test_all_contradictions_are_reported_at_once(file: Path) -> None:
         "F:2:3: engine.address: expected the address of a socket; for example unix:///path/to/the.sock",
         "F:3:3: engine.network: `bridge` is one of the engine's own networks; " + OWN_NETWORK,
         "F:4:3: engine.dockerConfig: expected an absolute path",
-        "F:5:1: resync: expected a duration of at least 1s, got 10ms",
-        "F:6:12: timeouts.pull: expected a duration of at least 1s, got 0s",
-        "F:7:1: backoff.longest: expected at least the 10m of `first`, got 5m",
-        "F:9:10: events.file: expected an absolute path",
+        "F:5:3: engine.owner: expected a name; letters, digits and _ . -; a path is the default",
+        "F:6:1: resync: expected a duration of at least 1s, got 10ms",
+        "F:7:12: timeouts.pull: expected a duration of at least 1s, got 0s",
+        "F:8:1: backoff.longest: expected at least the 10m of `first`, got 5m",
+        "F:10:10: events.file: expected an absolute path",
     ]
 
 

@@ -14,7 +14,7 @@ from tests.until import soon
 from evenkeel.controller.drivers.memory import Image
 from evenkeel.controller.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Mount, Port, Resources, TcpProbe
-from evenkeel.specs.plan import Action, Failed, Outcome, Pull, Remove, Retry, Start, Update, Verify
+from evenkeel.specs.plan import Action, Create, Failed, Outcome, Pull, Remove, Retry, Start, Update, Verify
 
 from .device import Device, OnDevice, container
 
@@ -90,6 +90,24 @@ def test_a_leftover_of_what_nobody_asks_for_any_more_is_no_ill_container(on_devi
         device.fail(Retry("no such device"), Start)
         await device.follow()
         assert not device.conditions()["Healthy"].holds, "what is asked for is told when it is down"
+
+    on_device(work)
+
+
+@pytest.mark.parametrize("is_asked_again", [True, False])
+def test_what_was_proven_and_cannot_be_brought_back_is_not_well(on_device: OnDevice, is_asked_again: bool) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("db"))
+        device.fail(Retry("no space left on device"), Create)
+        for id_, kept in list(device.engine.world.containers.items()):
+            if kept.engine_name == "web":
+                del device.engine.world.containers[id_]
+        if is_asked_again:
+            device.ask(container("web"), container("db"), container("new"))
+        await device.follow()
+        await device.cycle()
+        healthy = device.conditions()["Healthy"]
+        assert (healthy.holds, healthy.message) == (False, "web is not there"), "nobody expects `new` to be there yet"
 
     on_device(work)
 
