@@ -1,9 +1,9 @@
 """What containers that ail by themselves have said, kept while they are there.
 
 A container that keeps ending, or fails its check, is replaced or removed sooner or later, and its output with it. So it is
-read when the ailment is first seen, at each end that is seen after that, and every ten minutes while it lasts. The newest is
-known at once; it is written at once the first time, and then after twice the time each, so that one that ends every few seconds
-costs a few writes. What is known already is not written again.
+read when the ailment is first seen, at each end that is seen after that, and every ten minutes while it lasts. The newest
+output is kept in memory. It is written the first time, and then after pauses that double: a container that ends every few
+seconds costs a few writes. What is known already is not written again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from evenkeel.specs.output import as_marked
 
 _AGAIN_S = 600.0
 _SOONEST_S = 10.0
-"""What follows the first end that was written is written after so many seconds, then after twice as many, up to `_AGAIN_S`."""
+"""The pause between the first write and the next. Each further pause is twice as long, up to `_AGAIN_S`."""
 _LATELY_S = 3600.0
-"""Who has not failed for so long is written at once again."""
+"""After so long without a failure, the next one is written at once again."""
 _AT_ONCE = 20
 """As many as the journal keeps; when more fall ill together, they say the same."""
 

@@ -20,6 +20,10 @@ MOST = 20
 """So many subjects; the one that failed longest ago is forgotten."""
 
 
+_Ends = dict[str, tuple[str, str, int]]
+"""By subject: the instance, what names its newest end, and the exit code of that."""
+
+
 class Failures:
     """The records of one journal."""
 
@@ -27,8 +31,8 @@ class Failures:
         self._database = database
         self._held: dict[str, LastFailure] = {}
         """The newest that are not written, or that another process has told."""
-        self._ends: dict[str, tuple[str, str, int]] | None = None
-        """Instance, name of the newest end and exit code by subject; `None` until they were read."""
+        self._ends: _Ends | None = None
+        """`None` until they were read."""
 
     def last(self, subject: str) -> LastFailure | None:
         """The last failure of a subject; `None` when none is known."""
@@ -49,7 +53,7 @@ class Failures:
         return tuple(self._held.values())
 
     def hear(self, held: Iterable[LastFailure]) -> None:
-        """What the controller at work has not written."""
+        """Take over what the controller at work has told that it has not written."""
         for each in held:
             self._hold(each)
 
@@ -58,7 +62,7 @@ class Failures:
         if self._ends is None:
             self._ends = {}
             for each in reversed(self.all()):
-                self._learn(each)
+                _learn(self._ends, each)
         return {instance: (end, code) for instance, end, code in self._ends.values()}
 
     def told(self, revision: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -95,15 +99,7 @@ class Failures:
         for subject in tuple(self._held)[:-MOST]:
             del self._held[subject]
         if self._ends is not None:
-            self._learn(failure)
-
-    def _learn(self, failure: LastFailure) -> None:
-        ends = self._ends if self._ends is not None else {}
-        ends.pop(failure.subject, None)
-        if failure.end and failure.output.exit_code is not None:
-            ends[failure.subject] = failure.instance, failure.end, failure.output.exit_code
-        for subject in tuple(ends)[:-MOST]:
-            del ends[subject]
+            _learn(self._ends, failure)
 
     def _write(self, failure: LastFailure) -> None:
         with self._database.writing() as connection:
@@ -117,3 +113,11 @@ class Failures:
                 (MOST,),
             )
         self._held.pop(failure.subject, None)
+
+
+def _learn(ends: _Ends, failure: LastFailure) -> None:
+    ends.pop(failure.subject, None)
+    if failure.end and failure.output.exit_code is not None:
+        ends[failure.subject] = failure.instance, failure.end, failure.output.exit_code
+    for subject in tuple(ends)[:-MOST]:
+        del ends[subject]

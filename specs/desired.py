@@ -54,13 +54,14 @@ class Document(Struct, frozen=True):
 class Decoded(Struct, frozen=True):
     """What a file holds: its documents, and its problems in order of place. Warnings are problems, too.
 
-    `broken` is what is sound of documents with errors, where their names are sure; without kind where nothing else is.
+    `broken` is what is sound of documents with errors; `unread` are the names of those of which nothing else is sure, and
     `nameless` says that there are some whose names are not known. `nothing` are the places of those that ask for nothing, as
     a desired state without components does."""
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
     broken: tuple[Document, ...] = ()
+    unread: tuple[str, ...] = ()
     nameless: bool = False
     nothing: tuple[Place, ...] = ()
 

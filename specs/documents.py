@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from evenkeel.specs import written
-from evenkeel.specs.desired import Decoded, Document, Draft, SystemContainers
+from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.kinds import KINDS, kind_of, reserved_labels
 from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Found, Path, Place, Problem, Severity, nearest, path_text
 from evenkeel.specs.secrecy import key_words, shown_address, shown_path
@@ -37,6 +37,7 @@ def decode_file(content: bytes, file: str) -> Decoded:
     problems.extend(unreadable)
     documents: list[Document] = []
     broken: list[Document] = []
+    unread: list[str] = []
     nothing: list[Place] = []
     nameless = problems.errors > 0
     for tree in trees:
@@ -45,14 +46,15 @@ def decode_file(content: bytes, file: str) -> Decoded:
         if problems.errors > before:
             name = _name_of(tree.value)
             nameless |= not name
-            sound = [each for each in found if each.whole and each.name == name]
-            broken += sound or [Document("", name, SystemContainers(()), Place(file, *tree.start))] if name else []
+            sound = [each for each in found if each.whole and each.name == name] if name else []
+            broken += sound
+            unread += [name] if name and not sound else []
             continue
         documents.extend(found)
         if not found:
             nothing.append(Place(file, *tree.start))
     told = tuple(sorted(problems.all()))
-    return Decoded(tuple(documents), told, tuple(broken), nameless, tuple(nothing))
+    return Decoded(tuple(documents), told, tuple(broken), tuple(unread), nameless, tuple(nothing))
 
 
 def _name_of(value: Value) -> str:

@@ -113,7 +113,7 @@ class SetAside(Struct, frozen=True):
 
 
 class Refused(Struct, frozen=True):
-    """A desired state over MQTT of which no activity became any: why, and when (epoch seconds)."""
+    """A desired state over MQTT that became no activity: why, and when (epoch seconds)."""
 
     text: str
     at: float

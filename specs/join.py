@@ -27,14 +27,15 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
     for decoded in files:
         for document in sorted((*decoded.documents, *decoded.broken), key=lambda each: each.place):
             key = (document.kind, document.name)
-            if key in first and document.kind:
+            if key in first:
                 message = f"{document.kind} `{document.name}` is asked for twice"
                 problems.append(Problem(document.place, "", message, f"first at {place_text(first[key].place)}"))
             first.setdefault(key, document)
     problems.extend(_asked_and_protected(first))
     problems.extend(_ports_taken_twice(first))
     if complete and not any(decoded.nameless for decoded in files):
-        problems.extend(_dependencies(first))
+        unread = {name for decoded in files for name in decoded.unread}  # what cannot be read is not missing
+        problems.extend(_dependencies(first, unread))
     sound: dict[tuple[str, str], Document] = {}
     for document in (each for decoded in files for each in decoded.documents):
         sound.setdefault((document.kind, document.name), document)
@@ -77,10 +78,9 @@ def _protected_by(document: Document) -> tuple[str, ...]:
     return document.wanted.names if isinstance(document.wanted, SystemContainers) else ()
 
 
-def _dependencies(documents: Documents) -> Iterable[Problem]:
-    """Dependencies on what nobody asks for or provides, and on each other. What cannot be read is not missing."""
+def _dependencies(documents: Documents, unread: set[str]) -> Iterable[Problem]:
+    """Dependencies on what nobody asks for or provides, and on each other; `unread` names what cannot be read."""
     containers = {name: document for (kind, name), document in documents.items() if kind == "Container"}
-    unread = {name for kind, name in documents if not kind}
     known = unread.union(containers, *(_protected_by(document) for document in documents.values()))
     needs = {
         name: document.wanted.depends_on

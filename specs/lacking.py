@@ -1,7 +1,7 @@
 """What compose files, `docker run` and Kubernetes can ask for and no spec can, and what there is instead.
 
-Whoever comes from there and writes such a key has not mistyped anything, so the nearest key is no answer. A key that evenkeel
-has under another name is in `specs.suggest`.
+Such a key is not mistyped, so the nearest key would be the wrong answer. A key that evenkeel has under another name is in
+`specs.suggest`.
 """
 
 from __future__ import annotations

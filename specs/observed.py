@@ -41,9 +41,9 @@ class ContainerSeen(Struct, frozen=True):
     are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
     is never set. `check` is what the check that it was given says while it runs; `None` when it was given none. `device_name`
     is what a container on the network of its device is called by, the device's own name; else "". `volumes` are those that it
-    has because an image declares them: the places inside, and the volumes' names; `other_volumes` are those of one that was
-    adopted that no spec can ask for. `vanishes`: the engine removes it when it
-    ends, and with it the volumes without a name that nobody else has. `holds`: not "", it was created to have the volumes of
+    has because an image declares them: the places inside, and the volumes' names; `other_volumes` are those of an adopted one
+    that no spec can ask for. `vanishes`: the engine removes it when it ends, and with it the volumes without a name that nobody
+    else has. `holds`: not "", it was created to have the volumes of
     the instance with this id, and never starts. `ports` are those that one of others publishes.
     """
 

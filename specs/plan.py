@@ -34,6 +34,8 @@ class Phase(StrEnum):
 
 IN_PLACE = "changes in place"
 """Why a change needs no new container."""
+ALTERABLE = ("resources.", "restart.")
+"""What the paths begin with of all that an engine may be able to change in place."""
 
 
 class Change(Struct, frozen=True):

@@ -153,8 +153,8 @@ def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(problem for problem in problems if problem.severity == "error")
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """A suggestion such as "did you mean `image`?", or what is allowed when nothing is near; "" without choices."""
+def likely(word: str, choices: Iterable[str]) -> str:
+    """A suggestion such as "did you mean `image`?"; "" when nothing is near."""
     import difflib
 
     known = sorted(choices)
@@ -162,8 +162,14 @@ def nearest(word: str, choices: Iterable[str]) -> str:
         return ""
     by_folded: Mapping[str, str] = {choice.lower(): choice for choice in known}
     found = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=0.6)
-    if found:
-        return f"did you mean `{by_folded[found[0]]}`?"
-    if 0 < len(known) <= 12:
+    return f"did you mean `{by_folded[found[0]]}`?" if found else ""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """The `likely` suggestion, or what is allowed when nothing is near; "" without choices."""
+    known = sorted(choices)
+    if near := likely(word, known):
+        return near
+    if len(word) <= _LONGEST_WORD and 0 < len(known) <= 12:
         return "expected one of: " + ", ".join(f"`{choice}`" for choice in known)
     return ""

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct, UnsetType, inspect
 
 from evenkeel.specs import suggest
-from evenkeel.specs.problem import Flaw, Path, nearest
+from evenkeel.specs.problem import Flaw, Path, likely
 from evenkeel.specs.secrecy import is_private, key_words
 
 Written = TypeVar("Written")
@@ -279,8 +279,7 @@ def type_words(value: object) -> str:
 
 
 def _near(value: object, choices: list[str]) -> str:
-    hint = nearest(value, choices) if isinstance(value, str) else ""
-    return hint if hint.startswith("did you mean") else ""
+    return likely(value, choices) if isinstance(value, str) else ""
 
 
 def _to_the_end(pattern: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from evenkeel.specs.observed import ContainersSeen, image_size
-from evenkeel.specs.plan import IN_PLACE, Change, Difference, Plan, Verb, pull_sizes, pulled_for
+from evenkeel.specs.plan import ALTERABLE, IN_PLACE, Change, Difference, Plan, Verb, pull_sizes, pulled_for
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.quantity import rough_size_text
 from evenkeel.specs.secrecy import HIDDEN
@@ -111,7 +111,7 @@ def _forcing(difference: Difference) -> list[str]:
         return []
     shown = [change for change in difference.changes if change.path and not _follows(change, difference)]
     forcing = [change.path for change in shown if change.why != IN_PLACE]
-    is_usual = len(forcing) == len(shown) and not any(path.startswith(("resources.", "restart.")) for path in forcing)
+    is_usual = len(forcing) == len(shown) and not any(path.startswith(ALTERABLE) for path in forcing)
     if is_usual:
         return []
     first = [one_line(path) for path in forcing[:_MOST_NAMES]]

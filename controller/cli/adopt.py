@@ -77,7 +77,7 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
     from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.observed import Look
-    from evenkeel.specs.problem import nearest
+    from evenkeel.specs.problem import likely
 
     driver = open_driver(settings, readonly=True)
     try:
@@ -92,8 +92,8 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
                     return found
         elif name in {each.name for each in seen.containers if each.container is not None}:
             return None
-        hint = nearest(name, others)
+        near = likely(name, others)
         why = f"there is no container {name}; the engine is {seen.engine}"
-        raise EvenkeelError(f"container:{name}", f"{why}; {hint}" if hint.startswith("did you mean") else why)
+        raise EvenkeelError(f"container:{name}", f"{why}; {near}" if near else why)
     finally:
         await driver.close()

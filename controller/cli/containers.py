@@ -20,5 +20,5 @@ class Containers(click.Choice[str]):
 
 
 def describe_hint(name: str) -> str:
-    """How to ask for all about one container."""
+    """The command that describes this container."""
     return f"`evenkeel describe container {one_line(name)[:100]}`"

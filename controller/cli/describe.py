@@ -96,7 +96,7 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
 async def _looked(
     settings: Settings, look: Look, want: ContainersWanted, name: str
 ) -> tuple[ContainersSeen, Mapping[str, Output]]:
-    """What is there; and by id what each container of this name wrote last, if its check is a command."""
+    """One look; and by id the newest output of each container of this name whose check is a command."""
     from evenkeel.controller.apply import output
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver
@@ -165,7 +165,7 @@ def _described(
     own = any(each.container is not None for each in instances)
     roles = tuple(
         (role, state.digest)
-        for role, state in (("desired", journal.revision("desired")), ("last-good", journal.revision("last-good")))
+        for role, state in (("desired", desired), ("last-good", journal.revision("last-good")))
         if state is not None and any(each.name == name for each in state.documents)
     )
     attempt = journal.attempt(journal.digest("desired"))

@@ -1,5 +1,5 @@
-"""The containers that commands which read the journal know by name: a name that nobody has is a slip, and is told from one of
-which there is nothing to say."""
+"""The names that commands know from the journal alone. They tell a mistyped name from a container of which there is nothing to
+say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 10
 
 
 def known_names(journal: Journal) -> frozenset[str]:
-    """Whom something asks for or asked lately, who has failed, and whom an entry is about. The engine is not asked."""
+    """The names of what is asked for, of what has failed, and of what entries are about. The engine is not asked."""
     from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.specs.desired import SystemContainers
 
@@ -32,10 +32,9 @@ def known_names(journal: Journal) -> frozenset[str]:
 def unknown_text(name: str, known: Collection[str]) -> str:
     """That nothing is known of a name, with the one that may be meant, or some that are known."""
     from evenkeel.reconcilers.counted import listed
-    from evenkeel.specs.problem import nearest
+    from evenkeel.specs.problem import likely
 
     text = "no entry is about it, and nothing that is in force asks for it"
-    near = nearest(name, known)
-    if near.startswith("did you mean"):
+    if near := likely(name, known):
         return f"{text}; {near}"
     return f"{text}; known are {listed(known, _MOST)}" if known else text

@@ -86,10 +86,10 @@ def command(options: Options, name: str, output: str) -> int:
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    from evenkeel.specs.problem import nearest
+    from evenkeel.specs.problem import likely
 
-    near = nearest(name, known)
-    return f"; {near}" if near.startswith("did you mean") else ""
+    near = likely(name, known)
+    return f"; {near}" if near else ""
 
 
 def _value(name: str, found: LastFailure | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether somebody is there who would say something: whoever follows entries would take the silence for peace."""
+"""Whether a controller is at work. Without one, a reader that follows entries would take the silence for peace."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from evenkeel.controller.lock import holder
 
 
 class Standing(NamedTuple):
-    """How the controller stands. `why`: why it works from memory."""
+    """Whether a controller is at work, and how. `why`: the reason why it works from memory."""
 
     who: Literal["at work", "from memory", "nobody", "no directory"]
     why: str = ""
 
 
 def standing(state: Path) -> Standing:
-    """As it is now."""
+    """Whether a controller is at work in this state directory now."""
     if not state.is_dir():
         return Standing("no directory")
     found = holder(state)

@@ -29,6 +29,7 @@ from evenkeel.specs.container import (
     Stop,
     host_ports,
 )
+from evenkeel.specs.plan import ALTERABLE
 from evenkeel.specs.quantity import duration_text, size_text
 from evenkeel.specs.secrecy import HIDDEN, looks_secret, without_password
 from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
@@ -47,7 +48,6 @@ def with_conduct_of(container: Container, other: Container) -> Container:
 InPlace = Literal["all", "finite", "none"]
 """What an engine is able to change without a new container; see `ContainersSeen.in_place`."""
 
-_IN_PLACE = ("resources.", "restart.")
 _SIZES = ("resources.", "log.maxSize", "log.maxBufferSize")
 _MOST_WORDS = 8
 """Of a command in which more words differ nobody wants a list of places."""
@@ -114,7 +114,7 @@ def changes_in_place(path: str, wanted: Container, seen: Container, in_place: In
         return can_update(Resources(wanted.resources.memory), Resources(seen.resources.memory), in_place)
     if path == "resources.memorySwap":
         return can_update(wanted.resources, seen.resources, in_place)
-    return path.startswith(_IN_PLACE) and in_place != "none"
+    return path.startswith(ALTERABLE) and in_place != "none"
 
 
 def fields(old: Container, new: Container, *, show_values: bool = False) -> tuple[Field, ...]:

@@ -187,7 +187,7 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         if instance.name not in up and instance.id not in history.stopped:
             why = _not_up(instance)
         elif instance.state in ("running", "restarting"):
-            why = _with_exit_code(instance, history, _not_well(instance))
+            why = _not_well(instance, _exit_code(instance, history))
         else:
             why = ""
         passing = "" if why else _just_ended(instance, history)
@@ -264,8 +264,9 @@ def undecided(seen: ContainersSeen, history: History) -> dict[str, str]:
     }
 
 
-def _not_well(instance: ContainerSeen) -> str:
-    """A container between two restarts looks well for a moment, hence `is_restless`."""
+def _not_well(instance: ContainerSeen, exit_code: int = 0) -> str:
+    """A container between two restarts looks well for a moment, hence `is_restless`. `exit_code`: that of its newest end, which
+    the engine does not tell any more once it is up again; 0 when nobody knows it."""
     if instance.cut_off:
         return f"is cut off from its network: {instance.cut_off}"
     if instance.state == "running" and instance.health == "unhealthy":
@@ -274,20 +275,16 @@ def _not_well(instance: ContainerSeen) -> str:
     if instance.exit_code and instance.state == "restarting":
         ends = "keeps ending" if instance.restart_count > 1 else "ended"
         return f"{ends} with {exit_text(instance.exit_code)}"
-    return f"was restarted {instance.restart_count} times" if is_restless(instance) else ""
+    if not is_restless(instance):
+        return ""
+    cause = f", the last time after {exit_text(exit_code)}" if exit_code and instance.state == "running" else ""
+    return f"was restarted {instance.restart_count} times{cause}"
 
 
 def _exit_code(instance: ContainerSeen, history: History) -> int:
     """The exit code of its newest end, 0 when that was not seen."""
-    end, code = history.ends.get(instance.id, ("", 0))
-    return code if end == end_of(instance) else 0
-
-
-def _with_exit_code(instance: ContainerSeen, history: History, why: str) -> str:
-    """Of one that is up again the engine does not tell it any more."""
-    code = _exit_code(instance, history) if is_restless(instance) and instance.state == "running" else 0
-    is_known = code and why.startswith("was restarted")
-    return f"{why}, the last time after {exit_text(code)}" if is_known else why
+    known = history.ends.get(instance.id)
+    return known[1] if known is not None and known[0] == end_of(instance) else 0
 
 
 def _just_ended(instance: ContainerSeen, history: History) -> str:

@@ -1,5 +1,5 @@
-"""The ports that the list of containers tells: of one of others nothing else is asked, and who looks for a port that is taken
-looks here."""
+"""The ports that the list of containers tells. Containers of others are not inspected, and an operator who looks for the holder
+of a port needs theirs, too."""
 
 from __future__ import annotations
 

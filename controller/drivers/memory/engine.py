@@ -104,6 +104,7 @@ class MemoryEngine:
         await asyncio.sleep(self.script.observe_s)
         if self.script.unreachable:
             raise Unavailable("engine:memory", "is scripted to be unreachable")
+        offered = {ref: self._offered(ref) for ref in look.images}
         return ContainersSeen(
             engine="memory (simulated)",
             in_place=_IN_PLACE,
@@ -114,8 +115,8 @@ class MemoryEngine:
             ),
             images={ref: image_id(ref, version) for ref, version in self.world.images.items()},
             digests={repo_digest(ref, version): image_id(ref, version) for ref, version in self.world.images.items()},
-            remote={ref: found for ref in look.images if (found := self._remote(ref)) is not None},
-            unasked={ref: self._offered(ref).pull for ref in look.images if self._remote(ref) is None},
+            remote={ref: _remote(ref, image) for ref, image in offered.items() if image.pull == "ok"},
+            unasked={ref: image.pull for ref, image in offered.items() if image.pull != "ok"},
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
@@ -388,12 +389,6 @@ class MemoryEngine:
             return offered
         return self.world.pulled.get(kept.image_id, offered)
 
-    def _remote(self, ref: str) -> RemoteImage | None:
-        image = self._offered(ref)
-        if image.pull != "ok":
-            return None
-        return RemoteImage(repo_digest(ref, image.version).partition("@")[2], image.size)
-
     def _put(self, kept: Kept) -> None:
         self.world.containers[kept.id] = kept
         self._touched()
@@ -497,3 +492,7 @@ class MemoryEngine:
     def running(self) -> dict[str, str]:
         """Engine names of what runs → images."""
         return {kept.engine_name: kept.image for kept in self._present() if kept.state in ("running", "restarting")}
+
+
+def _remote(ref: str, image: Image) -> RemoteImage:
+    return RemoteImage(repo_digest(ref, image.version).partition("@")[2], image.size)
