@@ -19,8 +19,8 @@ from tests.engines.dockerd import Dockerd, make_dockerd
 from tests.engines.images import sleeper
 
 from bench.measuring import Row, cpu_s, pss_kib
-from evenkeel.controller.journal import open_journal
-from evenkeel.controller.outbox import Outgoing
+from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.journal.outbox import Outgoing
 
 _COUNTS = (1, 10, 50)
 _IDLE_S = 20

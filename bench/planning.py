@@ -8,10 +8,10 @@ from functools import partial
 from bench.measuring import Row, median_ms
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.codec import changed, encode
-from evenkeel.specs.container import Container, Port
+from evenkeel.specs.containers.container import Container, Port
 from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import History
 
 

@@ -11,24 +11,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evenkeel.controller.clock import Now, system_now
+from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.observed import ContainersSeen, Look, RemoteImage
+from evenkeel.specs.containers.observed import ContainersSeen, Look, RemoteImage
 
 if TYPE_CHECKING:
-    from evenkeel.controller.apply import StepProgress
-    from evenkeel.controller.control import Control
-    from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
-    from evenkeel.controller.journal import Journal
-    from evenkeel.controller.lock import Lock
-    from evenkeel.controller.loop import Controller
-    from evenkeel.controller.ports import Agent, Life, Sink, Source
-    from evenkeel.controller.preview import Sizes, Surroundings
+    from evenkeel.controller.cycle.stage import StepProgress
+    from evenkeel.controller.control.serve import Control
+    from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
+    from evenkeel.controller.journal.journal import Journal
+    from evenkeel.controller.journal.lock import Lock
+    from evenkeel.controller.loop.controller import Controller
+    from evenkeel.controller.loop.ports import Agent, Life, Sink, Source
+    from evenkeel.controller.cycle.preview import Sizes, Surroundings
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.plan import Step
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.settings.settings import Settings
 
 MEMORY_STORE = "memory-engine.json"
 PARSED = "parsed"
@@ -38,7 +38,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
     """The engine that the settings name. With `readonly` the memory engine is a copy that is kept nowhere."""
     match settings.engine.kind:
         case "memory":
-            from evenkeel.controller.drivers.memory import MemoryEngine
+            from evenkeel.controller.drivers.containers.memory import MemoryEngine
 
             engine = MemoryEngine(store=Path(settings.state) / MEMORY_STORE)
             if not readonly:
@@ -47,7 +47,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
             copy.world = engine.world
             return copy
         case "docker":
-            from evenkeel.controller.drivers.docker import DockerEngine
+            from evenkeel.controller.drivers.containers.docker import DockerEngine
 
             return DockerEngine(
                 address=settings.engine.address,
@@ -61,7 +61,7 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
     """How to learn what a pull will fetch. Docker does not tell, so its registries are asked; the memory engine knows."""
 
     async def of_registries(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
-        from evenkeel.controller.drivers.registry import look_up
+        from evenkeel.controller.drivers.registries.client import look_up
 
         return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
 
@@ -79,10 +79,10 @@ def surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surround
     if settings.engine.kind == "docker":
         from functools import partial
 
-        from evenkeel.controller.host import look_around
+        from evenkeel.controller.process.host import look_around
 
         return partial(look_around, settings.engine.address.removeprefix("unix://"))
-    from evenkeel.controller.drivers.memory import MemoryEngine
+    from evenkeel.controller.drivers.containers.memory import MemoryEngine
 
     assert isinstance(driver, MemoryEngine)
     return driver.host
@@ -92,7 +92,7 @@ def simulated_engine(
     store: Path | None = None, now: Now = system_now
 ) -> tuple[MemoryEngine, type[Image], type[Script]]:
     """A memory engine to play with, and the words in which its registry and its temper are described."""
-    from evenkeel.controller.drivers.memory import Image, MemoryEngine, Script
+    from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
 
     return MemoryEngine(store=store, now=now), Image, Script
 
@@ -152,12 +152,12 @@ def open_agent(
     settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
 ) -> Callable[[Controller], Agent]:
     """The update agent on its broker, for the controller whose worker it shares."""
-    from evenkeel.controller.agent import UpdateAgent
-    from evenkeel.controller.bridge import Bridge
-    from evenkeel.controller.conduct import AgentSettings
-    from evenkeel.controller.mqtt_link import MqttLink
-    from evenkeel.controller.phases import Phases
-    from evenkeel.specs.kanto import Manner
+    from evenkeel.controller.agents.agent import UpdateAgent
+    from evenkeel.controller.agents.bridge import Bridge
+    from evenkeel.controller.agents.conduct import AgentSettings
+    from evenkeel.controller.mqtt import MqttLink
+    from evenkeel.controller.agents.phases import Phases
+    from evenkeel.specs.kanto.desired import Manner
 
     asked = settings.update_agent
     conduct = AgentSettings(
@@ -172,7 +172,7 @@ def open_agent(
     )
 
     def build(controller: Controller) -> Agent:
-        phases = Phases(driver, controller.cycles, controller.stopping, conduct.patience, controller.liveness.looks)
+        phases = Phases(driver, controller.cycles, controller.process.stopping, conduct.patience, controller.loop.liveness.looks)
 
         def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
             return UpdateAgent(
@@ -188,7 +188,7 @@ def open_agent(
             )
 
         link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
-        return Bridge(agent, link, journal, phases, controller.say, controller.defects, asked.report_debounce)
+        return Bridge(agent, link, journal, phases, controller.say, controller.loop.defects, asked.report_debounce)
 
     return build
 
@@ -207,10 +207,10 @@ def build_controller(
     control: Control | None = None,
 ) -> Controller:
     """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
-    from evenkeel.controller.apply import Limits
-    from evenkeel.controller.cycle import Cycles
-    from evenkeel.controller.loop import Controller
-    from evenkeel.controller.queue import WakeUps
+    from evenkeel.controller.cycle.stage import Limits
+    from evenkeel.controller.cycle.cycle import Cycles
+    from evenkeel.controller.loop.controller import Controller
+    from evenkeel.controller.loop.queue import WakeUps
 
     limits = Limits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
     decisions = reconciler(settings)
@@ -223,8 +223,8 @@ def build_controller(
         return Cycles(decisions, driver, journal, say_and_tell, limits, settings.retries, now, progress_and_tell)
 
     def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
-        controller.liveness.looks()
-        controller.work.progressed(step, message, done, total)
+        controller.loop.liveness.looks()
+        controller.loop.work.progressed(step, message, done, total)
         progress(step, message, done, total)
 
     controller = Controller(

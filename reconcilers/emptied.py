@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from evenkeel.specs.container import Container
+from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import DesiredState, Document
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.observed import Look
-from evenkeel.specs.output import Output
+from evenkeel.specs.containers.observed import Look
+from evenkeel.specs.containers.output import Output
 from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan
 
 Want = TypeVar("Want")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from evenkeel.specs.container import Container, content_of
+from evenkeel.specs.containers.container import Container, content_of
 from evenkeel.specs.problem import Path, Place, Problem
 
 
@@ -22,7 +22,7 @@ class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
 
 
 Wanted = Container | SystemContainers
-"""The normal forms of all kinds. A new kind is a member here and an entry in `specs.kinds`."""
+"""The normal forms of all kinds. A new kind is a member here and an entry in `specs.documents.kinds`."""
 
 
 class Draft(Struct, frozen=True):

@@ -13,14 +13,14 @@
     └── Bug                              a broken invariant of our own
 
 Every error names the element it is about, so that nobody has to parse text to learn what failed. Errors are raised once
-and reported once: code that raises does not log. Beyond `controller.apply` there are no exceptions, only outcomes.
+and reported once: code that raises does not log. Beyond `controller.cycle.stage` there are no exceptions, only outcomes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evenkeel.specs.sound import sound_text
+from evenkeel.specs.reading.sound import sound_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from evenkeel.specs.container import Container, PullPolicy, Resources, Restart, Stop
-from evenkeel.specs.observed import ContainersSeen, image_size
-from evenkeel.specs.output import Output
+from evenkeel.specs.containers.container import Container, PullPolicy, Resources, Restart, Stop
+from evenkeel.specs.containers.observed import ContainersSeen, image_size
+from evenkeel.specs.containers.output import Output
 from evenkeel.specs.problem import Place
 
 Verb = Literal["create", "recreate", "update", "connect", "start", "finish", "remove", "keep", "blocked"]

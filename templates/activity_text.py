@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from evenkeel.specs.activity import Activity
+from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import since_text, when_text

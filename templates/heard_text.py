@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenkeel.specs.heard import Heard, HeardAction
+from evenkeel.specs.kanto.heard import Heard, HeardAction
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.activity_text import status_role
 from evenkeel.templates.style import PLAIN, Style, paint

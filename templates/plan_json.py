@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from evenkeel.specs.observed import ContainersSeen, image_size
+from evenkeel.specs.containers.observed import ContainersSeen, image_size
 from evenkeel.specs.plan import Action, Create, Difference, Plan, Pull, Rename, Step, Verify, pull_sizes, pulled_for
 from evenkeel.specs.problem import Place
 

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from evenkeel.specs.observed import ContainersSeen, image_size
+from evenkeel.specs.containers.observed import ContainersSeen, image_size
 from evenkeel.specs.plan import ALTERABLE, IN_PLACE, Change, Difference, Plan, Verb, pull_sizes, pulled_for
 from evenkeel.specs.problem import Place, place_text
-from evenkeel.specs.quantity import rough_size_text
-from evenkeel.specs.secrecy import HIDDEN
+from evenkeel.specs.reading.quantity import rough_size_text
+from evenkeel.specs.reading.secrecy import HIDDEN
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place
 from evenkeel.templates.style import PLAIN, Role, Style, paint

@@ -7,7 +7,7 @@ from typing import Any
 
 from evenkeel.specs.feedback import StepAtWork, Work
 from evenkeel.specs.plan import Phase
-from evenkeel.specs.quantity import rough_size_text
+from evenkeel.specs.reading.quantity import rough_size_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import ago_text
 from evenkeel.templates.style import PLAIN, Style, paint

@@ -21,7 +21,7 @@ from pathlib import Path
 def main(arguments: Sequence[str]) -> int:
     """The command with the other default; the exit code."""
     from evenkeel.controller.cli import main as command
-    from evenkeel.specs import entries
+    from evenkeel.specs.kanto.desired import entries
 
     entries.Container = partial(entries.Container, stable_for=timedelta(milliseconds=200))  # type: ignore[misc,assignment]
     if held := os.environ.get("HELD"):
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _hold(held: Path) -> None:
-    from evenkeel.controller.drivers.memory import MemoryEngine
+    from evenkeel.controller.drivers.containers.memory import MemoryEngine
     from evenkeel.reconcilers.ports import Progress
     from evenkeel.specs.plan import Action, Outcome, Verify
 

@@ -245,7 +245,7 @@ PLANTED = {
         },
         [
             "evenkeel.controller.y -> evenkeel.controller.sources.x (l.1)",
-            "evenkeel.controller.y -> evenkeel.controller.drivers.docker (l.2)",
+            "evenkeel.controller.y -> evenkeel.controller.drivers.containers.docker (l.2)",
             "evenkeel.controller.sinks.y -> evenkeel.controller.sinks.x (l.1)",
         ],
     ),
@@ -275,13 +275,13 @@ def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
                 "specs/codec.py": "import msgspec, ruamel.yaml",
                 "reconcilers/containers/diff.py": "import evenkeel.specs.codec, evenkeel.templates",
                 "controller/mqtt_link.py": "from paho.mqtt import client",
-                "controller/drivers/docker/wire.py": "import h11",
-                "controller/drivers/docker/driver.py": "from evenkeel.controller.drivers.docker import wire",
-                "controller/drivers/registry.py": "import httpx",
+                "controller/drivers/containers/docker/wire.py": "import h11",
+                "controller/drivers/docker/driver.py": "from evenkeel.controller.drivers.containers.docker import wire",
+                "controller/drivers/registries/client.py": "import httpx",
                 "controller/sources/files.py": "import watchfiles",
                 "controller/sinks/mqtt.py": "from evenkeel.controller import mqtt_link",
                 "controller/wiring.py": "from evenkeel.controller.sources import files\n"
-                "from evenkeel.controller.drivers.docker import driver\n"
+                "from evenkeel.controller.drivers.containers.docker import driver\n"
                 "from evenkeel.controller.sinks import mqtt",
                 "controller/cli.py": "from evenkeel.controller import wiring\nimport asyncio, click, rich",
             },

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evenkeel.controller.drivers.memory import Kept, MemoryEngine
-from evenkeel.specs.container import Container, ExecProbe
+from evenkeel.controller.drivers.containers.memory import Kept, MemoryEngine
+from evenkeel.specs.containers.container import Container, ExecProbe
 
 _UP = ("running", "restarting")
 _LASTING = ("always", "unless-stopped")

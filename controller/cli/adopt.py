@@ -10,8 +10,8 @@ from evenkeel.controller.cli.options import ENGINE, Options, shared_options
 from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
-    from evenkeel.specs.observed import ContainerSeen
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.containers.observed import ContainerSeen
+    from evenkeel.specs.settings.settings import Settings
 
 
 @click.command("adopt")
@@ -32,9 +32,9 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     from contextlib import closing
     from pathlib import Path
 
-    from evenkeel.controller.asking import ask_to_look_again
+    from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.cli.asked import asked
-    from evenkeel.controller.journal import open_journal, read_journal
+    from evenkeel.controller.journal.journal import open_journal, read_journal
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import Feedback
@@ -76,7 +76,7 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
     from evenkeel.controller.wiring import open_driver
     from evenkeel.reconcilers.containers.naming import engine_name
     from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.observed import Look
+    from evenkeel.specs.containers.observed import Look
     from evenkeel.specs.problem import likely
 
     driver = open_driver(settings, readonly=True)

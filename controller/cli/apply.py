@@ -21,15 +21,15 @@ from evenkeel.controller.cli.options import (
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
-    from evenkeel.controller.endings import Ending
-    from evenkeel.controller.journal import Journal
-    from evenkeel.controller.lock import Lock
-    from evenkeel.controller.ports import Reading
-    from evenkeel.controller.preview import Preview
+    from evenkeel.controller.cycle.endings import Ending
+    from evenkeel.controller.journal.journal import Journal
+    from evenkeel.controller.journal.lock import Lock
+    from evenkeel.controller.loop.ports import Reading
+    from evenkeel.controller.cycle.preview import Preview
     from evenkeel.reconcilers.ports import Driver
-    from evenkeel.specs.observed import ContainersSeen
+    from evenkeel.specs.containers.observed import ContainersSeen
     from evenkeel.specs.plan import Plan
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.settings.settings import Settings
 
 
 @click.command("apply")
@@ -59,11 +59,11 @@ def command(
     from contextlib import closing, suppress
     from pathlib import Path
 
-    from evenkeel.controller import logs
+    from evenkeel.controller.process import logs
     from evenkeel.controller.cli.asked import asked, check_no_message
-    from evenkeel.controller.journal import keep_journal, read_journal
-    from evenkeel.controller.lock import sole_controller
-    from evenkeel.controller.preview import preview
+    from evenkeel.controller.journal.journal import keep_journal, read_journal
+    from evenkeel.controller.journal.lock import sole_controller
+    from evenkeel.controller.cycle.preview import preview
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
     from evenkeel.reconcilers.containers.reveal import revealed
     from evenkeel.specs.errors import JournalError
@@ -202,7 +202,7 @@ async def _converge(
 
 def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list[str]) -> int:
     """Say how it ended; the exit code."""
-    from evenkeel.controller.endings import Progressed, Retrying, Settled, Waiting
+    from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
     from evenkeel.reconcilers.counted import counted
     from evenkeel.templates.activity_text import ABANDON_HINT
@@ -239,7 +239,7 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
 
 def _say_logs(journal: Journal, texts: Iterable[str], revision: str = "") -> None:
     """Name the command that shows what those wrote whom the texts name, or who failed in the revision."""
-    from evenkeel.specs.output import logs_hint
+    from evenkeel.specs.containers.output import logs_hint
 
     if said := journal.failures.told(revision, texts):
         echo(f"{logs_hint(*said)}.", err=True)

@@ -10,9 +10,9 @@ from evenkeel.specs.errors import EvenkeelError, SpecError
 from evenkeel.specs.problem import errors, place_text, problem_text
 
 if TYPE_CHECKING:
-    from evenkeel.controller.journal import Journal
-    from evenkeel.controller.ports import Reading
-    from evenkeel.specs.settings import Settings
+    from evenkeel.controller.journal.journal import Journal
+    from evenkeel.controller.loop.ports import Reading
+    from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.activity_text import Message
 
 _MEANT = "if that is meant, say --allow-empty"
@@ -40,8 +40,8 @@ def _check_not_empty(settings: Settings, reading: Reading, journal: Journal | No
     from contextlib import closing, nullcontext
     from pathlib import Path
 
-    from evenkeel.controller.acceptance import files_before
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.loop.acceptance import files_before
+    from evenkeel.controller.journal.journal import read_journal
     from evenkeel.reconcilers.emptied import emptied, lost
 
     with nullcontext(journal) if journal is not None else closing(read_journal(Path(settings.state))) as known:

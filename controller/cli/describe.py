@@ -20,11 +20,11 @@ from evenkeel.controller.cli.options import (
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
-    from evenkeel.controller.journal import Journal
+    from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.containers.select import ContainersWanted
-    from evenkeel.specs.observed import ContainersSeen, Look
-    from evenkeel.specs.output import Output
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.containers.observed import ContainersSeen, Look
+    from evenkeel.specs.containers.output import Output
+    from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.describe_text import Described
 
 _MOST_ENTRIES = 15
@@ -57,9 +57,9 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
 
     from evenkeel.controller.cli.history import dated_line
     from evenkeel.controller.cli.newest import hear_failures
-    from evenkeel.controller.clock import system_now
-    from evenkeel.controller.in_force import role_in_force
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.process.clock import system_now
+    from evenkeel.controller.cycle.in_force import role_in_force
+    from evenkeel.controller.journal.journal import read_journal
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
@@ -97,11 +97,11 @@ async def _looked(
     settings: Settings, look: Look, want: ContainersWanted, name: str
 ) -> tuple[ContainersSeen, Mapping[str, Output]]:
     """One look; and by id the newest output of each container of this name whose check is a command."""
-    from evenkeel.controller.apply import output
+    from evenkeel.controller.cycle.stage import output
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver
-    from evenkeel.specs.container import ExecProbe
-    from evenkeel.specs.output import as_marked
+    from evenkeel.specs.containers.container import ExecProbe
+    from evenkeel.specs.containers.output import as_marked
 
     driver = open_driver(settings, readonly=True)
     try:
@@ -132,7 +132,7 @@ def _described(
     """EvenkeelError when nobody asks for `name`, nothing has it, and no entry is about it."""
     from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.controller.cli.known import known_names
-    from evenkeel.controller.in_force import role_in_force
+    from evenkeel.controller.cycle.in_force import role_in_force
     from evenkeel.controller.wiring import reconciler
     from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
     from evenkeel.reconcilers.containers.diff import is_proven

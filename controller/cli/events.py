@@ -119,7 +119,7 @@ def command(
 def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
     """Say why nothing is shown that is surely wanted. `fails`: a name that nothing is known of is an error, EvenkeelError."""
     from evenkeel.controller.cli.known import known_names, unknown_text
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.journal.journal import read_journal
     from evenkeel.specs.errors import EvenkeelError
 
     with closing(read_journal(state)) as journal:
@@ -136,7 +136,7 @@ def _read(state: Path, after: int, wanted: Wanted, *, newest_is_last: bool = Fal
     """What is wanted of the entries after this number, and the number of the newest. Each look opens the journal anew: a
     reader of a resting journal does not see a writer that comes. `newest_is_last`: there was an entry of this number, so that a
     journal without one was begun anew, and all of it is new."""
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.journal.journal import read_journal
 
     with closing(read_journal(state)) as journal:
         if newest_is_last and 0 < journal.last_seq() < after:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.cli.output import echo_lines
-from evenkeel.specs.heard import ENDS, Heard
+from evenkeel.specs.kanto.heard import ENDS, Heard
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.fitting import cut
 from evenkeel.templates.heard_text import component_name, done_per_cent, heard_line

@@ -18,9 +18,9 @@ from evenkeel.controller.cli.options import (
 from evenkeel.controller.cli.output import echo_lines
 
 if TYPE_CHECKING:
-    from evenkeel.controller.journal import Journal
-    from evenkeel.specs.observed import ContainerSeen, Look
-    from evenkeel.specs.settings import Settings
+    from evenkeel.controller.journal.journal import Journal
+    from evenkeel.specs.containers.observed import ContainerSeen, Look
+    from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.style import Role
 
 
@@ -42,8 +42,8 @@ def command(options: Options, what: str, output: str) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.reaching import look_once
-    from evenkeel.controller.clock import system_now
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.process.clock import system_now
+    from evenkeel.controller.journal.journal import read_journal
 
     more = click.get_current_context().args
     if more:
@@ -85,9 +85,9 @@ def command(options: Options, what: str, output: str) -> int:
 def _look(settings: Settings, journal: Journal) -> Look:
     """With the checks that are in force, by which `status` tells how containers are; those of their creation where nobody
     knows what is."""
-    from evenkeel.controller.in_force import role_in_force
+    from evenkeel.controller.cycle.in_force import role_in_force
     from evenkeel.controller.wiring import reconciler
-    from evenkeel.specs.observed import Look
+    from evenkeel.specs.containers.observed import Look
 
     state, decisions = journal.readable_revision(role_in_force(journal)), reconciler(settings)
     checks = decisions.look(decisions.select(state)).checks if state is not None else None
@@ -104,7 +104,7 @@ def _system(settings: Settings, journal: Journal) -> set[str]:
 
 def _item(instance: ContainerSeen, system: set[str]) -> dict[str, Any]:
     """Facts, and nothing that may hold a secret."""
-    from evenkeel.specs.shorthand import port_text
+    from evenkeel.specs.containers.shorthand import port_text
     from evenkeel.templates.moment import iso_value
 
     names = {instance.name, instance.engine_name}

@@ -11,7 +11,7 @@ from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 if TYPE_CHECKING:
-    from evenkeel.controller.journal import Journal
+    from evenkeel.controller.journal.journal import Journal
     from evenkeel.specs.feedback import Feedback
     from evenkeel.specs.repeats import Repeated
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from evenkeel.controller.journal import Journal, Role
+    from evenkeel.controller.journal.journal import Journal, Role
 
 _ROLES: tuple[Role, ...] = ("desired", "last-good", "files", "message")
 _MOST = 10

@@ -12,7 +12,7 @@ from evenkeel.controller.cli.output import echo
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from evenkeel.specs.output import LastFailure
+    from evenkeel.specs.containers.output import LastFailure
 
 _MOST = 10
 
@@ -44,7 +44,7 @@ def command(options: Options, name: str, output: str) -> int:
 
     from evenkeel.controller.cli.known import known_names
     from evenkeel.controller.cli.newest import hear_failures
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.journal.journal import read_journal
     from evenkeel.reconcilers.counted import listed
     from evenkeel.specs.errors import EvenkeelError
 

@@ -26,7 +26,7 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
     """
     from pathlib import Path
 
-    from evenkeel.controller.kanto_config import load_kanto_config, migrate, to_yaml
+    from evenkeel.controller.settings.kanto_config import load_kanto_config, migrate, to_yaml
     from evenkeel.specs.codec import changed
     from evenkeel.specs.problem import Problem, problem_text
 

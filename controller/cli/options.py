@@ -21,7 +21,7 @@ from evenkeel.templates.style import COLOURED, PLAIN, Style
 
 if TYPE_CHECKING:
     from evenkeel.specs.problem import Problem
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.settings.settings import Settings
 
 
 class Options(NamedTuple):
@@ -37,7 +37,7 @@ class Options(NamedTuple):
     def settings(self, kanto_config: str | None = None, notes: list[Problem] | None = None) -> Settings:
         """The settings file (or one of Kanto's), and what the command line says instead. SettingsError with every problem.
         `notes` receives the warnings."""
-        from evenkeel.controller.settings import load_settings
+        from evenkeel.controller.settings.load import load_settings
 
         given: dict[str, Any] = {}
         config = self.config_file()
@@ -53,7 +53,7 @@ class Options(NamedTuple):
         if self.verbose:
             given["log.level"] = "debug"
         if kanto_config is not None:
-            from evenkeel.controller.kanto_config import load_kanto_config
+            from evenkeel.controller.settings.kanto_config import load_kanto_config
             from evenkeel.specs.errors import SettingsError
 
             if self.config:

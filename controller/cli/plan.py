@@ -19,7 +19,7 @@ from evenkeel.controller.cli.options import (
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
-    from evenkeel.specs.activity import Activity
+    from evenkeel.specs.kanto.activity import Activity
     from evenkeel.templates.activity_text import Message
 
 
@@ -57,8 +57,8 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
 
     from evenkeel.controller.cli.asked import asked, message_in_force
     from evenkeel.controller.cli.reaching import awaiting_engine
-    from evenkeel.controller.journal import read_journal
-    from evenkeel.controller.preview import Preview, preview
+    from evenkeel.controller.journal.journal import read_journal
+    from evenkeel.controller.cycle.preview import Preview, preview
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
 
     if show_values:

@@ -11,7 +11,7 @@ from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
     from evenkeel.specs.problem import Flaw
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.settings.settings import Settings
 
 
 @click.command("publish")
@@ -39,7 +39,7 @@ def command(
     """
     import asyncio
 
-    from evenkeel.controller import logs
+    from evenkeel.controller.process import logs
     from evenkeel.specs.codec import changed
 
     settings = options.settings()
@@ -59,9 +59,9 @@ async def _follow(
 ) -> int:
     from evenkeel.controller.cli.following import following
     from evenkeel.controller.cli.reaching import reached
-    from evenkeel.controller.commander import Commander, passing_link
+    from evenkeel.controller.agents.commander import Commander, passing_link
     from evenkeel.specs.errors import SpecError
-    from evenkeel.specs.updateagent import read_envelope
+    from evenkeel.specs.kanto.updateagent import read_envelope
 
     link = passing_link(settings, "publish")
     commander = Commander(link, domain)
@@ -82,13 +82,13 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
     """Activity ("" when the file names none) and payload; SpecError with every problem."""
     from pathlib import Path
 
-    from evenkeel.specs import kanto
-    from evenkeel.specs.documents import decode_file
+    from evenkeel.specs.kanto.desired import desired as kanto
+    from evenkeel.specs.documents.decode import decode_file
     from evenkeel.specs.errors import SpecError
-    from evenkeel.specs.join import desired_from
+    from evenkeel.specs.documents.join import desired_from
     from evenkeel.specs.problem import Place, Problem, errors, problem_text
-    from evenkeel.specs.text import nearest_position, read_trees
-    from evenkeel.specs.translate import kanto_payload
+    from evenkeel.specs.reading.text import nearest_position, read_trees
+    from evenkeel.specs.kanto.translate import kanto_payload
 
     content = Path(file).read_bytes()
     element = f"file:{file}"
@@ -119,7 +119,7 @@ def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
     """Warnings are said; SpecError for everything else."""
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.problem import Problem, errors, path_text, problem_text
-    from evenkeel.specs.secrecy import shown_path
+    from evenkeel.specs.reading.secrecy import shown_path
 
     problems = [
         Problem(
@@ -146,7 +146,7 @@ def _place_of(flaw: Flaw, documents: Any, file: str) -> Any:
 
 def _address(url: str) -> str:
     from evenkeel.specs.errors import SettingsError
-    from evenkeel.specs.mqtt import broker_address
+    from evenkeel.specs.settings.mqtt import broker_address
 
     try:
         broker_address(url)

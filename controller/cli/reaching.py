@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
-    from evenkeel.controller.mqtt_link import MqttLink
-    from evenkeel.specs.mqtt import MqttSettings
-    from evenkeel.specs.observed import ContainersSeen, Look
-    from evenkeel.specs.settings import Settings
+    from evenkeel.controller.mqtt import MqttLink
+    from evenkeel.specs.settings.mqtt import MqttSettings
+    from evenkeel.specs.containers.observed import ContainersSeen, Look
+    from evenkeel.specs.settings.settings import Settings
 
 _QUIET_S = 1.0
 _ENGINE_QUIET_S = 2.5
@@ -49,7 +49,7 @@ async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None)
     long is said on standard error."""
     import asyncio
 
-    from evenkeel.controller.commander import connected
+    from evenkeel.controller.agents.commander import connected
 
     connect_s = settings.connect_timeout.total_seconds()
 

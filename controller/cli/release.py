@@ -15,7 +15,7 @@ from evenkeel.templates.activity_text import ABANDON_HINT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.activity_text import Message
 
 _NOTHING_OPEN = "No activity is open: there is nothing to abandon."
@@ -39,7 +39,7 @@ def command(options: Options, abandon: bool) -> int:
     """
     from pathlib import Path
 
-    from evenkeel.controller.journal import read_journal
+    from evenkeel.controller.journal.journal import read_journal
     from evenkeel.controller.wiring import serves
 
     settings = options.settings()
@@ -69,10 +69,10 @@ def _abandon(settings: Settings, state: Path) -> None:
     """Under the lock: a controller that starts meanwhile would serve what is being abandoned."""
     from contextlib import closing
 
-    from evenkeel.controller.clock import system_now
-    from evenkeel.controller.ending import end_activity
-    from evenkeel.controller.journal import open_journal
-    from evenkeel.controller.lock import holder, sole_controller
+    from evenkeel.controller.process.clock import system_now
+    from evenkeel.controller.journal.ending import end_activity
+    from evenkeel.controller.journal.journal import open_journal
+    from evenkeel.controller.journal.lock import holder, sole_controller
     from evenkeel.specs.codec import changed
     from evenkeel.specs.errors import Busy, EvenkeelError
 
@@ -100,9 +100,9 @@ def _abandon(settings: Settings, state: Path) -> None:
 
 
 def _release(state: Path, message: Message) -> None:
-    from evenkeel.controller.acceptance import put_in_force
-    from evenkeel.controller.asking import ask_to_look_again
-    from evenkeel.controller.journal import open_journal
+    from evenkeel.controller.loop.acceptance import put_in_force
+    from evenkeel.controller.control.ask import ask_to_look_again
+    from evenkeel.controller.journal.journal import open_journal
     from evenkeel.specs.feedback import Feedback
 
     about = place_text(Place(topic=message.topic, activity_id=message.activity_id))

@@ -20,8 +20,8 @@ def command(options: Options) -> int:
     """
     from pathlib import Path
 
-    from evenkeel.controller.asking import ask_to_look_again
-    from evenkeel.controller.journal import open_journal, read_journal
+    from evenkeel.controller.control.ask import ask_to_look_again
+    from evenkeel.controller.journal.journal import open_journal, read_journal
     from evenkeel.specs.feedback import Feedback
 
     state = Path(options.settings().state)

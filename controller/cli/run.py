@@ -11,7 +11,7 @@ from evenkeel.controller.cli.options import SIMULATED, Options, shared_options
 
 if TYPE_CHECKING:
     from evenkeel.specs.problem import Problem
-    from evenkeel.specs.settings import Settings
+    from evenkeel.specs.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +35,11 @@ def command(options: Options, kanto_config: str | None) -> int:
     import signal
     from pathlib import Path
 
-    from evenkeel.controller import logs
-    from evenkeel.controller.control import Control
-    from evenkeel.controller.journal import keep_journal
-    from evenkeel.controller.lock import sole_controller
-    from evenkeel.controller.notify import systemd_of
+    from evenkeel.controller.process import logs
+    from evenkeel.controller.control.serve import Control
+    from evenkeel.controller.journal.journal import keep_journal
+    from evenkeel.controller.journal.lock import sole_controller
+    from evenkeel.controller.process.notify import systemd_of
     from evenkeel.controller.wiring import build_controller, open_agent, open_driver, open_source, serves
     from evenkeel.specs.problem import problem_text
 

@@ -17,13 +17,13 @@ def command(as_reference: bool) -> int:
       # yaml-language-server: $schema=evenkeel.schema.json      as the first line of a spec file
     """
     if as_reference:
-        from evenkeel.specs.schema import reference
+        from evenkeel.specs.documents.schema import reference
         from evenkeel.templates.render import render
 
         echo_lines(render("reference.md.j2", {"kinds": reference()}))
         return 0
     from evenkeel.controller.cli.output import echo_value
-    from evenkeel.specs.schema import json_schema
+    from evenkeel.specs.documents.schema import json_schema
 
     echo_value(json_schema(), "json")
     return 0

@@ -20,7 +20,7 @@ def command(options: Options, output: str) -> int:
     config.yaml would hold to say all of it. docs/reference/settings.md explains every key.
     """
     from evenkeel.specs.problem import Problem, problem_text
-    from evenkeel.specs.settings import Settings, written
+    from evenkeel.specs.settings.settings import Settings, written
 
     notes: list[Problem] = []
     settings = options.settings(notes=notes)
@@ -33,7 +33,7 @@ def command(options: Options, output: str) -> int:
         return 0
     from pathlib import Path
 
-    from evenkeel.controller.settings import DEFAULT_PATH, load_settings
+    from evenkeel.controller.settings.load import DEFAULT_PATH, load_settings
     from evenkeel.specs.visible import one_line
     from evenkeel.templates.style import paint
 

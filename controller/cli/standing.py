@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evenkeel.controller.lock import holder
+from evenkeel.controller.journal.lock import holder
 
 
 class Standing(NamedTuple):

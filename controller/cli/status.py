@@ -12,7 +12,7 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evenkeel.controller.journal import Attempt, Journal
+    from evenkeel.controller.journal.journal import Attempt, Journal
     from evenkeel.specs.feedback import Condition, ConditionName, Standing
     from evenkeel.specs.problem import Problem
 
@@ -45,9 +45,9 @@ def command(options: Options, output: str, check: bool) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.asked import message_in_force
-    from evenkeel.controller.clock import system_now
-    from evenkeel.controller.journal import empty_journal, read_journal
-    from evenkeel.controller.lock import holder
+    from evenkeel.controller.process.clock import system_now
+    from evenkeel.controller.journal.journal import empty_journal, read_journal
+    from evenkeel.controller.journal.lock import holder
     from evenkeel.controller.wiring import serves
     from evenkeel.specs.errors import JournalError
     from evenkeel.specs.problem import problem_text
@@ -127,7 +127,7 @@ def _said(journal: Journal, conditions: tuple[Condition, ...], attempt: Attempt 
 
 def _told(state: Path) -> Standing | None:
     """How the device is, in the words of the controller at work; `None` when it cannot be asked."""
-    from evenkeel.controller.asking import ask
+    from evenkeel.controller.control.ask import ask
     from evenkeel.specs.codec import decode
     from evenkeel.specs.feedback import Standing
 

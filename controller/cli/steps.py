@@ -136,6 +136,6 @@ def _as_text(line: str) -> object:
 
 
 def _far(done: int, total: int) -> str:
-    from evenkeel.specs.quantity import rough_size_text
+    from evenkeel.specs.reading.quantity import rough_size_text
 
     return f"{rough_size_text(done)} of {rough_size_text(total)}" if total else rough_size_text(done)

@@ -11,8 +11,8 @@ from evenkeel.controller.cli.output import echo, echo_json
 from evenkeel.controller.cli.streams import is_heard
 
 if TYPE_CHECKING:
-    from evenkeel.controller.mqtt_link import MqttLink
-    from evenkeel.specs.settings import Settings
+    from evenkeel.controller.mqtt import MqttLink
+    from evenkeel.specs.settings.settings import Settings
 
 
 @click.command("watch")
@@ -32,7 +32,7 @@ def command(options: Options, output: str, domain: str, timeout: float | None) -
     """
     import asyncio
 
-    from evenkeel.controller import logs
+    from evenkeel.controller.process import logs
 
     settings = options.settings()
     if options.verbose:
@@ -50,10 +50,10 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
 
     from evenkeel.controller.cli.following import following
     from evenkeel.controller.cli.reaching import reached
-    from evenkeel.controller.commander import passing_link
-    from evenkeel.controller.conduct import topic_prefix
-    from evenkeel.controller.stopping import unless
-    from evenkeel.specs.heard import heard_from
+    from evenkeel.controller.agents.commander import passing_link
+    from evenkeel.controller.agents.conduct import topic_prefix
+    from evenkeel.controller.process.stopping import unless
+    from evenkeel.specs.kanto.heard import heard_from
 
     prefix = topic_prefix(domain)
     feedback = f"{prefix}/desiredstatefeedback"
@@ -116,7 +116,7 @@ def _line(topic: str, content: bytes, cut_from: int = 0) -> str:
     """What cannot be read, or says nothing, is shown as the text that it is; of what is too large, the beginning."""
     import json
 
-    from evenkeel.specs.updateagent import read_envelope
+    from evenkeel.specs.kanto.updateagent import read_envelope
 
     received = read_envelope(content, topic, answer=True)
     value = json.loads(content) if not received.problems else None

@@ -14,7 +14,7 @@ from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Difference, History, Plan
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from evenkeel.reconcilers.containers.compare import Field, fields
-from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe
-from evenkeel.specs.normalise import normal
-from evenkeel.specs.quantity import duration_text
-from evenkeel.specs.secrecy import shown_target
+from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.reading.quantity import duration_text
+from evenkeel.specs.reading.secrecy import shown_target
 
 
 def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tuple[str, str], ...]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 
-from evenkeel.specs.container import HttpProbe, TcpProbe
-from evenkeel.specs.secrecy import shown_target
+from evenkeel.specs.containers.container import HttpProbe, TcpProbe
+from evenkeel.specs.reading.secrecy import shown_target
 
 _EXEC = re.compile(r'exec: "([^"]{1,200})": (.*)', re.DOTALL)
 """runc, and others of its kind, of a program that they cannot start (measured with Docker 20.10)."""

@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from evenkeel.specs.codec import changed, plain
-from evenkeel.specs.container import (
+from evenkeel.specs.containers.container import (
     UNLIMITED,
     USUAL_PROPAGATION,
     Container,
@@ -30,9 +30,9 @@ from evenkeel.specs.container import (
     host_ports,
 )
 from evenkeel.specs.plan import ALTERABLE
-from evenkeel.specs.quantity import duration_text, size_text
-from evenkeel.specs.secrecy import HIDDEN, looks_secret, without_password
-from evenkeel.specs.shorthand import device_text, full_mount_text, port_text
+from evenkeel.specs.reading.quantity import duration_text, size_text
+from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret, without_password
+from evenkeel.specs.containers.shorthand import device_text, full_mount_text, port_text
 
 _CONDUCT = ("pull_policy", "depends_on", "stable_for", "image_volumes", "secrets")
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from evenkeel.specs.container import Container, Port, Protocol, host_ports
-from evenkeel.specs.host_ports import addresses_clash
-from evenkeel.specs.observed import AWAKE, ContainersSeen
+from evenkeel.specs.containers.container import Container, Port, Protocol, host_ports
+from evenkeel.specs.containers.host_ports import addresses_clash
+from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
 from evenkeel.specs.plan import Plan, Start
-from evenkeel.specs.quantity import size_text
+from evenkeel.specs.reading.quantity import size_text
 
 
 class Listener(NamedTuple):

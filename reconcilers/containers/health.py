@@ -5,7 +5,7 @@ what is known now and, once there is one, the verdict. Without a health check a 
 for its `stableFor`, or has ended well; with one, when it was healthy for that long, and an end before disproves it. A process
 that ends badly disproves it at once: a start that returns is no activation (defect A11). An end that was not its own doing, but
 somebody's or that of its engine, says nothing, whatever its exit code: where it can be told here, the watch is over without a
-verdict about the container, which is started and watched again; the rest is told by the engine (`controller/verify.py`). Nor
+verdict about the container, which is started and watched again; the rest is told by the engine (`controller/drivers/containers/verify.py`). Nor
 does anything that happens while a container is cut off from its network: it is connected and watched from the beginning.
 """
 
@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evenkeel.reconcilers.containers.causes import exit_text
-from evenkeel.specs.container import Container, ExecProbe, Health, Restart, longest_proof
-from evenkeel.specs.observed import ContainerSeen, HealthSeen
+from evenkeel.specs.containers.container import Container, ExecProbe, Health, Restart, longest_proof
+from evenkeel.specs.containers.observed import ContainerSeen, HealthSeen
 
 
 class Watch(NamedTuple):

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Collection
 
-from evenkeel.specs.container import Container, container_digest
+from evenkeel.specs.containers.container import Container, container_digest
 
 _PREFIX = "ek-"
 _ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")

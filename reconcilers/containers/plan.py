@@ -21,8 +21,8 @@ from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free
 from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, Stop
-from evenkeel.specs.observed import AWAKE, ContainerSeen, ContainersSeen
+from evenkeel.specs.containers.container import Container, Stop
+from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import (
     Connect,
     Create,

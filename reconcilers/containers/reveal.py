@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from evenkeel.reconcilers.containers import compare
 from evenkeel.specs.codec import changed
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.plan import Change, Difference, Plan
-from evenkeel.specs.secrecy import HIDDEN
+from evenkeel.specs.reading.secrecy import HIDDEN
 
 
 def revealed(plan: Plan, seen: ContainersSeen) -> Plan:

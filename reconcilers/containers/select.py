@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from evenkeel.specs.container import Container
+from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers
 
 

@@ -13,7 +13,7 @@ from evenkeel.reconcilers.containers.diff import diff
 from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
-from evenkeel.specs.observed import AWAKE, ContainersSeen
+from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
 from evenkeel.specs.plan import Difference, History
 
 

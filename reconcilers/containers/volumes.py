@@ -13,8 +13,8 @@ import posixpath
 from collections.abc import Iterable, Mapping
 
 from evenkeel.reconcilers.containers.diff import rank
-from evenkeel.specs.container import Container
-from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.observed import ContainerSeen
 from evenkeel.specs.plan import Difference, History, VolumeFate
 
 

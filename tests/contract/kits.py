@@ -17,14 +17,14 @@ from tests.engines.images import build
 from tests.engines.machine import free_port
 from tests.engines.registry import Registry
 
-from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.drivers.memory import Image, MemoryEngine, foreign_id
-from evenkeel.controller.drivers.memory.volumes import Volume, without_names
+from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, foreign_id
+from evenkeel.controller.drivers.containers.memory.volumes import Volume, without_names
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.container import Container, Restart
-from evenkeel.specs.image import normal_image
-from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import ContainersSeen
+from evenkeel.specs.containers.container import Container, Restart
+from evenkeel.specs.containers.image import normal_image
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import ContainersSeen
 
 LOCAL = ("sleeper:1", "sleeper:2", "web:1", "sick:1", "crasher:1", "hello-world:latest")
 PLACE = "/data"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.cycle import Cycles
-from evenkeel.controller.endings import Ending, Progressed, Settled, Stalled
-from evenkeel.controller.journal import open_journal
+from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Stalled
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.container import Container, Restart
+from evenkeel.specs.containers.container import Container, Restart
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import Look
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import Look
 
 from .kits import Kit
 

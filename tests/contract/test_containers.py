@@ -13,7 +13,7 @@ import pytest
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import (
+from evenkeel.specs.containers.container import (
     Container,
     Device,
     ExecProbe,
@@ -27,10 +27,10 @@ from evenkeel.specs.container import (
     Stop,
     TcpProbe,
 )
-from evenkeel.specs.image import parse_image
-from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import ContainerSeen, Look
-from evenkeel.specs.output import Output
+from evenkeel.specs.containers.image import parse_image
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import ContainerSeen, Look
+from evenkeel.specs.containers.output import Output
 from evenkeel.specs.plan import (
     Action,
     Create,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from evenkeel.specs.container import Health, HttpProbe, Stop
-from evenkeel.specs.observed import ContainerSeen
+from evenkeel.specs.containers.container import Health, HttpProbe, Stop
+from evenkeel.specs.containers.observed import ContainerSeen
 from evenkeel.specs.plan import Connect, Create, End, Start, Verify
 
 from .kits import Kit

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.sampling import SEED, THOROUGH
 from tests.virtual import now, run
 
-from evenkeel.controller.endings import Retrying, Settled, Stalled
+from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
 from evenkeel.reconcilers.containers.naming import volume_name
-from evenkeel.specs.container import RestartPolicy
+from evenkeel.specs.containers.container import RestartPolicy
 from evenkeel.specs.plan import VolumeFate
 
 from .kits import PLACE, Kit, MemoryKit

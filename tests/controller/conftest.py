@@ -12,7 +12,7 @@ from tests.controller.device import Device, OnDevice
 from tests.controller.stage import Stage, Work
 from tests.virtual import run
 
-from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.drivers.containers.memory import Image
 
 
 @pytest.fixture

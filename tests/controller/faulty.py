@@ -9,7 +9,7 @@ from tests.controller.stage import Counting, Reading, Scripted, Stage
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Action, Difference, History, Outcome, Start
 
 

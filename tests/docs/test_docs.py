@@ -20,12 +20,12 @@ import click
 import pytest
 
 from evenkeel.controller.cli import commands
-from evenkeel.controller.journal_file import Reason
-from evenkeel.specs.documents import decode_file
+from evenkeel.controller.journal.file import Reason
+from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.feedback import ConditionName, Kind
 from evenkeel.specs.problem import Flaw, errors
-from evenkeel.specs.settings import settings_from
-from evenkeel.specs.text import read_trees
+from evenkeel.specs.settings.settings import settings_from
+from evenkeel.specs.reading.text import read_trees
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -15,7 +15,7 @@ from tests.controller.cli.inside import DeviceInside
 from tests.engines.dockerd import Dockerd
 from tests.until import PATIENCE_S, until
 
-from evenkeel.controller.journal import read_journal
+from evenkeel.controller.journal.journal import read_journal
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback
 

@@ -21,9 +21,9 @@ from tests.e2e.device import CLOCKS, SABOTEUR
 from tests.sampling import sampled
 from tests.until import until
 
-from evenkeel.controller.drivers.memory import Kept, foreign_id
-from evenkeel.controller.journal import read_journal
-from evenkeel.specs.container import Port
+from evenkeel.controller.drivers.containers.memory import Kept, foreign_id
+from evenkeel.controller.journal.journal import read_journal
+from evenkeel.specs.containers.container import Port
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback, Kind
 

@@ -17,7 +17,7 @@ from tests.controller.cli.command import ended, spec
 from tests.engines.dockerd import Dockerd
 from tests.until import until
 
-from evenkeel.controller.journal import read_journal
+from evenkeel.controller.journal.journal import read_journal
 
 from .device import DockerDevice
 

@@ -18,8 +18,8 @@ from tests.controller.cli.inside import run_inside
 from tests.e2e.device import SABOTEUR
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.drivers.memory import MemoryEngine
-from evenkeel.controller.journal_file import FILE
+from evenkeel.controller.drivers.containers.memory import MemoryEngine
+from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.wiring import MEMORY_STORE
 
 ROOT = Path(__file__).parents[2]

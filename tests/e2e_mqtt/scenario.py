@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.until import until
 
-from evenkeel.controller.drivers.memory import MemoryEngine
+from evenkeel.controller.drivers.containers.memory import MemoryEngine
 from evenkeel.controller.wiring import MEMORY_STORE
 
 from .commanding import ENDS, Manager, Said, asking, component, told

@@ -12,7 +12,7 @@ import pytest
 from tests.engines.broker import Broker
 from tests.until import until
 
-from evenkeel.controller.mailbox import MOST_WAITING_BYTES
+from evenkeel.controller.journal.mailbox import MOST_WAITING_BYTES
 
 from .commanding import Manager, asking, component, told
 from .rig import Device
@@ -331,7 +331,7 @@ def test_the_configuration_of_kanto(mosquitto: Mosquitto, device: Devices, manag
     it.config = tmp_path / "none.json"
     options = ("--kanto-config", str(kanto), "--state", str(it.state), "--specs", str(it.specs), "--engine", "memory")
     boss = manager(broker.port, user=("boss", "b"))
-    pytest.importorskip("evenkeel.controller.kanto_config")
+    pytest.importorskip("evenkeel.controller.settings.kanto_config")
     it.start(*options)
     boss.wait_for_agent()
     assert boss.drive("a1", asking(component("hvac", HVAC)))[-1].status == "COMPLETED"

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.agent.harness import COMMANDS, DEVICES, Device, Hasty, asked
+from tests.controller.agents.harness import COMMANDS, DEVICES, Device, Hasty, asked
 from tests.engines.dockerd import Dockerd
 from tests.engines.proxy import Proxy
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.endings import Settled
+from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.cycle.endings import Settled
 
 from .account import Account
 from .bench import CALL_TIMEOUT_S, STRANGER, SUBJECT

@@ -14,16 +14,16 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from tests.controller.drivers.docker.rig import SECOND, Rig, container
+from tests.controller.drivers.containers.docker.rig import SECOND, Rig, container
 from tests.engines.dockerd import Dockerd
 from tests.engines.proxy import Proxy
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.cycle import Cycles
-from evenkeel.controller.drivers.docker import DockerEngine
-from evenkeel.controller.endings import Settled, Stalled
+from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.cycle.endings import Settled, Stalled
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.container import Container, Health, HttpProbe, Resources
+from evenkeel.specs.containers.container import Container, Health, HttpProbe, Resources
 
 from .account import Account
 from .bench import CALL_TIMEOUT_S, STRANGER, SUBJECT

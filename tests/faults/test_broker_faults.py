@@ -31,7 +31,7 @@ from tests.sampling import sampled
 from tests.until import until
 from tests.update_manager.double import Verdict
 
-from evenkeel.controller.database import FILE
+from evenkeel.controller.journal.database import FILE
 
 _AT_ONCE = 10
 _PACKETS = 48

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.agent.harness import COMMANDS, DEVICES, Device, Hasty, asked
-from tests.controller.drivers.docker.rig import Rig, container
+from tests.controller.agents.harness import COMMANDS, DEVICES, Device, Hasty, asked
+from tests.controller.drivers.containers.docker.rig import Rig, container
 from tests.engines.dockerd import Dockerd
 from tests.engines.registry import Registry
 
-from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker import DockerEngine
 
 AHEAD = "2036-06-01T00:00:00.000000001Z"
 

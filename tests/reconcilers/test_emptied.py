@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evenkeel.reconcilers.emptied import emptied, lost
-from evenkeel.specs.container import Container
+from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.problem import Place
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.agent.harness import DEVICES
+from tests.controller.agents.harness import DEVICES
 from tests.virtual import run
 
 from .bench import play_in_memory

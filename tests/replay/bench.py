@@ -5,15 +5,15 @@ tests/data/recordings/README.md describes the images.
 
 from __future__ import annotations
 
-from tests.agent.harness import Device, asked
+from tests.controller.agents.harness import Device, asked
 
-from evenkeel.controller.conduct import AgentSettings
-from evenkeel.controller.drivers.memory import Image
-from evenkeel.specs.container import Container
-from evenkeel.specs.kanto import Manner
-from evenkeel.specs.normalise import normal
-from evenkeel.specs.observed import State
-from evenkeel.specs.quantity import parse_duration
+from evenkeel.controller.agents.conduct import AgentSettings
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import State
+from evenkeel.specs.reading.quantity import parse_duration
 
 from .player import REGISTRY, Hands, replayed
 from .recording import Recording

@@ -12,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tests.agent.harness import Device
+from tests.controller.agents.harness import Device
 
 from .recording import Line, Recording
 from .transcript import Transcript

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
 import pytest
-from tests.agent.harness import DEVICES
+from tests.controller.agents.harness import DEVICES
 from tests.virtual import run
 
 from .bench import play_in_memory

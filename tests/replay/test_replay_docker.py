@@ -13,13 +13,13 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from tests.agent.harness import DEVICES, Device, Hasty
+from tests.controller.agents.harness import DEVICES, Device, Hasty
 from tests.engines import images
 from tests.engines.dockerd import Dockerd
 from tests.engines.registry import Registry
 from tests.virtual import run
 
-from evenkeel.controller.drivers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker import DockerEngine
 
 from .bench import play_in_memory, settings_of
 from .differences import difference

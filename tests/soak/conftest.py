@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.agent.harness import DEVICES
+from tests.controller.agents.harness import DEVICES
 
 _FAST = "/dev/shm"
 

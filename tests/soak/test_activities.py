@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.agent.harness import DESIRED, Asked, Device, asked
+from tests.controller.agents.harness import DESIRED, Asked, Device, asked
 from tests.soak.meter import KEEP, SOAK, Meter, unrecorded
 from tests.virtual import run
 
-from evenkeel.controller.defects import Defects
-from evenkeel.controller.telling import Telling
+from evenkeel.controller.loop.defects import Defects
+from evenkeel.controller.loop.telling import Telling
 from evenkeel.specs.plan import Create
 
 COUNT = 2_000 if SOAK else 20

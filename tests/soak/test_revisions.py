@@ -11,7 +11,7 @@ from tests.controller.stage import Stage, time
 from tests.soak.meter import KEEP, SOAK, Meter, unrecorded
 from tests.virtual import run
 
-from evenkeel.controller.drivers.memory import Image
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.sources.files.cache import MOST_ENTRIES
 from evenkeel.controller.sources.files.read import read_specs
 from evenkeel.specs.feedback import Feedback

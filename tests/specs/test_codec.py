@@ -17,19 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from evenkeel.specs import written
+from evenkeel.specs.documents.decode import written
 from evenkeel.specs.codec import changed, decode, encode, plain
-from evenkeel.specs.container import Container, ExecProbe, Health, HttpProbe, Log, Port, Resources, Restart, Stop
-from evenkeel.specs.cycles import cycles
+from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe, Log, Port, Resources, Restart, Stop
+from evenkeel.specs.documents.cycles import cycles
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
-from evenkeel.specs.documents import decode_file
+from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.errors import EvenkeelError
-from evenkeel.specs.join import desired_from
-from evenkeel.specs.kinds import KINDS
-from evenkeel.specs.lacking import for_lacking
+from evenkeel.specs.documents.join import desired_from
+from evenkeel.specs.documents.kinds import KINDS
+from evenkeel.specs.documents.lacking import for_lacking
 from evenkeel.specs.problem import Place, errors, problem_text
-from evenkeel.specs.sound import foreign_json
-from evenkeel.specs.suggest import for_pattern
+from evenkeel.specs.reading.sound import foreign_json
+from evenkeel.specs.reading.suggest import for_pattern
 
 HEAD = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec:\n  image: nginx\n"
 """The spec begins in line 4."""

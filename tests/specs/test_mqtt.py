@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from evenkeel.specs.mqtt import BrokerAddress, broker_address
+from evenkeel.specs.settings.mqtt import BrokerAddress, broker_address
 from evenkeel.specs.problem import Flaw, path_text
-from evenkeel.specs.settings import settings_from
+from evenkeel.specs.settings.settings import settings_from
 
 
 @pytest.mark.parametrize(

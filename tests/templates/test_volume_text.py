@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import Difference, Plan, Verb, VolumeFate
 from evenkeel.templates.describe_text import Described, Instance, describe_lines, describe_value
 from evenkeel.templates.plan_json import plan_value

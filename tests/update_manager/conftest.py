@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.agent.harness import DEVICES
+from tests.controller.agents.harness import DEVICES
 
 
 @pytest.fixture(autouse=True)

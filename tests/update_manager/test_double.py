@@ -14,12 +14,12 @@ from random import Random
 from typing import Any, NamedTuple, get_args
 
 import pytest
-from tests.agent.harness import DEVICES, Asked, asked, desired_state
+from tests.controller.agents.harness import DEVICES, Asked, asked, desired_state
 from tests.sampling import sampled
 from tests.virtual import WRONG_CLOCKS_S, now, run
 
-from evenkeel.controller.drivers.memory import Image
-from evenkeel.specs.container import Container
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.container import Container
 
 from .world import AWAY_S, DOWN_S, FOREIGN, PHASE_TIMEOUT_S, Death, LiveDevice, Wanted, Who, World
 

@@ -18,10 +18,10 @@ from contextlib import suppress
 from itertools import repeat
 from typing import Any, Literal, NamedTuple
 
-from tests.agent.harness import COMMAND, DESIRED, GET, Device, PowerLoss
+from tests.controller.agents.harness import COMMAND, DESIRED, GET, Device, PowerLoss
 from tests.virtual import now
 
-from evenkeel.controller.endings import Progressed, Retrying
+from evenkeel.controller.cycle.endings import Progressed, Retrying
 
 from .double import Published, UpdateManager, Verdict
 

@@ -18,7 +18,7 @@ from functools import cache as once
 from pathlib import Path
 
 from evenkeel import specs
-from evenkeel.controller.files import write_atomically
+from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.desired import Decoded
 

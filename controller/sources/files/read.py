@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.sources.files import cache as parsed
-from evenkeel.specs.container import Container
+from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import Decoded, DesiredState
-from evenkeel.specs.join import desired_from
+from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.problem import MOST_IN_ALL, Found, Place, Problem, errors
-from evenkeel.specs.text import MOST_BYTES
+from evenkeel.specs.reading.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 SOUGHT = "*.yaml, *.yml and *.json are read, and not its sub-folders"
@@ -101,7 +101,7 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
         key = parsed.key_of(name, content) if cache else ""
         decoded = parsed.load(cache, key) if cache else None
         if decoded is None:
-            from evenkeel.specs.documents import decode_file  # what is cached needs no YAML
+            from evenkeel.specs.documents.decode import decode_file  # what is cached needs no YAML
 
             decoded = decode_file(content, name)
             if cache and not cache_readonly:

@@ -12,13 +12,13 @@ from typing import Any
 
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.drivers.memory import Image, MemoryEngine
-from evenkeel.controller.drivers.memory.world import image_id
-from evenkeel.controller.files import write_atomically
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
+from evenkeel.controller.drivers.containers.memory.world import image_id
+from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.wiring import MEMORY_STORE
 from evenkeel.specs.codec import encode
-from evenkeel.specs.container import Container
-from evenkeel.specs.normalise import normal
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
 
 ROOT = Path(__file__).parents[3]
 _ALWAYS = {

@@ -47,7 +47,7 @@ def _fail(why: str) -> None:
 
 
 def _only_observe() -> None:
-    from evenkeel.controller.drivers.memory import MemoryEngine
+    from evenkeel.controller.drivers.containers.memory import MemoryEngine
 
     def perform(self: object, *values: object) -> object:
         return _fail(f"performs {values[0]!r}")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from evenkeel.controller.cli.apply import _verdict
-from evenkeel.controller.endings import Settled
-from evenkeel.controller.journal import open_journal
+from evenkeel.controller.cycle.endings import Settled
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.feedback import Condition
-from evenkeel.specs.settings import Settings
+from evenkeel.specs.settings.settings import Settings
 
 
 def test_what_was_set_aside_is_named_beside_who_is_not_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from evenkeel.controller.drivers.memory import Image
-from evenkeel.controller.journal import open_journal
-from evenkeel.specs.container import Port
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.journal.journal import open_journal
+from evenkeel.specs.containers.container import Port
 from evenkeel.specs.feedback import Feedback
 
 from .command import Device, spec

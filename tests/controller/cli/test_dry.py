@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.until import until
 
-from evenkeel.specs.container import Port
+from evenkeel.specs.containers.container import Port
 
 from . import guard
 from .command import Device, ended, spec

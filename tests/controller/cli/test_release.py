@@ -11,11 +11,11 @@ from datetime import timedelta
 import pytest
 from tests.until import until
 
-from evenkeel.controller.journal import open_journal
-from evenkeel.specs.activity import Activity, ActivityAction, Baseline
-from evenkeel.specs.container import Container, Stop
+from evenkeel.controller.journal.journal import open_journal
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Baseline
+from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.normalise import normal
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Create, End, Pull, Start
 
 from .command import Device, ended, spec

@@ -14,8 +14,8 @@ import pytest
 from tests.until import until
 
 from evenkeel.controller.cli.options import SIMULATED
-from evenkeel.controller.drivers.memory import MemoryEngine
-from evenkeel.controller.journal import open_journal
+from evenkeel.controller.drivers.containers.memory import MemoryEngine
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.feedback import Feedback
 
 from .command import ROOT, Device, ended, spec
@@ -168,7 +168,7 @@ def test_retry_reaches_a_controller_at_work(device: Device) -> None:
 
 
 def spec_ports(host_port: int) -> object:
-    from evenkeel.specs.container import Port
+    from evenkeel.specs.containers.container import Port
 
     return (Port(host_port, 80),)
 

@@ -20,8 +20,8 @@ import pytest
 from tests.sampling import SEED
 from tests.until import until
 
-from evenkeel.controller.drivers.memory import Image
-from evenkeel.controller.journal import read_journal
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.journal.journal import read_journal
 from evenkeel.specs.codec import plain
 
 from .command import Device, ended, spec

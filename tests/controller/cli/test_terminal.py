@@ -22,13 +22,13 @@ from evenkeel.controller.cli.following import following
 from evenkeel.controller.cli.output import echo, echo_json, echo_lines, echo_value
 from evenkeel.controller.cli.steps import entry_line
 from evenkeel.controller.cli.watch import _line as watch_line
-from evenkeel.controller.journal import open_journal
-from evenkeel.controller.kanto_config import load_kanto_config, to_yaml
-from evenkeel.controller.logs import Lines
+from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.settings.kanto_config import load_kanto_config, to_yaml
+from evenkeel.controller.process.logs import Lines
 from evenkeel.controller.sinks.jsonl import JsonLines
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.specs.heard import heard_from
-from evenkeel.specs.output import Output
+from evenkeel.specs.kanto.heard import heard_from
+from evenkeel.specs.containers.output import Output
 from evenkeel.templates.style import COLOURED, clean, paint
 
 from .command import ROOT, Device, spec

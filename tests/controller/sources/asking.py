@@ -8,9 +8,9 @@ from pathlib import Path
 from evenkeel.controller.sources.files import Reading
 from evenkeel.controller.sources.files import cache as parse_cache
 from evenkeel.specs.codec import decode, encode
-from evenkeel.specs.container import Container
+from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import Decoded
-from evenkeel.specs.documents import decode_file
+from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.problem import problem_text
 
 ROOT = Path(__file__).parents[3]

@@ -8,8 +8,8 @@ import pytest
 
 from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.specs.codec import changed
-from evenkeel.specs.container import Container, Restart, RestartPolicy
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State, end_of
+from evenkeel.specs.containers.container import Container, Restart, RestartPolicy
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State, end_of
 from evenkeel.specs.plan import History
 
 

@@ -10,7 +10,7 @@ import pytest
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.compare import Field, can_update, changes_in_place, fields
 from evenkeel.specs.codec import changed, plain
-from evenkeel.specs.container import (
+from evenkeel.specs.containers.container import (
     UNLIMITED,
     Container,
     Device,
@@ -26,7 +26,7 @@ from evenkeel.specs.container import (
     TcpProbe,
     container_digest,
 )
-from evenkeel.specs.normalise import normal
+from evenkeel.specs.containers.normalise import normal
 
 WEB = normal(Container("web", "web:1"))
 EXEC = Health(ExecProbe(("check",)))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evenkeel.reconcilers.containers.found import at_work
-from evenkeel.specs.container import Container
-from evenkeel.specs.observed import ContainerSeen, ContainersSeen, State
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State
 from evenkeel.specs.plan import History
 
 

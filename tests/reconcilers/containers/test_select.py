@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.container import Container
+from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import Document, SystemContainers, desired_state
 
 

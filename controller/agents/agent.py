@@ -1,0 +1,281 @@
+"""The update agent: desired states and commands in, activities driven, feedback out.
+
+Speaks as Kanto's Containers Update Agent does (container-management.md §1 and §2) over topics below `<domain>update/`. What may
+happen is decided in `reconcilers.agents.activity`, what has to be done to containers by the same planner as for files; here both
+meet the journal, which holds every message until it is dealt with and every answer until the broker has it.
+
+Messages are dealt with strictly in order, by the controller's one worker; what does not wait is `arrivals`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from evenkeel.controller.agents.answers import Answers
+from evenkeel.controller.agents.arrivals import Arrivals
+from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
+from evenkeel.controller.agents.conduct import AgentSettings, topics_of, wanted, wanted_before
+from evenkeel.controller.loop.defects import defect_text
+from evenkeel.controller.agents.identification import Identification
+from evenkeel.controller.agents.idle import IdleTime
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import Incoming
+from evenkeel.controller.agents.phases import Phases
+from evenkeel.controller.agents.precedence import Precedence, has_id, peek
+from evenkeel.controller.agents.reports import Reports
+from evenkeel.controller.journal.unreadable import set_aside_unreadable
+from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.reconcilers.agents.commands import PHASES
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.specs.kanto.desired import updateagent
+from evenkeel.specs.kanto.activity import Activity, Status, name_of
+from evenkeel.specs.codec import changed, decode, encode
+from evenkeel.specs.errors import EvenkeelError
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto.inventory import inventory
+from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.problem import problems_text
+from evenkeel.specs.reading.wire import rescued_activity
+
+MOST_TRIES = 3
+"""What breaks so often, a message or a command, is answered and not tried again."""
+_MOST_SHOWN = 200
+
+
+class UpdateAgent:
+    """One domain's agent. `arrived`, `arrived_cut` and `reports` may be called at any time, `work` by one worker only."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        journal: Journal,
+        driver: Driver[ContainersSeen],
+        reconciler: Reconciler[ContainersWanted, ContainersSeen],
+        phases: Phases,
+        say: Callable[[Feedback], None],
+        wake_worker: Callable[..., None],
+        wake_sender: Callable[[], None],
+        now: Now = system_now,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.topics = self._topics = topics = topics_of(settings.domain)
+        self._settings, self._journal, self._mail = settings, journal, journal.mail
+        self._phases, self._say, self._wake_sender, self._now = phases, say, wake_sender, now
+        self._idle = IdleTime(clock)
+        self._broken: tuple[tuple[str, str], int] | None = None
+        """A command by its activity, and how often in a row it broke."""
+        system = {*settings.system_containers, *settings.protected}
+        described = partial(
+            inventory, settings.domain, verbose=settings.verbose, system=system, values=settings.reported_values
+        )
+        self.reports = Reports(topics.state, described, journal, driver, wake_sender, now)
+        self._precedence = Precedence(settings, topics, journal.mail)
+        self._answers = Answers(settings, topics, journal, say, wake_sender, now)
+        self._arrivals = Arrivals(topics, journal, self._precedence, self._answers, self.reports, phases, wake_worker)
+        self.arrived, self.arrived_cut = self._arrivals.arrived, self._arrivals.arrived_cut
+        self._identification = Identification(
+            settings,
+            journal,
+            reconciler,
+            phases,
+            self._precedence,
+            self._answers,
+            say,
+            wake_sender,
+            self._touched,
+            now,
+        )
+
+    async def work(self) -> None:
+        """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
+        while not self._phases.stopping.is_set() and self._journal.is_durable:
+            await asyncio.sleep(0)  # whoever sends answers is not kept from it by a flood
+            self._phases.resume()
+            set_aside_unreadable(self._journal, self._say, self._now(), self._topics.desired)
+            activity, message = self._mail.activity(), self._mail.incoming()
+            if activity is not None and activities.is_over(activity):
+                confirmed = await self._confirm(activity)
+                if confirmed is not None:
+                    goes_on = self._precedence.goes_on(activity)
+                    self._answers.end(confirmed, "" if goes_on else activities.verdict(confirmed))
+                    await self.reports.report(activity.id)
+            elif activity is not None and activity.command and not self._precedence.has_to_give_way(activity):
+                by = self._precedence.cut_short_by(activity)
+                if by is None:
+                    await self._carry_out(activity)
+                else:
+                    self._cut_short(activity, by)
+            elif message is not None and message.tries >= MOST_TRIES:
+                self._set_aside(message, activity)
+            elif message is not None and (id_ := self._precedence.is_overtaken(message, activity)) is not None:
+                await self._identification.pass_over(id_, activity)
+            elif message is not None:
+                self._mail.begin_try(message)
+                await self._deal_with(message, activity)
+                self._mail.end_try(message)
+            elif activity is None or not self._is_due(activity):
+                break
+
+    def due_in_s(self) -> float | None:
+        """In how many seconds the open activity wants to be looked at without a message."""
+        activity = self._mail.activity()
+        if activity is None:
+            return None
+        after_s, _ = self._unless_commanded(activity)
+        return max(0.0, after_s - self._idle.of(activity))
+
+    def _unless_commanded(self, activity: Activity) -> tuple[float, Literal["goes on", "ends"]]:
+        """After how many seconds without a command it goes on alone, or ends."""
+        alone_after, timeout_s = self._settings.alone_after, self._settings.operation_timeout.total_seconds()
+        if activity.alone:
+            return 0.0, "goes on"
+        fresh = all(baseline.status == "IDENTIFIED" for baseline in activity.baselines)
+        if fresh and alone_after is not None and alone_after.total_seconds() <= timeout_s:
+            return alone_after.total_seconds(), "goes on"
+        return timeout_s, "ends"
+
+    @at_once
+    def _is_due(self, activity: Activity) -> bool:
+        """Begin what nobody commands: the next phase of an agent that is alone, or the end of one that was left."""
+        idle_s = self._idle.of(activity)
+        after_s, what = self._unless_commanded(activity)
+        if idle_s < after_s:
+            return False
+        alone = what == "goes on"
+        if not alone:
+            activity = changed(activity, because=f"no command for {idle_s:.0f} s; it is ended")
+            self._say(Feedback("activity", f"{name_of(activity.id)}: {activity.because}"))
+        begun = activities.begin(activity, activities.next_alone(activity) if alone else "CLEANUP", "")
+        assert isinstance(begun, Activity)
+        self._mail.record(self._touched(changed(begun, alone=alone)))
+        return True
+
+    def _touched(self, activity: Activity) -> Activity:
+        return self._idle.touched(activity, self._now())
+
+    @at_once
+    def _cut_short(self, activity: Activity, by: str) -> None:
+        assert activity.command
+        ended = self._touched(activities.cut_short(activity, by))
+        self._answers.tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
+
+    async def _confirm(self, activity: Activity) -> Activity | None:
+        """As `Phases.confirm`. Where that broke again and again, also over restarts, nothing is confirmed, and the activity
+        comes to an end all the same: everything else waits for that."""
+        tries = self._mail.tries_of(activity)
+        if tries >= MOST_TRIES:
+            return activities.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
+        begun = self._mail.begin_last_look(activity)
+        tell = partial(self._tell_at_work, baseline="")
+        confirmed = await self._phases.confirm(begun, wanted(self._settings, activity.target), tell)
+        if confirmed is None:
+            self._mail.end_last_look(tries)
+        return confirmed
+
+    async def _carry_out(self, activity: Activity) -> None:
+        """The command at work, to its end or until it is interrupted."""
+        tell = partial(self._tell_at_work, baseline=activity.addressed)
+        try:
+            want, before = wanted(self._settings, activity.target), wanted_before(self._settings, activity)
+            ended = await self._phases.carry_out(activity, want, before, tell)
+        except Exception as error:
+            if isinstance(error, EvenkeelError) or not self._has_broken_often(activity):
+                raise
+            self._fail(defect_text(error))
+            return
+        self._broken = None
+        if ended is None:
+            return
+        self._mail.record(self._touched(ended))
+
+    def _has_broken_often(self, activity: Activity) -> bool:
+        """Count that a command broke: after some tries in a row it fails, so that its sender hears of an end."""
+        command = (activity.id, activity.command)
+        tries = self._broken[1] + 1 if self._broken is not None and self._broken[0] == command else 1
+        self._broken = (command, tries) if tries < MOST_TRIES else None
+        return tries >= MOST_TRIES
+
+    @at_once
+    def _fail(self, why: str) -> None:
+        """End the command at work badly, whatever it has come to."""
+        activity = self._mail.activity()
+        if activity is not None and activity.command:
+            status, failed = activities.break_off(activity, f"internal error: {why}")
+            self._answers.tell(
+                changed(failed, touched_at=self._now()), status, f"internal error: {why}", activity.addressed
+            )
+
+    async def _deal_with(self, message: Incoming, activity: Activity | None) -> None:
+        if message.topic == self._topics.desired:
+            await self._identification.deal_with(message, activity)
+        elif message.topic == self._topics.refused:
+            await self._identification.refuse(*_read_refusal(message.payload), message, activity)
+        elif message.topic == self._topics.command:
+            self._command(message, activity)
+        else:
+            self._answers.ignore(message.topic, "nobody here knows this topic")
+            self._mail.record(activity, dealt_with=message)
+
+    @at_once
+    def _set_aside(self, message: Incoming, activity: Activity | None) -> None:
+        """A message on which the agent broke again and again, also over restarts: answer it, keep it for people to look at,
+        and go on with the next."""
+        why = f"{_broke('this message', message.tries)}; it is set aside"
+        self._mail.set_aside(message.topic, message.payload, why)
+        id_ = rescued_activity(message.payload)
+        refusal = peek(message.payload, _read_refusal) if message.topic == self._topics.refused else None
+        if message.topic == self._topics.desired and has_id(activity, id_):
+            self._mail.take_in(self._topics.refused, encode((id_, why)))
+            self._mail.record(activity, dealt_with=message)
+        elif refusal is not None:
+            id_, why = refusal
+            if activity is not None and has_id(activity, id_):  # what it began is taken back by cycles
+                self._answers.end(activity, "")
+                activity = None
+            self._answers.reject(id_, why, message, activity)
+        elif message.topic == self._topics.desired:
+            self._answers.reject(id_, why, message, activity)
+        else:
+            self._answers.ignore(message.topic, f"{why}: {message.payload[:_MOST_SHOWN]!r}")
+            self._mail.record(activity, dealt_with=message)
+
+    @at_once
+    def _command(self, message: Incoming, activity: Activity | None) -> None:
+        command = updateagent.read_command(message.payload, message.topic)
+        if not isinstance(command, updateagent.Command):
+            self._answers.ignore(message.topic, problems_text(command, "; "))
+            self._mail.record(activity, dealt_with=message)
+            return
+        if activity is None or command.activity_id != activity.id:
+            open_one = f"activity {name_of(activity.id)} is open" if activity else "no activity is open"
+            self._answers.ignore(
+                message.topic, f"{command.command} for activity {name_of(command.activity_id)}, but {open_one}"
+            )
+            self._mail.record(activity, dealt_with=message)
+            return
+        begun = activities.begin(activity, command.command, command.baseline)
+        if isinstance(begun, activities.Refusal):
+            refusal = self._answers.feedback(activity, begun.status, begun.message, command.baseline)
+            self._mail.record(activity, [refusal], message)
+            self._wake_sender()
+            return
+        self._mail.record(self._touched(changed(begun, alone=False)), dealt_with=message)
+
+    def _tell_at_work(self, activity: Activity, status: Status, baseline: str) -> None:
+        """Trouble is not waited out while something waits that would cut it short."""
+        self._answers.tell(activity, status, baseline=baseline)
+        if any(action.waits_for for action in activity.actions):
+            self._arrivals.interrupt(activity)
+
+
+def _broke(on: str, tries: int) -> str:
+    return f"evenkeel broke on {on} {tries} times (an internal error, or its process was killed)"
+
+
+def _read_refusal(payload: bytes) -> tuple[str, str]:
+    """The activity and the reason of a refused desired state."""
+    return decode(payload, tuple[str, str])

@@ -1,0 +1,105 @@
+"""What an update agent says: feedback about activities, stored together with what they have become.
+
+Nothing here decides. What is stored is sent by the bridge, in this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from evenkeel.controller.process.clock import Now
+from evenkeel.controller.agents.conduct import AgentSettings, Topics, wanted
+from evenkeel.controller.journal.ending import end_activity, tell_refused
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import Incoming
+from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.specs.kanto.desired import updateagent
+from evenkeel.specs.kanto.activity import Activity, Status, name_of
+from evenkeel.specs.feedback import Feedback
+
+
+class Answers:
+    """One agent's answers."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        topics: Topics,
+        journal: Journal,
+        say: Callable[[Feedback], None],
+        wake_sender: Callable[[], None],
+        now: Now,
+    ) -> None:
+        self._settings, self._topics, self._journal, self._mail = settings, topics, journal, journal.mail
+        self._say, self._wake_sender, self._now = say, wake_sender, now
+
+    def tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
+        """Store what an activity has become, and say it."""
+        self._mail.record(activity, [self.feedback(activity, status, message, baseline)])
+        self._wake_sender()
+
+    def feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
+        """What is said of an activity, not sent yet."""
+        return self._message(activity.id, activities.feedback(activity, status, message, baseline))
+
+    def _message(self, id_: str, feedback: updateagent.FeedbackMessage) -> Outgoing:
+        return Outgoing(self._topics.feedback, updateagent.feedback_bytes(id_, self._now_ms(), feedback))
+
+    def ignore(self, topic: str, why: str) -> None:
+        """A message that nobody is answered for."""
+        self._say(Feedback("message-ignored", why, place=topic))
+
+    @at_once
+    def reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
+        """Say why a desired state is refused, beside what is open."""
+        self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
+        tell_refused(self._journal, id_, why, self._now())
+        failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
+        self._mail.record(open_one, [self._message(id_, failed)], message)
+        self._wake_sender()
+
+    @at_once
+    def supersede(self, id_: str, message: Incoming, *, is_last: bool) -> None:
+        """Say of a desired state that it was not looked at, because a newer one waits, while no activity is open. `is_last`:
+        no other waits under its id, so that this is its end."""
+        why = "a newer desired state came before this one was looked at"
+        if not is_last:
+            self.ignore(message.topic, f"{why}; another one of {name_of(id_)} waits already")
+        else:
+            self._say(Feedback("activity", f"{name_of(id_)}: SUPERSEDED, {why}"))
+        said = updateagent.FeedbackMessage(status="SUPERSEDED", message=why)
+        self._mail.record(None, [self._message(id_, said)] * is_last, message)
+        self._wake_sender()
+
+    @at_once
+    def identifying(self, message: Incoming, id_: str, why: str = "") -> None:
+        """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
+        if not message.begun:
+            identifying = updateagent.FeedbackMessage(status="IDENTIFYING", message=why)
+            self._mail.begin(message, self._message(id_, identifying))
+            self._wake_sender()
+
+    def waits(self, id_: str, why: str) -> None:
+        """Say to whoever waits for IDENTIFIED which trouble is waited out."""
+        if why:
+            self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
+            self._wake_sender()
+
+    def end(self, activity: Activity, how: Status | Literal[""]) -> None:
+        """The end of an activity, as `end_activity`."""
+        system = wanted(self._settings, activity.target).system
+        end_activity(self._journal, activity, how, system, self._now(), self._say)
+        self._wake_sender()
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+    @at_once
+    def refuse_unkept(self, id_: str, why: str) -> None:
+        """Answer a desired state that is not in the inbox."""
+        self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
+        tell_refused(self._journal, id_, why, self._now())
+        self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
+        self._wake_sender()

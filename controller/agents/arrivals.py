@@ -1,0 +1,141 @@
+"""Messages as they arrive, at any time: stored before they are acknowledged, and what cannot wait for its turn.
+
+Three things do not wait for the worker: a question for the current state, a desired state that is refused and ends nothing,
+and what cuts short the command at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evenkeel.controller.agents.answers import Answers
+from evenkeel.controller.agents.conduct import Topics
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.agents.phases import Phases
+from evenkeel.controller.agents.precedence import Precedence, has_id, peek
+from evenkeel.controller.agents.reports import Reports
+from evenkeel.reconcilers.agents.asked import joined
+from evenkeel.specs.kanto.desired import updateagent
+from evenkeel.specs.kanto.activity import Activity
+from evenkeel.specs.codec import encode
+from evenkeel.specs.problem import problems_text
+from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
+
+
+class Arrivals:
+    """Where one agent's messages come in."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        journal: Journal,
+        precedence: Precedence,
+        answers: Answers,
+        reports: Reports,
+        phases: Phases,
+        wake_worker: Callable[..., None],
+    ) -> None:
+        self._topics, self._journal, self._mail = topics, journal, journal.mail
+        self._precedence, self._answers, self._reports = precedence, answers, reports
+        self._phases, self._wake_worker = phases, wake_worker
+
+    async def arrived(
+        self, topic: str, payload: bytes, *, packet: int = 0, duplicate: bool = False, retained: bool = False
+    ) -> None:
+        """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
+        tried to deliver it before, under the same id `packet`; what was heard then is not heard again. `retained`: the
+        broker kept it, and nobody says it now. A question for the current state is left to `reports`: who dies before it is
+        answered reports when it connects again."""
+        if topic == self._topics.get:
+            received = updateagent.read_envelope(payload, topic)
+            if received.problems:
+                self._answers.ignore(topic, problems_text(received.problems, "; "))
+            else:
+                self._reports.ask(received.activity_id)
+            return
+        if not payload and topic == self._topics.desired:
+            why = "it is empty, as when a retained desired state is cleared at the broker; what is in force stays in force"
+            self._answers.ignore(topic, why)
+            return
+        if retained and not self._is_news(topic, payload):
+            return
+        if duplicate and self._mail.has_heard(topic, payload, packet):
+            self._answers.ignore(topic, "it was delivered before")
+            return
+        self._mail.take_in(topic, payload, packet=packet, retained=retained)
+        activity = self._mail.activity()
+        urgent = False
+        if topic == self._topics.command:
+            command = self._precedence.read_command(payload)
+            urgent = command is not None and command.activity_id == (activity and activity.id)
+        elif self._precedence.takes_the_place(payload, activity):
+            urgent = True
+            self._say_what_it_waits_for(activity)
+        else:
+            self._answer_at_once(activity)
+        if urgent:
+            self.interrupt(activity)
+        self._wake_worker(urgent=urgent)
+
+    def interrupt(self, activity: Activity | None) -> None:
+        """Cut short what the command at work does, if something waits that does not wait for its end."""
+        if (
+            activity is None
+            or self._precedence.has_to_give_way(activity)
+            or self._precedence.cut_short_by(activity) is not None
+        ):
+            self._phases.interrupt()
+
+    @at_once
+    def _say_what_it_waits_for(self, activity: Activity | None) -> None:
+        """The desired state of a download that goes on comes next, if nothing waits before it."""
+        message = self._mail.incoming()
+        if activity is None or message is None or message.topic != self._topics.desired:
+            return
+        if activity.command == "DOWNLOAD" and not self._precedence.has_to_give_way(activity):
+            self._answers.identifying(message, activity.id, "waits for the DOWNLOAD that is at work")
+
+    @at_once
+    def _answer_at_once(self, activity: Activity | None) -> None:
+        """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
+        for message in map(self._mail.waiting_message, self._mail.waiting_on(self._topics.desired)[:1]):
+            asked = peek(message.payload, self._precedence.read)
+            if asked is not None and not self._precedence.takes_the_place(message.payload, activity):
+                self._answers.reject(asked.activity_id, joined(asked.reasons), message, activity)
+
+    @at_once
+    def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
+        """A message is here that is too large to be kept: who waits for an answer gets one, at once, unless the open
+        activity has to be taken back before."""
+        why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
+        if retained and not self._is_news(topic, beginning):
+            return
+        if topic != self._topics.desired:
+            self._answers.ignore(topic, why)
+            return
+        if retained:
+            self._mail.remember_retained(topic, beginning)
+        id_ = rescued_activity(beginning)
+        activity = self._mail.activity()
+        if has_id(activity, id_):
+            self._mail.take_in(self._topics.refused, encode((id_, why)))
+            self.interrupt(activity)
+            self._wake_worker(urgent=True)
+            return
+        self._answers.refuse_unkept(id_, why)
+
+    @at_once
+    def _is_news(self, topic: str, payload: bytes) -> bool:
+        """Whether what a broker kept is to be obeyed: a state that was not heard yet. A command is for who hears it when it
+        is said. It comes at every start, so its like is said once."""
+        if self._mail.knows_retained(topic, payload):
+            return False
+        if topic != self._topics.desired:
+            self._answers.ignore(topic, "the broker kept it for who comes later (retained), and a command is for now")
+        elif not self._mail.has_heard(topic, payload):
+            return True
+        elif not self._mail.heard_last(topic, payload):
+            why = "the broker kept it (retained), but it was heard before something newer; to have it obeyed again"
+            self._answers.ignore(topic, f"{why}, publish it with QoS 1, or as another activity")
+        self._mail.remember_retained(topic, payload)
+        return False

@@ -1,0 +1,128 @@
+"""The other side of an update agent: sends it a desired state, hears what becomes of it, and commands its phases.
+
+Commands as Kanto's Update Manager does (update-manager.md §3.3): each phase for everything, the next one only when the last one
+has ended; what failed is rolled back before it is cleaned up. What it sends next follows from what it heard last and from
+nothing else. What an agent says while nobody listens is lost; so after every new connection the desired state is sent again,
+and an agent that has it open answers where it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.agents.conduct import topic_prefix
+from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.kanto.heard import ENDS, Heard, heard_from
+
+if TYPE_CHECKING:
+    from evenkeel.controller.mqtt import MqttLink
+    from evenkeel.specs.settings.settings import Settings
+
+NEXT: Mapping[str, str] = {
+    "IDENTIFIED": "DOWNLOAD",
+    "DOWNLOAD_SUCCESS": "UPDATE",
+    "UPDATE_SUCCESS": "ACTIVATE",
+    "ACTIVATION_SUCCESS": "CLEANUP",
+    "DOWNLOAD_FAILURE": "ROLLBACK",
+    "UPDATE_FAILURE": "ROLLBACK",
+    "ACTIVATION_FAILURE": "ROLLBACK",
+    "ROLLBACK_SUCCESS": "CLEANUP",
+    "ROLLBACK_FAILURE": "CLEANUP",
+}
+"""What is commanded when a status was heard."""
+_REFUSED = "is possible only after status"
+
+
+def passing_link(settings: Settings, name: str, *, beginnings: bool = False) -> MqttLink:
+    """A connection with the settings' access that leaves no trace at the broker, and does not take the controller's place.
+    `beginnings`: of a message that is too large its beginning is heard."""
+    import os
+
+    from evenkeel.controller.mqtt import MqttLink
+    from evenkeel.specs.codec import changed
+
+    client = f"evenkeel-{name}-{os.urandom(4).hex()}"[:23]
+    return MqttLink(changed(settings.mqtt, client_id=client, will=None), lasting=False, beginnings=beginnings)
+
+
+async def connected(link: MqttLink, element: str, limit_s: float) -> None:
+    """Return when all subscriptions are in force; Unavailable with the reason when they are not in time."""
+    try:
+        async with asyncio.timeout(limit_s):
+            async for up in link.connections():
+                if up:
+                    return
+    except TimeoutError:
+        why = link.why or "no answer to the subscription"
+        raise Unavailable(element, f"no connection within {limit_s:g} s: {why}") from None
+
+
+class Commander:
+    """Sends one desired state at a time. The link is the caller's, and started."""
+
+    def __init__(self, link: MqttLink, domain: str = "containers", now: Now = system_now) -> None:
+        self._link, self._now = link, now
+        prefix = topic_prefix(domain)
+        self._desired, self._command = f"{prefix}/desiredstate", f"{prefix}/desiredstate/command"
+        self._sent: set[str] = set()
+        link.subscribe(f"{prefix}/desiredstatefeedback")
+
+    def message(self, activity: str, payload: Any) -> bytes:
+        """An envelope with the time of now."""
+        return json.dumps({"activityId": activity, "timestamp": int(self._now() * 1000), "payload": payload}).encode()
+
+    async def carry_out(
+        self, activity: str, payload: Any, *, drive: bool, told: Callable[[Heard], None], limit_s: float | None = None
+    ) -> Heard:
+        """Send a desired state and follow it, with `drive` commanding it, to its end, which is returned. TimedOut when
+        there is none in time."""
+        sent = self.message(activity, payload)
+        self._sent.clear()
+        again = asyncio.create_task(self._ask_again(sent))
+        last: Heard | None = None
+        try:
+            # an iterator of its own: one that was cancelled is exhausted
+            async with asyncio.timeout(limit_s), aclosing(self._link.messages()) as messages:  # type: ignore[type-var]
+                await self._link.publish(self._desired, sent)
+                async for message in messages:
+                    await message.done()
+                    it = heard_from(message.payload)
+                    if it is None or it.activity_id != activity:
+                        continue
+                    if it.status == "SUPERSEDED" and last is None:
+                        continue  # one of the same name, whose place this one takes
+                    last = it
+                    told(it)
+                    if it.status in ENDS and not it.baseline:
+                        return it
+                    if drive:
+                        await self._answer(it)
+        except TimeoutError:
+            stands = f"it stands at {last.status}" if last is not None else "nobody answered"
+            raise TimedOut(f"activity:{activity}", f"no end after {limit_s:g} s; {stands}") from None
+        finally:
+            again.cancel()
+            with suppress(asyncio.CancelledError):
+                await again
+        raise Unavailable(f"activity:{activity}", "the link was closed")
+
+    async def _answer(self, it: Heard) -> None:
+        command = NEXT.get(it.status, "")
+        nothing_to_do = it.status == "IDENTIFIED" and not it.actions
+        if command and command not in self._sent and not nothing_to_do and _REFUSED not in it.message:
+            self._sent.add(command)
+            await self._link.publish(self._command, self.message(it.activity_id, {"command": command}))
+
+    async def _ask_again(self, desired: bytes) -> None:
+        """After each connection but the one that is up."""
+        lost = False
+        async for up in self._link.connections():
+            if up and lost:
+                self._sent.clear()
+                await self._link.publish(self._desired, desired)
+            lost = lost or not up

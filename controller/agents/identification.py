@@ -1,0 +1,203 @@
+"""Identify a desired state: what would have to be done, and what becomes of the activity that is open.
+
+Whoever follows one activity by its id reads one end of it, as its last word: a desired state that comes under the id of the
+open activity goes on under it without an end in between, and one that is refused under that id ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from evenkeel.controller.agents.answers import Answers
+from evenkeel.controller.process.clock import Now
+from evenkeel.controller.agents.components import Waits
+from evenkeel.controller.agents.conduct import AgentSettings, wanted, wanted_before
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import Incoming
+from evenkeel.controller.agents.phases import Phases
+from evenkeel.controller.agents.precedence import Precedence, has_id
+from evenkeel.reconcilers.agents.asked import Asked, joined
+from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of, restoring, unanswered
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.agents.identify import AtWork, baselines, begin_again, identify
+from evenkeel.reconcilers.ports import Reconciler
+from evenkeel.specs.kanto.activity import Activity, name_of
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto.inventory import image_version
+from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.plan import Difference
+
+_PASSED_AT_ONCE = 20
+"""Others have their turn in between."""
+
+
+class _Found(NamedTuple):
+    """What a look at a desired state's containers found."""
+
+    seen: ContainersSeen
+    differences: Sequence[Difference]
+
+
+class Identification:
+    """One agent's desired states, dealt with by its worker. `touched` dates an activity."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        journal: Journal,
+        reconciler: Reconciler[ContainersWanted, ContainersSeen],
+        phases: Phases,
+        precedence: Precedence,
+        answers: Answers,
+        say: Callable[[Feedback], None],
+        wake_sender: Callable[[], None],
+        touched: Callable[[Activity], Activity],
+        now: Now,
+    ) -> None:
+        self._settings, self._journal, self._mail = settings, journal, journal.mail
+        self._reconciler, self._phases = reconciler, phases
+        self._precedence, self._answers = precedence, answers
+        self._say, self._wake_sender, self._touched, self._now = say, wake_sender, touched, now
+
+    async def deal_with(self, message: Incoming, open_one: Activity | None) -> None:
+        """Identify a desired state, begin the open activity again, or refuse."""
+        asked = self._precedence.read(message.payload)
+        if asked.reasons:
+            await self.refuse(asked.activity_id, joined(asked.reasons), message, open_one)
+            return
+        self._journal.forgive(asked.target.digest, images=False)
+        if open_one is not None and self._precedence.asks_again(message.payload, open_one):
+            self._begin_again(message, open_one)
+            return
+        self._answers.identifying(message, asked.activity_id)
+        waits = partial(self._answers.waits, asked.activity_id)
+        found = await self._look(asked, waits)
+        if open_one is not None and isinstance(found, _Found):
+            if not await self._take_back(open_one, asked.activity_id, waits):
+                return
+            open_one, found = None, await self._look(asked, waits)
+        if isinstance(found, _Found):
+            self._identify(message, asked, found.seen, found.differences)
+        elif found is not None:
+            await self.refuse(asked.activity_id, found, message, open_one)
+
+    async def pass_over(self, id_: str, open_one: Activity | None) -> None:
+        """Answer the desired states at the head of all that waits, of which this is the id of the first, without a look. The
+        open activity ends before them."""
+        if open_one is None or await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
+            self._pass_over()
+
+    @at_once
+    def _pass_over(self) -> None:
+        """As far as a flood waits behind them. Several are one write; an id that comes again behind has no end yet."""
+        for _ in range(_PASSED_AT_ONCE):
+            message = self._mail.incoming()
+            id_ = self._precedence.is_overtaken(message, None) if message is not None else None
+            if message is None or id_ is None:
+                return
+            self._answers.supersede(id_, message, is_last=not self._precedence.is_sent_again(message, id_))
+
+    @at_once
+    def _begin_again(self, message: Incoming, activity: Activity) -> None:
+        """The open activity is asked for again, by an update manager that was restarted, or by whoever did not hear an
+        answer: it begins with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; what is left to do
+        is found out by each phase."""
+        self._answers.identifying(message, activity.id)
+        begun = self._touched(begin_again(activity))
+        self._say(
+            Feedback("activity", f"{name_of(begun.id)}: IDENTIFIED, asked for again", revision=begun.target.digest)
+        )
+        self._mail.record(begun, [self._answers.feedback(begun, "IDENTIFIED", begun.notes)], message)
+        self._wake_sender()
+
+    async def refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
+        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
+        whoever follows it, that is its end. When another one under this id waits, the answer to that is the answer to both:
+        whoever sent it would take this one for its own."""
+        if open_one is not None and has_id(open_one, id_) and not self._precedence.is_sent_again(message, id_):
+            if not await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
+                return
+            open_one = None
+        if self._precedence.is_sent_again(message, id_):
+            self._answers.ignore(message.topic, f"{why}; another desired state of {name_of(id_)} waits already")
+            self._mail.record(open_one, dealt_with=message)
+            return
+        self._answers.reject(id_, why, message, open_one)
+
+    async def _take_back(self, activity: Activity, successor: str, waits: Waits) -> bool:
+        """Undo what an open activity began, keep what it activated, and say that it is superseded, unless its id goes on. False
+        when told to stop meanwhile. `successor`: the id of what takes its place."""
+        want, before = wanted(self._settings, activity.target), wanted_before(self._settings, activity)
+        ended = await self._phases.end_silently(activity, want, before, waits)
+        if ended is None:
+            return False
+        goes_on = activity.id == successor or self._precedence.goes_on(activity)
+        self._answers.end(ended, "" if goes_on else "SUPERSEDED")
+        return True
+
+    async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:
+        """What differs, or why nothing can be said of it; `None` when told to stop."""
+        want = wanted(self._settings, asked.target)
+        try:
+            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True), waits)
+        except (Unavailable, TimedOut, Refused) as error:
+            return error.message
+        if seen is None:
+            return None
+        self._forgive_images(want, seen)
+        differences = self._reconciler.diff(want, seen, self._journal.history())
+        blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
+        return joined(blocked) if blocked else _Found(seen, differences)
+
+    @at_once
+    def _forgive_images(self, want: ContainersWanted, seen: ContainersSeen) -> None:
+        """Content that failed is tried again where this desired state asks for it, and where the engine has it no more: it
+        may be what a registry names now."""
+        asked_for = content_of({container.image for container, _ in want.documents}, seen)
+        here = {*seen.images.values(), *seen.digests.values()}
+        for image in self._journal.history().rejected:
+            if image in asked_for or image not in here:
+                self._journal.forgive(image, images=False)
+
+    @at_once
+    def _identify(
+        self, message: Incoming, asked: Asked, seen: ContainersSeen, differences: Sequence[Difference]
+    ) -> None:
+        instances = at_work(seen, self._journal.history())
+        there = {
+            name: AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
+            for name, each in instances.items()
+        }
+        want = wanted(self._settings, asked.target)
+        followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
+        promised = {name: seen.remote[image].digest for name, image in followed.items()}
+        actions = identify(asked.components, differences, there, want.system, promised)
+        doubts = tuple(unanswered(self._reconciler.look(want).images, seen))
+        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
+        domain, now = self._settings.domain, self._now()
+        names = [name for name, _ in asked.components]
+        activity = Activity(
+            id=asked.activity_id,
+            topic=message.topic,
+            domain=domain,
+            target=asked.target,
+            before=restoring(instances),
+            actions=actions,
+            baselines=baselines(domain, asked.baselines, names, actions),
+            begun_at=now,
+            touched_at=now,
+            content=asked.content,
+            notes=notes,
+        )
+        count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
+        left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
+        doubted = f"; {notes}" if notes else ""
+        text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}{doubted}"
+        self._say(Feedback("activity", text, revision=asked.target.digest))
+        activity = self._touched(activity)
+        self._mail.record(activity, [self._answers.feedback(activity, "IDENTIFIED", notes)], message)
+        self._wake_sender()

@@ -1,0 +1,299 @@
+"""Carry out the phases of an activity, one component after the other.
+
+Level-based like everything else: a phase that was interrupted, by a crash or by a newer desired state, is begun again and
+does only what is left of it. What happens to one component, and how it stands, is `components`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from evenkeel.controller.agents.components import MOST_PROOFS, Components, Interrupted, Waits
+from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.reconcilers.agents.commands import PHASES, gives_way
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.containers.standing import Standing
+from evenkeel.reconcilers.ports import Driver
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.plan import Step
+
+Tell = Callable[[Activity, Status], None]
+"""Store what an activity has become and say it."""
+
+_PROGRESS_EVERY_S = 1.0
+
+
+class Phases:
+    """The commands of an update agent, carried out."""
+
+    def __init__(
+        self,
+        driver: Driver[ContainersSeen],
+        cycles: Cycles,
+        stopping: asyncio.Event,
+        patience: timedelta = timedelta(minutes=2),
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`patience` and `alive` as for `Components`."""
+        self._components = Components(driver, cycles, stopping, patience, alive)
+        self._interrupted = asyncio.Event()
+        self.stopping = stopping
+
+    def interrupt(self) -> None:
+        """Cut short what can be cut short."""
+        self._interrupted.set()
+
+    def resume(self) -> None:
+        """Forget an interruption, unless it was meant for good."""
+        if not self.stopping.is_set():
+            self._interrupted.clear()
+
+    async def observe(self, look: Look, waits: Waits) -> ContainersSeen | None:
+        """As `Components.observe`, cut short by `interrupt`."""
+        return await self._components.observe(look, waits, self._interrupted)
+
+    async def carry_out(
+        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell
+    ) -> Activity | None:
+        """The activity after its command ended, well or badly; `None` when it was interrupted."""
+        self._components.begin((activity.before if activity.command == "ROLLBACK" else activity.target).digest)
+        try:
+            match activity.command:
+                case "ROLLBACK":
+                    return await self._roll_back(activity, before, tell)
+                case "CLEANUP":
+                    return await self._clean_up(activity, want, before, tell, self._interrupted)
+                case _:
+                    return await self._go_forward(activity, want, tell)
+        except Interrupted:
+            return None
+
+    async def end_silently(
+        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, waits: Waits
+    ) -> Activity | None:
+        """Clean up an activity that another takes the place of, without a word of it; `None` when told to stop meanwhile.
+        Nothing else cuts it short, or it would be left half done and forgotten. Whoever sent the other hears which trouble
+        is waited out."""
+        cleaning = changed(activity, command="CLEANUP", addressed="")
+        self._components.begin(activity.target.digest)
+
+        def tell(now: Activity, status: Status) -> None:
+            for action in now.actions if status == "CLEANUP" else ():
+                if action.waits_for:
+                    waits(f"{action.subject}: {action.waits_for}")
+
+        try:
+            return await self._clean_up(cleaning, want, before, tell, self.stopping)
+        except Interrupted:
+            return None
+
+    async def confirm(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity | None:
+        """The activity by one more look at everything that it activated, right before its end is said: baselines may have
+        been cleaned up long ago. `None` when told to stop meanwhile. When cut short, the rest is not confirmed."""
+        good = activities.confirmed_good(activity)
+        try:
+            stands = await self._all_at_last(activity, good, want, tell)
+        except Interrupted:
+            if self.stopping.is_set():
+                return None
+            why = "something else was asked for before it could be looked at again"
+            stands = dict.fromkeys((action.subject for action in good), Standing("unknown", why))
+        for subject, each in stands.items():
+            if each.how == "unknown":
+                activity = activities.leave_unconfirmed(activity, subject, each.why)
+            elif not each.is_well:
+                activity = activities.revoke(activity, subject, each.why)
+        return activity
+
+    async def _all_at_last(
+        self, activity: Activity, good: Sequence[ActivityAction], want: ContainersWanted, tell: Tell
+    ) -> Mapping[str, Standing]:
+        """How all that is good stands by one look, after what other hands took down was put up again."""
+        stands: Mapping[str, Standing] = {}
+        for _ in range(MOST_PROOFS if good else 0):
+            waits = _Progress(activity, good[0], tell, "CLEANUP").waits
+            stands = await self._components.all_stand(good, want, waits, self._interrupted)
+            away = [action for action in good if stands[action.subject].how == "away"]
+            if not away:
+                break
+            for action in away:
+                waits = _Progress(activity, action, tell, "CLEANUP").waits
+                await self._components.put_up(action, want, "CLEANUP", waits, self._interrupted)
+        return stands
+
+    async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
+        command, cut = activity.command, self._interrupted
+        assert command
+        phase = PHASES[command]
+        for action in activities.to_do(activity):
+            activity = activities.mark(activity, action.subject, phase.action_working)
+            tell(activity, phase.working)
+            report = _Progress(activity, action, tell, phase.working)
+            ended = False
+            if command == "ACTIVATE":
+                stands = await self._components.put_up(action, want, command, report.waits, cut, report)
+                why, ended = "" if stands.is_well else stands.why, stands.how == "ended"
+            else:
+                why = await self._components.drive(action, want, command, report.waits, cut, report)
+            if not why and command == "DOWNLOAD":
+                # from here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names
+                digest, why = await self._components.content(action, want, report.waits, cut)
+                activity = activities.settle_content(activity, action.subject, digest) if not why else activity
+            if why:
+                activity = activities.fail(activity, action.subject, why)
+                tell(activity, phase.badly)
+                return activity
+            activity = activities.end_well(activity, action, ended=ended)
+        activity = activities.finish(activity, well=True)
+        tell(activity, phase.well)
+        return activity
+
+    async def _roll_back(self, activity: Activity, before: ContainersWanted, tell: Tell) -> Activity:
+        """Back to what was there, component by component; one that fails does not keep the others from it. Also what was
+        not begun is compared with what was there, but it is told only when that fails."""
+        subjects = {subject for baseline in activities.at_work(activity) for subject in baseline.subjects}
+        actions = [action for action in activity.actions if action.subject in subjects]
+        left = activities.to_roll_back(activity)
+        told = [action for action in left if activities.is_rollback_told(activity, action)]
+        if told:
+            activity = activities.mark(activity, told[0].subject, "UPDATING")
+            tell(activity, "ROLLBACK")
+        await self._give_way(activity, left, before, tell, self._interrupted)
+        well = True
+        for action in left:
+            if action in told[1:]:
+                activity = activities.mark(activity, action.subject, "UPDATING")
+                tell(activity, "ROLLBACK")
+            waits = _Progress(activity, action, tell, "ROLLBACK").waits
+            why = await self._components.restore(action, before, waits, self._interrupted)
+            well = well and not why
+            if why:
+                activity = activities.mark(activity, action.subject, "UPDATE_FAILURE", why)
+            elif action in told:
+                activity = activities.end_well(activity, action)
+            if (why or action in told) and action.subject != actions[-1].subject:
+                tell(activity, "ROLLBACK")
+        activity = activities.finish(activity, well=well)
+        tell(activity, "ROLLBACK_SUCCESS" if well else "ROLLBACK_FAILURE")
+        return activity
+
+    async def _clean_up(
+        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell, cut: asyncio.Event
+    ) -> Activity:
+        """Remove what was replaced where it was activated and is well, and what was begun where it was not. What replaced
+        something that cannot be removed stays; the removal is tried again by cycles."""
+        activity, all_known = await self._judge_again(activity, want, tell, cut)
+        undone = activities.undone(activity)
+        taken_back = {action.subject for action in undone}
+        activity, well = await self._take_back(activity, undone, before, tell, cut)
+        well = well and all_known
+        for action in activities.to_do(activity):
+            if action.subject in taken_back:
+                continue
+            waits = _Progress(activity, action, tell, "CLEANUP").waits
+            why = await self._components.drive(action, want, "CLEANUP", waits, cut)
+            if not why:
+                activity = activities.end_well(activity, action)
+                continue
+            well = False
+            if action.kind == "destroy":
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
+            elif (stands := await self._components.stands(action, want, waits, cut)).is_well:
+                activity = activities.left_over(activity, action.subject, why)
+            elif stands.how == "unknown":
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
+            else:
+                activity = activities.disprove(activity, action.subject, stands.why)
+                activity, _ = await self._take_back(activity, [action], before, tell, cut)
+        activity = activities.finish(activity, well=well)
+        tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
+        return activity
+
+    async def _judge_again(
+        self, activity: Activity, want: ContainersWanted, tell: Tell, cut: asyncio.Event
+    ) -> tuple[Activity, bool]:
+        """Hours may have passed since something was activated. What is not well by its own doing, or cannot be put up again,
+        counts as not activated: this is the last moment at which what it replaced is still there. False when not all could
+        be looked at."""
+        all_known = True
+        for action in activities.activated(activity):
+            waits = _Progress(activity, action, tell, "CLEANUP").waits
+            stands = await self._components.stands_at_last(action, want, "ACTIVATE", waits, cut)
+            if stands.how == "unknown":
+                all_known = False
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
+            elif not stands.is_well:
+                activity = activities.disprove(activity, action.subject, stands.why)
+        return activity, all_known
+
+    async def _take_back(
+        self,
+        activity: Activity,
+        undone: Sequence[ActivityAction],
+        before: ContainersWanted,
+        tell: Tell,
+        cut: asyncio.Event,
+    ) -> tuple[Activity, bool]:
+        """Back to what was there before these actions. False when one of them could not be taken back."""
+        well, failed = True, activities.failed_first(activity)
+        await self._give_way(activity, undone, before, tell, cut)
+        for action in undone:
+            why = await self._components.restore(
+                action, before, _Progress(activity, action, tell, "CLEANUP").waits, cut
+            )
+            if why:
+                well = False
+                activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
+            else:
+                activity = activities.taken_back(activity, action.subject, failed)
+        return activity, well
+
+    async def _give_way(
+        self,
+        activity: Activity,
+        actions: Sequence[ActivityAction],
+        before: ContainersWanted,
+        tell: Tell,
+        cut: asyncio.Event,
+    ) -> None:
+        """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.
+        What fails here fails again in the second half, and is told there."""
+        status: Status = "ROLLBACK" if activity.command == "ROLLBACK" else "CLEANUP"
+        for action in actions if len(actions) > 1 else ():
+            waits = _Progress(activity, action, tell, status).waits
+            await self._components.restore(action, before, waits, cut, gives_way)
+
+
+class _Progress:
+    """How a command goes on at one action: trouble that is waited out, and bytes of a pull → per cent in feedback, at most once
+    a second and only when it changed."""
+
+    def __init__(self, activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> None:
+        self._activity, self._action, self._tell = activity, action, tell
+        self._status: Status = status
+        self._told_at, self._per_cent = asyncio.get_running_loop().time(), 0
+
+    def waits(self, why: str) -> None:
+        """Tell of the action, beside its status and how far it has come, which trouble is being waited out."""
+        self._say(activities.wait(self._activity, self._action.subject, why))
+
+    def __call__(self, step: Step, message: str, done: int, total: int) -> None:
+        now = asyncio.get_running_loop().time()
+        per_cent = min(100, done * 100 // total) if total > 0 else 0
+        if (
+            self._activity.command != "DOWNLOAD"
+            or per_cent <= self._per_cent
+            or now - self._told_at < _PROGRESS_EVERY_S
+        ):
+            return
+        self._told_at, self._per_cent = now, per_cent
+        self._say(activities.mark(self._activity, self._action.subject, "DOWNLOADING", progress=per_cent))
+
+    def _say(self, activity: Activity) -> None:
+        self._activity = activity
+        self._tell(activity, self._status)

@@ -1,0 +1,1 @@
+"""The socket by which commands speak to the controller at work."""

@@ -1,0 +1,54 @@
+"""Ask the controller at work something over its socket (`control`). Short-lived commands do; they load no event loop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from evenkeel.controller.journal.lock import holder
+
+NAME = "control.sock"
+_LIMIT_S = 5.0
+_PATIENCE_S = 2.0
+"""For how long a command waits for a controller that is just starting."""
+
+
+def ask(state: Path, request: str, limit_s: float = _LIMIT_S) -> bytes | None:
+    """The answer of the controller at work; `None` when none answers."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
+        channel.settimeout(limit_s)
+        with short_path(state) as path:
+            channel.connect(path)
+        channel.sendall(f"{request}\n".encode())
+        found = b""
+        while part := channel.recv(65536):
+            found += part
+        return found
+    return None
+
+
+def ask_to_look_again(state: Path) -> bool:
+    """Have the controller at work look again; False when there is none. One that is just starting looks anyway, and so does
+    one that cannot listen, at its next resync; `apply` sees what is in the journal in each of its cycles."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while ask(state, "look") is None:
+        if holder(state) is None:
+            return False
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return True
+
+
+@contextmanager
+def short_path(state: Path) -> Iterator[str]:
+    """The socket's address: a path of a socket must not be longer than 107 bytes, wherever the state directory lies."""
+    folder = os.open(state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{NAME}"
+    finally:
+        os.close(folder)

@@ -1,0 +1,89 @@
+"""What containers that ail by themselves have said, kept while they are there.
+
+A container that keeps ending, or fails its check, is replaced or removed sooner or later, and its output with it. So it is
+read when the ailment is first seen, at each end that is seen after that, and every ten minutes while it lasts. The newest
+output is kept in memory. It is written the first time, and then after pauses that double: a container that ends every few
+seconds costs a few writes. What is known already is not written again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from evenkeel.controller.cycle.cycle import stage as apply
+from evenkeel.controller.journal.journal import Journal, Role
+from evenkeel.reconcilers.ports import Ailment, Driver
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.output import as_marked
+
+_AGAIN_S = 600.0
+_SOONEST_S = 10.0
+"""The pause between the first write and the next. Each further pause is twice as long, up to `_AGAIN_S`."""
+_LATELY_S = 3600.0
+"""After so long without a failure, the next one is written at once again."""
+_AT_ONCE = 20
+"""As many as the journal keeps; when more fall ill together, they say the same."""
+
+
+class _Read(NamedTuple):
+    instance: str
+    end: str
+    at: float
+
+
+class _Written(NamedTuple):
+    """When a subject was written, and for how long it is not written again."""
+
+    at: float
+    rest_s: float
+
+
+class Ailments:
+    """The ailing of one domain, by subject."""
+
+    def __init__(self, driver: Driver[Any], journal: Journal) -> None:
+        self._driver, self._journal = driver, journal
+        self._read: dict[str, _Read] = {}
+        self._written: dict[str, _Written] = {}
+
+    async def listen(self, ailing: Mapping[str, Ailment], revision: str, broke: apply.Broke) -> None:
+        """Keep what those have said who ail and were not listened to lately."""
+        now = asyncio.get_running_loop().time()
+        self._read = {subject: read for subject, read in self._read.items() if subject in ailing}
+        self._written = {subject: each for subject, each in self._written.items() if now - each.at < _LATELY_S}
+        due = [each for each in sorted(ailing.items()) if self._is_due(*each, now)][:_AT_ONCE]
+        if not due:
+            return
+        said = await asyncio.gather(*(apply.output(self._driver, ailment.instance, broke) for _, ailment in due))
+        with self._journal.at_once():
+            for (subject, ailment), output in zip(due, said, strict=True):
+                self._read[subject] = _Read(ailment.instance, ailment.end, now)
+                discreet = as_marked(output, self._asked(subject))
+                is_due = self._is_to_be_written(subject, now)
+                why = f"it {ailment.why}"
+                self._journal.failures.keep(
+                    subject, ailment.instance, revision, why, discreet, ailment.end, write=is_due
+                )
+
+    def _is_to_be_written(self, subject: str, now: float) -> bool:
+        last = self._written.get(subject)
+        if last is not None and now - last.at < last.rest_s:
+            return False
+        self._written[subject] = _Written(now, min(2 * last.rest_s, _AGAIN_S) if last is not None else _SOONEST_S)
+        return True
+
+    def _asked(self, subject: str) -> Iterator[Container]:
+        """The containers that desired and last-good ask for under this name."""
+        roles: tuple[Role, ...] = ("desired", "last-good")
+        for state in map(self._journal.readable_revision, roles):
+            for document in state.documents if state is not None else ():
+                if document.name == subject and isinstance(document.wanted, Container):
+                    yield document.wanted
+
+    def _is_due(self, subject: str, ailment: Ailment, now: float) -> bool:
+        read = self._read.get(subject)
+        newest = ailment.instance, ailment.end
+        is_known = read is not None and (read.instance, read.end) == newest and now - read.at < _AGAIN_S
+        return bool(ailment.instance) and not is_known

@@ -1,0 +1,84 @@
+"""What was said of a plan that is being carried out, so that each subject is announced once.
+
+A plan is made anew at every look, so that the same difference is seen many times until it is gone. What begins to differ while
+others are being repaired was asked for by nobody: it is drift, and has an entry of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from evenkeel.controller.journal.journal import Journal, Role, at_once
+from evenkeel.controller.cycle.record import Record
+from evenkeel.reconcilers.counted import listed
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.feedback import Kind
+from evenkeel.specs.plan import Difference, Plan
+from evenkeel.specs.problem import place_text
+
+_NOTHING_DONE = ("keep", "blocked")
+
+
+@dataclass
+class _Said:
+    """Of one revision: the kind of its first announcement, all subjects that differ since, and those that were announced."""
+
+    digest: str
+    is_drift: bool
+    differing: set[str]
+    announced: set[str] = field(default_factory=set)
+
+
+class Announcements:
+    """What was said in the name of each role."""
+
+    def __init__(self, journal: Journal, record: Record) -> None:
+        self._journal, self._record = journal, record
+        self._said: dict[Role, _Said] = {}
+
+    @at_once
+    def announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
+        """Say once what is going to happen, and whether somebody else's hands made it necessary."""
+        good = self._journal.digest("last-good")
+        is_drift = self._record.was_settled() and good == state.digest and role == "desired"
+        by = role if good else self._role_of(state.digest) or role  # what is kept up is what is desired
+        begins = self._begin(by, state.digest, plan, is_drift=is_drift)
+        news = tuple(self._news(by, plan))
+        for difference, by_nobody in news:
+            kind: Kind = "drift" if by_nobody else "plan"
+            message = f"{difference.verb}: {difference.why}"
+            self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
+        if not begins and not news:
+            return
+        names = [each.subject for each in plan.differences if each.verb not in _NOTHING_DONE]
+        self._record.condition("Settled", False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
+
+    def over(self, role: Role) -> None:
+        """Nothing differs any more."""
+        self._said.pop(role, None)
+
+    def _role_of(self, digest: str) -> Role | None:
+        """The role for which a plan of this revision is being carried out."""
+        return next((role for role, said in self._said.items() if said.digest == digest), None)
+
+    def _begin(self, role: Role, digest: str, plan: Plan, *, is_drift: bool) -> bool:
+        """A plan is about to be carried out; whether it is the first of its revision."""
+        said = self._said.get(role)
+        if said is not None and said.digest == digest:
+            return False
+        self._said[role] = _Said(digest, is_drift, {each.subject for each in plan.differences})
+        return True
+
+    def _news(self, role: Role, plan: Plan) -> Iterator[tuple[Difference, bool]]:
+        """What of the plan was not announced yet, and whether nobody asked for it. A subject that did not differ at the last
+        look is new again."""
+        said = self._said[role]
+        differing = {each.subject for each in plan.differences}
+        said.announced &= differing
+        for each in plan.differences:
+            if each.verb in _NOTHING_DONE or each.subject in said.announced:
+                continue
+            said.announced.add(each.subject)
+            yield each, said.is_drift or each.subject not in said.differing
+        said.differing = {subject for subject in said.differing if subject in differing}

@@ -1,0 +1,488 @@
+"""One cycle of one domain: observe, diff, plan, gate, run the first stage, fold.
+
+Level-based: a cycle reads anew the whole of what it needs and does at most one stage; whatever happened before, also to
+another process, shows in what it sees. Rollback is no second path: when the desired revision is in quarantine, last-good is
+desired instead, and everything below this line is the same.
+
+A cycle ends as exactly one of `Settled`, `Progressed`, `Waiting`, `Retrying`, `Stalled`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from evenkeel.controller.cycle.cycle import stage as apply
+from evenkeel.controller.cycle.absences import Absences
+from evenkeel.controller.cycle.ailments import Ailments
+from evenkeel.controller.cycle.announcements import Announcements
+from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.loop.defects import defect_text
+from evenkeel.controller.cycle.endings import (
+    Ending,
+    ImagePins,
+    Progressed,
+    Retrying,
+    Settled,
+    Stalled,
+    Waiting,
+    named,
+)
+from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.cycle.lateness import Late, unheard
+from evenkeel.controller.cycle.leftovers import Leftovers
+from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.revisions import Renewed, Revisions
+from evenkeel.controller.process.stopping import unless
+from evenkeel.controller.journal.unreadable import set_aside_unreadable
+from evenkeel.controller.cycle.wellbeing import Wellbeing
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
+from evenkeel.reconcilers.gate import Go, IsOpen, gate
+from evenkeel.reconcilers.agents.in_force import hands_off
+from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.container import Health
+from evenkeel.specs.desired import DesiredState, differing
+from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.containers.observed import Look
+from evenkeel.specs.plan import (
+    Done,
+    History,
+    Phase,
+    Plan,
+    Retry,
+    Stage,
+    Step,
+)
+
+log = logging.getLogger(__name__)
+
+_STOPPED = Waiting("told to stop")
+
+
+class Cycles:
+    """The cycles of one domain. Not reentrant: a domain is strictly serial."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler[Any, Any],
+        driver: Driver[Any],
+        journal: Journal,
+        say: Callable[[Feedback], None],
+        limits: apply.Limits | None = None,
+        tries: int = 5,
+        now: Now = system_now,
+        progress: apply.StepProgress = lambda step, message, done, total: None,
+    ) -> None:
+        """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
+        self._reconciler, self._driver, self._journal, self._say = reconciler, driver, journal, say
+        self._record = Record(reconciler.domain, journal, say)
+        self._limits, self._tries = limits or apply.Limits(), tries
+        self._now, self._progress = now, progress
+        self.broke: apply.Broke = defect_text
+        """Hears of unexpected exceptions that a cycle survives."""
+        self.at_work: apply.AtWork = nullcontext
+        """Hears how long the steps at work may take."""
+        self.asks_afresh = False
+        """Set by whoever wants registries asked again at the next look, whatever is known of them."""
+        self._absences = Absences()
+        self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
+        self._announced = Announcements(journal, self._record)
+        self._revisions = Revisions(reconciler, journal, self._record)
+        self._wellbeing = Wellbeing(reconciler, self._record)
+        self._checks: dict[str, Health] | None = None
+        """The checks that are asked for, as far as is known."""
+        self._asked = ""
+        """The digest of what was desired when the cycle began."""
+
+    async def run(self, stopping: asyncio.Event) -> Ending:
+        """One cycle. Raises JournalError, and nothing for what engines do."""
+        self._record.begin()
+        goes_on = False
+        try:
+            ending = await self._run(stopping)
+            goes_on = isinstance(ending, Progressed)
+        finally:
+            if not goes_on:
+                self._wellbeing.hold_up()
+        return ending
+
+    async def _run(self, stopping: asyncio.Event) -> Ending:
+        journal = self._journal
+        set_aside_unreadable(journal, self._say, self._now())
+        try:
+            desired = journal.revision("desired")
+        except JournalError as error:
+            self._asked = journal.digest("desired")
+            return await self._without_plan(self._asked, self.broke(error), stopping)
+        if desired is None:
+            self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
+            return Stalled("nothing has been asked for yet")
+        self._asked = desired.digest
+        self._wellbeing.in_force(desired, journal.readable_revision("last-good"))
+        attempt = journal.attempt(desired.digest)
+        if attempt is None or not attempt.failed:
+            try:
+                ending = await self._pass("desired", desired, stopping)
+            except Exception as error:
+                if isinstance(error, EvenkeelError):
+                    raise
+                return await self._without_plan(desired.digest, self.broke(error), stopping, desired)
+            if isinstance(ending, Retrying) and not ending.counts:
+                return await self._go_on_without(desired, ending, stopping)
+            if isinstance(ending, Retrying) and ending.failed:
+                kept_up = self._last_good() or desired  # without a way back, what can run does
+                is_same = kept_up.digest == desired.digest
+                if is_same or ending.phase == Phase.DOWNLOAD:
+                    await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
+            return ending
+        self._announced.over("desired")  # a retry begins it anew
+        good = self._last_good()
+        if good is None and journal.digest("last-good"):
+            good = await self._found_instead(stopping)
+        if good is None or good.digest == desired.digest:
+            self._record.condition("Settled", False, "RevisionFailed", attempt.why)
+            self._checks = self._reconciler.look(self._reconciler.select(desired)).checks
+            await self._look_after_health(stopping)
+            return Stalled(attempt.why)
+        self._wellbeing.in_force(good, good)
+        ending = await self._pass("last-good", good, stopping)
+        match ending:
+            case Settled():
+                return self._revisions.go_back(good, attempt.why, ending)
+            case Stalled(why=why):
+                return self._revisions.block(f"{why}; on the way back to last-good, because {attempt.why}")
+            case Retrying(why=why, failed=failed) if failed:
+                await self._keep_up(good, good, failed, why, stopping)
+        return ending
+
+    async def observe(self, look: Look = Look()) -> Any:
+        """One look at the engine; adopted containers are filled in. Whether the engine answers is recorded. Raises
+        Unavailable, TimedOut or Refused when it cannot be asked."""
+        try:
+            seen = await self._driver.observe(changed(look, adopted=self._journal.adopted()))
+        except Exception as error:
+            self._record.not_seen(error)
+            raise
+        self._record.engine_found(seen.engine)
+        return changed(seen, only=look.subject)
+
+    def look(self, want: Any) -> Look:
+        """What has to be found out for a want."""
+        return self._reconciler.look(want)
+
+    def history(self) -> History:
+        """What the journal remembers and planning needs."""
+        return self._journal.history()
+
+    async def hold(self, stopping: asyncio.Event) -> None:
+        """Nobody knows what is in force: what runs now is, as it is found."""
+        if self._journal.digest("desired"):
+            return
+        found = await self._as_found(stopping)
+        if found is not None:
+            self._journal.put("desired", found, AS_FOUND)
+
+    def about(self, revision: str) -> None:
+        """What is done from now on is done for this revision."""
+        self._record.revision = revision
+
+    async def towards(
+        self,
+        want: Any,
+        subject: str,
+        is_open: IsOpen,
+        see: Callable[[Look], Awaitable[Any]],
+        stopping: asyncio.Event,
+        progress: apply.StepProgress,
+        pins: ImagePins = ImagePins(),
+        late: Late = unheard,
+    ) -> Ending:
+        """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
+        of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller. `see` is `observe` with
+        the caller's patience; `None` when that was cut short. `late` hears of steps that are late."""
+        self._record.begin()
+        journal, reconciler = self._journal, self._reconciler
+        look = reconciler.look(want)
+        images = tuple(image for image in look.images if image not in pins.pinned)
+        try:
+            seen = await see(changed(look, images=images, subject=subject))
+        except (Unavailable, TimedOut, Refused) as error:
+            return Retrying(str(error), 0.0, None)
+        if seen is None:
+            return _STOPPED
+        seen = changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
+        history = journal.history()
+        history = changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
+        differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
+        plan = reconciler.plan(differences, seen, self._record.with_last_wishes(history, differences))
+        if blocked(plan):
+            return Stalled(blocked(plan))
+        found = gate(plan, is_open)
+        if not isinstance(found, Go):
+            return Settled()
+
+        def report(step: Step, message: str, done: int, total: int) -> None:
+            self._progress(step, message, done, total)
+            progress(step, message, done, total)
+
+        outcomes = await apply.run_stage(
+            found.stage,
+            self._driver,
+            self._limits,
+            stopping,
+            report,
+            self._record.before,
+            self._record.after,
+            self.broke,
+            self.at_work,
+            late,
+        )
+        match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
+            case GoOn():
+                return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
+            case TryAgain(why=why, after_s=after_s):
+                return Retrying(why, after_s, found.stage.phase)
+            case GiveUp(why=why):
+                return Stalled(why.removeprefix(f"{subject}: "))
+
+    async def _without_plan(
+        self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
+    ) -> Ending:
+        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up. Once
+        something of `desired` was begun, what the two ask for differently is left as it is, so that nothing is torn down and
+        built up at each try; and where deciding about last-good does not break, this was one of the tries of `desired`."""
+        self._wellbeing.hold_up()
+        good = self._last_good()
+        found = await self._as_found(stopping) if good is None and desired is None else None
+        good = good or found  # nothing else tells what is in force
+        if good is None or (good.digest == digest and found is None):
+            self._record.condition("Settled", False, "Retrying", why)
+            await self._look_after_health(stopping)
+            return Retrying(why, 0.0, None)
+        if desired is None:
+            self._wellbeing.in_force(good, good)
+        begun = desired is not None and self._journal.sick_before(digest) is not None
+        stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
+        kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)
+        if not begun or desired is None or kept_up is None:
+            return Retrying(why, 0.0, None)
+        return self._revisions.broke(desired, why, self._tries)
+
+    async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
+        """evenkeel itself broke at subjects that the revision does not change: all else of it goes on and is judged."""
+        ending: Ending = Progressed()
+        while isinstance(ending, Progressed) and not stopping.is_set():
+            attempt = self._journal.attempt(desired.digest)
+            if self._journal.digest("desired") != self._asked or (attempt is not None and attempt.failed):
+                return ending
+            ending = await self._pass("desired", desired, stopping, broke.failed)
+        if isinstance(ending, Retrying):
+            return ending
+        self._record.condition("Settled", False, "Retrying", broke.why)
+        return broke
+
+    def _last_good(self) -> DesiredState | None:
+        """The state to go back to; `None`, and a defect is told, when it cannot be read."""
+        try:
+            return self._journal.revision("last-good")
+        except JournalError as error:
+            self.broke(error)
+            return None
+
+    async def _found_instead(self, stopping: asyncio.Event) -> DesiredState | None:
+        """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
+        found = await self._as_found(stopping)
+        if found is not None:
+            with self._journal.at_once():
+                self._journal.put("last-good", found, AS_FOUND)
+                text = "last-good could not be read; what was found takes its place and is kept up"
+                self._record.say("state-lost", text)
+        return found
+
+    async def _as_found(self, stopping: asyncio.Event) -> DesiredState | None:
+        try:
+            seen = await unless(stopping, self.observe())
+        except (Unavailable, TimedOut, Refused):
+            return None
+        return None if seen is None else self._reconciler.as_found(seen, ())
+
+    async def _look_after_health(self, stopping: asyncio.Event) -> None:
+        """Nothing is done, but how those are that are there is told all the same."""
+        try:
+            seen = await unless(stopping, self.observe(Look(checks=self._checks)))
+        except (Unavailable, TimedOut, Refused):
+            return
+        if seen is not None:
+            ailing, _ = self._wellbeing.tell(seen, self._journal.history())
+            await self._ailments.listen(ailing, self._asked, self.broke)
+
+    async def _keep_up(
+        self, aim: DesiredState, good: DesiredState, stuck: Mapping[str, str], why: str, stopping: asyncio.Event
+    ) -> Ending | None:
+        """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
+        nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
+        look, or something newer came first."""
+        ending: Ending | None = None
+        before = self._journal.digest("last-good")
+        while not stopping.is_set() and self._journal.digest("desired") == self._asked:
+            if self._journal.digest("last-good") != before:  # what was adopted is part of it now
+                before, good = self._journal.digest("last-good"), self._last_good() or good
+            ending = await self._pass("last-good", good, stopping, stuck)
+            if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
+                stuck = {**ending.failed, **stuck}
+            elif not isinstance(ending, Progressed):
+                break
+        self._record.revision = aim.digest
+        self._record.condition("Settled", False, "Retrying", why)
+        return None if isinstance(ending, Retrying) and ending.phase is None else ending
+
+    async def _pass(
+        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
+    ) -> Ending:
+        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
+        journal, reconciler = self._journal, self._reconciler
+        self._record.revision = state.digest
+        want = reconciler.select(state)
+        look = changed(reconciler.look(want), fresh=self.asks_afresh)
+        self._checks = look.checks
+        try:
+            seen = await unless(stopping, self.observe(look))
+        except (Unavailable, TimedOut, Refused) as error:
+            self._revisions.blind()
+            return Retrying(str(error), 0.0, None)
+        if seen is None:
+            self._revisions.blind()
+            return _STOPPED
+        self.asks_afresh = False
+        if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
+            return Progressed()
+        now_s = asyncio.get_running_loop().time()
+        journal.forget(self._absences.gone(journal.remembered(), reconciler.present(seen), now_s))
+        history = journal.history()
+        activity = journal.mail.activity()
+        left_alone = hands_off(activity, state) if activity is not None else frozenset()
+        ailing, undecided = self._wellbeing.tell(seen, history, left_alone)
+        await self._ailments.listen(ailing, state.digest, self.broke)
+        if journal.digest("desired") != self._asked:
+            return Progressed()
+        differences = reconciler.diff(want, seen, history)
+        mine = [
+            set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
+        ]
+        plan = reconciler.plan(mine, seen, self._record.with_last_wishes(history, mine))
+        if stuck is None:
+            self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
+            self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
+        found = gate(plan, self._leftovers.is_due)
+        left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
+        if left and not isinstance(found, Go):
+            why = f"an open activity is about {', '.join(left)}"
+            self._record.condition("Settled", False, "Waiting", why)
+            return Waiting(why)
+        names = {document.name for document in state.documents}
+        unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
+        ours = {name: why for name, why in unwell.items() if name not in left_alone}
+        passing = {name: each.why for name, each in ailing.items() if name in names and each.is_passing}
+        ended = tuple(name for name in reconciler.ended(seen) if name in names)
+        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
+        if role == "desired" or stuck is None:
+            self._revisions.looked(state, seen, reconciler.renewed(differences, seen, history))
+        is_last_good = journal.digest("last-good") == state.digest
+        renewed = reconciler.renewed(plan.differences, seen, history)
+        is_reached = role == "desired" and not left and not stuck and not blocked(plan)
+        if (is_reached or is_last_good) and _at_most_cleans(plan):
+            unproven = self._revisions.make_good(state, ours, seen, settled.how, renewed)
+            if unproven is not None:
+                return unproven
+        if isinstance(found, Go):
+            disturbs = found.stage.phase != Phase.DOWNLOAD
+            tried = renewed if found.stage.phase != Phase.CLEANUP else {}
+            if role == "desired" and disturbs and undecided and self._revisions.is_new(state, tried):
+                return self._revisions.wait_for_first_checks(undecided)
+            if disturbs and self._revisions.remember_found(plan.differences, seen):
+                return Progressed()
+            self._announced.announce(role, state, plan)
+            if disturbs and (role == "desired" or is_last_good):
+                self._revisions.begin(state, ailing, seen, tried)
+            ending = await self._run_stage(role, state, found.stage, renewed, stopping)
+            if isinstance(ending, Retrying):
+                self._wellbeing.tell(seen, history, left_alone, ending.failed)
+                self._wellbeing.hold_up()
+            return ending
+        if undecided and role == "desired" and not stuck and not blocked(plan):
+            return self._revisions.wait_for_first_checks(undecided)
+        return self._settle("last-good" if stuck else role, plan, settled)
+
+    @at_once
+    def _settle(self, role: Role, plan: Plan, settled: Settled) -> Ending:
+        self._announced.over(role)
+        self._record.forget_switches()
+        self._record.left_over(self._leftovers.why)
+        why = blocked(plan)
+        if role == "last-good":
+            return Stalled(why) if why else settled
+        if self._journal.digest("desired") != self._asked:  # by another process, since the look
+            return Progressed()
+        if why:
+            return self._revisions.block(why)
+        if self._journal.attempt(self._record.revision) is not None:
+            self._journal.forgive(self._record.revision, images=False)
+        self._record.settled(settled.how)
+        return settled
+
+    async def _run_stage(
+        self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
+    ) -> Ending:
+        outcomes = await apply.run_stage(
+            stage,
+            self._driver,
+            self._limits,
+            stopping,
+            self._progress,
+            self._record.before,
+            self._record.after,
+            self.broke,
+            self.at_work,
+        )
+        if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
+            self._revisions.disturbed()
+        if stage.phase == Phase.VERIFY:
+            self._revisions.proved([step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Done)])
+        if stage.phase == Phase.CLEANUP:
+            self._leftovers.note(stage.steps, outcomes)
+            return Progressed()
+        attempt, good = self._journal.attempt(state.digest), self._journal.digest("last-good")
+        is_last_good = role == "last-good" or good == state.digest
+        decision = fold(
+            stage,
+            outcomes,
+            failures=attempt.failures if attempt else 0,
+            tries=self._tries,
+            is_last_good=is_last_good,
+            has_way_back=bool(good),
+            changes=self._revisions.changes(state)
+            if any(isinstance(o, Retry) and o.defect for o in outcomes.values())
+            else None,
+        )
+        match decision:
+            case GoOn():
+                return Progressed()
+            case TryAgain(why=why, after_s=after_s, counts=counts):
+                if is_last_good and self._revisions.reject(stage, outcomes, renewed, self._tries):
+                    return Progressed()
+                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
+                    self._journal.count_failure(state.digest, why)
+                self._record.condition("Settled", False, "Retrying", why)
+                return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
+            case GiveUp(why=why):
+                return self._revisions.give_up(state, why)
+
+
+def _at_most_cleans(plan: Plan) -> bool:
+    """Whether no stage but CLEANUP is left: only old instances have to be removed."""
+    return all(stage.phase == Phase.CLEANUP for stage in plan.stages)

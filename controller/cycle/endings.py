@@ -1,0 +1,76 @@
+"""How a cycle of one domain ends, and what a caller may know better than its look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evenkeel.reconcilers.counted import listed
+from evenkeel.specs.containers.observed import RemoteImage
+from evenkeel.specs.plan import Phase
+
+PROVEN = "everything asked for is there and proven"
+
+
+class Settled(NamedTuple):
+    """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
+    again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and why. `ended`: those that
+    have come to their end well, as they may."""
+
+    left_over: str = ""
+    again_s: float = 0.0
+    unwell: Mapping[str, str] = {}
+    ended: tuple[str, ...] = ()
+
+    @property
+    def how(self) -> str:
+        """In words."""
+        if self.unwell:
+            return f"everything asked for is there; not well: {listed(self.unwell, 10)}"
+        return f"{PROVEN}; ended with exit code 0: {listed(self.ended, 10)}" if self.ended else PROVEN
+
+
+class Progressed(NamedTuple):
+    """A stage ended well; look again at once."""
+
+
+class Waiting(NamedTuple):
+    """A stage or a verdict has to wait, and for what. Something will nudge, or one has to look again in `again_s` seconds."""
+
+    why: str
+    again_s: float = 0.0
+
+
+class Retrying(NamedTuple):
+    """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
+    failed; `None` when none was tried. `failed`: why, by subject. `counts`: it was one of the tries of the revision."""
+
+    why: str
+    after_s: float
+    phase: Phase | None
+    failed: Mapping[str, str] = {}
+    counts: bool = True
+
+
+class Stalled(NamedTuple):
+    """Nothing more will be tried until something changes."""
+
+    why: str
+
+
+Ending = Settled | Progressed | Waiting | Retrying | Stalled
+
+
+class ImagePins(NamedTuple):
+    """What a caller knows of images better than a look. `pinned`: references → the digests that are meant, which replace the
+    registry's answer ("" takes any content). `fallback`: the same for when the registry does not answer. `rejected`: ids of
+    images that are not meant."""
+
+    pinned: Mapping[str, str] = {}
+    fallback: Mapping[str, str] = {}
+    rejected: tuple[str, ...] = ()
+
+
+def named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
+    """As if a registry had said so."""
+    return {image: RemoteImage(digest) for image, digest in digests.items() if digest}

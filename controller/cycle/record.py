@@ -1,0 +1,267 @@
+"""What the cycles of one domain do and find, kept in the journal and told: both at once, so that no crash separates them.
+
+Here is what is remembered of instances (proofs, own stops, how long a switch took), the conditions, and the entries of
+feedback with their cycle and revision. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from evenkeel.controller.cycle.endings import PROVEN
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.cycle.recurrences import Recurrences
+from evenkeel.reconcilers.counted import counted, reasons
+from evenkeel.reconcilers.agents.in_force import with_last_wishes
+from evenkeel.reconcilers.ports import Ailment
+from evenkeel.specs.containers.container import check_digest
+from evenkeel.specs.errors import EvenkeelError
+from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
+from evenkeel.specs.containers.output import logs_hint, says_something
+from evenkeel.specs.plan import (
+    Connect,
+    Create,
+    Difference,
+    Done,
+    End,
+    Failed,
+    History,
+    Outcome,
+    Pull,
+    Remove,
+    Rename,
+    Retry,
+    Start,
+    Step,
+    Update,
+    Verify,
+)
+
+
+class Record:
+    """The record of one domain. `revision` is the one that cycles are about."""
+
+    def __init__(self, domain: str, journal: Journal, tell: Callable[[Feedback], None]) -> None:
+        self._domain, self._journal, self._tell = domain, journal, tell
+        self._away_since: dict[str, float] = {}
+        self._cycle = 0
+        self._engine, self._ills, self._ends = Recurrences(), Recurrences(), Recurrences()
+        self._has_looked = False
+        self.revision = ""
+
+    def begin(self) -> None:
+        """Another cycle."""
+        self._cycle += 1
+
+    def with_last_wishes(self, history: History, differences: Collection[Difference]) -> History:
+        """The history, with how subjects that are to be removed were last to be treated. What is in force while an
+        activity removes them still asks for them; what was last good still does when a new revision does not."""
+        if all(difference.verb != "remove" for difference in differences):
+            return history
+        good, desired = self._journal.readable_revision("last-good"), self._journal.readable_revision("desired")
+        return with_last_wishes(history, differences, good, desired)
+
+    def forget_switches(self) -> None:
+        """None is going on: how long somebody was away is no switch's time any more."""
+        self._away_since.clear()
+
+    def condition(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
+        """Set a condition; True when that says something new."""
+        return self._journal.set_condition(Condition(name, holds, reason, message))
+
+    @at_once
+    def not_seen(self, error: Exception) -> None:
+        """A look failed: the engine does not answer, or evenkeel broke on what it answered. What was true of its containers
+        may be true no more."""
+        why = "evenkeel cannot look; when it last could"
+        if isinstance(error, EvenkeelError):
+            why = "the engine does not answer; when it last did"
+            is_new = self.condition("EngineReachable", False, "Unavailable", error.message)
+            if self._is_news(self._engine, {"engine": error.message}) and (is_new or self._has_looked):
+                self.say("engine-lost", str(error))
+        about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
+        for name in about_containers:
+            before = self._known(name)
+            if before is not None and (before.holds or before.reason == "RolledBack"):
+                self.condition(name, False, "Unknown", f"{why}: {before.message or 'all was well'}")
+
+    @at_once
+    def engine_found(self, engine: str) -> None:
+        """The engine answers."""
+        is_new = self.condition("EngineReachable", True, "Answers", "")
+        if self._is_news(self._engine, {}) or (is_new and not self._has_looked):
+            self.say("engine-found", f"the engine answers: {engine}")
+
+    @at_once
+    def health(self, ailing: Mapping[str, Ailment], undecided: str = "") -> None:
+        """Subjects that are not well, and why; none means that all are well. `undecided`: why that is not known."""
+        if undecided and not ailing:
+            self.condition("Healthy", False, "Unknown", undecided)
+            return
+        reason = "ContainersAiling" if ailing else "AllWell"
+        text = counted({subject: ailment.why for subject, ailment in ailing.items()})
+        before = self._known("Healthy")
+        is_new = self.condition("Healthy", not ailing, reason, text)
+        is_news = self._is_news(self._ills, {subject: ailment.why for subject, ailment in ailing.items()})
+        if not self._has_looked:  # what an earlier process said is known by the condition only
+            is_news = is_new and (bool(ailing) or (before is not None and before.reason != "Unknown"))
+            self._has_looked = True
+        if is_news:
+            self.say("health", text or "all containers are well again")
+
+    def settled(self, text: str) -> None:
+        """What is asked for is there. `text`: how it is."""
+        was_settled = self._holds("Settled")
+        is_new = self.condition("Settled", True, "Converged", text)
+        is_news = self._is_news(self._ends, {"all": "" if text == PROVEN else text})
+        if (is_new and not was_settled) or (is_news and was_settled):
+            self.say("settled", text)
+
+    @at_once
+    def content(self, set_aside: Mapping[str, SetAside]) -> None:
+        """Subjects whose newest content was tried and failed."""
+        if set_aside:
+            text = reasons((subject, each.why) for subject, each in set_aside.items())
+            message = f"{text}; the content before is kept until the tag names another one"
+            self._journal.set_condition(
+                Condition("ContentCurrent", False, "SetAside", message, set_aside=dict(set_aside))
+            )
+        elif self._holds("ContentCurrent") is not None:
+            self._journal.drop_condition("ContentCurrent")
+
+    def set_aside(self) -> Mapping[str, SetAside]:
+        """The subjects that `content` was last told."""
+        known = self._known("ContentCurrent")
+        return known.set_aside if known is not None else {}
+
+    @at_once
+    def left_over(self, why: str) -> None:
+        """Old instances that could not be removed; "" when there are none."""
+        if why:
+            if self.condition("CleanedUp", False, "LeftOver", f"{why}; tried again by itself"):
+                self.say("left-over", why)
+        elif self._holds("CleanedUp") is not None:
+            self._journal.drop_condition("CleanedUp")
+
+    def _is_news(self, recurrences: Recurrences, states: Mapping[str, str]) -> bool:
+        return recurrences.is_news(states, asyncio.get_running_loop().time())
+
+    def is_well(self) -> bool:
+        """Whether nothing is known of containers that are not well."""
+        return self._holds("Healthy") is not False
+
+    def was_settled(self) -> bool:
+        """Whether everything was there when the engine last answered."""
+        settled = self._known("Settled")
+        return settled is not None and (settled.holds or settled.reason == "Unknown")
+
+    def _known(self, name: ConditionName) -> Condition | None:
+        return next((known for known in self._journal.conditions() if known.name == name), None)
+
+    def _holds(self, name: ConditionName) -> bool | None:
+        """Whether a condition holds; `None` when it is not known."""
+        known = self._known(name)
+        return known.holds if known is not None else None
+
+    @at_once
+    def before(self, step: Step) -> None:
+        """A step is about to be performed."""
+        match step.action:
+            case End(instance=instance):
+                self._journal.mark(instance, step.subject, stopped=True)
+                self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
+            case Start(instance=instance) | Connect(instance=instance) | Update(instance=instance, is_limited=True):
+                self._journal.mark(instance, step.subject, proven=False)
+            case Verify(instance=instance):
+                self._journal.mark(instance, step.subject, watched=True)
+            case _:
+                pass
+        self.say("step-started", step_text(step), step=step)
+
+    @at_once
+    def after(self, step: Step, outcome: Outcome, seconds: float) -> None:
+        """A step has ended."""
+        match outcome:
+            case Done(message=message):
+                self._remember(step, outcome)
+                self.say("step-done", "; ".join((message, *_left(step))), step=step, seconds=seconds)
+            case Retry(message=message):
+                self.say("step-retrying", message, step=step, seconds=seconds)
+            case Failed(message=message, output=output):
+                if isinstance(step.action, Verify):
+                    self._journal.mark(step.action.instance, step.subject, watched=False)
+                if isinstance(step.action, Verify) and output is not None:
+                    self._journal.failures.keep(step.subject, step.action.instance, self.revision, message, output)
+                    message += "; " + logs_hint(step.subject) if says_something(output) else ""
+                self.say("step-failed", message, step=step, seconds=seconds)
+
+    def _remember(self, step: Step, outcome: Done) -> None:
+        match step.action:
+            case Create() if outcome.instance:
+                self._journal.created(outcome.instance, step.subject)
+            case Start(instance=instance):
+                self._journal.mark(instance, step.subject, stopped=False, watched=False)
+                since = self._away_since.pop(step.subject, None)
+                if since is not None:
+                    self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
+            case Verify(instance=instance, container=container):
+                self._journal.mark(instance, step.subject, proven=True, check=check_digest(container), watched=False)
+            case Remove(instance=instance):
+                self._journal.forget([instance])
+            case _:
+                pass
+
+    def say(
+        self,
+        kind: Kind,
+        message: str,
+        subject: str = "",
+        place: str = "",
+        step: Step | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """One entry, about a step or a subject; `place` is where it was asked for."""
+        self._tell(
+            Feedback(
+                kind,
+                message,
+                domain=self._domain,
+                revision=self.revision,
+                cycle=f"{self._domain}-{self._cycle}",
+                subject=step.subject if step else subject,
+                phase=step.phase if step else "",
+                step=step.id if step else "",
+                place=place,
+                seconds=round(seconds, 3),
+            )
+        )
+
+
+def _left(step: Step) -> Iterator[str]:
+    """Where to find what a removal has left behind: no plan names it afterwards."""
+    for place, volume in step.action.left if isinstance(step.action, Remove) else ():
+        yield f"the data at {place} stay in volume {volume}"
+
+
+def step_text(step: Step) -> str:
+    """What a step does, in words."""
+    match step.action:
+        case Pull(image=image):
+            return f"pull {image}"
+        case Create(container=container, engine_name=engine_name):
+            return f"create {engine_name} from {container.image}"
+        case Rename(instance=instance, engine_name=engine_name):
+            return f"give {instance[:12]} the name {engine_name}"
+        case Connect(instance=instance):
+            return f"connect {instance[:12]} to its network"
+        case Start(instance=instance):
+            return f"start {instance[:12]}"
+        case End(instance=instance, stop=stop):
+            return f"stop {instance[:12]} with {stop.signal}"
+        case Update(instance=instance):
+            return f"update {instance[:12]} in place"
+        case Verify(instance=instance):
+            return f"watch {instance[:12]} until it is proven"
+        case Remove(instance=instance):
+            return f"remove {instance[:12]}"

@@ -1,0 +1,246 @@
+"""What becomes of a revision: good, failed, blocked, or gone back from.
+
+A revision is good when everything asked for is at work and proven, and nothing that was well before it is unwell: whatever
+has a check has passed it since the revision last disturbed anything. Each of these turns is one write with what is said of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.cycle.record import Record
+from evenkeel.reconcilers.counted import counted
+from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
+from evenkeel.reconcilers.ports import Reconciler
+from evenkeel.specs.desired import DesiredState, desired_state, differing
+from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Retry, Stage
+
+RECOVERY_S = 60.0
+"""So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
+waited for."""
+_AGAIN_S = 1.0
+_ROLES: tuple[Role, Role] = ("last-good", "desired")
+Renewed = Mapping[str, tuple[str, ...]]
+"""Subjects whose content is replaced although nobody changed what is asked, and the names of the new content
+(`Reconciler.renewed`)."""
+
+
+class Revisions:
+    """The revisions of one domain."""
+
+    def __init__(self, reconciler: Reconciler[Any, Any], journal: Journal, record: Record) -> None:
+        self._reconciler, self._journal, self._record = reconciler, journal, record
+        self._about: str | None = None
+        """The digest of what was on trial at the last look; "" when nothing was."""
+        self._unwell_since: float | None = None
+        """Since when a subject that was well before it is unwell, by the clock of the event loop."""
+        self._last_checks: Mapping[str, str] | None = None
+        """What checks had told at the first look after the last disturbance; `None` until there is one."""
+        self._unchecked_since: float | None = None
+        """Since when nothing but checks is waited for."""
+
+    def wait_for_first_checks(self, undecided: str) -> Ending:
+        """Nothing is said about all of it, and no revision begins, before it is known how they are."""
+        self._record.condition("Settled", False, "Waiting", undecided)
+        return Waiting(undecided, _AGAIN_S)
+
+    def _is_on_trial(self, state: DesiredState, renewed: Renewed) -> bool:
+        """Whether something has to prove itself: the revision, or content that was pushed again under a tag of last-good."""
+        return bool(renewed) or self._journal.digest("last-good") != state.digest
+
+    def is_new(self, state: DesiredState, renewed: Renewed) -> bool:
+        """Whether what is on trial has disturbed nothing yet that it could be blamed for."""
+        journal = self._journal
+        has_way_back = journal.digest("last-good") != ""
+        return has_way_back and self._is_on_trial(state, renewed) and journal.sick_before(state.digest) is None
+
+    @at_once
+    def begin(self, state: DesiredState, unwell: Collection[str], seen: Any, renewed: Renewed) -> None:
+        """Right before what is on trial disturbs anything for the first time, record which subjects are not well, or have
+        just failed a check: it is not to blame for them, unless it changes them."""
+        if self._is_on_trial(state, renewed) and self._journal.sick_before(state.digest) is None:
+            doubtful = {subject for subject, each in self._reconciler.unchecked(seen, {}).items() if each.refutes}
+            excused = (doubtful | set(unwell)).difference(self.changes(state) or (), renewed)
+            self._journal.record_sick(state.digest, sorted(excused))
+
+    def changes(self, state: DesiredState) -> tuple[str, ...] | None:
+        """The subjects that differ from last-good; `None` when nobody knows."""
+        good = self._journal.readable_revision("last-good")
+        return differing(state, good) if good is not None else None
+
+    def disturbed(self) -> None:
+        """Something was just done to the world: what checks told before says nothing any more."""
+        self._last_checks = self._unchecked_since = None
+
+    def blind(self) -> None:
+        """Nobody could look: what was well or unwell may have changed meanwhile."""
+        self._unwell_since = self._unchecked_since = None
+
+    def looked(self, state: DesiredState, seen: Any, renewed: Renewed) -> None:
+        """A cycle for this revision has looked."""
+        about = state.digest if self._is_on_trial(state, renewed) else ""
+        if about != self._about:
+            self._about, self._unwell_since, self._unchecked_since = about, None, None
+            self._journal.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
+        if self._last_checks is None:
+            self._last_checks = self._reconciler.last_checks(seen)
+
+    def proved(self, subjects: Collection[str]) -> None:
+        """These were just proven, by their checks where they have one."""
+        known = self._last_checks or {}
+        self._last_checks = {subject: last for subject, last in known.items() if subject not in subjects}
+
+    @at_once
+    def make_good(
+        self, state: DesiredState, unwell: Mapping[str, str], seen: Any, text: str, renewed: Renewed
+    ) -> Ending | None:
+        """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed, and
+        so is the content that was pushed again. An ending when it is not, because a subject became unwell since this began, and
+        may recover, or because it is not known yet whether one did. Nothing is said of one that stays unwell where there is
+        nothing to go back to. `text`: how everything is."""
+        journal = self._journal
+        good, begun = journal.digest("last-good"), journal.sick_before(state.digest) is not None
+        if good == state.digest and not begun:
+            return None
+        self.begin(state, unwell, seen, renewed)  # unless that was done already
+        excused = journal.sick_before(state.digest) or frozenset()
+        sick = {subject: why for subject, why in unwell.items() if subject not in excused}
+        if sick:
+            return self._wait_for_recovery(state, counted(sick), renewed)
+        self._unwell_since = None
+        waiting = self._wait_for_checks(state, seen, excused) if begun and good else None
+        if waiting is not None:
+            return waiting
+        if good != state.digest:
+            if not journal.promote(state.digest):
+                return Progressed()  # something else is asked for by now
+            self._record.say("revision-good", text)
+        for names in renewed.values():
+            journal.forgive(names[0], images=False)
+        journal.forget_sick()
+        return None
+
+    def _wait_for_checks(self, state: DesiredState, seen: Any, excused: Collection[str]) -> Ending | None:
+        """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
+        minute, because some are made once an hour. Asked when there is something to go back to."""
+        names = {document.name for document in state.documents} - set(excused)
+        found = self._reconciler.unchecked(seen, self._last_checks or {})
+        unchecked = {name: each for name, each in sorted(found.items()) if name in names}
+        now = asyncio.get_running_loop().time()
+        self._unchecked_since = now if self._unchecked_since is None else self._unchecked_since
+        decides = any(each.refutes for each in unchecked.values())
+        if not decides and (not unchecked or now - self._unchecked_since >= RECOVERY_S):
+            self._unchecked_since = None
+            return None
+        states = counted({name: each.why for name, each in unchecked.items()})
+        why = f"it is not known yet whether what is new harms others: {states}"
+        self._record.condition("Settled", False, "Waiting", why)
+        return Waiting(why, _AGAIN_S)
+
+    def _wait_for_recovery(self, state: DesiredState, why: str, renewed: Renewed) -> Ending | None:
+        now = asyncio.get_running_loop().time()
+        self._unwell_since = now if self._unwell_since is None else self._unwell_since
+        if now - self._unwell_since >= RECOVERY_S:
+            if not self._journal.digest("last-good"):
+                return None
+            self._unwell_since = None
+            for subject, names in renewed.items():
+                self._set_aside(subject, names, f"{why}, since it is there")
+            if self._journal.digest("last-good") == state.digest:
+                self._journal.forget_sick()
+                return Progressed()
+            return self.give_up(state, f"{why}, since this revision")
+        self._record.condition("Settled", False, "Waiting", why)
+        return Waiting(why, _AGAIN_S)
+
+    @at_once
+    def block(self, why: str) -> Ending:
+        if self._record.condition("Settled", False, "Blocked", why):
+            self._record.say("stalled", why)
+        return Stalled(why)
+
+    @at_once
+    def go_back(self, good: DesiredState, why: str, settled: Settled) -> Ending:
+        """Last-good is in force instead of what is desired, and nothing more is tried."""
+        if self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}"):
+            self._record.say("rolled-back", f"last-good {good.digest} is in force again")
+        return Stalled(why)
+
+    @at_once
+    def remember_found(self, differences: Sequence[Difference], seen: Any) -> bool:
+        """Before a disturbance. Without a last-good state what was at work without evenkeel's doing, as far as it knows, is
+        what there is to go back to; what this very revision has started is not. With one, what was adopted for what is
+        desired and is to be replaced, or removed on the way back, becomes part of it. True when last-good is another now."""
+        journal = self._journal
+        if not journal.digest("last-good"):
+            found = self._reconciler.as_found(seen, journal.known(), well=True)
+            return found is not None and journal.put("last-good", found, AS_FOUND)
+        adopted = journal.adopted()
+        good, desired = (journal.readable_revision(role) if adopted else None for role in _ROLES)
+        if good is None or desired is None:
+            return False
+        wanted = {document.name for document in desired.documents}
+        replaced = self._reconciler.superseded(differences, seen, journal.history(), adopted)
+        old = [document for document in replaced if document.name in wanted]
+        documents = {(document.kind, document.name): document for document in (*good.documents, *old)}
+        extended = desired_state(list(documents.values())) if old else good
+        return extended.digest != good.digest and journal.put("last-good", extended, AS_FOUND)
+
+    @at_once
+    def reject(self, stage: Stage, outcomes: Mapping[str, Outcome], renewed: Renewed, tries: int) -> bool:
+        """Content that was pushed again has so many `tries`, as a revision has: with nothing new asked for, there is none to
+        blame. True when some was put into quarantine. Where both contents of a tag fail, going back and forth between them is
+        no way out; the reconciler names none then."""
+        if stage.phase == Phase.DOWNLOAD:
+            return False
+        failed = {step.subject: o for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed | Retry)}
+        rejected = False
+        for subject, names in renewed.items():
+            if subject not in failed:
+                continue
+            outcome, attempt = failed[subject], self._journal.attempt(names[0])
+            failures = attempt.failures if attempt else 0
+            is_final = isinstance(outcome, Failed)
+            match GiveUp(outcome.message) if is_final else one_more(outcome.message, failures, tries):
+                case GiveUp(why=why):
+                    self._set_aside(subject, names, why)
+                    rejected = True
+                case TryAgain():
+                    self._journal.count_failure(names[0], outcome.message)
+        return rejected
+
+    def _set_aside(self, subject: str, names: Sequence[str], why: str) -> None:
+        for each in names:
+            self._journal.count_failure(each, why, failed=True)
+        self._record.say("rolling-back", f"going back from {names[0]}: {why}", subject=subject)
+
+    @at_once
+    def broke(self, state: DesiredState, why: str, tries: int) -> Ending:
+        """Deciding about a revision that was begun broke, and deciding about last-good does not: one of its tries, because
+        going back helps."""
+        attempt = self._journal.attempt(state.digest)
+        match one_more(why, attempt.failures if attempt else 0, tries):
+            case GiveUp(why=final):
+                return self.give_up(state, final)
+            case TryAgain():
+                self._journal.count_failure(state.digest, why)
+                return Retrying(why, 0.0, None)
+
+    @at_once
+    def give_up(self, state: DesiredState, why: str) -> Ending:
+        self._journal.forget_sick()
+        self._journal.count_failure(state.digest, why, failed=True)
+        self._record.say("revision-failed", why)
+        good = self._journal.digest("last-good")
+        if not good:
+            self._record.condition(
+                "Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to"
+            )
+            return Stalled(why)
+        self._record.say("rolling-back", f"going back to {good}")
+        self._record.condition("Settled", False, "RollingBack", why)
+        return Progressed()

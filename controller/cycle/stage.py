@@ -1,0 +1,165 @@
+"""Run the steps of one stage. Exceptions stop here: beyond are only outcomes.
+
+Steps of a stage run side by side, a few at a time. Each has a timeout. When the controller is told to stop, no further step
+begins; what can be cut short without harm (fetching, watching) is cancelled, everything else is finished, unless it is late
+(`lateness`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import Any
+
+from evenkeel.controller.cycle.lateness import Course, Late, unheard
+from evenkeel.controller.process.stopping import unless
+from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.container import longest_proof
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.containers.output import Output, as_marked
+from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
+from evenkeel.specs.visible import shortened
+
+StepProgress = Callable[[Step, str, int, int], None]
+Before = Callable[[Step], None]
+After = Callable[[Step, Outcome, float], None]
+Broke = Callable[[Exception], str]
+"""Hears of an exception that nobody expects, and says it in words."""
+AtWork = Callable[[float], AbstractContextManager[object]]
+
+OUTPUT_S = 5.0
+"""For so long what a container has said is waited for."""
+
+
+class Limits:
+    """How much at once and how long."""
+
+    def __init__(
+        self,
+        parallel: int = 3,
+        pull: timedelta = timedelta(minutes=30),
+        step: timedelta = timedelta(minutes=2),
+    ) -> None:
+        self.parallel, self.pull, self.step = parallel, pull, step
+
+    def timeout_s(self, step: Step) -> float:
+        """Seconds after which a step counts as retryable failure."""
+        match step.action:
+            case Pull():
+                return self.pull.total_seconds()
+            case Verify(container=container):
+                return (longest_proof(container) + self.step).total_seconds()
+            case End(stop=stop):
+                return (stop.timeout + self.step).total_seconds()
+            case _:
+                return self.step.total_seconds()
+
+
+async def run_stage(
+    stage: Stage,
+    driver: Driver[Any],
+    limits: Limits,
+    stopping: asyncio.Event,
+    progress: StepProgress,
+    before: Before,
+    after: After,
+    broke: Broke,
+    at_work: AtWork = nullcontext,
+    late: Late = unheard,
+) -> Mapping[str, Outcome]:
+    """Outcomes by step id; steps that did not begin, or were cut short by `stopping`, are absent.
+
+    `before` and `after` are called for every step that runs, in the order in which it happens; what they raise ends the
+    stage, because a step that cannot be recorded must not be taken. `broke` hears of what no driver should raise,
+    and `at_work` for how many seconds a step may take, until it leaves that context. `late` hears of steps that are late.
+    """
+    places = asyncio.Semaphore(limits.parallel)
+    outcomes: dict[str, Outcome] = {}
+
+    async def run(step: Step) -> None:
+        async with places:
+            if stopping.is_set():
+                return
+            before(step)
+            begun = asyncio.get_running_loop().time()
+            limit_s = limits.timeout_s(step)
+            with at_work(limit_s):
+                outcome = await _perform(step, driver, limit_s, stopping, progress, broke, late)
+            if outcome is not None:
+                outcomes[step.id] = outcome
+                after(step, outcome, asyncio.get_running_loop().time() - begun)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in stage.steps:
+                group.create_task(run(step))
+    except BaseExceptionGroup as raised:
+        raise first(raised) from raised
+    return outcomes
+
+
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in a group of groups; a group says less to those who catch one kind."""
+    error = group.exceptions[0]
+    return first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+async def _perform(
+    step: Step,
+    driver: Driver[Any],
+    timeout_s: float,
+    stopping: asyncio.Event,
+    progress: StepProgress,
+    broke: Broke,
+    late: Late,
+) -> Outcome | None:
+    course = Course(step, late)
+
+    def report(message: str, done: int, total: int) -> None:
+        course.moved()
+        progress(step, message, done, total)
+
+    work = course.outcome(_heard(step, driver, timeout_s, report, broke), stopping)
+    if not isinstance(step.action, Pull | Verify):
+        return await work
+    return await unless(stopping, work)
+
+
+async def _heard(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:
+    """The outcome, with what an instance has said that failed its proof: nothing has removed it yet."""
+    outcome = await _outcome(step, driver, timeout_s, progress, broke)
+    if isinstance(outcome, Failed) and isinstance(step.action, Verify):
+        said = await output(driver, step.action.instance, broke)
+        return changed(outcome, output=as_marked(said, [step.action.container]))
+    return outcome
+
+
+async def output(driver: Driver[Any], instance: str, broke: Broke) -> Output:
+    """What an instance has said last, or why nobody knows. It is no reason for anything to fail."""
+    try:
+        async with asyncio.timeout(OUTPUT_S):
+            return await driver.output(instance)
+    except TimeoutError:
+        return Output(unread=f"the engine did not give it within {OUTPUT_S:g} s")
+    except (Unavailable, TimedOut, Refused) as error:
+        return Output(unread=error.message)
+    except Exception as error:
+        return Output(unread=f"internal error: {broke(error)}")
+
+
+async def _outcome(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:
+    try:
+        async with asyncio.timeout(timeout_s):
+            outcome = await driver.perform(step.action, progress)
+            return changed(outcome, message=shortened(outcome.message))
+    except TimeoutError:
+        return Retry(f"no end after {timeout_s:g} s")
+    except (Unavailable, TimedOut) as error:
+        return Retry(shortened(error.message))
+    except Refused as error:
+        return Failed(shortened(error.message))
+    except Exception as error:
+        return Retry(f"internal error: {broke(error)}", defect=True)

@@ -1,0 +1,416 @@
+"""Docker as a driver of the containers domain.
+
+The looking is `observer`; here is the doing, and the judgement of failures: final (`Failed`) or worth another try (`Retry`).
+What has to be said to the engine is `render`.
+
+Every action may be performed twice. A name conflict on creation is success when the holder is what was to be created;
+stopping what is stopped, or removing what is gone, is done. What was created or updated is read again: an engine that made
+something else of it would be asked for the same for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+
+from evenkeel.controller.drivers.containers.docker import holding, pull, volumes
+from evenkeel.controller.drivers.containers.docker.answers import Created, ImageInspected, PullLine, Updated
+from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
+from evenkeel.controller.drivers.containers.docker.events import ends_of, events
+from evenkeel.controller.drivers.containers.docker.logs import last_output
+from evenkeel.controller.drivers.containers.docker.networks import Networks, attachment
+from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
+from evenkeel.controller.drivers.containers.docker.parse import is_owner
+from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
+from evenkeel.controller.drivers.containers.docker.refusals import outcome
+from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.controller.drivers.containers.docker.render import as_kept, create_body, endpoint_body, update_body
+from evenkeel.controller.drivers.containers.verify import watch_until_proven
+from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.naming import volume_name
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.codec import changed, fits, misfit
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.containers.image import parse_image
+from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.output import Output
+from evenkeel.specs.plan import (
+    Action,
+    Connect,
+    Create,
+    Done,
+    End,
+    Failed,
+    Outcome,
+    Pull,
+    Remove,
+    Rename,
+    Retry,
+    Start,
+    Update,
+    Verify,
+)
+from evenkeel.specs.containers.redaction import redacted
+from evenkeel.specs.reading.secrecy import HIDDEN
+
+_AT_ONCE = 8
+_PULL_SILENCE_S = 30.0
+"""A registry that hangs makes the engine silent without limit; then the pull is begun again. Shorter than the patience of a
+command, so that there is a second try."""
+_UNPACKING_SILENCE_S = 120.0
+"""An engine to which everything has come is silent while a slow disk takes it."""
+_GONE = "it is not there any more"
+_DOUBLED = (
+    "there are several networks {}, and containers that are not evenkeel's are on more than one of them. Take them from all but"
+    " one (docker network disconnect -f), and it is mended by itself"
+)
+_REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
+"""For so long a removal that is under way already is waited for."""
+
+
+class DockerEngine:
+    """A `Driver` that speaks the Docker Engine API at `address` (`unix:///…`)."""
+
+    def __init__(
+        self,
+        address: str,
+        network: str = "evenkeel",
+        docker_config: str = "",
+        owner: str = "",
+        call_timeout_s: float = CALL_TIMEOUT_S,
+        look_timeout_s: float = LOOK_TIMEOUT_S,
+    ) -> None:
+        """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:
+        the name of this evenkeel among those that share the engine; it leaves the containers of the others alone.
+        `call_timeout_s`: for how long an answer is waited for; `look_timeout_s`: for how long all those of one look."""
+        self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s)
+        self._network, self._owner = network, owner
+        self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
+        self._registries = Registries(self._client, docker_config, self._nudged.set)
+        self._observer = Observer(
+            self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
+        )
+
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        return await self._observer.observe(look)
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        try:
+            return await self._perform(action, progress)
+        except EngineAnswer as answer:
+            return _without_values(outcome(answer.message), action)
+        except Unavailable as error:
+            return Retry(error.message, outside=True)
+        except TimedOut as error:
+            return Retry(error.message)
+        except Refused as error:
+            return Failed(error.message)
+
+    async def output(self, instance: str) -> Output:
+        found = await self._observer.read(instance)
+        return await last_output(self._client, found) if found is not None else Output(unread=_GONE)
+
+    async def nudges(self) -> AsyncIterator[None]:
+        """One for every event about a container, one whenever the engine was lost and is back, and one when a failed probe
+        should be looked into."""
+        following = asyncio.ensure_future(self._follow())
+        try:
+            while True:
+                await self._nudged.wait()
+                self._nudged.clear()
+                if following.done():
+                    following.result()
+                yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        try:
+            async with aclosing(events(self._client)) as heard:
+                async for _ in heard:
+                    self._nudged.set()
+        finally:
+            self._nudged.set()
+
+    async def close(self) -> None:
+        await self._observer.close()
+        await self._registries.close()
+        await self._client.close()
+
+    # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _perform(self, action: Action, progress: Progress) -> Outcome:
+        match action:
+            case Pull():
+                return await self._pull(action, progress)
+            case Create():
+                return await self._create(action)
+            case Connect(instance=instance, container=container):
+                return await self._connect(instance, container)
+            case Start(instance=instance):
+                return await self._start(instance)
+            case Verify():
+                return await self._verify(action, progress)
+            case End():
+                return await self._end(action)
+            case Rename(instance=instance, engine_name=engine_name):
+                return await self._rename(instance, engine_name)
+            case Update():
+                return await self._update(action)
+            case Remove(instance=instance, volumes=names):
+                return await self._remove(instance, names)
+
+    async def _pull(self, action: Pull, progress: Progress) -> Outcome:
+        ref = parse_image(action.image)
+        query = {"fromImage": f"{ref.registry}/{ref.repository}", "tag": ref.digest or ref.tag}
+        headers = await self._registries.auth(ref.registry)
+        layers, error = pull.Layers(), ""
+        try:
+            async with (
+                self._client.stream("POST", "/images/create", query, headers) as lines,
+                asyncio.timeout(_PULL_SILENCE_S) as limit,
+            ):
+                progress("pulling", 0, 0)
+                async for line in lines:
+                    if not fits(line, PullLine):
+                        why = f"POST /images/create: the answer is none of an engine: {misfit(line, PullLine)}"
+                        return Retry(why, outside=True)
+                    error = error or line.get("error", "")
+                    before, layers = layers, pull.advance(layers, line)
+                    if layers is not before:
+                        progress("pulling", layers.done, layers.total)
+                    if layers is not before or pull.is_waiting(line):
+                        limit.reschedule(asyncio.get_running_loop().time() + _silence_s(layers))
+        except TimeoutError:
+            why = f"nothing has come for {_silence_s(layers):g} s, after {layers.done} of {layers.total} bytes"
+            return Retry(f"{action.image} cannot be pulled: {why}", outside=True)
+        except EngineAnswer as answer:
+            error = answer.message
+        if error:
+            return pull.outcome(action.image, error)
+        self._registries.forget(action.image)
+        found = await self._client.get(f"/images/{action.image}/json", ImageInspected)
+        if not any(name.endswith(f"@{action.digest}") for name in found.get("RepoDigests") or ()) and action.digest:
+            return Retry(
+                f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
+            )
+        return Done(f"pulled {action.image}")
+
+    async def _create(self, action: Create) -> Outcome:
+        container = action.container
+        if container.network == "bridge":
+            await self._networks.ensure()
+        attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
+        word = secrets.token_hex(8)
+        body = create_body(container, self._network, _address_of, self._owner, attached, instance=word)
+        try:
+            answer = await self._client.make("/containers/create", Created, body, {"name": action.engine_name})
+        except EngineAnswer as conflict:
+            if conflict.status != 409:
+                raise
+            holder = await self._observer.inspect(action.engine_name)
+            if (
+                holder is not None
+                and set(attached) <= set(holder.seen.volumes)
+                and holder.seen.container == as_kept(container)
+                and is_owner(holder.seen.owner, self._owner)
+            ):
+                return Done("was there", holder.seen.id)
+            return Retry(conflict.message)
+        differs = await self._what_was_made_of(container, attached, answer["Id"])
+        if differs:  # once more: a verdict wants more than one answer
+            differs = await self._what_was_made_of(container, attached, answer["Id"])
+        if differs is None:
+            return Retry("it disappeared while it was created")
+        if differs:
+            return Failed(f"the engine made something else of it: {differs}")
+        warnings = list(answer.get("Warnings") or [])
+        if container.log.path:
+            warnings.append("the engine keeps logs in its own folder; log.path has no effect")
+        return Done("; ".join(["created", *warnings]), answer["Id"])
+
+    async def _what_was_made_of(
+        self, container: Container, attached: Sequence[tuple[str, str]], instance: str
+    ) -> str | None:
+        """What of a container that was just created is not as it was asked for; `None` when it is gone."""
+        made = await self._observer.inspect(instance)
+        if made is None or made.seen.container is None:
+            return None
+        if missing := set(attached) - set(made.seen.volumes):
+            return ", ".join(f"the volume {volume} is not at {place}" for place, volume in sorted(missing))
+        return "" if made.seen.container == as_kept(container) else _what_differs(container, made.seen.container)
+
+    async def _update(self, action: Update) -> Outcome:
+        """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
+        before = await self._observer.inspect(action.instance)
+        if before is None or before.seen.container is None:
+            return Retry(_GONE)
+        body = update_body(action.restart, action.resources)
+        if body["MemoryReservation"] < 0 and before.seen.container.resources.memory_reservation is None:
+            body["MemoryReservation"] = 0
+        answer = await self._client.make(f"/containers/{action.instance}/update", Updated, body)
+        after = await self._observer.inspect(action.instance)
+        if after is not None and after.seen.container is not None:
+            wanted = changed(after.seen.container, restart=action.restart, resources=action.resources)
+            if compare.in_place_differs(wanted, after.seen.container):
+                return Retry(f"the engine did not do it: {_what_differs(wanted, after.seen.container)}")
+        return Done("; ".join(["updated in place", *(answer.get("Warnings") or [])]))
+
+    async def _connect(self, instance: str, container: Container) -> Outcome:
+        found = await self._observer.read(instance)
+        if found is None:
+            return Retry(_GONE)
+        await self._networks.join(found["Id"], attachment(found), endpoint_body(container, _address_of))
+        return Done("connected to its network")
+
+    async def _verify(self, action: Verify, progress: Progress) -> Outcome:
+        """An engine that is about to end kills its containers first, and answers all the while. Volumes that others have made
+        are remembered before, from an adopted container on."""
+        name, found = action.container.name, await self._observer.inspect(action.instance)
+        others = [each for each in found.seen.volumes if each[1] != volume_name(name, each[0])] if found else []
+        if action.container.image_volumes != "discard":
+            await volumes.remember(self._client, name, others, self._owner)
+        look, life = self._observer.at_this_moment, lambda: self._client.meetings
+        async with ends_of(self._client, action.instance) as ends:
+
+            async def was_killed() -> bool:
+                found = await self._observer.read(action.instance)
+                has_ended = found is not None and found["State"].get("Status") == "exited"
+                return has_ended and await ends.was_killed(self._client.timeout_s)
+
+            return await watch_until_proven(look, action, progress, life, was_killed)
+
+    async def _start(self, instance: str) -> Outcome:
+        """One that was disconnected from its network would start without a word, and without a network; one whose network is
+        gone, or has a double, does not start (measured, 20.10). Both are put back on it first."""
+        found = await self._observer.inspect(instance)
+        if found is None or found.seen.container is None:
+            return Retry(_GONE)
+        if found.seen.cut_off:
+            await self._connect(instance, found.seen.container)
+        for attempt in (1, 2):
+            try:
+                await self._client.post(f"/containers/{instance}/start")
+                return Done("started")
+            except EngineAnswer as answer:
+                if answer.status == 409 and "paused" in answer.message:
+                    await self._client.post(f"/containers/{instance}/unpause")
+                    return Done("resumed")
+                if attempt == 1 and _is_about_its_network(answer):
+                    await self._connect(instance, found.seen.container)
+                    continue
+                if _is_about_its_network(answer) and "is ambiguous" in answer.message:
+                    return Retry(f"{answer.message}; {_DOUBLED.format(self._network)}", outside=True)
+                brought = [mount.destination for mount in found.seen.container.mounts]
+                told = outcome(answer.message, brought)
+                return changed(told, message=redacted(told.message, found.seen.container))
+        return Retry("its network could not be made", outside=True)
+
+    async def _end(self, action: End) -> Outcome:
+        timeout_s = math.ceil(action.stop.timeout.total_seconds())
+        wait_s = timeout_s + self._client.timeout_s
+        path, query = f"/containers/{action.instance}/stop", {"t": str(timeout_s)}
+        if not action.held_as:
+            await self._client.post(path, query, timeout_s=wait_s)
+            return Done("stopped")
+        found = await self._observer.read(action.instance)
+        if found is None:
+            return Retry(_GONE)
+        await holding.hold(self._client, found, action.held_as, self._owner, secrets.token_hex(8))
+        async with holding.until_removed(self._client, found):
+            await self._client.post(path, query, timeout_s=wait_s)
+        return Done("stopped, and removed by the engine")
+
+    async def _rename(self, instance: str, engine_name: str) -> Outcome:
+        """One that waits to be restarted has no network, and the engine fails to tell that network of the new name, which
+        leaves it without one (measured, 20.10). So its wait is ended for as long as it takes."""
+        found = await self._observer.read(instance)
+        if found is None:
+            return Retry(_GONE)
+        if found["Name"] == f"/{engine_name}":
+            return Done(f"named {engine_name}")
+        id_, waits = found["Id"], found["State"].get("Status") == "restarting"
+        if waits:
+            await self._client.post(f"/containers/{id_}/stop")
+        try:
+            await self._client.post(f"/containers/{id_}/rename", {"name": engine_name})
+        finally:
+            if waits:
+                await self._client.post(f"/containers/{id_}/start")
+        return Done(f"named {engine_name}")
+
+    async def _remove(self, instance: str, names: Sequence[str]) -> Outcome:
+        """Of a container of evenkeel's the engine takes along the volumes without a name that nobody else has; what it would
+        take along of one that was adopted may be more than was asked for. The others go after it, by their names."""
+        found = await self._observer.read(instance)
+        if found is None:
+            return _removed(names, await volumes.removed(self._client, names))
+        query = {"force": "1", "v": "1" if names and has_our_volumes(found) else "0"}
+        why = ""
+        for _ in range(_REMOVAL_LOOKS):
+            try:
+                async with holding.until_removed(self._client, found):
+                    await self._client.delete(f"/containers/{found['Id']}", query)
+                break
+            except EngineAnswer as answer:
+                if answer.status == 404:
+                    break
+                if answer.status != 409 or "already in progress" not in answer.message:
+                    raise
+                why = answer.message
+            await asyncio.sleep(_REMOVAL_LOOK_S)
+        else:
+            return Retry(why)
+        return _removed(names, await volumes.removed(self._client, names))
+
+
+def _removed(names: Sequence[str], left: Sequence[str]) -> Done:
+    what = "removed, and its volumes with it" if names else "removed"
+    return Done(f"{what}, but for {', '.join(left)}: another container has it" if left else what)
+
+
+def _silence_s(layers: pull.Layers) -> float:
+    """For how long a pull that has come so far may be silent."""
+    return _PULL_SILENCE_S if layers.is_fetching else _UNPACKING_SILENCE_S
+
+
+def _is_about_its_network(answer: EngineAnswer) -> bool:
+    """Whether a start failed because its network is gone, or because there are two of its name (measured, 20.10)."""
+    lower = answer.message.lower()
+    return lower.startswith("network ") and ("not found" in lower or "is ambiguous" in lower)
+
+
+def _without_values(told: Outcome, action: Action) -> Outcome:
+    container = action.container if isinstance(action, Create | Connect | Verify) else None
+    return changed(told, message=redacted(told.message, container))
+
+
+def _what_differs(wanted: Container, made: Container) -> str:
+    def words(field: compare.Field) -> str:
+        if HIDDEN in (field.old, field.new):
+            return f"{field.path} is another"
+        return f"{field.path} is {field.new or 'not there'} instead of {field.old or 'none'}"
+
+    return ", ".join(map(words, compare.fields(wanted, made)))
+
+
+def _address_of(interface: str) -> str:
+    """The first IPv4 address of an interface of the host (Kanto's `host_ip_<interface>`)."""
+    import fcntl
+    import struct
+
+    request = struct.pack("256s", interface.encode()[:15])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            answer = fcntl.ioctl(asking.fileno(), 0x8915, request)  # SIOCGIFADDR
+        except OSError:
+            raise Unavailable(
+                f"interface:{interface}", f"the host has no interface {interface} with an IPv4 address"
+            ) from None
+    return socket.inet_ntoa(answer[20:24])

@@ -1,0 +1,242 @@
+"""What is there, seen through the Docker Engine API.
+
+One look costs two lists and one inspection for each container of evenkeel's, a few at a time, over connections that are
+kept; containers of others cost nothing. Networks are listed only when the inspections leave a doubt. What never changes (the
+engine's version, the settings of an image, the abilities of the kernel) is asked once for each engine. What the answers mean
+is `parse`.
+
+An answer that cannot be read is no observation, and neither are two that contradict each other: a container that is listed
+and cannot be inspected would be missing from what is seen, and made a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from evenkeel.controller.drivers.containers.docker import answers, parse
+from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
+from evenkeel.controller.drivers.containers.docker.networks import Attachment, Networks, attachment, cut_off, is_doubtful
+from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.controller.drivers.containers.docker.render import asked_from
+from evenkeel.controller.drivers.containers.docker.uptime import Uptimes
+from evenkeel.controller.drivers.containers.probe import Probes
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.container import Health
+from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
+from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersSeen, Look
+
+LOOK_TIMEOUT_S = 240.0
+"""No look takes longer than a watchdog waits for one (`controller.loop.liveness`)."""
+_NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What reading raises when values of the right type make no sense."""
+
+
+class Inspection(NamedTuple):
+    """A container, and how it is attached to networks."""
+
+    seen: ContainerSeen
+    attachment: Attachment
+
+
+class Observer:
+    """The eyes of one engine's driver."""
+
+    def __init__(
+        self,
+        client: EngineClient,
+        registries: Registries,
+        networks: Networks,
+        owner: str,
+        look_again: Callable[[], None],
+        look_timeout_s: float = LOOK_TIMEOUT_S,
+    ) -> None:
+        """`owner` and `look_timeout_s` as for `DockerEngine`. `look_again` is called when it is time to look into a failed
+        probe."""
+        self._client, self._registries = client, registries
+        self._networks, self._owner, self._look_timeout_s = networks, owner, look_timeout_s
+        self._probes, self._uptimes = Probes(look_again), Uptimes()
+        self._version, self._version_of = "", -1
+        self._is_podman = False
+        self._abilities: parse.Abilities | None = None
+        self._image_configs: dict[str, answers.Config] = {}
+        self._inheritance = Inheritance()
+
+    async def observe(self, look: Look) -> ContainersSeen:
+        """As `Driver.observe`. Each answer of an engine that drags itself along may come in time, and all of them too late."""
+        try:
+            async with asyncio.timeout(self._look_timeout_s):
+                return await self._observe(look)
+        except TimeoutError:
+            why = f"a look has no end after {self._look_timeout_s:g} s"
+            raise TimedOut(self._client.element, why) from None
+
+    async def _observe(self, look: Look) -> ContainersSeen:
+        adopted = look.adopted
+        with self._asking("a look"):
+            async with asyncio.TaskGroup() as group:
+                listing = group.create_task(self._list())
+                images = group.create_task(self._list_images())
+                version = group.create_task(self._engine_version())
+            entries, here = listing.result(), images.result()
+            if not are_all_known(entries, here):
+                here = await self._list_images()
+            self._inheritance.learn(entries, here)
+            entries = [self._inheritance.entry(entry) for entry in entries]
+            ours = {each["Id"]: each for each in entries if parse.is_ours(each, self._owner) or each["Id"] in adopted}
+            others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
+            by_reference, digests = parse.parse_images(here)
+            self._probes.forget_all_but(ours)
+            self._uptimes.forget_all_but(ours)
+            asked = [
+                id_ for id_, entry in ours.items() if look.subject in ("", adopted.get(id_) or parse.subject_of(entry))
+            ]
+            async with asyncio.TaskGroup() as group:
+                looks = [group.create_task(self._look_on(id_, adopted.get(id_, ""), look.checks)) for id_ in asked]
+            present = await self._told_cut_off([found for each in looks if (found := each.result()) is not None])
+            remote = await self._registries.look_up(look.images, fresh=look.fresh)
+        return ContainersSeen(
+            engine=version.result(),
+            in_place=self._in_place(),
+            reconnects=not self._is_podman,
+            containers=tuple(sorted([*others, *present], key=lambda each: each.id)),
+            images=by_reference,
+            digests=digests,
+            remote=remote,
+            unasked={image: self._registries.why(image) for image in look.images if image not in remote},
+        )
+
+    async def close(self) -> None:
+        """End what runs beside the looks."""
+        await self._probes.close()
+
+    async def at_this_moment(self, instance: str, check: Health | None) -> ContainerSeen | None:
+        """One container with its health as one probe of `check` finds it now; `None` when it is gone meanwhile."""
+        found = await self.inspect(instance)
+        return await self._probes.once(found.seen, check) if found else None
+
+    async def inspect(self, id_: str, subject: str = "") -> Inspection | None:
+        """One container, but for its health over the network, and for what only a list of networks tells of its own; `None`
+        when there is none. `subject`: what it is, if somebody else than itself tells."""
+        with self._asking(f"container {id_[:12]}"):
+            inspected = await self.read(id_)
+            if inspected is None:
+                return None
+            image_config = None
+            if asked_from(inspected["Config"].get("Labels") or {}) is None:
+                image_config = await self._image_config(inspected.get("Image", ""))
+            abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
+            seen = parse.parse_container(inspected, self._networks.name, image_config, abilities, subject)
+            up_s = self._uptimes.look(seen.id, inspected["State"].get("Pid", 0), seen.started_at)
+            it = attachment(inspected)
+            seen = changed(
+                seen,
+                cut_off=cut_off(it, self._networks.name, None),
+                lately_started=seen.state == "running" and up_s < LATELY_S,
+            )
+            return Inspection(seen, it)
+
+    async def read(self, instance: str) -> answers.Inspected | None:
+        """The inspection of a container, by id or name, without inherited labels; `None` when there is none, as the list of
+        all confirms."""
+        try:
+            found = await self._client.get(f"/containers/{instance}/json", answers.Inspected)
+        except EngineAnswer as answer:
+            if answer.status != 404:
+                raise
+            if any(instance in (entry["Id"], parse.entry_name(entry)) for entry in await self._list()):
+                raise Unavailable(
+                    self._client.element, f"{answer.request}: it is listed, and {answer.message}"
+                ) from None
+            return None
+        if instance not in (found["Id"], found["Name"].removeprefix("/")):
+            why = f"GET /containers/{instance}/json: the answer is about {found['Id'][:12]}"
+            raise Unavailable(self._client.element, why)
+        return self._inheritance.inspected(found)
+
+    async def _list(self) -> list[answers.ContainerEntry]:
+        return await self._client.get_list("/containers/json", answers.ContainerEntry, {"all": "1"})
+
+    async def _look_on(self, instance: str, subject: str, checks: Mapping[str, Health] | None) -> Inspection | None:
+        """One container with its health over time; `None` when it is gone meanwhile. `subject` as for `inspect`, `checks`
+        as for `Look`."""
+        found = await self.inspect(instance, subject)
+        if found is None or found.seen.container is None:
+            return found
+        check = found.seen.container.health if checks is None else checks.get(found.seen.name)
+        up_s = self._uptimes.known_s(found.seen.id)
+        return found._replace(seen=await self._probes.over_time(found.seen, check, up_s))
+
+    async def _told_cut_off(self, found: Sequence[Inspection]) -> list[ContainerSeen]:
+        """Containers, each with why it is cut off from its network."""
+        there, kept = None, ""
+        if is_doubtful({each.seen.id: each.attachment for each in found}):
+            there, kept = await self._networks.there(), await self._networks.kept()
+        return [
+            changed(each.seen, cut_off=cut_off(each.attachment, self._networks.name, there, kept)) for each in found
+        ]
+
+    def _in_place(self) -> Literal["finite", "none"]:
+        """Docker changes limits but does not lift them, and keeps none of those that the kernel does not know; Podman's copy
+        of the API has no update at all."""
+        lost_some = self._abilities is not None and not all(self._abilities)
+        return "none" if self._is_podman or lost_some else "finite"
+
+    async def _what_it_keeps(self) -> parse.Abilities:
+        """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""
+        if self._abilities is None:
+            found = await self._client.get("/info", answers.SystemAnswer)
+            self._abilities = parse.Abilities(found.get("MemoryLimit", False), found.get("SwapLimit", False))
+        return self._abilities
+
+    async def _image_config(self, image_id: str) -> answers.Config:
+        """The settings of an image, none of one that is gone, as the list of all confirms. An id names content, so what was
+        read once holds for ever."""
+        if image_id not in self._image_configs:
+            try:
+                found = await self._client.get(f"/images/{image_id}/json", answers.ImageInspected)
+            except EngineAnswer as answer:
+                if answer.status != 404 or image_id in await self._image_ids():
+                    raise
+                return {}
+            self._image_configs[image_id] = found.get("Config") or {}
+        return self._image_configs[image_id]
+
+    async def _image_ids(self) -> set[str]:
+        return {entry["Id"] for entry in await self._list_images()}
+
+    async def _list_images(self) -> list[answers.ImageEntry]:
+        """Also those whose tag another image made of them has taken."""
+        return await self._client.get_list("/images/json", answers.ImageEntry, {"all": "1"})
+
+    async def _engine_version(self) -> str:
+        """An engine that was met anew may be another one."""
+        if not self._version or self._version_of != self._client.meetings:
+            answer = await self._client.get("/version", answers.Version)
+            parts = answer.get("Components") or ()
+            self._is_podman = any("podman" in part.get("Name", "").lower() for part in parts)
+            self._version = f"{'podman' if self._is_podman else 'docker'} {answer['Version']}".strip()
+            self._version_of, self._abilities = self._client.meetings, None
+        return self._version
+
+    @contextmanager
+    def _asking(self, about: str) -> Iterator[None]:
+        """A no, and an answer of the right shape that cannot be read all the same, mean that the engine cannot be asked."""
+        try:
+            yield
+        except (DriverError, ExceptionGroup, *_NONSENSE) as raised:
+            error = _first(raised)
+            if isinstance(error, EngineAnswer):
+                raise Unavailable(self._client.element, f"{error.request}: {error.message}") from None
+            if isinstance(error, _NONSENSE):
+                why = f"what it says of {about} cannot be read: {type(error).__name__} {error}"
+                raise Unavailable(self._client.element, why) from error
+            raise error from None
+
+
+def _first(error: Exception) -> Exception:
+    """The first of errors that several tasks raised."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error

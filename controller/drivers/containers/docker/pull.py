@@ -1,0 +1,101 @@
+"""A pull's stream of lines → bytes done and in total, and a failure → whether trying again may help. Pure.
+
+Docker reports every layer by itself and learns of their sizes while it goes; the total therefore only grows, and what is
+done never shrinks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evenkeel.controller.drivers.containers.docker.answers import ProgressDetail, PullLine
+from evenkeel.controller.drivers.containers.docker.refusals import is_outside
+from evenkeel.specs.plan import Failed, Outcome, Retry
+
+_FINAL_STATUS = ("Download complete", "Pull complete", "Already exists", "Extracting", "Verifying Checksum")
+_NO_LAYER = "Pulling from"
+"""Such a line is of the image, and its id is the tag."""
+_FETCHING = ("Pulling fs layer", "Waiting", "Downloading")
+_FINAL = (
+    "manifest unknown",
+    "name unknown",
+    "repository name not known to registry",
+    "no matching manifest",
+    "unauthorized",
+    "authentication required",
+    "no basic auth credentials",
+    "access denied",
+    "denied:",
+    "invalid reference format",
+    "invalid tag format",
+    "unsupported media type",
+    "client sent an http request to an https server",
+)
+"""Texts with which a registry, or the engine for it, says no to what was asked. A certificate that nobody vouches for is
+none: a portal of a wireless network shows one, too. Neither is a 404 whose text is a page. An engine that asks over HTTP does
+so because the registry, whose word this is, refused it over HTTPS; for one on localhost that is how it says "unauthorized"."""
+_FINAL_FORM = re.compile(r'failed to resolve reference ".*": \S+: not found$')
+"""As an engine says it that keeps images in containerd."""
+_MOST_LAYERS = 1000
+"""An image has 127 at most; a stream that names more is none of an engine, and must not fill the memory."""
+
+
+class Layers(NamedTuple):
+    """Bytes by layer: `(done, total)`. `said`: what was last said of each layer, its status and how far that is."""
+
+    by_id: Mapping[str, tuple[int, int]] = {}
+    said: Mapping[str, tuple[str, int]] = {}
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether the registry has something to send. Else the engine unpacks, on a disk that may be slow."""
+        statuses = [status for status, _ in self.said.values()]
+        return not statuses or any(status.startswith(_FETCHING) for status in statuses)
+
+    @property
+    def done(self) -> int:
+        return sum(done for done, _ in self.by_id.values())
+
+    @property
+    def total(self) -> int:
+        return sum(total for _, total in self.by_id.values())
+
+
+def is_waiting(line: PullLine) -> bool:
+    """Whether the engine tells how long it waits before it asks its registry again."""
+    return line.get("status", "").startswith("Retrying")
+
+
+def advance(layers: Layers, line: PullLine) -> Layers:
+    """The layers after one more line of the stream; the same ones when it says nothing new of them."""
+    id_, status = line.get("id", ""), line.get("status", "")
+    detail: ProgressDetail = line.get("progressDetail") or {}
+    done, total = detail.get("current") or 0, detail.get("total") or 0
+    if not id_ or status.startswith(_NO_LAYER) or is_waiting(line) or layers.said.get(id_) == (status, done):
+        return layers
+    if id_ not in layers.said and len(layers.said) >= _MOST_LAYERS:
+        return layers
+    layers = layers._replace(said={**layers.said, id_: (status, done)})
+    known_done, known_total = layers.by_id.get(id_, (0, 0))
+    if status == "Downloading":
+        new = (max(done, known_done), max(total, known_total, done))
+    elif id_ in layers.by_id and status.startswith(_FINAL_STATUS):
+        new = (known_total, known_total)
+    else:
+        return layers
+    return layers._replace(by_id={**layers.by_id, id_: new})
+
+
+def outcome(image: str, message: str) -> Outcome:
+    """How a pull ends that failed with these words. What is not known to be final is worth another try: nothing was disturbed.
+
+    Docker answers 500 to wrong credentials and to a dead network alike, so only the text tells (measured texts in the
+    tests).
+    """
+    text, lower = f"{image} cannot be pulled: {message}", message.lower()
+    if is_outside(lower):
+        return Retry(text, outside=True)
+    is_final = any(final in lower for final in _FINAL) or _FINAL_FORM.search(lower)
+    return Failed(text) if is_final else Retry(text)

@@ -1,0 +1,145 @@
+"""The content that registries have under a tag now, asked through the engine, which has the network and the trust.
+
+An answer holds for a while, and so does silence: every look at the engine would otherwise wait for a registry that is away.
+`fresh` asks again whatever is known, for an image that somebody has just asked for. However many images a spec names, a look
+waits for all of them together only for so long; what is asked goes on behind it, and the next look has the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+from evenkeel.controller.drivers.registries.credentials import Credentials, config_path, credentials_for
+from evenkeel.controller.drivers.containers.docker.answers import Distribution
+from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.specs.errors import DriverError, TimedOut
+from evenkeel.specs.containers.image import parse_image
+from evenkeel.specs.containers.observed import RemoteImage
+from evenkeel.specs.reading.secrecy import shown_address
+from evenkeel.specs.visible import shortened
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_S = 10.0
+"""For one image, from when it has one of the places."""
+_AT_ONCE = 4
+"""Places of their own: a registry that is slow takes none from the looks."""
+_PATIENCE_S = 15.0
+"""For all images of one look together."""
+_FRESH_S = 300.0
+"""For so long a registry's answer about a moving tag is good enough."""
+_LOST_S = 60.0
+"""For so long a registry that does not answer is not asked again."""
+_LONGEST_WHY = 120
+
+
+class Registries:
+    """All registries, behind one engine."""
+
+    def __init__(self, client: EngineClient, docker_config: str, answered: Callable[[], None]) -> None:
+        """`docker_config` has the credentials. `answered` is called when an answer has come for which no look waited."""
+        self._client, self._docker_config, self._answered = client, docker_config, answered
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._known: dict[str, tuple[float, RemoteImage | None]] = {}
+        self._silent: dict[str, float] = {}
+        """Registries → when one was last given up because it did not answer."""
+        self._whys: dict[str, str] = {}
+        """Why the last question about an image has no answer."""
+        self._asking: dict[str, asyncio.Task[RemoteImage | None]] = {}
+
+    async def look_up(self, images: Sequence[str], *, fresh: bool = False) -> dict[str, RemoteImage]:
+        """The content under each tag now; an image whose registry cannot be asked is absent, which is no reason to change
+        anything. `fresh`: whatever is known of it already."""
+        found: dict[str, RemoteImage] = {}
+        waiting: dict[str, asyncio.Task[RemoteImage | None]] = {}
+        now = asyncio.get_running_loop().time()
+        for image in images:
+            if parse_image(image).digest:
+                continue  # a digest names one content for ever
+            asked_at, known = self._known.get(image, (-_FRESH_S, None))
+            if fresh or now - asked_at >= (_LOST_S if known is None else _FRESH_S):
+                waiting[image] = self._ask_now(image, fresh=fresh)
+            elif known is not None:
+                found[image] = known
+        if waiting:
+            await asyncio.wait(waiting.values(), timeout=_PATIENCE_S)
+        for image, task in waiting.items():
+            if not task.done():
+                task.add_done_callback(self._is_late)
+            elif not task.cancelled() and (known := task.result()) is not None:
+                found[image] = known
+        return found
+
+    def why(self, image: str) -> str:
+        """Why nothing is known of an image, in few words: the last part of what the engine says is what happened."""
+        return self._whys.get(image, f"it has not answered within {_PATIENCE_S:g} s")
+
+    def _is_late(self, task: asyncio.Task[RemoteImage | None]) -> None:
+        if not task.cancelled() and task.result() is not None:
+            self._answered()
+
+    def _ask_now(self, image: str, *, fresh: bool) -> asyncio.Task[RemoteImage | None]:
+        """The question that is under way about an image; a fresh one is asked anew."""
+        task = self._asking.get(image)
+        if task is None or fresh:
+            task = asyncio.ensure_future(self._ask(image))
+            self._asking[image] = task
+            task.add_done_callback(lambda ended: self._forget_question(image, ended))
+        return task
+
+    def _forget_question(self, image: str, task: asyncio.Task[RemoteImage | None]) -> None:
+        if self._asking.get(image) is task:
+            del self._asking[image]
+
+    async def _ask(self, image: str) -> RemoteImage | None:
+        loop, registry = asyncio.get_running_loop(), parse_image(image).registry
+        begun, found = loop.time(), None
+        try:
+            async with self._slots:
+                if self._silent.get(registry, begun - 1) >= begun:
+                    raise TimedOut(f"registry:{registry}", "it did not answer about another image")
+                headers = await self.auth(registry)
+                answer = await self._client.get(
+                    f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
+                )
+            found = RemoteImage(answer["Descriptor"]["digest"])
+            self._whys.pop(image, None)
+        except DriverError as error:
+            if isinstance(error, TimedOut):
+                self._silent[registry] = loop.time()
+            self._whys[image] = shortened(shown_address(error.message.rpartition(": ")[2]), _LONGEST_WHY)
+            log.info("registry was not asked", extra={"fields": {"image": image, "why": str(error)}})
+        if self._known.get(image, (begun, None))[0] <= begun:
+            self._known[image] = (begun, found)
+        return found
+
+    async def close(self) -> None:
+        """Ends all questions."""
+        asking = list(self._asking.values())
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    def forget(self, image: str) -> None:
+        """It was pulled: what was known of it is old."""
+        self._known.pop(image, None)
+        self._whys.pop(image, None)
+
+    async def auth(self, registry: str) -> dict[str, str]:
+        """The header with the credentials for a registry, if there are any."""
+        found = await credentials_for(registry, config_path(self._docker_config))
+        return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
+
+
+def _auth_text(credentials: Credentials) -> str:
+    """The engine's header: base64url of a JSON object (Engine API, "Authentication")."""
+    fields = {"serveraddress": credentials.server}
+    if credentials.identity_token:
+        fields["identitytoken"] = credentials.identity_token
+    else:
+        fields |= {"username": credentials.username, "password": credentials.password}
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()

@@ -1,0 +1,251 @@
+"""A container in normal form → what the Docker Engine API is asked to create. Pure.
+
+Containers in network mode `bridge` join one user-defined network, because Docker resolves names only there: a container is
+reachable under its own name and its host name, and Kanto's `container_<host name>` becomes a link, which follows its target
+when that gets another address and needs not exist yet (measured with 20.10; docs/engines.md, ADR 0004).
+
+What the engine cannot keep travels in a label, so that a container tells all by itself what was asked for. What may be secret
+is not repeated there: labels are listed, sent with every event of an engine, and exported by collectors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from evenkeel.specs.codec import changed, decode
+from evenkeel.specs.containers.container import (
+    UNLIMITED,
+    Container,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Log,
+    Mount,
+    Port,
+    Resources,
+    Restart,
+    TcpProbe,
+    content_of,
+)
+from evenkeel.specs.errors import Refused
+
+NAME_LABEL = "dev.evenkeel.name"
+SPEC_LABEL = "dev.evenkeel.spec"
+OWNER_LABEL = "dev.evenkeel.owner"
+INSTANCE_LABEL = "dev.evenkeel.instance"
+HOLDS_LABEL = "dev.evenkeel.holds"
+"""On a container that never starts: the id of the one whose volumes it has."""
+STANDS_FOR_LABEL = "dev.evenkeel.stands-for"
+"""On an empty volume: the name of the one for which it stands."""
+OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL, HOLDS_LABEL)
+HOST_GATEWAY = "host-gateway"
+
+AddressOf = Callable[[str], str]
+"""The IPv4 address of an interface of the host; raises Refused when it has none."""
+
+
+def create_body(
+    container: Container,
+    network: str,
+    address_of: AddressOf,
+    owner: str = "",
+    volumes: Sequence[tuple[str, str]] = (),
+    instance: str = "",
+) -> dict[str, Any]:
+    """The body of POST /containers/create. Raises Refused for what this engine cannot do at all. `owner`: which evenkeel
+    creates it; `instance`: a word that no other container has, which tells this one from those of an image that is made of
+    it (`inherited`). "" leaves a label out. `volumes`: places, and the volumes that it gets there."""
+    host, _ = _hosts(container, address_of)
+    ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container)}
+    ours |= _given({OWNER_LABEL: owner, INSTANCE_LABEL: instance})
+    body: dict[str, Any] = {
+        "Image": container.image,
+        "Env": [name if value is None else f"{name}={value}" for name, value in container.env],
+        "Tty": container.terminal,
+        "OpenStdin": container.interactive,
+        "Labels": {**dict(container.labels), **ours},
+        "StopSignal": container.stop.signal,
+        "StopTimeout": math.ceil(container.stop.timeout.total_seconds()),
+        "ExposedPorts": {_port_key(port): {} for port in container.ports},
+        "HostConfig": {
+            "NetworkMode": "host" if container.network == "host" else network,
+            "PortBindings": _port_bindings(container.ports),
+            "Mounts": [
+                *(_mount(mount) for mount in container.mounts),
+                *({"Type": "volume", "Source": volume, "Target": place} for place, volume in volumes),
+            ],
+            "Devices": [
+                {
+                    "PathOnHost": device.host_path,
+                    "PathInContainer": device.container_path,
+                    "CgroupPermissions": device.permissions,
+                }
+                for device in container.devices
+            ],
+            "ExtraHosts": host,
+            "Privileged": container.privileged,
+            "CapAdd": list(container.capabilities),
+            "RestartPolicy": restart_body(container.restart),
+            "LogConfig": _log(container.log),
+            **_limits(container.resources),
+        },
+    }
+    if container.command is not None:
+        body["Cmd"] = list(container.command)
+    if container.host_name is not None:
+        body["Hostname"] = container.host_name
+    if container.domain_name is not None:
+        body["Domainname"] = container.domain_name
+    if container.health is not None and isinstance(container.health.probe, ExecProbe):
+        body["Healthcheck"] = _health(container.health, container.health.probe)
+    if container.network == "bridge":
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: endpoint_body(container, address_of)}}
+    return body
+
+
+def holder_body(held: str, image_id: str, subject: str, owner: str, instance: str) -> dict[str, Any]:
+    """The body of POST /containers/create for a container that has all the volumes of another one, `held`, and is not made to
+    be started. It has the image of that one, which is there as long as that one is. The rest as for `create_body`."""
+    labels = {NAME_LABEL: subject, HOLDS_LABEL: held, OWNER_LABEL: owner, INSTANCE_LABEL: instance}
+    return {"Image": image_id, "Labels": _given(labels), "HostConfig": {"VolumesFrom": [held]}}
+
+
+def _given(labels: Mapping[str, str]) -> dict[str, str]:
+    return {label: value for label, value in labels.items() if value}
+
+
+def endpoint_body(container: Container, address_of: AddressOf) -> dict[str, Any]:
+    """How a container is reached, and reaches others, on the network for mode bridge."""
+    _, links = _hosts(container, address_of)
+    return {"Aliases": [name for name in (container.name, container.host_name) if name], "Links": links}
+
+
+def update_body(restart: Restart, resources: Resources) -> dict[str, Any]:
+    """The body of POST /containers/{id}/update.
+
+    Memory and swap always go together, because the engine refuses one that contradicts the other's old value; 0 leaves a
+    value as it is, -1 lifts a reservation (measured, 20.10).
+    """
+    return {
+        "Memory": resources.memory or 0,
+        "MemorySwap": resources.memory_swap or 0,
+        "MemoryReservation": resources.memory_reservation or -1,
+        "RestartPolicy": restart_body(restart),
+    }
+
+
+def restart_body(restart: Restart) -> dict[str, Any]:
+    """Docker's restart policy; its growing delay has no limit that could be set."""
+    return {"Name": restart.policy, "MaximumRetryCount": restart.max_retries}
+
+
+def asked_text(container: Container) -> str:
+    """The label's text: the normal form, of variables only the names, and of commands only that there is one; the engine
+    keeps the rest."""
+    kept = as_kept(container)
+    health = kept.health
+    if health is not None and isinstance(health.probe, ExecProbe):
+        health = changed(health, probe=ExecProbe(()))
+    command = None if kept.command is None else ()
+    return content_of(
+        changed(kept, env=tuple((name, None) for name, _ in kept.env), command=command, health=health)
+    ).decode()
+
+
+def as_kept(container: Container) -> Container:
+    """The container as it can be read back. The query of a check is nowhere but in what is asked for, where checks are taken
+    from; what is kept in its place is true of every container that answers it."""
+    health = container.health
+    if health is None or not isinstance(health.probe, HttpProbe) or "?" not in health.probe.path:
+        return container
+    return changed(container, health=changed(health, probe=TcpProbe(health.probe.port)))
+
+
+def asked_from(labels: Mapping[str, str]) -> Container | None:
+    """The container that a label tells of; `None` without one, or when an evenkeel of another age wrote it."""
+    try:
+        return decode(labels[SPEC_LABEL], Container) if SPEC_LABEL in labels else None
+    except ValueError:
+        return None
+
+
+def _hosts(container: Container, address_of: AddressOf) -> tuple[list[str], list[str]]:
+    """Entries for the hosts file, and links to other containers."""
+    hosts, links = [], []
+    for name, address in container.extra_hosts:
+        if address == "host_ip":
+            hosts.append(f"{name}:{HOST_GATEWAY}")
+        elif address.startswith("host_ip_"):
+            hosts.append(f"{name}:{address_of(address.removeprefix('host_ip_'))}")
+        elif address.startswith("container_") and container.network == "host":
+            raise Refused(f"container:{container.name}", f"{name}:{address} needs network mode bridge with Docker")
+        elif address.startswith("container_"):
+            links.append(f"{address.removeprefix('container_')}:{name}")
+        else:
+            hosts.append(f"{name}:{address}")
+    return hosts, links
+
+
+def _port_key(port: Port) -> str:
+    return f"{port.container_port}/{port.protocol}"
+
+
+def _port_bindings(ports: tuple[Port, ...]) -> dict[str, list[dict[str, str]]]:
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        host = str(port.host_port)
+        if port.host_port_end > port.host_port:
+            host += f"-{port.host_port_end}"
+        bindings.setdefault(_port_key(port), []).append({"HostIp": port.host_ip, "HostPort": host})
+    return bindings
+
+
+def _mount(mount: Mount) -> dict[str, Any]:
+    """`Mounts`, not `Binds`: a source that does not exist is refused at creation instead of being made as a folder. Where no
+    propagation was asked for the engine takes another than `rprivate` if the source holds its own data, as `/` does; one that
+    is said it refuses there (measured, 20.10)."""
+    asked: dict[str, Any] = {
+        "Type": "bind",
+        "Source": mount.source,
+        "Target": mount.destination,
+        "ReadOnly": mount.read_only,
+    }
+    if mount.propagation is not None:
+        asked["BindOptions"] = {"Propagation": mount.propagation}
+    return asked
+
+
+def _limits(resources: Resources) -> dict[str, int]:
+    limits: dict[str, int] = {}
+    if resources.memory is not None:
+        limits["Memory"] = resources.memory
+        limits["MemorySwap"] = UNLIMITED if resources.memory_swap is None else resources.memory_swap
+    if resources.memory_reservation is not None:
+        limits["MemoryReservation"] = resources.memory_reservation
+    return limits
+
+
+def _log(log: Log) -> dict[str, Any]:
+    if log.driver == "none":
+        return {"Type": "none", "Config": {}}
+    config = {"max-file": str(log.max_files), "max-size": str(log.max_size)}
+    if log.mode == "non-blocking":
+        config |= {"mode": "non-blocking", "max-buffer-size": str(log.max_buffer_size)}
+    return {"Type": log.driver, "Config": config}
+
+
+def _health(health: Health, probe: ExecProbe) -> dict[str, Any]:
+    return {
+        "Test": ["CMD", *probe.command],
+        "Interval": _nanoseconds(health.interval),
+        "Timeout": _nanoseconds(health.timeout),
+        "Retries": health.retries,
+        "StartPeriod": _nanoseconds(health.start_period),
+    }
+
+
+def _nanoseconds(duration: timedelta) -> int:
+    return (duration // timedelta(microseconds=1)) * 1000

@@ -1,0 +1,50 @@
+"""What containers of the memory engine write, and what their checks do."""
+
+from __future__ import annotations
+
+from evenkeel.controller.drivers.containers.memory.world import Image, Kept
+from evenkeel.reconcilers.containers.causes import answer_cause, check_cause, is_good_answer
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
+from evenkeel.specs.containers.observed import CheckSeen, Look
+from evenkeel.specs.containers.output import Output, last_lines
+
+
+def said(kept: Kept, image: Image) -> Output:
+    """What a container has written since it was first started. As real ones, it needs a log that can be read."""
+    env, marked = (kept.container.env, kept.container.secrets) if kept.container is not None else ((), ())
+    lines = last_lines(image.output, env, marked) if kept.started_at else ()
+    is_checked = kept.container is not None and kept.container.health is not None and not image.healthy
+    check = last_lines(image.check_output, env, marked) if is_checked else ()
+    code = kept.exit_code if kept.state in ("exited", "dead", "restarting") else None
+    if kept.container is not None and kept.container.log.driver == "none":
+        return Output(check=check, unread="configured logging driver does not support reading", exit_code=code)
+    return Output(lines, check, exit_code=code)
+
+
+def is_well(check: Health, image: Image) -> bool:
+    """Whether a try of the check succeeds."""
+    status = image.answers.get(check.probe.path, 200) if isinstance(check.probe, HttpProbe) else 200
+    return image.healthy and is_good_answer(status)
+
+
+def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
+    """The newest result with why it is bad, where that is scripted."""
+    if newest.passed or is_well(check, image):
+        return newest
+    match check.probe:
+        case ExecProbe(command=command):
+            return changed(newest, cause=check_cause(image.check_exit, image.check_output, command[0]))
+        case HttpProbe(path=path) if path in image.answers:
+            return changed(newest, cause=answer_cause(check.probe, image.answers[path]))
+        case _:
+            return newest
+
+
+def check_in_force(container: Container, look: Look) -> Health | None:
+    """A command is the engine's to run, as it was at creation; a network check is made as it is asked for now."""
+    created_with = container.health
+    if look.checks is None or (created_with is not None and isinstance(created_with.probe, ExecProbe)):
+        return created_with
+    asked = look.checks.get(container.name)
+    return None if asked is not None and isinstance(asked.probe, ExecProbe) else asked

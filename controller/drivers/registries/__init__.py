@@ -1,0 +1,1 @@
+"""Registries, asked about images before they are pulled."""

@@ -1,0 +1,1 @@
+"""What survives a power loss: one SQLite file per state directory, and the lock that makes it one controller's."""

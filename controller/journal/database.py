@@ -1,0 +1,377 @@
+"""The journal's tables: rows are read, and written in transactions that are on the disk when they return.
+
+A command needs the file; without it every call is a JournalError. A controller must go on. It opens the file to *keep* it: when
+the disk is full, read-only, broken, or the file is gone or damaged, everything goes on in memory with what could be read, and
+not one caller notices, because a transaction that could not be stored is done again in memory, statement by statement.
+`is_durable` is false meanwhile, and nothing may be claimed that a loss of power would make untrue. `restore` writes back what
+has changed and goes on with the file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.journal.file import (
+    FILE,
+    PATIENCE_S,
+    Rescued,
+    Trouble,
+    copied,
+    fault,
+    is_passing,
+    journal_error,
+    memory,
+    open_file,
+    read_file,
+    rescued,
+    trouble,
+)
+from evenkeel.controller.journal.size import give_back, is_cut_short
+from evenkeel.controller.journal.merge import Snapshot, append_feedback, fill, is_older, merge
+from evenkeel.controller.journal.migrations import migrate
+from evenkeel.specs.codec import decode, is_sound
+from evenkeel.specs.errors import JournalError
+
+Kept = TypeVar("Kept")
+Values = Iterable[Any]
+
+_SHORT_PATIENCE_S = 0.5
+"""For how long a controller stands still for another process that writes; after that it goes on in memory."""
+
+
+class Loss(NamedTuple):
+    """Why everything happens in memory. `base`: what the file held when it was lost, `None` where that is not known.
+    `missing`: tables of which something could not be read. `is_replaced`: another file lies where the journal was. `is_torn`:
+    the file lacks what it held last."""
+
+    trouble: Trouble
+    base: Snapshot | None
+    missing: frozenset[str] = frozenset()
+    is_replaced: bool = False
+    is_torn: bool = False
+
+
+class Transaction:
+    """The statements of one transaction. What the disk refuses is done again in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._done: list[tuple[str, tuple[Any, ...]]] = []
+
+    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
+        """One statement."""
+        row = tuple(values)
+        try:
+            cursor = self._database.connection.execute(statement, row)
+        except sqlite3.Error as error:
+            self.fall_back(error)
+            cursor = self._database.connection.execute(statement, row)
+        self._done.append((statement, row))
+        return cursor
+
+    def executemany(self, statement: str, rows: Iterable[Values]) -> None:
+        """One statement for each of some rows."""
+        for row in rows:
+            self.execute(statement, row)
+
+    def fall_back(self, error: Exception) -> None:
+        """Go on in memory, where everything so far is done again; raises where that is not allowed, or no help."""
+        self._database.lose(error)
+        connection = self._database.connection
+        connection.execute("BEGIN IMMEDIATE")
+        for statement, row in self._done:
+            connection.execute(statement, row)
+
+
+class Database:
+    """The open file, or what is in memory instead. Every failure of a read or a write is a JournalError."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, now: Now, *, keeps: bool = False, loss: Loss | None = None
+    ) -> None:
+        """`keeps`: go on in memory when the file is lost; `loss`: it is."""
+        self.connection, self._path, self.now, self._keeps = connection, path, now, keeps
+        self._loss = loss
+        self._identity = _identity(path) if keeps and loss is None else None
+        self._transaction: Transaction | None = None
+        self._once_kept: list[Callable[[], object]] = []
+        self.on_loss: Callable[[], object] = _nothing
+        """Called when the file was lost."""
+        self.before_writing: Callable[[], object] = _nothing
+        """Called before every transaction; what it raises keeps that from happening."""
+
+    # ── rows ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def one(self, query: str, *values: object) -> Any:
+        """The first row, `None` when there is none."""
+        return next(iter(self.all(query, *values)), None)
+
+    def all(self, query: str, *values: object) -> list[Any]:
+        """All rows."""
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError, TypeError) as error:
+            if not self._can_lose(error):
+                raise journal_error(self._path, "cannot be read", error) from error
+            if self._transaction is not None:
+                self._transaction.fall_back(error)
+            else:
+                self.lose(error)
+            return self.all(query, *values)
+
+    def value(self, content: bytes, kind: type[Kept]) -> Kept:
+        """What was stored as `content`."""
+        try:
+            return decode(content, kind)
+        except (ValueError, TypeError, RecursionError) as error:
+            if isinstance(content, bytes) and is_sound(content):
+                why = f"holds a {kind.__name__} of another version of evenkeel: {error}. The file is not damaged"
+                raise JournalError(f"journal:{self._path}", why) from error
+            raise journal_error(self._path, "cannot be read", ValueError(str(error))) from error
+
+    def readable(self, content: bytes, kind: type[Kept]) -> Kept | None:
+        """What was stored as `content`, `None` when it cannot be read. For rows that the controller goes on without."""
+        try:
+            return self.value(content, kind)
+        except JournalError:
+            return None
+
+    def why_unreadable(self, content: bytes, kind: type[object]) -> str:
+        """Why `content` cannot be read, without advice about the whole file; "" when it can."""
+        try:
+            self.value(content, kind)
+        except JournalError as error:
+            return str(error.__cause__)
+        return ""
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """One transaction: all of it, on the disk, or nothing. Within another one it is a part of that."""
+        if self._transaction is not None:
+            yield self._transaction
+            return
+        self.before_writing()
+        self.check_place()
+        self._transaction = transaction = Transaction(self)
+        try:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                transaction.fall_back(error)
+            yield transaction
+            try:
+                self.connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                transaction.fall_back(error)
+                self.connection.execute("COMMIT")
+        except BaseException as error:
+            self._once_kept.clear()
+            with suppress(sqlite3.Error):
+                self.connection.rollback()
+            if isinstance(error, sqlite3.Error):
+                raise journal_error(self._path, "cannot be written", error) from error
+            raise
+        finally:
+            self._transaction = None
+        if self._keeps and self._loss is None:
+            give_back(self.connection)
+        acts, self._once_kept = self._once_kept, []
+        for act in acts:
+            act()
+
+    def once_kept(self, act: Callable[[], object]) -> None:
+        """Call `act` as soon as everything written so far is kept; never, if that fails."""
+        if self._transaction is not None:
+            self._once_kept.append(act)
+        else:
+            act()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
+    # ── without the file ───────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def loss(self) -> Loss | None:
+        """Why everything happens in memory; `None` while the file is there."""
+        return self._loss
+
+    def last_stored(self, table: str) -> int:
+        """The last number of a table that is on the disk for certain."""
+        if self._loss is None:
+            return 1 << 62
+        return self._loss.base.numbers.get(table, 0) if self._loss.base is not None else 0
+
+    def damaged(self, why: str) -> JournalError:
+        """What is stored is not what was written."""
+        return journal_error(self._path, "cannot be read", ValueError(why))
+
+    def supplement(self, *statements: tuple[str, Values]) -> None:
+        """Add to the copy in memory what the file did not give. It may happen within a transaction."""
+        for statement, values in statements:
+            self.connection.execute(statement, tuple(values))
+
+    def check_place(self) -> None:
+        """Whether the path still leads to the open file: else what was said would be gone with the process. One that was put
+        in its place, such as an older one that was restored, is opened."""
+        if self._loss is not None or self._identity is None or self._transaction is not None:
+            return
+        try:
+            found, before = _identity(self._path), self._identity
+        except (FileNotFoundError, NotADirectoryError):
+            self._lose(Trouble("Gone", f"{self._path} is gone"))
+            return
+        except OSError as error:
+            self._lose(trouble(self._path, error))
+            return
+        if found.file != before.file:
+            self._lose(Trouble("Gone", f"{self._path} is another file than before"), is_replaced=True)
+        elif before.log is not None and found.log != before.log:
+            self._lose(Trouble("Gone", f"{self._path}-wal is gone, with what was written last"), is_torn=True)
+        elif found.size < before.size and is_cut_short(self.connection, found.size):
+            self._lose(trouble(self._path, ValueError("the file was cut short")))
+        else:
+            self._identity = found
+
+    def lose(self, error: Exception) -> None:
+        """Go on in memory because of an error; raises it as a JournalError where that is no answer to it."""
+        if not self._can_lose(error):
+            raise journal_error(self._path, "cannot be written", error) from error
+        with suppress(sqlite3.Error):
+            self.connection.rollback()
+        self._lose(trouble(self._path, error))
+
+    def _can_lose(self, error: Exception) -> bool:
+        return self._keeps and self._loss is None and (not isinstance(error, sqlite3.Error) or is_passing(error))
+
+    def _lose(self, why: Trouble, *, is_replaced: bool = False, is_torn: bool = False) -> None:
+        copy, missing = rescued(self.connection)
+        self._loss = Loss(why, None if is_replaced else Snapshot(copy), missing, is_replaced, is_torn)
+        with suppress(sqlite3.Error):
+            self.connection.close()
+        self.connection = copy
+        self.on_loss()
+
+    def restore(self) -> Trouble | None:
+        """Write back what has changed and go on with the file; why not, if that fails. Not within a transaction."""
+        assert self._loss is not None
+        try:
+            was_there = self._path.exists() and self._path.stat().st_size > 0
+            with ExitStack() as cleaning:
+                file = open_file(self._path, _SHORT_PATIENCE_S)
+                cleaning.callback(file.close)
+                if self._loss.trouble.reason == "Damaged" and (found := fault(file)) is not None:
+                    raise found
+                file.execute("BEGIN IMMEDIATE")
+                self._write_back(file, is_new=not was_there)
+                file.execute("COMMIT")
+                cleaning.pop_all()
+        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+            self._loss = self._loss._replace(trouble=trouble(self._path, error, os.W_OK))
+            return self._loss.trouble
+        self.connection.close()
+        self.connection, self._loss, self._identity = file, None, _identity(self._path)
+        return None
+
+    def _write_back(self, file: sqlite3.Connection, *, is_new: bool) -> None:
+        assert self._loss is not None
+        if is_new:
+            fill(self.connection, file)
+        elif self._loss.is_replaced:
+            append_feedback(self.connection, file)
+        elif self._loss.base is not None and (self._loss.is_torn or is_older(file, self._loss.base)):
+            merge(self.connection, file, Snapshot(file))
+        else:
+            merge(self.connection, file, self._loss.base)
+
+
+def open_database(state: Path, now: Now = system_now) -> Database:
+    """The file of a state directory, to read and write; directory and file are made when they are not there."""
+    path = state / FILE
+    try:
+        return Database(open_file(path, PATIENCE_S), path, now)
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        raise journal_error(path, "cannot be opened", error, os.W_OK) from error
+
+
+def keep_database(state: Path, now: Now = system_now) -> Database:
+    """As `open_database`, for a controller, which goes on in memory when the file cannot be opened. JournalError for a version
+    that cannot be read."""
+    path = state / FILE
+    try:
+        connection = open_file(path, _SHORT_PATIENCE_S)
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        why = trouble(path, error, os.W_OK)
+        copy, loss = _without(path, why)
+        return Database(copy, path, now, keeps=True, loss=loss)
+    database = Database(connection, path, now, keeps=True)
+    if (found := fault(connection)) is not None:
+        database.lose(found)
+    return database
+
+
+def _without(path: Path, why: Trouble) -> tuple[sqlite3.Connection, Loss]:
+    """What can be read of a file that cannot be opened, in memory."""
+    try:
+        copy = copied(path)
+    except FileNotFoundError:
+        found, missing = _empty()
+        if not path.exists():
+            return found, Loss(why, Snapshot(found))
+    except (sqlite3.Error, OSError, ValueError, TypeError):
+        found, missing = _empty()
+    else:
+        found, missing = rescued(copy)
+        if fault(copy) is None and not missing:
+            return found, Loss(why, Snapshot(found))
+    return found, Loss(why, None, missing)
+
+
+def _empty() -> Rescued:
+    empty = memory()
+    migrate(empty)
+    tables = frozenset(row[0] for row in empty.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
+    return Rescued(empty, tables)
+
+
+def read_database(state: Path) -> Database:
+    """The file to read only; an empty one when there is none. Creates and changes no file."""
+    path = state / FILE
+    try:
+        return Database(read_file(path), path, system_now)
+    except (FileNotFoundError, NotADirectoryError):
+        return empty_database(path)
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        raise journal_error(path, "cannot be read", error, os.R_OK) from error
+
+
+def empty_database(path: Path = Path(":memory:")) -> Database:
+    """Tables without rows, in memory."""
+    return Database(_empty().connection, path, system_now)
+
+
+class _Identity(NamedTuple):
+    """Which files are open: device and inode of the database, and of its log; and how large the database was."""
+
+    file: tuple[int, int]
+    log: tuple[int, int] | None
+    size: int
+
+
+def _identity(path: Path) -> _Identity:
+    found, log = path.stat(), None
+    with suppress(FileNotFoundError):
+        beside = path.with_name(f"{path.name}-wal").stat()
+        log = beside.st_dev, beside.st_ino
+    return _Identity((found.st_dev, found.st_ino), log, found.st_size)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,81 @@
+"""The end of an activity: what it reached is kept in force and is last-good, and how it ended is said, in one write.
+
+The agent and an operator both end an activity here. What was activated is proven, and the rest is as it was found, so that
+there is nothing better to go back to: no failure after the end takes back what was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from evenkeel.controller.loop.acceptance import put_in_force
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.reconcilers.agents.activity import feedback, is_confirmed, reasons, verdict
+from evenkeel.reconcilers.agents.in_force import in_force, reached
+from evenkeel.specs.kanto.activity import Activity, Status, name_of
+from evenkeel.specs.codec import changed
+from evenkeel.specs.feedback import Condition, Feedback, Refused
+from evenkeel.specs.kanto.updateagent import feedback_bytes
+from evenkeel.specs.visible import shortened
+
+_REASONS = {
+    "COMPLETED": "Completed",
+    "INCOMPLETE": "Incomplete",
+    "IDENTIFICATION_FAILED": "IdentificationFailed",
+}
+
+
+def end_activity(
+    journal: Journal,
+    activity: Activity,
+    how: Status | Literal[""],
+    system: Sequence[str],
+    now_s: float,
+    say: Callable[[Feedback], object],
+    *,
+    judged: bool = True,
+) -> None:
+    """What was activated is desired from now on, even if the same once failed; what was not, is as it was before. Where
+    nothing was activated, what is desired already stays so; and where nothing is, what was there before is. `system`: the
+    containers that the activity left alone. `judged`: nobody else than the agent has done anything meanwhile. What was
+    activated becomes last-good only when all of it was looked at and found well; else cycles judge it. `how` is "" for an
+    activity whose id goes on: nothing is published then, because whoever follows the id would take it for the end of what
+    comes next."""
+    with journal.at_once():
+        state = in_force(activity, system)
+        if reached(activity) and judged and is_confirmed(activity):
+            if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
+                put_in_force(journal, state, activity.topic, activity.id)
+            journal.reach(state, activity.topic, activity.id)
+        elif reached(activity) or not journal.digest("desired"):
+            journal.forgive(state.digest, images=False)
+            journal.put("message", state, activity.topic, activity.id)
+            put_in_force(journal, state, activity.topic, activity.id)
+        if not how:
+            say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
+            journal.mail.record(None)
+            return
+        because = f", {activity.because}" if activity.because else ""
+        say(Feedback("activity", f"{name_of(activity.id)}: {how}{because}"))
+        if how != "SUPERSEDED":
+            failed = "; ".join(filter(None, [activity.because, *reasons(activity)])) if how != "COMPLETED" else ""
+            tell_ended(journal, activity.id, how, failed)
+        body = feedback_bytes(activity.id, int(now_s * 1000), feedback(activity, how, activity.because))
+        journal.mail.record(None, [Outgoing(f"{activity.topic}feedback", body)])
+
+
+def tell_ended(journal: Journal, id_: str, how: Status, why: str) -> None:
+    """Let the status tell how the newest activity ended, also when what is desired is another's by then."""
+    text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
+    journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text))
+
+
+def tell_refused(journal: Journal, id_: str, why: str, now_s: float) -> None:
+    """Let the status tell of a message that became no activity, beside how the newest activity ended: nothing that is in force
+    failed by it, and it must not hide what did."""
+    known = next((each for each in journal.conditions() if each.name == "ActivityCompleted"), None)
+    before = known or Condition("ActivityCompleted", True, "NoneEnded", "no activity has ended yet")
+    text = shortened(f"a desired state was refused: {name_of(id_)}: {why}")
+    journal.set_condition(changed(before, refused=Refused(text, now_s)))

@@ -1,0 +1,227 @@
+"""Messages on their way in and out, and the activity that they make up: the journal's part that belongs to the wire.
+
+A message that came in is stored before the broker is told that it arrived, and one that goes out is stored before it is
+published and forgotten only when the broker has acknowledged it. What an activity has become and what is said about it are
+written in one transaction, so that no crash separates the two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evenkeel.controller.journal.activity_parts import store_activity, stored_activity
+from evenkeel.controller.journal.database import Database
+from evenkeel.controller.journal.outbox import Outbox, Outgoing
+from evenkeel.specs.kanto.activity import Activity
+from evenkeel.specs.codec import changed
+from evenkeel.specs.reading.sound import sound_text
+
+MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
+"""Beyond either of these, messages are left to the broker until some have been dealt with."""
+
+
+_REMEMBERED = 64
+"""Messages of one topic that were dealt with. A broker delivers again what it had no acknowledgement for, and it has no
+more than a window of those under way."""
+
+
+_COLUMNS = "id, topic, payload, at, packet, begun, tries, tried_in"
+_MOST_SET_ASIDE, _MOST_BEGINNING = 8, 64 * 1024
+"""Messages that were set aside are kept for people to look at: the newest, and of each its beginning."""
+
+
+class Incoming(NamedTuple):
+    """A message that has not been dealt with. `at`: epoch seconds of its arrival. `packet`: the id under which the broker
+    delivered it, 0 when it had none. `begun`: it was said that it is being dealt with. `tries`: how often that was begun and
+    broke, or ended with the process."""
+
+    id: int
+    topic: str
+    payload: bytes
+    at: float
+    packet: int
+    begun: bool = False
+    tries: int = 0
+
+
+class Mailbox:
+    """Inbox, outbox and the open activity."""
+
+    def __init__(self, database: Database, boot: str) -> None:
+        """`boot`: which boot of the machine this is."""
+        self._database, self._boot = database, boot
+        self.outbox = Outbox(database)
+
+    def take_in(self, topic: str, payload: bytes, *, packet: int = 0, retained: bool = False) -> None:
+        """Store a message that arrived."""
+        with self._database.writing() as connection:
+            if retained:
+                self.remember_retained(topic, payload)
+            connection.execute(
+                "INSERT INTO inbox (topic, payload, at, packet) VALUES (?, ?, ?, ?)",
+                (topic, payload, self._database.now(), packet),
+            )
+
+    def is_full(self) -> bool:
+        """Whether nothing more should be taken in for now: so much waits to be dealt with, or to be published, or nothing can
+        be stored."""
+        if self._database.loss is not None:
+            return True
+        count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
+        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES) or self.outbox.is_full()
+
+    def has_heard(self, topic: str, payload: bytes, packet: int | None = None) -> bool:
+        """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under that
+        id: a broker delivers again under the id of the first time, and by that the like of it that is sent later is told
+        from it."""
+        waiting = "SELECT 1 FROM inbox WHERE topic = ?1 AND payload = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
+        dealt = "SELECT 1 FROM dealt WHERE topic = ?1 AND digest = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
+        return (
+            self._database.one(waiting, topic, payload, packet) is not None
+            or self._database.one(dealt, topic, _digest(payload), packet) is not None
+        )
+
+    def heard_last(self, topic: str, payload: bytes) -> bool:
+        """Whether nothing else was heard on its topic since."""
+        waiting = self._database.one("SELECT payload FROM inbox WHERE topic = ? ORDER BY id DESC LIMIT 1", topic)
+        if waiting is not None:
+            return bool(waiting[0] == payload)
+        dealt = self._database.one("SELECT digest FROM dealt WHERE topic = ? ORDER BY id DESC LIMIT 1", topic)
+        return dealt is not None and dealt[0] == _digest(payload)
+
+    def knows_retained(self, topic: str, payload: bytes) -> bool:
+        """Whether this is what the broker last had to give on this topic."""
+        query = "SELECT 1 FROM retained WHERE topic = ? AND digest = ?"
+        return self._database.one(query, topic, _digest(payload)) is not None
+
+    def remember_retained(self, topic: str, payload: bytes) -> None:
+        """The broker keeps this message, and gives it to everybody who begins to listen: once is enough."""
+        with self._database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO retained VALUES (?, ?)", (topic, _digest(payload)))
+
+    def incoming(self) -> Incoming | None:
+        """The oldest message that has not been dealt with."""
+        row = self._database.one(f"SELECT {_COLUMNS} FROM inbox ORDER BY id LIMIT 1")
+        return self._incoming(row) if row else None
+
+    def begin_try(self, message: Incoming) -> None:
+        """A message is about to be dealt with: the try counts until it has ended in good order."""
+        with self._database.writing() as connection:
+            row = (message.tries + 1, self._boot, message.id)
+            connection.execute("UPDATE inbox SET tries = ?, tried_in = ? WHERE id = ?", row)
+
+    def end_try(self, message: Incoming) -> None:
+        """The try has ended in good order. Where the message was not dealt with, because something else came first, the try
+        does not count."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE inbox SET tries = ? WHERE id = ?", (message.tries, message.id))
+
+    def begin_last_look(self, activity: Activity) -> Activity:
+        """The look before an activity's end is about to be made: as `begin_try`."""
+        begun = changed(activity, tries=self.tries_of(activity) + 1, tried_in=self._boot)
+        self.record(begun)
+        return begun
+
+    def end_last_look(self, tries: int) -> None:
+        """It was given up in good order, and that try does not count; there were `tries` before."""
+        activity = self.activity()
+        if activity is not None:
+            self.record(changed(activity, tries=tries))
+
+    def tries_of(self, activity: Activity) -> int:
+        """How often the look before its end broke."""
+        return self._counted(activity.tries, activity.tried_in)
+
+    def _counted(self, tries: int, boot: str) -> int:
+        """Tries that another boot of the machine cut short count for nothing: a power loss is nobody's fault."""
+        return tries if boot == self._boot else 0
+
+    def set_aside(self, topic: str, payload: bytes, why: str) -> None:
+        """Keep a message that cannot be dealt with, for people to look at."""
+        row = (topic, payload[:_MOST_BEGINNING], len(payload), self._database.now(), sound_text(why))
+        with self._database.writing() as connection:
+            connection.execute("INSERT INTO set_aside (topic, beginning, size, at, why) VALUES (?, ?, ?, ?, ?)", row)
+            connection.execute(
+                "DELETE FROM set_aside WHERE id NOT IN (SELECT id FROM set_aside ORDER BY id DESC LIMIT ?)",
+                (_MOST_SET_ASIDE,),
+            )
+
+    def begin(self, message: Incoming, said: Outgoing) -> None:
+        """Say of a message, once, that it is being dealt with."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE inbox SET begun = 1 WHERE id = ?", (message.id,))
+            self.send(said)
+
+    def waiting_on(self, topic: str) -> list[int]:
+        """The numbers of the messages of one topic that have not been dealt with, the oldest first."""
+        return [row[0] for row in self._database.all("SELECT id FROM inbox WHERE topic = ? ORDER BY id", topic)]
+
+    def oldest(self) -> int:
+        """The number of the oldest message that has not been dealt with; 0 when there is none."""
+        return int(self._database.one("SELECT ifnull(min(id), 0) FROM inbox")[0])
+
+    def waiting_message(self, number: int) -> Incoming:
+        """One of them."""
+        return self._incoming(self._database.one(f"SELECT {_COLUMNS} FROM inbox WHERE id = ?", number))
+
+    @property
+    def place(self) -> object:
+        """Another object whenever the number of a message may be another message's: where they are stored now."""
+        return self._database.connection
+
+    def _incoming(self, row: tuple[int, str, bytes, float, int, int, int, str]) -> Incoming:
+        return Incoming(*row[:5], bool(row[5]), self._counted(row[6], row[7]))
+
+    def send(self, *messages: Outgoing) -> None:
+        """Store messages to be published, in this order."""
+        self.outbox.send(*messages)
+
+    def outgoing(self) -> tuple[int, Outgoing] | None:
+        """The oldest message that the broker has not acknowledged, with its number."""
+        return next(iter(self.outbox.first(1)), None)
+
+    def sent(self, *numbers: int) -> None:
+        """The broker has acknowledged messages."""
+        self.outbox.sent(*numbers)
+
+    def waiting(self) -> int:
+        """How many messages wait to be published."""
+        return self.outbox.waiting()
+
+    def activity(self) -> Activity | None:
+        """The open activity. One that cannot be read is as if none were open (`controller.journal.unreadable`)."""
+        found = stored_activity(self._database)
+        return self._database.readable(found.body, Activity) if found and not found.is_changed else None
+
+    def unreadable_activity(self) -> tuple[bytes, str] | None:
+        """What is stored of an open activity that cannot be read, and why it cannot; `None` when there is none."""
+        found = stored_activity(self._database)
+        if found is None:
+            return None
+        why = "it is not what was stored" if found.is_changed else self._database.why_unreadable(found.body, Activity)
+        return (found.body, why) if why else None
+
+    def record(
+        self, activity: Activity | None, messages: Sequence[Outgoing] = (), dealt_with: Incoming | None = None
+    ) -> None:
+        """What the activity has become (`None`: none is open), what is said about it, and which message that answers."""
+        with self._database.writing() as connection:
+            store_activity(self._database, connection, activity)
+            self.send(*messages)
+            if dealt_with is not None:
+                connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))
+                topic, digest = dealt_with.topic, _digest(dealt_with.payload)
+                connection.execute(
+                    "INSERT INTO dealt (topic, digest, packet) VALUES (?, ?, ?)", (topic, digest, dealt_with.packet)
+                )
+                connection.execute(
+                    "DELETE FROM dealt WHERE topic = ?1 AND id NOT IN"
+                    " (SELECT id FROM dealt WHERE topic = ?1 ORDER BY id DESC LIMIT ?2)",
+                    (topic, _REMEMBERED),
+                )
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

@@ -1,0 +1,111 @@
+"""Messages that wait to be published, stored so that an activity of many components costs no more than what it says anew.
+
+Each message of feedback repeats all actions of its activity, and almost all of them are as they were in the message before. So
+an action is stored when it changes (table `told`), and a message has the version up to which these rows are its own. What is
+published is put together again, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evenkeel.controller.journal.database import Database, Transaction
+from evenkeel.specs.kanto.updateagent import joined_feedback, split_feedback
+
+MOST_UNSENT, MOST_UNSENT_BYTES = 500, 8 * 1024**2
+"""Beyond either of these, nothing is taken in that would have to be answered, until some have been published."""
+
+_COLUMNS = "id, topic, payload, retain, latest, actions, version"
+_KEPT = "(latest OR id <= ?)"
+"""Nothing is claimed that is not stored; a report of the present is no claim."""
+
+
+class Outgoing(NamedTuple):
+    """A message to be published. `latest`: only the newest of its topic counts, so that it takes the place of such a one that
+    still waits; an outage must not fill the disk with what nobody will want to know."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    latest: bool = False
+
+
+class Outbox:
+    """The messages that the broker has not acknowledged."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def send(self, *messages: Outgoing) -> None:
+        """Store messages to be published, in this order."""
+        with self._database.writing() as connection:
+            for message in messages:
+                if message.latest:
+                    connection.execute("DELETE FROM outbox WHERE latest AND topic = ?", (message.topic,))
+                frame, actions = split_feedback(message.payload) if not message.retain else (message.payload, [])
+                row = (message.topic, frame, message.retain, message.latest, len(actions))
+                connection.execute(
+                    "INSERT INTO outbox (topic, payload, retain, latest, actions, version) VALUES (?, ?, ?, ?, ?, ?)",
+                    (*row, self._tell(connection, actions) if actions else 0),
+                )
+
+    def _tell(self, connection: Transaction, actions: Sequence[bytes]) -> int:
+        """Store those actions that are others than was told last; the version that has all of them."""
+        newest = int(self._database.one("SELECT ifnull(max(version), 0) FROM told")[0])
+        known = self._actions(len(actions), newest)
+        news = [(place, newest + 1, action) for place, action in enumerate(actions) if known.get(place) != action]
+        connection.executemany("INSERT INTO told (place, version, body) VALUES (?, ?, ?)", news)
+        return newest + bool(news)
+
+    def _actions(self, count: int, version: int) -> dict[int, bytes]:
+        """The actions of a message, by place."""
+        query = (
+            "SELECT place, body, max(version) FROM told WHERE place < ? AND version <= ? GROUP BY place ORDER BY place"
+        )
+        return {place: body for place, body, _ in self._database.all(query, count, version)}
+
+    def first(self, most: int, after: int = 0, but: Sequence[str] = ()) -> list[tuple[int, Outgoing]]:
+        """The oldest messages that the broker has not acknowledged, with their numbers, which are above `after`. `but`: on
+        these topics nothing can be said now."""
+        others = f"topic NOT IN ({', '.join('?' * len(but))})"
+        rows = self._database.all(
+            f"SELECT {_COLUMNS} FROM outbox WHERE id > ? AND {_KEPT} AND {others} ORDER BY id LIMIT ?",
+            after,
+            self._database.last_stored("outbox"),
+            *but,
+            most,
+        )
+        return [
+            (id_, Outgoing(topic, self._whole(payload, actions, version), bool(retain), bool(latest)))
+            for id_, topic, payload, retain, latest, actions, version in rows
+        ]
+
+    def _whole(self, frame: bytes, actions: int, version: int) -> bytes:
+        return joined_feedback(frame, list(self._actions(actions, version).values())) if actions else frame
+
+    def sent(self, *numbers: int) -> None:
+        """The broker has acknowledged messages."""
+        with self._database.writing() as connection:
+            connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
+            self._forget_told(connection)
+
+    def _forget_told(self, connection: Transaction) -> None:
+        """Drop what no message needs any more; while an activity is open, its next message needs what was told last."""
+        if self._database.one("SELECT 1 FROM told LIMIT 1") is None:
+            return
+        oldest = self._database.one("SELECT min(version) FROM outbox WHERE actions > 0")[0]
+        if oldest is None and self._database.one("SELECT 1 FROM activity") is None:
+            connection.execute("DELETE FROM told")
+            return
+        newer = "SELECT max(version) FROM told AS newer WHERE newer.place = told.place AND newer.version <= ?"
+        connection.execute(f"DELETE FROM told WHERE version < ({newer})", (1 << 62 if oldest is None else oldest,))
+
+    def waiting(self) -> int:
+        """How many messages wait to be published."""
+        return int(self._database.one("SELECT count(*) FROM outbox")[0])
+
+    def is_full(self) -> bool:
+        """Whether so much waits to be published that nothing should be added for now."""
+        count, size = self._database.one("SELECT count(*), total(length(payload)) FROM outbox")
+        return bool(count >= MOST_UNSENT or size >= MOST_UNSENT_BYTES)

@@ -1,0 +1,75 @@
+"""Stored conditions and activities that cannot be read: a damaged body, or a noun of another version of evenkeel.
+
+Such a row is read as absent, so that it stops neither the repair of what is in force nor the next message. Only the worker
+sets it aside, for people to look at, and says so once. A condition is written anew by the part that knows it. An activity ends
+as INCOMPLETE: what it reached is not known, what is in force stays so, and cycles undo the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from evenkeel.controller.journal.ending import tell_ended
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.specs.kanto.activity import name_of
+from evenkeel.specs.codec import decode
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.reading.sound import foreign_json, sound_text
+from evenkeel.specs.kanto.updateagent import FeedbackMessage, feedback_bytes
+
+_WHY = "evenkeel cannot read what it had stored of this activity and ends it; what was in force stays in force"
+_TEXT = r'("(?:[^"\\]|\\.)*")'
+_HEAD = re.compile(rf'\{{"id":{_TEXT}(?:,"topic":{_TEXT})?')
+_LONGEST_HEAD = 64 * 1024
+_TOPIC = re.compile(r"[a-z0-9]+update/desiredstate")
+
+
+def set_aside_unreadable(journal: Journal, say: Callable[[Feedback], object], now_s: float, topic: str = "") -> None:
+    """Set aside what cannot be read. `topic`: where desired states come in; without it the one that the activity names, if
+    that can be read, tells where its end is published."""
+    activity, conditions = journal.mail.unreadable_activity(), journal.unreadable_conditions()
+    if activity is None and not conditions:
+        return
+    with journal.at_once():
+        for name, body, why in conditions:
+            journal.mail.set_aside(f"journal: condition {name}", body, why)
+            journal.drop_condition(name)
+            say(Feedback("state-lost", f"the condition {name} could not be read and is set aside: {why}"))
+        if activity is not None:
+            body, why = activity
+            journal.mail.set_aside("journal: activity", body, why)
+            say(Feedback("state-lost", f"the open activity could not be read and is set aside: {why}"))
+            _end(journal, body, say, now_s, topic)
+
+
+def _end(journal: Journal, body: bytes, say: Callable[[Feedback], object], now_s: float, topic: str) -> None:
+    id_, named = _rescued(body)
+    if not topic and _TOPIC.fullmatch(named):
+        topic = named
+    name = name_of(id_) if id_ is not None else "(its activityId cannot be read)"
+    say(Feedback("activity", f"{name}: INCOMPLETE, {_WHY}"))
+    tell_ended(journal, name, "INCOMPLETE", _WHY)
+    said = []
+    if id_ is not None and topic:
+        feedback = FeedbackMessage(status="INCOMPLETE", message=_WHY)
+        said.append(Outgoing(f"{topic}feedback", feedback_bytes(id_, int(now_s * 1000), feedback)))
+    journal.mail.record(None, said)
+
+
+def _rescued(body: bytes) -> tuple[str | None, str]:
+    """Id and topic of an activity that cannot be read: `None` and "" when they cannot be told. Where the body is no JSON any
+    more, they are only taken from its beginning: what people asked for stands behind them and may hold the same keys."""
+    try:
+        fields: dict[str, object] = decode(body, dict)
+    except (ValueError, RecursionError):
+        head = _HEAD.match(body[:_LONGEST_HEAD].decode(errors="replace"))
+        if head is None or "\ufffd" in head[0]:
+            return None, ""
+        try:
+            fields = {"id": foreign_json(head[1].encode()), "topic": foreign_json((head[2] or '""').encode())}
+        except ValueError:
+            return None, ""
+    id_, topic = fields.get("id"), fields.get("topic")
+    return sound_text(id_) if isinstance(id_, str) else None, topic if isinstance(topic, str) else ""

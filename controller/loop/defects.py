@@ -1,0 +1,165 @@
+"""Unexpected exceptions: a defect of evenkeel's own must not take the device with it.
+
+Every part of the controller works under supervision. What breaks in one is logged with its traceback, told by the condition
+`Defect` with the place in the code, and tried again after a back-off; all other parts go on. The condition is gone as soon as
+every part that broke has gone through without an exception. `Busy` passes: it means that another controller is at work. So
+do cancellations and everything else that is no `Exception`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any
+
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.specs.errors import Busy, EvenkeelError
+from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.visible import one_line
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT_S = 60.0
+"""No part that broke waits longer before it is tried again."""
+_FIRST_WAIT_S = 1.0
+_SOUND_S = 30.0
+"""A part that has no end counts as sound again when it has worked for so long."""
+_MOST_TEXT = 300
+_OWN = "evenkeel."
+
+
+class Defects:
+    """The parts of one controller that are broken now."""
+
+    def __init__(self, journal: Journal, say: Callable[[Feedback], None]) -> None:
+        self._journal, self._say = journal, say
+        self._broken: dict[str, tuple[str, str]] = {}
+        """Part → kind of exception, and what is said of it."""
+        self._met: dict[str, int] = {}
+        self._again: dict[str, int] = {}
+        """How often in a row a part broke in the same way."""
+
+    def begin(self) -> None:
+        """Forget what an earlier process met."""
+        self._store(lambda: self._journal.drop_condition("Defect"))
+
+    def is_broken(self, part: str) -> bool:
+        """Whether the part broke and has not gone through since."""
+        return part in self._broken
+
+    def texts(self) -> str:
+        """What is said of all that is broken, a line for each part."""
+        return "\n".join(f"{part}: {text}" for part, (_, text) in self._broken.items())
+
+    def met(self, part: str, error: Exception) -> str:
+        """A part broke: log it, tell it. The text that says so; nothing is raised."""
+        text = defect_text(error)
+        fields = {"part": part, "why": text}
+        self._met[part] = self._met.get(part, 0) + 1
+        if self._broken.get(part) == (type(error).__name__, text):
+            self._again[part] = self._again.get(part, 1) + 1
+            if self._again[part] & (self._again[part] - 1) == 0:  # not a line every few seconds
+                log.error("defect again", extra={"fields": {**fields, "times": self._again[part]}})
+            return text
+        self._again.pop(part, None)
+        log.error("defect", exc_info=error, extra={"fields": fields})
+        self._broken[part] = type(error).__name__, text
+        self._store(lambda: self._tell("defect", f"{part}: {text}"))
+        return text
+
+    def passed(self, part: str) -> None:
+        """A part has gone through without breaking."""
+        self._again.pop(part, None)
+        if self._broken.pop(part, None) is not None:
+            self._store(lambda: self._tell("defect-over", f"{part} goes on"))
+
+    @contextmanager
+    def turn(self, part: str) -> Iterator[None]:
+        """One pass of a part: what it raises is met and ends the pass, and nothing else."""
+        before = self._met.get(part, 0)
+        try:
+            yield
+        except Busy:
+            raise
+        except Exception as error:  # noqa: BLE001 - here unexpected exceptions end
+            self.met(part, error)
+        else:
+            if self._met.get(part, 0) == before:
+                self.passed(part)
+
+    async def supervise(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Work until it returns, and begin it anew whenever it breaks."""
+        loop = asyncio.get_running_loop()
+        wait_s = _FIRST_WAIT_S
+        while True:
+            begun = loop.time()
+            sound = loop.call_later(_SOUND_S, self.passed, part)
+            try:
+                await work()
+            except Busy:
+                raise
+            except Exception as error:  # noqa: BLE001 - here unexpected exceptions end
+                self.met(part, error)
+            else:
+                self.passed(part)
+                return
+            finally:
+                sound.cancel()
+            if loop.time() - begun >= _SOUND_S:
+                wait_s = _FIRST_WAIT_S
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    def in_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the event loop does with an exception that nobody awaits."""
+        error = context.get("exception")
+        if not isinstance(error, Exception):
+            loop.default_exception_handler(context)
+            return
+        self.met("event loop", error)
+        loop.call_later(_SOUND_S, self.passed, "event loop")
+
+    def _tell(self, kind: Any, message: str) -> None:
+        if self._broken:
+            reason = next(iter(self._broken.values()))[0]
+            self._journal.set_condition(Condition("Defect", False, reason, self.texts()))
+        else:
+            self._journal.drop_condition("Defect")
+        self._say(Feedback(kind, message))
+
+    def _store(self, write: Callable[[], None]) -> None:
+        try:
+            with self._journal.at_once():
+                write()
+        except EvenkeelError as error:
+            log.error("defect cannot be stored", extra={"fields": {"why": error.message}})
+
+
+def defect_text(error: Exception) -> str:
+    """The place in the code, and the exception: `reconcilers/containers/plan.py:17: KeyError: 'web'`."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    words = error.message if isinstance(error, EvenkeelError) else one_line(str(error))
+    if not isinstance(error, EvenkeelError) and len(words) > _MOST_TEXT:
+        words = f"{words[:_MOST_TEXT]}…"
+    return f"{_place(error.__traceback__)}: {type(error).__name__}{': ' if words else ''}{words}"
+
+
+def _place(traceback: TracebackType | None) -> str:
+    """The innermost line of evenkeel's own; of others where there is none."""
+    place = own = ""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        place = f"{PurePath(code.co_filename).name}:{traceback.tb_lineno}"
+        if module.startswith(_OWN):
+            folders = module.removeprefix(_OWN).split(".")
+            if PurePath(code.co_filename).stem != "__init__":
+                folders = folders[:-1]
+            own = "/".join((*folders, place))
+        traceback = traceback.tb_next
+    return own or place or "somewhere"

@@ -1,0 +1,66 @@
+"""Whether the worker lives: a loop that turns around a worker that hangs would tell a watchdog that all is well.
+
+So every sign of life of the worker says by when the next one is due, and the watchdog is told that all is well only until then.
+A step at work may take as long as its own limit says, whatever a spec has set that to; a worker hangs only beyond that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from evenkeel.controller.loop.ports import Life
+
+log = logging.getLogger(__name__)
+
+_LONGEST_LOOK_S = 300.0
+"""A worker that neither ends its cycle nor has a step at work for so long hangs. No look takes so long: a driver bounds it,
+whatever specs say."""
+
+
+class Liveness:
+    """The signs of life of one worker. `resync`: how long an idle worker rests at most. Signs are given within a running event
+    loop."""
+
+    def __init__(self, life: Life | None, resync: timedelta) -> None:
+        self._life, self._longest_rest_s = life, resync.total_seconds()
+        self._lives_until = math.inf
+        self._steps: list[float] = []
+        """Until when the steps at work may take."""
+
+    def looks(self) -> None:
+        """The worker tries something, such as a look at the engine, or says something."""
+        self._lives_for(_LONGEST_LOOK_S)
+
+    @contextmanager
+    def works(self, limit_s: float) -> Iterator[None]:
+        """A step is at work, and ends after `limit_s` seconds at the latest."""
+        until = asyncio.get_running_loop().time() + limit_s
+        self._steps.append(until)
+        try:
+            yield
+        finally:
+            self._steps.remove(until)
+            self.looks()
+
+    def rests(self) -> None:
+        """The cycle has ended; the next one comes with the resync at the latest."""
+        self._lives_for(2 * self._longest_rest_s + 2 * _LONGEST_LOOK_S)
+
+    def _lives_for(self, seconds: float) -> None:
+        self._lives_until = asyncio.get_running_loop().time() + seconds
+
+    async def keep_alive(self) -> None:
+        """Tell that the worker lives for as long as it does; until cancelled."""
+        while self._life is not None and self._life.every_s > 0:
+            if asyncio.get_running_loop().time() <= max(
+                [self._lives_until, *(each + _LONGEST_LOOK_S for each in self._steps)]
+            ):
+                self._life.alive()
+            else:
+                log.error("the worker hangs", extra={"fields": {}})
+            await asyncio.sleep(self._life.every_s)

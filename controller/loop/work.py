@@ -1,0 +1,78 @@
+"""What the worker is doing at the moment, for `evenkeel status`.
+
+Steps come and go too quickly to be stored; the process that performs them knows them, and is asked over its socket (`control`).
+Times are durations, because clocks are set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.specs.feedback import Feedback, StepAtWork, Work
+from evenkeel.specs.plan import Step
+
+_ENDS = ("step-done", "step-retrying", "step-failed")
+
+
+@dataclass
+class _Begun:
+    entry: Feedback
+    at_s: float
+    far: str = ""
+    done: int = 0
+    total: int = 0
+
+
+class WorkAtHand:
+    """The steps at work, why the newest try failed, and when the next one is."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, _Begun] = {}
+        self._error, self._waits_for, self._again_at_s = "", "", 0.0
+
+    def told(self, entry: Feedback) -> None:
+        """An entry of the worker."""
+        if entry.kind == "step-started":
+            self._begun[entry.step] = _Begun(entry, _clock_s())
+        elif entry.kind in _ENDS:
+            self._begun.pop(entry.step, None)
+
+    def progressed(self, step: Step, far: str, done: int, total: int) -> None:
+        """How far a step is."""
+        begun = self._begun.get(step.id)
+        if begun is not None:
+            begun.far, begun.done, begun.total = far, done, total
+
+    def turned(self, ending: Ending, again_s: float) -> None:
+        """A cycle has ended, and no step is at work. `again_s`: seconds until the next one."""
+        self._begun.clear()
+        self._error = self._waits_for = ""
+        self._again_at_s = _clock_s() + again_s
+        match ending:
+            case Retrying(why=why) | Settled(left_over=why):
+                self._error = why
+            case Waiting(why=why):
+                self._waits_for = why
+            case Stalled() | Progressed():
+                pass  # the conditions tell why nothing more is tried
+
+    def now(self) -> Work:
+        """All of it, at this moment."""
+        now_s = _clock_s()
+        steps = tuple(_at_work(each, now_s) for each in self._begun.values())
+        is_idle = not steps and (self._error or self._waits_for)
+        again_s = round(max(self._again_at_s - now_s, 0.0), 1) if is_idle else 0.0
+        return Work(steps, self._error, self._waits_for, again_s)
+
+
+def _clock_s() -> float:
+    """Seconds from some moment on; nobody sets this clock."""
+    return asyncio.get_running_loop().time()
+
+
+def _at_work(begun: _Begun, now_s: float) -> StepAtWork:
+    entry = begun.entry
+    for_s = round(now_s - begun.at_s, 1)
+    return StepAtWork(entry.subject, entry.phase, entry.message, for_s, begun.far, begun.done, begun.total)

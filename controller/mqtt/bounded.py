@@ -1,0 +1,59 @@
+"""paho's client, which reads a packet of any size without keeping it.
+
+With MQTT 5 a broker is told how large a packet may be. With 3.1.1 it is not, and paho keeps a packet until it is whole, up to
+256 MiB. The connection is not ended for such a packet: the broker would deliver it again at once, and nothing behind it would
+ever arrive. It is read to its end, of which only the beginning is handed on, and can be acknowledged.
+
+paho has no public way to do this. `_sock_recv` is what it reads every piece of a packet with; it is asked for all that is left
+of the packet. tests/controller/mqtt/test_link.py fails when that changes.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from paho.mqtt.client import Client
+
+_PIECE = 64 * 1024
+_KEPT = 256 * 1024
+"""Of a packet that is too large: the longest topic, properties, and enough to answer its sender."""
+
+
+class _Dropped(bytes):
+    """So many bytes that were read, of which nothing is kept."""
+
+    _size: int
+
+    def __new__(cls, size: int) -> Self:
+        dropped = super().__new__(cls)
+        dropped._size = size
+        return dropped
+
+    def __len__(self) -> int:
+        return self._size
+
+
+class BoundedClient(Client):
+    """`most_bytes`: of a packet that is kept whole. No `__init__`: paho calls it again to give back what it holds."""
+
+    most_bytes = _KEPT
+    _size = _dropped = 0
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if not self._size and bufsize <= max(self.most_bytes, _KEPT):
+            return super()._sock_recv(bufsize)
+        if not self._size:
+            self._size, self._dropped = bufsize, 0
+        handed_on = self._size - bufsize
+        piece = super()._sock_recv(min(bufsize, _PIECE))
+        if len(piece) == bufsize:
+            self._size = 0
+        if handed_on < _KEPT:
+            return piece
+        self._dropped += len(piece)
+        return _Dropped(len(piece)) if piece else piece
+
+    def take_dropped(self) -> int:
+        """How many bytes are missing at the end of the packet that is being dealt with."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped

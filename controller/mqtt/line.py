@@ -1,0 +1,264 @@
+"""One connection, from the attempt to its end, as paho makes it: runs in the thread of the link and ends by itself.
+
+A line lives once. paho's own reconnecting is not used: it keeps messages, packet ids and credentials from one connection to
+the next, retries with secrets that were replaced meanwhile, and its thread dies of what it does not expect. What happens is
+told as an `Event`, from this thread. `publish`, `subscribe`, `acknowledge` and `leave` may be called from another
+thread while the line runs; `release` must be called when it has ended, by whoever calls those.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evenkeel.controller.mqtt.access import Access, client_id_of
+from evenkeel.specs.settings.mqtt import MqttSettings
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, MQTTMessage
+
+    from evenkeel.controller.mqtt.bounded import BoundedClient
+
+WINDOW = 20
+"""Messages under way in each direction at most, as far as a broker can be told."""
+_SESSION_EXPIRY_S = 30 * 24 * 3600
+"""With MQTT 5 a broker forgets a device that was away for longer; with 3.1.1 it decides by itself."""
+_TOPIC_AND_PROPERTIES = 128 * 1024
+_GRACE_S = 2.0
+SILENT, LOST = "the broker fell silent", "the connection was lost"
+UNANSWERED = "the broker does not acknowledge what it is sent"
+_TAKEN_OVER = 0x8E
+"""MQTT 5: a client of the same id has connected. With 3.1.1, and from some brokers with 5, the connection is only lost."""
+_HEAR_OUT_S = 0.5
+
+
+class Accepted(NamedTuple):
+    """The broker lets us in. It takes `window` messages before it has to acknowledge one, and no packet of more than
+    `most_bytes` (0: it does not say)."""
+
+    session_present: bool
+    window: int
+    most_bytes: int
+
+
+class Arrived(NamedTuple):
+    """A message came; `topic` is `None` when it is no text, `mid` is its packet id, 0 with QoS 0. `size`: of the payload that
+    was sent, of which a part may be missing."""
+
+    topic: str | None
+    payload: bytes
+    mid: int
+    retained: bool
+    duplicate: bool
+    size: int
+
+
+class Published(NamedTuple):
+    """The broker has message `mid`, or refuses it for good."""
+
+    mid: int
+    refusal: str
+
+
+class Subscribed(NamedTuple):
+    """The answer to subscription `mid`, in its order."""
+
+    mid: int
+    refused: list[bool]
+
+
+Event = Accepted | Arrived | Published | Subscribed
+
+
+class Line:
+    """One connection."""
+
+    def __init__(
+        self, settings: MqttSettings, most_bytes: int, tell: Callable[[Line, Event], None], lasting: bool = True
+    ) -> None:
+        """`tell` is called from the thread of `run`. `lasting`: the broker keeps the session when the line ends."""
+        self._settings, self._most_bytes, self._tell, self._lasting = settings, most_bytes, tell, lasting
+        self._client: BoundedClient | None = None
+        self._accepted_at, self._why, self._leaving = 0.0, "", False
+
+    @property
+    def held_s(self) -> float:
+        """For how long the broker has let us in."""
+        return time.monotonic() - self._accepted_at if self._accepted_at else 0.0
+
+    def run(self, access: Access, stop: threading.Event) -> str:
+        """Connect and stay until the connection ends, or `stop` is set and good-bye is said; why it ended."""
+        timeout_s = self._settings.connect_timeout.total_seconds()
+        try:
+            client = self._client = self._new_client(access, timeout_s)
+            self._connect(client, access)
+            deadline, said = time.monotonic() + timeout_s, False
+            while not client.loop(1.0):
+                now = time.monotonic()
+                if stop.is_set() and not said:
+                    self.leave()
+                    deadline, said = now + _GRACE_S, True
+                if now > deadline and (said or not self._accepted_at):
+                    return self._why or "no answer from the broker"
+        except Exception as error:  # noqa: BLE001 - whatever a broker sends that paho does not expect
+            _close_sockets(error)
+            return _reason(error)
+        return self._why or self._lost(access)
+
+    def _lost(self, access: Access) -> str:
+        """A connection that ended without a word; one that ended before it was accepted probably spoke the wrong language.
+        With TLS 1.3 a broker says after the handshake that it wants a certificate, or nothing."""
+        if self._accepted_at:
+            return LOST
+        if access.tls is None:
+            what = "expect TLS (`ssl://`)"
+        elif self._settings.tls.client_cert:
+            what = "trust the client certificate"
+        else:
+            what = "want a client certificate (`mqtt.tls.clientCert`)"
+        return f"{LOST} before the broker let anybody in; does it {what}?"
+
+    def subscribe(self, topics: list[str]) -> int:
+        """Ask for topics with QoS 1; the id of the question, 0 when the connection ended meanwhile."""
+        client = self._client
+        return (client.subscribe([(topic, 1) for topic in topics])[1] or 0) if client is not None else 0
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
+        """Send a message; its id. Without `published` following it may be lost."""
+        client = self._client
+        return client.publish(topic, payload, qos, retain).mid if client is not None else 0
+
+    def acknowledge(self, mid: int) -> None:
+        """Tell the broker that a message need not be delivered again."""
+        if self._client is not None:
+            self._client.ack(mid, 1)
+
+    def leave(self) -> None:
+        """Say good-bye: the line ends soon."""
+        self._leaving = True
+        if self._client is not None:
+            self._client.disconnect()
+
+    def give_up(self, why: str) -> None:
+        """End the line soon, because it is of no use."""
+        self._why = why
+        if self._client is not None:
+            self._client.disconnect()
+
+    def release(self) -> None:
+        """Give back what paho holds. Only after `run` returned."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.reinitialise()
+
+    def _new_client(self, access: Access, timeout_s: float) -> BoundedClient:
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+        from evenkeel.controller.mqtt.bounded import BoundedClient
+
+        five = self._settings.version == "5"
+        client = BoundedClient(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id_of(self._settings),
+            clean_session=None if five else not self._lasting,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            transport="websockets" if access.address.websocket else "tcp",
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.most_bytes = self._most_bytes + _TOPIC_AND_PROPERTIES
+        client.connect_timeout = timeout_s
+        if access.address.websocket:
+            client.ws_set_options(access.address.path)
+        if access.tls is not None:
+            client.tls_set_context(access.tls)
+        if access.username is not None:
+            client.username_pw_set(access.username, access.password)
+        will = self._settings.will
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_message, client.on_publish = self._on_message, self._on_publish
+        client.on_subscribe, client.on_socket_close = self._on_subscribe, self._on_socket_close
+        client.on_socket_register_write = _nothing  # otherwise paho writes from the thread that publishes
+        return client
+
+    def _connect(self, client: Client, access: Access) -> None:
+        host, port = access.address.host, access.address.port
+        keep_alive = int(self._settings.keep_alive.total_seconds())
+        if self._settings.version != "5":
+            client.connect(host, port, keep_alive)
+            return
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.properties import Properties
+
+        properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = _SESSION_EXPIRY_S if self._lasting else 0
+        properties.ReceiveMaximum = WINDOW
+        properties.MaximumPacketSize = self._most_bytes + _TOPIC_AND_PROPERTIES
+        client.connect(host, port, keep_alive, clean_start=not self._lasting, properties=properties)
+
+    def _on_connect(self, client: Client, _: object, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            self._why = f"refused by the broker: {str(reason).lower()}"
+            return
+        self._accepted_at = time.monotonic()
+        window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        self._tell(self, Accepted(flags.session_present, window, getattr(properties, "MaximumPacketSize", 0)))
+
+    def _on_disconnect(self, client: Client, _: object, flags: Any, reason: Any, properties: Any) -> None:
+        if flags.is_disconnect_packet_from_server:
+            hint = f"; another client uses the clientId {client_id_of(self._settings)}" * (reason.value == _TAKEN_OVER)
+            self._why = self._why or f"ended by the broker: {str(reason).lower()}{hint}"
+        elif str(reason) == "Keep alive timeout":
+            self._why = self._why or (SILENT if self._accepted_at else "no answer from the broker")
+
+    def _on_message(self, client: Client, _: object, message: MQTTMessage) -> None:
+        topic: str | None = None
+        with suppress(UnicodeDecodeError):
+            topic = message.topic
+        mid, payload = message.mid if message.qos else 0, bytes(message.payload)
+        size = len(payload) + (self._client.take_dropped() if self._client is not None else 0)
+        self._tell(self, Arrived(topic, payload, mid, bool(message.retain), bool(message.dup), size))
+
+    def _on_publish(self, client: Client, _: object, mid: int, reason: Any, properties: Any) -> None:
+        self._tell(self, Published(mid, str(reason).lower() if reason.is_failure else ""))
+
+    def _on_subscribe(self, client: Client, _: object, mid: int, reasons: Any, properties: Any) -> None:
+        self._tell(self, Subscribed(mid, [reason.is_failure for reason in reasons]))
+
+    def _on_socket_close(self, client: Client, _: object, sock: Any) -> None:
+        """A socket that is closed while something is unread resets the connection, and the broker may miss our last
+        words: acknowledgements and the good-bye. So, when leaving, hear it out."""
+        import socket
+
+        if self._leaving and isinstance(sock, socket.socket):
+            with suppress(OSError):
+                sock.settimeout(_HEAR_OUT_S)
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):
+                    pass
+
+
+def _nothing(*_: object) -> None:
+    """The socket is polled by the line's own loop."""
+
+
+def _reason(error: Exception) -> str:
+    """Why, without repeating what a broker or a file said."""
+    reason = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or getattr(error, "reason", "")
+    return str(reason).lower() or (str(error) if isinstance(error, OSError) else type(error).__name__)
+
+
+def _close_sockets(error: Exception) -> None:
+    """paho forgets the socket of a handshake that failed; it is still there where the error came from."""
+    import socket
+
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for value in list(frame.f_locals.values()):
+            if isinstance(value, socket.socket):
+                value.close()

@@ -1,0 +1,366 @@
+"""The link, as the rest of evenkeel uses it, in the event loop. Its thread runs one `line` after the other.
+
+* `publish` returns when the broker has the message, through any number of connections. What was under way when one broke is
+  published again, in order, before what came later: at least once.
+* Messages are handed over in order of arrival and acknowledged in that order, each after its consumer said `done`. The
+  session at the broker outlives connections and this process: what was not done is delivered again, and what is sent while
+  nobody is here waits. Whoever consumes has to recognise what it had already.
+* `connections` says True when all subscriptions are in force, so that whoever speaks then hears the answer. What a broker
+  refuses is asked for again on the same connection, with a back-off; what it allows is heard meanwhile.
+* A broker that answers pings but not what it is sent has lost it, or its answer: MQTT repeats nothing while a connection
+  lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow network
+  must not look like such a broker for ever.
+* Nothing that a broker or a publisher sends ends the link; at worst the connection is made again.
+
+Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal
+
+from evenkeel.controller.mqtt.access import broker_element, client_id_of, read_access
+from evenkeel.controller.mqtt.limits import STEADY_S, Limits, Outgoing, longest_answer_s
+from evenkeel.controller.mqtt.line import (
+    LOST,
+    SILENT,
+    UNANSWERED,
+    Accepted,
+    Arrived,
+    Event,
+    Line,
+    Published,
+    Subscribed,
+)
+from evenkeel.controller.mqtt.session import Message, Session, check_topic, unwanted
+from evenkeel.specs.errors import EvenkeelError, Unavailable
+from evenkeel.specs.settings.mqtt import MqttSettings
+from evenkeel.specs.settings.settings import Backoff
+from evenkeel.specs.reading.wire import MOST_BYTES
+
+log = logging.getLogger(__name__)
+
+_STEADY_S = 30.0
+"""A connection that held for so long ends the back-off."""
+_BRIEF_LOSSES = 3
+"""So many connections one after the other that did not hold for so long are perhaps taken by another client."""
+_CLOSE_S = 5.0
+_BEGINNING = 64 * 1024
+"""Bytes that are kept of what is too large."""
+_BACKOFF = Backoff()
+_LONGEST_S = 60.0
+"""Between two attempts, whatever the settings allow: a broker is asked for little, and commands wait behind it."""
+
+
+class MqttLink:
+    """The connection. Use it as `async with`, or `start` and `close` it; all methods belong to the event loop."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        topics: Sequence[str] = (),
+        *,
+        backoff: Backoff = _BACKOFF,
+        most_bytes: int = MOST_BYTES,
+        lasting: bool = True,
+        beginnings: bool = False,
+    ) -> None:
+        """`topics` to hear; payloads of more than `most_bytes` are dropped, or cut where `beginnings` are wanted. `lasting`:
+        the broker keeps the session while nobody is here; otherwise it ends with the connection. Nothing happens before
+        `start`."""
+        self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
+        self._beginnings, self._element = beginnings, broker_element(settings)
+        self._limits = Limits(self._element)
+        self._topics: dict[str, None] = {}
+        self._in_force: set[str] = set()
+        self._refused: dict[str, None] = {}
+        self._refusals, self._brief_losses, self._unanswered = 0, 0, 0
+        self._asking_again: asyncio.TimerHandle | None = None
+        self._line: Line | None = None
+        self._session: Session | None = None
+        self._outbox: deque[Outgoing] = deque()
+        self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._watchers: list[asyncio.Queue[bool | None]] = []
+        self._stop, self._thread = threading.Event(), threading.Thread(target=self._run, daemon=True, name="mqtt-link")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._up = False
+        self.why = "not started"
+        """Why there is no connection with all subscriptions; "" when there is one, or when it is about to be."""
+        self.on_change: Callable[[], None] = _nothing
+        """Called when `connected` or `why` may have changed."""
+        self._want(topics)
+
+    async def __aenter__(self) -> MqttLink:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def broker(self) -> str:
+        """Its URL, for people."""
+        return self._settings.broker
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has let us in and all subscriptions are in force."""
+        return self._up
+
+    def start(self) -> None:
+        """Begin to connect; goes on until `close`."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Say good-bye to the broker and end. Publishing that is not finished raises Unavailable."""
+        self._stop.set()
+        if self._line is not None:
+            self._line.leave()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, _CLOSE_S)
+        if self._thread.is_alive():  # in a call of the system that nothing interrupts; it ends by itself
+            log.warning("link is still connecting", extra={"fields": {"broker": self._element}})
+        for outgoing in self._outbox:
+            if not outgoing.done.done():
+                outgoing.done.set_exception(Unavailable(self._element, "the link was closed"))
+        self._outbox.clear()
+        self._inbox.put_nowait(None)
+        for watcher in self._watchers:
+            watcher.put_nowait(None)
+
+    def subscribe(self, *topics: str) -> None:
+        """Hear more topics, from now on and on every later connection; `connections` says when they are in force."""
+        self._want(topics)
+        if self._session is not None:
+            self._session.ask(self._missing())
+            self._up = self._up and not self._missing()
+
+    async def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 1, retain: bool = False) -> None:
+        """Return when the broker has the message; with QoS 0, when it was sent. Waits for a connection, for ever.
+
+        Cancelled, it may be delivered nevertheless. Raises Refused when the broker does not take it (MQTT 5 only says
+        so) and TooLarge when it is larger than the broker takes; Unavailable when the link is closed.
+        """
+        check_topic(topic, wildcards=False)
+        if self._stop.is_set():
+            raise Unavailable(self._element, "the link was closed")
+        outgoing = Outgoing(topic, payload, qos, retain, asyncio.get_running_loop().create_future())
+        self._outbox.append(outgoing)
+        if self._session is not None:
+            self._session.send(self._outbox)
+        await outgoing.done
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Messages in order of arrival, for one consumer, until the link is closed."""
+        while (message := await self._inbox.get()) is not None:
+            yield message
+
+    async def connections(self) -> AsyncIterator[bool]:
+        """True when all subscriptions are in force (now, after each connecting, after `subscribe`), False when the
+        connection is lost; until the link is closed."""
+        changes: asyncio.Queue[bool | None] = asyncio.Queue()
+        if self._up:
+            changes.put_nowait(True)
+        self._watchers.append(changes)
+        try:
+            while (connected := await changes.get()) is not None:
+                yield connected
+        finally:
+            self._watchers.remove(changes)
+
+    # ── in the event loop ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _heard(self, line: Line, event: Event) -> None:
+        if isinstance(event, Accepted) and line is self._line:
+            self._limits.most_bytes = event.most_bytes
+            self._session = Session(line, event.window, self._limits)
+        session = self._session
+        if session is None or session.line is not line:
+            return
+        match event:
+            case Accepted():
+                self._begin(session, event.session_present)
+            case Arrived():
+                self._receive(session, event)
+            case Published():
+                self._unanswered = 0
+                session.published(event, self._element)
+                session.send(self._outbox)
+            case Subscribed():
+                self._subscribed(session.answered(event))
+
+    def _begin(self, session: Session, session_present: bool) -> None:
+        if not session_present:
+            self._in_force.clear()
+        self.why = ""
+        fields = {"broker": self._element, "session": "kept" if session_present else "new"}
+        log.info("connected to the broker", extra={"fields": fields})
+        session.ask(self._missing())
+        session.send(self._outbox)
+        asyncio.get_running_loop().call_later(STEADY_S, self._has_held, session)
+        self._watch_answers(session)
+        self._rise()
+
+    def _has_held(self, session: Session) -> None:
+        if session is self._session:
+            session.is_steady = True
+            session.send(self._outbox)
+
+    def _watch_answers(self, session: Session) -> None:
+        """End a connection on which the broker has left something unanswered for too long."""
+        if session is not self._session:
+            return
+        limit_s = longest_answer_s(self._settings.keep_alive, self._unanswered)
+        if session.unanswered_s() > limit_s:
+            self._unanswered += 1
+            session.line.give_up(UNANSWERED)
+        else:
+            asyncio.get_running_loop().call_later(limit_s / 4, self._watch_answers, session)
+
+    def _subscribed(self, answers: Sequence[tuple[str, bool]]) -> None:
+        for topic, refused in answers:
+            if not refused:
+                self._in_force.add(topic)
+                self._refused.pop(topic, None)
+            elif topic not in self._refused:
+                self._refused[topic] = None
+                log.error("subscription refused", extra={"fields": {"broker": self._element, "topic": topic}})
+        if any(refused for _, refused in answers):
+            self.why = f"the broker refuses the subscription to {', '.join(self._refused)}"
+            self._ask_later()
+            self.on_change()
+        self._rise()
+
+    def _rise(self) -> None:
+        if not self._missing() and not self._up:
+            self._up, self._refusals, self.why = True, 0, ""
+            self._tell_watchers()
+
+    def _ask_later(self) -> None:
+        """Rights may be given while we are connected, and not every broker ends connections then."""
+        if self._asking_again is None and self._loop is not None and not self._stop.is_set():
+            self._refusals += 1
+            self._asking_again = self._loop.call_later(self._wait_s(self._refusals), self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._asking_again = None
+        if self._session is not None:
+            self._session.ask(self._missing())
+
+    def _wait_s(self, failures: int) -> float:
+        longest_s, first_s = self._backoff.longest.total_seconds(), self._backoff.first.total_seconds()
+        wait_s: float = min(_LONGEST_S, longest_s, first_s * 2 ** min(failures - 1, 30))
+        return wait_s * random.uniform(0.5, 1)
+
+    def _tell_watchers(self) -> None:
+        for watcher in self._watchers:
+            watcher.put_nowait(self._up)
+        self.on_change()
+
+    def _want(self, topics: Sequence[str]) -> None:
+        for topic in topics:
+            check_topic(topic, wildcards=True)
+        self._topics.update(dict.fromkeys(topics))
+
+    def _missing(self) -> list[str]:
+        """What is not known to be in force: after a start everything, because the session may be of other days."""
+        return [topic for topic in self._topics if topic not in self._in_force]
+
+    def _receive(self, session: Session, arrived: Arrived) -> None:
+        done = session.delivery(arrived.mid)
+        size, most_bytes = arrived.size, 0 if self._beginnings else self._most_bytes
+        why = unwanted(arrived, self._topics, most_bytes, self._inbox.qsize())
+        if why:
+            fields = {"why": why, "topic": arrived.topic or "", "bytes": size}
+            log.warning("message dropped", extra={"fields": {"broker": self._element, **fields}})
+            done()
+        else:
+            cut_from = size if size > self._most_bytes else 0
+            payload = arrived.payload[:_BEGINNING] if cut_from else arrived.payload
+            message = Message(
+                arrived.topic or "", payload, arrived.retained, arrived.duplicate, done, cut_from, arrived.mid
+            )
+            self._inbox.put_nowait(message)
+
+    def _begun(self, line: Line) -> None:
+        self._line = line
+        if self._stop.is_set():
+            line.leave()
+
+    def _ended(self, line: Line, why: str, wait_s: float) -> None:
+        session, self._session, self._line = self._session, None, None
+        line.release()
+        if self._asking_again is not None:
+            self._asking_again.cancel()
+            self._asking_again = None
+        under_way: list[Outgoing] = []
+        if session is not None:
+            by_broker = not self._stop.is_set() and why not in (SILENT, UNANSWERED)
+            under_way = session.end(by_broker=by_broker)
+            self._outbox.extendleft(reversed(under_way))
+        if not under_way:  # else it may be for what was sent
+            was_brief = why == LOST and 0 < line.held_s <= _STEADY_S
+            self._brief_losses = self._brief_losses + 1 if was_brief else 0
+        if why == LOST and self._brief_losses >= _BRIEF_LOSSES:
+            why = f"{why}; another client may use the clientId {client_id_of(self._settings)}"
+        fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
+        if self._up:
+            self._up = False
+            self._tell_watchers()
+        if self._stop.is_set():
+            log.info("left the broker", extra={"fields": {"broker": self._element}})
+        elif session is not None or why != self.why:
+            log.warning("no connection to the broker", extra={"fields": fields})
+        else:
+            log.debug("still no connection to the broker", extra={"fields": fields})
+        self.why = why
+        self.on_change()
+
+    # ── in the thread ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            line = Line(self._settings, self._most_bytes, self._tell, self._lasting)
+            try:
+                access = read_access(self._settings)
+                self._call(self._begun, line)
+                why = line.run(access, self._stop)
+            except EvenkeelError as error:
+                why = error.message
+            except Exception as error:  # noqa: BLE001 - the loop is told, and the connection tried again
+                why = f"internal error: {type(error).__name__}"
+                self._call(self._loop_hears, error)
+            failures = 1 if line.held_s > _STEADY_S else failures + 1
+            wait_s = self._wait_s(failures)
+            if not self._call(self._ended, line, why, wait_s):
+                line.release()
+                return
+            self._stop.wait(wait_s)
+
+    def _loop_hears(self, error: Exception) -> None:
+        context = {"message": "the connection to the broker broke", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+
+    def _tell(self, line: Line, event: Event) -> None:
+        self._call(self._heard, line, event)
+
+    def _call(self, act: Callable[..., None], *values: object) -> bool:
+        """Have `act` called in the event loop; False when there is none any more."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(act, *values)
+        except RuntimeError:
+            return False
+        return True
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,144 @@
+"""What belongs to one connection, and to no other: packet ids of messages under way in both directions.
+
+In the event loop. A session that is not the link's any more is `over`: what it still had under way goes back to the link, and
+nothing is acknowledged in its name, because on another connection the same packet id may be another message's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from evenkeel.controller.mqtt.limits import Limits, Outgoing
+from evenkeel.controller.mqtt.line import Arrived, Line, Published, Subscribed
+from evenkeel.specs.errors import Refused, TooLarge
+
+_LONGEST_TOPIC = 65535
+_MOST_WAITING = 1000
+"""Messages with QoS 0 beyond these are dropped; the others wait at the broker, which has a window."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that arrived. `duplicate`: the broker has tried to deliver it before. `packet`: its id, 0 with QoS 0.
+    `cut_from`: it had so many bytes, and `payload` is only its beginning; 0 when it is whole."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    duplicate: bool
+    acknowledge: Callable[[], None] = field(repr=False, compare=False)
+    cut_from: int = 0
+    packet: int = 0
+
+    async def done(self) -> None:
+        """It is safe with us: it need not be delivered again."""
+        self.acknowledge()
+
+
+class Session:
+    """The state of one connection that was accepted."""
+
+    def __init__(self, line: Line, window: int, limits: Limits) -> None:
+        self.line, self._window, self._limits = line, window, limits
+        self.is_steady = False
+        """It has held for a while: if it ends now, it is for a reason."""
+        self._flying: dict[int, Outgoing] = {}
+        self._asked: dict[int, list[str]] = {}
+        self._asked_at = self._answered_at = 0.0
+        self._deliveries: deque[list[int | bool]] = deque()
+        """Packet id, and whether the message is done, in order of arrival."""
+        self._over = False
+
+    def send(self, outbox: deque[Outgoing]) -> None:
+        """Publish as much as the broker takes at once. What may have ended connections waits until this one has held."""
+        while outbox and len(self._flying) < self._window:
+            if self._limits.suspects(outbox[0]) and (self._flying or not self.is_steady):
+                break
+            outgoing = outbox.popleft()
+            if outgoing.done.done() or self._limits.refuses(outgoing):
+                continue
+            outgoing.sent_at = time.monotonic()
+            mid = self.line.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
+            if outgoing.qos == 0:
+                outgoing.done.set_result(None)
+            else:
+                self._flying[mid] = outgoing
+
+    def published(self, event: Published, element: str) -> None:
+        """The broker's answer reaches the publisher."""
+        self._answered_at = time.monotonic()
+        outgoing = self._flying.pop(event.mid, None)
+        if outgoing is None or outgoing.done.done():
+            return
+        if event.refusal == "packet too large":
+            outgoing.done.set_exception(TooLarge(element, "the message is larger than the broker takes"))
+        elif event.refusal:
+            outgoing.done.set_exception(Refused(element, f"the message was refused: {event.refusal}"))
+        else:
+            outgoing.done.set_result(None)
+
+    def ask(self, topics: Sequence[str]) -> None:
+        """Subscribe to those that were not asked for yet."""
+        asked = {topic for several in self._asked.values() for topic in several}
+        missing = [topic for topic in topics if topic not in asked]
+        if missing:
+            self._asked_at = time.monotonic()
+            self._asked[self.line.subscribe(missing)] = missing
+
+    def answered(self, event: Subscribed) -> list[tuple[str, bool]]:
+        """Topics, and whether the broker refuses them, which it does with those that its answer leaves out."""
+        self._answered_at = time.monotonic()
+        topics = self._asked.pop(event.mid, [])
+        return list({**dict.fromkeys(topics, True), **dict(zip(topics, event.refused, strict=False))}.items())
+
+    def unanswered_s(self) -> float:
+        """For how long something has been under way since the broker last answered; 0.0 when nothing is."""
+        sent = [outgoing.sent_at for outgoing in self._flying.values()] + [self._asked_at] * bool(self._asked)
+        return time.monotonic() - max(min(sent), self._answered_at) if sent else 0.0
+
+    def delivery(self, mid: int) -> Callable[[], None]:
+        """What to call when the message `mid` is done. MQTT wants acknowledgements in order of arrival."""
+        if not mid:
+            return lambda: None
+        delivery: list[int | bool] = [mid, False]
+        self._deliveries.append(delivery)
+
+        def done() -> None:
+            delivery[1] = True
+            while not self._over and self._deliveries and self._deliveries[0][1]:
+                self.line.acknowledge(int(self._deliveries.popleft()[0]))
+
+        return done
+
+    def end(self, *, by_broker: bool) -> list[Outgoing]:
+        """What was under way, in order. `by_broker`: nothing is known that would explain the end."""
+        self._over = True
+        under_way = list(self._flying.values())
+        if by_broker and under_way:
+            self._limits.ended_with(under_way[0])
+        return under_way
+
+
+def check_topic(topic: str, *, wildcards: bool) -> None:
+    """ValueError when a broker would end the connection for it. `wildcards`: whether it is to be subscribed to."""
+    levels = topic.split("/")
+    wild = [level for level in levels if "+" in level or "#" in level]
+    misplaced = any(len(level) > 1 for level in wild) or "#" in levels[:-1]
+    if not topic or "\0" in topic or len(topic.encode()) > _LONGEST_TOPIC or misplaced or (wild and not wildcards):
+        raise ValueError("expected a topic, with wildcards only where they mean something")
+
+
+def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: int) -> str:
+    """Why a message is not handed over; "" when it is. `most_bytes`: 0 when there is no limit."""
+    from paho.mqtt.client import topic_matches_sub
+
+    if arrived.topic is None:
+        return "the topic is no UTF-8 text"
+    if not any(topic_matches_sub(topic, arrived.topic) for topic in topics):
+        return "nobody asked for it"
+    if most_bytes and arrived.size > most_bytes:
+        return f"it is larger than {most_bytes} bytes"
+    return "too many wait" if not arrived.mid and waiting >= _MOST_WAITING else ""

@@ -1,0 +1,122 @@
+"""Kanto's `config.json`, used as it is or turned into a `config.yaml` of our own.
+
+`load_kanto_config` gives the same `Settings` that `load_settings` gives, so that a device can be switched over by naming the
+file it has. The password stays in that file and is read from there at every connection. `migrate` writes what `to_yaml` says
+and, beside it, the password into a file of its own that only its owner may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.settings.load import read_tree, settings_of
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import SettingsError
+from evenkeel.specs.kanto.left import left_over
+from evenkeel.specs.kanto.settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
+from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
+from evenkeel.specs.problem import Path as Keys
+from evenkeel.specs.reading.secrecy import shown_path
+from evenkeel.specs.settings.settings import Settings, written
+from evenkeel.specs.reading.text import Value, nearest_position
+from evenkeel.specs.visible import visible_lines
+
+PASSWORD_FILE = "mqtt-password"
+
+
+_REAL_ENGINE: Mapping[str, Value] = {"engine.kind": "docker"}
+"""Kanto's own engine cannot be taken over, but a device that ran containers must not end up with simulated ones."""
+
+
+def load_kanto_config(
+    path: Path,
+    overrides: Mapping[str, Value] | None = None,
+    notes: list[Problem] | None = None,
+    *,
+    left: list[Problem] | None = None,
+) -> Settings:
+    """The settings in Kanto's configuration, defaults for the rest; SettingsError with every problem, one to a line.
+
+    `overrides` as for `load_settings`. `notes` receives the warnings of what is read nevertheless, `left` those of what is
+    not carried over, with what to do by hand.
+    """
+    return _load(path, overrides or {}, notes, left)[0]
+
+
+def to_yaml(settings: Settings) -> str:
+    """What to write into `config.yaml` for these settings: all that differs from the defaults."""
+    from ruamel.yaml import YAML
+
+    if settings.mqtt.password_key:
+        raise ValueError("the password has no file of its own")
+    found = written(settings, Settings())
+    if not found:
+        return ""
+    yaml, text = YAML(), StringIO()
+    yaml.width = 100_000
+    yaml.dump(found, text)
+    if visible_lines(text.getvalue()) == text.getvalue():
+        return text.getvalue()
+    yaml.allow_unicode, text = False, StringIO()  # escaped, for whoever looks at the file
+    yaml.dump(found, text)
+    return text.getvalue()
+
+
+def migrate(
+    kanto: Path, config: Path, *, replace: bool = False, notes: list[Problem] | None = None
+) -> tuple[Path, ...]:
+    """Write `config`, and the password beside it when there is one; the files written. SettingsError when Kanto's
+    configuration is wrong, or when a file is there already and `replace` does not say that it may go. `notes` receives
+    the warnings, those of what is not carried over, too."""
+    settings, password = _load(kanto, {}, notes, notes)
+    secret = config.with_name(PASSWORD_FILE).absolute()
+    files = (secret, config) if settings.mqtt.password_key else (config,)
+    for file in files:
+        if file.exists() and not replace:
+            raise SettingsError(f"file:{file}", "is there already")
+    if settings.mqtt.password_key:
+        settings = changed(settings, mqtt=changed(settings.mqtt, password_file=str(secret), password_key=""))
+    text = f"# Made of {kanto}; every key that is not here has its default.\n{to_yaml(settings)}"
+    try:
+        if secret in files:
+            write_atomically(secret, f"{password}\n".encode(), mode=0o600)
+        write_atomically(config, text.encode())
+    except OSError as error:
+        raise SettingsError(f"file:{config}", f"cannot be written: {error.strerror}") from error
+    return files
+
+
+def _load(
+    path: Path, overrides: Mapping[str, Value], notes: list[Problem] | None, left: list[Problem] | None = None
+) -> tuple[Settings, str]:
+    """The settings, and the password."""
+    problems: list[Problem] = []
+    tree = read_tree(path, problems)
+    problems = [problem for problem in problems if not problem.path or problem.path.startswith(SECTIONS)]
+    flaws: list[Flaw] = []
+    written = kanto_settings(tree.value, flaws)
+
+    def placed(flaw: Flaw) -> Problem:
+        place = Place(str(path), *nearest_position(tree, flaw.path))
+        severity: Severity = "warning" if flaw.warning else "error"
+        return Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity)
+
+    problems += map(placed, flaws)
+
+    def where(keys: Keys) -> tuple[Place, Keys]:
+        theirs = kanto_path(keys)
+        return Place(str(path), *nearest_position(tree, theirs)), theirs or keys
+
+    settings = settings_of(written, {**_REAL_ENGINE, **overrides}, where, problems, path)
+    if notes is not None:
+        notes.extend(sorted(problems))
+    if left is not None:
+        left.extend(sorted(map(placed, left_over(tree.value))))
+    password = kanto_password(tree.value) or ""
+    mqtt = settings.mqtt
+    if password and mqtt.username and not mqtt.password_file:
+        mqtt = changed(mqtt, password_file=str(path.absolute()), password_key=".".join(PASSWORD))
+    return changed(settings, mqtt=mqtt), password

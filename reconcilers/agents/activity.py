@@ -1,0 +1,390 @@
+"""The decisions of an update agent: allow or refuse a command, mark progress, judge the end. Pure.
+
+The order of commands and every text that travels on the wire are those of Kanto's agent (container-management.md §2.2 to
+§2.5), except where the original is wrong: a rollback is allowed after every failure, one machine for each baseline serves
+commands to one and to all alike, and COMPLETED speaks for all baselines (defects A1, B7, B18; docs/compatibility.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, Phase
+from evenkeel.specs.kanto.activity import ActionStatus, Activity, ActivityAction, Baseline, Command, Status
+from evenkeel.specs.codec import changed
+from evenkeel.specs.kanto.updateagent import Action, Component, FeedbackMessage
+
+
+class Refusal(NamedTuple):
+    """Why a command is not carried out, in the words of the original."""
+
+    status: Status
+    message: str
+
+
+def addressed(activity: Activity, title: str) -> tuple[Baseline, ...]:
+    """The open baselines that a command is for; "" and "*" are all."""
+    return tuple(b for b in activity.baselines if not b.closed and title in ("", "*", b.title))
+
+
+def begin(activity: Activity, command: Command, title: str) -> Activity | Refusal:
+    """The activity with the command at work in the baselines that allow it, or why it may not be (§2.4). Of a command for
+    all, those that are further know it already; none with something to do may lag behind, or its success would not be
+    that of all."""
+    phase = PHASES[command]
+    concerned = addressed(activity, title)
+    if not concerned:
+        return Refusal(phase.refused, f"Unknown baseline {title}")
+    ready = {b.title for b in concerned if not phase.allowed_after or b.status in phase.allowed_after}
+    behind = _behind(activity, concerned, phase)
+    if not ready or behind:
+        statuses = "|".join(_published(phase.allowed_after))
+        lag = "".join(f"; {b.title} is {b.status}" for b in behind) if ready else ""
+        return Refusal(phase.refused, f"{command} is possible only after status {statuses} is reported{lag}")
+    return changed(
+        activity,
+        command=command,
+        addressed=title,
+        baselines=tuple(
+            changed(b, status=phase.working, proven=b.proven and command != "ROLLBACK")
+            if b.title in ready and command != "CLEANUP"
+            else b
+            for b in activity.baselines
+        ),
+    )
+
+
+def _behind(activity: Activity, concerned: Sequence[Baseline], phase: Phase) -> list[Baseline]:
+    """Of the baselines that have something to do, those that have not come to where a step forward begins."""
+    if len(phase.allowed_after) != 1:  # back and away one may from everywhere
+        return []
+    acting = {action.subject for action in activity.actions}
+    begins = WAY.index(phase.allowed_after[0])
+    return [b for b in concerned if acting.intersection(b.subjects) and WAY.index(b.status) < begins]
+
+
+def at_work(activity: Activity) -> tuple[Baseline, ...]:
+    """The baselines in which the command at work is carried out."""
+    if not activity.command:
+        return ()
+    concerned = addressed(activity, activity.addressed)
+    if activity.command == "CLEANUP":
+        return concerned
+    return tuple(b for b in concerned if b.status == PHASES[activity.command].working)
+
+
+def to_do(activity: Activity) -> tuple[ActivityAction, ...]:
+    """The actions that the command at work concerns and that have not ended, in their order."""
+    if not activity.command:
+        return ()
+    phase = PHASES[activity.command]
+    subjects = {subject for baseline in at_work(activity) for subject in baseline.subjects}
+    return tuple(
+        action
+        for action in activity.actions
+        if action.subject in subjects and action.kind in phase.concerns and action.status != _ended(phase, action)
+    )
+
+
+def _ended(phase: Phase, action: ActivityAction) -> ActionStatus | None:
+    """The status by which an action is known to have ended this phase; a rollback's says nothing, so it is done again."""
+    return phase.action_well if phase.action_well != "UPDATE_FAILURE" else None
+
+
+def to_roll_back(activity: Activity) -> tuple[ActivityAction, ...]:
+    """The actions whose way back is not told as gone well yet."""
+    return tuple(
+        action
+        for action in to_do(activity)
+        if (action.status, action.message) != ("UPDATE_FAILURE", _rolled_back_text(action))
+    )
+
+
+def is_begun(action: ActivityAction) -> bool:
+    """Whether any phase has come to an action."""
+    return action.begun or action.status != "IDENTIFIED"
+
+
+def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
+    """Whether the way back of an action is told. What was not begun, or could not be fetched, has changed nothing: its
+    status and its message stay true. Of an update that was not begun the original tells it, after a download that went
+    well."""
+    if action.status == "DOWNLOAD_FAILURE" or is_begun(action):
+        return action.status != "DOWNLOAD_FAILURE"
+    return action.kind == "update" and not any(
+        _update_failure(a) or a.status == "DOWNLOAD_FAILURE" for a in activity.actions
+    )
+
+
+def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
+    """Whether a command that came behind the one at work ends that: any one while that waits for trouble to pass, and one
+    that gives up what it does. Other commands may be sent together, and wait for their turn. A clean-up comes to its end."""
+    if activity.command == "CLEANUP":
+        return False
+    if any(action.waits_for for action in activity.actions):
+        return True
+    gives_up = {"DOWNLOAD": ("ROLLBACK", "CLEANUP"), "UPDATE": ("ROLLBACK", "CLEANUP"), "ACTIVATE": ("ROLLBACK",)}
+    working = {baseline.title for baseline in at_work(activity)}
+    concerned = {baseline.title for baseline in addressed(activity, title)}
+    return by in gives_up.get(activity.command, ()) and bool(working & concerned)
+
+
+def _rolled_back_text(action: ActivityAction) -> str:
+    """A rollback after a failed activation is told in the original's words alone."""
+    why = _update_failure(action)
+    return f"{ROLLBACK_TEXT[action.kind]} It had failed: {why}" if why else ROLLBACK_TEXT[action.kind]
+
+
+def _update_failure(action: ActivityAction) -> str:
+    return action.failure if action.failed_at in ("", "UPDATE") else ""
+
+
+def settle_content(activity: Activity, subject: str, digest: str) -> Activity:
+    """The activity in which one action means exactly this content of its image."""
+    return _with(activity, subject, lambda action: changed(action, digest=digest))
+
+
+def mark(
+    activity: Activity, subject: str, status: ActionStatus, message: str | None = None, progress: int = 0
+) -> Activity:
+    """The activity with another status of one action; without `message` it keeps its own."""
+    return _with(
+        activity,
+        subject,
+        lambda action: changed(
+            action,
+            status=status,
+            message=action.message if message is None else message,
+            progress=progress,
+            waits_for="",
+        ),
+    )
+
+
+def wait(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which one action waits for trouble to pass; "" when it has passed."""
+    return _with(activity, subject, lambda action: changed(action, waits_for=why))
+
+
+def fail(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity after the command at work failed at one action, which ends the command."""
+    assert activity.command
+    failed = mark(activity, subject, PHASES[activity.command].action_badly, why)
+    return finish(_with(failed, subject, _failing(activity.command, why)), well=False)
+
+
+def _failing(command: Command, why: str) -> Callable[[ActivityAction], ActivityAction]:
+    """What failed first is what is remembered."""
+    return lambda action: action if action.failure else changed(action, failure=why, failed_at=command)
+
+
+def cut_short(activity: Activity, by: str) -> Activity:
+    """The activity after the command at work was given up for the sake of what came behind it."""
+    waiting = next((action for action in activity.actions if action.waits_for), next(iter(to_do(activity)), None))
+    if waiting is None:
+        return finish(activity, well=False)
+    return fail(activity, waiting.subject, waiting.waits_for or f"cut short by {by}")
+
+
+def _with(activity: Activity, subject: str, change: Callable[[ActivityAction], ActivityAction]) -> Activity:
+    return changed(activity, actions=tuple(change(a) if a.subject == subject else a for a in activity.actions))
+
+
+def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False) -> Activity:
+    """The activity after one action ended the command at work well. `ended`: its process has come to its end."""
+    assert activity.command
+    phase = PHASES[activity.command]
+    if ended and activity.command == "ACTIVATE" and action.kind == "check":
+        return mark(activity, action.subject, phase.action_well, HAS_ENDED)
+    if activity.command == "ROLLBACK":
+        return mark(activity, action.subject, "UPDATE_FAILURE", _rolled_back_text(action))
+    if activity.command == "CLEANUP" and action.kind != "destroy":
+        return wait(activity, action.subject, "")
+    return mark(activity, action.subject, phase.action_well, ENDED_WELL.get((activity.command, action.kind)))
+
+
+def finish(activity: Activity, *, well: bool) -> Activity:
+    """The activity after its command ended: baselines have their terminal status, closed ones their verdict."""
+    assert activity.command
+    phase = PHASES[activity.command]
+    titles = {baseline.title for baseline in at_work(activity)}
+    left_over = {action.subject for action in activity.actions if action.status == "REMOVAL_FAILURE"}
+    done = []
+    for baseline in activity.baselines:
+        if baseline.title not in titles:
+            done.append(baseline)
+        elif activity.command == "CLEANUP":
+            activated = is_activated(baseline) or not baseline.subjects
+            good = activated and not left_over.intersection(baseline.subjects)
+            done.append(changed(baseline, closed=True, good=good))
+        else:
+            status = phase.well if well else phase.badly
+            done.append(changed(baseline, status=status, proven=baseline.proven and well))
+    return changed(activity, baselines=tuple(done), command="", addressed="")
+
+
+def break_off(activity: Activity, why: str) -> tuple[Status, Activity]:
+    """The activity after its command broke: what it had not done has failed, and the status that says so."""
+    command = activity.command
+    assert command
+    phase = PHASES[command]
+    for action in to_do(activity):
+        activity = mark(activity, action.subject, phase.action_badly, why)
+        activity = _with(activity, action.subject, _failing(command, why))
+    return phase.badly, finish(activity, well=False)
+
+
+def disprove(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which what was activated has turned out to be not well after all."""
+    return changed(
+        mark(activity, subject, "ACTIVATION_FAILURE", why),
+        baselines=tuple(
+            changed(b, status="ACTIVATION_FAILURE", proven=False) if subject in b.subjects and is_activated(b) else b
+            for b in activity.baselines
+        ),
+    )
+
+
+def _action(activity: Activity, subject: str) -> ActivityAction:
+    return next(action for action in activity.actions if action.subject == subject)
+
+
+def failed_first(activity: Activity) -> str:
+    """The first subject that could not be activated; "" when none failed."""
+    return next((action.subject for action in activity.actions if action.status == "ACTIVATION_FAILURE"), "")
+
+
+def taken_back(activity: Activity, subject: str, failed: str) -> Activity:
+    """The activity after a clean-up put back what was there before a subject. `failed`: the subject for which its baseline
+    was not activated, "" when there is none."""
+    action = _action(activity, subject)
+    if action.status != "ACTIVATION_SUCCESS":
+        return activity
+    why = f", because {failed} failed" if failed else ""
+    return mark(activity, subject, "ACTIVATION_FAILURE", f"It was activated, and was taken back{why}.")
+
+
+def left_over(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which the old instance of a subject could not be removed: what replaced it is at work all the same."""
+    action = _action(activity, subject)
+    text = f"{action.message} The old container instance could not be removed, and is tried again: {why}"
+    return mark(activity, subject, action.status, text)
+
+
+def confirmed_good(activity: Activity) -> tuple[ActivityAction, ...]:
+    """Actions that an end as COMPLETED speaks of, but for removals."""
+    good = {subject for baseline in activity.baselines if baseline.good for subject in baseline.subjects}
+    return tuple(action for action in activity.actions if action.subject in good and action.kind != "destroy")
+
+
+def is_confirmed(activity: Activity) -> bool:
+    """Whether all that was activated was found well when it was cleaned up, and since."""
+    acting = {action.subject for action in activity.actions}
+    return all(b.good for b in activity.baselines if is_activated(b) and acting.intersection(b.subjects))
+
+
+def leave_unconfirmed(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which nobody could look at what was cleaned up well: it stays in force, but is not called complete."""
+    activity = mark(activity, subject, "REMOVAL_FAILURE", why)
+    return changed(
+        activity,
+        baselines=tuple(changed(b, good=False) if subject in b.subjects else b for b in activity.baselines),
+    )
+
+
+def leave_all_unconfirmed(activity: Activity, why: str) -> Activity:
+    """The activity in which nobody could look at anything that was cleaned up well."""
+    for action in confirmed_good(activity):
+        activity = leave_unconfirmed(activity, action.subject, why)
+    return activity
+
+
+def revoke(activity: Activity, subject: str, why: str) -> Activity:
+    """The activity in which what was cleaned up well is not well after all."""
+    activity = mark(activity, subject, "ACTIVATION_FAILURE", why)
+    return changed(
+        activity,
+        baselines=tuple(
+            changed(b, status="ACTIVATION_FAILURE", good=False, proven=False) if subject in b.subjects else b
+            for b in activity.baselines
+        ),
+    )
+
+
+def activated(activity: Activity) -> tuple[ActivityAction, ...]:
+    """Actions of the baselines at work that were activated, but for removals."""
+    subjects = {s for b in at_work(activity) if is_activated(b) for s in b.subjects}
+    return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "destroy")
+
+
+def is_over(activity: Activity) -> bool:
+    """Whether every baseline was cleaned up, or there was nothing to do from the beginning."""
+    return not activity.actions or all(baseline.closed for baseline in activity.baselines)
+
+
+def verdict(activity: Activity) -> Status:
+    """COMPLETED when every baseline was activated and cleaned up well; one without actions has nothing to fail at."""
+    acting = {action.subject for action in activity.actions}
+    idle = [b for b in activity.baselines if not acting.intersection(b.subjects)]
+    return "COMPLETED" if all(b.good or b in idle for b in activity.baselines) else "INCOMPLETE"
+
+
+def reasons(activity: Activity) -> tuple[str, ...]:
+    """Why actions of an activity failed, in sentences: which command failed first, and what its failure or that of another
+    left behind. That something was taken back says nothing where it is known what failed."""
+    knows = any(action.failure for action in activity.actions)
+    found = []
+    for action in activity.actions:
+        if not action.status.endswith("_FAILURE"):
+            continue
+        why = [f"{action.failed_at or 'UPDATE'} failed: {action.failure}"] if action.failure else []
+        is_told = action.message == action.failure or (knows and action.message == _rolled_back_text(action))
+        if not is_told:
+            why.append(action.message)
+        if why:
+            found.append(f"{action.subject}: {'; '.join(why)}")
+    return tuple(found)
+
+
+def undone(activity: Activity) -> tuple[ActivityAction, ...]:
+    """Actions of the baselines at work that a clean-up has to take back, because they were not activated."""
+    subjects = {s for b in at_work(activity) if not is_activated(b) for s in b.subjects}
+    return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "check")
+
+
+def is_activated(baseline: Baseline) -> bool:
+    """Whether its target is at work and proven, also since before the activity was asked for again."""
+    return baseline.status == "ACTIVATION_SUCCESS" or baseline.proven
+
+
+def feedback(activity: Activity, status: Status, message: str = "", baseline: str = "") -> FeedbackMessage:
+    """The message that says `status` of an activity, or of one baseline of it, with all its actions."""
+    actions = tuple(
+        Action(
+            Component(f"{activity.domain}:{action.subject}", action.version),
+            action.status,
+            action.progress,
+            action.waits_for or action.message,
+        )
+        for action in activity.actions
+    )
+    return FeedbackMessage(baseline, status, message, actions)
+
+
+def _published(statuses: Sequence[Status]) -> Sequence[Status]:
+    """The statuses that the original names in a refusal; the ones it lacks are ours alone."""
+    original = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
+    return [status for status in statuses if status in original] if len(statuses) > 1 else statuses
+
+
+def next_alone(activity: Activity) -> Command:
+    """What an agent without a commander does next: every phase for all, and back when one fails."""
+    statuses = {baseline.status for baseline in activity.baselines if not baseline.closed}
+    if any(status.endswith("_FAILURE") and status != "ROLLBACK_FAILURE" for status in statuses):
+        return "ROLLBACK"
+    commands: tuple[Command, ...] = ("DOWNLOAD", "UPDATE", "ACTIVATE")
+    for command in commands:
+        if statuses.intersection(PHASES[command].allowed_after):
+            return command
+    return "CLEANUP"

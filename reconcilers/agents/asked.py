@@ -1,0 +1,97 @@
+"""What a desired-state message asks for, or every reason why it cannot be read.
+
+Decides nothing about containers: it turns one message, in Kanto's words (container-management.md §1), into the desired state
+that an activity is about, and into sentences for whoever sent it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from evenkeel.reconcilers.agents.in_force import asked_now
+from evenkeel.specs.kanto.desired import desired as kanto, updateagent
+from evenkeel.specs.codec import changed, encode
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.kanto.inventory import image_version
+from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
+from evenkeel.specs.reading.secrecy import shown_address, shown_path
+
+_LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
+"""In characters; a broker may refuse what is longer than it likes, and nobody reads it."""
+
+
+class Asked(NamedTuple):
+    """One message, read. `reasons`: why it cannot be followed; the rest then says nothing but `activity_id`.
+
+    `content` names what it asks for ("" when it cannot be followed). `components`: id and version, in order. `baselines`:
+    titles with the names of their own components. `notes`: what the sender ought to know though all is well.
+    """
+
+    activity_id: str
+    reasons: tuple[str, ...] = ()
+    content: str = ""
+    target: DesiredState = DesiredState()
+    components: Sequence[tuple[str, str]] = ()
+    baselines: Sequence[tuple[str, Sequence[str]]] = ()
+    notes: str = ""
+
+
+def read_asked(payload: bytes, topic: str, domain: str, manner: kanto.Manner) -> Asked:
+    """What a message on `topic` asks of `domain`. Never raises for what it may hold."""
+    received = updateagent.read_envelope(payload, topic)
+    id_ = received.activity_id
+    if received.problems:
+        return Asked(id_, tuple(problem_text(changed(problem, place=Place())) for problem in received.problems))
+    value = {"payload": received.payload or {}}
+    flaws: list[Flaw] = []
+    drafts = kanto.desired_state_drafts(value, flaws, domain, manner)
+    reasons = tuple(_reason(value, flaw) for flaw in flaws if not flaw.warning)
+    if reasons:
+        return Asked(id_, reasons)
+    place = Place(topic=topic, activity_id=id_)
+    state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
+    return Asked(
+        id_,
+        content=hashlib.sha256(encode(received.payload)).hexdigest()[:16],
+        target=asked_now(state),
+        components=_components(value),
+        baselines=kanto.baselines(value, domain),
+        notes=joined([*(_reason(value, flaw) for flaw in flaws), *_other_versions(value, state)]),
+    )
+
+
+def joined(reasons: Sequence[str]) -> str:
+    """All reasons, as far as they go into one message; long ones of strangers are cut short."""
+    told, length = [], 0
+    for reason in reasons:
+        told.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
+        length += len(told[-1])
+        if length > _LONGEST_MESSAGE and len(told) < len(reasons):
+            told.append(f"and {len(reasons) - len(told)} more")
+            break
+    return "; ".join(told)
+
+
+def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
+    """Kanto's text for a flaw, where it stands, and what helps; what is only doubtful is no rejection."""
+    said = shown_address(flaw.message if flaw.warning else kanto.rejection(value, flaw))
+    text = f"{said} [{path_text(shown_path(flaw.path))}]"
+    return f"{text}, {flaw.hint}" if flaw.hint else text
+
+
+def _other_versions(value: Mapping[str, Any], state: DesiredState) -> Iterator[str]:
+    """Versions that are labels only: the image has another tag, and the image is what runs (defect B25)."""
+    images = {each.name: each.wanted.image for each in state.documents if isinstance(each.wanted, Container)}
+    for name, version in _components(value):
+        tag = image_version(images.get(name, ""))
+        if version and tag not in (version, "n/a") and not tag.startswith("sha256:"):
+            yield f"the version {version} of {name} is only shown; what runs is {images[name]}"
+
+
+def _components(value: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """Id and version of every component of a valid desired state, in order."""
+    domains = value["payload"].get("domains") or [{}]
+    return [(item["id"], item.get("version") or "") for item in domains[0].get("components") or ()]

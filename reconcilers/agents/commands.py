@@ -1,0 +1,116 @@
+"""What the commands of an update manager mean: in statuses, in steps, and in the words of the original.
+
+The vocabulary of activities as tables (container-management.md §2.4, §2.5); what follows from it for one activity is decided in
+`reconcilers.agents.activity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from evenkeel.specs.kanto.activity import ActionKind, ActionStatus, Command, Status
+from evenkeel.specs.plan import Connect, Create, End, Pull, Remove, Rename, Start, Step, Update, Verify
+
+IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
+    "create": "New container will be created and started.",
+    "recreate": "Existing container will be destroyed and replaced by a new one.",
+    "update": "Existing container will be updated with new configuration.",
+    "check": "No changes detected, existing container will be check only if it is running.",
+    "destroy": "Existing container will be destroyed, no longer needed.",
+}
+_ROLLED_BACK = "Update unsuccessful, but rollback succeeded - "
+ROLLBACK_TEXT: Mapping[ActionKind, str] = {
+    "create": f"{_ROLLED_BACK}new container instance destroyed.",
+    "recreate": f"{_ROLLED_BACK}new container instance destroyed, old container instance restored.",
+    "update": f"{_ROLLED_BACK}container configuration restored from older instance.",
+    "destroy": f"{_ROLLED_BACK}old container instance restored.",
+    "check": "",
+}
+
+
+class Phase(NamedTuple):
+    """What a command does, in statuses and in steps."""
+
+    allowed_after: tuple[Status, ...]
+    working: Status
+    well: Status
+    badly: Status
+    refused: Status
+    action_working: ActionStatus
+    action_well: ActionStatus
+    action_badly: ActionStatus
+    concerns: tuple[ActionKind, ...]
+    opens: tuple[type, ...]
+
+
+PHASES: Mapping[Command, Phase] = {
+    "DOWNLOAD": Phase(
+        ("IDENTIFIED",), "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE",
+        "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", ("create", "recreate"), (Pull, Create),
+    ),
+    "UPDATE": Phase(
+        ("DOWNLOAD_SUCCESS",), "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", "UPDATE_FAILURE",
+        "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", ("recreate", "update", "destroy"), (Update, Rename, End),
+    ),
+    "ACTIVATE": Phase(
+        ("UPDATE_SUCCESS",), "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_FAILURE",
+        "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE",
+        ("create", "recreate", "update", "check"), (Rename, End, Connect, Start, Verify),
+    ),
+    "ROLLBACK": Phase(
+        (
+            "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
+            "DOWNLOAD_FAILURE", "UPDATE_FAILURE", "ROLLBACK_FAILURE",
+        ),
+        "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE", "ROLLBACK_FAILURE",
+        "UPDATING", "UPDATE_FAILURE", "UPDATE_FAILURE", ("create", "recreate", "update", "destroy"), (),
+    ),
+    "CLEANUP": Phase(
+        (), "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE", "CLEANUP",
+        "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"), (Remove,),
+    ),
+}  # fmt: skip
+"""`opens` is what a command adds to those before it; a gate that was opened stays open, so that what fell over since is put up
+again. ROLLBACK opens everything: its desired state is another. CLEANUP is allowed at any time."""
+
+ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
+    ("DOWNLOAD", "create"): "New container created.",
+    ("DOWNLOAD", "recreate"): "New container created.",
+    ("UPDATE", "recreate"): "Old container instance is stopped.",
+    ("UPDATE", "destroy"): "Old container instance is stopped.",
+    ("UPDATE", "update"): "Container instance is updated with new configuration.",
+    ("ACTIVATE", "create"): "New container instance is started.",
+    ("ACTIVATE", "recreate"): "New container instance is started.",
+    ("ACTIVATE", "check"): "Existing container instance is running.",
+    ("CLEANUP", "destroy"): "Old container instance is removed.",
+}
+"""Where a pair is absent the action keeps the message it has."""
+HAS_ENDED = "Existing container instance has ended, as its restart policy lets it."
+
+
+WAY: Sequence[Status] = (
+    "IDENTIFYING", "IDENTIFICATION_FAILED", "IDENTIFIED",
+    "DOWNLOADING", "DOWNLOAD_FAILURE", "DOWNLOAD_SUCCESS",
+    "UPDATING", "UPDATE_FAILURE", "UPDATE_SUCCESS",
+    "ACTIVATING", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
+    "ROLLBACK", "ROLLBACK_FAILURE", "ROLLBACK_SUCCESS",
+    "CLEANUP", "CLEANUP_FAILURE", "CLEANUP_SUCCESS",
+    "INCOMPLETE", "COMPLETED", "SUPERSEDED",
+)  # fmt: skip
+"""Statuses by how far they are."""
+
+
+def opens(command: Command) -> Callable[[Step], bool]:
+    """The gate of a command: which kinds of steps it lets run."""
+    kinds: tuple[type, ...] = ()
+    for name, phase in PHASES.items():
+        kinds += phase.opens
+        if name == command:
+            break
+    return lambda step: command == "ROLLBACK" or isinstance(step.action, kinds)
+
+
+def gives_way(step: Step) -> bool:
+    """The gate of the first half of a way back: all that is new gives way before anything old takes its place."""
+    return not isinstance(step.action, (Start, Verify, Remove))

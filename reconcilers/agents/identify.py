@@ -1,0 +1,135 @@
+"""Identify what a desired state would do, as the actions and baselines of an activity. Pure.
+
+Texts are those of Kanto's agent (container-management.md §2.1 to §2.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from evenkeel.reconcilers.agents.activity import is_activated, is_begun
+from evenkeel.reconcilers.agents.commands import IDENTIFIED_TEXT
+from evenkeel.specs.kanto.activity import ActionKind, Activity, ActivityAction, Baseline, Status
+from evenkeel.specs.codec import changed
+from evenkeel.specs.plan import Difference, Verb
+
+_KINDS: Mapping[Verb, ActionKind] = {
+    "create": "create",
+    "recreate": "recreate",
+    "update": "update",
+    "connect": "check",
+    "start": "check",
+    "finish": "check",
+    "remove": "destroy",
+}
+_CREATED = ("create", "recreate")
+"""Kinds of actions that make a container, and settle the content of its image by that."""
+_ROLLED_BACK: Sequence[Status] = ("ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE")
+
+
+class AtWork(NamedTuple):
+    """What is there of a name: the version its image tells, the image's id, and the digest of its content ("" unknown)."""
+
+    version: str
+    image_id: str = ""
+    digest: str = ""
+
+
+def identify(
+    ordered: Sequence[tuple[str, str]],
+    differences: Sequence[Difference],
+    there: Mapping[str, AtWork],
+    system: Sequence[str],
+    promised: Mapping[str, str],
+) -> tuple[ActivityAction, ...]:
+    """The actions of a desired state: its components in their order, then what nobody asks for; nothing is left out but
+    system containers. `ordered`: name and version of each component asked for. `there`: what runs now, by name. `promised`:
+    the digests that registries have under the tags asked for, by name.
+    """
+    by_subject = {difference.subject: difference for difference in differences}
+    actions = []
+    for name, version in ordered:
+        if name in system:
+            continue
+        difference = by_subject.get(name)
+        kind: ActionKind = _KINDS.get(difference.verb, "check") if difference is not None else "check"
+        old = there.get(name, AtWork("n/a"))
+        digest = old.digest if kind in ("check", "update") else None
+        text = IDENTIFIED_TEXT[kind]
+        actions.append(
+            ActivityAction(
+                name,
+                version,
+                kind,
+                "IDENTIFIED",
+                text,
+                digest=digest,
+                promised=promised.get(name, ""),
+                image_before=old.image_id,
+            )
+        )
+    for difference in differences:
+        if difference.verb == "remove":
+            old = there.get(difference.subject, AtWork("n/a"))
+            text = IDENTIFIED_TEXT["destroy"]
+            actions.append(
+                ActivityAction(
+                    difference.subject, old.version, "destroy", "IDENTIFIED", text, image_before=old.image_id
+                )
+            )
+    return tuple(actions)
+
+
+def baselines(
+    domain: str,
+    asked: Sequence[tuple[str, Sequence[str]]],
+    components: Sequence[str],
+    actions: Sequence[ActivityAction],
+) -> tuple[Baseline, ...]:
+    """The baselines asked for, one for every component in none of them, and `<domain>:remove-components` (§2.3).
+
+    `asked`: titles with the names of their own components.
+    """
+    found = [Baseline(title, tuple(names)) for title, names in asked]
+    covered = {subject for baseline in found for subject in baseline.subjects}
+    found += [Baseline(f"{domain}:{name}", (name,)) for name in dict.fromkeys(components) if name not in covered]
+    destroyed = tuple(action.subject for action in actions if action.kind == "destroy")
+    return (*found, Baseline(f"{domain}:remove-components", destroyed))
+
+
+def begin_again(activity: Activity) -> Activity:
+    """The activity after its desired state was sent again: identified, and waiting for DOWNLOAD. `before` and the kinds of
+    its actions stay, so that a rollback leads to where the activity began. Each phase then finds out what is left to do.
+
+    The content of an image stays settled, unless the action was taken back: then the tag is looked up again.
+    """
+    taken_back = {s for b in activity.baselines if _is_taken_back(b) for s in b.subjects}
+    back = {s for b in activity.baselines if b.closed or b.status == "ROLLBACK_SUCCESS" for s in b.subjects}
+    return changed(
+        activity,
+        actions=tuple(
+            changed(
+                action,
+                status="IDENTIFIED",
+                message=IDENTIFIED_TEXT[action.kind],
+                progress=0,
+                digest=None if action.subject in taken_back and action.kind in _CREATED else action.digest,
+                begun=is_begun(action) and (action.subject not in back or action.status == "REMOVAL_FAILURE"),
+                failure="",
+                failed_at="",
+                waits_for="",
+            )
+            for action in activity.actions
+        ),
+        baselines=tuple(Baseline(b.title, b.subjects, proven=is_activated(b)) for b in activity.baselines),
+        command="",
+        addressed="",
+        alone=False,
+        because="",
+    )
+
+
+def _is_taken_back(baseline: Baseline) -> bool:
+    """Whether a way back was begun, by ROLLBACK or by the clean-up of what was not activated."""
+    return baseline.status in _ROLLED_BACK or (baseline.closed and not is_activated(baseline))

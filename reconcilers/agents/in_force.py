@@ -1,0 +1,110 @@
+"""What an activity means for what is desired: while it is open, and when it is over.
+
+A desired state that is asked for by a message and one that is kept are not the same: the first means its tags as they are now,
+the second is kept as it was reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from evenkeel.reconcilers.agents.activity import is_activated
+from evenkeel.specs.kanto.activity import Activity
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.container import Container, PullPolicy
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.plan import Difference, History
+from evenkeel.specs.problem import Place
+
+
+def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
+    """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere.
+    A tag that is pushed again later is not followed by itself: nobody has commanded that. Nor is anything asked of `system`
+    containers, which it left alone; they are named, so that they are left alone as long as it is in force."""
+    good = {subject for baseline in activity.baselines if is_activated(baseline) for subject in baseline.subjects}
+    acting = {action.subject for action in activity.actions}
+    documents = [
+        d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting
+    ]
+    documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
+    documents = [d for d in documents if d.kind != "Container" or d.name not in system]
+    if system and not any(document.kind == "SystemContainers" for document in documents):
+        place = Place(topic=activity.topic, activity_id=activity.id)
+        names = SystemContainers(tuple(sorted(system)))
+        documents.append(Document("SystemContainers", activity.domain, names, place))
+    return _with_policy(desired_state(documents), "Always", "IfNotPresent")
+
+
+def reached(activity: Activity) -> bool:
+    """Whether any of its target is in force, or all of it because there was nothing to do."""
+    return not activity.actions or any(baseline.subjects and is_activated(baseline) for baseline in activity.baselines)
+
+
+def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
+    """The subjects that are left to an open activity by whoever wants `other`: all that it changes, and of those that it
+    only checks the ones that are wanted otherwise. What both want alike is kept so by both."""
+    theirs = {document.name: document.wanted for document in _with_policy(other, "Always", "IfNotPresent").documents}
+    ours = {
+        document.name: document.wanted for document in _with_policy(activity.target, "Always", "IfNotPresent").documents
+    }
+    return frozenset(
+        action.subject
+        for action in activity.actions
+        if action.kind != "check" or theirs.get(action.subject) != ours.get(action.subject)
+    )
+
+
+def with_last_wishes(
+    history: History, differences: Iterable[Difference], good: DesiredState | None, desired: DesiredState | None
+) -> History:
+    """The history, with how subjects that nobody wants any more were last to be treated: how long they are given to end, and
+    whether what is in their volumes goes. That counts only where it was `good`: what failed may have been wrong in this, too.
+    """
+    gone = {difference.subject for difference in differences if difference.verb == "remove"}
+    if not gone:
+        return history
+    in_good, wishes = _wishes(good, gone), {**_wishes(good, gone), **_wishes(desired, gone)}
+    both_discard = [
+        name for name, wish in in_good.items() if {wish.image_volumes, wishes[name].image_volumes} == {"discard"}
+    ]
+    stop_s = {name: wish.stop.timeout.total_seconds() for name, wish in wishes.items()}
+    return changed(history, stop_s=stop_s, discards=tuple(both_discard))
+
+
+def _wishes(state: DesiredState | None, subjects: Collection[str]) -> dict[str, Container]:
+    documents = state.documents if state is not None else ()
+    return {
+        each.name: each.wanted for each in documents if isinstance(each.wanted, Container) and each.name in subjects
+    }
+
+
+def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:
+    """What is there, with the retry timeout that is in force: no engine has one, so what was written down when a container
+    was created stays behind when its restart policy is changed in place."""
+    wanted = {each.name: each.wanted for each in state.documents} if state is not None else {}
+    return changed(seen, containers=tuple(_with_timeout(each, wanted.get(each.name)) for each in seen.containers))
+
+
+def _with_timeout(instance: ContainerSeen, wanted: object) -> ContainerSeen:
+    own = instance.container
+    if own is None or not isinstance(wanted, Container):
+        return instance
+    restart = changed(own.restart, timeout=wanted.restart.timeout)
+    return changed(instance, container=changed(own, restart=restart)) if restart == wanted.restart else instance
+
+
+def asked_now(state: DesiredState) -> DesiredState:
+    """What is asked for now is meant as it is now: for the time of the activity a tag is looked up again (defect A10)."""
+    return _with_policy(state, "IfNotPresent", "Always")
+
+
+def _with_policy(state: DesiredState, old: PullPolicy, new: PullPolicy) -> DesiredState:
+    return desired_state(
+        [
+            changed(document, wanted=changed(document.wanted, pull_policy=new))
+            if isinstance(document.wanted, Container) and document.wanted.pull_policy == old
+            else document
+            for document in state.documents
+        ]
+    )

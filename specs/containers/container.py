@@ -1,0 +1,213 @@
+"""A container in normal form: the one shape in which desired and observed are compared.
+
+Whatever somebody wrote (an evenkeel document, a Kanto desired state, a Kanto manifest) and whatever an engine reports ends
+up here, through `specs.containers.normalise`: references expanded, defaults filled in, sizes in bytes, everything without a
+meaningful order sorted. Equality of two values is therefore equality of what was asked, and a second plan is empty.
+
+Invariants: frozen, hashable, no sets; `None` means "not asked for", never "default".
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+NAME_PATTERN = r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$"
+"""Kanto's rule for names (container-management.md §1.7)."""
+
+OWN_LABELS = "dev.evenkeel."
+"""What labels begin with that evenkeel gives to containers itself."""
+
+UNLIMITED = -1
+"""As `Resources.memory_swap`: swap without limit."""
+
+Protocol = Literal["tcp", "udp"]
+Propagation = Literal["rprivate", "private", "rshared", "shared", "rslave", "slave"]
+Network = Literal["bridge", "host"]
+RestartPolicy = Literal["no", "always", "unless-stopped", "on-failure"]
+LogDriver = Literal["json-file", "none"]
+LogMode = Literal["blocking", "non-blocking"]
+PullPolicy = Literal["IfNotPresent", "Always", "Never"]
+ImageVolumes = Literal["keep", "discard"]
+
+
+class Port(Struct, frozen=True, order=True):
+    """`host_port`…`host_port_end` on `host_ip` leads to `container_port`; of a range the engine takes one free port."""
+
+    host_port: int
+    container_port: int
+    host_ip: str = "0.0.0.0"
+    host_port_end: int = 0
+    protocol: Protocol = "tcp"
+
+
+USUAL_PROPAGATION: Propagation = "rprivate"
+
+
+class Mount(Struct, frozen=True):
+    """A path of the host inside the container. `propagation`: `None` leaves it to the engine, which takes `rprivate` unless
+    that cannot be; so the two are no difference (`reconcilers.containers.compare`)."""
+
+    destination: str
+    source: str
+    propagation: Propagation | None = None
+    read_only: bool = False
+
+
+class Device(Struct, frozen=True, order=True):
+    """A device node of the host inside the container; `permissions` is made of `r`, `w`, `m`."""
+
+    container_path: str
+    host_path: str
+    permissions: str = "rwm"
+
+
+class Restart(Struct, frozen=True):
+    """What the engine does when the process ends. `max_retries` (0: no limit) and `timeout` go with `on-failure` only."""
+
+    policy: RestartPolicy = "unless-stopped"
+    max_retries: int = 0
+    timeout: timedelta | None = None
+
+
+class Resources(Struct, frozen=True):
+    """Limits in bytes; `None` is no limit. `memory_swap` counts memory and swap together; it may be `UNLIMITED`."""
+
+    memory: int | None = None
+    memory_reservation: int | None = None
+    memory_swap: int | None = None
+
+
+class Log(Struct, frozen=True):
+    """How the engine keeps output. Sizes in bytes; the file fields hold for `json-file`, the buffer for `non-blocking`."""
+
+    driver: LogDriver = "json-file"
+    max_files: int = 2
+    max_size: int = 100 * 1024**2
+    path: str = ""
+    mode: LogMode = "blocking"
+    max_buffer_size: int = 1024**2
+
+
+class ExecProbe(Struct, frozen=True, tag="exec"):
+    """Healthy when the command, run inside the container, exits 0."""
+
+    command: tuple[str, ...]
+
+
+class HttpProbe(Struct, frozen=True, tag="http"):
+    """Healthy when a GET on a port of the container answers 200…399."""
+
+    port: int
+    path: str = "/"
+
+
+class TcpProbe(Struct, frozen=True, tag="tcp"):
+    """Healthy when a port of the container accepts a connection."""
+
+    port: int
+
+
+Probe = ExecProbe | HttpProbe | TcpProbe
+
+
+class Health(Struct, frozen=True):
+    """When a container counts as healthy: `retries` failures in a row after `start_period` mean it does not."""
+
+    probe: Probe
+    interval: timedelta = timedelta(seconds=10)
+    timeout: timedelta = timedelta(seconds=5)
+    retries: int = 3
+    start_period: timedelta = timedelta(0)
+
+
+class Stop(Struct, frozen=True):
+    """How a container is asked to end: `signal`, and SIGKILL after `timeout`."""
+
+    signal: str = "SIGTERM"
+    timeout: timedelta = timedelta(seconds=10)
+
+
+KANTO_STOP_TIMEOUT = timedelta(seconds=30)
+"""Kanto's default for all containers (`manager.default_ctrs_stop_timeout`, container-management.md §2.5); none of its formats
+can ask for another."""
+
+
+class Container(Struct, frozen=True, tag="Container"):
+    """One container in normal form. Build it with `specs.containers.normalise.normal_container`, not by hand."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] | None = None
+    env: tuple[tuple[str, str | None], ...] = ()
+    """Sorted by name; a value of `None` removes the image's variable of that name."""
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    devices: tuple[Device, ...] = ()
+    network: Network = "bridge"
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    """Sorted `(name, address)`; the address may be `host_ip`, `host_ip_<interface>` or `container_<host name>`."""
+    host_name: str | None = None
+    domain_name: str | None = None
+    privileged: bool = False
+    capabilities: tuple[str, ...] = ()
+    restart: Restart = Restart()
+    resources: Resources = Resources()
+    log: Log = Log()
+    terminal: bool = False
+    interactive: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    health: Health | None = None
+    stable_for: timedelta = timedelta(seconds=3)
+    stop: Stop = Stop()
+    depends_on: tuple[str, ...] = ()
+    pull_policy: PullPolicy = "IfNotPresent"
+    image_volumes: Literal["discard"] | UnsetType = UNSET
+    """Whether what is in the volumes that the image declares goes with each instance. Where it is kept the field is absent, as
+    it was before it existed: digests of then name the same content now."""
+    secrets: tuple[str, ...] = ()
+    """Names of variables whose values nobody is shown, whatever they ask for. It is about showing alone: no difference."""
+
+
+def container_digest(container: Container) -> str:
+    """16 hex digits that name this content; equal content gives equal digests on every machine."""
+    from hashlib import sha256  # OpenSSL behind it: a status can do without
+
+    return sha256(content_of(container)).hexdigest()[:16]
+
+
+def content_of(value: object) -> bytes:
+    """What digests are made of. A mark that is not set is no part of it, so that what was there before there were marks is
+    still what is asked for. In texts the quotes would be escaped."""
+    return msgspec.json.encode(value).replace(b',"secrets":[]', b"")
+
+
+def check_digest(container: Container) -> str:
+    """Names the network check of a container; "" without one. A command is not named: another command needs another
+    container."""
+    health = container.health
+    if health is None or isinstance(health.probe, ExecProbe):
+        return ""
+    from hashlib import sha256
+
+    return sha256(msgspec.json.encode(health)).hexdigest()[:16]
+
+
+def host_ports(port: Port) -> range:
+    """The host ports that `port` may take."""
+    return range(port.host_port, max(port.host_port, port.host_port_end) + 1)
+
+
+_SLACK = timedelta(seconds=30)
+"""For engines and devices that are slow, beyond what a check allows by its own words."""
+
+
+def longest_proof(container: Container) -> timedelta:
+    """How long it may take from its start until it is proven; after this long without a verdict it is disproven."""
+    if container.health is None:
+        return container.stable_for + _SLACK
+    health = container.health
+    return health.start_period + health.retries * (health.interval + health.timeout) + container.stable_for + _SLACK

@@ -1,0 +1,132 @@
+"""What a driver may report: the world as it was just now, never cached across stages.
+
+The same `Container` in normal form stands for what an engine runs as for what somebody asked for; around it stand the
+facts that nobody asks for, such as ids and states. An absent or unreachable engine is not described here: drivers raise
+`Unavailable`, and nothing is decided on an empty observation that is really a missing one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from evenkeel.specs.containers.container import Container, Health, Port
+
+State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
+AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
+"""The states of a container that has a process, or will have one again without anybody's doing."""
+LATELY_S = 60.0
+"""A process that was started less than so many seconds ago may still end as the one before it."""
+HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
+
+
+class CheckSeen(Struct, frozen=True):
+    """The newest result of a health check. `last` names it, "" while there is none: another name is a newer result. `passed`:
+    it was good; one that was bad makes nobody unhealthy yet. `cause`: why it was bad, where that is well known."""
+
+    last: str = ""
+    passed: bool = False
+    cause: str = ""
+
+
+class ContainerSeen(Struct, frozen=True):
+    """One container as the engine reports it.
+
+    `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
+    is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner` is the
+    state directory of the evenkeel that created it. `unspoken` is what one that was adopted has beyond `container`, in words:
+    what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
+    that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
+    are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
+    is never set. `check` is what the check that it was given says while it runs; `None` when it was given none. `device_name`
+    is what a container on the network of its device is called by, the device's own name; else "". `volumes` are those that it
+    has because an image declares them: the places inside, and the volumes' names; `other_volumes` are those of an adopted one
+    that no spec can ask for. `vanishes`: the engine removes it when it ends, and with it the volumes without a name that nobody
+    else has. `holds`: not "", it was created to have the volumes of
+    the instance with this id, and never starts. `ports` are those that one of others publishes.
+    """
+
+    id: str
+    name: str
+    engine_name: str
+    image_id: str
+    state: State
+    container: Container | None = None
+    image: str = ""
+    health: HealthSeen = "none"
+    exit_code: int = 0
+    error: str = ""
+    restart_count: int = 0
+    created_at: float = 0.0
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    lately_started: bool = False
+    address: str = ""
+    owner: str = ""
+    unspoken: tuple[str, ...] = ()
+    cut_off: str = ""
+    device_name: str = ""
+    check: CheckSeen | None = None
+    volumes: tuple[tuple[str, str], ...] = ()
+    other_volumes: tuple[tuple[str, str], ...] = ()
+    vanishes: bool = False
+    holds: str = ""
+    ports: tuple[Port, ...] = ()
+
+
+class Look(Struct, frozen=True):
+    """What one look at an engine has to find out.
+
+    `adopted` maps ids of instances that count as evenkeel's own, although it did not create them, to their subjects.
+    `images` are references whose digest the registry is asked for; with `fresh` a remembered answer does not count.
+    `subject` limits the look to this one of evenkeel's own subjects; "" means all.
+    `checks` are the health checks now asked for, by subject: a network check is probed as it stands here, whatever the
+    container was created with, and a subject without one is not probed. `None` means the checks of the creation.
+    """
+
+    adopted: dict[str, str] = {}
+    images: tuple[str, ...] = ()
+    subject: str = ""
+    fresh: bool = False
+    checks: dict[str, Health] | None = None
+
+
+class RemoteImage(Struct, frozen=True):
+    """What a registry says of a reference: the digest it names now, and compressed bytes (0: unknown)."""
+
+    digest: str
+    size: int = 0
+
+
+class ContainersSeen(Struct, frozen=True):
+    """One look at one engine.
+
+    `images` maps the normal form of every local reference to its image id, `digests` every known repository digest
+    (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about, and
+    `unasked` why they said nothing of the others.
+    Not "": of what is evenkeel's, `only` this subject was looked at.
+    `in_place` says which limits the engine changes without a restart: all, only from one finite value to another, or none.
+    `reconnects`: the engine puts a container back on its network, so that no new one is needed.
+    """
+
+    engine: str
+    in_place: Literal["all", "finite", "none"] = "all"
+    reconnects: bool = True
+    containers: tuple[ContainerSeen, ...] = ()
+    images: dict[str, str] = {}
+    digests: dict[str, str] = {}
+    remote: dict[str, RemoteImage] = {}
+    unasked: dict[str, str] = {}
+    only: str = ""
+
+
+def end_of(instance: ContainerSeen) -> str:
+    """What names the newest end of its process: another name is a newer one; "" while it has had none."""
+    has_ended = instance.restart_count or instance.finished_at
+    return f"{instance.restart_count} {instance.finished_at}" if has_ended else ""
+
+
+def image_size(image: str, seen: ContainersSeen) -> int:
+    """Compressed bytes of what its registry has under a reference; 0 when nobody knows."""
+    return seen.remote[image].size if image in seen.remote else 0

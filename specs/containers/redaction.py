@@ -1,0 +1,57 @@
+"""What engines and programs say of a container, without the values that the container was asked for with.
+
+Engines quote: a program that cannot be started, an option that they refuse. Each value is replaced by its place, which is
+what somebody needs who has to mend the spec.
+
+Programs write what they like, and their output is read to find out why they failed. So only values that are known to be
+secret are replaced in it: those that a spec marks, those whose name looks secret, and passwords in addresses. A log level is
+left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from evenkeel.specs.containers.container import Container, ExecProbe
+from evenkeel.specs.reading.secrecy import looks_secret, shown_address, without_password
+
+_SHORT = 4
+"""A shorter value is replaced only where it stands in quotes: it is in many other words, too."""
+_SHORT_LINE = 8
+"""A shorter line of a value with several lines, such as a bracket of JSON, says nothing."""
+
+
+def redacted(text: str, container: Container | None) -> str:
+    """`text` with `(env.NAME)`, `(command[0])` in the place of values; and with addresses in short, whosever they are."""
+    if not text:
+        return text
+    return shown_address(_replaced(text, {} if container is None else dict(_values(container))))
+
+
+def without_secrets(text: str, env: Iterable[tuple[str, str | None]], marked: Collection[str]) -> str:
+    """What a program has written, with `(env.NAME)` in the place of the values of secret variables. `marked`: the names of
+    those that a spec marks. A program that starts or ends in the middle of a value has its lines replaced."""
+    values: dict[str, str] = {}
+    for name, value in env:
+        value = (value or "").strip()
+        if value and (name in marked or looks_secret(name)):
+            lines = (line.strip() for line in value.splitlines())
+            values |= {line: f"env.{name}" for line in lines if len(line) >= _SHORT_LINE} | {value: f"env.{name}"}
+    return without_password(_replaced(text, values))
+
+
+def _replaced(text: str, values: Mapping[str, str]) -> str:
+    for value in sorted(values, key=len, reverse=True):
+        place = f"({values[value]})"
+        for form in {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
+            text = text.replace(form, place) if len(value) >= _SHORT else text.replace(f'"{form}"', place)
+    return text
+
+
+def _values(container: Container) -> Iterator[tuple[str, str]]:
+    probe = container.health.probe if container.health is not None else None
+    yield from ((value, f"env.{name}") for name, value in container.env if value)
+    if isinstance(probe, ExecProbe):
+        yield from ((word, f"health.exec[{index}]") for index, word in enumerate(probe.command) if word)
+    yield from ((word, f"command[{index}]") for index, word in enumerate(container.command or ()) if word)

@@ -1,0 +1,1 @@
+"""What people write: kinds of documents, from bytes to normal form."""

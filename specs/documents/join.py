@@ -1,0 +1,99 @@
+"""What several files ask for, as one desired state, and what in it cannot be: names that are asked for twice or both asked
+for and protected, dependencies that lead nowhere or round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.documents.cycles import cycles
+from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
+from evenkeel.specs.containers.host_ports import taken_twice
+from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, nearest, place_text
+
+Documents = Mapping[tuple[str, str], Document]
+"""By kind and name, with what is sound of broken ones."""
+
+
+def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[DesiredState, tuple[Problem, ...]]:
+    """One state from several files, and the problems of all of them and of their combination.
+
+    Not `complete`: there are files that could not be read.
+    """
+    problems = Found(MOST_IN_ALL)
+    for decoded in files:
+        problems.extend(decoded.problems)
+    first: dict[tuple[str, str], Document] = {}
+    for decoded in files:
+        for document in sorted((*decoded.documents, *decoded.broken), key=lambda each: each.place):
+            key = (document.kind, document.name)
+            if key in first:
+                message = f"{document.kind} `{document.name}` is asked for twice"
+                problems.append(Problem(document.place, "", message, f"first at {place_text(first[key].place)}"))
+            first.setdefault(key, document)
+    problems.extend(_asked_and_protected(first))
+    problems.extend(_ports_taken_twice(first))
+    if complete and not any(decoded.nameless for decoded in files):
+        unread = {name for decoded in files for name in decoded.unread}  # what cannot be read is not missing
+        problems.extend(_dependencies(first, unread))
+    sound: dict[tuple[str, str], Document] = {}
+    for document in (each for decoded in files for each in decoded.documents):
+        sound.setdefault((document.kind, document.name), document)
+    return desired_state(tuple(sound.values())), problems.all()
+
+
+def _asked_and_protected(documents: Documents) -> Iterable[Problem]:
+    """Containers that nothing would create, because they are declared system containers. A Kanto desired state may name
+    its system containers among its components; Kanto leaves them alone."""
+    for system in documents.values():
+        for name in _protected_by(system):
+            asked = documents.get(("Container", name))
+            if asked is None or not (asked.whole or system.whole):
+                continue
+            message = f"`{name}` is asked for as a container and declared a system container, which is never touched"
+            names = asked_at(system, "names")
+            yield Problem(asked.place, "", message, f"remove it here, or its name at {place_text(names)}")
+            yield Problem(names, "spec.names", message, f"remove its name here, or it at {place_text(asked.place)}")
+
+
+def _ports_taken_twice(documents: Documents) -> Iterable[Problem]:
+    """At both places. Components of one desired state were compared when it was read."""
+    protected = {name for document in documents.values() for name in _protected_by(document)}
+    claims = [
+        (document, port)
+        for document in documents.values()
+        if isinstance(document.wanted, Container) and document.name not in protected
+        for port in document.wanted.ports
+    ]
+    for one, other, port in taken_twice(claims):
+        if one is other or (one.place.file == other.place.file and not (one.whole or other.whole)):
+            continue
+        for here, there in ((other, one), (one, other)):
+            message = f"host port {port.host_port}/{port.protocol} is taken by `{there.name}`, too"
+            hint = f"give one of them another; the other one is at {place_text(asked_at(there, 'ports'))}"
+            yield Problem(asked_at(here, "ports"), "spec.ports" if here.whole else "", message, hint)
+
+
+def _protected_by(document: Document) -> tuple[str, ...]:
+    return document.wanted.names if isinstance(document.wanted, SystemContainers) else ()
+
+
+def _dependencies(documents: Documents, unread: set[str]) -> Iterable[Problem]:
+    """Dependencies on what nobody asks for or provides, and on each other; `unread` names what cannot be read."""
+    containers = {name: document for (kind, name), document in documents.items() if kind == "Container"}
+    known = unread.union(containers, *(_protected_by(document) for document in documents.values()))
+    needs = {
+        name: document.wanted.depends_on
+        for name, document in containers.items()
+        if isinstance(document.wanted, Container)
+    }
+    for name, needed in needs.items():
+        for missing in needed:
+            if missing not in known:
+                hint = nearest(missing, known - {name}) or "ask for it, or leave it out"
+                message = f"no container `{missing}` is asked for"
+                yield Problem(asked_at(containers[name], "dependsOn"), "spec.dependsOn", message, hint)
+    for round_ in cycles(needs):
+        text = " → ".join((*round_, round_[0]))
+        place = asked_at(containers[round_[0]], "dependsOn")
+        yield Problem(place, "spec.dependsOn", f"depends on itself: {text}", "remove one of these")

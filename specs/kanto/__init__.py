@@ -1,0 +1,1 @@
+"""Kanto's words: its desired states, manifests, messages and settings."""

@@ -1,0 +1,76 @@
+"""Our own documents → Kanto's desired state, where Kanto has the words for it.
+
+The keys of a component are those that inventories report; whether they say everything is not assumed but tried: what was
+written is read again, and a container that would come back as another one is a flaw that names what gets lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evenkeel.specs.codec import changed, plain
+from evenkeel.specs.containers.container import Container, Stop
+from evenkeel.specs.desired import DesiredState, SystemContainers
+from evenkeel.specs.kanto.entries import KEYS
+from evenkeel.specs.kanto.inventory import image_version, inventory
+from evenkeel.specs.kanto.desired import desired_state_drafts
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.problem import Flaw
+from evenkeel.specs.containers.shorthand import mount_text
+
+
+def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "containers") -> dict[str, Any]:
+    """A payload that asks for the same. Flaws have the path `(name, what cannot be said)`."""
+    components: list[dict[str, Any]] = []
+    config: list[dict[str, str]] = []
+    for document in state.documents:
+        match document.wanted:
+            case Container() as wanted:
+                components.append(_component(wanted, domain))
+            case SystemContainers(names=names):
+                config.append({"key": "systemContainers", "value": ",".join(names)})
+    payload: dict[str, Any] = {"domains": [{"id": domain, "config": config, "components": components}]}
+    found: list[Flaw] = []
+    drafts = desired_state_drafts(payload, found, domain)
+    flaws.extend(found)
+    again = {draft.name: draft.wanted for draft in drafts if draft.kind == "Container"}
+    for document in state.documents:
+        if isinstance(document.wanted, Container):
+            flaws.extend(_lost(document.name, document.wanted, again.get(document.name)))
+    return payload
+
+
+def _component(container: Container, domain: str) -> dict[str, Any]:
+    name = container.name
+    seen = ContainerSeen(id="", name=name, engine_name=name, image_id="", state="created", container=container)
+    node = inventory(domain, ContainersSeen("", containers=(seen,)), verbose=False, values="all").software_nodes[1]
+    config = [{"key": item.key, "value": item.value} for item in node.parameters if item.key in KEYS]
+    config = [each for each in config if each["key"] != "mount"]
+    config += [{"key": "mount", "value": mount_text(mount)} for mount in container.mounts]
+    config += [{"key": "capability", "value": name} for name in container.capabilities]
+    version = image_version(container.image)
+    return {"id": name, "version": "" if version == "n/a" else version, "config": config}
+
+
+def _camel(key: str) -> str:
+    """`stable_for` → `stableFor`."""
+    first, *rest = key.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
+    """How long a process may take to end cannot be said; who asked for nothing special gets Kanto's time, which is longer."""
+    if isinstance(again, Container) and asked.stop == Stop():
+        again = changed(again, stop=asked.stop)
+    if isinstance(again, Container):
+        again = changed(again, secrets=asked.secrets)  # a message cannot say it, and an agent shows no values anyway
+    before, after = plain(asked), plain(again) if again is not None else {}
+    return [
+        Flaw(
+            (name, _camel(key)),
+            "Kanto's desired state has no words for it",
+            "leave it out, or ask for it in spec files",
+        )
+        for key in before
+        if again is not None and before[key] != after.get(key)
+    ]

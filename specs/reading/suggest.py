@@ -1,0 +1,173 @@
+"""What somebody meant who wrote what cannot be: the words behind a fault of shape.
+
+A hint has to lead to something valid in one step, because people type what it says. So a number where a duration or a size
+stands becomes the text for it, a word where a mapping stands becomes the mapping, and the keys of compose files and of
+Kubernetes become evenkeel's. Pure text; what is wrong at all is decided in `specs.reading.walk`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+
+from evenkeel.specs.containers.container import NAME_PATTERN
+from evenkeel.specs.documents.lacking import for_lacking
+from evenkeel.specs.problem import Path, nearest
+from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN, SWAP_PATTERN, parse_duration, parse_size, size_text
+from evenkeel.specs.reading.secrecy import is_private
+
+_ELSEWHERE = {
+    "annotations": "metadata.labels",
+    "args": "command",
+    "cap_add": "capabilities",
+    "cmd": "command",
+    "container_name": "metadata.name",
+    "environment": "env",
+    "healthcheck": "health",
+    "imagepullpolicy": "pullPolicy",
+    "labels": "metadata.labels",
+    "livenessprobe": "health",
+    "logging": "log",
+    "mem_limit": "resources.memory",
+    "mem_reservation": "resources.memoryReservation",
+    "memswap_limit": "resources.memorySwap",
+    "network_mode": "network",
+    "readinessprobe": "health",
+    "restartpolicy": "restart",
+    "startupprobe": "health",
+    "stdin_open": "interactive",
+    "stop_grace_period": "stop.timeout",
+    "stop_signal": "stop.signal",
+    "terminationgraceperiodseconds": "stop.timeout",
+    "tty": "terminal",
+    "volumemounts": "mounts",
+    "volumes": "mounts",
+}
+"""Keys of compose files and of Kubernetes, in lower case, and evenkeel's word for each; `metadata` stands beside `spec`."""
+
+_COMMANDS = ("command", "exec")
+"""Keys whose list is the words of a command."""
+
+_EXAMPLES = {
+    SIZE_PATTERN: "expected a size with a unit, for example 64M, 1.5G or 512K",
+    DURATION_PATTERN: "expected a duration with a unit, for example 30s, 1m30s or 500ms",
+    NAME_PATTERN: "expected letters, digits and _ . -, beginning with a letter, a digit or _",
+    "^/": "expected an absolute path",
+    "^[rwm]{1,3}$": "expected permissions made of r, w and m",
+    SWAP_PATTERN: "expected a size with a unit, for example 512M, or unlimited",
+    r"^(SIG[A-Z0-9+-]+|[1-9]\d?)$": "expected a signal, for example SIGTERM or 15",
+}
+_NOUNS = {SIZE_PATTERN: "a size", SWAP_PATTERN: "a size", DURATION_PATTERN: "a duration"}
+_UNITS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h"}
+_FOLLOWING = {"d": "h", "day": "h", "h": "m", "m": "s", "s": "ms"}
+_LONGEST = 60
+"""What is longer is not repeated in a hint."""
+
+
+def for_key(key: str, known: Iterable[str]) -> str:
+    """What to write instead of a key that is not known."""
+    known = tuple(known)
+    word = _ELSEWHERE.get(key.lower(), "")
+    place = word.partition(".")[0]
+    is_there = place in known or (place == "metadata" and "image" in known)
+    return f"did you mean `{word}`?" if is_there else for_lacking(key, known) or nearest(key, known)
+
+
+def noun(pattern: str | None) -> str:
+    """What a text of this pattern is to people."""
+    return _NOUNS.get(pattern or "", "a text")
+
+
+def for_number(value: float, pattern: str | None) -> str:
+    """How to write a number where a text stands."""
+    if pattern == DURATION_PATTERN:
+        return _if_duration(f"{value}s") or for_pattern(pattern)
+    if pattern in (SIZE_PATTERN, SWAP_PATTERN):
+        if pattern == SWAP_PATTERN and value == -1:
+            return "write `unlimited`"
+        return _size_of(value) or for_pattern(pattern)
+    return "put it into quotes"
+
+
+def for_text(text: str, pattern: str) -> str:
+    """How to write a text that does not have the form of its pattern."""
+    if len(text) <= _LONGEST and pattern in (SIZE_PATTERN, SWAP_PATTERN):
+        return _size_meant(text) or for_pattern(pattern)
+    if len(text) <= _LONGEST and pattern == DURATION_PATTERN:
+        return _duration_meant(text) or for_pattern(pattern)
+    return for_pattern(pattern)
+
+
+def for_pattern(pattern: str) -> str:
+    """What a text of this pattern looks like."""
+    return _EXAMPLES.get(pattern, f"expected the form {pattern}")
+
+
+def for_mapping(value: object, path: Path, choices: Mapping[str, Collection[object]]) -> str:
+    """The mapping for a word that one of its keys may have; `choices` are the keys that allow certain words only."""
+    if not path or not isinstance(value, str):
+        return ""
+    fitting = [key for key, words in choices.items() if value in words]
+    return f"write `{path[-1]}: {{{fitting[0]}: {value}}}`" if fitting else ""
+
+
+def for_list(value: object, path: Path) -> str:
+    """How to write a text as a list. The words of a command are not repeated: they may be secret."""
+    if not isinstance(value, str):
+        return ""
+    if not path or path[-1] not in _COMMANDS:
+        return "put a `-` before each entry"
+    return "write a list with an entry for each word"
+
+
+def for_scalar(value: object, path: Path) -> str:
+    """How to write what is neither a text nor a mapping where both may stand: variables are texts."""
+    return "put it into quotes" if isinstance(value, int | float) and is_private(path) else ""
+
+
+def _if_duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except ValueError:
+        return ""
+    return f"write `{text}`"
+
+
+def _if_size(text: str) -> str:
+    try:
+        parse_size(text)
+    except ValueError:
+        return ""
+    return f"write `{text}`"
+
+
+def _size_of(value: float) -> str:
+    """A number of bytes, exactly; a small one was meant in some unit."""
+    if not 0 <= value < 1024:
+        exact = size_text(int(value)) if value == int(value) else ""
+        return _if_size(f"{(Decimal(int(value)) / 1024).normalize():f}K" if exact.endswith("B") else exact)
+    return _if_size(f"{value:g}M").replace("write", "write a unit, for example")
+
+
+def _size_meant(text: str) -> str:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kKmMgGtT]?)(?:i?[bB]|i)?", text)
+    if match is None:
+        return ""
+    if match[2] in ("t", "T"):
+        return _if_size(f"{(Decimal(match[1]) * 1024).normalize():f}G")
+    return _if_size(f"{match[1]}{match[2].upper()}") if match[2] else _size_of(float(match[1]))
+
+
+def _duration_meant(text: str) -> str:
+    """Spaces, capitals and long words for units left out; days as hours. A last number without a unit has the next one."""
+    found = re.findall(r"([0-9]+(?:\.[0-9]+)?)([a-z]*)", "".join(text.lower().split()))
+    parts, following = [], "s"
+    for number, written in found:
+        unit = written if written in ("ms", "us", "s") else written.removesuffix("s")
+        unit = _UNITS.get(unit, unit) or following
+        following = _FOLLOWING.get(unit, "s")
+        if unit in ("d", "day"):
+            number, unit = f"{(Decimal(number) * 24).normalize():f}", "h"
+        parts.append(f"{number}{unit}")
+    return _if_duration("".join(parts))

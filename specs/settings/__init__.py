@@ -1,0 +1,1 @@
+"""The settings of evenkeel, in both shapes."""

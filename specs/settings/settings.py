@@ -1,0 +1,286 @@
+"""Settings: what an operator decides about evenkeel itself, as opposed to what is asked of the device.
+
+Two shapes of the same thing. The written one (`…Spec`) is what people put into `/etc/evenkeel/config.yaml`, with keys in
+camelCase, texts for durations, and a word about each key for editors. The noun is what the controller works with; it gives
+units, defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
+the first. The defaults of both are held together by a test.
+
+The sections of the broker and of the update agent are in `specs.settings.mqtt`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from evenkeel.specs.containers.container import NAME_PATTERN
+from evenkeel.specs.settings.mqtt import (
+    MqttSettings,
+    MqttSpec,
+    UpdateAgentSettings,
+    UpdateAgentSpec,
+    mqtt_from,
+    update_agent_from,
+)
+from evenkeel.specs.problem import Flaw
+from evenkeel.specs.reading.quantity import duration_text
+from evenkeel.specs.settings.texts import duration_from, file_from
+from evenkeel.specs.reading.walk import faults
+from evenkeel.specs.documents.written import AbsolutePath, Duration, Name
+
+if TYPE_CHECKING:
+    from evenkeel.specs.reading.text import Value
+
+EngineKind = Literal["memory", "docker"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+_RESERVED_NETWORKS = ("bridge", "host", "none", "default")
+
+
+class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Which engine runs the containers."""
+
+    kind: Annotated[EngineKind, Meta(description="`memory`: containers that are only imagined.")] = "memory"
+    address: Annotated[str, Meta(description="The engine's socket.")] = "unix:///var/run/docker.sock"
+    network: Annotated[Name, Meta(description="The network of containers with `network: bridge`.")] = "evenkeel"
+    docker_config: Annotated[
+        str, Meta(description="A `config.json` with credentials. Default: of `$DOCKER_CONFIG`, else of `~/.docker`.")
+    ] = ""
+    token_realms: Annotated[
+        tuple[Name, ...],
+        Meta(description="Hosts that may have the credentials of a registry that names them, for tokens."),
+    ] = ()
+    owner: Annotated[
+        str, Meta(description="A name for this evenkeel, whose containers are its own. Default: its state directory.")
+    ] = ""
+
+
+class TimeoutsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """How long a single step may take before it is given up and tried again."""
+
+    pull: Annotated[Duration, Meta(description="Fetching one image.")] = "30m"
+    step: Annotated[Duration, Meta(description="Any other step; what a container may take to stop is added.")] = "2m"
+
+
+class BackoffSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The wait before something that failed is tried again; it doubles from `first` to `longest`."""
+
+    first: Annotated[Duration, Meta(description="The first wait.")] = "1s"
+    longest: Annotated[Duration, Meta(description="The longest wait.")] = "5m"
+
+
+class EventsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What happened, one JSON object per line."""
+
+    file: Annotated[str, Meta(description="An absolute path; `-` is standard output; empty: none.")] = ""
+    keep: Annotated[int, Meta(ge=100, le=10_000_000, description="Entries that the journal keeps.")] = 10_000
+
+
+class LogSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The log on standard error."""
+
+    level: Annotated[LogLevel, Meta(description="`debug` also tells of cycles that found nothing to do.")] = "info"
+    format: Annotated[LogFormat, Meta(description="`json`: one object per line, for collectors.")] = "text"
+
+
+class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Settings of evenkeel. Every key may be left out."""
+
+    specs: Annotated[
+        tuple[AbsolutePath, ...],
+        Meta(
+            min_length=1, description="Files, and folders of files (not their sub-folders), that say what is asked for."
+        ),
+    ] = ("/etc/evenkeel/specs",)
+    state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
+    engine: EngineSpec = EngineSpec()
+    system_containers: Annotated[
+        tuple[Name, ...], Meta(description="Names of containers that are never touched, whatever is asked.")
+    ] = ()
+    empty_source_removes_all: Annotated[
+        bool, Meta(description="Whether specs that ask for nothing mean that every container goes.")
+    ] = False
+    resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
+    parallel: Annotated[int, Meta(ge=1, le=32, description="Steps of a stage at once.")] = 3
+    timeouts: TimeoutsSpec = TimeoutsSpec()
+    retries: Annotated[
+        int, Meta(ge=1, le=100, description="Attempts of a disturbing phase before the revision counts as failed.")
+    ] = 5
+    backoff: BackoffSpec = BackoffSpec()
+    events: EventsSpec = EventsSpec()
+    log: LogSpec = LogSpec()
+    mqtt: MqttSpec = MqttSpec()
+    update_agent: UpdateAgentSpec = UpdateAgentSpec()
+
+
+class EngineSettings(Struct, frozen=True):
+    """Which engine, and how it is reached."""
+
+    kind: EngineKind = "memory"
+    """Default `memory`, so that nothing on a machine is touched before somebody says so."""
+    address: str = "unix:///var/run/docker.sock"
+    """`unix://` and an absolute path. Default: where Docker listens."""
+    network: str = "evenkeel"
+    """User-defined bridge network for containers in network mode `bridge`: on the engine's own they have no names."""
+    docker_config: str = ""
+    """Path of a `config.json` with credentials. Default "": `$DOCKER_CONFIG` or `~/.docker`, resolved at use, because the
+    daemon's environment is not known here."""
+    token_realms: tuple[str, ...] = ()
+    """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. It is about what `plan`
+    asks itself; what a pull sends where is the engine's to decide."""
+    owner: str = ""
+    """A name for this evenkeel, in the labels of its containers. Default "": the real path of the state directory stands
+    there. Two evenkeels on one engine whose state directories have the same path, each in a container of its own, need one."""
+
+
+class Timeouts(Struct, frozen=True):
+    """Given up after this time, and tried again."""
+
+    pull: timedelta = timedelta(minutes=30)
+    """Fetching one image. Long: giving up loses what an engine has fetched of a layer."""
+    step: timedelta = timedelta(minutes=2)
+    """Any other step, beside the time a container is given to stop. An engine that takes longer hangs."""
+
+
+class Backoff(Struct, frozen=True):
+    """The wait before another attempt doubles from `first` to `longest`."""
+
+    first: timedelta = timedelta(seconds=1)
+    """Short: most hiccups are over soon."""
+    longest: timedelta = timedelta(minutes=5)
+    """What a device waits at most after its engine or its link came back."""
+
+
+class EventSettings(Struct, frozen=True):
+    """Where feedback is written, and how much of it is remembered."""
+
+    file: str = ""
+    """An absolute path for JSON Lines; "" none (the journal has them anyway), "-" standard output."""
+    keep: int = 10_000
+    """Entries in the journal: weeks of ordinary life in at most 3 MB of flash."""
+
+
+class LogSettings(Struct, frozen=True):
+    """The log on standard error."""
+
+    level: LogLevel = "info"
+    """A settled device says nothing at `info`."""
+    format: LogFormat = "text"
+    """For people by default; `json` for collectors."""
+
+
+class Settings(Struct, frozen=True):
+    """Everything an operator may decide, complete."""
+
+    specs: tuple[str, ...] = ("/etc/evenkeel/specs",)
+    """Absolute paths of files and folders."""
+    state: str = "/var/lib/evenkeel"
+    """Absolute path of a folder; journal, lock and parse cache live in it."""
+    engine: EngineSettings = EngineSettings()
+    system_containers: tuple[str, ...] = ()
+    """Names, in order, each once. Default none: containers that evenkeel did not create are left alone anyway."""
+    empty_source_removes_all: bool = False
+    """False, because an empty folder is more often an accident (not mounted, wiped) than a wish."""
+    resync: timedelta = timedelta(seconds=60)
+    """Longest time for which a change that no event told of stays unseen. Shorter costs idle CPU."""
+    parallel: int = 3
+    """Steps of a stage at once. More rarely fetches faster over one thin link, and uses memory."""
+    timeouts: Timeouts = Timeouts()
+    retries: int = 5
+    """Attempts of a disturbing phase before the revision counts as failed; fetching is tried for ever."""
+    backoff: Backoff = Backoff()
+    events: EventSettings = EventSettings()
+    log: LogSettings = LogSettings()
+    mqtt: MqttSettings = MqttSettings()
+    update_agent: UpdateAgentSettings = UpdateAgentSettings()
+
+
+def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
+    """The settings in plain values; `None`, and every flaw with its path, when they are not valid. Flaws may be warnings."""
+    try:
+        spec = msgspec.convert(value, SettingsSpec)
+    except msgspec.ValidationError as error:
+        flaws.extend(list(faults(value, SettingsSpec)) or [Flaw((), str(error))])
+        return None
+    found: list[Flaw] = []
+    settings = Settings(
+        specs=tuple(dict.fromkeys(spec.specs)),
+        state=spec.state,
+        engine=_engine(spec.engine, found),
+        system_containers=tuple(sorted(set(spec.system_containers))),
+        empty_source_removes_all=spec.empty_source_removes_all,
+        resync=duration_from(spec.resync, ("resync",), found),
+        parallel=spec.parallel,
+        timeouts=Timeouts(
+            duration_from(spec.timeouts.pull, ("timeouts", "pull"), found),
+            duration_from(spec.timeouts.step, ("timeouts", "step"), found),
+        ),
+        retries=spec.retries,
+        backoff=_backoff(spec.backoff, found),
+        events=EventSettings(file_from(spec.events.file, ("events", "file"), found, ("", "-")), spec.events.keep),
+        log=LogSettings(spec.log.level, spec.log.format),
+        mqtt=mqtt_from(spec.mqtt, found),
+        update_agent=update_agent_from(spec.update_agent, found),
+    )
+    if settings.update_agent.enable and not settings.mqtt.enabled:
+        found.append(Flaw(("updateAgent", "enable"), "the agent needs a broker", "write `mqtt: {enabled: true}`"))
+    flaws.extend(found)
+    if settings.mqtt.enabled and not settings.update_agent.enable:
+        message, hint = "nothing connects to the broker without an update agent", "write `updateAgent: {enable: true}`"
+        flaws.append(Flaw(("mqtt", "enabled"), message, hint, warning=True))
+    return None if found else settings
+
+
+def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
+    if not spec.address.startswith("unix:///"):
+        hint = (
+            "write `unix://` before the path"
+            if spec.address.startswith("/")
+            else "for example unix:///path/to/the.sock"
+        )
+        flaws.append(Flaw(("engine", "address"), "expected the address of a socket", hint))
+    if spec.network in _RESERVED_NETWORKS:
+        hint = "expected the name of a network of its own, for example evenkeel"
+        flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
+    if spec.owner and not re.fullmatch(NAME_PATTERN, spec.owner):
+        flaws.append(Flaw(("engine", "owner"), "expected a name", "letters, digits and _ . -; a path is the default"))
+    path = file_from(spec.docker_config, ("engine", "dockerConfig"), flaws)
+    return EngineSettings(spec.kind, spec.address, spec.network, path, spec.token_realms, spec.owner)
+
+
+def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
+    first = duration_from(spec.first, ("backoff", "first"), flaws, shortest=timedelta(milliseconds=1))
+    longest = duration_from(spec.longest, ("backoff", "longest"), flaws)
+    if longest < first:
+        flaws.append(Flaw(("backoff", "longest"), f"expected at least the {spec.first} of `first`, got {spec.longest}"))
+    return Backoff(first, longest)
+
+
+_OF_KANTO_ONLY = ("password_key",)
+"""What only a configuration of Kanto's says."""
+
+
+def written(noun: Any, usual: Any = None) -> dict[str, Any]:
+    """Settings, or a section of them, as somebody would have written them: all that differs from `usual`, or all."""
+    found: dict[str, Any] = {}
+    for name in noun.__struct_fields__:
+        if name in _OF_KANTO_ONLY:
+            continue
+        value = getattr(noun, name)
+        default = getattr(usual, name) if usual is not None else None
+        if usual is not None and value == default:
+            continue
+        first, *rest = name.split("_")
+        key = first + "".join(part.title() for part in rest)
+        if hasattr(value, "__struct_fields__"):
+            found[key] = written(value, default)
+        elif isinstance(value, timedelta):
+            found[key] = duration_text(value)
+        else:
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found

@@ -1,0 +1,123 @@
+"""Registries are asked beside the looks at the engine, and keep none of them waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.engines.scripted import Peer, Server, answer, until
+from tests.virtual import run
+
+from evenkeel.controller.drivers.containers.docker import registries
+from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.specs.containers.observed import RemoteImage
+
+DIGEST = f"sha256:{'0' * 64}"
+SLOW = [f"slow.example/app{number}:1" for number in range(12)]
+
+
+class Held:
+    """An engine whose registries answer when they are let; those of `silent` never do, and with a `refusal` all say that."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = Server(folder / "engine.sock")
+        self.server.reply = self._reply
+        self.client = EngineClient(self.server.address, limit=2)
+        self.late = asyncio.Event()
+        self.registries = Registries(self.client, str(folder / "config.json"), self.late.set)
+        self.open, self.silent, self.refusal = asyncio.Event(), "", ""
+        (folder / "config.json").write_text("{}")
+
+    def asked(self) -> list[str]:
+        return [line.partition("/distribution/")[2] for line in self.server.first_lines if "/distribution/" in line]
+
+    async def _reply(self, peer: Peer) -> None:
+        line = self.server.first_lines[-1]
+        if "/distribution/" not in line:
+            await peer.say(answer({}))
+        elif self.refusal:
+            await peer.say(answer({"message": self.refusal}, status="500 Internal Server Error"))
+        elif self.silent and self.silent in line:
+            await peer.until_gone()
+        else:
+            await self.open.wait()
+            await peer.say(answer({"Descriptor": {"digest": DIGEST}}))
+
+
+@pytest.fixture
+async def held(tmp_path: Path) -> AsyncIterator[Held]:
+    it = Held(tmp_path)
+    await it.server.start()
+    yield it
+    await it.registries.close()
+    await it.client.close()
+    await it.server.stop()
+
+
+def test_they_take_no_place_from_looks_and_are_asked_a_few_at_a_time(tmp_path: Path) -> None:
+    """In virtual time: what never happens is known at once."""
+
+    async def story() -> None:
+        held = Held(tmp_path)
+        await held.server.start()
+        try:
+            looking = asyncio.ensure_future(held.registries.look_up(SLOW))
+            await until(lambda: len(held.asked()) == 4)
+            await held.client.call("GET", "/info")
+            assert len(held.asked()) == 4
+            held.open.set()
+            assert await looking == {image: RemoteImage(DIGEST) for image in SLOW}
+        finally:
+            await held.registries.close()
+            await held.client.close()
+            await held.server.stop()
+
+    run(story())
+
+
+@pytest.mark.virtual
+async def test_one_that_is_silent_is_not_waited_for_with_every_image(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(registries, "_PATIENCE_S", 60.0)
+    held.silent = "slow.example"
+    assert await held.registries.look_up(SLOW) == {}
+    assert len(held.asked()) == 4
+    monkeypatch.setattr(registries, "_TIMEOUT_S", 60.0)
+    held.open.set()
+    assert await held.registries.look_up([*SLOW, "quick.example/app:1"]) == {"quick.example/app:1": RemoteImage(DIGEST)}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('Get "https://a.b/v2/": dial tcp 10.0.0.1:443: connect: connection refused', "connection refused"),
+        ("unauthorized: authentication required", "authentication required"),
+        ("manifest unknown: see https://me:secret@a.b/?token=x", "see https://(hidden)@a.b/?(hidden)"),
+    ],
+)
+async def test_why_a_registry_was_not_asked_is_few_words(held: Held, said: str, told: str) -> None:
+    """S20: nothing told it."""
+    held.refusal = said
+    assert held.registries.why(SLOW[0]) == "it has not answered within 15 s"
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    assert held.registries.why(SLOW[0]) == told
+    held.refusal = ""
+    held.open.set()
+    assert await held.registries.look_up(SLOW[:1], fresh=True)
+    assert held.registries.why(SLOW[0]) == "it has not answered within 15 s"
+
+
+@pytest.mark.virtual
+async def test_an_answer_that_no_look_waited_for_is_in_the_next(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registries, "_PATIENCE_S", 0.01)
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    held.open.set()
+    await asyncio.wait_for(held.late.wait(), 60)
+    assert await held.registries.look_up(SLOW[:1]) == {SLOW[0]: RemoteImage(DIGEST)}
+    assert len(held.asked()) == 1, "one question was under way"

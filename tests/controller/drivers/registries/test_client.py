@@ -1,0 +1,308 @@
+"""What registries say before a pull: a real one with a password, and a small one that wants tokens."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.engines.images import ARCHITECTURE, MANIFEST, standard
+from tests.engines.registry import Registry
+
+from evenkeel.controller.drivers.registries import client as under_test
+from evenkeel.controller.drivers.registries.client import look_up
+from evenkeel.specs.containers.observed import RemoteImage
+
+MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+
+
+def size_of(name: str) -> int:
+    return sum(layer["size"] for layer in json.loads(standard()[name].manifest())["layers"])
+
+
+async def test_digest_and_size_of_a_tag_and_of_a_digest(registry: Registry) -> None:
+    digest = registry.push("web", "1")
+    assert digest == standard()["web:1"].digest
+    images = [registry.reference("web", "1"), f"{registry.reference('web')}@{digest}"]
+    found = await look_up(images, str(registry.docker_config))
+    assert found == {image: RemoteImage(digest, size_of("web:1")) for image in images}
+
+
+async def test_of_many_architectures_ours(registry: Registry) -> None:
+    registry.push("multi", "ours", standard()["web:1"])
+    registry.push("multi", "others", standard()["sleeper:1"])
+    entries = [
+        {
+            "mediaType": MANIFEST,
+            "digest": standard()[name].digest,
+            "size": len(standard()[name].manifest()),
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for name, architecture in (("sleeper:1", "s390x"), ("web:1", ARCHITECTURE))
+    ]
+    content = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_LIST, "manifests": entries}).encode()
+    digest = registry.put_manifest("multi", "1", content, MANIFEST_LIST)
+    image = registry.reference("multi", "1")
+    assert await look_up([image], str(registry.docker_config)) == {image: RemoteImage(digest, size_of("web:1"))}
+
+
+async def test_an_image_of_other_machines_only_is_told(registry: Registry) -> None:
+    """It was an internal error."""
+    registry.push("alien", "theirs", standard()["web:1"])
+    entry = {"mediaType": MANIFEST, "digest": standard()["web:1"].digest, "size": len(standard()["web:1"].manifest())}
+    entries = [{**entry, "platform": {"os": "linux", "architecture": "s390x"}}]
+    content = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_LIST, "manifests": entries}).encode()
+    registry.put_manifest("alien", "1", content, MANIFEST_LIST)
+    image, told = registry.reference("alien", "1"), list[str]()
+    assert await look_up([image], str(registry.docker_config), refused=told.append) == {}
+    assert told == [f"the registry {registry.host} did not tell the size of {image}: it has none for this machine"]
+
+
+async def test_what_is_not_known_is_absent_and_takes_nothing_with_it(registry: Registry, tmp_path: Path) -> None:
+    registry.push("web", "1")
+    good, config = registry.reference("web", "1"), str(registry.docker_config)
+    missing = [registry.reference("web", "nosuch"), registry.reference("nosuch", "1"), "localhost:1/x:1"]
+    told: list[str] = []
+    assert set(await look_up([*missing, good], config, refused=told.append)) == {good}
+    assert sorted(
+        told, key=lambda text: "localhost:1 " in text
+    ) == [  # S3: a plan said that the size is unknown, and not why
+        f"the registry {registry.host} did not tell the size of {missing[1]}, {missing[0]}: it answered 404 Not Found",
+        "the registry localhost:1 did not tell the size of localhost:1/x:1: connection refused",
+    ]
+    assert await look_up([good], str(tmp_path / "none.json")) == {}
+    wrong = base64.b64encode(b"driver:wrong").decode()
+    (tmp_path / "wrong.json").write_text(json.dumps({"auths": {registry.host: {"auth": wrong}}}))
+    assert await look_up([good], str(tmp_path / "wrong.json"), refused=told.append) == {}
+    assert told[2:] == [f"the registry {registry.host} did not tell the size of {good}: it answered 401 Unauthorized"]
+
+
+async def test_a_certificate_nobody_vouches_for(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    registry.push("web", "1")
+    monkeypatch.setattr(under_test, "_CERTIFICATES", tmp_path)
+    told: list[str] = []
+    assert await look_up([registry.reference("web", "1")], str(registry.docker_config), refused=told.append) == {}
+    assert "its certificate is not trusted: " in told[0]
+
+
+async def test_a_registry_that_hangs_makes_nobody_wait(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.push("web", "1")
+    monkeypatch.setattr(under_test, "_SILENCE_S", 0.5)
+    registry.freeze()
+    try:
+        told: list[str] = []
+        assert await look_up([registry.reference("web", "1")], str(registry.docker_config), refused=told.append) == {}
+        assert told[0].endswith(": it did not answer in time")
+    finally:
+        registry.thaw()
+
+
+# ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TokenRegistry:
+    """As Docker Hub and GitHub do it: 401 with a challenge, a token for a user, the manifest for a token."""
+
+    def __init__(self, certificates: Path) -> None:
+        registry = self
+        self.asked: list[tuple[str, str]] = []
+        self.realm = ""
+        self.field = "token"
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                registry.answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.host = f"localhost:{self.server.server_address[1]}"
+        self.realm = f"https://{self.host}/token"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        given = request.headers.get("Authorization", "")
+        self.asked.append((request.path, given))
+        where = urlsplit(request.path)
+        status, headers, content = 200, {}, b""
+        if where.path == "/token":
+            scope = parse_qs(where.query)["scope"][0]
+            content = json.dumps({self.field: f"token for {scope}"}).encode()
+        elif given == "Bearer token for repository:a/b:pull":
+            content = standard()["web:1"].manifest()
+            headers = {"Docker-Content-Digest": standard()["web:1"].digest, "Content-Type": MANIFEST}
+        else:
+            status = 401
+            challenge = f'Bearer realm="{self.realm}",service="registry",scope="repository:a/b:pull"'
+            headers = {"WWW-Authenticate": challenge}
+        request.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(content)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def tokens(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenRegistry]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(registry.ca))
+    it = TokenRegistry(registry.folder)
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def config(tokens: TokenRegistry, tmp_path: Path) -> Callable[[bool], str]:
+    def write(with_password: bool) -> str:
+        basic = base64.b64encode(b"driver:secret").decode()
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"auths": {tokens.host: {"auth": basic}} if with_password else {}}))
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("field", ["token", "access_token"])
+@pytest.mark.parametrize("with_password", [True, False])
+async def test_a_token_for_a_user_or_for_anybody(
+    tokens: TokenRegistry, config: Callable[[bool], str], field: str, with_password: bool
+) -> None:
+    tokens.field = field
+    image = f"{tokens.host}/a/b:1"
+    assert await look_up([image], config(with_password)) == {
+        image: RemoteImage(standard()["web:1"].digest, size_of("web:1"))
+    }
+    paths = [urlsplit(path).path for path, _ in tokens.asked]
+    assert paths == ["/v2/a/b/manifests/1", "/token", "/v2/a/b/manifests/1"]
+    basic = "Basic " + base64.b64encode(b"driver:secret").decode()
+    given = [authorization for _, authorization in tokens.asked]
+    assert given[:2] == ["", basic if with_password else ""]
+
+
+async def test_a_password_goes_nowhere_without_encryption(tokens: TokenRegistry, config: Callable[[bool], str]) -> None:
+    tokens.realm = f"http://{tokens.host}/token"
+    assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
+    assert [authorization for _, authorization in tokens.asked] == [""]
+
+
+# ── who gets what ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_credentials_go_to_no_stranger(
+    tokens: TokenRegistry, registry: Registry, config: Callable[[bool], str]
+) -> None:
+    other = TokenRegistry(registry.folder)
+    try:
+        tokens.realm = other.realm.replace("localhost", "127.0.0.1")
+        refused: list[str] = []
+        image = f"{tokens.host}/a/b:1"
+        assert await look_up([image], config(True), (), refused.append) == {}
+        why = f"the registry {tokens.host} wants its credentials sent to 127.0.0.1, and they were not"
+        assert refused == [f"{image}: {why}; if that is right, add 127.0.0.1 to `engine.tokenRealms`"]
+        assert other.asked == [], "it was not even asked"
+        assert set(await look_up([image], config(False), (), refused.append)) == {image}
+        assert len(refused) == 1, "without credentials anybody may be asked"
+        assert [authorization for _, authorization in other.asked] == [""]
+        assert set(await look_up([image], config(True), ("127.0.0.1",), refused.append)) == {image}
+        assert other.asked[-1][1].startswith("Basic "), "it is listed"
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("realm", "host", "may"),
+    [
+        ("auth.docker.io", "registry-1.docker.io", True),
+        ("docker.io", "registry-1.docker.io", False),
+        ("ghcr.io", "ghcr.io", True),
+        ("auth.ghcr.io", "ghcr.io", True),
+        ("gitlab.com", "registry.gitlab.com", True),
+        ("localhost", "localhost:5000", True),
+        ("evil.io", "ghcr.io", False),
+        ("auth.evil.io", "registry-1.docker.io", False),
+        ("evildocker.io", "registry-1.docker.io", False),
+        ("docker.io.evil.com", "registry-1.docker.io", False),
+        ("evil.co.uk", "example.co.uk", False),
+        ("auth.example.co.uk", "example.co.uk", True),
+        ("auth.example.com", "registry.example.com", False),
+        ("evil.github.io", "reg.github.io", False),
+        ("evil.azurecr.io", "mine.azurecr.io", False),
+        ("evil.asso.fr", "reg.asso.fr", False),
+        ("9.9.0.1", "9.8.0.1:5000", False),
+        ("x.0.0.1", "127.0.0.1:5000", False),
+        ("evil.localhost", "localhost:5000", False),
+        ("tokens.example.com", "reg.example.org", True),
+        ("Tokens.Example.com", "REG.example.org", True),
+    ],
+)
+def test_a_realm_of_the_same_organisation_or_a_listed_one(realm: str, host: str, may: bool) -> None:
+    assert under_test._may_have_credentials(realm, host, ("Tokens.example.com",)) is may
+
+
+async def test_what_is_trusted_for_one_host_is_trusted_for_no_other(
+    tokens: TokenRegistry,
+    registry: Registry,
+    config: Callable[[bool], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setattr(under_test, "_CERTIFICATES", tmp_path / "certs.d")
+    other = TokenRegistry(registry.folder)
+    try:
+        tokens.realm = other.realm
+        for step, host in enumerate((tokens.host, other.host)):
+            (tmp_path / "certs.d" / host).mkdir(parents=True)
+            (tmp_path / "certs.d" / host / "ca.crt").symlink_to(registry.ca)
+            found = await look_up([f"{tokens.host}/a/b:1"], config(True))
+            assert bool(found) == bool(other.asked) == (step == 1)
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("where", ["manifest", "token"])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_without_an_end_is_given_up(
+    tokens: TokenRegistry, config: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch, where: str, packed: bool
+) -> None:
+    asked, sent = False, 0
+    answer = tokens.answer
+
+    def endless(request: BaseHTTPRequestHandler) -> None:
+        nonlocal asked, sent
+        if ("token" in request.path) != (where == "token"):
+            answer(request)
+            return
+        asked = True
+        request.send_response(200)
+        if packed:
+            request.send_header("Content-Encoding", "gzip")
+        request.end_headers()
+        try:
+            while sent < 256 * 1024**2:
+                sent += request.wfile.write(bytes(1024**2))
+        except OSError:
+            pass
+        request.close_connection = True
+
+    monkeypatch.setattr(tokens, "answer", endless)
+    assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
+    assert asked
+    assert sent < 64 * 1024**2

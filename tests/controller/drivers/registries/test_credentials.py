@@ -1,0 +1,281 @@
+"""Registry credentials as Docker keeps them, with a real helper program on PATH."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from tests.sampling import SEED
+from tests.until import soon
+
+from evenkeel.controller.drivers.registries import credentials as under_test
+from evenkeel.controller.drivers.registries.credentials import Credentials, config_path, credentials_for
+from evenkeel.specs.errors import Unavailable
+
+SECRET = "correct horse: battery/staple"
+BASIC = base64.b64encode(f"driver:{SECRET}".encode()).decode()
+
+Write = Callable[[Any], Path]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Write:
+    def write(content: Any) -> Path:
+        path = tmp_path / "config.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A program `docker-credential-test` with this body; what it was given is in the file that is returned."""
+
+    def make(body: str) -> Path:
+        asked, folder = tmp_path / "asked", tmp_path / "bin"
+        folder.mkdir()
+        program = folder / "docker-credential-test"
+        program.write_text(f'#!/bin/sh\necho "$@" > {asked}; cat >> {asked}\n{body}\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder), prepend=":")
+        return asked
+
+    return make
+
+
+def is_running(pid: Path) -> bool:
+    return Path("/proc", pid.read_text().strip()).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "registry"),
+    [
+        ("localhost:5000", "localhost:5000"),
+        ("ghcr.io", "ghcr.io"),
+        ("https://ghcr.io", "ghcr.io"),
+        ("https://ghcr.io/v1/", "ghcr.io"),
+        ("http://ghcr.io/v2/", "ghcr.io"),
+        ("https://index.docker.io/v1/", "docker.io"),
+        ("index.docker.io", "docker.io"),
+        ("docker.io", "docker.io"),
+    ],
+)
+async def test_auths(config: Write, name: str, registry: str) -> None:
+    found = await credentials_for(registry, config({"auths": {name: {"auth": BASIC}}}))
+    assert found is not None
+    assert (found.username, found.password) == ("driver", SECRET)
+    assert found.server == ("https://index.docker.io/v1/" if registry == "docker.io" else registry)
+
+
+async def test_the_exact_name_counts_before_a_similar_one(config: Write) -> None:
+    other = base64.b64encode(b"other:other").decode()
+    path = config({"auths": {"https://ghcr.io/v1/": {"auth": other}, "ghcr.io": {"auth": BASIC}}})
+    found = await credentials_for("ghcr.io", path)
+    assert found is not None
+    assert found.username == "driver"
+
+
+@pytest.mark.parametrize("name", ["ghcr.io.example.org", "example.org/ghcr.io", "ghcr.i", "ghcr.io:443"])
+async def test_no_other_registry_gets_them(config: Write, name: str) -> None:
+    assert await credentials_for("ghcr.io", config({"auths": {name: {"auth": BASIC}}})) is None
+
+
+async def test_an_identity_token_and_plain_fields(config: Write) -> None:
+    path = config(
+        {
+            "auths": {
+                "a.io": {"auth": BASIC, "identitytoken": "the token"},
+                "b.io": {"username": "driver", "password": SECRET},
+                "c.io": {},
+            }
+        }
+    )
+    assert await credentials_for("a.io", path) == Credentials("a.io", identity_token="the token")
+    assert await credentials_for("b.io", path) == Credentials("b.io", "driver", SECRET)
+    assert await credentials_for("c.io", path) is None
+    assert await credentials_for("d.io", path) is None
+
+
+async def test_without_a_file_there_are_none(tmp_path: Path) -> None:
+    assert await credentials_for("ghcr.io", tmp_path / "nosuch" / "config.json") is None
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"auths": []}', '{"auths": {"ghcr.io": 5}}', '{"credHelpers": 7}'])
+async def test_a_file_of_another_shape_has_none(config: Write, content: str) -> None:
+    assert await credentials_for("ghcr.io", config(content)) is None
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "\udcff", '{"auths": {"ghcr.io": {"auth": "a"}}}', '{"auths": {"ghcr.io": {"auth": "/w=="}}}']
+)
+async def test_a_broken_file_is_said_and_not_shown(config: Write, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(Unavailable) as caught:
+        await credentials_for("ghcr.io", path)
+    assert str(path) in caught.value.message or "ghcr.io" in str(caught.value)
+
+
+async def test_a_helper_for_one_registry(config: Write, helper: Callable[[str], Path]) -> None:
+    answer = json.dumps({"ServerURL": "x", "Username": "driver", "Secret": SECRET})
+    asked = helper(f"printf '%s' '{answer}'")
+    path = config({"credHelpers": {"ghcr.io": "test"}, "auths": {"b.io": {"auth": BASIC}}})
+    assert await credentials_for("ghcr.io", path) == Credentials("ghcr.io", "driver", SECRET)
+    assert asked.read_text() == "get\nghcr.io"
+    asked.unlink()
+    assert (await credentials_for("b.io", path) or Credentials("")).username == "driver"
+    assert not asked.exists()
+
+
+async def test_a_store_for_all_registries_is_asked_by_the_hubs_old_name(
+    config: Write, helper: Callable[[str], Path]
+) -> None:
+    asked = helper('echo \'{"Username":"<token>","Secret":"the token"}\'')
+    path = config({"credsStore": "test"})
+    found = await credentials_for("docker.io", path)
+    assert found == Credentials("https://index.docker.io/v1/", identity_token="the token")
+    assert asked.read_text() == "get\nhttps://index.docker.io/v1/"
+
+
+async def test_a_helper_that_knows_nothing_leaves_it_to_the_file(config: Write, helper: Callable[[str], Path]) -> None:
+    helper("echo credentials not found in native keychain; exit 1")
+    path = config({"credsStore": "test", "auths": {"ghcr.io": {"auth": BASIC}}})
+    assert (await credentials_for("ghcr.io", path) or Credentials("")).username == "driver"
+
+
+@pytest.mark.parametrize("body", ["echo nonsense", "echo '[1]'", "true"])
+async def test_a_helper_that_talks_nonsense(config: Write, helper: Callable[[str], Path], body: str) -> None:
+    helper(body)
+    with pytest.raises(Unavailable, match="docker-credential-test"):
+        await credentials_for("ghcr.io", config({"credsStore": "test"}))
+
+
+async def test_a_helper_that_is_not_there(config: Write) -> None:
+    """A file of a desktop names one (A16): who reads only the message must know program, file, key and what to do."""
+    remedy = "is not in the PATH here; install it, or remove that key and log in again"
+    for key, content in (("credsStore", "nosuch"), ("credHelpers", {"ghcr.io": "nosuch"})):
+        path = config({"auths": {}, key: content})
+        with pytest.raises(Unavailable) as caught:
+            await credentials_for("ghcr.io", path)
+        place = f"`{key}{'.ghcr.io' * (key == 'credHelpers')}` of {path}"
+        assert caught.value.message == f"the credential helper docker-credential-nosuch, which {place} names, {remedy}"
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "a\\u0000b"])
+async def test_a_helper_whose_name_is_none_of_a_program(config: Write, name: str) -> None:
+    with pytest.raises(Unavailable) as error:
+        await credentials_for("ghcr.io", config(f'{{"credsStore": "{name}"}}'))
+    str(error.value).encode()
+
+
+async def test_half_a_character_in_an_answer_of_a_helper(config: Write, helper: Callable[[str], Path]) -> None:
+    helper("""printf '%s' '{"Username":"driver","Secret":"a\\ud800b"}'""")
+    found = await credentials_for("ghcr.io", config({"credsStore": "test"}))
+    assert found == Credentials("ghcr.io", "driver", "a\ufffdb")
+
+
+async def test_a_helper_that_hangs_is_killed(
+    config: Write, helper: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "_PROGRAM_TIMEOUT_S", 3.0)  # until then it has begun
+    helper(f"echo $$ > {tmp_path}/pid; exec sleep 1000")
+    with pytest.raises(Unavailable, match="did not answer within 3"):
+        await credentials_for("ghcr.io", config({"credsStore": "test"}))
+    assert not is_running(tmp_path / "pid")
+
+
+async def test_a_helper_nobody_waits_for_any_more_is_killed(
+    config: Write, helper: Callable[[str], Path], tmp_path: Path
+) -> None:
+    helper(f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 1000")
+    task = asyncio.create_task(credentials_for("ghcr.io", config({"credsStore": "test"})))
+    await soon((tmp_path / "pid").exists)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_running(tmp_path / "pid")
+
+
+async def test_no_secret_in_texts_and_logs(
+    config: Write, helper: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    helper(f"echo '{SECRET}'")
+    with pytest.raises(Unavailable) as caught:
+        await credentials_for("ghcr.io", config({"credsStore": "test"}))
+    texts = [repr(Credentials("ghcr.io", "driver", SECRET, SECRET)), str(Credentials("a", "b", SECRET)), caplog.text]
+    texts += [str(caught.value), repr(caught.value), repr(caught.value.__cause__)]
+    assert not any(SECRET in text for text in texts)
+    with pytest.raises(Unavailable) as caught:
+        await credentials_for("ghcr.io", config('{"auths": {"ghcr.io": {"auth": "' + SECRET))
+    assert SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_which_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    assert config_path("") == tmp_path / ".docker" / "config.json"
+    monkeypatch.setenv("DOCKER_CONFIG", "/elsewhere")
+    assert config_path("") == Path("/elsewhere/config.json")
+    (tmp_path / "named.json").write_text("{}")
+    assert config_path(str(tmp_path / "named.json")) == tmp_path / "named.json"
+
+
+def test_a_configured_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable) as caught:
+        config_path(str(tmp_path / "nosuch.json"))
+    why = f"says that registry credentials are in {tmp_path}/nosuch.json, and there is no such file"
+    assert caught.value.message == f"`engine.dockerConfig` {why}"
+
+
+def test_whatever_is_wrong_with_credentials_nothing_of_them_is_said(
+    config: Write, helper: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Secrets drawn with the seed of the run, in every place of the file and in what a helper answers; and none is in the
+    arguments of the helper, which every process of the device can see."""
+    secret = "".join(Random(f"{SEED} credentials").choices("qxzQXZ79äß王é", k=12))
+    coded = base64.b64encode(f"user:{secret}".encode()).decode()
+    caplog.set_level(logging.DEBUG)
+    body = f"""tr '\\0' ' ' < /proc/$$/cmdline >> {tmp_path}/seen
+cat {tmp_path}/answer; echo '{secret}' >&2; [ ! -e {tmp_path}/fails ]"""
+    asked = helper(body)
+    stored: tuple[Any, ...] = (
+        {"auth": coded}, {"auth": secret}, {"auth": [secret]}, {"identitytoken": secret}, {"identitytoken": {secret: 1}},
+        {"username": secret, "password": secret}, secret, [secret],
+    )  # fmt: skip
+    contents = [{"auths": {"reg.invalid": each}} for each in stored] + [
+        f'{{"auths": {{"reg.invalid": {{"auth": "{coded}", {secret}',
+        {"auths": secret, "credHelpers": [secret]},
+        {"credsStore": "test"},
+    ]
+    answers = [
+        secret,
+        json.dumps([secret]),
+        json.dumps({"Username": [secret], "Secret": secret}),
+        f'{{"Secret": "{secret}',
+    ]
+    said = ""
+    for content, answer in [(each, "") for each in contents] + [(contents[-1], each) for each in answers]:
+        (tmp_path / "answer").write_text(answer)
+        path = config(content)
+        try:
+            said += repr(asyncio.run(credentials_for("reg.invalid", path)))
+        except Unavailable as error:
+            said += f"{error} {error!r}"
+    (tmp_path / "fails").touch()
+    said += repr(asyncio.run(credentials_for("reg.invalid", config(contents[-1]))))
+    said += asked.read_text() + (tmp_path / "seen").read_text() + caplog.text
+    assert "docker-credential-test get" in said
+    assert "Credentials(server=" in said
+    assert "did not answer with a JSON object" in said
+    for form in (secret, json.dumps(secret)[1:-1], coded):
+        assert form not in said

@@ -1,0 +1,207 @@
+"""A journal of an earlier version is whole after it was opened; one of a newer version is refused and left as it is.
+
+`tests/data/journal-4.sql` was written by the evenkeel of that version. It holds a row of every table.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evenkeel.controller.journal.database import open_database
+from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
+from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.migrations import MIGRATIONS, OLDEST, SCHEMA, VERSION, checksum, version_of
+from evenkeel.specs.errors import JournalError
+from evenkeel.specs.feedback import Feedback
+
+ROOT = Path(__file__).parents[2]
+OLD = ROOT / "tests" / "data" / "journal-4.sql"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state directory with the journal of version 4."""
+    (tmp_path / "state").mkdir()
+    with closing(sqlite3.connect(tmp_path / "state" / FILE)) as connection:
+        connection.executescript(OLD.read_text())
+        connection.execute("PRAGMA journal_mode = WAL")
+    return tmp_path / "state"
+
+
+def rows(state: Path) -> dict[str, list[dict[str, Any]]]:
+    """The content of every table, by name."""
+    with closing(sqlite3.connect(state / FILE)) as connection:
+        connection.row_factory = sqlite3.Row
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name} ORDER BY 1")] for name in names}
+
+
+def shape(connection: sqlite3.Connection) -> dict[str, Any]:
+    """Tables with their columns, in order, and their foreign keys."""
+    names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    return {
+        name: (
+            connection.execute(f"PRAGMA table_info({name})").fetchall(),
+            connection.execute(f"PRAGMA foreign_key_list({name})").fetchall(),
+            connection.execute("SELECT strict FROM pragma_table_list WHERE name = ?", (name,)).fetchone(),
+        )
+        for name in names
+    }
+
+
+def check_whole(journal: Journal) -> None:
+    """Everything that the journal of version 4 held is there."""
+    images = {
+        role: [document.wanted.image for document in state.documents if document.kind == "Container"]  # type: ignore[union-attr]
+        for role in ("desired", "last-good", "files", "message")
+        if (state := journal.revision(role)) is not None  # type: ignore[arg-type]
+    }
+    assert images == {
+        "desired": ["db:1", "web:3"],
+        "last-good": ["db:1", "web:1"],
+        "files": ["db:1", "web:2"],
+        "message": ["db:1", "web:3"],
+    }
+    origin = journal.origin("message")
+    assert origin is not None
+    assert (origin.source, origin.activity) == ("containersupdate/desiredstate", "act-1")
+    attempt = journal.attempt(journal.digest("files"))
+    assert attempt is not None
+    assert (attempt.failures, attempt.failed) == (1, True)
+    history = journal.history()
+    assert (history.proven, history.stopped) == ({"1" * 64: "", "2" * 64: ""}, ("3" * 64,))
+    assert history.made == {"1" * 64: 1, "2" * 64: 2, "3" * 64: 3}
+    assert history.switch_s == {"web": 1.25}
+    assert history.rejected == {"sha256:" + "b" * 64: "web: it ended with exit code 1"}
+    assert journal.adopted() == {"4" * 64: "legacy"}
+    assert [(entry.seq, entry.kind) for entry in journal.said()] == [(2, "revision-accepted"), (3, "settled")]
+    assert journal.delivered("jsonl:/var/log/evenkeel/events.jsonl") == 2
+    assert {each.name: each.holds for each in journal.conditions()} == {"Settled": False, "SourceValid": True}
+    activity = journal.mail.activity()
+    assert activity is not None
+    assert activity.id == "act-2"
+    message = journal.mail.incoming()
+    assert message is not None
+    assert (message.topic, message.begun) == ("containersupdate/desiredstate/command", True)
+    assert journal.mail.waiting() == 2
+    assert journal.mail.knows_retained("containersupdate/desiredstate", b"x") is False
+
+
+def test_there_is_a_step_to_every_version() -> None:
+    assert sorted(MIGRATIONS) == list(range(OLDEST + 1, VERSION + 1))
+
+
+def test_a_journal_of_version_4_is_whole(state: Path) -> None:
+    before = rows(state)
+    with closing(open_journal(state)) as journal:
+        check_whole(journal)
+        assert journal.say(Feedback("started", "")).seq == 4
+    with closing(open_journal(state)) as journal:
+        assert [entry.seq for entry in journal.said()] == [2, 3, 4], "nothing is migrated twice"
+    after = rows(state)
+    for name, old in before.items():
+        if name in ("feedback", "sqlite_sequence"):
+            continue
+        assert [{key: row[key] for key in old[0]} for row in after[name]] == old, name
+
+
+def test_a_migrated_journal_is_like_a_new_one(state: Path, tmp_path: Path) -> None:
+    open_journal(state).close()
+    open_journal(tmp_path / "new").close()
+    with (
+        closing(sqlite3.connect(state / FILE)) as migrated,
+        closing(sqlite3.connect(tmp_path / "new" / FILE)) as new,
+    ):
+        assert version_of(migrated) == version_of(new) == VERSION
+        assert shape(migrated) == shape(new)
+        for digest, content, kept in migrated.execute("SELECT digest, content, checksum FROM revision"):
+            assert kept == checksum(content), digest
+        assert [kept == checksum(body) for body, kept in migrated.execute("SELECT body, checksum FROM activity")] == [
+            True
+        ]
+
+
+def test_a_reader_understands_a_journal_of_version_4_and_leaves_it(state: Path) -> None:
+    before = {file.name: file.read_bytes() for file in state.iterdir()}
+    with closing(read_journal(state)) as journal:
+        check_whole(journal)
+    assert {file.name: file.read_bytes() for file in state.iterdir()} == before
+
+
+_OPENER = """
+import os, sqlite3, sys
+from pathlib import Path
+from evenkeel.controller.journal.journal import migrations
+from evenkeel.controller.journal.journal import open_journal
+steps, real = dict(migrations.MIGRATIONS), migrations.MIGRATIONS[5]
+class Dying(sqlite3.Connection):
+    left = int(sys.argv[2])
+    def execute(self, statement, *values):
+        done = super().execute(statement, *values)
+        if statement.startswith(("BEGIN", "ALTER", "CREATE", "UPDATE", "PRAGMA user_version =")):
+            Dying.left -= 1
+            if Dying.left == 0:
+                os.kill(os.getpid(), 9)
+        return done
+connect = sqlite3.connect
+sqlite3.connect = lambda *given, **named: connect(*given, factory=Dying, **named)
+open_journal(Path(sys.argv[1]))
+print("opened")
+"""
+
+
+def test_a_migration_that_is_cut_short_is_done_again(state: Path) -> None:
+    """Killed after every statement of it, and opened again."""
+    content = {file.name: file.read_bytes() for file in state.iterdir()}
+    deaths = 0
+    while True:
+        for file in state.iterdir():
+            file.unlink()
+        for name, old in content.items():
+            (state / name).write_bytes(old)
+        found = subprocess.run(
+            [sys.executable, "-c", _OPENER, str(state), str(deaths + 1)],
+            env={**os.environ, "PYTHONPATH": str(ROOT / ".dev")},
+            capture_output=True,
+            text=True,
+        )
+        if found.returncode == 0:
+            break
+        assert found.returncode == -signal.SIGKILL, found.stderr
+        deaths += 1
+        with closing(open_journal(state)) as journal:
+            check_whole(journal)
+    assert deaths >= 8, "a transaction with all steps and the version"
+
+
+@pytest.mark.parametrize("openers", [open_journal, read_journal])
+@pytest.mark.parametrize(
+    ("version", "said"), [(VERSION + 1, "newer evenkeel"), (99, "newer evenkeel"), (3, "no released evenkeel")]
+)
+def test_a_version_that_cannot_be_read_is_refused_and_left(state: Path, openers: type, version: int, said: str) -> None:
+    with closing(sqlite3.connect(state / FILE)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    before = rows(state)
+    with pytest.raises(JournalError, match=rf"has version {version}, .*{said}"):
+        openers(state)
+    assert rows(state) == before
+
+
+def test_what_was_sick_before_a_revision_goes_with_it(tmp_path: Path) -> None:
+    """The foreign key does it, on every connection that writes."""
+    with closing(open_database(tmp_path)) as database:
+        with database.writing() as connection:
+            connection.execute("INSERT INTO revision (digest, content, source, at) VALUES ('a', x'', '', 0)")
+            connection.execute("INSERT INTO sick_before VALUES ('a', 'web')")
+            connection.execute("DELETE FROM revision")
+        assert database.all("SELECT * FROM sick_before") == []
+    assert "sick_before" in SCHEMA

@@ -1,0 +1,66 @@
+"""What the controller is doing: the steps at work, how far they are, why the newest try failed and when the next one is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.controller.stage import OnStage, Reading, Stage, asking
+
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.feedback import StepAtWork, Work
+from evenkeel.specs.containers.normalise import normal
+
+SLOW = "docker.io/library/slow:1"
+
+
+def told_at(stage: Stage, *seconds: float) -> list[Work]:
+    """What is told of the work at these moments, once they have come."""
+    told: list[Work] = []
+    for each in seconds:
+        stage.at(each, lambda: told.append(stage.controller.work.now()))
+    return told
+
+
+def test_a_pull_tells_its_bytes_and_a_proof_its_seconds(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.script.pull_rate = 1e6
+        stage.engine.catalogue[SLOW] = Image(size=100_000_000)
+        container = normal(Container("slow", "slow:1", stable_for=timedelta(seconds=60)))
+        told = told_at(stage, 50.5, 130.5, 200.0)
+        stage.say(Reading(desired_state([Document("Container", "slow", container)])))
+        await stage.play(210)
+        pull, proof, rest = told
+        assert pull == Work((StepAtWork("slow", "DOWNLOAD", f"pull {SLOW}", 50.5, "pulling", 50_000_000, 100_000_000),))
+        assert [(each.subject, each.phase, each.total) for each in proof.steps] == [("slow", "VERIFY", 60)]
+        assert 29 <= proof.steps[0].done <= 31
+        assert rest == Work()
+
+    on_stage(work)
+
+
+def test_what_fails_tells_why_and_when_it_is_tried_again(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.catalogue[SLOW] = Image(pull="unreachable")
+        told = told_at(stage, 100.0, 101.0)
+        stage.say(asking("slow:1"))
+        await stage.play(102)
+        first, second = told
+        assert first.steps == second.steps == ()
+        assert "slow" in first.error
+        assert round(first.again_s - second.again_s, 1) == 1.0
+
+    on_stage(work)
+
+
+def test_a_step_that_was_cut_short_is_not_told_any_more(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.catalogue[SLOW] = Image(size=10**12)
+        told = told_at(stage, 50.0, 80.0)
+        stage.say(asking("slow:1"))
+        stage.at(60, stage.say, asking("web:1"))
+        await stage.play(90)
+        assert [[step.subject for step in each.steps] for each in told] == [["slow"], []]
+
+    on_stage(work)
