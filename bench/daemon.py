@@ -17,13 +17,13 @@ from tests.engines.images import sleeper
 from bench.command import EVENKEEL
 from bench.measuring import Row, cpu_s, pss_kib, written_bytes
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.cycle.endings import Settled
+from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.journal.journal import open_journal, read_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.documents.decode import decode_file
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.documents.join import desired_from
+from evenkeel.specs.feedback import Feedback
 
 _IDLE_S = 30
 _SAVES = 15

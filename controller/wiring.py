@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.containers.observed import ContainersSeen, Look, RemoteImage
+from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.control.serve import Control
+    from evenkeel.controller.cycle.preview import Sizes, Surroundings
+    from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.ports import Agent, Life, Sink, Source
-    from evenkeel.controller.cycle.preview import Sizes, Surroundings
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.ports import Driver
@@ -61,7 +61,7 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
     """How to learn what a pull will fetch. Docker does not tell, so its registries are asked; the memory engine knows."""
 
     async def of_registries(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
-        from evenkeel.controller.drivers.registries.client import look_up
+        from evenkeel.controller.drivers.registry import look_up
 
         return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
 
@@ -155,8 +155,8 @@ def open_agent(
     from evenkeel.controller.agents.agent import UpdateAgent
     from evenkeel.controller.agents.bridge import Bridge
     from evenkeel.controller.agents.conduct import AgentSettings
-    from evenkeel.controller.mqtt import MqttLink
     from evenkeel.controller.agents.phases import Phases
+    from evenkeel.controller.mqtt import MqttLink
     from evenkeel.specs.kanto.desired import Manner
 
     asked = settings.update_agent
@@ -172,7 +172,7 @@ def open_agent(
     )
 
     def build(controller: Controller) -> Agent:
-        phases = Phases(driver, controller.cycles, controller.process.stopping, conduct.patience, controller.loop.liveness.looks)
+        phases = Phases(driver, controller.cycles, controller.stopping, conduct.patience, controller.liveness.looks)
 
         def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
             return UpdateAgent(
@@ -188,7 +188,7 @@ def open_agent(
             )
 
         link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
-        return Bridge(agent, link, journal, phases, controller.say, controller.loop.defects, asked.report_debounce)
+        return Bridge(agent, link, journal, phases, controller.say, controller.defects, asked.report_debounce)
 
     return build
 
@@ -207,8 +207,8 @@ def build_controller(
     control: Control | None = None,
 ) -> Controller:
     """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
-    from evenkeel.controller.cycle.stage import Limits
     from evenkeel.controller.cycle.cycle import Cycles
+    from evenkeel.controller.cycle.stage import Limits
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.queue import WakeUps
 
@@ -223,8 +223,8 @@ def build_controller(
         return Cycles(decisions, driver, journal, say_and_tell, limits, settings.retries, now, progress_and_tell)
 
     def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
-        controller.loop.liveness.looks()
-        controller.loop.work.progressed(step, message, done, total)
+        controller.liveness.looks()
+        controller.work.progressed(step, message, done, total)
         progress(step, message, done, total)
 
     controller = Controller(

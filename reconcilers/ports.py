@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from evenkeel.specs.desired import DesiredState, Document
-from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.containers.output import Output
+from evenkeel.specs.desired import DesiredState, Document
+from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan
 
 Want = TypeVar("Want")

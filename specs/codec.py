@@ -1,7 +1,7 @@
 """Nouns ⇄ JSON, for our own data: the journal, the caches, and what programs read.
 
-What people write comes in elsewhere, through `specs.documents.decode`, with a place for every fault. This module loads nothing of
-that, so that a status need not either.
+What people write comes in elsewhere, through `specs.documents.decode`, with a place for every fault. This module loads
+nothing of that, so that a status need not either.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def fits(value: object, shape: type[Noun]) -> TypeGuard[Noun]:
 def prepare() -> None:
     """Let msgspec learn all types now. It does so when it first meets one, and two threads that do it at once crash the
     process (0.22.0, seen at 2 of 36 starts): call this before there is a second thread."""
-    from evenkeel.specs.documents.decode import written
     from evenkeel.specs.desired import Decoded, DesiredState
+    from evenkeel.specs.documents import written
 
     for noun in (Decoded, DesiredState, *(kind for kind in vars(written).values() if isinstance(kind, type))):
         if issubclass(noun, Struct):

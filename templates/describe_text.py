@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from evenkeel.specs.containers.observed import ContainerSeen
 from evenkeel.specs.containers.output import LastFailure, logs_hint, says_something
+from evenkeel.specs.containers.shorthand import port_text
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.repeats import Repeated
-from evenkeel.specs.containers.shorthand import port_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import age_text, when_text
 from evenkeel.templates.moment import iso_value

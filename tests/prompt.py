@@ -21,7 +21,7 @@ from pathlib import Path
 def main(arguments: Sequence[str]) -> int:
     """The command with the other default; the exit code."""
     from evenkeel.controller.cli import main as command
-    from evenkeel.specs.kanto.desired import entries
+    from evenkeel.specs.kanto import entries
 
     entries.Container = partial(entries.Container, stable_for=timedelta(milliseconds=200))  # type: ignore[misc,assignment]
     if held := os.environ.get("HELD"):

@@ -16,8 +16,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 LAYERS = ("controller", "reconcilers", "templates", "specs")
 MODULES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 BIN = Path(sys.executable).parent
@@ -172,7 +172,8 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 def plant(tmp_path: Path, files: dict[str, str]) -> Path:
-    """A tree with our packages, each empty, and `files`."""
+    """A tree with our packages and rooms, each empty, and `files`."""
+    files = {"controller/wiring.py": "", "controller/drivers/registry.py": "", **files}
     for package in {module.parent for module in MODULES if module.name == "__init__.py"}:
         init = tmp_path / "evenkeel" / package.relative_to(ROOT) / "__init__.py"
         init.parent.mkdir(parents=True, exist_ok=True)
@@ -190,7 +191,8 @@ LAYERED = "each folder imports only what stands below it"
 PURE = "pure folders touch no world"
 MSGSPEC = "msgspec is known to specs only"
 CLIENTS = "each third-party client is imported in one place"
-STRANGERS = "sources, drivers and sinks do not know each other"
+ROOMS = "rooms of the controller import only what stands below them"
+DRIVERS = "drivers of different domains do not know each other"
 WIRING = "only wiring names concrete sources, drivers and sinks"
 
 
@@ -219,33 +221,48 @@ PLANTED = {
         ["evenkeel.specs.x -> evenkeel.templates (l.1)", "evenkeel.reconcilers.x -> evenkeel.controller (l.1)"],
     ),
     MSGSPEC: (
-        {"controller/x.py": "import msgspec", "reconcilers/x.py": "from msgspec import json"},
-        ["evenkeel.controller.x -> msgspec (l.1)", "evenkeel.reconcilers.x -> msgspec (l.1)"],
+        {"controller/wiring.py": "import msgspec", "reconcilers/x.py": "from msgspec import json"},
+        ["evenkeel.controller.wiring -> msgspec (l.1)", "evenkeel.reconcilers.x -> msgspec (l.1)"],
     ),
     CLIENTS: (
         {
-            "controller/x.py": "import h11",
+            "controller/wiring.py": "import h11",
             "controller/drivers/x.py": "import httpx",
             "controller/sinks/x.py": "from paho.mqtt import client",
             "controller/sources/x.py": "import watchfiles",
         },
         [
-            "evenkeel.controller.x -> h11 (l.1)",
+            "evenkeel.controller.wiring -> h11 (l.1)",
             "evenkeel.controller.drivers.x -> httpx (l.1)",
             "evenkeel.controller.sinks.x -> paho (l.1)",
             "evenkeel.controller.sources.x -> watchfiles (l.1)",
         ],
     ),
+    ROOMS: (
+        {
+            "controller/journal/x.py": "import evenkeel.controller.loop",
+            "controller/cycle/x.py": "import evenkeel.controller.agents",
+            "controller/mqtt/x.py": "import evenkeel.controller.control",
+            "controller/cupboard.py": "",
+        },
+        [
+            "evenkeel.controller.journal.x -> evenkeel.controller.loop (l.1)",
+            "evenkeel.controller.cycle.x -> evenkeel.controller.agents (l.1)",
+            "evenkeel.controller.mqtt.x -> evenkeel.controller.control (l.1)",
+            "- evenkeel.controller.cupboard",
+        ],
+    ),
     WIRING: (
         {
             "controller/sources/x.py": "",
-            "controller/y.py": "from evenkeel.controller.sources import x\nfrom evenkeel.controller.drivers import docker",
+            "controller/loop/y.py": "from evenkeel.controller.sources import x\n"
+            "from evenkeel.controller.drivers import registry",
             "controller/sinks/x.py": "",
             "controller/sinks/y.py": "from evenkeel.controller.sinks import x",
         },
         [
-            "evenkeel.controller.y -> evenkeel.controller.sources.x (l.1)",
-            "evenkeel.controller.y -> evenkeel.controller.drivers.containers.docker (l.2)",
+            "evenkeel.controller.loop.y -> evenkeel.controller.sources.x (l.1)",
+            "evenkeel.controller.loop.y -> evenkeel.controller.drivers.registry (l.2)",
             "evenkeel.controller.sinks.y -> evenkeel.controller.sinks.x (l.1)",
         ],
     ),
@@ -264,7 +281,13 @@ def test_planted_imports_break_their_contract(tmp_path: Path, contract: str) -> 
 def test_strangers_that_know_each_other_break_two_contracts(tmp_path: Path) -> None:
     files = {"controller/sinks/x.py": "", "controller/sources/y.py": "from evenkeel.controller.sinks import x"}
     done = lint_imports(plant(tmp_path, files))
-    assert broken(done.stdout) == {STRANGERS, WIRING}, done.stdout + done.stderr
+    assert broken(done.stdout) == {ROOMS, WIRING}, done.stdout + done.stderr
+
+
+def test_drivers_of_two_domains_that_know_each_other_break_two_contracts(tmp_path: Path) -> None:
+    files = {"controller/drivers/containers/x.py": "from evenkeel.controller.drivers import registry"}
+    done = lint_imports(plant(tmp_path, files))
+    assert broken(done.stdout) == {DRIVERS, WIRING}, done.stdout + done.stderr
 
 
 def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
@@ -274,15 +297,15 @@ def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
             {
                 "specs/codec.py": "import msgspec, ruamel.yaml",
                 "reconcilers/containers/diff.py": "import evenkeel.specs.codec, evenkeel.templates",
-                "controller/mqtt_link.py": "from paho.mqtt import client",
+                "controller/mqtt/link.py": "from paho.mqtt import client",
                 "controller/drivers/containers/docker/wire.py": "import h11",
-                "controller/drivers/docker/driver.py": "from evenkeel.controller.drivers.containers.docker import wire",
-                "controller/drivers/registries/client.py": "import httpx",
+                "controller/drivers/containers/docker/driver.py": "import evenkeel.controller.drivers.containers.docker.wire",
+                "controller/drivers/registry.py": "import httpx",
                 "controller/sources/files.py": "import watchfiles",
-                "controller/sinks/mqtt.py": "from evenkeel.controller import mqtt_link",
+                "controller/sinks/jsonl.py": "from evenkeel.controller.process import atomic",
                 "controller/wiring.py": "from evenkeel.controller.sources import files\n"
                 "from evenkeel.controller.drivers.containers.docker import driver\n"
-                "from evenkeel.controller.sinks import mqtt",
+                "from evenkeel.controller.sinks import jsonl",
                 "controller/cli.py": "from evenkeel.controller import wiring\nimport asyncio, click, rich",
             },
         )

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.places import ROOT
 from tests.until import PATIENCE_S
-
-ROOT = Path(__file__).parents[1]
 
 _PYTHON = """#!/bin/bash
 # As Debian's: it makes an environment, with a pip that brings uv, only once python3-venv is there.

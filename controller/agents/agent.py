@@ -1,8 +1,8 @@
 """The update agent: desired states and commands in, activities driven, feedback out.
 
-Speaks as Kanto's Containers Update Agent does (container-management.md §1 and §2) over topics below `<domain>update/`. What may
-happen is decided in `reconcilers.agents.activity`, what has to be done to containers by the same planner as for files; here both
-meet the journal, which holds every message until it is dealt with and every answer until the broker has it.
+Speaks as Kanto's Containers Update Agent does (container-management.md §1 and §2) over topics below `<domain>update/`. What
+may happen is decided in `reconcilers.agents.activity`, what has to be done to containers by the same planner as for files;
+here both meet the journal, which holds every message until it is dealt with and every answer until the broker has it.
 
 Messages are dealt with strictly in order, by the controller's one worker; what does not wait is `arrivals`.
 """
@@ -16,28 +16,28 @@ from typing import Literal
 
 from evenkeel.controller.agents.answers import Answers
 from evenkeel.controller.agents.arrivals import Arrivals
-from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
 from evenkeel.controller.agents.conduct import AgentSettings, topics_of, wanted, wanted_before
-from evenkeel.controller.loop.defects import defect_text
 from evenkeel.controller.agents.identification import Identification
 from evenkeel.controller.agents.idle import IdleTime
-from evenkeel.controller.journal.journal import Journal, at_once
-from evenkeel.controller.journal.mailbox import Incoming
 from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.agents.precedence import Precedence, has_id, peek
 from evenkeel.controller.agents.reports import Reports
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import Incoming
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
+from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
+from evenkeel.controller.process.defect import defect_text
 from evenkeel.reconcilers.agents import activity as activities
 from evenkeel.reconcilers.agents.commands import PHASES
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Driver, Reconciler
-from evenkeel.specs.kanto.desired import updateagent
-from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.codec import changed, decode, encode
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto import updateagent
+from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.kanto.inventory import inventory
-from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.problem import problems_text
 from evenkeel.specs.reading.wire import rescued_activity
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from evenkeel.controller.process.clock import Now
 from evenkeel.controller.agents.conduct import AgentSettings, Topics, wanted
 from evenkeel.controller.journal.ending import end_activity, tell_refused
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming
 from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents import activity as activities
-from evenkeel.specs.kanto.desired import updateagent
-from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto import updateagent
+from evenkeel.specs.kanto.activity import Activity, Status, name_of
 
 
 class Answers:

@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 from evenkeel.controller.agents.answers import Answers
 from evenkeel.controller.agents.conduct import Topics
-from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.agents.precedence import Precedence, has_id, peek
 from evenkeel.controller.agents.reports import Reports
+from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.reconcilers.agents.asked import joined
-from evenkeel.specs.kanto.desired import updateagent
-from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.codec import encode
+from evenkeel.specs.kanto import updateagent
+from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.problem import problems_text
 from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
 

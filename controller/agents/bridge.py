@@ -15,18 +15,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.agents.agent import UpdateAgent
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.mqtt.denials import Denials, may_pass
-from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.mqtt.line import WINDOW
-from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.specs.errors import EvenkeelError, Refused, TooLarge
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.updateagent import shortened_feedback
 
 if TYPE_CHECKING:
-    from evenkeel.controller.mqtt import Message, MqttLink
     from evenkeel.controller.agents.phases import Phases
+    from evenkeel.controller.mqtt import Message, MqttLink
 
 log = logging.getLogger(__name__)
 

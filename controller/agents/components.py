@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+from evenkeel.controller.agents.patience import Vain
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import ImagePins, Progressed, Retrying, Settled, Stalled, Waiting, named
 from evenkeel.controller.cycle.lateness import LATE_S
-from evenkeel.controller.agents.patience import Vain
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.agents.commands import opens
 from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
@@ -21,11 +21,11 @@ from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.containers.standing import Standing, standing
 from evenkeel.reconcilers.gate import IsOpen, all_open
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.kanto.activity import ActivityAction, Command
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, Look
+from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
+from evenkeel.specs.kanto.activity import ActivityAction, Command
 from evenkeel.specs.plan import Done, Phase, Pull, Step, Verify
 
 Waits = Callable[[str], None]

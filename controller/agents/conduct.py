@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.agents.asked import Asked, read_asked
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
-from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.kanto.inventory import Values
+from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.inventory import Values
 
 
 class AgentSettings(NamedTuple):

@@ -11,24 +11,24 @@ from functools import partial
 from typing import NamedTuple
 
 from evenkeel.controller.agents.answers import Answers
-from evenkeel.controller.process.clock import Now
 from evenkeel.controller.agents.components import Waits
 from evenkeel.controller.agents.conduct import AgentSettings, wanted, wanted_before
-from evenkeel.controller.journal.journal import Journal, at_once
-from evenkeel.controller.journal.mailbox import Incoming
 from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.agents.precedence import Precedence, has_id
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import Incoming
+from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents.asked import Asked, joined
+from evenkeel.reconcilers.agents.identify import AtWork, baselines, begin_again, identify
 from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted
-from evenkeel.reconcilers.agents.identify import AtWork, baselines, begin_again, identify
 from evenkeel.reconcilers.ports import Reconciler
-from evenkeel.specs.kanto.activity import Activity, name_of
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto.activity import Activity, name_of
 from evenkeel.specs.kanto.inventory import image_version
-from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.plan import Difference
 
 _PASSED_AT_ONCE = 20

@@ -8,8 +8,8 @@ long the machine was off; then it counts from the moment at which this controlle
 from __future__ import annotations
 
 from evenkeel.controller.process.clock import Clock
-from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.codec import changed
+from evenkeel.specs.kanto.activity import Activity
 
 
 class IdleTime:

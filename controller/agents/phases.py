@@ -17,9 +17,9 @@ from evenkeel.reconcilers.agents.commands import PHASES, gives_way
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.containers.standing import Standing
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
 from evenkeel.specs.plan import Step
 
 Tell = Callable[[Activity, Status], None]

@@ -18,7 +18,7 @@ from evenkeel.controller.agents.conduct import AgentSettings, Topics, read_desir
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.reconcilers.agents import activity as activities
 from evenkeel.reconcilers.agents.asked import Asked
-from evenkeel.specs.kanto.desired import updateagent
+from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity
 
 log = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from evenkeel.controller.process.clock import Now
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents.in_force import as_in_force
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
 
 _LONGEST_LOOK_S = 10.0

@@ -32,8 +32,8 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     from contextlib import closing
     from pathlib import Path
 
-    from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.cli.asked import asked
+    from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.journal.journal import open_journal, read_journal
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.errors import EvenkeelError
@@ -75,8 +75,8 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver
     from evenkeel.reconcilers.containers.naming import engine_name
-    from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.containers.observed import Look
+    from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import likely
 
     driver = open_driver(settings, readonly=True)

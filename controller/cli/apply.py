@@ -22,10 +22,10 @@ from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.controller.cycle.endings import Ending
+    from evenkeel.controller.cycle.preview import Preview
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.ports import Reading
-    from evenkeel.controller.cycle.preview import Preview
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.containers.observed import ContainersSeen
     from evenkeel.specs.plan import Plan
@@ -59,11 +59,11 @@ def command(
     from contextlib import closing, suppress
     from pathlib import Path
 
-    from evenkeel.controller.process import logs
     from evenkeel.controller.cli.asked import asked, check_no_message
+    from evenkeel.controller.cycle.preview import preview
     from evenkeel.controller.journal.journal import keep_journal, read_journal
     from evenkeel.controller.journal.lock import sole_controller
-    from evenkeel.controller.cycle.preview import preview
+    from evenkeel.controller.process import logs
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
     from evenkeel.reconcilers.containers.reveal import revealed
     from evenkeel.specs.errors import JournalError

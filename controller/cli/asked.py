@@ -40,7 +40,7 @@ def _check_not_empty(settings: Settings, reading: Reading, journal: Journal | No
     from contextlib import closing, nullcontext
     from pathlib import Path
 
-    from evenkeel.controller.loop.acceptance import files_before
+    from evenkeel.controller.journal.intent import files_before
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.reconcilers.emptied import emptied, lost
 

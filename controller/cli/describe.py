@@ -57,9 +57,9 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
 
     from evenkeel.controller.cli.history import dated_line
     from evenkeel.controller.cli.newest import hear_failures
-    from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.cycle.in_force import role_in_force
     from evenkeel.controller.journal.journal import read_journal
+    from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
@@ -97,8 +97,8 @@ async def _looked(
     settings: Settings, look: Look, want: ContainersWanted, name: str
 ) -> tuple[ContainersSeen, Mapping[str, Output]]:
     """One look; and by id the newest output of each container of this name whose check is a command."""
-    from evenkeel.controller.cycle.stage import output
     from evenkeel.controller.cli.reaching import awaiting_engine
+    from evenkeel.controller.cycle.stage import output
     from evenkeel.controller.wiring import open_driver
     from evenkeel.specs.containers.container import ExecProbe
     from evenkeel.specs.containers.output import as_marked

@@ -42,8 +42,8 @@ def command(options: Options, what: str, output: str) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.reaching import look_once
-    from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.journal.journal import read_journal
+    from evenkeel.controller.process.clock import system_now
 
     more = click.get_current_context().args
     if more:

@@ -57,8 +57,8 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
 
     from evenkeel.controller.cli.asked import asked, message_in_force
     from evenkeel.controller.cli.reaching import awaiting_engine
-    from evenkeel.controller.journal.journal import read_journal
     from evenkeel.controller.cycle.preview import Preview, preview
+    from evenkeel.controller.journal.journal import read_journal
     from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
 
     if show_values:

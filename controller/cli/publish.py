@@ -57,9 +57,9 @@ def command(
 async def _follow(
     settings: Settings, activity: str, payload: Any, domain: str, drive: bool, limit_s: float | None
 ) -> int:
+    from evenkeel.controller.agents.commander import Commander, passing_link
     from evenkeel.controller.cli.following import following
     from evenkeel.controller.cli.reaching import reached
-    from evenkeel.controller.agents.commander import Commander, passing_link
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.kanto.updateagent import read_envelope
 
@@ -82,13 +82,13 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
     """Activity ("" when the file names none) and payload; SpecError with every problem."""
     from pathlib import Path
 
-    from evenkeel.specs.kanto.desired import desired as kanto
     from evenkeel.specs.documents.decode import decode_file
-    from evenkeel.specs.errors import SpecError
     from evenkeel.specs.documents.join import desired_from
+    from evenkeel.specs.errors import SpecError
+    from evenkeel.specs.kanto import desired as kanto
+    from evenkeel.specs.kanto.translate import kanto_payload
     from evenkeel.specs.problem import Place, Problem, errors, problem_text
     from evenkeel.specs.reading.text import nearest_position, read_trees
-    from evenkeel.specs.kanto.translate import kanto_payload
 
     content = Path(file).read_bytes()
     element = f"file:{file}"

@@ -10,8 +10,8 @@ from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import MqttLink
-    from evenkeel.specs.settings.mqtt import MqttSettings
     from evenkeel.specs.containers.observed import ContainersSeen, Look
+    from evenkeel.specs.settings.mqtt import MqttSettings
     from evenkeel.specs.settings.settings import Settings
 
 _QUIET_S = 1.0

@@ -69,10 +69,10 @@ def _abandon(settings: Settings, state: Path) -> None:
     """Under the lock: a controller that starts meanwhile would serve what is being abandoned."""
     from contextlib import closing
 
-    from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.journal.ending import end_activity
     from evenkeel.controller.journal.journal import open_journal
     from evenkeel.controller.journal.lock import holder, sole_controller
+    from evenkeel.controller.process.clock import system_now
     from evenkeel.specs.codec import changed
     from evenkeel.specs.errors import Busy, EvenkeelError
 
@@ -100,8 +100,8 @@ def _abandon(settings: Settings, state: Path) -> None:
 
 
 def _release(state: Path, message: Message) -> None:
-    from evenkeel.controller.loop.acceptance import put_in_force
     from evenkeel.controller.control.ask import ask_to_look_again
+    from evenkeel.controller.journal.intent import put_in_force
     from evenkeel.controller.journal.journal import open_journal
     from evenkeel.specs.feedback import Feedback
 

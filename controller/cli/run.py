@@ -35,10 +35,10 @@ def command(options: Options, kanto_config: str | None) -> int:
     import signal
     from pathlib import Path
 
-    from evenkeel.controller.process import logs
     from evenkeel.controller.control.serve import Control
     from evenkeel.controller.journal.journal import keep_journal
     from evenkeel.controller.journal.lock import sole_controller
+    from evenkeel.controller.process import logs
     from evenkeel.controller.process.notify import systemd_of
     from evenkeel.controller.wiring import build_controller, open_agent, open_driver, open_source, serves
     from evenkeel.specs.problem import problem_text

@@ -45,9 +45,9 @@ def command(options: Options, output: str, check: bool) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.asked import message_in_force
-    from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.journal.journal import empty_journal, read_journal
     from evenkeel.controller.journal.lock import holder
+    from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.wiring import serves
     from evenkeel.specs.errors import JournalError
     from evenkeel.specs.problem import problem_text

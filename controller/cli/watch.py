@@ -48,10 +48,10 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
     import signal
     from contextlib import suppress
 
-    from evenkeel.controller.cli.following import following
-    from evenkeel.controller.cli.reaching import reached
     from evenkeel.controller.agents.commander import passing_link
     from evenkeel.controller.agents.conduct import topic_prefix
+    from evenkeel.controller.cli.following import following
+    from evenkeel.controller.cli.reaching import reached
     from evenkeel.controller.process.stopping import unless
     from evenkeel.specs.kanto.heard import heard_from
 

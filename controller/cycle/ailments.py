@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from evenkeel.controller.cycle.cycle import stage as apply
+from evenkeel.controller.cycle.stage import Broke, output
 from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.reconcilers.ports import Ailment, Driver
 from evenkeel.specs.containers.container import Container
@@ -48,7 +48,7 @@ class Ailments:
         self._read: dict[str, _Read] = {}
         self._written: dict[str, _Written] = {}
 
-    async def listen(self, ailing: Mapping[str, Ailment], revision: str, broke: apply.Broke) -> None:
+    async def listen(self, ailing: Mapping[str, Ailment], revision: str, broke: Broke) -> None:
         """Keep what those have said who ail and were not listened to lately."""
         now = asyncio.get_running_loop().time()
         self._read = {subject: read for subject, read in self._read.items() if subject in ailing}
@@ -56,11 +56,11 @@ class Ailments:
         due = [each for each in sorted(ailing.items()) if self._is_due(*each, now)][:_AT_ONCE]
         if not due:
             return
-        said = await asyncio.gather(*(apply.output(self._driver, ailment.instance, broke) for _, ailment in due))
+        said = await asyncio.gather(*(output(self._driver, ailment.instance, broke) for _, ailment in due))
         with self._journal.at_once():
-            for (subject, ailment), output in zip(due, said, strict=True):
+            for (subject, ailment), newest in zip(due, said, strict=True):
                 self._read[subject] = _Read(ailment.instance, ailment.end, now)
-                discreet = as_marked(output, self._asked(subject))
+                discreet = as_marked(newest, self._asked(subject))
                 is_due = self._is_to_be_written(subject, now)
                 why = f"it {ailment.why}"
                 self._journal.failures.keep(

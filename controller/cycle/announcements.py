@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Kind

@@ -15,12 +15,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-from evenkeel.controller.cycle.cycle import stage as apply
 from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
-from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.controller.loop.defects import defect_text
 from evenkeel.controller.cycle.endings import (
     Ending,
     ImagePins,
@@ -31,24 +28,27 @@ from evenkeel.controller.cycle.endings import (
     Waiting,
     named,
 )
-from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
-from evenkeel.controller.process.stopping import unless
-from evenkeel.controller.journal.unreadable import set_aside_unreadable
+from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
 from evenkeel.controller.cycle.wellbeing import Wellbeing
+from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.journal.unreadable import set_aside_unreadable
+from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.process.defect import defect_text
+from evenkeel.controller.process.stopping import unless
+from evenkeel.reconcilers.agents.in_force import hands_off
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
-from evenkeel.reconcilers.agents.in_force import hands_off
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Health
+from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.plan import (
     Done,
     History,
@@ -73,19 +73,19 @@ class Cycles:
         driver: Driver[Any],
         journal: Journal,
         say: Callable[[Feedback], None],
-        limits: apply.Limits | None = None,
+        limits: Limits | None = None,
         tries: int = 5,
         now: Now = system_now,
-        progress: apply.StepProgress = lambda step, message, done, total: None,
+        progress: StepProgress = lambda step, message, done, total: None,
     ) -> None:
         """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
         self._reconciler, self._driver, self._journal, self._say = reconciler, driver, journal, say
         self._record = Record(reconciler.domain, journal, say)
-        self._limits, self._tries = limits or apply.Limits(), tries
+        self._limits, self._tries = limits or Limits(), tries
         self._now, self._progress = now, progress
-        self.broke: apply.Broke = defect_text
+        self.broke: Broke = defect_text
         """Hears of unexpected exceptions that a cycle survives."""
-        self.at_work: apply.AtWork = nullcontext
+        self.at_work: AtWork = nullcontext
         """Hears how long the steps at work may take."""
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
@@ -198,7 +198,7 @@ class Cycles:
         is_open: IsOpen,
         see: Callable[[Look], Awaitable[Any]],
         stopping: asyncio.Event,
-        progress: apply.StepProgress,
+        progress: StepProgress,
         pins: ImagePins = ImagePins(),
         late: Late = unheard,
     ) -> Ending:
@@ -230,7 +230,7 @@ class Cycles:
             self._progress(step, message, done, total)
             progress(step, message, done, total)
 
-        outcomes = await apply.run_stage(
+        outcomes = await run_stage(
             found.stage,
             self._driver,
             self._limits,
@@ -438,7 +438,7 @@ class Cycles:
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
     ) -> Ending:
-        outcomes = await apply.run_stage(
+        outcomes = await run_stage(
             stage,
             self._driver,
             self._limits,

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from evenkeel.controller.journal.journal import Journal
-from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
 from evenkeel.reconcilers.agents.in_force import with_last_wishes
+from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
-from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, image_size
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.plan import Plan, pulls
 
 Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]

@@ -10,15 +10,15 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from evenkeel.controller.cycle.endings import PROVEN
-from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.cycle.recurrences import Recurrences
-from evenkeel.reconcilers.counted import counted, reasons
+from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.reconcilers.agents.in_force import with_last_wishes
+from evenkeel.reconcilers.counted import counted, reasons
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.containers.container import check_digest
+from evenkeel.specs.containers.output import logs_hint, says_something
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
-from evenkeel.specs.containers.output import logs_hint, says_something
 from evenkeel.specs.plan import (
     Connect,
     Create,

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler

@@ -18,8 +18,8 @@ from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import longest_proof
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.containers.output import Output, as_marked
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
 from evenkeel.specs.visible import shortened
 

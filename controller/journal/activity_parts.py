@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from evenkeel.controller.journal.database import Database, Transaction
 from evenkeel.controller.journal.migrations import checksum
-from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.codec import encode, fields_of, items_of
+from evenkeel.specs.kanto.activity import Activity
 
 _PARTS = ("target", "before", "notes")
 _LISTS = ("actions", "baselines")

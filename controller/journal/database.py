@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.journal.file import (
     FILE,
     PATIENCE_S,
@@ -32,9 +31,10 @@ from evenkeel.controller.journal.file import (
     rescued,
     trouble,
 )
-from evenkeel.controller.journal.size import give_back, is_cut_short
 from evenkeel.controller.journal.merge import Snapshot, append_feedback, fill, is_older, merge
 from evenkeel.controller.journal.migrations import migrate
+from evenkeel.controller.journal.size import give_back, is_cut_short
+from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import decode, is_sound
 from evenkeel.specs.errors import JournalError
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from evenkeel.controller.loop.acceptance import put_in_force
+from evenkeel.controller.journal.intent import put_in_force
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.reconcilers.agents.activity import feedback, is_confirmed, reasons, verdict
 from evenkeel.reconcilers.agents.in_force import in_force, reached
-from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.feedback import Condition, Feedback, Refused
+from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.kanto.updateagent import feedback_bytes
 from evenkeel.specs.visible import shortened
 

@@ -19,9 +19,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evenkeel.controller.process.atomic import denied
-from evenkeel.controller.journal.size import bound_log, convert, lay_out
 from evenkeel.controller.journal.migrations import OLDEST, VERSION, is_current, migrate, version_of
+from evenkeel.controller.journal.size import bound_log, convert, lay_out
+from evenkeel.controller.process.atomic import denied
 from evenkeel.specs.errors import JournalError
 
 FILE = "journal.sqlite"

@@ -1,8 +1,9 @@
 """Durable intent: what is desired, what was last good, what was tried, and what was said. Never observations.
 
-What a method returned from is on the disk (`controller.journal.database`). A settled device writes nothing. Everything in here can
-be lost without losing a container: the engine is asked again; only memory of failed revisions, of proofs and of unread
-feedback would be gone. `mail` is the part of it that belongs to messages, `failures` what containers said that failed.
+What a method returned from is on the disk (`controller.journal.database`). A settled device writes nothing. Everything in
+here can be lost without losing a container: the engine is asked again; only memory of failed revisions, of proofs and of
+unread feedback would be gone. `mail` is the part of it that belongs to messages, `failures` what containers said that
+failed.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
-from evenkeel.controller.process.boot import boot_id
-from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.journal.database import (
     Database,
     Loss,
@@ -28,6 +27,8 @@ from evenkeel.controller.journal.failures import Failures
 from evenkeel.controller.journal.file import Trouble
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.migrations import checksum
+from evenkeel.controller.process.boot import boot_id
+from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import JournalError

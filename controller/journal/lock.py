@@ -18,7 +18,7 @@ from typing import NamedTuple
 from evenkeel.controller.process.atomic import denied
 from evenkeel.specs.errors import Busy, JournalError
 
-_NAME = "controller.journal.lock"
+_NAME = "controller.lock"
 _SIZE = 1024
 """The file never grows, so that it can be written when the disk is full."""
 

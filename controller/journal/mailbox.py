@@ -14,8 +14,8 @@ from typing import NamedTuple
 from evenkeel.controller.journal.activity_parts import store_activity, stored_activity
 from evenkeel.controller.journal.database import Database
 from evenkeel.controller.journal.outbox import Outbox, Outgoing
-from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.codec import changed
+from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.reading.sound import sound_text
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2

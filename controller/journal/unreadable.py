@@ -13,11 +13,11 @@ from collections.abc import Callable
 from evenkeel.controller.journal.ending import tell_ended
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.outbox import Outgoing
-from evenkeel.specs.kanto.activity import name_of
 from evenkeel.specs.codec import decode
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.reading.sound import foreign_json, sound_text
+from evenkeel.specs.kanto.activity import name_of
 from evenkeel.specs.kanto.updateagent import FeedbackMessage, feedback_bytes
+from evenkeel.specs.reading.sound import foreign_json, sound_text
 
 _WHY = "evenkeel cannot read what it had stored of this activity and ends it; what was in force stays in force"
 _TEXT = r'("(?:[^"\\]|\\.)*")'

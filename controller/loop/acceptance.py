@@ -10,38 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from evenkeel.controller.journal.journal import Journal, Role, at_once
+from evenkeel.controller.journal.intent import files_before, put_in_force
+from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.loop.ports import Reading
 from evenkeel.reconcilers.emptied import emptied, lost
-from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Kind
 from evenkeel.specs.problem import errors, problems_text
 
 log = logging.getLogger(__name__)
-
-
-def put_in_force(journal: Journal, state: DesiredState | None, source: str, activity: str = "") -> bool:
-    """From now on this is desired, `None` for nothing; True when that is new. What was found of another revision says nothing
-    of this one, until somebody has looked."""
-    with journal.at_once():
-        known = journal.digest("desired")
-        if state is None:
-            is_new = journal.drop("desired")
-            unsettled = Condition("Settled", False, "NothingDesired", "nothing is asked for any more")
-        else:
-            is_new = journal.put("desired", state, source, activity)
-            unsettled = Condition("Settled", False, "Converging", "a new revision was accepted")
-        if known != (state.digest if state is not None else ""):
-            journal.set_condition(unsettled)
-    return is_new
-
-
-def files_before(journal: Journal) -> DesiredState | None:
-    """What the files asked for before. Where that cannot be read, what is desired or last-good stands for it, because each
-    document knows its file."""
-    roles: tuple[Role, ...] = ("files", "desired", "last-good")
-    found = (journal.readable_revision(role) for role in roles)
-    return next((state for state in found if state is not None), None)
 
 
 class Acceptance:

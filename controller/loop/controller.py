@@ -16,22 +16,22 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from evenkeel.controller.loop.acceptance import Acceptance
-from evenkeel.controller.cycle.stage import first
 from evenkeel.controller.control.serve import Control
-from evenkeel.controller.loop.custody import Custody, unwritable
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle.stage import first
 from evenkeel.controller.journal.journal import Journal
-from evenkeel.controller.loop.liveness import Liveness
 from evenkeel.controller.journal.lock import Lock
+from evenkeel.controller.loop.acceptance import Acceptance
+from evenkeel.controller.loop.custody import Custody, unwritable
+from evenkeel.controller.loop.debounce import unhurried
+from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
+from evenkeel.controller.loop.liveness import Liveness
 from evenkeel.controller.loop.ports import Agent, Life, Reading, Sink, Source
 from evenkeel.controller.loop.queue import WakeUps
-from evenkeel.controller.loop.debounce import unhurried
-from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.loop.telling import Telling
 from evenkeel.controller.loop.work import WorkAtHand
+from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Feedback, Standing

@@ -1,8 +1,9 @@
 """Care of the state directory while a controller is at work.
 
-Journal and lock may be lost beneath it: the disk is full or read-only, a file system is unmounted, somebody removes or restores
-files. The journal goes on in memory by itself (`controller.journal.database`); here it is noticed when nothing is written, told by the
-condition `StateWritable`, and written back as soon as that is possible. Nobody is told of a loss that is over at once.
+Journal and lock may be lost beneath it: the disk is full or read-only, a file system is unmounted, somebody removes or
+restores files. The journal goes on in memory by itself (`controller.journal.database`); here it is noticed when nothing is
+written, told by the condition `StateWritable`, and written back as soon as that is possible. Nobody is told of a loss that
+is over at once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.file import Trouble
+from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.lock import Lock
 from evenkeel.specs.feedback import Condition, Feedback
 

@@ -12,14 +12,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import PurePath
-from types import TracebackType
 from typing import Any
 
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.process.defect import defect_text
 from evenkeel.specs.errors import Busy, EvenkeelError
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.specs.visible import one_line
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +26,6 @@ LONGEST_WAIT_S = 60.0
 _FIRST_WAIT_S = 1.0
 _SOUND_S = 30.0
 """A part that has no end counts as sound again when it has worked for so long."""
-_MOST_TEXT = 300
-_OWN = "evenkeel."
 
 
 class Defects:
@@ -137,29 +133,3 @@ class Defects:
                 write()
         except EvenkeelError as error:
             log.error("defect cannot be stored", extra={"fields": {"why": error.message}})
-
-
-def defect_text(error: Exception) -> str:
-    """The place in the code, and the exception: `reconcilers/containers/plan.py:17: KeyError: 'web'`."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    words = error.message if isinstance(error, EvenkeelError) else one_line(str(error))
-    if not isinstance(error, EvenkeelError) and len(words) > _MOST_TEXT:
-        words = f"{words[:_MOST_TEXT]}…"
-    return f"{_place(error.__traceback__)}: {type(error).__name__}{': ' if words else ''}{words}"
-
-
-def _place(traceback: TracebackType | None) -> str:
-    """The innermost line of evenkeel's own; of others where there is none."""
-    place = own = ""
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
-        place = f"{PurePath(code.co_filename).name}:{traceback.tb_lineno}"
-        if module.startswith(_OWN):
-            folders = module.removeprefix(_OWN).split(".")
-            if PurePath(code.co_filename).stem != "__init__":
-                folders = folders[:-1]
-            own = "/".join((*folders, place))
-        traceback = traceback.tb_next
-    return own or place or "somewhere"

@@ -10,8 +10,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.loop.ports import Sink
 from evenkeel.specs.feedback import Feedback
 

@@ -40,9 +40,9 @@ from evenkeel.controller.mqtt.line import (
 )
 from evenkeel.controller.mqtt.session import Message, Session, check_topic, unwanted
 from evenkeel.specs.errors import EvenkeelError, Unavailable
+from evenkeel.specs.reading.wire import MOST_BYTES
 from evenkeel.specs.settings.mqtt import MqttSettings
 from evenkeel.specs.settings.settings import Backoff
-from evenkeel.specs.reading.wire import MOST_BYTES
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,8 @@
 
 The protocol of sd_notify(3): datagrams of `NAME=value` lines to the socket in `$NOTIFY_SOCKET`, a path or, with a leading
 `@`, a name in the abstract namespace. The watchdog is fed by the controller for as long as its worker gives signs of life
-(`controller.loop.liveness`), at a third of the time that systemd allows. Whoever does not listen is not told; nothing here raises.
+(`controller.loop.liveness`), at a third of the time that systemd allows. Whoever does not listen is not told; nothing here
+raises.
 """
 
 from __future__ import annotations

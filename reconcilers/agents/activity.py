@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, Phase
-from evenkeel.specs.kanto.activity import ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 from evenkeel.specs.codec import changed
+from evenkeel.specs.kanto.activity import ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 from evenkeel.specs.kanto.updateagent import Action, Component, FeedbackMessage
 
 

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evenkeel.reconcilers.agents.in_force import asked_now
-from evenkeel.specs.kanto.desired import desired as kanto, updateagent
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.kanto import desired as kanto
+from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.inventory import image_version
 from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
 from evenkeel.specs.reading.secrecy import shown_address, shown_path

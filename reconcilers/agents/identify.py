@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.agents.activity import is_activated, is_begun
 from evenkeel.reconcilers.agents.commands import IDENTIFIED_TEXT
-from evenkeel.specs.kanto.activity import ActionKind, Activity, ActivityAction, Baseline, Status
 from evenkeel.specs.codec import changed
+from evenkeel.specs.kanto.activity import ActionKind, Activity, ActivityAction, Baseline, Status
 from evenkeel.specs.plan import Difference, Verb
 
 _KINDS: Mapping[Verb, ActionKind] = {

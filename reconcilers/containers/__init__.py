@@ -12,9 +12,9 @@ from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.ports import Ailment
+from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Difference, History, Plan
 
 

@@ -21,10 +21,10 @@ from evenkeel.reconcilers.containers.naming import engine_name, succession
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Restart, check_digest
-from evenkeel.specs.desired import Document, asked_at
-from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
+from evenkeel.specs.desired import Document, asked_at
+from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.plan import IN_PLACE, Change, Difference, History, Verb
 
 _USUAL_SWITCH_S = 1.0

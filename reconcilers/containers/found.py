@@ -13,9 +13,9 @@ from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen, end_of
+from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.plan import Difference, History
 
 _NEVER_WORKED = ("created", "dead")

@@ -2,11 +2,12 @@
 
 A pure fold over observations: `judge` takes what is known of a watch, one look at the instance and the time, and returns
 what is known now and, once there is one, the verdict. Without a health check a container is proven when it has stayed up
-for its `stableFor`, or has ended well; with one, when it was healthy for that long, and an end before disproves it. A process
-that ends badly disproves it at once: a start that returns is no activation (defect A11). An end that was not its own doing, but
-somebody's or that of its engine, says nothing, whatever its exit code: where it can be told here, the watch is over without a
-verdict about the container, which is started and watched again; the rest is told by the engine (`controller/drivers/containers/verify.py`). Nor
-does anything that happens while a container is cut off from its network: it is connected and watched from the beginning.
+for its `stableFor`, or has ended well; with one, when it was healthy for that long, and an end before disproves it. A
+process that ends badly disproves it at once: a start that returns is no activation (defect A11). An end that was not its
+own doing, but somebody's or that of its engine, says nothing, whatever its exit code: where it can be told here, the watch
+is over without a verdict about the container, which is started and watched again; the rest is told by the engine
+(`controller/drivers/containers/verify.py`). Nor does anything that happens while a container is cut off from its network:
+it is connected and watched from the beginning.
 """
 
 from __future__ import annotations

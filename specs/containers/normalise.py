@@ -16,14 +16,23 @@ from collections.abc import Iterator
 
 import msgspec
 
-from evenkeel.specs.containers.container import UNLIMITED, USUAL_PROPAGATION, Container, Log, Mount, Port, Resources, Restart
+from evenkeel.specs.containers.container import (
+    UNLIMITED,
+    USUAL_PROPAGATION,
+    Container,
+    Log,
+    Mount,
+    Port,
+    Resources,
+    Restart,
+)
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.containers.image import normal_image
 from evenkeel.specs.containers.linux import CAPABILITIES, LONGEST_HOST_NAME, SIGNALS, is_signal
+from evenkeel.specs.containers.shorthand import VARIABLE_NAME, is_variable_name, normal_host_ip
 from evenkeel.specs.problem import Flaw, nearest
 from evenkeel.specs.reading.quantity import size_text
 from evenkeel.specs.reading.secrecy import HIDDEN, shown_name
-from evenkeel.specs.containers.shorthand import VARIABLE_NAME, is_variable_name, normal_host_ip
 
 _ADDRESSES = "expected an IP address, host_ip, host_ip_<interface> or container_<host name>"
 LEAST_MEMORY = 3 * 1024**2

@@ -1,9 +1,10 @@
 """What a container has written itself: the last lines of its output, and what its check's command said.
 
 It is the first thing that somebody wants who looks for the cause of a failure, and it may hold secrets. So it goes into the
-journal and to whoever asks for it (`evenkeel logs`), and never into an error, an entry, a log or a message. The only exception
-are well-known causes, which name a program and nothing else (`reconcilers.containers.causes`). Before it is kept,
-it is bounded, what could move a terminal's cursor is taken from it, and known secrets are replaced (`specs.containers.redaction`).
+journal and to whoever asks for it (`evenkeel logs`), and never into an error, an entry, a log or a message. The only
+exception are well-known causes, which name a program and nothing else (`reconcilers.containers.causes`). Before it is kept,
+it is bounded, what could move a terminal's cursor is taken from it, and known secrets are replaced
+(`specs.containers.redaction`).
 """
 
 from __future__ import annotations

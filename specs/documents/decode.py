@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from evenkeel.specs.documents.decode import written
 from evenkeel.specs.desired import Decoded, Document, Draft
+from evenkeel.specs.documents import written
 from evenkeel.specs.documents.kinds import KINDS, kind_of, reserved_labels
 from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Found, Path, Place, Problem, Severity, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words, shown_address, shown_path
@@ -66,8 +66,9 @@ def _name_of(value: Value) -> str:
 
 def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
     """The documents of a tree; with errors among its problems what is sound of them."""
-    from evenkeel.specs.documents.decode import compose
-    from evenkeel.specs.kanto.desired import desired as kanto, manifest
+    from evenkeel.specs.documents import compose
+    from evenkeel.specs.kanto import desired as kanto
+    from evenkeel.specs.kanto import manifest
 
     flaws: list[Flaw] = []
     drafts: Sequence[Draft] = ()

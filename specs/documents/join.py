@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.documents.cycles import cycles
-from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
 from evenkeel.specs.containers.host_ports import taken_twice
+from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
+from evenkeel.specs.documents.cycles import cycles
 from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]

@@ -1,7 +1,7 @@
 """The kinds of documents, and how what was written becomes what is wanted.
 
-Adding a kind takes three things: a written type in `specs.documents.written`, a normal form in `specs.desired.Wanted`, and one entry in
-`KINDS`. Everything else (reading, errors with places, JSON Schema, the reference page) follows from these.
+Adding a kind takes three things: a written type in `specs.documents.written`, a normal form in `specs.desired.Wanted`, and
+one entry in `KINDS`. Everything else (reading, errors with places, JSON Schema, the reference page) follows from these.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from evenkeel.specs.containers import shorthand
-from evenkeel.specs.documents.decode import written
-from evenkeel.specs.documents.compose import unfilled
 from evenkeel.specs.containers.container import (
     OWN_LABELS,
     UNLIMITED,
@@ -32,8 +30,10 @@ from evenkeel.specs.containers.container import (
     Stop,
     TcpProbe,
 )
-from evenkeel.specs.desired import SystemContainers, Wanted
 from evenkeel.specs.containers.normalise import contradictions, normal
+from evenkeel.specs.desired import SystemContainers, Wanted
+from evenkeel.specs.documents import written
+from evenkeel.specs.documents.compose import unfilled
 from evenkeel.specs.problem import Flaw, Path, nearest
 from evenkeel.specs.reading.quantity import parse_duration, parse_size
 from evenkeel.specs.reading.secrecy import shown_name

@@ -1,8 +1,8 @@
 """The written types as JSON Schema, for editors, and as rows, for the reference page.
 
-Both are derived from `specs.documents.kinds`, so that a new kind appears in them by itself. The schema describes one document; it holds
-what a schema can say (keys, types, ranges, patterns), and what it accepts may still contradict itself: `specs.containers.normalise`
-has the last word. Only our own documents are described, Kanto's have their own tools.
+Both are derived from `specs.documents.kinds`, so that a new kind appears in them by itself. The schema describes one
+document; it holds what a schema can say (keys, types, ranges, patterns), and what it accepts may still contradict itself:
+`specs.containers.normalise` has the last word. Only our own documents are described, Kanto's have their own tools.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.kinds import KINDS
-from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN
 from evenkeel.specs.documents.written import API_VERSION, MetadataSpec
+from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN
 
 _REFERENCE = "#/$defs/"
 _TEXTS = {NAME_PATTERN: "name", SIZE_PATTERN: "size", DURATION_PATTERN: "duration", "^/": "absolute path"}

@@ -1,8 +1,8 @@
 """What people may write: the shapes behind `kind: Container` and the other kinds, and the source of the JSON Schema.
 
 These types hold shape only (keys, types, ranges, texts that match a pattern) and the prose that editors show. What the
-values mean, how defaults are filled in and which combinations contradict each other is `specs.containers.normalise`. Short text forms
-(`"8080:80"`) and long forms (mappings) are both accepted wherever Kanto users are used to the short one.
+values mean, how defaults are filled in and which combinations contradict each other is `specs.containers.normalise`. Short
+text forms (`"8080:80"`) and long forms (mappings) are both accepted wherever Kanto users are used to the short one.
 """
 
 from __future__ import annotations

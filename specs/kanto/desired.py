@@ -19,9 +19,9 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT, Container
+from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.kanto.entries import KEYS, REPORTED, Entry, container_draft, is_name
-from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.walk import MOST_FAULTS, faults

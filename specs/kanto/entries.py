@@ -39,11 +39,6 @@ from evenkeel.specs.containers.container import (
     RestartPolicy,
     Stop,
 )
-from evenkeel.specs.desired import Draft
-from evenkeel.specs.documents.kinds import finished
-from evenkeel.specs.problem import Flaw, Path, nearest, path_text
-from evenkeel.specs.reading.quantity import parse_duration, parse_size, size_text
-from evenkeel.specs.reading.secrecy import HIDDEN, shown_name
 from evenkeel.specs.containers.shorthand import (
     from_root,
     is_variable_name,
@@ -54,6 +49,11 @@ from evenkeel.specs.containers.shorthand import (
     parse_variable,
     port_text,
 )
+from evenkeel.specs.desired import Draft
+from evenkeel.specs.documents.kinds import finished
+from evenkeel.specs.problem import Flaw, Path, nearest, path_text
+from evenkeel.specs.reading.quantity import parse_duration, parse_size, size_text
+from evenkeel.specs.reading.secrecy import HIDDEN, shown_name
 
 KEYS = {
     "image": "image",

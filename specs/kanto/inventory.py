@@ -24,9 +24,9 @@ from typing import Literal
 
 from evenkeel.specs.containers.container import UNLIMITED, Container, Log, Resources
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State
-from evenkeel.specs.reading.secrecy import HIDDEN
 from evenkeel.specs.containers.shorthand import device_text, full_mount_text, port_text
 from evenkeel.specs.kanto.updateagent import Association, Inventory, KeyValue, SoftwareNode
+from evenkeel.specs.reading.secrecy import HIDDEN
 
 AGENT_NAME = "Eclipse Kanto Containers Update Agent"
 

@@ -22,14 +22,14 @@ from msgspec import Struct
 
 from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT
 from evenkeel.specs.kanto.manifest import is_manifest
-from evenkeel.specs.settings.mqtt import CredentialsInAddress, broker_address
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
 from evenkeel.specs.reading.secrecy import key_words
-from evenkeel.specs.settings.settings import SettingsSpec
 from evenkeel.specs.reading.suggest import for_key
 from evenkeel.specs.reading.text import Value
 from evenkeel.specs.reading.walk import faults, in_words
+from evenkeel.specs.settings.mqtt import CredentialsInAddress, broker_address
+from evenkeel.specs.settings.settings import SettingsSpec
 
 SECTIONS = ("connection", "update_agent")
 _ALL_SECTIONS = frozenset((*SECTIONS, "containers", "deployment", "grpc_server", "log", "manager", "network", "things"))

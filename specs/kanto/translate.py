@@ -10,13 +10,13 @@ from typing import Any
 
 from evenkeel.specs.codec import changed, plain
 from evenkeel.specs.containers.container import Container, Stop
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.containers.shorthand import mount_text
 from evenkeel.specs.desired import DesiredState, SystemContainers
+from evenkeel.specs.kanto.desired import desired_state_drafts
 from evenkeel.specs.kanto.entries import KEYS
 from evenkeel.specs.kanto.inventory import image_version, inventory
-from evenkeel.specs.kanto.desired import desired_state_drafts
-from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.problem import Flaw
-from evenkeel.specs.containers.shorthand import mount_text
 
 
 def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "containers") -> dict[str, Any]:

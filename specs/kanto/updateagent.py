@@ -18,9 +18,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Struct
 
+from evenkeel.specs.codec import encode, fields_of, items_of
 from evenkeel.specs.kanto.activity import ActionStatus, Status
 from evenkeel.specs.kanto.activity import Command as CommandName
-from evenkeel.specs.codec import encode, fields_of, items_of
 from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
 from evenkeel.specs.reading.secrecy import shown_path
 from evenkeel.specs.reading.text import Value

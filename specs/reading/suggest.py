@@ -14,7 +14,14 @@ from decimal import Decimal
 from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.lacking import for_lacking
 from evenkeel.specs.problem import Path, nearest
-from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN, SWAP_PATTERN, parse_duration, parse_size, size_text
+from evenkeel.specs.reading.quantity import (
+    DURATION_PATTERN,
+    SIZE_PATTERN,
+    SWAP_PATTERN,
+    parse_duration,
+    parse_size,
+    size_text,
+)
 from evenkeel.specs.reading.secrecy import is_private
 
 _ELSEWHERE = {

@@ -20,8 +20,8 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct, UnsetType, inspect
 
-from evenkeel.specs.reading import suggest
 from evenkeel.specs.problem import Flaw, Path, likely
+from evenkeel.specs.reading import suggest
 from evenkeel.specs.reading.secrecy import is_private, key_words
 
 Written = TypeVar("Written")

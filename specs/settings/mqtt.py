@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct
 
 from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT
+from evenkeel.specs.documents.written import Duration, Name
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.settings.texts import ONE_SECOND, duration_from, file_from
-from evenkeel.specs.documents.written import Duration, Name
 
 MqttVersion = Literal["3.1.1", "5"]
 UnknownKeys = Literal["accept", "reject"]

@@ -18,6 +18,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from evenkeel.specs.containers.container import NAME_PATTERN
+from evenkeel.specs.documents.written import AbsolutePath, Duration, Name
+from evenkeel.specs.problem import Flaw
+from evenkeel.specs.reading.quantity import duration_text
+from evenkeel.specs.reading.walk import faults
 from evenkeel.specs.settings.mqtt import (
     MqttSettings,
     MqttSpec,
@@ -26,11 +30,7 @@ from evenkeel.specs.settings.mqtt import (
     mqtt_from,
     update_agent_from,
 )
-from evenkeel.specs.problem import Flaw
-from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.settings.texts import duration_from, file_from
-from evenkeel.specs.reading.walk import faults
-from evenkeel.specs.documents.written import AbsolutePath, Duration, Name
 
 if TYPE_CHECKING:
     from evenkeel.specs.reading.text import Value

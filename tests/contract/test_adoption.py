@@ -13,10 +13,10 @@ from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Stall
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, Restart
-from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import Look
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.feedback import Feedback
 
 from .kits import Kit
 

@@ -8,20 +8,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Waiting
-from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.cycle.preview import preview
+from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.container import Container, Mount, Resources, Restart, RestartPolicy
-from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.containers.output import Output
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Action, Create, Outcome, Plan, Step, Verify, VolumeFate
 
 from .kits import PLACE, Kit

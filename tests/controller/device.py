@@ -10,14 +10,14 @@ from typing import Any
 from tests.virtual import now
 
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.cycle.endings import Ending, Progressed, Settled
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Action, Outcome
 
 

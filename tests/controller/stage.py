@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from tests.virtual import now
 
-from evenkeel.controller.cycle.stage import Limits
 from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.stage import Limits
 from evenkeel.controller.drivers.containers.memory import MemoryEngine
 from evenkeel.controller.journal.journal import Journal, keep_journal
 from evenkeel.controller.journal.lock import Lock
@@ -19,10 +19,10 @@ from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.problem import Place, Problem
 
 RESYNC_S = 60.0

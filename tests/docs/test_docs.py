@@ -18,16 +18,16 @@ from typing import Any, NamedTuple, get_args
 
 import click
 import pytest
+from tests.places import ROOT
 
 from evenkeel.controller.cli import commands
 from evenkeel.controller.journal.file import Reason
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.feedback import ConditionName, Kind
 from evenkeel.specs.problem import Flaw, errors
-from evenkeel.specs.settings.settings import settings_from
 from evenkeel.specs.reading.text import read_trees
+from evenkeel.specs.settings.settings import settings_from
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))])
 DECISIONS = sorted((DOCS / "adr").glob("[0-9]*.md"))
@@ -246,7 +246,7 @@ def test_every_condition_and_every_reason_is_explained() -> None:
 def reasons_in_code() -> set[str]:
     """Texts in CamelCase in the modules that set conditions, but for the conditions' own names."""
     found: set[str] = set()
-    for module in sorted((ROOT / "controller").glob("*.py")):
+    for module in sorted((ROOT / "controller").rglob("*.py")):
         if not re.search(r"\bCondition\(|\.condition\(|set_condition\(", text := module.read_text()):
             continue
         for node in ast.walk(ast.parse(text)):

@@ -13,6 +13,7 @@ from typing import Any
 from tests.controller.cli.command import ROOT, Device
 from tests.controller.cli.inside import DeviceInside
 from tests.engines.dockerd import Dockerd
+from tests.places import DATA
 from tests.until import PATIENCE_S, until
 
 from evenkeel.controller.journal.journal import read_journal
@@ -124,7 +125,7 @@ def killing(victims: list[subprocess.Popen[str]], at: int) -> Callable[[str], No
 
 def data(name: str) -> str:
     """The text of a file in tests/data."""
-    return (Path(__file__).parents[1] / "data" / name).read_text()
+    return (DATA / name).read_text()
 
 
 def component_images(text: str) -> list[str]:

@@ -16,13 +16,13 @@ from typing import IO, Any
 
 from tests.controller.cli.inside import run_inside
 from tests.e2e.device import SABOTEUR
+from tests.places import ROOT
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.drivers.containers.memory import MemoryEngine
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.wiring import MEMORY_STORE
 
-ROOT = Path(__file__).parents[2]
 _NEVER = (
     "PYTHONDONTWRITEBYTECODE",  # else each process compiles everything
     "NO_COLOR",

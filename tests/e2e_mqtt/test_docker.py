@@ -12,6 +12,7 @@ from tests.engines.broker import Broker
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import hello, sleeper, standard
 from tests.engines.registry import Registry
+from tests.places import DATA
 from tests.until import until
 
 from .commanding import Manager, Said, asking, component, told
@@ -21,11 +22,9 @@ Mosquitto = Callable[..., Broker]
 Devices = Callable[..., Device]
 Managers = Callable[..., Manager]
 
-_DATA = Path(__file__).parents[1] / "data"
-
 
 def _payload(name: str) -> Any:
-    return json.loads((_DATA / name).read_text())["payload"]
+    return json.loads((DATA / name).read_text())["payload"]
 
 
 def _on_docker(device: Device, dockerd: Dockerd) -> Device:
@@ -70,7 +69,7 @@ def test_the_sample_of_a_typical_device(
     mosquitto: Mosquitto, device: Devices, manager: Managers, clean_dockerd: Dockerd, tmp_path: Path
 ) -> None:
     """Leda §5.2's leda-desired-state.json, by `evenkeel publish --drive`; `evenkeel watch` looks on."""
-    sample = json.loads((_DATA / "leda-desired-state.json").read_text())
+    sample = json.loads((DATA / "leda-desired-state.json").read_text())
     components = sample["payload"]["domains"][0]["components"]
     images = {each["id"]: _value(each, "image") for each in components}
     for image in images.values():

@@ -15,8 +15,8 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.proxy import Proxy
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.cycle.endings import Settled
+from evenkeel.controller.drivers.containers.docker import DockerEngine
 
 from .account import Account
 from .bench import CALL_TIMEOUT_S, STRANGER, SUBJECT

@@ -20,8 +20,8 @@ from tests.engines.proxy import Proxy
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.cycle.endings import Settled, Stalled
+from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Resources
 

@@ -15,8 +15,7 @@ from tests.engines.registry import Registry
 from tests.sampling import sampled
 from tests.until import soon
 
-from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.containers.docker import engine
+from evenkeel.controller.drivers.containers.docker import DockerEngine, engine
 
 from .activity_story import Activity
 from .bench import CALL_TIMEOUT_S, Bench, Story

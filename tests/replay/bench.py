@@ -10,9 +10,9 @@ from tests.controller.agents.harness import Device, asked
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.kanto.desired import Manner
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import State
+from evenkeel.specs.kanto.desired import Manner
 from evenkeel.specs.reading.quantity import parse_duration
 
 from .player import REGISTRY, Hands, replayed

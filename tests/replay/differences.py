@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 FILE = Path(__file__).with_name("differences.txt")
 COMPATIBILITY = ROOT / "docs/compatibility.md"
 _LONGEST_CONTEXT = 300

@@ -13,7 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-ARCHIVE = Path(__file__).parents[1] / "data/recordings/containers-update-agent.tar.xz"
+from tests.places import DATA
+
+ARCHIVE = DATA / "recordings/containers-update-agent.tar.xz"
 
 
 class Line(NamedTuple):

@@ -20,8 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import Journal
 
 SOAK = os.environ.get("EVENKEEL_SOAK", "") not in ("", "0")
 KEEP = 10_000 if SOAK else 100

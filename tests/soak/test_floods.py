@@ -9,14 +9,23 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.controller.agents.harness import COMMAND, COMMANDS, DESIRED, GET, Device, asked, command_message, desired_state
+from tests.controller.agents.harness import (
+    COMMAND,
+    COMMANDS,
+    DESIRED,
+    GET,
+    Device,
+    asked,
+    command_message,
+    desired_state,
+)
 from tests.soak.meter import KEEP, SOAK, Meter, unrecorded
 from tests.virtual import run
 
-from evenkeel.controller.loop.defects import Defects
+from evenkeel.controller.agents.precedence import FLOOD
 from evenkeel.controller.journal.mailbox import MOST_WAITING, MOST_WAITING_BYTES
 from evenkeel.controller.journal.outbox import MOST_UNSENT, MOST_UNSENT_BYTES
-from evenkeel.controller.agents.precedence import FLOOD
+from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.loop.telling import Telling
 from evenkeel.specs.problem import MOST_PROBLEMS
 

@@ -17,16 +17,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from evenkeel.specs.documents.decode import written
 from evenkeel.specs.codec import changed, decode, encode, plain
-from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe, Log, Port, Resources, Restart, Stop
-from evenkeel.specs.documents.cycles import cycles
+from evenkeel.specs.containers.container import (
+    Container,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Log,
+    Port,
+    Resources,
+    Restart,
+    Stop,
+)
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
+from evenkeel.specs.documents import written
+from evenkeel.specs.documents.cycles import cycles
 from evenkeel.specs.documents.decode import decode_file
-from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.lacking import for_lacking
+from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.problem import Place, errors, problem_text
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.reading.suggest import for_pattern

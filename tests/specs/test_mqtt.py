@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evenkeel.specs.settings.mqtt import BrokerAddress, broker_address
 from evenkeel.specs.problem import Flaw, path_text
+from evenkeel.specs.settings.mqtt import BrokerAddress, broker_address
 from evenkeel.specs.settings.settings import settings_from
 
 

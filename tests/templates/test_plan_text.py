@@ -11,9 +11,9 @@ from syrupy.assertion import SnapshotAssertion
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Port, PullPolicy, Resources, Restart, Stop
-from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, RemoteImage, State
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.plan import Difference, History, Plan, Verb
 from evenkeel.specs.problem import Place
 from evenkeel.templates.plan_json import plan_value

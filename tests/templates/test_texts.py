@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from evenkeel.specs.documents.schema import reference
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Condition, Refused, StepAtWork, Work
 from evenkeel.specs.problem import Place, place_text
-from evenkeel.specs.documents.schema import reference
 from evenkeel.specs.visible import one_line
 from evenkeel.templates import render
 from evenkeel.templates.ago import age_text, ago_text, since_text, when_text

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evenkeel import templates
-from evenkeel.controller.process.clock import system_now
 from evenkeel.controller.cli.demo.mqtt_act import Screen, play_over_mqtt
-from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.cycle.preview import preview
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.process.clock import system_now
 from evenkeel.controller.wiring import (
     build_controller,
     image_sizes,
@@ -26,9 +26,9 @@ from evenkeel.controller.wiring import (
     simulated_engine,
 )
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Verb
 from evenkeel.specs.settings.settings import Settings
 from evenkeel.templates.plan_text import plan_lines

@@ -17,10 +17,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evenkeel.controller.cli.following import Following
-from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.agents.commander import Commander, connected, passing_link
 from evenkeel.controller.agents.conduct import topic_prefix
+from evenkeel.controller.cli.following import Following
+from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.wiring import build_controller, open_agent, open_source
 from evenkeel.specs.codec import changed

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache as once
 from pathlib import Path
 
@@ -80,7 +80,16 @@ def _edition() -> str:
     found = [f"format {FORMAT}"]
     with os.scandir(package.parent.parent) as entries:
         found += sorted(entry.name for entry in entries if entry.name.startswith("evenkeel-"))
-    with os.scandir(package) as entries:
-        files = sorted((entry for entry in entries if entry.is_file()), key=lambda entry: entry.name)
-        found += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-    return "\n".join(found)
+    files = sorted(_sources(package))
+    return "\n".join([*found, *(f"{path} {size} {changed_ns}" for path, size, changed_ns in files)])
+
+
+def _sources(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Path, bytes and time of change of every module in a package and in those inside it."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _sources(Path(entry.path))
+            elif entry.name.endswith(".py"):
+                stat = entry.stat()
+                yield entry.path, stat.st_size, stat.st_mtime_ns

@@ -22,20 +22,20 @@ from typing import Any, NamedTuple, Self
 from tests.virtual import now
 
 from evenkeel.controller.agents.agent import UpdateAgent
-from evenkeel.controller.process.clock import Uptime
 from evenkeel.controller.agents.conduct import AgentSettings
-from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
-from evenkeel.controller.cycle.endings import Progressed
-from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.agents.phases import Phases
+from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.endings import Progressed
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
+from evenkeel.controller.journal.journal import Journal, open_journal
+from evenkeel.controller.process.clock import Uptime
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.containers.output import Output
+from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Verify
 
 COMMANDS = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")

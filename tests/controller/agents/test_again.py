@@ -11,6 +11,18 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from tests.controller.agents.harness import (
+    COMMAND,
+    COMMANDS,
+    DESIRED,
+    Asked,
+    Device,
+    Said,
+    asked,
+    command_message,
+    desired_state,
+    statuses,
+)
 from tests.sampling import sampled
 from tests.virtual import run
 
@@ -18,8 +30,6 @@ from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.plan import End, Pull, Start
 from evenkeel.specs.reading.wire import MOST_BYTES
-
-from tests.controller.agents.harness import COMMAND, COMMANDS, DESIRED, Asked, Device, Said, asked, command_message, desired_state, statuses
 
 PHASES = ("DOWNLOAD", "UPDATE", "ACTIVATE")
 STATES: Sequence[tuple[str, ...]] = (

@@ -13,13 +13,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.controller.agents.harness import (
+    COMMAND,
+    DESIRED,
+    GET,
+    Device,
+    asked,
+    command_message,
+    desired_state,
+    statuses,
+)
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.specs.kanto.desired import Manner
-
-from tests.controller.agents.harness import COMMAND, DESIRED, GET, Device, asked, command_message, desired_state, statuses
 
 IMAGE = {"key": "image", "value": "reg.example/lamp:1"}
 

@@ -11,9 +11,9 @@ import pytest
 from tests.virtual import run
 
 from evenkeel.controller.agents.bridge import Bridge
-from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.journal.journal import Journal, empty_journal
 from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.loop.defects import Defects
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.feedback import Feedback
 

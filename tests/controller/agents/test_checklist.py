@@ -1,7 +1,8 @@
 """Kanto's own tests of its agent, had again: a named test, `test_group_NN_…`, for each group of container-management.md §7
-that is about the agent or about what containers are here. In this file are 1 to 8, in test_checklist_operation.py 9 to 24, in
-test_checklist_texts.py and test_checklist_model.py 25 to 30 and 41 to 66; 31 to 40 are in tests/specs/kanto/test_inventory.py, those
-of manifests and of Kanto's settings in tests/controller. Why a group has none is in `NOWHERE`, and that there is no other.
+that is about the agent or about what containers are here. In this file are 1 to 8, in test_checklist_operation.py 9 to 24,
+in test_checklist_texts.py and test_checklist_model.py 25 to 30 and 41 to 66; 31 to 40 are in
+tests/specs/kanto/test_inventory.py, those of manifests and of Kanto's settings in tests/controller. Why a group has none is
+in `NOWHERE`, and that there is no other.
 
 Where the original is wrong (defects A2, A9, A11, B4, B18 …) the test says what happens instead.
 """
@@ -10,14 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
-from tests.virtual import run
-
-from evenkeel.controller.agents.conduct import AgentSettings, topic_prefix
-from evenkeel.controller.drivers.containers.memory import Image
-
 from tests.controller.agents.harness import (
     COMMAND,
     DESIRED,
@@ -28,8 +23,11 @@ from tests.controller.agents.harness import (
     lines,
     statuses,
 )
+from tests.places import ROOT, TESTS
+from tests.virtual import run
 
-TESTS = Path(__file__).parent.parent
+from evenkeel.controller.agents.conduct import AgentSettings, topic_prefix
+from evenkeel.controller.drivers.containers.memory import Image
 
 _THINGS = "things are another interface (Ditto's), which is not offered"
 
@@ -44,7 +42,7 @@ NOWHERE: dict[int, str] = {
     **dict.fromkeys(range(72, 84), _THINGS),
     **dict.fromkeys((84, 85, 86, 87), "things again, with a real system; ours is in tests/e2e and tests/e2e_mqtt"),
     88: "the command line of Kanto's manager, which is not offered; ours is in tests/controller/cli",
-    90: "Kanto's client of containerd; the engine here is Docker's (tests/controller/drivers/docker)",
+    90: "Kanto's client of containerd; the engine here is Docker's (tests/controller/drivers/containers/docker)",
     91: "Kanto's own network and event bus; the network is the engine's",
 }
 """The groups that no test is named after, and why. What is not offered cannot be shown."""
@@ -61,7 +59,7 @@ def test_every_group_is_a_named_test_or_nowhere_for_a_reason() -> None:
 def test_files_that_reasons_name_exist() -> None:
     paths = {path.rstrip("./") for reason in NOWHERE.values() for path in re.findall(r"tests/[\w/.]+", reason)}
     assert paths
-    assert all((TESTS.parent / path).exists() for path in paths)
+    assert all((ROOT / path).exists() for path in paths)
 
 
 # ── update manager ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +262,7 @@ def test_group_08_when_the_state_is_reported() -> None:
 
 
 def test_compatibility_md_names_tests_that_exist() -> None:
-    page = (TESTS.parent / "docs/compatibility.md").read_text()
+    page = (ROOT / "docs/compatibility.md").read_text()
     existing = {
         name
         for file in TESTS.rglob("test_*.py")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.virtual import run
-
 from tests.controller.agents.harness import DESIRED, Asked, Device, asked, desired_state, statuses
+from tests.virtual import run
 
 CHECK = "No changes detected, existing container will be check only if it is running."
 UPDATED = "Existing container will be updated with new configuration."

@@ -7,11 +7,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.controller.agents.harness import Device, asked, lines, statuses
 from tests.virtual import run
 
 from evenkeel.specs.plan import Create, End, Remove, Start, Update
-
-from tests.controller.agents.harness import Device, asked, lines, statuses
 
 FIVE = ("c1", "c2", "c3", "c4", "c5")
 

@@ -9,10 +9,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.virtual import run
-
 from tests.controller.agents.harness import DESIRED, Asked, Config, Device, asked, desired_state, statuses
 from tests.controller.agents.test_bad_input import REFUSED
+from tests.virtual import run
 
 # ── reading desired states ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -122,7 +121,7 @@ def test_group_29_actions_have_id_and_version_of_their_component() -> None:
 
 
 def test_group_30_versions_of_what_is_removed() -> None:
-    """The table is in specs/test_inventory.py."""
+    """The table is in specs/kanto/test_inventory.py."""
 
     async def story() -> None:
         device = Device()

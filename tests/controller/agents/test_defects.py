@@ -11,6 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.agents.harness import (
+    COMMAND,
+    COMMANDS,
+    DESIRED,
+    Asked,
+    Device,
+    asked,
+    command_message,
+    desired_state,
+    lines,
+    statuses,
+)
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
@@ -18,17 +30,15 @@ from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.plan import Pull, Start
 
-from tests.controller.agents.harness import COMMAND, COMMANDS, DESIRED, Asked, Device, asked, command_message, desired_state, lines, statuses
-
 NOT_HERE = {
-    9: "manifests: specs/test_manifest.py has `retry_timeout` in seconds",
-    11: "manifests: an id of their own is no part of what a container is here; specs/test_manifest.py",
-    12: "manifests: one without a name is refused; specs/test_manifest.py",
+    9: "manifests: specs/kanto/test_manifest.py has `retry_timeout` in seconds",
+    11: "manifests: an id of their own is no part of what a container is here; specs/kanto/test_manifest.py",
+    12: "manifests: one without a name is refused; specs/kanto/test_manifest.py",
     14: "things: another interface",
     15: "things: another interface",
     20: "things: another interface",
     21: "one worker deals with files and messages; controller/loop/controller.py",
-    22: "controller/test_mqtt_link.py: TLS, and the first connection is retried like every other",
+    22: "controller/mqtt/test_link.py: TLS, and the first connection is retried like every other",
     23: "the engine's network is Docker's",
 }
 CHECK = "No changes detected, existing container will be check only if it is running."

@@ -15,21 +15,20 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
+from tests.controller.agents.harness import DEVICES, Device, asked, statuses
 from tests.sampling import sampled
 from tests.truth import Truth
 from tests.virtual import run
 
 from evenkeel.controller.agents.agent import MOST_TRIES
+from evenkeel.controller.cycle.endings import Progressed, Settled
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.drivers.containers.memory.world import image_id
-from evenkeel.controller.cycle.endings import Progressed, Settled
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import Action, Outcome, Retry
-
-from tests.controller.agents.harness import DEVICES, Device, asked, statuses
 
 _FOR_EVER = 1_000_000
 _FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")

@@ -9,8 +9,8 @@ from tests.controller.agents.harness import COMMANDS, DESIRED, Device, asked, de
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
-from evenkeel.controller.journal.journal import mailbox, outbox
 from evenkeel.controller.agents.precedence import FLOOD
+from evenkeel.controller.journal import mailbox, outbox
 
 _ENDS = ("SUPERSEDED", "IDENTIFICATION_FAILED")
 _COUNT = 5000 if THOROUGH else 300

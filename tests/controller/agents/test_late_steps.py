@@ -8,13 +8,22 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import pytest
+from tests.controller.agents.harness import (
+    COMMAND,
+    COMMANDS,
+    DESIRED,
+    Device,
+    Wrapped,
+    asked,
+    command_message,
+    desired_state,
+    statuses,
+)
 from tests.virtual import now, run
 
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.plan import Action, Connect, Create, End, Outcome, Pull, Remove, Retry, Start, Update
-
-from tests.controller.agents.harness import COMMAND, COMMANDS, DESIRED, Device, Wrapped, asked, command_message, desired_state, statuses
 
 BEFORE = (asked("swap"), asked("limit", "1", ("memory", "64M")), asked("gone"))
 AFTER = (asked("swap", "2"), asked("limit", "1", ("memory", "96M")), asked("new"))

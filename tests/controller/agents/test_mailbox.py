@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.places import ROOT
 
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.journal.mailbox import MOST_WAITING, MOST_WAITING_BYTES, Incoming
 from evenkeel.controller.journal.outbox import Outgoing
-from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import JournalError
-
-ROOT = Path(__file__).parent.parent.parent
+from evenkeel.specs.kanto.activity import Activity
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from tests.virtual import run
 
 from evenkeel.controller.agents import precedence
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.kanto.desired import updateagent
-from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.plan import Difference, History, Plan
 
 

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.controller.agents.harness import COMMANDS, GET, Device, Hasty, asked
 from tests.virtual import run
 
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-
-from tests.controller.agents.harness import COMMANDS, GET, Device, Hasty, asked
 
 Story = Callable[[Device], Awaitable[None]]
 

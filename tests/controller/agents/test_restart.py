@@ -12,12 +12,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import pytest
+from tests.controller.agents.harness import (
+    COMMAND,
+    COMMANDS,
+    DESIRED,
+    Device,
+    Said,
+    asked,
+    command_message,
+    desired_state,
+    lines,
+    statuses,
+)
 from tests.sampling import sampled
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
-
-from tests.controller.agents.harness import COMMAND, COMMANDS, DESIRED, Device, Said, asked, command_message, desired_state, lines, statuses
 
 BEFORE = (
     asked("same"),

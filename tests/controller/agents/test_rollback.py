@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from tests.controller.agents.harness import Device, asked, lines, statuses
 from tests.until import soon
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.plan import Create, End, Pull, Remove, Start, Update, Verify
-
-from tests.controller.agents.harness import Device, asked, lines, statuses
 
 IMAGES = {name: f"reg.example/{name}" for name in ("same", "new", "swap", "limit", "gone")}
 KINDS = ("check", "create", "recreate", "update", "destroy")

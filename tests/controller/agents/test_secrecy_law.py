@@ -11,14 +11,13 @@ import logging
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.controller.agents.harness import COMMANDS, Asked, Device, asked
 from tests.sampling import examples
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.codec import plain
-
-from tests.controller.agents.harness import COMMANDS, Asked, Device, asked
 
 words = st.text("qxzQXZ79äß王é", min_size=6, max_size=20)
 WRONG = (("env", "A B={}"), ("env", "{}"), ("TOKEN={}", "1"), ("env", "TOKEN=(hidden)"), ("cmd", "(hidden)"))

@@ -14,13 +14,6 @@ from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.sampling import THOROUGH
-from tests.virtual import WRONG_CLOCKS_S, run
-
-from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.controller.cycle.endings import Progressed
-from evenkeel.specs.kanto.heard import ENDS
-
 from tests.controller.agents.harness import (
     COMMAND,
     COMMANDS,
@@ -34,6 +27,12 @@ from tests.controller.agents.harness import (
     command_message,
     desired_state,
 )
+from tests.sampling import THOROUGH
+from tests.virtual import WRONG_CLOCKS_S, run
+
+from evenkeel.controller.cycle.endings import Progressed
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.kanto.heard import ENDS
 
 laws = settings(
     max_examples=400 if THOROUGH else 10,

@@ -7,6 +7,16 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.controller.agents.harness import (
+    COMMAND,
+    DESIRED,
+    Device,
+    asked,
+    command_message,
+    desired_state,
+    lines,
+    statuses,
+)
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
@@ -14,8 +24,6 @@ from evenkeel.specs import desired as specs
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.plan import Remove
-
-from tests.controller.agents.harness import COMMAND, DESIRED, Device, asked, command_message, desired_state, lines, statuses
 
 PHASES = ("DOWNLOAD", "UPDATE", "ACTIVATE")
 

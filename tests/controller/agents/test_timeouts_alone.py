@@ -7,14 +7,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.controller.agents.harness import Device, Said, asked, lines, statuses
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Start
-
-from tests.controller.agents.harness import Device, Said, asked, lines, statuses
 
 HOUR = timedelta(hours=1)
 ALONE = AgentSettings(alone_after=timedelta(seconds=30))

@@ -23,25 +23,24 @@ from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.controller.agents.harness import COMMANDS, Device, asked
 from tests.sampling import THOROUGH
 from tests.scripted import ACTIONS, OUTCOMES
 from tests.truth import Truth
 from tests.virtual import WRONG_CLOCKS_S, run
 
-from evenkeel.controller.loop.acceptance import Acceptance
+from evenkeel.controller.cycle.endings import Progressed, Settled
 from evenkeel.controller.drivers.containers.memory import Image, Kept
 from evenkeel.controller.drivers.containers.memory.world import image_id
-from evenkeel.controller.cycle.endings import Progressed, Settled
+from evenkeel.controller.loop.acceptance import Acceptance
 from evenkeel.reconcilers.agents.commands import IDENTIFIED_TEXT
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, TcpProbe
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.problem import Place, Problem
 from evenkeel.specs.reading.quantity import parse_size
-
-from tests.controller.agents.harness import COMMANDS, Device, asked
 
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "1000" if THOROUGH else "0"))
 """How many random histories are tried; without it, a few that are always the same."""

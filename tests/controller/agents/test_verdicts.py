@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from tests.controller.agents.harness import Device, asked, statuses
 from tests.until import soon
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Action, Create, End, Failed, Outcome, Pull, Remove, Retry, Start, Verify
-
-from tests.controller.agents.harness import Device, asked, statuses
 
 FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE")
 

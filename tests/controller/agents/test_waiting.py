@@ -12,13 +12,21 @@ from functools import partial
 from typing import NamedTuple
 
 import pytest
+from tests.controller.agents.harness import (
+    COMMAND,
+    COMMANDS,
+    DESIRED,
+    Device,
+    asked,
+    command_message,
+    desired_state,
+    statuses,
+)
 from tests.virtual import now, run
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.plan import End, Remove, Retry, Start, Update
 from evenkeel.templates.activity_text import activity_lines
-
-from tests.controller.agents.harness import COMMAND, COMMANDS, DESIRED, Device, asked, command_message, desired_state, statuses
 
 BEFORE = (asked("swap"), asked("limit", "1", ("memory", "64M")), asked("gone"))
 AFTER = (asked("swap", "2"), asked("limit", "1", ("memory", "96M")), asked("new"))

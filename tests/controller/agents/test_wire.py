@@ -11,14 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.controller.agents.harness import COMMANDS, DESIRED, Device, asked, desired_state, statuses
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.container import Restart, Stop
 from evenkeel.specs.kanto.desired import Manner
-
-from tests.controller.agents.harness import COMMANDS, DESIRED, Device, asked, desired_state, statuses
 
 STUBBORN = Image(stops_with=None)
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.controller.agents.harness import COMMAND, DESIRED, GET, Device, Said, asked, lines
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.plan import Start
-
-from tests.controller.agents.harness import COMMAND, DESIRED, GET, Device, Said, asked, lines
 
 TOPICS = {"desiredstate": DESIRED, "desiredstate/command": COMMAND, "currentstate/get": GET}
 GHOST = "docker.io/library/missing:1"

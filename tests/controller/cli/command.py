@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.places import ROOT
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
@@ -20,7 +21,6 @@ from evenkeel.specs.codec import encode
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 
-ROOT = Path(__file__).parents[3]
 _ALWAYS = {
     "PYTHONPATH": str(ROOT / ".dev"),
     "COLUMNS": "100",

@@ -12,10 +12,10 @@ import pytest
 from tests.until import until
 
 from evenkeel.controller.journal.journal import open_journal
-from evenkeel.specs.kanto.activity import Activity, ActivityAction, Baseline
 from evenkeel.specs.containers.container import Container, Stop
-from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Baseline
 from evenkeel.specs.plan import Create, End, Pull, Start
 
 from .command import Device, ended, spec

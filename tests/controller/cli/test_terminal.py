@@ -23,12 +23,12 @@ from evenkeel.controller.cli.output import echo, echo_json, echo_lines, echo_val
 from evenkeel.controller.cli.steps import entry_line
 from evenkeel.controller.cli.watch import _line as watch_line
 from evenkeel.controller.journal.journal import open_journal
-from evenkeel.controller.settings.kanto_config import load_kanto_config, to_yaml
 from evenkeel.controller.process.logs import Lines
+from evenkeel.controller.settings.kanto_config import load_kanto_config, to_yaml
 from evenkeel.controller.sinks.jsonl import JsonLines
+from evenkeel.specs.containers.output import Output
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.heard import heard_from
-from evenkeel.specs.containers.output import Output
 from evenkeel.templates.style import COLOURED, clean, paint
 
 from .command import ROOT, Device, spec

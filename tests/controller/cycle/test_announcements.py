@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.controller.device import Device, OnDevice, container
 
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Progressed, Settled
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.container import Resources
 
 

@@ -12,9 +12,9 @@ from tests.virtual import now
 
 from evenkeel.controller.cli.newest import hear_failures
 from evenkeel.controller.control.serve import Control
+from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.containers.memory.world import uptime
-from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.journal.journal import read_journal
 from evenkeel.specs.codec import encode
 from evenkeel.specs.containers.container import Restart

@@ -13,21 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.device import Device, OnDevice, asking, container
 from tests.until import soon
 from tests.virtual import now
 
-from evenkeel.controller.loop.acceptance import put_in_force
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.drivers.containers.memory import Image, Kept, foreign_id
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.drivers.containers.memory import Image, Kept, foreign_id
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.intent import put_in_force
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.kanto.activity import Activity, ActivityAction
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.feedback import Condition
-from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.kanto.activity import Activity, ActivityAction
 from evenkeel.specs.plan import (
     Action,
     Create,
@@ -43,8 +44,6 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
-
-from tests.controller.device import Device, OnDevice, asking, container
 
 # ── settling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from tests.controller.device import Device, OnDevice, container
 from tests.controller.cycle.test_verdicts import check_says, checked, make_ill
+from tests.controller.device import Device, OnDevice, container
 
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Ending, Settled, Waiting
+from evenkeel.controller.drivers.containers.memory import Image
 
 APP = "docker.io/library/app:1"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.cycle.preview import notes
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.desired import desired_state
 
 

@@ -9,14 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.controller.device import Device, OnDevice, container
 
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.container import Container, Health, TcpProbe
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Action, Connect, Create, End, Failed, Outcome, Rename, Retry, Start, Verify
-
-from tests.controller.device import Device, OnDevice, container
 
 SECOND = timedelta(seconds=1)
 TAG = "docker.io/library/app:1"

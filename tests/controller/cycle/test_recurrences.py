@@ -12,9 +12,9 @@ from tests.controller.stage import OnStage, Stage, asking
 from tests.sampling import THOROUGH, examples
 from tests.virtual import now, run
 
-from evenkeel.controller.journal.journal import empty_journal
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.recurrences import Recurrences
+from evenkeel.controller.journal.journal import empty_journal
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.feedback import Feedback
 

@@ -12,9 +12,9 @@ from tests.virtual import run
 from evenkeel.controller.cycle.stage import Limits, run_stage
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Stop
-from evenkeel.specs.errors import JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.containers.output import Output
+from evenkeel.specs.errors import JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import (
     Action,
     Create,

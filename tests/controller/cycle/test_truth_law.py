@@ -31,19 +31,19 @@ from tests.truth import Truth
 from tests.virtual import now, run
 
 from evenkeel.controller.cli.apply import _verdict
+from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.containers.memory.world import image_id
-from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Waiting
 from evenkeel.controller.wiring import build_controller
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, PullPolicy, Resources, Restart, TcpProbe
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.plan import Difference, History
 from evenkeel.specs.settings.settings import Settings
 

@@ -9,14 +9,22 @@ from datetime import timedelta
 from typing import Literal
 
 import pytest
+from tests.controller.device import Device, OnDevice, container
 from tests.until import soon
 
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe, Mount, Port, Resources, TcpProbe
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.container import (
+    Container,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Mount,
+    Port,
+    Resources,
+    TcpProbe,
+)
 from evenkeel.specs.plan import Action, Create, Failed, Outcome, Pull, Remove, Retry, Start, Update, Verify
-
-from tests.controller.device import Device, OnDevice, container
 
 SECOND = timedelta(seconds=1)
 

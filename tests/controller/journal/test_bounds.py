@@ -13,10 +13,10 @@ import pytest
 from tests.controller.stage import OnStage, Stage, asking
 from tests.sampling import THOROUGH
 
-from evenkeel.controller.loop.acceptance import Acceptance
 from evenkeel.controller.drivers.containers.memory import MemoryEngine
-from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import Journal, open_journal
+from evenkeel.controller.loop.acceptance import Acceptance
 from evenkeel.controller.sources.files.read import read_specs
 from evenkeel.specs.codec import encode
 from evenkeel.specs.documents.decode import decode_file

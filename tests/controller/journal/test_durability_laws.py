@@ -23,8 +23,8 @@ from tests.controller.stage import asking
 from tests.sampling import THOROUGH
 from tests.virtual import WRONG_CLOCKS_S, run
 
-from evenkeel.controller.journal.journal import read_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import read_journal
 
 _FAST = "/dev/shm"  # a journal syncs every write
 _CALM_S = 150.0
@@ -104,7 +104,7 @@ class Trial:
             case "log removed":
                 (self.state / f"{FILE}-wal").unlink(missing_ok=True)
             case "lock removed":
-                (self.state / "controller.journal.lock").unlink(missing_ok=True)
+                (self.state / "controller.lock").unlink(missing_ok=True)
             case "wish":
                 self.version = 4 - self.version
                 self.wish()

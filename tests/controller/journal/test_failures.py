@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from tests.controller.device import Device, OnDevice, container
 
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Stalled
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.journal.failures import MOST
-from evenkeel.controller.journal.journal import open_journal, read_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import open_journal, read_journal
 from evenkeel.controller.journal.migrations import is_current
 from evenkeel.specs.codec import changed, encode, plain
 from evenkeel.specs.containers.container import ExecProbe, Health, Restart
-from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.containers.output import LastFailure, Output
+from evenkeel.specs.errors import Unavailable
 
 SECRET = "hunter2"
 CRASHER = Image(exits_with=1, exits_after_s=0.5, output=f"starting\nno database: {SECRET}\n")

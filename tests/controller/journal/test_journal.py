@@ -14,16 +14,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.places import ROOT
 
-from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.problem import Place
-
-ROOT = Path(__file__).parents[2]
 
 
 class Clock:

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.places import ROOT
 
 from evenkeel.controller.journal.lock import Lock, holder, sole_controller
 from evenkeel.specs.errors import Busy, JournalError
 
-ROOT = Path(__file__).parents[2]
 _HOLDER = """
 import sys
 from pathlib import Path
@@ -104,16 +104,16 @@ def test_it_ends_with_the_process_however_that_ends(tmp_path: Path) -> None:
 
 
 def test_a_number_of_old_means_nobody(tmp_path: Path) -> None:
-    (tmp_path / "controller.journal.lock").write_text("99999999999999\n")
+    (tmp_path / "controller.lock").write_text("99999999999999\n")
     assert holder(tmp_path) is None
     with sole_controller(tmp_path):
-        assert (tmp_path / "controller.journal.lock").read_text().startswith(f"{os.getpid()}\n")
+        assert (tmp_path / "controller.lock").read_text().startswith(f"{os.getpid()}\n")
 
 
 def test_a_process_id_of_another_namespace_is_not_shown(tmp_path: Path) -> None:
     """F-17: the id is that of somebody else here. As where the kernel does not tell, because the holder is in a container."""
     with another(tmp_path) as first:
-        lock = tmp_path / "controller.journal.lock"
+        lock = tmp_path / "controller.lock"
         lines = lock.read_text().splitlines()
         assert lines[0] == str(first.pid)
         lock.write_text(f"1\n{lines[1]}0\n")
@@ -122,9 +122,10 @@ def test_a_process_id_of_another_namespace_is_not_shown(tmp_path: Path) -> None:
 
 def test_a_process_id_of_another_namespace_is_not_shown_where_the_kernel_does_not_tell(tmp_path: Path) -> None:
     """F-17: who asks in a container cannot see a holder outside; what is written is somebody else's id there, or nobody's."""
-    asks = "import sys; from pathlib import Path; from evenkeel.controller.journal.lock import holder; print(holder(Path(sys.argv[1])))"
+    asks = "import sys; from pathlib import Path; from evenkeel.controller.journal.lock import holder;"
+    asks += "print(holder(Path(sys.argv[1])))"
     with another(tmp_path) as first:
-        assert (tmp_path / "controller.journal.lock").read_text().startswith(f"{first.pid}\n")
+        assert (tmp_path / "controller.lock").read_text().startswith(f"{first.pid}\n")
         inside = subprocess.run(
             ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", asks, str(tmp_path)],
             env={**os.environ, "PYTHONPATH": str(ROOT / ".dev")},
@@ -146,7 +147,7 @@ def test_a_holder_in_a_container_is_known_by_its_process_id_here(tmp_path: Path)
     with inside:
         assert inside.stdout is not None
         assert inside.stdout.readline() == "holds\n"
-        assert (tmp_path / "controller.journal.lock").read_text().startswith("1\npid:["), "as it is called there"
+        assert (tmp_path / "controller.lock").read_text().startswith("1\npid:["), "as it is called there"
         pid = pid_of(tmp_path)
         assert pid is None or str(tmp_path).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
         assert pid != 1
@@ -160,7 +161,7 @@ def test_why_it_works_from_memory_is_told_beside_the_journal(tmp_path: Path) -> 
         found = holder(tmp_path)
         assert found is not None
         assert found.trouble.startswith("Full: the disk is full!")
-        assert (tmp_path / "controller.journal.lock").stat().st_size == 1024, "it never grows"
+        assert (tmp_path / "controller.lock").stat().st_size == 1024, "it never grows"
         lock.mark("")
         assert holder(tmp_path) == (os.getpid(), "")
 
@@ -168,7 +169,7 @@ def test_why_it_works_from_memory_is_told_beside_the_journal(tmp_path: Path) -> 
 def test_the_word_of_an_earlier_controller_is_not_taken_for_that_of_this_one(tmp_path: Path) -> None:
     """It could not write its own: the disk was read-only when it started, and has just come back."""
     with sole_controller(tmp_path) as lock:
-        file = tmp_path / "controller.journal.lock"
+        file = tmp_path / "controller.lock"
         file.write_text(file.read_text().replace(str(os.getpid()), "4194305", 1))
         found = holder(tmp_path)
         assert found is not None
@@ -185,7 +186,7 @@ def test_a_directory_that_was_replaced_is_held_again(tmp_path: Path) -> None:
         assert holder(state) is None
         lock.check()
         assert pid_of(state) == os.getpid()
-        (state / "controller.journal.lock").unlink()
+        (state / "controller.lock").unlink()
         lock.check()
         assert pid_of(state) == os.getpid()
         with pytest.raises(Busy), sole_controller(state):
@@ -230,7 +231,7 @@ def test_asking_for_the_holder_keeps_nobody_from_becoming_it(tmp_path: Path) -> 
 
 def test_who_asks_for_the_holder_may_take_his_time(tmp_path: Path) -> None:
     """As where a busy machine holds him up between taking and giving back his lock."""
-    asking = os.open(tmp_path / "controller.journal.lock", os.O_RDONLY | os.O_CREAT)
+    asking = os.open(tmp_path / "controller.lock", os.O_RDONLY | os.O_CREAT)
     fcntl.flock(asking, fcntl.LOCK_SH)
     done = threading.Timer(0.5, os.close, [asking])
     done.start()

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.places import ROOT
 
 from evenkeel.controller.journal.database import open_database
-from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
 from evenkeel.controller.journal.migrations import MIGRATIONS, OLDEST, SCHEMA, VERSION, checksum, version_of
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback
 
-ROOT = Path(__file__).parents[2]
 OLD = ROOT / "tests" / "data" / "journal-4.sql"
 
 
@@ -140,7 +140,7 @@ def test_a_reader_understands_a_journal_of_version_4_and_leaves_it(state: Path) 
 _OPENER = """
 import os, sqlite3, sys
 from pathlib import Path
-from evenkeel.controller.journal.journal import migrations
+from evenkeel.controller.journal import migrations
 from evenkeel.controller.journal.journal import open_journal
 steps, real = dict(migrations.MIGRATIONS), migrations.MIGRATIONS[5]
 class Dying(sqlite3.Connection):

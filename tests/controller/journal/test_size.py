@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from tests.controller.stage import OnStage, Stage, asking
 
-from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.specs.feedback import Feedback
 

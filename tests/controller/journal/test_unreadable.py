@@ -15,12 +15,12 @@ from tests.controller.stage import OnStage, Reading, Stage, asking
 from tests.virtual import now, run
 
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.controller.journal.journal import keep_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import keep_journal
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.problem import Place
 
 Damage = Callable[[bytes], bytes]

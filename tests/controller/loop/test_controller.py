@@ -23,13 +23,13 @@ from tests.controller.stage import (
     time,
 )
 
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.journal.file import FILE
 from evenkeel.specs.containers.container import Container, Health, TcpProbe
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Action, Create, Outcome, Pull, Remove, Retry, Start
 from evenkeel.specs.problem import Place
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from tests.controller.stage import OnStage, Stage, asking
 
-from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.file import FILE
+from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.lock import Lock, holder
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.specs.errors import Busy, JournalError
@@ -205,7 +205,7 @@ def test_another_journal_that_was_put_there_is_believed(on_stage: OnStage) -> No
 def test_a_lock_that_was_removed_is_taken_again(on_stage: OnStage) -> None:
     async def work(stage: Stage) -> None:
         stage.say(asking("web:1"))
-        stage.at(100, (stage.state / "controller.journal.lock").unlink)
+        stage.at(100, (stage.state / "controller.lock").unlink)
         held: list[bool] = []
         stage.at(170, lambda: held.append(holder(stage.state) is not None))
         await stage.play(200)
@@ -234,7 +234,7 @@ def test_another_controller_on_the_new_directory_ends_this_one(on_stage: OnStage
 
 def test_a_directory_is_held_even_when_the_lock_file_was_removed(tmp_path: Path) -> None:
     with _held(tmp_path):
-        (tmp_path / "controller.journal.lock").unlink()
+        (tmp_path / "controller.lock").unlink()
         with pytest.raises(Busy), _held(tmp_path):
             pass
         assert holder(tmp_path) is not None

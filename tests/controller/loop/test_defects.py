@@ -15,10 +15,11 @@ from tests.controller.faulty import Faulty, FaultySource, FaultyStage, PowerLoss
 from tests.controller.stage import BROKEN, Heart, Listener, OnStage, Stage, asking
 from tests.virtual import run
 
-from evenkeel.controller.loop.defects import Defects, defect_text
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.loop.defects import Defects
+from evenkeel.controller.process.defect import defect_text
 from evenkeel.specs.errors import Busy, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Action, End, Failed, Outcome, Retry, Start, Verify

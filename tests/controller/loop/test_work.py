@@ -8,9 +8,9 @@ from tests.controller.stage import OnStage, Reading, Stage, asking
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import StepAtWork, Work
-from evenkeel.specs.containers.normalise import normal
 
 SLOW = "docker.io/library/slow:1"
 

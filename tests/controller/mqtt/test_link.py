@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.engines.broker import Broker
 from tests.engines.mqtt_proxy import PUBACK, SUBACK, Fault, MqttProxy
+from tests.places import ROOT
 from tests.until import PATIENCE_S
 from tests.until import until as wait_until
 
@@ -208,7 +209,7 @@ async def victim(broker: Broker) -> AsyncIterator[Any]:
         [sys.executable, "-c", CONSUMER, f"tcp://127.0.0.1:{broker.port}"],
         stdout=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / ".dev")},
+        env={"PYTHONPATH": str(ROOT / ".dev")},
     )
     assert process.stdout is not None
     try:
@@ -490,7 +491,7 @@ def test_wildcards_stand_where_they_mean_something(topic: str) -> None:
 
 def test_paho_is_imported_when_a_connection_is_made() -> None:
     program = "import sys, evenkeel.controller.mqtt; print('paho' in sys.modules)"
-    path = {"PYTHONPATH": str(Path(__file__).parents[2] / ".dev")}
+    path = {"PYTHONPATH": str(ROOT / ".dev")}
     done = subprocess.run([sys.executable, "-c", program], env=path, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 from tests.virtual import now, run
 
-from evenkeel.controller.process import logs
 from evenkeel.controller.drivers.containers.memory import MemoryEngine, Script
 from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.process import logs
 from evenkeel.controller.process.notify import Systemd, systemd_of
 from evenkeel.controller.wiring import build_controller
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.plan import Action, Done, Outcome, Verify
 from evenkeel.specs.settings.settings import Settings
 

@@ -10,13 +10,19 @@ from typing import Any
 
 import pytest
 
-from evenkeel.controller.settings.kanto_config import load_kanto_config, migrate, to_yaml
 from evenkeel.controller.mqtt.access import read_access
+from evenkeel.controller.settings.kanto_config import load_kanto_config, migrate, to_yaml
 from evenkeel.controller.settings.load import load_settings
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
-from evenkeel.specs.settings.mqtt import AutonomousSettings, MqttSettings, TlsSettings, UpdateAgentSettings, WillSettings
 from evenkeel.specs.problem import Problem, problem_text
+from evenkeel.specs.settings.mqtt import (
+    AutonomousSettings,
+    MqttSettings,
+    TlsSettings,
+    UpdateAgentSettings,
+    WillSettings,
+)
 from evenkeel.specs.settings.settings import EngineSettings, EventSettings, LogSettings, Settings
 
 LEDA = """{

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.places import ROOT
 
 from evenkeel.controller.settings.load import load_settings
 from evenkeel.specs.codec import changed
@@ -227,7 +228,7 @@ def test_without_a_file_no_yaml_is_imported(tmp_path: Path) -> None:
     program += "load_settings(default=pathlib.Path(sys.argv[1])); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path / "absent"],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / ".dev")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".dev")},
         capture_output=True,
         text=True,
         check=True,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tests.places import ROOT
+
 from evenkeel.controller.sources.files import Reading
 from evenkeel.controller.sources.files import cache as parse_cache
 from evenkeel.specs.codec import decode, encode
@@ -13,7 +15,6 @@ from evenkeel.specs.desired import Decoded
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.problem import problem_text
 
-ROOT = Path(__file__).parents[3]
 CHECKOUT = {**os.environ, "PYTHONPATH": str(ROOT / ".dev")}
 """The environment of another process that runs this code."""
 

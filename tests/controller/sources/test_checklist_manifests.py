@@ -1,5 +1,6 @@
-"""Groups of Kanto's checklist about manifests and what becomes of containers (container-management.md §7.3, §7.4), had again
-with a real folder, a journal and the memory engine. Which groups are nowhere, and why, says tests/controller/agents/test_checklist.py.
+"""Groups of Kanto's checklist about manifests and what becomes of containers (container-management.md §7.3, §7.4), had
+again with a real folder, a journal and the memory engine. Which groups are nowhere, and why, says
+tests/controller/agents/test_checklist.py.
 
 Kanto deploys once, when its daemon starts, in one of two modes; here the folder is what is desired, always, as in the mode
 `update`, and what fails is taken back as a whole.
@@ -14,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.cycle.test_cycle import Device
 from tests.virtual import run
 
-from evenkeel.controller.drivers.containers.memory import Kept
 from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Stalled
+from evenkeel.controller.drivers.containers.memory import Kept
 from evenkeel.controller.sources.files import read_specs
 from evenkeel.specs.plan import Create, End, Failed, Remove, Retry, Start
 from evenkeel.specs.problem import problem_text
-
-from tests.controller.cycle.test_cycle import Device
 
 
 class Deployed(Device):

@@ -118,11 +118,14 @@ def test_other_editions_have_other_entries(folder: Path, cache: Path, tmp_path: 
         lambda: None,
         lambda: (site / "evenkeel-9.9.dist-info").mkdir(),
         lambda: (site / "evenkeel/specs/codec.py").write_text((ROOT / "specs/codec.py").read_text() + "#"),
+        lambda: (site / "evenkeel/specs/kanto/desired.py").write_text(
+            (ROOT / "specs/kanto/desired.py").read_text() + "#"
+        ),
     ):
         edit()
         subprocess.run([sys.executable, "-c", path + code, folder, cache, digest], env=CHECKOUT, check=True)
         counts.append(len(list(cache.iterdir())))
-    assert counts == [counts[0], counts[0], counts[0] + 1, counts[0] + 2]
+    assert counts == [counts[0], counts[0], counts[0] + 1, counts[0] + 2, counts[0] + 3]
 
 
 def test_entries_are_for_their_owner_only(folder: Path, cache: Path) -> None:

@@ -17,18 +17,18 @@ from typing import NamedTuple
 from tests.virtual import now
 
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.drivers.containers.memory import Image, Kept, MemoryEngine
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Waiting
+from evenkeel.controller.drivers.containers.memory import Image, Kept, MemoryEngine
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.containers.output import Output
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Action, Create, Done, End, Outcome, Plan, Pull, Remove, Rename, Start, Update, Verify
 
 SYSTEM = "system"

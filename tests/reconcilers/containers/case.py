@@ -17,11 +17,11 @@ from ruamel.yaml import YAML
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, check_digest
+from evenkeel.specs.containers.image import normal_image, parse_image
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.documents.decode import decode_file
-from evenkeel.specs.containers.image import normal_image, parse_image
 from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
 from evenkeel.specs.plan import (
     Action,
     Connect,

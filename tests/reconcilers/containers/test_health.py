@@ -8,7 +8,15 @@ from typing import NamedTuple
 import pytest
 
 from evenkeel.reconcilers.containers.health import Probed, Verdict, Watch, after_probe, judge, look_again_after
-from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe, Restart, RestartPolicy, longest_proof
+from evenkeel.specs.containers.container import (
+    Container,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Restart,
+    RestartPolicy,
+    longest_proof,
+)
 from evenkeel.specs.containers.observed import CheckSeen, ContainerSeen, HealthSeen, State
 
 UP_3_S = Container("web", "web:1", stable_for=timedelta(seconds=3))

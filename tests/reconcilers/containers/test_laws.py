@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
-from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.cycle.endings import Settled, Stalled
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
-from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Action, Create, Failed, Outcome, Plan, Start
 
 from .bench import Bench, Cut, asking, bench, containers_of

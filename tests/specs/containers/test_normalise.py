@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenkeel.specs.containers import container as nouns
 from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.containers import container as nouns
 from evenkeel.specs.containers.container import (
     UNLIMITED,
     Container,

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.places import DATA
 from tests.sampling import THOROUGH, examples
 
 from evenkeel.specs.codec import encode
 from evenkeel.specs.desired import Decoded
 from evenkeel.specs.documents.decode import decode_file
-from evenkeel.specs.kanto.entries import KEYS
 from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.problem import errors, problem_text
 from evenkeel.specs.documents.schema import reference
-
-DATA = Path(__file__).parent.parent / "data"
+from evenkeel.specs.kanto.entries import KEYS
+from evenkeel.specs.problem import errors, problem_text
 
 WORDS = sorted(
     {part for kind in reference() for row in kind.rows for part in row.path.replace("[]", "").split(".")}

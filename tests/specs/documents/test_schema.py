@@ -12,8 +12,8 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.kinds import KINDS
-from evenkeel.specs.problem import errors
 from evenkeel.specs.documents.schema import json_schema, reference
+from evenkeel.specs.problem import errors
 
 SCHEMA = json_schema()
 TYPES: dict[str, Any] = {

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from tests.places import DATA
 
-from evenkeel.specs.kanto.desired import desired as kanto
 from evenkeel.specs.codec import plain
 from evenkeel.specs.containers.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart, Stop
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
 from evenkeel.specs.documents.decode import decode_file
+from evenkeel.specs.kanto import desired as kanto
 from evenkeel.specs.kanto.entries import KEYS, MANY
 from evenkeel.specs.problem import Flaw, Place, errors, path_text, problem_text
 
-DATA = Path(__file__).parent.parent / "data"
 MIB = 1024**2
 
 

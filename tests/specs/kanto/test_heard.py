@@ -9,11 +9,11 @@ import pytest
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.documents.decode import decode_file
-from evenkeel.specs.kanto.heard import Heard, HeardAction, heard_from
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.kanto.desired import desired_state_drafts
-from evenkeel.specs.problem import Flaw
+from evenkeel.specs.kanto.heard import Heard, HeardAction, heard_from
 from evenkeel.specs.kanto.translate import kanto_payload
+from evenkeel.specs.problem import Flaw
 
 
 def test_feedback_is_read_as_far_as_it_can_be() -> None:

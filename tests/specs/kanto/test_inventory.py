@@ -22,14 +22,14 @@ from evenkeel.specs.containers.container import (
     Resources,
     Restart,
 )
-from evenkeel.specs.kanto.inventory import Values, go_duration_text, image_version, inventory, kanto_size_text
-from evenkeel.specs.kanto.desired import desired_state_drafts
 from evenkeel.specs.containers.normalise import contradictions, normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State
+from evenkeel.specs.containers.shorthand import parse_port
+from evenkeel.specs.kanto.desired import desired_state_drafts
+from evenkeel.specs.kanto.inventory import Values, go_duration_text, image_version, inventory, kanto_size_text
+from evenkeel.specs.kanto.updateagent import SoftwareNode, inventory_bytes
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.reading.quantity import parse_size
-from evenkeel.specs.containers.shorthand import parse_port
-from evenkeel.specs.kanto.updateagent import SoftwareNode, inventory_bytes
 
 CREATED = 1767323045.678901  # 2026-01-02T03:04:05.678901Z
 K, M = 1024, 1024**2

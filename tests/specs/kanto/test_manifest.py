@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from tests.places import DATA
 
 from evenkeel.specs.codec import plain
 from evenkeel.specs.containers.container import UNLIMITED, Container, Device, Log, Mount, Port, Resources, Restart, Stop
@@ -17,7 +18,7 @@ from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.kanto.manifest import manifest_drafts
 from evenkeel.specs.problem import Flaw, path_text, problem_text
 
-MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
+MANIFESTS = DATA / "manifests"
 NAMES = ("databroker", "feedercan", "seatservice-example", "sua")
 MIB = 1024**2
 KANTO_STOP = Stop(timeout=timedelta(seconds=30))

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.specs.codec import changed
-from evenkeel.specs.kanto.heard import heard_from
 from evenkeel.specs.kanto.desired import desired_state_drafts
-from evenkeel.specs.problem import Flaw, Problem, place_text, problem_text
+from evenkeel.specs.kanto.heard import heard_from
 from evenkeel.specs.kanto.updateagent import (
     Action,
     Command,
@@ -25,6 +24,7 @@ from evenkeel.specs.kanto.updateagent import (
     read_envelope,
     shortened_feedback,
 )
+from evenkeel.specs.problem import Flaw, Problem, place_text, problem_text
 from evenkeel.specs.reading.wire import MOST_BYTES
 
 CREATE = "New container will be created and started."

@@ -18,11 +18,11 @@ from evenkeel.reconcilers.agents.asked import read_asked
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.kanto.desired import Manner
 from evenkeel.specs.kanto.settings import kanto_settings
+from evenkeel.specs.kanto.updateagent import read_envelope
 from evenkeel.specs.problem import Flaw, path_text, problem_text
 from evenkeel.specs.reading.secrecy import is_private, shown_path
-from evenkeel.specs.settings.settings import settings_from
 from evenkeel.specs.reading.text import read_trees
-from evenkeel.specs.kanto.updateagent import read_envelope
+from evenkeel.specs.settings.settings import settings_from
 
 HEAD = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec:\n  image: web:1\n"
 

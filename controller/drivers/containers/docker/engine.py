@@ -35,10 +35,11 @@ from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, fits, misfit
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.containers.output import Output
+from evenkeel.specs.containers.redaction import redacted
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import (
     Action,
     Connect,
@@ -55,7 +56,6 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
-from evenkeel.specs.containers.redaction import redacted
 from evenkeel.specs.reading.secrecy import HIDDEN
 
 _AT_ONCE = 8

@@ -19,15 +19,21 @@ from typing import Literal, NamedTuple
 from evenkeel.controller.drivers.containers.docker import answers, parse
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
-from evenkeel.controller.drivers.containers.docker.networks import Attachment, Networks, attachment, cut_off, is_doubtful
+from evenkeel.controller.drivers.containers.docker.networks import (
+    Attachment,
+    Networks,
+    attachment,
+    cut_off,
+    is_doubtful,
+)
 from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.containers.docker.render import asked_from
 from evenkeel.controller.drivers.containers.docker.uptime import Uptimes
 from evenkeel.controller.drivers.containers.probe import Probes
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Health
-from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersSeen, Look
+from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 
 LOOK_TIMEOUT_S = 240.0
 """No look takes longer than a watchdog waits for one (`controller.loop.liveness`)."""

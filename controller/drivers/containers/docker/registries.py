@@ -13,12 +13,12 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 
-from evenkeel.controller.drivers.registries.credentials import Credentials, config_path, credentials_for
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
-from evenkeel.specs.errors import DriverError, TimedOut
+from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import RemoteImage
+from evenkeel.specs.errors import DriverError, TimedOut
 from evenkeel.specs.reading.secrecy import shown_address
 from evenkeel.specs.visible import shortened
 

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from evenkeel.controller.drivers.containers.memory.engine import MemoryEngine
-from evenkeel.controller.drivers.containers.memory.world import BY_NAME, DISCONNECTED, Image, Kept, Script, World, foreign_id
+from evenkeel.controller.drivers.containers.memory.world import (
+    BY_NAME,
+    DISCONNECTED,
+    Image,
+    Kept,
+    Script,
+    World,
+    foreign_id,
+)
 
 __all__ = ["BY_NAME", "DISCONNECTED", "Image", "Kept", "MemoryEngine", "Script", "World", "foreign_id"]

@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.drivers.containers.memory import vanishing, volumes
 from evenkeel.controller.drivers.containers.memory.saying import check_in_force, failed_check, is_well, said
 from evenkeel.controller.drivers.containers.memory.world import (
@@ -39,15 +38,15 @@ from evenkeel.controller.drivers.containers.memory.world import (
     up_s,
     uptime,
 )
-from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
+from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.reconcilers.containers.foresight import Host, Listener
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, host_ports
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.containers.observed import (
     AWAKE,
     LATELY_S,
@@ -60,6 +59,7 @@ from evenkeel.specs.containers.observed import (
     State,
 )
 from evenkeel.specs.containers.output import Output
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.plan import (
     Action,
     Connect,

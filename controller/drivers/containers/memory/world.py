@@ -15,9 +15,9 @@ from typing import Literal
 from evenkeel.controller.drivers.containers.memory.volumes import Places, Volume
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.container import Container, host_ports
-from evenkeel.specs.errors import DriverError
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import State
+from evenkeel.specs.errors import DriverError
 from evenkeel.specs.plan import (
     Action,
     Outcome,

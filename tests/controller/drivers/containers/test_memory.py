@@ -14,10 +14,20 @@ from tests.virtual import now, run
 
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script, World
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.container import Container, Device, Health, HttpProbe, Mount, Port, Resources, Restart, Stop
-from evenkeel.specs.errors import DriverError, Unavailable
+from evenkeel.specs.containers.container import (
+    Container,
+    Device,
+    Health,
+    HttpProbe,
+    Mount,
+    Port,
+    Resources,
+    Restart,
+    Stop,
+)
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, Look
+from evenkeel.specs.errors import DriverError, Unavailable
 from evenkeel.specs.plan import (
     Action,
     Create,

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.controller.drivers.containers.docker.rig import Rig
 from tests.engines.dockerd import Dockerd
 from tests.engines.scripted import Server
-
-from tests.controller.drivers.containers.docker.rig import Rig
 
 
 @pytest.fixture

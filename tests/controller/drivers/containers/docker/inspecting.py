@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import posixpath
-from pathlib import Path
 from typing import Any
 
-RECORDED: dict[str, Any] = json.loads(
-    (Path(__file__).parents[3] / "data" / "docker" / "recorded.json").read_text(encoding="utf-8")
-)
+from tests.places import DATA
+
+RECORDED: dict[str, Any] = json.loads((DATA / "docker" / "recorded.json").read_text(encoding="utf-8"))
 ID = "5eafc0f631de" + "0" * 52
 
 

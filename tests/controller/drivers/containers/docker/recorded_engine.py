@@ -9,12 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.controller.drivers.containers.docker.inspecting import RECORDED
 from tests.engines.scripted import CHUNKED, NO_CONTENT, Peer, Server, answer, chunk
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.render import OWNER_LABEL
-
-from tests.controller.drivers.containers.docker.inspecting import RECORDED
 
 INSPECTED: dict[str, dict[str, Any]] = {
     each["inspect"]["Name"].removeprefix("/"): each["inspect"]

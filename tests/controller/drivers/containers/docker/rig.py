@@ -12,15 +12,15 @@ from tests.engines.dockerd import Dockerd
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, Stop
-from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, Look
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Action, Outcome
 
 SECOND = timedelta(seconds=1)

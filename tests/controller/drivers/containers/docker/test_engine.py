@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.drivers.containers.docker.rig import SECOND, Rig, container, run_inside
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import BUSYBOX, build
 from tests.engines.machine import free_port
 from tests.engines.proxy import Proxy
 from tests.until import soon
 
+from evenkeel.controller.cycle.endings import Progressed, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.render import NAME_LABEL
-from evenkeel.controller.cycle.endings import Progressed, Settled, Stalled, Waiting
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import (
@@ -38,8 +39,6 @@ from evenkeel.specs.containers.container import (
 )
 from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.plan import Create, Done, End, Remove, Rename, Retry, Start, Update, Verify
-
-from tests.controller.drivers.containers.docker.rig import SECOND, Rig, container, run_inside
 
 MB = 1 << 20
 PATIENT: dict[str, Any] = {"interval": 0.3 * SECOND, "start_period": 60 * SECOND}

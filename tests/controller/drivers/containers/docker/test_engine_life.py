@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.drivers.containers.docker.rig import Rig, container, run_inside
 from tests.engines.dockerd import Dockerd
 from tests.engines.gate import Gate
 from tests.engines.images import build, standard
@@ -21,19 +22,16 @@ from tests.engines.registry import Registry
 from tests.engines.scripted import Server, mute
 from tests.until import soon
 
-from evenkeel.controller.loop.controller import liveness
-from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.containers.docker import engine, registries
+from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
+from evenkeel.controller.drivers.containers.docker import DockerEngine, engine, registries
 from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S
-from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
+from evenkeel.controller.loop import liveness
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Restart
-from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.containers.observed import Look, RemoteImage
+from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
-
-from tests.controller.drivers.containers.docker.rig import Rig, container, run_inside
 
 
 class Nudges:

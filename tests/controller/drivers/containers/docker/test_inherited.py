@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.kits import commit
+from tests.controller.drivers.containers.docker.rig import Rig, container
 from tests.engines.dockerd import Dockerd
 from tests.engines.scripted import Peer, Server, answer
 
@@ -15,8 +16,6 @@ from evenkeel.controller.drivers.containers.docker.answers import ContainerEntry
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance
 from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.plan import Create, Done, Remove
-
-from tests.controller.drivers.containers.docker.rig import Rig, container
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.controller.drivers.containers.docker.rig import SECOND, Rig, container
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import build
 
@@ -11,8 +12,6 @@ from evenkeel.controller.drivers.containers.docker.logs import unframed
 from evenkeel.specs.containers.container import Restart
 from evenkeel.specs.containers.output import MOST_CHARACTERS
 from evenkeel.specs.plan import Create, Done, Failed, Start, Verify
-
-from tests.controller.drivers.containers.docker.rig import SECOND, Rig, container
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=8), st.data())

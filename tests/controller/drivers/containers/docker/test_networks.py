@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tests.controller.drivers.containers.docker.rig import Rig, container
 from tests.engines.dockerd import Dockerd
 from tests.engines.proxy import Proxy
 from tests.engines.registry import free_port
@@ -16,8 +17,6 @@ from tests.until import PATIENCE_S, soon
 
 from evenkeel.specs.containers.container import Port
 from evenkeel.specs.plan import Connect, Create, Done, Retry, Start
-
-from tests.controller.drivers.containers.docker.rig import Rig, container
 
 NAME = "evenkeel"
 

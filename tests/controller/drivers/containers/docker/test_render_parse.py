@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from tests.controller.drivers.containers.docker.inspecting import ID, RECORDED, inspection
 
 from evenkeel.controller.drivers.containers.docker.answers import PublishedPort
 from evenkeel.controller.drivers.containers.docker.parse import (
@@ -43,11 +44,9 @@ from evenkeel.specs.containers.container import (
     Stop,
     TcpProbe,
 )
-from evenkeel.specs.errors import Refused
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.shorthand import port_text
-
-from tests.controller.drivers.containers.docker.inspecting import ID, RECORDED, inspection
+from evenkeel.specs.errors import Refused
 
 MILLISECOND = timedelta(milliseconds=1)
 IMAGE = {

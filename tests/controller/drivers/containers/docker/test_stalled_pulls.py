@@ -7,13 +7,12 @@ import json
 from collections.abc import Sequence
 
 import pytest
+from tests.controller.drivers.containers.docker.test_pull import layer
 from tests.engines.scripted import CHUNKED, Peer, Server, chunk
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.answers import PullLine
 from evenkeel.specs.plan import Pull, Retry
-
-from tests.controller.drivers.containers.docker.test_pull import layer
 
 pytestmark = pytest.mark.virtual
 FETCHING, UNPACKING = 30.0, 120.0

@@ -12,13 +12,25 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.controller.drivers.containers.docker.recorded_engine import (
+    ADOPTED,
+    ANSWERS,
+    IMAGE,
+    INSPECTED,
+    NAME,
+    STREAMS,
+    RecordedEngine,
+    body,
+    recorded_engine,
+)
+from tests.controller.drivers.containers.docker.rig import container
 from tests.engines.scripted import PING
 from tests.sampling import examples
 
 from evenkeel.specs.codec import plain
 from evenkeel.specs.containers.container import Resources, Restart, Stop
-from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.plan import (
     Action,
     Connect,
@@ -34,9 +46,6 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
-
-from tests.controller.drivers.containers.docker.recorded_engine import ADOPTED, ANSWERS, IMAGE, INSPECTED, NAME, STREAMS, RecordedEngine, body, recorded_engine
-from tests.controller.drivers.containers.docker.rig import container
 
 LOOK = Look(adopted=ADOPTED, images=(IMAGE,), fresh=True)
 WEB = container(NAME, "web:1", stable_for=timedelta(milliseconds=1))

@@ -6,15 +6,14 @@ import copy
 from typing import Any
 
 import pytest
+from tests.controller.drivers.containers.docker.inspecting import RECORDED
+from tests.controller.drivers.containers.docker.rig import Rig
 from tests.engines.dockerd import Dockerd
 
 from evenkeel.controller.drivers.containers.docker.parse import parse_container
 from evenkeel.controller.drivers.containers.docker.unspoken import unspoken
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.observed import Look
-
-from tests.controller.drivers.containers.docker.inspecting import RECORDED
-from tests.controller.drivers.containers.docker.rig import Rig
 
 IMAGE = RECORDED["images"]["checked:1"]["Config"]
 

@@ -15,8 +15,8 @@ import pytest
 from tests.sampling import SEED
 from tests.until import soon
 
-from evenkeel.controller.drivers.registries import credentials as under_test
-from evenkeel.controller.drivers.registries.credentials import Credentials, config_path, credentials_for
+from evenkeel.controller.settings import credentials as under_test
+from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.specs.errors import Unavailable
 
 SECRET = "correct horse: battery/staple"

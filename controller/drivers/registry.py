@@ -21,11 +21,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.controller.drivers.registries.credentials import Credentials, config_path, credentials_for
+from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.reconcilers.counted import listed
-from evenkeel.specs.errors import EvenkeelError, Refused
 from evenkeel.specs.containers.image import ImageRef, parse_image
 from evenkeel.specs.containers.observed import RemoteImage
+from evenkeel.specs.errors import EvenkeelError, Refused
 
 if TYPE_CHECKING:
     import httpx

@@ -16,7 +16,7 @@ from tests.engines.images import ARCHITECTURE, MANIFEST, standard
 from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.registries import client as under_test
-from evenkeel.controller.drivers.registries.client import look_up
+from evenkeel.controller.drivers.registry import look_up
 from evenkeel.specs.containers.observed import RemoteImage
 
 MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"

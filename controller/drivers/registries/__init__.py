@@ -1,1 +1,0 @@
-"""Registries, asked about images before they are pulled."""
