@@ -9,10 +9,10 @@ from bench.measuring import Row, median_ms
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.containers.container import Container, Port
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.plan import History
 
 
 def measure() -> list[Row]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.counted import reasons
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Plan, Retry, Stage, Verb
+from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Plan, Retry, Stage
 
 
 class GoOn(NamedTuple):
@@ -93,8 +93,7 @@ def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
     same, and keeps nobody who depends on it from anything."""
     if difference.subject not in stuck:
         return difference
-    verb: Verb = "keep" if difference.verb == "update" else "blocked"
-    return changed(difference, verb=verb, why=stuck[difference.subject])
+    return changed(difference, verb="keep" if difference.in_place else "blocked", why=stuck[difference.subject])
 
 
 def blocked(plan: Plan) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import Look
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.plan import Action, Difference, History, Outcome, Plan
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Difference, Outcome, Plan
 
 Want = TypeVar("Want")
 Seen = TypeVar("Seen", contravariant=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.observed import ContainerSeen
-from evenkeel.specs.containers.output import LastFailure, logs_hint, says_something
 from evenkeel.specs.containers.shorthand import port_text
-from evenkeel.specs.plan import Difference
+from evenkeel.specs.output import LastFailure, logs_hint, says_something
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.repeats import Repeated
 from evenkeel.specs.visible import one_line
@@ -42,7 +42,7 @@ class Described(NamedTuple):
     roles: tuple[tuple[str, str], ...]
     instances: tuple[Instance, ...]
     ailment: str = ""
-    difference: Difference | None = None
+    difference: ContainerDifference | None = None
     failure: str = ""
     given_up: bool = False
     not_done: tuple[tuple[str, str, str], ...] = ()

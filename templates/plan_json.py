@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from evenkeel.specs.containers.difference import ContainerDifference, of_containers, pull_sizes, pulled_for
 from evenkeel.specs.containers.observed import ContainersSeen, image_size
-from evenkeel.specs.plan import Action, Create, Difference, Plan, Pull, Rename, Step, Verify, pull_sizes, pulled_for
+from evenkeel.specs.plan import Plan, Step
 from evenkeel.specs.problem import Place
 
 
@@ -31,14 +32,14 @@ def plan_value(plan: Plan, seen: ContainersSeen, revision: str = "", notes: Sequ
             "pullBytes": known,
             "pullsOfUnknownSize": unknown,
         },
-        "subjects": [_subject(difference, plan, seen) for difference in plan.differences],
+        "subjects": [_subject(difference, plan, seen) for difference in of_containers(plan.differences)],
         "stages": [
             {"phase": str(stage.phase), "steps": [_step(step) for step in stage.steps]} for stage in plan.stages
         ],
     }
 
 
-def _subject(difference: Difference, plan: Plan, seen: ContainersSeen) -> dict[str, Any]:
+def _subject(difference: ContainerDifference, plan: Plan, seen: ContainersSeen) -> dict[str, Any]:
     image = pulled_for(difference, plan)
     return {
         "name": difference.subject,
@@ -70,19 +71,4 @@ def _asked(place: Place) -> dict[str, Any] | None:
 
 
 def _step(step: Step) -> dict[str, Any]:
-    return {"id": step.id, "subject": step.subject, "needs": list(step.needs), **_action(step.action)}
-
-
-def _action(action: Action) -> dict[str, Any]:
-    match action:
-        case Pull(image=image):
-            return {"action": "pull", "image": image}
-        case Create(container=container, engine_name=engine_name):
-            return {"action": "create", "image": container.image, "engineName": engine_name}
-        case Rename(instance=instance, engine_name=engine_name):
-            return {"action": "rename", "instance": instance, "engineName": engine_name}
-        case Verify(instance=instance):
-            return {"action": "verify", "instance": instance}
-        case _:
-            words = {"Connect": "connect", "Start": "start", "End": "stop", "Update": "update", "Remove": "remove"}
-            return {"action": words[type(action).__name__], "instance": action.instance}
+    return {"id": step.id, "subject": step.subject, "needs": list(step.needs), **step.action.traits.facts}

@@ -13,8 +13,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from evenkeel.specs.containers.difference import (
+    ALTERABLE,
+    IN_PLACE,
+    ContainerDifference,
+    of_containers,
+    pull_sizes,
+    pulled_for,
+)
 from evenkeel.specs.containers.observed import ContainersSeen, image_size
-from evenkeel.specs.plan import ALTERABLE, IN_PLACE, Change, Difference, Plan, Verb, pull_sizes, pulled_for
+from evenkeel.specs.plan import Change, Plan
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.reading.quantity import rough_size_text
 from evenkeel.specs.reading.secrecy import HIDDEN
@@ -25,7 +33,7 @@ from evenkeel.templates.volume_text import volume_texts
 
 LEAST_WIDTH = 72
 
-_MARKS: dict[Verb, tuple[str, Role | None]] = {
+_MARKS: dict[str, tuple[str, Role | None]] = {
     "create": ("+", "add"),
     "recreate": ("~", "change"),
     "update": ("~", "change"),
@@ -36,7 +44,7 @@ _MARKS: dict[Verb, tuple[str, Role | None]] = {
     "keep": ("·", "faint"),
     "blocked": ("!", "bad"),
 }
-_SUMMARY: dict[Verb, str] = {
+_SUMMARY: dict[str, str] = {
     "create": "to create",
     "recreate": "to recreate",
     "update": "to update in place",
@@ -57,12 +65,13 @@ def plan_lines(plan: Plan, seen: ContainersSeen, width: int = 80, style: Style =
     """The whole text; the summary stands last. `width`: columns of the terminal."""
     width = max(width, LEAST_WIDTH)
     lines: list[str] = []
-    if plan.differences:
+    differences = of_containers(plan.differences)
+    if differences:
         lines.append(paint(plan.domain, "strong", style))
-        names = [len(difference.subject) for difference in plan.differences]
-        places = [len(place) for difference in plan.differences for place in _places(difference)]
+        names = [len(difference.subject) for difference in differences]
+        places = [len(place) for difference in differences for place in _places(difference)]
         columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)))
-        for difference in plan.differences:
+        for difference in differences:
             block = _Block(difference, columns, style)
             lines.extend(block.lines(_details(difference, plan, seen)))
     lines.extend(textwrap.wrap(summary(plan, seen), width, subsequent_indent="      "))
@@ -82,7 +91,7 @@ def summary(plan: Plan, seen: ContainersSeen) -> str:
     return f"Plan: {', '.join(parts)}." + (f" {' and '.join(pulls)} to pull." if pulls else "")
 
 
-def _details(difference: Difference, plan: Plan, seen: ContainersSeen) -> str:
+def _details(difference: ContainerDifference, plan: Plan, seen: ContainersSeen) -> str:
     parts = [f"a new container because of {', '.join(forcing)}"] if (forcing := _forcing(difference)) else []
     if difference.away_s is not None:
         parts.append(f"new beside old, {_away_text(difference.away_s, difference.away_most_s)} without it")
@@ -95,7 +104,7 @@ def _details(difference: Difference, plan: Plan, seen: ContainersSeen) -> str:
     return "; ".join(parts)
 
 
-def _left_over(difference: Difference, seen: ContainersSeen) -> list[str]:
+def _left_over(difference: ContainerDifference, seen: ContainersSeen) -> list[str]:
     """Instances that are removed besides what the verb says: that a container is replaced, or goes."""
     if difference.verb == "blocked":
         return []
@@ -105,7 +114,7 @@ def _left_over(difference: Difference, seen: ContainersSeen) -> list[str]:
     return others[1:] if difference.verb in ("recreate", "remove") else others  # the plain name stands first
 
 
-def _forcing(difference: Difference) -> list[str]:
+def _forcing(difference: ContainerDifference) -> list[str]:
     """What needs a new container, where not all that differs does, or where another value would need none."""
     if difference.verb != "recreate":
         return []
@@ -125,7 +134,7 @@ def _away_text(usual_s: float, most_s: float | None) -> str:
     return f"about {least:g} s" if most_s is None or most_s <= least else f"about {least:g} to {math.ceil(most_s)} s"
 
 
-def _places(difference: Difference) -> Iterator[str]:
+def _places(difference: ContainerDifference) -> Iterator[str]:
     """All places that are shown of a difference."""
     yield _place(difference.asked)
     for change in difference.changes:
@@ -159,7 +168,7 @@ class _Columns(NamedTuple):
 class _Block:
     """The lines of one subject."""
 
-    def __init__(self, difference: Difference, columns: _Columns, style: Style) -> None:
+    def __init__(self, difference: ContainerDifference, columns: _Columns, style: Style) -> None:
         self._difference, self._columns, self._style = difference, columns, style
         self._body = columns.verb if difference.verb == "keep" else columns.body
         self._room = max(columns.place - 2 - self._body, 12)
@@ -243,7 +252,7 @@ class _Block:
         yield from textwrap.wrap(text[len(head) :].strip(), self._full_room, break_on_hyphens=False)
 
 
-def _follows(change: Change, difference: Difference) -> bool:
+def _follows(change: Change, difference: ContainerDifference) -> bool:
     """Whether a change follows from another one: swap that nobody asked for is twice the memory, and none without a limit."""
     if change.path != "resources.memorySwap" or difference.container is None:
         return False

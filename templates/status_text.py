@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple, get_args
 
-from evenkeel.specs.containers.output import logs_hint
 from evenkeel.specs.feedback import Condition, ConditionName, Work
 from evenkeel.specs.kanto.activity import Activity
+from evenkeel.specs.output import logs_hint
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from evenkeel.specs.plan import VolumeFate
+from evenkeel.specs.containers.difference import VolumeFate
 from evenkeel.specs.visible import one_line
 
 

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
 def _hold(held: Path) -> None:
     from evenkeel.controller.drivers.containers.memory import MemoryEngine
     from evenkeel.reconcilers.ports import Progress
-    from evenkeel.specs.plan import Action, Outcome, Verify
+    from evenkeel.specs.containers.actions import Verify
+    from evenkeel.specs.plan import Action, Outcome
 
     perform = MemoryEngine.perform
 

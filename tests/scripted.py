@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from evenkeel.specs.plan import (
-    Action,
-    Connect,
-    Create,
-    End,
-    Failed,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
+from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
+from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 
 _KINDS: tuple[type[Action], ...] = (Pull, Create, Start, Verify, Remove, Connect, Update, End, Rename)
 ACTIONS: dict[str, type[Action]] = {kind.__name__: kind for kind in _KINDS}

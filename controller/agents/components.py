@@ -22,11 +22,12 @@ from evenkeel.reconcilers.containers.standing import Standing, standing
 from evenkeel.reconcilers.gate import IsOpen, all_open
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, Look
 from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.activity import ActivityAction, Command
-from evenkeel.specs.plan import Done, Phase, Pull, Step, Verify
+from evenkeel.specs.plan import Done, Phase, Step
 
 Waits = Callable[[str], None]
 """Say which trouble is being waited out; "" when it has passed."""
@@ -297,7 +298,7 @@ class Components:
             return await self._see(look, trouble, cut, cut)
 
         def report(step: Step, message: str, done: int, total: int) -> None:
-            if isinstance(step.action, Pull):
+            if step.action.traits.fetches:
                 vain.comes(done)
                 trouble.say("")
             progress(step, message, done, total)

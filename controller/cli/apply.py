@@ -239,7 +239,7 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
 
 def _say_logs(journal: Journal, texts: Iterable[str], revision: str = "") -> None:
     """Name the command that shows what those wrote whom the texts name, or who failed in the revision."""
-    from evenkeel.specs.containers.output import logs_hint
+    from evenkeel.specs.output import logs_hint
 
     if said := journal.failures.told(revision, texts):
         echo(f"{logs_hint(*said)}.", err=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.specs.containers.observed import ContainersSeen, Look
-    from evenkeel.specs.containers.output import Output
+    from evenkeel.specs.output import Output
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.describe_text import Described
 

@@ -12,7 +12,7 @@ from evenkeel.controller.cli.output import echo
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from evenkeel.specs.containers.output import LastFailure
+    from evenkeel.specs.output import LastFailure
 
 _MOST = 10
 

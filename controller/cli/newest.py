@@ -15,7 +15,7 @@ def hear_failures(state: Path, journal: Journal) -> None:
     """Let a journal that is only read know what the controller at work, if any, has in memory alone."""
     from evenkeel.controller.control.ask import ask
     from evenkeel.specs.codec import decode
-    from evenkeel.specs.containers.output import LastFailure
+    from evenkeel.specs.output import LastFailure
 
     answer = ask(state, "failures")
     with suppress(ValueError):  # of a controller that does not know the question

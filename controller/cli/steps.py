@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from evenkeel.controller.cli.output import echo_lines
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Pull, Step
+from evenkeel.specs.plan import Step
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, clean, paint
 
@@ -100,7 +100,7 @@ class Bars:
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         task = self._tasks.get(step.id)
         if task is not None:
-            far = _far(done, total) if isinstance(step.action, Pull) else one_line(message)
+            far = _far(done, total) if step.action.traits.fetches else one_line(message)
             self._bars.update(task, completed=done, total=total or None, far=far)
 
     def waits(self, seconds: float, why: str) -> None:

@@ -14,10 +14,8 @@ from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Kind
-from evenkeel.specs.plan import Difference, Plan
+from evenkeel.specs.plan import NOTHING_DONE, Difference, Plan
 from evenkeel.specs.problem import place_text
-
-_NOTHING_DONE = ("keep", "blocked")
 
 
 @dataclass
@@ -51,7 +49,7 @@ class Announcements:
             self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
         if not begins and not news:
             return
-        names = [each.subject for each in plan.differences if each.verb not in _NOTHING_DONE]
+        names = [each.subject for each in plan.differences if each.verb not in NOTHING_DONE]
         self._record.condition("Settled", False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
 
     def over(self, role: Role) -> None:
@@ -77,7 +75,7 @@ class Announcements:
         differing = {each.subject for each in plan.differences}
         said.announced &= differing
         for each in plan.differences:
-            if each.verb in _NOTHING_DONE or each.subject in said.announced:
+            if each.verb in NOTHING_DONE or each.subject in said.announced:
                 continue
             said.announced.add(each.subject)
             yield each, said.is_drift or each.subject not in said.differing

@@ -45,19 +45,12 @@ from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Health
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import (
-    Done,
-    History,
-    Phase,
-    Plan,
-    Retry,
-    Stage,
-    Step,
-)
+from evenkeel.specs.plan import Done, Phase, Plan, Retry, Stage, Step
 
 log = logging.getLogger(__name__)
 

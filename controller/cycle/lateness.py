@@ -11,10 +11,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from evenkeel.controller.cycle.record import step_text
 from evenkeel.controller.process.stopping import unless
-from evenkeel.specs.containers.container import longest_proof
-from evenkeel.specs.plan import Action, End, Outcome, Pull, Step, Verify
+from evenkeel.specs.plan import Action, Outcome, Step
 
 LATE_S = 5.0
 """For so long an answer, or the next piece of a pull, is waited for without a word."""
@@ -29,20 +27,14 @@ def unheard(step: Step, why: str) -> None:
 def late_after_s(action: Action) -> float:
     """After how many seconds a step is late: a stop takes as long as the process may take to end, a proof as long as it is
     watched."""
-    match action:
-        case End(stop=stop):
-            return stop.timeout.total_seconds() + LATE_S
-        case Verify(container=container):
-            return longest_proof(container).total_seconds() + LATE_S
-        case _:
-            return LATE_S
+    return action.traits.own_s + LATE_S
 
 
-def late_text(step: Step) -> str:
+def late_text(action: Action) -> str:
     """What is waited for."""
-    if isinstance(step.action, Pull):
-        return f"nothing of {step.action.image} has come from the engine, or its registry, for {LATE_S:g} s"
-    return f"the engine has not ended within {late_after_s(step.action):g} s: {step_text(step)}"
+    if action.traits.fetches:
+        return f"nothing of {action.traits.fetches} has come from the engine, or its registry, for {LATE_S:g} s"
+    return f"the engine has not ended within {late_after_s(action):g} s: {action.traits.text}"
 
 
 class Course:
@@ -55,7 +47,7 @@ class Course:
 
     def moved(self) -> None:
         """Something has come of it. For all but a pull that tells nothing of how long it takes."""
-        if isinstance(self._step.action, Pull):
+        if self._step.action.traits.fetches:
             self._since = asyncio.get_running_loop().time()
             self._moves.set()
 
@@ -68,7 +60,7 @@ class Course:
                 if left_s > 0:
                     await asyncio.wait({task}, timeout=left_s)
                     continue
-                self._late(self._step, late_text(self._step))
+                self._late(self._step, late_text(self._step.action))
                 if await unless(cut, self._ends_or_moves(task)) is None:
                     break
                 if not task.done():

@@ -14,9 +14,10 @@ from evenkeel.reconcilers.agents.in_force import with_last_wishes
 from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.difference import pulls
 from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, image_size
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.plan import Plan, pulls
+from evenkeel.specs.plan import Plan
 
 Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]
 """What registries say of images; those that do not answer are absent. The second argument is told why."""

@@ -15,28 +15,13 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.reconcilers.agents.in_force import with_last_wishes
 from evenkeel.reconcilers.counted import counted, reasons
 from evenkeel.reconcilers.ports import Ailment
+from evenkeel.specs.containers.actions import Connect, Create, End, Remove, Start, Update, Verify
 from evenkeel.specs.containers.container import check_digest
-from evenkeel.specs.containers.output import logs_hint, says_something
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
-from evenkeel.specs.plan import (
-    Connect,
-    Create,
-    Difference,
-    Done,
-    End,
-    Failed,
-    History,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Step,
-    Update,
-    Verify,
-)
+from evenkeel.specs.output import logs_hint, says_something
+from evenkeel.specs.plan import Difference, Done, Failed, Outcome, Retry, Step
 
 
 class Record:
@@ -177,7 +162,7 @@ class Record:
                 self._journal.mark(instance, step.subject, watched=True)
             case _:
                 pass
-        self.say("step-started", step_text(step), step=step)
+        self.say("step-started", step.action.traits.text, step=step)
 
     @at_once
     def after(self, step: Step, outcome: Outcome, seconds: float) -> None:
@@ -242,26 +227,3 @@ def _left(step: Step) -> Iterator[str]:
     """Where to find what a removal has left behind: no plan names it afterwards."""
     for place, volume in step.action.left if isinstance(step.action, Remove) else ():
         yield f"the data at {place} stay in volume {volume}"
-
-
-def step_text(step: Step) -> str:
-    """What a step does, in words."""
-    match step.action:
-        case Pull(image=image):
-            return f"pull {image}"
-        case Create(container=container, engine_name=engine_name):
-            return f"create {engine_name} from {container.image}"
-        case Rename(instance=instance, engine_name=engine_name):
-            return f"give {instance[:12]} the name {engine_name}"
-        case Connect(instance=instance):
-            return f"connect {instance[:12]} to its network"
-        case Start(instance=instance):
-            return f"start {instance[:12]}"
-        case End(instance=instance, stop=stop):
-            return f"stop {instance[:12]} with {stop.signal}"
-        case Update(instance=instance):
-            return f"update {instance[:12]} in place"
-        case Verify(instance=instance):
-            return f"watch {instance[:12]} until it is proven"
-        case Remove(instance=instance):
-            return f"remove {instance[:12]}"

@@ -17,10 +17,9 @@ from evenkeel.controller.cycle.lateness import Course, Late, unheard
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.container import longest_proof
-from evenkeel.specs.containers.output import Output, as_marked
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.plan import End, Failed, Outcome, Pull, Retry, Stage, Step, Verify
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Failed, Outcome, Proof, Retry, Stage, Step
 from evenkeel.specs.visible import shortened
 
 StepProgress = Callable[[Step, str, int, int], None]
@@ -47,15 +46,9 @@ class Limits:
 
     def timeout_s(self, step: Step) -> float:
         """Seconds after which a step counts as retryable failure."""
-        match step.action:
-            case Pull():
-                return self.pull.total_seconds()
-            case Verify(container=container):
-                return (longest_proof(container) + self.step).total_seconds()
-            case End(stop=stop):
-                return (stop.timeout + self.step).total_seconds()
-            case _:
-                return self.step.total_seconds()
+        if step.action.traits.fetches:
+            return self.pull.total_seconds()
+        return step.action.traits.own_s + self.step.total_seconds()
 
 
 async def run_stage(
@@ -123,7 +116,7 @@ async def _perform(
         progress(step, message, done, total)
 
     work = course.outcome(_heard(step, driver, timeout_s, report, broke), stopping)
-    if not isinstance(step.action, Pull | Verify):
+    if not step.action.traits.may_be_cut:
         return await work
     return await unless(stopping, work)
 
@@ -131,9 +124,9 @@ async def _perform(
 async def _heard(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:
     """The outcome, with what an instance has said that failed its proof: nothing has removed it yet."""
     outcome = await _outcome(step, driver, timeout_s, progress, broke)
-    if isinstance(outcome, Failed) and isinstance(step.action, Verify):
+    if isinstance(outcome, Failed) and isinstance(step.action, Proof):
         said = await output(driver, step.action.instance, broke)
-        return changed(outcome, output=as_marked(said, [step.action.container]))
+        return changed(outcome, output=step.action.discreet(said))
     return outcome
 
 

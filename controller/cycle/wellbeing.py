@@ -14,8 +14,8 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.revisions import RECOVERY_S
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.ports import Ailment, Reconciler
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.plan import History
 
 _BETWEEN = "is not running while it is changed"
 

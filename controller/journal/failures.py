@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from evenkeel.controller.journal.database import Database
 from evenkeel.specs.codec import encode
-from evenkeel.specs.containers.output import LastFailure, Output, says_something
 from evenkeel.specs.feedback import names
+from evenkeel.specs.output import LastFailure, Output, says_something
 
 MOST = 20
 """So many subjects; the one that failed longest ago is forgotten."""

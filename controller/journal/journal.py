@@ -30,10 +30,10 @@ from evenkeel.controller.journal.migrations import checksum
 from evenkeel.controller.process.boot import boot_id
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import changed, encode
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.specs.plan import History
 from evenkeel.specs.reading.sound import sound_text
 from evenkeel.specs.visible import shortened
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.kanto.activity import ActionKind, ActionStatus, Command, Status
-from evenkeel.specs.plan import Connect, Create, End, Pull, Remove, Rename, Start, Step, Update, Verify
+from evenkeel.specs.plan import Step
 
 IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
     "create": "New container will be created and started.",

@@ -12,9 +12,9 @@ from evenkeel.reconcilers.agents.activity import is_activated, is_begun
 from evenkeel.reconcilers.agents.commands import IDENTIFIED_TEXT
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import ActionKind, Activity, ActivityAction, Baseline, Status
-from evenkeel.specs.plan import Difference, Verb
+from evenkeel.specs.plan import Difference
 
-_KINDS: Mapping[Verb, ActionKind] = {
+_KINDS: Mapping[str, ActionKind] = {
     "create": "create",
     "recreate": "recreate",
     "update": "update",

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from evenkeel.reconcilers.agents.activity import is_activated
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, PullPolicy
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.kanto.activity import Activity
-from evenkeel.specs.plan import Difference, History
+from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place
 
 

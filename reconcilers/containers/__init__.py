@@ -12,10 +12,12 @@ from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.ports import Ailment
+from evenkeel.specs.containers.difference import ContainerDifference, of_containers
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.plan import Difference, History, Plan
+from evenkeel.specs.plan import Difference, Plan
 
 
 class Containers:
@@ -36,11 +38,13 @@ class Containers:
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
         return Look(images=tuple(sorted(images)), checks=checks)
 
-    def diff(self, want: _select.ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
+    def diff(
+        self, want: _select.ContainersWanted, seen: ContainersSeen, history: History
+    ) -> tuple[ContainerDifference, ...]:
         return _diff.diff(want, seen, history)
 
     def plan(self, differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
-        return _plan.plan(differences, seen, history)
+        return _plan.plan(of_containers(differences), seen, history)
 
     def as_found(self, seen: ContainersSeen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
         return _found.as_found(seen, but, well=well)
@@ -48,12 +52,12 @@ class Containers:
     def superseded(
         self, differences: Sequence[Difference], seen: ContainersSeen, history: History, adopted: Collection[str]
     ) -> tuple[Document, ...]:
-        return _found.superseded(differences, seen, history, adopted)
+        return _found.superseded(of_containers(differences), seen, history, adopted)
 
     def renewed(
         self, differences: Sequence[Difference], seen: ContainersSeen, history: History
     ) -> dict[str, tuple[str, ...]]:
-        return _found.renewed(differences, seen, history)
+        return _found.renewed(of_containers(differences), seen, history)
 
     def set_aside(
         self, want: _select.ContainersWanted, seen: ContainersSeen, history: History, before: Mapping[str, SetAside]

@@ -29,8 +29,8 @@ from evenkeel.specs.containers.container import (
     Stop,
     host_ports,
 )
+from evenkeel.specs.containers.difference import ALTERABLE
 from evenkeel.specs.containers.shorthand import device_text, full_mount_text, port_text
-from evenkeel.specs.plan import ALTERABLE
 from evenkeel.specs.reading.quantity import duration_text, size_text
 from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret, without_password
 

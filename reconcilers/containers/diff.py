@@ -21,17 +21,19 @@ from evenkeel.reconcilers.containers.naming import engine_name, succession
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Restart, check_digest
+from evenkeel.specs.containers.difference import IN_PLACE, ContainerDifference, Verb
 from evenkeel.specs.containers.image import parse_image
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.plan import IN_PLACE, Change, Difference, History, Verb
+from evenkeel.specs.plan import Change
 
 _USUAL_SWITCH_S = 1.0
 """Assumed time without a container that was never switched before."""
 
 
-def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
+def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
     """In order of name; a name without difference is absent."""
     instances: dict[str, list[ContainerSeen]] = defaultdict(list)
     foreign: dict[str, ContainerSeen] = {}
@@ -40,14 +42,16 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
             foreign[instance.engine_name] = instance
         else:
             instances[instance.name].append(instance)
-    found: list[Difference] = []
+    found: list[ContainerDifference] = []
     wanted_names = set()
     for container, document in want.documents:
         wanted_names.add(container.name)
         if container.name in want.system:
             if container.name not in instances and engine_name(container.name) not in foreign:
                 why = "it is asked for, and declared a system container, which evenkeel never creates"
-                found.append(Difference(container.name, "blocked", why, container, asked=document.place))
+                found.append(
+                    ContainerDifference(container.name, "blocked", why, container=container, asked=document.place)
+                )
             continue
         its = instances.get(container.name, [])
         if not _is_settled(container, its, history):
@@ -56,16 +60,16 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
     for name in instances:
         if name not in wanted_names and name not in want.system:
             others = tuple(sorted(instance.id for instance in instances[name]))
-            found.append(Difference(name, "remove", "nobody asks for it any more", others=others))
+            found.append(ContainerDifference(name, "remove", "nobody asks for it any more", others=others))
     found.extend(
-        Difference(name, "keep", "system container, never touched")
+        ContainerDifference(name, "keep", "system container, never touched")
         for name in want.system
         if name in instances or engine_name(name) in foreign
     )
     return tuple(sorted(found, key=lambda difference: difference.subject))
 
 
-def _waiting(difference: Difference, system: Collection[str], seen: ContainersSeen) -> Difference:
+def _waiting(difference: ContainerDifference, system: Collection[str], seen: ContainersSeen) -> ContainerDifference:
     """Blocked, if it would be started while a system container that it depends on does not run. Whether that one is well
     is for whoever provides it to know: it counts as there while it runs. A look at one subject cannot tell."""
     container = difference.container
@@ -108,21 +112,23 @@ def _wanted(
     foreign: dict[str, ContainerSeen],
     seen: ContainersSeen,
     history: History,
-) -> Iterator[Difference]:
+) -> Iterator[ContainerDifference]:
     place = document.place
     name = container.name
     if engine_name(name) in foreign:
-        yield Difference(name, "blocked", _taken(name, foreign[engine_name(name)]), container, asked=place)
+        yield ContainerDifference(
+            name, "blocked", _taken(name, foreign[engine_name(name)]), container=container, asked=place
+        )
         return
     moved = moved_digest(container, seen, history)
     matching = [each for each in instances if matches(container, each, seen) and _is_of(moved, each, seen)]
     if not matching and _absent_for_ever(container, seen, history):
         why = f"the image {container.image} is not there and pullPolicy is Never"
-        yield Difference(name, "blocked", why, container, asked=asked_at(document, "image"))
+        yield ContainerDifference(name, "blocked", why, container=container, asked=asked_at(document, "image"))
         return
     if not instances:
         change = Change(name, "", "", container.image, "it is asked for and not there", place)
-        yield Difference(name, "create", change.why, container, changes=(change,), asked=place)
+        yield ContainerDifference(name, "create", change.why, container=container, changes=(change,), asked=place)
         return
     if not matching:
         current = max(instances, key=lambda instance: rank(instance, history))
@@ -130,8 +136,8 @@ def _wanted(
         asked = changes[0].asked if changes else place
         others = tuple(sorted(instance.id for instance in instances))
         why = "it differs in what only a new container can change"
-        yield Difference(
-            name, "recreate", why, container, others=others, changes=changes, asked=asked,
+        yield ContainerDifference(
+            name, "recreate", why, container=container, others=others, changes=changes, asked=asked,
             lost=_lost(instances, others), away_s=_away_s(name, instances, others, history),
             away_most_s=_away_most_s(container, instances, others), compared=current.id,
         )  # fmt: skip
@@ -155,7 +161,7 @@ def _settling(
     instances: list[ContainerSeen],
     history: History,
     in_place: compare.InPlace,
-) -> Iterator[Difference]:
+) -> Iterator[ContainerDifference]:
     """A candidate is there: what it still needs to be the one, running, up to date and alone."""
     candidate = max(matching, key=lambda instance: rank(instance, history))
     assert candidate.container is not None
@@ -190,12 +196,12 @@ def _settling(
         verb, why = "finish", "its health check has changed" if changed_check else "its health is not proven yet"
     else:
         verb, why = "finish", "an old instance or name is left over"
-    yield Difference(
-        container.name, verb, why, container, candidate.id, others, changes,
-        changes[0].asked if changes else document.place, update, connect, start, verify,
+    yield ContainerDifference(
+        container.name, verb, why, changes, changes[0].asked if changes else document.place, verb == "update",
         _lost(instances, others) if switching else (),
         _away_s(container.name, instances, others, history) if switching else None,
-        _away_most_s(container, instances, others) if switching else None, compared=compared,
+        _away_most_s(container, instances, others) if switching else None,
+        container, candidate.id, others, update, connect, start, verify, compared=compared,
     )  # fmt: skip
 
 

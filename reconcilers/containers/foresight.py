@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container, Port, Protocol, host_ports
+from evenkeel.specs.containers.difference import of_containers
 from evenkeel.specs.containers.host_ports import addresses_clash
 from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
-from evenkeel.specs.plan import Plan, Start
+from evenkeel.specs.plan import Plan
 from evenkeel.specs.reading.quantity import size_text
 
 
@@ -39,7 +41,7 @@ def starting(plan: Plan) -> tuple[Container, ...]:
     subjects = {step.subject for stage in plan.stages for step in stage.steps if isinstance(step.action, Start)}
     return tuple(
         difference.container
-        for difference in plan.differences
+        for difference in of_containers(plan.differences)
         if difference.container is not None and difference.subject in subjects
     )
 

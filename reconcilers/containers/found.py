@@ -13,10 +13,12 @@ from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.image import parse_image
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen, end_of
 from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.plan import Difference, History
+from evenkeel.specs.plan import NOTHING_DONE
 
 _NEVER_WORKED = ("created", "dead")
 
@@ -85,7 +87,7 @@ def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, 
 
 
 def superseded(
-    differences: Sequence[Difference], seen: ContainersSeen, history: History, adopted: Collection[str]
+    differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History, adopted: Collection[str]
 ) -> tuple[Document, ...]:
     """Of the `adopted` instances at work those that are replaced or removed, as if somebody had asked for them."""
     instances = at_work(seen, history)
@@ -148,14 +150,16 @@ def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
             yield f"{image} is taken as it is here, for its registry could not be asked: {why}"
 
 
-def renewed(differences: Sequence[Difference], seen: ContainersSeen, history: History) -> dict[str, tuple[str, ...]]:
+def renewed(
+    differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History
+) -> dict[str, tuple[str, ...]]:
     """Subjects of which one instance replaces another that differs in nothing but the content of its image: its tag was pushed
     again. With the names of the new content: the image id, and `registry/repository@digest` where that is known. What is
     replaced because its own content has failed is nothing to go back to."""
     by_id = {instance.id: instance for instance in seen.containers}
     found: dict[str, tuple[str, ...]] = {}
     for each in differences:
-        if each.container is None or each.verb in ("keep", "blocked"):
+        if each.container is None or each.verb in NOTHING_DONE:
             continue
         candidate = by_id.get(each.candidate)
         content = candidate.image_id if candidate is not None else seen.images.get(each.container.image, "")

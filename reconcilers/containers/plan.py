@@ -21,34 +21,22 @@ from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free
 from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, Stop
+from evenkeel.specs.containers.difference import ContainerDifference
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
-from evenkeel.specs.plan import (
-    Connect,
-    Create,
-    Difference,
-    End,
-    History,
-    Phase,
-    Plan,
-    Pull,
-    Remove,
-    Rename,
-    Start,
-    Step,
-    Update,
-    Verify,
-)
+from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
 
 
-def plan(differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
+def plan(differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History) -> Plan:
     """All steps from here to there. Only the first stage is ever applied; then the world is looked at again."""
     by_id = {instance.id: instance for instance in seen.containers}
     judged = tuple(
         changed(difference, volumes=fates(difference, by_id, history)) if difference.others else difference
         for difference in _blocked_with(differences)
     )
-    active = [difference for difference in judged if difference.verb not in ("keep", "blocked")]
+    active = [difference for difference in judged if difference.verb not in NOTHING_DONE]
     taken = {instance.engine_name for instance in seen.containers}
     steps: list[Step] = []
     for difference in active:
@@ -57,7 +45,7 @@ def plan(differences: Sequence[Difference], seen: ContainersSeen, history: Histo
     return Plan("containers", judged, stages(ordered))
 
 
-def _blocked_with(differences: Sequence[Difference]) -> Iterator[Difference]:
+def _blocked_with(differences: Sequence[ContainerDifference]) -> Iterator[ContainerDifference]:
     """What depends on something blocked is blocked, too, unless it is at work already."""
     blocked = {difference.subject for difference in differences if difference.verb == "blocked"}
     verbs = {difference.subject: difference for difference in differences}
@@ -81,7 +69,11 @@ def _blocked_with(differences: Sequence[Difference]) -> Iterator[Difference]:
 
 
 def _steps(
-    difference: Difference, by_id: dict[str, ContainerSeen], seen: ContainersSeen, history: History, taken: set[str]
+    difference: ContainerDifference,
+    by_id: dict[str, ContainerSeen],
+    seen: ContainersSeen,
+    history: History,
+    taken: set[str],
 ) -> Iterator[Step]:
     subject, container = difference.subject, difference.container
     others = [by_id[id_] for id_ in difference.others]
@@ -133,7 +125,7 @@ def _steps(
 
 
 def _removals(
-    difference: Difference,
+    difference: ContainerDifference,
     others: Sequence[ContainerSeen],
     by_id: dict[str, ContainerSeen],
     needs: tuple[str, ...] = (),
@@ -193,7 +185,7 @@ def _stop(subject: str, instance: ContainerSeen, wanted: timedelta) -> Step:
 
 
 def _with_dependencies(
-    steps: list[Step], differences: Sequence[Difference], by_id: dict[str, ContainerSeen]
+    steps: list[Step], differences: Sequence[ContainerDifference], by_id: dict[str, ContainerSeen]
 ) -> list[Step]:
     """Add the order between subjects: what is depended on is proven first and stopped last, and a host port is free
     before it is taken. What frees a port or a name for another subject waits for nobody, or both would wait for ever."""
@@ -249,7 +241,7 @@ def _dependents_stops(steps: list[Step], by_id: dict[str, ContainerSeen]) -> dic
 
 
 def _port_needs(
-    steps: list[Step], differences: Sequence[Difference], by_id: dict[str, ContainerSeen]
+    steps: list[Step], differences: Sequence[ContainerDifference], by_id: dict[str, ContainerSeen]
 ) -> dict[str, tuple[str, ...]]:
     """Start steps → stops of other subjects' instances that hold a host port which the start will take."""
     wanted = {difference.subject: difference.container for difference in differences}

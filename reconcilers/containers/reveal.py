@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from evenkeel.reconcilers.containers import compare
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.observed import ContainersSeen
-from evenkeel.specs.plan import Change, Difference, Plan
+from evenkeel.specs.plan import Change, Plan
 from evenkeel.specs.reading.secrecy import HIDDEN
 
 
 def revealed(plan: Plan, seen: ContainersSeen) -> Plan:
     """The same plan, with values. It must go nowhere but to a terminal."""
-    return changed(plan, differences=tuple(revealed_difference(difference, seen) for difference in plan.differences))
+    return changed(
+        plan,
+        differences=tuple(
+            revealed_difference(each, seen) if isinstance(each, ContainerDifference) else each
+            for each in plan.differences
+        ),
+    )
 
 
-def revealed_difference(difference: Difference, seen: ContainersSeen) -> Difference:
+def revealed_difference(difference: ContainerDifference, seen: ContainersSeen) -> ContainerDifference:
     """The same difference, with values, for a terminal only."""
     wanted = difference.container
     old = next((each.container for each in seen.containers if each.id == difference.compared), None)

@@ -13,8 +13,9 @@ from evenkeel.reconcilers.containers.diff import diff
 from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.difference import ContainerDifference
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
-from evenkeel.specs.plan import Difference, History
 
 
 class Standing(NamedTuple):
@@ -46,6 +47,6 @@ def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, history
     return Standing("proven" if any(each.state in AWAKE for each in own) else "ended")
 
 
-def _needs_more(difference: Difference) -> bool:
+def _needs_more(difference: ContainerDifference) -> bool:
     """Whether more is to be done than to remove or rename what was replaced."""
     return difference.verb not in ("keep", "finish") or difference.verify

@@ -14,11 +14,14 @@ from collections.abc import Iterable, Mapping
 
 from evenkeel.reconcilers.containers.diff import rank
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.difference import ContainerDifference, VolumeFate
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainerSeen
-from evenkeel.specs.plan import Difference, History, VolumeFate
 
 
-def fates(difference: Difference, by_id: Mapping[str, ContainerSeen], history: History) -> tuple[VolumeFate, ...]:
+def fates(
+    difference: ContainerDifference, by_id: Mapping[str, ContainerSeen], history: History
+) -> tuple[VolumeFate, ...]:
     """For each volume of an instance that goes, in order of place. None of it for what is blocked, which keeps all."""
     if difference.verb == "blocked":
         return ()

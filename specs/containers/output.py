@@ -13,53 +13,14 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
-from msgspec import Struct
-
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.redaction import without_secrets
+from evenkeel.specs.output import Output
 
 MOST_LINES, MOST_CHARACTERS = 40, 500
 """Of one output, and of one line."""
-_FEW = 4
-"""As many names are listed."""
 _SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]")
 """What a terminal would obey: colours, movements, titles."""
-
-
-class Output(Struct, frozen=True):
-    """What one instance has said last. `lines`: of its own output, `check`: of the newest result of the engine's check;
-    `unread`: why the lines could not be read. `exit_code` is `None` while it runs."""
-
-    lines: tuple[str, ...] = ()
-    check: tuple[str, ...] = ()
-    unread: str = ""
-    exit_code: int | None = None
-
-
-class LastFailure(Struct, frozen=True):
-    """How a subject failed the last time, and what it said: `why` in evenkeel's words, `at` in seconds since the epoch. `end`
-    names which end of the instance it was (`observed.end_of`); "" where it was none, or that is not known."""
-
-    subject: str
-    at: float
-    revision: str
-    instance: str
-    why: str
-    output: Output
-    end: str = ""
-
-
-def says_something(output: Output) -> bool:
-    """Whether there is anything to show."""
-    return bool(output.lines or output.check)
-
-
-def logs_hint(*subjects: str) -> str:
-    """Where to read what containers have said, at least one: for texts in which their output must not be."""
-    if len(subjects) == 1:
-        return f"`evenkeel logs {subjects[0]}` shows its last lines"
-    few = ", ".join(subjects[:_FEW]) + f" and {len(subjects) - _FEW} more" * (len(subjects) > _FEW)
-    return f"`evenkeel logs NAME` shows the last lines of {few}"
 
 
 def last_lines(text: str, env: Iterable[tuple[str, str | None]] = (), marked: Collection[str] = ()) -> tuple[str, ...]:

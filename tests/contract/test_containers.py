@@ -13,6 +13,7 @@ import pytest
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import (
     Container,
     Device,
@@ -30,22 +31,8 @@ from evenkeel.specs.containers.container import (
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, Look
-from evenkeel.specs.containers.output import Output
-from evenkeel.specs.plan import (
-    Action,
-    Create,
-    Done,
-    End,
-    Failed,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 from .kits import MISSING, UNREACHABLE, Kit
 

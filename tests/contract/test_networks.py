@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from evenkeel.specs.containers.actions import Connect, Create, End, Start, Verify
 from evenkeel.specs.containers.container import Health, HttpProbe, Stop
 from evenkeel.specs.containers.observed import ContainerSeen
-from evenkeel.specs.plan import Connect, Create, End, Start, Verify
 
 from .kits import Kit
 from .test_containers import SECOND, container, done, seen

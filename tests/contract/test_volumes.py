@@ -16,7 +16,7 @@ from tests.virtual import now, run
 from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.specs.containers.container import RestartPolicy
-from evenkeel.specs.plan import VolumeFate
+from evenkeel.specs.containers.difference import VolumeFate
 
 from .kits import PLACE, Kit, MemoryKit
 from .volume_device import NAME, OWN, Cut, Device, Wish

@@ -16,13 +16,15 @@ from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.containers.actions import Create, Verify
 from evenkeel.specs.containers.container import Container, Mount, Resources, Restart, RestartPolicy
+from evenkeel.specs.containers.difference import VolumeFate, of_containers
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Action, Create, Outcome, Plan, Step, Verify, VolumeFate
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Outcome, Plan, Step
 
 from .kits import PLACE, Kit
 
@@ -123,7 +125,9 @@ class Device:
         return (await preview(Containers(), self, self.journal, state_of(wish), sizes)).plan
 
     async def fates(self, wish: Wish | None) -> tuple[VolumeFate, ...]:
-        return tuple(fate for difference in (await self.plan(wish)).differences for fate in difference.volumes)
+        return tuple(
+            fate for difference in of_containers((await self.plan(wish)).differences) for fate in difference.volumes
+        )
 
     def want(self, wish: Wish | None) -> None:
         self.journal.put("desired", state_of(wish), "test")
@@ -192,7 +196,9 @@ class Device:
         """Ask, and hold what became of all volumes against what the plan said of it."""
         before, had = self.kit.contents(), self.volume
         plan = await self.plan(wish)
-        fates = {fate.volume: fate.fate for difference in plan.differences for fate in difference.volumes}
+        fates = {
+            fate.volume: fate.fate for difference in of_containers(plan.differences) for fate in difference.volumes
+        }
         ending = await self.ask(wish, cut)
         after = self.kit.contents()
         lost = {name for name, text in before.items() if text and after.get(name) != text}

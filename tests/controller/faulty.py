@@ -9,8 +9,11 @@ from tests.controller.stage import Counting, Reading, Scripted, Stage
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.containers.actions import Start
+from evenkeel.specs.containers.difference import ContainerDifference
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.plan import Action, Difference, History, Outcome, Start
+from evenkeel.specs.plan import Action, Outcome
 
 
 class PowerLoss(BaseException):
@@ -30,7 +33,7 @@ class Faulty(Containers):
         if method in self.breaks and (self.everywhere or any(image.endswith("web:2") for image in images)):
             raise self.breaks[method]
 
-    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
+    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
         self._break("diff", [container.image for container, _ in want.documents])
         return super().diff(want, seen, history)
 

@@ -6,7 +6,8 @@ import pytest
 
 from evenkeel.reconcilers.fold import Decision, GiveUp, GoOn, TryAgain, blocked, fold
 from evenkeel.reconcilers.gate import Go, Wait, gate
-from evenkeel.specs.plan import Difference, Done, Failed, Outcome, Phase, Plan, Pull, Retry, Stage, Start, Step
+from evenkeel.specs.containers.actions import Pull, Start
+from evenkeel.specs.plan import Difference, Done, Failed, Outcome, Phase, Plan, Retry, Stage, Step
 
 CREATE = Stage(
     Phase.UPDATE, (Step("a", "left", Phase.UPDATE, Start("1")), Step("b", "right", Phase.UPDATE, Start("2")))

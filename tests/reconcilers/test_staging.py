@@ -8,7 +8,8 @@ from graphlib import CycleError
 import pytest
 
 from evenkeel.reconcilers.staging import stages
-from evenkeel.specs.plan import Phase, Remove, Step
+from evenkeel.specs.containers.actions import Remove
+from evenkeel.specs.plan import Phase, Step
 
 
 def step(id_: str, phase: Phase, *needs: str) -> Step:

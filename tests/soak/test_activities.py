@@ -16,7 +16,7 @@ from tests.virtual import run
 
 from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.loop.telling import Telling
-from evenkeel.specs.plan import Create
+from evenkeel.specs.containers.actions import Create
 
 COUNT = 2_000 if SOAK else 20
 

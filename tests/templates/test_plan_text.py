@@ -11,10 +11,12 @@ from syrupy.assertion import SnapshotAssertion
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Port, PullPolicy, Resources, Restart, Stop
+from evenkeel.specs.containers.difference import ContainerDifference, Verb
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, RemoteImage, State
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
-from evenkeel.specs.plan import Difference, History, Plan, Verb
+from evenkeel.specs.plan import Plan
 from evenkeel.specs.problem import Place
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
@@ -213,7 +215,7 @@ def test_how_long_somebody_is_away_is_a_range(measured_s: float | None, stop_s: 
 def test_what_is_left_of_a_switch_is_named(verb: Verb, names: tuple[str, ...], said: str) -> None:
     """S28: nothing told that it goes."""
     left = tuple(ContainerSeen(name, "web", name, "sha256:1", "exited") for name in names)
-    plan = Plan("containers", (Difference("web", verb, "for a reason", others=names),))
+    plan = Plan("containers", (ContainerDifference("web", verb, "for a reason", others=names),))
     details = [line.strip() for line in plan_lines(plan, ContainersSeen("none", containers=left), 100)[2:-1]]
     assert " ".join(details) == said
 

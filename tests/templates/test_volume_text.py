@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from evenkeel.specs.containers.difference import ContainerDifference, Verb, VolumeFate
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
-from evenkeel.specs.plan import Difference, Plan, Verb, VolumeFate
+from evenkeel.specs.plan import Plan
 from evenkeel.templates.describe_text import Described, Instance, describe_lines, describe_value
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
@@ -13,7 +14,7 @@ SEEN = ContainersSeen("none")
 
 
 def planned(verb: Verb, *volumes: VolumeFate) -> Plan:
-    return Plan("containers", (Difference("db", verb, "for a reason", volumes=volumes),))
+    return Plan("containers", (ContainerDifference("db", verb, "for a reason", volumes=volumes),))
 
 
 def text(plan: Plan) -> str:

@@ -26,10 +26,10 @@ from evenkeel.controller.wiring import (
     simulated_engine,
 )
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.difference import Verb
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Verb
 from evenkeel.specs.settings.settings import Settings
 from evenkeel.templates.plan_text import plan_lines
 from evenkeel.templates.status_text import Failure, Status, status_lines

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 
 from evenkeel.reconcilers.containers.health import Watch, judge, look_again_after
 from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Health, longest_proof
 from evenkeel.specs.containers.observed import ContainerSeen
-from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
+from evenkeel.specs.plan import Done, Failed, Outcome, Retry
 
 Life = Callable[[], int]
 """Which life of the engine this is: another number after it ended and came back."""

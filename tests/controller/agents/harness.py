@@ -32,11 +32,12 @@ from evenkeel.controller.process.clock import Uptime
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Action, Done, Failed, Outcome, Verify
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Done, Failed, Outcome
 
 COMMANDS = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
 DESIRED, COMMAND, GET = (

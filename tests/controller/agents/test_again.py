@@ -27,8 +27,8 @@ from tests.sampling import sampled
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.actions import End, Pull, Start
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.plan import End, Pull, Start
 from evenkeel.specs.reading.wire import MOST_BYTES
 
 PHASES = ("DOWNLOAD", "UPDATE", "ACTIVATE")

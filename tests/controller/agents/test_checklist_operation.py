@@ -10,7 +10,7 @@ import pytest
 from tests.controller.agents.harness import Device, asked, lines, statuses
 from tests.virtual import run
 
-from evenkeel.specs.plan import Create, End, Remove, Start, Update
+from evenkeel.specs.containers.actions import Create, End, Remove, Start, Update
 
 FIVE = ("c1", "c2", "c3", "c4", "c5")
 

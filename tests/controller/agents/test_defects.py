@@ -26,9 +26,9 @@ from tests.controller.agents.harness import (
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.actions import Pull, Start
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.plan import Pull, Start
 
 NOT_HERE = {
     9: "manifests: specs/kanto/test_manifest.py has `retry_timeout` in seconds",

@@ -22,8 +22,9 @@ from tests.controller.agents.harness import (
 from tests.virtual import now, run
 
 from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Start, Update
 from evenkeel.specs.containers.observed import ContainersSeen
-from evenkeel.specs.plan import Action, Connect, Create, End, Outcome, Pull, Remove, Retry, Start, Update
+from evenkeel.specs.plan import Action, Outcome, Retry
 
 BEFORE = (asked("swap"), asked("limit", "1", ("memory", "64M")), asked("gone"))
 AFTER = (asked("swap", "2"), asked("limit", "1", ("memory", "96M")), asked("new"))

@@ -22,10 +22,12 @@ from tests.virtual import run
 
 from evenkeel.controller.agents import precedence
 from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.containers.difference import ContainerDifference
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.kanto import updateagent
-from evenkeel.specs.plan import Difference, History, Plan
+from evenkeel.specs.plan import Plan
 
 
 class Faulty(Containers):
@@ -35,7 +37,7 @@ class Faulty(Containers):
     planning = False
     raised: BaseException = KeyError("hunter")
 
-    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
+    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
         if not self.planning and any(container.image == self.poison for container, _ in want.documents):
             raise self.raised
         return super().diff(want, seen, history)

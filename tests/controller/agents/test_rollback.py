@@ -16,7 +16,7 @@ from tests.until import soon
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.specs.plan import Create, End, Pull, Remove, Start, Update, Verify
+from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Start, Update, Verify
 
 IMAGES = {name: f"reg.example/{name}" for name in ("same", "new", "swap", "limit", "gone")}
 KINDS = ("check", "create", "recreate", "update", "destroy")

@@ -22,8 +22,8 @@ from tests.virtual import run
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs import desired as specs
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Remove
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.plan import Remove
 
 PHASES = ("DOWNLOAD", "UPDATE", "ACTIVATE")
 

@@ -13,7 +13,7 @@ from tests.virtual import run
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Start
+from evenkeel.specs.containers.actions import Start
 
 HOUR = timedelta(hours=1)
 ALONE = AgentSettings(alone_after=timedelta(seconds=30))

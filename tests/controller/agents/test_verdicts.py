@@ -12,7 +12,8 @@ from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Action, Create, End, Failed, Outcome, Pull, Remove, Retry, Start, Verify
+from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Start, Verify
+from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 
 FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE")
 

@@ -25,7 +25,8 @@ from tests.controller.agents.harness import (
 from tests.virtual import now, run
 
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.specs.plan import End, Remove, Retry, Start, Update
+from evenkeel.specs.containers.actions import End, Remove, Start, Update
+from evenkeel.specs.plan import Retry
 from evenkeel.templates.activity_text import activity_lines
 
 BEFORE = (asked("swap"), asked("limit", "1", ("memory", "64M")), asked("gone"))

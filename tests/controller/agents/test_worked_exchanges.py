@@ -19,7 +19,7 @@ from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.specs.plan import Start
+from evenkeel.specs.containers.actions import Start
 
 TOPICS = {"desiredstate": DESIRED, "desiredstate/command": COMMAND, "currentstate/get": GET}
 GHOST = "docker.io/library/missing:1"

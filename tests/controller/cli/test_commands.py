@@ -28,8 +28,8 @@ from evenkeel.controller.journal.journal import Journal, open_journal, read_jour
 from evenkeel.controller.journal.lock import sole_controller
 from evenkeel.controller.wiring import read_files
 from evenkeel.specs.containers.container import Port
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.feedback import Condition
+from evenkeel.specs.output import Output
 
 from .command import ROOT, Device, ended, spec
 

@@ -12,11 +12,11 @@ import pytest
 from tests.until import until
 
 from evenkeel.controller.journal.journal import open_journal
+from evenkeel.specs.containers.actions import Create, End, Pull, Start
 from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Baseline
-from evenkeel.specs.plan import Create, End, Pull, Start
 
 from .command import Device, ended, spec
 

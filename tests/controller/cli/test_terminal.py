@@ -26,9 +26,9 @@ from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.process.logs import Lines
 from evenkeel.controller.settings.kanto_config import load_kanto_config, to_yaml
 from evenkeel.controller.sinks.jsonl import JsonLines
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.heard import heard_from
+from evenkeel.specs.output import Output
 from evenkeel.templates.style import COLOURED, clean, paint
 
 from .command import ROOT, Device, spec

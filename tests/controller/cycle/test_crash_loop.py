@@ -18,7 +18,7 @@ from evenkeel.controller.drivers.containers.memory.world import uptime
 from evenkeel.controller.journal.journal import read_journal
 from evenkeel.specs.codec import encode
 from evenkeel.specs.containers.container import Restart
-from evenkeel.specs.containers.output import LastFailure
+from evenkeel.specs.output import LastFailure
 
 
 def turn(device: Device, name: str = "web", **facts: Any) -> None:

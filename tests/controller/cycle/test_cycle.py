@@ -24,26 +24,14 @@ from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.intent import put_in_force
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
+from evenkeel.specs.containers.actions import Create, Pull, Remove, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.feedback import Condition
 from evenkeel.specs.kanto.activity import Activity, ActivityAction
-from evenkeel.specs.plan import (
-    Action,
-    Create,
-    Failed,
-    History,
-    Outcome,
-    Phase,
-    Plan,
-    Pull,
-    Remove,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
+from evenkeel.specs.plan import Action, Failed, Outcome, Phase, Plan, Retry
 
 # ── settling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

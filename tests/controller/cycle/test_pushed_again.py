@@ -13,9 +13,10 @@ from tests.controller.device import Device, OnDevice, container
 
 from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.actions import Connect, Create, End, Rename, Start, Verify
 from evenkeel.specs.containers.container import Container, Health, TcpProbe
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.plan import Action, Connect, Create, End, Failed, Outcome, Rename, Retry, Start, Verify
+from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 
 SECOND = timedelta(seconds=1)
 TAG = "docker.io/library/app:1"

@@ -11,26 +11,12 @@ from tests.virtual import run
 
 from evenkeel.controller.cycle.stage import Limits, run_stage
 from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Start, Verify
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Stop
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.errors import JournalError, Refused, TimedOut, Unavailable
-from evenkeel.specs.plan import (
-    Action,
-    Create,
-    Done,
-    End,
-    Failed,
-    Outcome,
-    Phase,
-    Pull,
-    Remove,
-    Retry,
-    Stage,
-    Start,
-    Step,
-    Verify,
-)
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Phase, Retry, Stage, Step
 
 WEB = Container("web", "docker.io/library/web:1", stable_for=timedelta(seconds=3))
 

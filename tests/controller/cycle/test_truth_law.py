@@ -39,12 +39,13 @@ from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, PullPolicy, Resources, Restart, TcpProbe
+from evenkeel.specs.containers.difference import ContainerDifference
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.specs.plan import Difference, History
 from evenkeel.specs.settings.settings import Settings
 
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "1000" if THOROUGH else "0"))
@@ -151,7 +152,7 @@ class Broken(Containers):
         super().__init__(("system",))
         self.is_new: Callable[[Sequence[Container]], bool] = lambda _: True
 
-    def diff(self, want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[Difference, ...]:
+    def diff(self, want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
         names = [each.name for each in seen.containers]
         at_a_switch = any(
             names.count(name) > 1

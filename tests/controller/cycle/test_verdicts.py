@@ -14,6 +14,7 @@ from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.actions import Create, Pull, Remove, Start, Update, Verify
 from evenkeel.specs.containers.container import (
     Container,
     ExecProbe,
@@ -24,7 +25,7 @@ from evenkeel.specs.containers.container import (
     Resources,
     TcpProbe,
 )
-from evenkeel.specs.plan import Action, Create, Failed, Outcome, Pull, Remove, Retry, Start, Update, Verify
+from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 
 SECOND = timedelta(seconds=1)
 

@@ -15,7 +15,7 @@ import pytest
 from tests.engines.images import ARCHITECTURE, MANIFEST, standard
 from tests.engines.registry import Registry
 
-from evenkeel.controller.drivers.registries import client as under_test
+from evenkeel.controller.drivers import registry as under_test
 from evenkeel.controller.drivers.registry import look_up
 from evenkeel.specs.containers.observed import RemoteImage
 

@@ -19,10 +19,11 @@ from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.loop.acceptance import Acceptance
 from evenkeel.controller.sources.files.read import read_specs
 from evenkeel.specs.codec import encode
+from evenkeel.specs.containers.actions import Pull
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.errors import SpecError
 from evenkeel.specs.feedback import Condition, Feedback
-from evenkeel.specs.plan import Pull, Retry
+from evenkeel.specs.plan import Retry
 from evenkeel.specs.problem import MOST_IN_ALL, MOST_PROBLEMS, MOST_TOLD, Place, Problem, errors, problem_text, total
 from evenkeel.specs.visible import MOST_CHARACTERS
 

@@ -21,8 +21,8 @@ from evenkeel.controller.journal.journal import open_journal, read_journal
 from evenkeel.controller.journal.migrations import is_current
 from evenkeel.specs.codec import changed, encode, plain
 from evenkeel.specs.containers.container import ExecProbe, Health, Restart
-from evenkeel.specs.containers.output import LastFailure, Output
 from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.output import LastFailure, Output
 
 SECRET = "hunter2"
 CRASHER = Image(exits_with=1, exits_after_s=0.5, output=f"starting\nno database: {SECRET}\n")

@@ -26,11 +26,12 @@ from tests.controller.stage import (
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.journal.file import FILE
+from evenkeel.specs.containers.actions import Create, Pull, Remove, Start
 from evenkeel.specs.containers.container import Container, Health, TcpProbe
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Action, Create, Outcome, Pull, Remove, Retry, Start
+from evenkeel.specs.plan import Action, Outcome, Retry
 from evenkeel.specs.problem import Place
 
 # ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

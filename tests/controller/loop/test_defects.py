@@ -20,9 +20,10 @@ from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.process.defect import defect_text
+from evenkeel.specs.containers.actions import End, Start, Verify
 from evenkeel.specs.errors import Busy, Unavailable
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Action, End, Failed, Outcome, Retry, Start, Verify
+from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 
 
 @pytest.fixture

@@ -21,11 +21,12 @@ from evenkeel.controller.process import logs
 from evenkeel.controller.process.notify import Systemd, systemd_of
 from evenkeel.controller.wiring import build_controller
 from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen, Look
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.plan import Action, Done, Outcome, Verify
+from evenkeel.specs.plan import Action, Done, Outcome
 from evenkeel.specs.settings.settings import Settings
 
 

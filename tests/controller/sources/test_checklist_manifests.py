@@ -21,7 +21,8 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Stalled
 from evenkeel.controller.drivers.containers.memory import Kept
 from evenkeel.controller.sources.files import read_specs
-from evenkeel.specs.plan import Create, End, Failed, Remove, Retry, Start
+from evenkeel.specs.containers.actions import Create, End, Remove, Start
+from evenkeel.specs.plan import Failed, Retry
 from evenkeel.specs.problem import problem_text
 
 

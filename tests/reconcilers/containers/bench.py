@@ -24,12 +24,13 @@ from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Action, Create, Done, End, Outcome, Plan, Pull, Remove, Rename, Start, Update, Verify
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Done, Outcome, Plan
 
 SYSTEM = "system"
 STRANGER = "stranger"

@@ -16,20 +16,11 @@ from msgspec import Struct
 from ruamel.yaml import YAML
 
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.specs.containers.container import Container, check_digest
-from evenkeel.specs.containers.image import normal_image, parse_image
-from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
-from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.documents.decode import decode_file
-from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.plan import (
-    Action,
+from evenkeel.specs.containers.actions import (
     Connect,
+    ContainerAction,
     Create,
-    Difference,
     End,
-    History,
-    Plan,
     Pull,
     Remove,
     Rename,
@@ -37,6 +28,14 @@ from evenkeel.specs.plan import (
     Update,
     Verify,
 )
+from evenkeel.specs.containers.container import Container, check_digest
+from evenkeel.specs.containers.image import normal_image, parse_image
+from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.documents.decode import decode_file
+from evenkeel.specs.documents.join import desired_from
+from evenkeel.specs.plan import Action, Difference, Plan
 from evenkeel.specs.problem import Place, errors, place_text, problem_text
 
 FOLDER = Path(__file__).parent / "cases"
@@ -205,6 +204,7 @@ def _place(place: Place) -> str:
 
 
 def _action_text(action: Action) -> str:
+    assert isinstance(action, ContainerAction)
     match action:
         case Pull(image=image, policy=policy):
             return f"pull {image}" + (f" ({policy})" if policy != "IfNotPresent" else "")

@@ -9,8 +9,8 @@ import pytest
 from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Restart, RestartPolicy
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State, end_of
-from evenkeel.specs.plan import History
 
 
 def one(

@@ -7,10 +7,11 @@ import pytest
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.foresight import Host, Listener, foreseen, paths_of, starting
 from evenkeel.specs.containers.container import Container, Device, Mount, Port, Protocol, Resources
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.plan import History, Plan
+from evenkeel.specs.plan import Plan
 
 GPS = normal(
     Container(

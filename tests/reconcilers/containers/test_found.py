@@ -8,8 +8,8 @@ import pytest
 
 from evenkeel.reconcilers.containers.found import at_work
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State
-from evenkeel.specs.plan import History
 
 
 def one(id_: str, name: str, state: State, **seen: Any) -> ContainerSeen:

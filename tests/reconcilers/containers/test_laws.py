@@ -23,10 +23,11 @@ from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Create, Start
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import DesiredState, desired_state
-from evenkeel.specs.plan import Action, Create, Failed, Outcome, Plan, Start
+from evenkeel.specs.plan import Action, Failed, Outcome, Plan
 
 from .bench import Bench, Cut, asking, bench, containers_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, PullPolicy
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, RemoteImage
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.plan import History
 
 PINNED = f"registry.example/web:1@sha256:{'a' * 64}"
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.output import MOST_CHARACTERS, MOST_LINES, Output, as_marked, last_lines, logs_hint
+from evenkeel.specs.containers.output import MOST_CHARACTERS, MOST_LINES, as_marked, last_lines
+from evenkeel.specs.output import Output, logs_hint
 
 
 @given(st.text(st.sampled_from("ab \x1b[0m\r\n\t\x9b]\x07\u202e\x00;1é🙂"), max_size=200), st.integers(0, 3))

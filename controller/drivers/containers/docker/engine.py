@@ -34,28 +34,14 @@ from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, fits, misfit
+from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.containers.redaction import redacted
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.plan import (
-    Action,
-    Connect,
-    Create,
-    Done,
-    End,
-    Failed,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 from evenkeel.specs.reading.secrecy import HIDDEN
 
 _AT_ONCE = 8
@@ -165,6 +151,8 @@ class DockerEngine:
                 return await self._update(action)
             case Remove(instance=instance, volumes=names):
                 return await self._remove(instance, names)
+            case _:
+                raise TypeError(f"not an action of containers: {action.traits.text}")
 
     async def _pull(self, action: Pull, progress: Progress) -> Outcome:
         ref = parse_image(action.image)

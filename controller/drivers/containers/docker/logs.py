@@ -11,7 +11,8 @@ from evenkeel.controller.drivers.containers.docker import answers
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.containers.docker.parse import variable
 from evenkeel.controller.drivers.containers.docker.render import asked_from
-from evenkeel.specs.containers.output import MOST_LINES, Output, last_lines
+from evenkeel.specs.containers.output import MOST_LINES, last_lines
+from evenkeel.specs.output import Output
 
 _MOST_BYTES = 256 << 10
 """Of one answer. Lines may be of any length: when the last ones are too long, fewer are asked for."""

@@ -46,6 +46,7 @@ from evenkeel.reconcilers.containers.foresight import Host, Listener
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed, encode
+from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, host_ports
 from evenkeel.specs.containers.observed import (
     AWAKE,
@@ -58,24 +59,9 @@ from evenkeel.specs.containers.observed import (
     RemoteImage,
     State,
 )
-from evenkeel.specs.containers.output import Output
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.plan import (
-    Action,
-    Connect,
-    Create,
-    Done,
-    End,
-    Failed,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 _IN_PLACE: InPlace = "finite"
 """As Docker: what is rehearsed here must not be another plan there."""
@@ -191,6 +177,8 @@ class MemoryEngine:
                 volumes.removed(self.world.volumes, action.volumes, having)
                 self._touched()
                 return Done("removed")
+            case _:
+                raise TypeError(f"not an action of containers: {action.traits.text}")
 
     async def _pull(self, action: Pull, progress: Progress) -> Outcome:
         image = self._offered(action.image)

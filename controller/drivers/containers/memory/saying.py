@@ -7,7 +7,8 @@ from evenkeel.reconcilers.containers.causes import answer_cause, check_cause, is
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
 from evenkeel.specs.containers.observed import CheckSeen, Look
-from evenkeel.specs.containers.output import Output, last_lines
+from evenkeel.specs.containers.output import last_lines
+from evenkeel.specs.output import Output
 
 
 def said(kept: Kept, image: Image) -> Output:

@@ -14,6 +14,7 @@ from tests.virtual import now, run
 
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script, World
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import (
     Container,
     Device,
@@ -28,21 +29,7 @@ from evenkeel.specs.containers.container import (
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, Look
 from evenkeel.specs.errors import DriverError, Unavailable
-from evenkeel.specs.plan import (
-    Action,
-    Create,
-    Done,
-    End,
-    Failed,
-    Outcome,
-    Pull,
-    Remove,
-    Rename,
-    Retry,
-    Start,
-    Update,
-    Verify,
-)
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 WEB = normal(Container("web", "web:1", ports=(Port(8080, 80),)))
 

@@ -11,9 +11,10 @@ from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.verify import Life, LookAt, watch_until_proven
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, Restart, RestartPolicy
 from evenkeel.specs.containers.observed import ContainerSeen, HealthSeen
-from evenkeel.specs.plan import Done, Failed, Outcome, Retry, Verify
+from evenkeel.specs.plan import Done, Failed, Outcome, Retry
 
 HEALTH = Health(ExecProbe(("true",)), timedelta(seconds=10), timedelta(seconds=2), retries=3)
 CONTAINER = Container("web", "web:1", stable_for=timedelta(seconds=3), health=HEALTH)

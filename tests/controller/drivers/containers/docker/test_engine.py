@@ -22,6 +22,7 @@ from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.render import NAME_LABEL
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Create, End, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import (
     UNLIMITED,
     Container,
@@ -38,7 +39,7 @@ from evenkeel.specs.containers.container import (
     TcpProbe,
 )
 from evenkeel.specs.containers.observed import Look
-from evenkeel.specs.plan import Create, Done, End, Remove, Rename, Retry, Start, Update, Verify
+from evenkeel.specs.plan import Done, Retry
 
 MB = 1 << 20
 PATIENT: dict[str, Any] = {"interval": 0.3 * SECOND, "start_period": 60 * SECOND}

@@ -28,10 +28,11 @@ from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S
 from evenkeel.controller.loop import liveness
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import Pull, Start
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Restart
 from evenkeel.specs.containers.observed import Look, RemoteImage
 from evenkeel.specs.errors import TimedOut
-from evenkeel.specs.plan import Done, Failed, Outcome, Pull, Retry, Start
+from evenkeel.specs.plan import Done, Failed, Outcome, Retry
 
 
 class Nudges:

@@ -14,8 +14,9 @@ from tests.engines.scripted import Peer, Server, answer
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.answers import ContainerEntry
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance
+from evenkeel.specs.containers.actions import Create, Remove
 from evenkeel.specs.containers.observed import Look
-from evenkeel.specs.plan import Create, Done, Remove
+from evenkeel.specs.plan import Done
 
 
 @pytest.fixture

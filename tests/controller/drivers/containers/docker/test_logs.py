@@ -9,9 +9,10 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.images import build
 
 from evenkeel.controller.drivers.containers.docker.logs import unframed
+from evenkeel.specs.containers.actions import Create, Start, Verify
 from evenkeel.specs.containers.container import Restart
 from evenkeel.specs.containers.output import MOST_CHARACTERS
-from evenkeel.specs.plan import Create, Done, Failed, Start, Verify
+from evenkeel.specs.plan import Done, Failed
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=8), st.data())

@@ -15,8 +15,9 @@ from tests.engines.proxy import Proxy
 from tests.engines.registry import free_port
 from tests.until import PATIENCE_S, soon
 
+from evenkeel.specs.containers.actions import Connect, Create, Start
 from evenkeel.specs.containers.container import Port
-from evenkeel.specs.plan import Connect, Create, Done, Retry, Start
+from evenkeel.specs.plan import Done, Retry
 
 NAME = "evenkeel"
 

@@ -12,7 +12,8 @@ from tests.engines.scripted import CHUNKED, Peer, Server, chunk
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.answers import PullLine
-from evenkeel.specs.plan import Pull, Retry
+from evenkeel.specs.containers.actions import Pull
+from evenkeel.specs.plan import Retry
 
 pytestmark = pytest.mark.virtual
 FETCHING, UNPACKING = 30.0, 120.0
