@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.specs.containers.observed import ContainersSeen, Look, RemoteImage
+from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, RemoteImage
 from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
         return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
 
     async def of_engine(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
-        seen = await driver.observe(Look(images=tuple(images)))
+        seen = await driver.observe(ContainersLook(images=tuple(images)))
         for image, why in seen.unasked.items():
             refused(f"the registry of {image} did not tell its size: {why}")
         return seen.remote

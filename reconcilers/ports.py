@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import NamedTuple, Protocol, TypeVar
 
 from evenkeel.specs.containers.memory import History
-from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
+from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Difference, Outcome, Plan
 
@@ -48,8 +48,8 @@ class Reconciler(Protocol[Want, Seen]):
         """What of the desired state is this domain's."""
         ...
 
-    def look(self, want: Want) -> Look:
-        """What the driver has to find out for this want."""
+    def look(self, want: Want | None, history: History) -> Look:
+        """What the driver has to find out for this want; `None` when only what is there matters."""
         ...
 
     def diff(self, want: Want, seen: Seen, history: History) -> tuple[Difference, ...]:
@@ -66,10 +66,8 @@ class Reconciler(Protocol[Want, Seen]):
         is nothing."""
         ...
 
-    def superseded(
-        self, differences: Sequence[Difference], seen: Seen, history: History, adopted: Collection[str]
-    ) -> tuple[Document, ...]:
-        """Of the `adopted` instances at work those that are replaced or removed, as documents to go back to."""
+    def superseded(self, differences: Sequence[Difference], seen: Seen, history: History) -> tuple[Document, ...]:
+        """Of the adopted instances at work those that are replaced or removed, as documents to go back to."""
         ...
 
     def renewed(self, differences: Sequence[Difference], seen: Seen, history: History) -> Mapping[str, tuple[str, ...]]:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from evenkeel.controller.agents.patience import Vain
+from evenkeel.controller.agents.pins import ImagePins, as_pinned, named, unpinned, with_rejected
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.cycle.endings import ImagePins, Progressed, Retrying, Settled, Stalled, Waiting, named
+from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.lateness import LATE_S
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.agents.commands import opens
@@ -24,9 +25,11 @@ from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, Look
+from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, at_containers
 from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.activity import ActivityAction, Command
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Done, Phase, Step
 
 Waits = Callable[[str], None]
@@ -119,7 +122,7 @@ class Components:
         try:
             if await unless(at_once, asyncio.wait({looking}, timeout=LATE_S)) and not looking.done():
                 self._away_since = begun if self._away_since is None else self._away_since
-                asked = "the engine, or a registry," if look.images else "the engine"
+                asked = "the engine, or a registry," if _asks_registries(look) else "the engine"
                 trouble.late(f"{asked} was asked what is there, and has not answered within {LATE_S:g} s")
                 await unless(cut, asyncio.wait({looking}))
             if not looking.done():
@@ -157,7 +160,7 @@ class Components:
         self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
     ) -> tuple[str, str]:
         """The digest of what was fetched for a component, "" when the engine knows none; and why nothing could be seen."""
-        seen = await self._look_at(Look(subject=action.subject, checks={}), waits, cut)
+        seen = await self._look_at(self._bare_look(action.subject), waits, cut)
         if isinstance(seen, str):
             return "", seen
         newest = youngest(action.subject, _only(action, want), seen, self._cycles.history())
@@ -194,7 +197,11 @@ class Components:
         }
 
     def _look(self, want: ContainersWanted, subject: str) -> Look:
-        return changed(self._cycles.look(want), images=(), subject=subject)
+        return changed(self._cycles.look(want), here_only=True, subject=subject)
+
+    def _bare_look(self, subject: str) -> Look:
+        """What is there, and no check of it."""
+        return changed(at_containers(self._cycles.look(None)), subject=subject, checks={})
 
     def _restless(self, action: ActivityAction, seen: ContainersSeen) -> ContainerSeen | None:
         """An instance that is started again and again, and was not watched since its last restart."""
@@ -269,7 +276,7 @@ class Components:
         newer content under the same tag would be taken for what was there."""
         newer: tuple[str, ...] = ()
         if action.image_before:
-            seen = await self._look_at(Look(subject=action.subject, checks={}), waits, cut)
+            seen = await self._look_at(self._bare_look(action.subject), waits, cut)
             if isinstance(seen, str):
                 return seen
             own = {each.image_id for each in seen.containers if each.name == action.subject}
@@ -295,7 +302,11 @@ class Components:
         vain, wait_s, proofs = Vain(), 0.5, 0
 
         async def see(look: Look) -> ContainersSeen | None:
-            return await self._see(look, trouble, cut, cut)
+            seen = await self._see(unpinned(at_containers(look), pins), trouble, cut, cut)
+            return as_pinned(seen, pins) if seen is not None else None
+
+        def meant(history: History) -> History:
+            return with_rejected(history, pins)
 
         def report(step: Step, message: str, done: int, total: int) -> None:
             if step.action.traits.fetches:
@@ -309,7 +320,7 @@ class Components:
         while True:
             self._alive()
             vain.tries()
-            ending = await self._cycles.towards(want, action.subject, is_open, see, cut, report, pins, late)
+            ending = await self._cycles.towards(want, action.subject, is_open, see, cut, report, late, meant)
             match ending:
                 case Settled():
                     trouble.say("")
@@ -338,6 +349,10 @@ class Components:
                     wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
                 case Waiting():
                     raise Interrupted
+
+
+def _asks_registries(look: Look) -> bool:
+    return bool(at_containers(look).images) and not look.here_only
 
 
 def _only(action: ActivityAction, want: ContainersWanted) -> ContainersWanted:

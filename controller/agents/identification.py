@@ -24,7 +24,7 @@ from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.containers.observed import ContainersSeen, at_containers
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import Activity, name_of
@@ -143,7 +143,9 @@ class Identification:
         """What differs, or why nothing can be said of it; `None` when told to stop."""
         want = wanted(self._settings, asked.target)
         try:
-            seen = await self._phases.observe(changed(self._reconciler.look(want), fresh=True), waits)
+            seen = await self._phases.observe(
+                changed(self._reconciler.look(want, self._journal.history()), fresh=True), waits
+            )
         except (Unavailable, TimedOut, Refused) as error:
             return error.message
         if seen is None:
@@ -176,7 +178,7 @@ class Identification:
         followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
         promised = {name: seen.remote[image].digest for name, image in followed.items()}
         actions = identify(asked.components, differences, there, want.system, promised)
-        doubts = tuple(unanswered(self._reconciler.look(want).images, seen))
+        doubts = tuple(unanswered(at_containers(self._reconciler.look(want, self._journal.history())).images, seen))
         notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]

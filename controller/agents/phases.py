@@ -18,8 +18,9 @@ from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.containers.standing import Standing
 from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Step
 
 Tell = Callable[[Activity, Status], None]

@@ -18,7 +18,7 @@ from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents.in_force import as_in_force
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
 
@@ -139,7 +139,7 @@ class Reports:
                 self.owing.clear()
 
     async def _look(self) -> Inventory:
-        seen = await self._driver.observe(Look(adopted=self._journal.adopted(), checks={}))
+        seen = await self._driver.observe(ContainersLook(adopted=self._journal.adopted(), checks={}))
         return self._inventory(as_in_force(seen, self._journal.readable_revision("desired")))
 
     def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:

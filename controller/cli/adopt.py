@@ -8,6 +8,7 @@ import click
 
 from evenkeel.controller.cli.options import ENGINE, Options, shared_options
 from evenkeel.controller.cli.output import echo
+from evenkeel.specs.containers.observed import ContainersLook
 
 if TYPE_CHECKING:
     from evenkeel.specs.containers.observed import ContainerSeen
@@ -75,18 +76,17 @@ async def _look(settings: Settings, adopted: dict[str, str], name: str) -> Conta
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver
     from evenkeel.reconcilers.containers.naming import engine_name
-    from evenkeel.specs.containers.observed import Look
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import likely
 
     driver = open_driver(settings, readonly=True)
     try:
         with awaiting_engine(settings):
-            seen = await driver.observe(Look(adopted=adopted))
+            seen = await driver.observe(ContainersLook(adopted=adopted))
         others = {each.engine_name: each.id for each in seen.containers if each.container is None}
         id_ = others.get(name) or others.get(engine_name(name))
         if id_ is not None:
-            seen = await driver.observe(Look(adopted={id_: name}, subject=name))
+            seen = await driver.observe(ContainersLook(adopted={id_: name}, subject=name))
             for found in seen.containers:
                 if found.id == id_:
                     return found

@@ -22,7 +22,8 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.containers.select import ContainersWanted
-    from evenkeel.specs.containers.observed import ContainersSeen, Look
+    from evenkeel.specs.containers.observed import ContainersSeen
+    from evenkeel.specs.look import Look
     from evenkeel.specs.output import Output
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.describe_text import Described
@@ -72,7 +73,7 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
     with closing(read_journal(Path(settings.state))) as journal:
         hear_failures(Path(settings.state), journal)
         want = decisions.select(journal.revision(role_in_force(journal)) or DesiredState())
-        look = changed(decisions.look(want), adopted=journal.adopted(), images=())
+        look = changed(decisions.look(want, journal.history()), here_only=True)
 
         seen, said = asyncio.run(_looked(settings, look, want, name))
         described = _described(settings, journal, want, seen, said, name, show_values=show_values)

@@ -16,10 +16,12 @@ from evenkeel.controller.cli.options import (
     terminal_width,
 )
 from evenkeel.controller.cli.output import echo_lines
+from evenkeel.specs.codec import changed
 
 if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
-    from evenkeel.specs.containers.observed import ContainerSeen, Look
+    from evenkeel.specs.containers.observed import ContainerSeen
+    from evenkeel.specs.look import Look
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.style import Role
 
@@ -87,11 +89,10 @@ def _look(settings: Settings, journal: Journal) -> Look:
     knows what is."""
     from evenkeel.controller.cycle.in_force import role_in_force
     from evenkeel.controller.wiring import reconciler
-    from evenkeel.specs.containers.observed import Look
 
     state, decisions = journal.readable_revision(role_in_force(journal)), reconciler(settings)
-    checks = decisions.look(decisions.select(state)).checks if state is not None else None
-    return Look(adopted=journal.adopted(), checks=checks)
+    want = decisions.select(state) if state is not None else None
+    return changed(decisions.look(want, journal.history()), here_only=True)
 
 
 def _system(settings: Settings, journal: Journal) -> set[str]:

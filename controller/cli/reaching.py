@@ -10,7 +10,8 @@ from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import MqttLink
-    from evenkeel.specs.containers.observed import ContainersSeen, Look
+    from evenkeel.specs.containers.observed import ContainersSeen
+    from evenkeel.specs.look import Look
     from evenkeel.specs.settings.mqtt import MqttSettings
     from evenkeel.specs.settings.settings import Settings
 

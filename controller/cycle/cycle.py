@@ -20,13 +20,11 @@ from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.endings import (
     Ending,
-    ImagePins,
     Progressed,
     Retrying,
     Settled,
     Stalled,
     Waiting,
-    named,
 )
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.leftovers import Leftovers
@@ -44,12 +42,11 @@ from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures,
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.container import Health
 from evenkeel.specs.containers.memory import History
-from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Done, Phase, Plan, Retry, Stage, Step
 
 log = logging.getLogger(__name__)
@@ -87,8 +84,8 @@ class Cycles:
         self._announced = Announcements(journal, self._record)
         self._revisions = Revisions(reconciler, journal, self._record)
         self._wellbeing = Wellbeing(reconciler, self._record)
-        self._checks: dict[str, Health] | None = None
-        """The checks that are asked for, as far as is known."""
+        self._look: Look | None = None
+        """What had to be found out last."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
@@ -139,7 +136,7 @@ class Cycles:
             good = await self._found_instead(stopping)
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
-            self._checks = self._reconciler.look(self._reconciler.select(desired)).checks
+            self._look = self.look(self._reconciler.select(desired))
             await self._look_after_health(stopping)
             return Stalled(attempt.why)
         self._wellbeing.in_force(good, good)
@@ -153,20 +150,20 @@ class Cycles:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
 
-    async def observe(self, look: Look = Look()) -> Any:
-        """One look at the engine; adopted containers are filled in. Whether the engine answers is recorded. Raises
-        Unavailable, TimedOut or Refused when it cannot be asked."""
+    async def observe(self, look: Look) -> Any:
+        """One look at the engine. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it
+        cannot be asked."""
         try:
-            seen = await self._driver.observe(changed(look, adopted=self._journal.adopted()))
+            seen = await self._driver.observe(look)
         except Exception as error:
             self._record.not_seen(error)
             raise
         self._record.engine_found(seen.engine)
-        return changed(seen, only=look.subject)
+        return seen
 
     def look(self, want: Any) -> Look:
-        """What has to be found out for a want."""
-        return self._reconciler.look(want)
+        """What has to be found out for a want; `None` when only what is there matters."""
+        return self._reconciler.look(want, self._journal.history())
 
     def history(self) -> History:
         """What the journal remembers and planning needs."""
@@ -192,25 +189,22 @@ class Cycles:
         see: Callable[[Look], Awaitable[Any]],
         stopping: asyncio.Event,
         progress: StepProgress,
-        pins: ImagePins = ImagePins(),
         late: Late = unheard,
+        meant: Callable[[History], History] = lambda history: history,
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
         of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller. `see` is `observe` with
-        the caller's patience; `None` when that was cut short. `late` hears of steps that are late."""
+        the caller's patience; `None` when that was cut short. `late` hears of steps that are late. `meant` adds to the history
+        what the caller knows."""
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
-        look = reconciler.look(want)
-        images = tuple(image for image in look.images if image not in pins.pinned)
         try:
-            seen = await see(changed(look, images=images, subject=subject))
+            seen = await see(changed(self.look(want), subject=subject))
         except (Unavailable, TimedOut, Refused) as error:
             return Retrying(str(error), 0.0, None)
         if seen is None:
             return _STOPPED
-        seen = changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
-        history = journal.history()
-        history = changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
+        history = meant(journal.history())
         differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
         plan = reconciler.plan(differences, seen, self._record.with_last_wishes(history, differences))
         if blocked(plan):
@@ -299,7 +293,7 @@ class Cycles:
 
     async def _as_found(self, stopping: asyncio.Event) -> DesiredState | None:
         try:
-            seen = await unless(stopping, self.observe())
+            seen = await unless(stopping, self.observe(self.look(None)))
         except (Unavailable, TimedOut, Refused):
             return None
         return None if seen is None else self._reconciler.as_found(seen, ())
@@ -307,7 +301,8 @@ class Cycles:
     async def _look_after_health(self, stopping: asyncio.Event) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
         try:
-            seen = await unless(stopping, self.observe(Look(checks=self._checks)))
+            look = self._look if self._look is not None else self.look(None)
+            seen = await unless(stopping, self.observe(changed(look, here_only=True)))
         except (Unavailable, TimedOut, Refused):
             return
         if seen is not None:
@@ -341,8 +336,7 @@ class Cycles:
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
-        look = changed(reconciler.look(want), fresh=self.asks_afresh)
-        self._checks = look.checks
+        look = self._look = changed(self.look(want), fresh=self.asks_afresh)
         try:
             seen = await unless(stopping, self.observe(look))
         except (Unavailable, TimedOut, Refused) as error:

@@ -1,4 +1,4 @@
-"""How a cycle of one domain ends, and what a caller may know better than its look."""
+"""How a cycle of one domain ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from evenkeel.reconcilers.counted import listed
-from evenkeel.specs.containers.observed import RemoteImage
 from evenkeel.specs.plan import Phase
 
 PROVEN = "everything asked for is there and proven"
@@ -59,18 +58,3 @@ class Stalled(NamedTuple):
 
 
 Ending = Settled | Progressed | Waiting | Retrying | Stalled
-
-
-class ImagePins(NamedTuple):
-    """What a caller knows of images better than a look. `pinned`: references → the digests that are meant, which replace the
-    registry's answer ("" takes any content). `fallback`: the same for when the registry does not answer. `rejected`: ids of
-    images that are not meant."""
-
-    pinned: Mapping[str, str] = {}
-    fallback: Mapping[str, str] = {}
-    rejected: tuple[str, ...] = ()
-
-
-def named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
-    """As if a registry had said so."""
-    return {image: RemoteImage(digest) for image, digest in digests.items() if digest}

@@ -45,7 +45,7 @@ async def preview(
 ) -> Preview:
     """The plan from what is to `desired`, and what it would fail at now. Raises Unavailable, TimedOut, JournalError."""
     want, history = reconciler.select(desired), journal.history()
-    seen = await driver.observe(changed(reconciler.look(want), adopted=journal.adopted()))
+    seen = await driver.observe(reconciler.look(want, history))
     differences = reconciler.diff(want, seen, history)
     history = with_last_wishes(history, differences, journal.readable_revision("last-good"), desired)
     plan = reconciler.plan(differences, seen, history)

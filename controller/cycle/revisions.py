@@ -179,12 +179,12 @@ class Revisions:
         if not journal.digest("last-good"):
             found = self._reconciler.as_found(seen, journal.known(), well=True)
             return found is not None and journal.put("last-good", found, AS_FOUND)
-        adopted = journal.adopted()
-        good, desired = (journal.readable_revision(role) if adopted else None for role in _ROLES)
+        history = journal.history()
+        good, desired = (journal.readable_revision(role) if history.adopted else None for role in _ROLES)
         if good is None or desired is None:
             return False
         wanted = {document.name for document in desired.documents}
-        replaced = self._reconciler.superseded(differences, seen, journal.history(), adopted)
+        replaced = self._reconciler.superseded(differences, seen, history)
         old = [document for document in replaced if document.name in wanted]
         documents = {(document.kind, document.name): document for document in (*good.documents, *old)}
         extended = desired_state(list(documents.values())) if old else good

@@ -2,8 +2,7 @@
 
 What a method returned from is on the disk (`controller.journal.database`). A settled device writes nothing. Everything in
 here can be lost without losing a container: the engine is asked again; only memory of failed revisions, of proofs and of
-unread feedback would be gone. `mail` is the part of it that belongs to messages, `failures` what containers said that
-failed.
+unread feedback would be gone. `mail` is the part of it that belongs to messages, `failures` how containers failed.
 """
 
 from __future__ import annotations
@@ -242,6 +241,7 @@ class Journal:
             rejected=dict(self._database.all(f"SELECT digest, why FROM attempt WHERE {_IMAGE} AND failed")),
             made={id_: made for id_, _, _, _, _, made in rows},
             ends=self.failures.ends(),
+            adopted=self.adopted(),
         )
 
     def mark(

@@ -14,7 +14,7 @@ from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.containers.difference import ContainerDifference, of_containers
 from evenkeel.specs.containers.memory import History
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.plan import Difference, Plan
@@ -33,10 +33,12 @@ class Containers:
         asked = {document.name for document in desired.documents if document.kind == "Container"}
         return _select.select(desired, (*self._protected, *(name for name in self._reserved if name not in asked)))
 
-    def look(self, want: _select.ContainersWanted) -> Look:
+    def look(self, want: _select.ContainersWanted | None, history: History) -> ContainersLook:
+        if want is None:
+            return ContainersLook(adopted=history.adopted)
         images = {container.image for container, _ in want.documents if _diff.follows_tag(container)}
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
-        return Look(images=tuple(sorted(images)), checks=checks)
+        return ContainersLook(adopted=history.adopted, images=tuple(sorted(images)), checks=checks)
 
     def diff(
         self, want: _select.ContainersWanted, seen: ContainersSeen, history: History
@@ -50,9 +52,9 @@ class Containers:
         return _found.as_found(seen, but, well=well)
 
     def superseded(
-        self, differences: Sequence[Difference], seen: ContainersSeen, history: History, adopted: Collection[str]
+        self, differences: Sequence[Difference], seen: ContainersSeen, history: History
     ) -> tuple[Document, ...]:
-        return _found.superseded(of_containers(differences), seen, history, adopted)
+        return _found.superseded(of_containers(differences), seen, history)
 
     def renewed(
         self, differences: Sequence[Difference], seen: ContainersSeen, history: History

@@ -87,9 +87,9 @@ def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, 
 
 
 def superseded(
-    differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History, adopted: Collection[str]
+    differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History
 ) -> tuple[Document, ...]:
-    """Of the `adopted` instances at work those that are replaced or removed, as if somebody had asked for them."""
+    """Of the adopted instances at work those that are replaced or removed, as if somebody had asked for them."""
     instances = at_work(seen, history)
     found = ((each, instances.get(each.subject)) for each in differences)
     return tuple(
@@ -97,7 +97,7 @@ def superseded(
         for each, old in found
         if old is not None
         and old.container is not None
-        and old.id in adopted
+        and old.id in history.adopted
         and old.id in each.others
         and old.state not in _NEVER_WORKED
     )

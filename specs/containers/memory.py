@@ -18,7 +18,8 @@ class History(Struct, frozen=True):
     set. `stop_s`: how many seconds a subject that is wanted no more was last to be given to end;
     `discards`: such subjects that were last asked for with `imageVolumes: discard`. `ends` maps ids of instances
     to what names the newest end that was seen (`observed.end_of`) and its exit code, which does not show any more once they
-    were started again.
+    were started again. `adopted` maps ids of instances that count as evenkeel's own, although it did not create them, to
+    their subjects.
     """
 
     proven: dict[str, str] = {}
@@ -30,3 +31,4 @@ class History(Struct, frozen=True):
     stop_s: dict[str, float] = {}
     discards: tuple[str, ...] = ()
     ends: dict[str, tuple[str, int]] = {}
+    adopted: dict[str, str] = {}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from evenkeel.specs.containers.container import Container, Health, Port
+from evenkeel.specs.look import Look
 
 State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
 AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
@@ -75,21 +76,23 @@ class ContainerSeen(Struct, frozen=True):
     ports: tuple[Port, ...] = ()
 
 
-class Look(Struct, frozen=True):
-    """What one look at an engine has to find out.
+class ContainersLook(Look, frozen=True):
+    """What one look at a container engine has to find out.
 
     `adopted` maps ids of instances that count as evenkeel's own, although it did not create them, to their subjects.
-    `images` are references whose digest the registry is asked for; with `fresh` a remembered answer does not count.
-    `subject` limits the look to this one of evenkeel's own subjects; "" means all.
+    `images` are references whose digest the registry is asked for.
     `checks` are the health checks now asked for, by subject: a network check is probed as it stands here, whatever the
     container was created with, and a subject without one is not probed. `None` means the checks of the creation.
     """
 
-    adopted: dict[str, str] = {}
+    adopted: dict[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ()
-    subject: str = ""
-    fresh: bool = False
     checks: dict[str, Health] | None = None
+
+
+def at_containers(look: Look) -> ContainersLook:
+    """A look of this domain; one that asks for nothing else becomes one."""
+    return look if isinstance(look, ContainersLook) else ContainersLook(look.subject, look.fresh, look.here_only)
 
 
 class RemoteImage(Struct, frozen=True):

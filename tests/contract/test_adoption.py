@@ -14,7 +14,7 @@ from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, Restart
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import Look
+from evenkeel.specs.containers.observed import ContainersLook
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
 
@@ -44,7 +44,7 @@ class Controller:
 
     async def there(self) -> dict[str, tuple[str, str, str]]:
         """Engine names → subject, id and state."""
-        found = await self.kit.driver.observe(Look(adopted=self.journal.adopted()))
+        found = await self.kit.driver.observe(ContainersLook(adopted=self.journal.adopted()))
         return {each.engine_name: (each.name, each.id, each.state) for each in found.containers}
 
 
@@ -108,7 +108,7 @@ async def test_what_is_made_of_an_image_of_an_own_one_is_somebodys_all_the_same(
     assert there.pop("debug") == ("debug", id_, "running")
     assert [(subject, state) for subject, _, state in there.values()] == [("recorder", "running")]
 
-    look = Look(adopted={id_: "other"})
+    look = ContainersLook(adopted={id_: "other"})
     (adopted,) = [each for each in (await kit.driver.observe(look)).containers if each.id == id_]
     assert adopted.container is not None
     assert (adopted.name, adopted.container.image) == ("other", "docker.io/library/recorder-debug:1")

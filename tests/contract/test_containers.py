@@ -30,7 +30,7 @@ from evenkeel.specs.containers.container import (
 )
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainerSeen, Look
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersLook
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
@@ -67,7 +67,9 @@ async def done(kit: Kit, *actions: Action) -> str:
 async def seen(kit: Kit, name: str = "web", adopted: Mapping[str, str] = {}) -> ContainerSeen | None:
     """The container with this name in the engine."""
     found = [
-        each for each in (await kit.driver.observe(Look(adopted=dict(adopted)))).containers if each.engine_name == name
+        each
+        for each in (await kit.driver.observe(ContainersLook(adopted=dict(adopted)))).containers
+        if each.engine_name == name
     ]
     assert len(found) <= 1
     return found[0] if found else None
@@ -127,13 +129,13 @@ async def test_an_image_that_does_not_exist_is_a_final_no(kit: Kit) -> None:
 async def test_a_registry_that_cannot_be_reached_is_tried_again(kit: Kit) -> None:
     reference = kit.far(UNREACHABLE)
     assert isinstance(await perform(kit, Pull(reference, "IfNotPresent")), Retry)
-    assert (await kit.driver.observe(Look(images=(reference,)))).remote == {}, "not known is not said"
+    assert (await kit.driver.observe(ContainersLook(images=(reference,)))).remote == {}, "not known is not said"
 
 
 async def test_the_registry_is_asked_where_a_tag_leads_now(kit: Kit) -> None:
     reference = kit.far("sleeper:1")
     await done(kit, Pull(reference, "Always"))
-    found = await kit.driver.observe(Look(images=(reference,)))
+    found = await kit.driver.observe(ContainersLook(images=(reference,)))
     ref = parse_image(reference)
     assert found.digests[f"{ref.registry}/{ref.repository}@{found.remote[reference].digest}"] == found.images[reference]
 
@@ -448,9 +450,9 @@ async def test_one_that_was_adopted_is_known_like_our_own(kit: Kit) -> None:
     assert aside is not None
     assert aside.container is not None
     assert (aside.name, aside.container.name) == ("stranger", "stranger"), "whatever the engine calls it"
-    assert await kit.driver.observe(
-        Look(adopted={id_: "stranger"}, subject="stranger.old-0")
-    ) == await kit.driver.observe(Look(adopted={id_: "stranger"}, subject="nobody"))
+    looks = [ContainersLook(adopted={id_: "stranger"}, subject=subject) for subject in ("nobody", "stranger.old-0")]
+    nobody, by_engine_name = [(await kit.driver.observe(look)).containers for look in looks]
+    assert nobody == by_engine_name
     await done(kit, End(id_, Stop(timeout=SECOND)), Remove(id_))
     assert [each.engine_name for each in (await kit.driver.observe()).containers] == ["other"]
 
@@ -467,7 +469,7 @@ async def test_ours_are_ours_by_what_they_carry_not_by_their_name(kit: Kit) -> N
 async def test_what_was_pulled_is_what_the_registry_names(kit: Kit) -> None:
     """Else a mirror that lags behind is asked again without a pause, and for ever."""
     reference = kit.far("sleeper:1")
-    named = (await kit.driver.observe(Look(images=(reference,)))).remote[reference].digest
+    named = (await kit.driver.observe(ContainersLook(images=(reference,)))).remote[reference].digest
     assert isinstance(await perform(kit, Pull(reference, "Always", f"sha256:{'0' * 64}")), Retry)
     assert isinstance(await perform(kit, Pull(reference, "Always", named)), Done)
 
@@ -479,9 +481,11 @@ async def test_one_subject_alone_is_seen_as_among_all(kit: Kit, name: str) -> No
     await done(kit, Create(container("web2"), "web2"))
     await kit.somebody_runs("other")
     every = await kit.driver.observe()
-    alone = await kit.driver.observe(Look(subject=name))
+    alone = await kit.driver.observe(ContainersLook(subject=name))
     assert alone == changed(
-        every, containers=tuple(each for each in every.containers if each.container is None or each.name == name)
+        every,
+        only=name,
+        containers=tuple(each for each in every.containers if each.container is None or each.name == name),
     )
 
 

@@ -20,9 +20,10 @@ from evenkeel.specs.containers.actions import Create, Verify
 from evenkeel.specs.containers.container import Container, Mount, Resources, Restart, RestartPolicy
 from evenkeel.specs.containers.difference import VolumeFate, of_containers
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Outcome, Plan, Step
 

@@ -12,7 +12,8 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import History
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
 
 

@@ -20,9 +20,10 @@ from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.look import Look
 from evenkeel.specs.problem import Place, Problem
 
 RESYNC_S = 60.0

@@ -34,8 +34,9 @@ from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Failed, Outcome
 

@@ -26,8 +26,9 @@ from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.drivers.containers.memory.world import image_id
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome, Retry
 
 _FOR_EVER = 1_000_000

@@ -24,9 +24,10 @@ from evenkeel.controller.agents import precedence
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import History
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.kanto import updateagent
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Plan
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.controller.agents.harness import COMMANDS, GET, Device, Hasty, asked
 from tests.virtual import run
 
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.look import Look
 
 Story = Callable[[Device], Awaitable[None]]
 

@@ -15,7 +15,8 @@ from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Stalled
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.actions import Connect, Create, End, Rename, Start, Verify
 from evenkeel.specs.containers.container import Container, Health, TcpProbe
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 
 SECOND = timedelta(seconds=1)

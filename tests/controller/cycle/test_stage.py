@@ -13,8 +13,9 @@ from evenkeel.controller.cycle.stage import Limits, run_stage
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Start, Verify
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Stop
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import JournalError, Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Phase, Retry, Stage, Step
 

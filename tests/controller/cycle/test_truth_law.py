@@ -42,10 +42,11 @@ from evenkeel.specs.containers.container import Container, ExecProbe, Health, Pu
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.look import Look
 from evenkeel.specs.settings.settings import Settings
 
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "1000" if THOROUGH else "0"))

@@ -24,8 +24,9 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Done, Outcome
 from evenkeel.specs.settings.settings import Settings
 

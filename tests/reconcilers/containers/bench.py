@@ -26,9 +26,10 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Outcome, Plan
 
@@ -236,8 +237,8 @@ class Bench:
         """What would be done now."""
         reconciler = Containers((SYSTEM,))
         want = reconciler.select(state)
-        seen = await self.engine.observe(changed(reconciler.look(want), adopted=self.journal.adopted()))
         history = self.journal.history()
+        seen = await self.engine.observe(reconciler.look(want, history))
         return reconciler.plan(reconciler.diff(want, seen, history), seen, history)
 
     def own(self) -> list[Kept]:

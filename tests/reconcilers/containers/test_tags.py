@@ -23,7 +23,7 @@ def test_registries_are_asked_about_followed_tags_only() -> None:
         for name, image, policy in policies
     ]
     containers = Containers()
-    assert containers.look(containers.select(desired_state(documents))).images == ("registry.example/web:1",)
+    assert containers.look(containers.select(desired_state(documents)), History()).images == ("registry.example/web:1",)
 
 
 def test_a_pinned_image_is_never_pulled_again_whatever_a_registry_says() -> None:

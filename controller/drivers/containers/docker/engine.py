@@ -37,9 +37,10 @@ from evenkeel.specs.codec import changed, fits, misfit
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.image import parse_image
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersSeen, at_containers
 from evenkeel.specs.containers.redaction import redacted
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 from evenkeel.specs.reading.secrecy import HIDDEN
@@ -83,7 +84,7 @@ class DockerEngine:
         )
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
-        return await self._observer.observe(look)
+        return await self._observer.observe(at_containers(look))
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         try:

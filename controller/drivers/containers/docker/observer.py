@@ -32,7 +32,7 @@ from evenkeel.controller.drivers.containers.docker.uptime import Uptimes
 from evenkeel.controller.drivers.containers.probe import Probes
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Health
-from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersSeen, Look
+from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersLook, ContainersSeen
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 
 LOOK_TIMEOUT_S = 240.0
@@ -71,7 +71,7 @@ class Observer:
         self._image_configs: dict[str, answers.Config] = {}
         self._inheritance = Inheritance()
 
-    async def observe(self, look: Look) -> ContainersSeen:
+    async def observe(self, look: ContainersLook) -> ContainersSeen:
         """As `Driver.observe`. Each answer of an engine that drags itself along may come in time, and all of them too late."""
         try:
             async with asyncio.timeout(self._look_timeout_s):
@@ -80,7 +80,7 @@ class Observer:
             why = f"a look has no end after {self._look_timeout_s:g} s"
             raise TimedOut(self._client.element, why) from None
 
-    async def _observe(self, look: Look) -> ContainersSeen:
+    async def _observe(self, look: ContainersLook) -> ContainersSeen:
         adopted = look.adopted
         with self._asking("a look"):
             async with asyncio.TaskGroup() as group:
@@ -103,7 +103,8 @@ class Observer:
             async with asyncio.TaskGroup() as group:
                 looks = [group.create_task(self._look_on(id_, adopted.get(id_, ""), look.checks)) for id_ in asked]
             present = await self._told_cut_off([found for each in looks if (found := each.result()) is not None])
-            remote = await self._registries.look_up(look.images, fresh=look.fresh)
+            asked_about = () if look.here_only else look.images
+            remote = await self._registries.look_up(asked_about, fresh=look.fresh)
         return ContainersSeen(
             engine=version.result(),
             in_place=self._in_place(),
@@ -112,7 +113,8 @@ class Observer:
             images=by_reference,
             digests=digests,
             remote=remote,
-            unasked={image: self._registries.why(image) for image in look.images if image not in remote},
+            unasked={image: self._registries.why(image) for image in asked_about if image not in remote},
+            only=look.subject,
         )
 
     async def close(self) -> None:

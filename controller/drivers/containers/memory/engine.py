@@ -53,13 +53,15 @@ from evenkeel.specs.containers.observed import (
     LATELY_S,
     CheckSeen,
     ContainerSeen,
+    ContainersLook,
     ContainersSeen,
     HealthSeen,
-    Look,
     RemoteImage,
     State,
+    at_containers,
 )
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
@@ -87,10 +89,11 @@ class MemoryEngine:
     # ── the port ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
+        look = at_containers(look)
         await asyncio.sleep(self.script.observe_s)
         if self.script.unreachable:
             raise Unavailable("engine:memory", "is scripted to be unreachable")
-        offered = {ref: self._offered(ref) for ref in look.images}
+        offered = {ref: self._offered(ref) for ref in (() if look.here_only else look.images)}
         return ContainersSeen(
             engine="memory (simulated)",
             in_place=_IN_PLACE,
@@ -103,6 +106,7 @@ class MemoryEngine:
             digests={repo_digest(ref, version): image_id(ref, version) for ref, version in self.world.images.items()},
             remote={ref: _remote(ref, image) for ref, image in offered.items() if image.pull == "ok"},
             unasked={ref: image.pull for ref, image in offered.items() if image.pull != "ok"},
+            only=look.subject,
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
@@ -308,7 +312,7 @@ class MemoryEngine:
                 vanishing.end(self.world, ended)
         return list(self.world.containers.values())
 
-    def _seen(self, kept: Kept, look: Look) -> ContainerSeen:
+    def _seen(self, kept: Kept, look: ContainersLook) -> ContainerSeen:
         """Its own creations tell their subject by themselves; of another's only `adopted` does."""
         container = kept.container
         foreign = FOREIGN in kept.id and kept.id not in look.adopted
@@ -358,7 +362,7 @@ class MemoryEngine:
         if not found:
             return None
         container = found[0].container
-        return self._seen(found[0], Look(checks={container.name: check} if container and check else {}))
+        return self._seen(found[0], ContainersLook(checks={container.name: check} if container and check else {}))
 
     def _find(self, instance: str) -> Kept:
         for kept in self._present():

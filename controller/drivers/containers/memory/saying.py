@@ -6,7 +6,7 @@ from evenkeel.controller.drivers.containers.memory.world import Image, Kept
 from evenkeel.reconcilers.containers.causes import answer_cause, check_cause, is_good_answer
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
-from evenkeel.specs.containers.observed import CheckSeen, Look
+from evenkeel.specs.containers.observed import CheckSeen, ContainersLook
 from evenkeel.specs.containers.output import last_lines
 from evenkeel.specs.output import Output
 
@@ -42,7 +42,7 @@ def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
             return newest
 
 
-def check_in_force(container: Container, look: Look) -> Health | None:
+def check_in_force(container: Container, look: ContainersLook) -> Health | None:
     """A command is the engine's to run, as it was at creation; a network check is made as it is asked for now."""
     created_with = container.health
     if look.checks is None or (created_with is not None and isinstance(created_with.probe, ExecProbe)):

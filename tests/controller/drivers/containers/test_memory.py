@@ -27,7 +27,7 @@ from evenkeel.specs.containers.container import (
     Stop,
 )
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainerSeen, Look
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersLook
 from evenkeel.specs.errors import DriverError, Unavailable
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
@@ -169,7 +169,7 @@ def test_an_unreachable_registry_is_tried_again() -> None:
     async def work(engine: MemoryEngine) -> None:
         outcome = await do(engine, Pull("docker.io/library/far:1", "Always"))
         assert outcome == Retry("the registry cannot be reached")
-        assert (await engine.observe(Look(images=("docker.io/library/far:1",)))).remote == {}
+        assert (await engine.observe(ContainersLook(images=("docker.io/library/far:1",)))).remote == {}
 
     on(work, far=Image(pull="unreachable"))
 
@@ -245,10 +245,10 @@ def test_a_tag_that_is_pushed_again_leads_elsewhere() -> None:
     async def work(engine: MemoryEngine) -> None:
         await do(engine, *started())
         before = await one(engine)
-        seen = await engine.observe(Look(images=(WEB.image,)))
+        seen = await engine.observe(ContainersLook(images=(WEB.image,)))
         assert seen.digests[f"docker.io/library/web@{seen.remote[WEB.image].digest}"] == before.image_id
         engine.catalogue[WEB.image] = Image(version=2, exits_with=1)
-        seen = await engine.observe(Look(images=(WEB.image,)))
+        seen = await engine.observe(ContainersLook(images=(WEB.image,)))
         assert f"docker.io/library/web@{seen.remote[WEB.image].digest}" not in seen.digests
         await do(engine, Pull(WEB.image, "Always"), Create(WEB, "new"))
         await asyncio.sleep(5)

@@ -18,7 +18,7 @@ from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.containers.observed import ContainerSeen, Look
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersLook
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Action, Outcome
@@ -86,7 +86,7 @@ class Rig:
         assert self.said[before:] == []
 
     async def seen(self, name: str) -> ContainerSeen:
-        found = await self.engine.observe(Look(adopted=self.journal.adopted()))
+        found = await self.engine.observe(ContainersLook(adopted=self.journal.adopted()))
         return next(each for each in found.containers if each.engine_name == name)
 
     async def perform(self, action: Action) -> Outcome:

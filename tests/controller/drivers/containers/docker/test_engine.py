@@ -38,7 +38,7 @@ from evenkeel.specs.containers.container import (
     Stop,
     TcpProbe,
 )
-from evenkeel.specs.containers.observed import Look
+from evenkeel.specs.containers.observed import ContainersLook
 from evenkeel.specs.plan import Done, Retry
 
 MB = 1 << 20
@@ -93,7 +93,7 @@ async def test_a_look_writes_nothing(clean_dockerd: Dockerd, rig: Rig, tmp_path:
     await rig.settle(container("ours"))
     with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket, only_reads=True) as proxy:
         engine = DockerEngine(proxy.address)
-        await engine.observe(Look(adopted={other: "other"}, images=("docker.io/library/sleeper:1",)))
+        await engine.observe(ContainersLook(adopted={other: "other"}, images=("docker.io/library/sleeper:1",)))
         assert isinstance(await engine.perform(Remove("ours"), lambda *_: None), Retry)
         await engine.close()
     assert [asked.partition(" /containers/")[0] for asked in proxy.writes] == ["DELETE"]

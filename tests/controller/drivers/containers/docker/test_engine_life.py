@@ -30,7 +30,7 @@ from evenkeel.controller.loop import liveness
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Pull, Start
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Restart
-from evenkeel.specs.containers.observed import Look, RemoteImage
+from evenkeel.specs.containers.observed import ContainersLook, RemoteImage
 from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry
 
@@ -416,7 +416,7 @@ async def test_a_registry_that_is_gone_changes_nothing(
     registry.push("gone", "1", standard()["sleeper:1"])
     first = Rig(clean_dockerd.address, tmp_path, str(registry.docker_config))
     await first.settle(wanted)
-    seen = await first.engine.observe(Look(images=(reference,)))
+    seen = await first.engine.observe(ContainersLook(images=(reference,)))
     assert seen.remote == {reference: RemoteImage(standard()["sleeper:1"].digest)}
     await first.close()
     registry.freeze()

@@ -15,7 +15,7 @@ from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.answers import ContainerEntry
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance
 from evenkeel.specs.containers.actions import Create, Remove
-from evenkeel.specs.containers.observed import Look
+from evenkeel.specs.containers.observed import ContainersLook
 from evenkeel.specs.plan import Done
 
 
@@ -56,7 +56,7 @@ async def test_the_volumes_of_one_that_was_adopted_stay_whatever_labels_it_has(e
     commit(engine, "navi", "debug")
     id_ = engine.run("debug", "debug:1", Volumes={"/kept": {}})
     (volume,) = [each["Name"] for each in engine.inspect(id_)["Mounts"]]
-    assert len((await rig.engine.observe(Look(adopted={id_: "debug"}))).containers) == 2
+    assert len((await rig.engine.observe(ContainersLook(adopted={id_: "debug"}))).containers) == 2
     assert isinstance(await rig.perform(Remove(id_)), Done)
     assert engine.api("GET", f"/volumes/{volume}")[0] == 200
 

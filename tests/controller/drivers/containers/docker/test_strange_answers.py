@@ -30,11 +30,11 @@ from tests.sampling import examples
 from evenkeel.specs.codec import plain
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Resources, Restart, Stop
-from evenkeel.specs.containers.observed import ContainersSeen, Look
+from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.plan import Action, Done, Failed, Retry
 
-LOOK = Look(adopted=ADOPTED, images=(IMAGE,), fresh=True)
+LOOK = ContainersLook(adopted=ADOPTED, images=(IMAGE,), fresh=True)
 WEB = container(NAME, "web:1", stable_for=timedelta(milliseconds=1))
 ACTIONS: tuple[Action, ...] = (
     Pull(IMAGE, "Always", "sha256:" + "0" * 64),

@@ -13,7 +13,7 @@ from tests.engines.dockerd import Dockerd
 from evenkeel.controller.drivers.containers.docker.parse import parse_container
 from evenkeel.controller.drivers.containers.docker.unspoken import unspoken
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.observed import Look
+from evenkeel.specs.containers.observed import ContainersLook
 
 IMAGE = RECORDED["images"]["checked:1"]["Config"]
 
@@ -164,7 +164,7 @@ async def test_an_engine_tells_of_an_ordinary_container_nothing(clean_dockerd: D
             "NanoCpus": 500_000_000,
         },
     )
-    seen = await rig.engine.observe(Look(adopted={plain: "plain", host: "host", free: "free", odd: "odd"}))
+    seen = await rig.engine.observe(ContainersLook(adopted={plain: "plain", host: "host", free: "free", odd: "odd"}))
     found = {each.name: (each.unspoken, each.container) for each in seen.containers}
     assert {name: found[name][0] for name in ("plain", "host", "free")} == {"plain": (), "host": (), "free": ()}
     told, container = found["odd"]

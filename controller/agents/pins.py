@@ -1,0 +1,40 @@
+"""What an activity knows better than a look: which content of an image is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, RemoteImage
+
+
+class ImagePins(NamedTuple):
+    """What is known of images. `pinned`: references → the digests that are meant, which replace the
+    registry's answer ("" takes any content). `fallback`: the same for when the registry does not answer. `rejected`: ids of
+    images that are not meant."""
+
+    pinned: Mapping[str, str] = {}
+    fallback: Mapping[str, str] = {}
+    rejected: tuple[str, ...] = ()
+
+
+def named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
+    """As if a registry had said so."""
+    return {image: RemoteImage(digest) for image, digest in digests.items() if digest}
+
+
+def unpinned(look: ContainersLook, pins: ImagePins) -> ContainersLook:
+    """A look that asks no registry about what is pinned."""
+    return changed(look, images=tuple(image for image in look.images if image not in pins.pinned))
+
+
+def as_pinned(seen: ContainersSeen, pins: ImagePins) -> ContainersSeen:
+    """What was seen, with what is known of its images."""
+    return changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
+
+
+def with_rejected(history: History, pins: ImagePins) -> History:
+    """The history, with the images that are not meant among those that failed."""
+    return changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
