@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.controller.device import Device
+from tests.controller.device import Device, asking
 from tests.sampling import THOROUGH
 from tests.scripted import ACTIONS, OUTCOMES
 from tests.truth import Truth
@@ -43,7 +43,7 @@ from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen, Look
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.settings.settings import Settings
@@ -65,6 +65,8 @@ CHECKS = {
     "another port": Health(TcpProbe(81), *_OFTEN),
 }
 MEMORY = (None, 64 * 1024**2, 128 * 1024**2)
+PLATFORM = Document("SystemContainers", "platform", SystemContainers(("hand",)))
+"""Beside all that is asked for: its name is no container's."""
 _FAST = "/dev/shm"  # a journal syncs every write
 _LONGEST_APPLY_S = 900.0
 _WELL = Condition("Healthy", True, "AllWell", "")
@@ -324,7 +326,10 @@ class Witness:
             wrong = [self.truth.not_there(each) for each in wanted]
             wrong += ["" if unwell.keys() == ending.unwell.keys() else names, *self._of_content(wanted)]
             wrong += ["" if conditions["Settled"].holds else "the condition does not hold"]
-            wrong += [f"well, but {unwell}" if unwell and conditions["Healthy"].holds else ""]
+            healthy = conditions["Healthy"]
+            wrong += [f"well, but {unwell}" if unwell and healthy.holds else ""]
+            is_alarm = not (healthy.holds or unwell or ending.left_over or healthy.reason == "Unknown")
+            wrong += [f"{healthy.message}, but all are well" if is_alarm else ""]
             unasked = [name for name in NAMES if name not in {each.name for each in wanted} and self._runs(name)]
             wrong += [f"{name} is there" for name in unasked if name not in ending.left_over]
             self._must_not("settled", wrong)
@@ -348,7 +353,7 @@ class Witness:
         device, loop = self.device, asyncio.get_running_loop()
         match event.kind:
             case "ask":
-                device.ask(*event.wishes)
+                device.journal.put("desired", desired_state([*asking(*event.wishes).documents, PLATFORM]), "files")
             case "follow":
                 await asyncio.sleep(event.after_s)
                 await self._follow()
