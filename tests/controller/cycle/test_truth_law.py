@@ -51,11 +51,12 @@ from evenkeel.specs.settings.settings import Settings
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "1000" if THOROUGH else "0"))
 """How many random histories are tried; without it, a few that are always the same."""
 NAMES = ("lamp", "horn")
-TAGS = ("1", "2", "crash", "ends", "late")
+TAGS = ("1", "2", "crash", "ends", "late", "flaps")
 BEHAVES = {
     "crash": Image(exits_with=1),
     "ends": Image(exits_with=0, exits_after_s=8.0),
     "late": Image(exits_with=3, exits_after_s=8.0),
+    "flaps": Image(exits_with=4, exits_after_s=0.7, flaps=True),
 }
 _OFTEN = timedelta(seconds=2), timedelta(seconds=1), 2
 CHECKS = {
@@ -95,7 +96,7 @@ def _wish(name: str) -> st.SearchStrategy[Container]:
 
     return st.builds(
         build,
-        st.sampled_from(["1", "1", "1", "1", "1", *TAGS]),
+        st.sampled_from(["1", "1", "1", "1", "1", "flaps", *TAGS]),
         st.sampled_from(sorted(CHECKS)),
         st.sampled_from(MEMORY),
         st.sampled_from(["IfNotPresent", "Always", "Always"]),
@@ -183,10 +184,11 @@ class Heard(Device):
 class Witness:
     """A device, and what is true of it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, tells_ends: bool) -> None:
         self.device = Heard(state, self._heard)
         engine = self.device.engine
         engine.catalogue.update({f"reg.example/{name}:{tag}": each for name in NAMES for tag, each in BEHAVES.items()})
+        engine.script.tells_ends = tells_ends
         engine.script.perform_s, engine.script.observe_s, engine.script.pull_rate = 0.5, 0.05, 1e8
         self.truth = Truth(engine)
         self.statements = 0
@@ -492,13 +494,20 @@ def _follows(wanted: Container) -> bool:
     _wish("horn"),
     st.lists(st.sampled_from(_FIRST), min_size=1, max_size=3),
     st.sampled_from(["sicken", "doubt", "defect"]),
+    st.booleans(),
     events(),
 )
 def test_no_statement_is_false_at_the_moment_it_is_made(
-    lamp: Container, other: Container, horn: Container, hands: list[str], trouble: str, events: list[Event]
+    lamp: Container,
+    other: Container,
+    horn: Container,
+    hands: list[str],
+    trouble: str,
+    tells_ends: bool,
+    events: list[Event],
 ) -> None:
     async def story(state: Path) -> None:
-        witness = Witness(state)
+        witness = Witness(state, tells_ends=tells_ends)
         try:
             await witness.play([Event("ask", wishes=[lamp, horn]), Event("follow")])
             for hand in hands:
