@@ -204,7 +204,7 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         if why:
             # one that ends well and is started again each time was proven so; while it is up that does not show
             ends_well = is_restless(instance) and instance.state == "restarting" and not instance.exit_code
-            by_itself = instance.id if _ails_by_itself(instance) else ""
+            by_itself = instance.id if _ails_by_itself(instance, history) else ""
             found.setdefault(instance.name, Ailment(why, not ends_well, by_itself, end_of(instance)))
     return found
 
@@ -318,6 +318,12 @@ def _not_up(instance: ContainerSeen) -> str:
     return f"ended with {exit_text(instance.exit_code)}" if instance.exit_code else ""
 
 
-def _ails_by_itself(instance: ContainerSeen) -> bool:
-    """Whether what it has written may tell why it is not well: it has run, and nobody has cut it off or paused it."""
-    return instance.state in ("running", "restarting", "exited") and not instance.cut_off
+def _ails_by_itself(instance: ContainerSeen, history: History) -> bool:
+    """Whether what it has written may tell why it is not well: it has run, nobody has cut it off or paused it, and it has not
+    ended with exit code 0, as a server does that somebody stops."""
+    if instance.state not in ("running", "restarting", "exited") or instance.cut_off:
+        return False
+    is_up = instance.state == "running"
+    return (is_up and instance.health == "unhealthy") or (
+        _exit_code(instance, history) if is_up else instance.exit_code
+    ) != 0
