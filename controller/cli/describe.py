@@ -166,7 +166,7 @@ def _described(
     roles = tuple(
         (role, state.digest)
         for role, state in (("desired", desired), ("last-good", journal.revision("last-good")))
-        if state is not None and any(each.name == name for each in state.documents)
+        if state is not None and name in state.containers()
     )
     attempt = journal.attempt(journal.digest("desired"))
     is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.desired import DesiredState, Document, SystemContainers
+from evenkeel.specs.desired import DesiredState, Document
 
 
 class ContainersWanted(NamedTuple):
@@ -20,10 +20,4 @@ def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> Containe
     documents = tuple(
         (document.wanted, document) for document in desired.documents if isinstance(document.wanted, Container)
     )
-    system = {
-        name
-        for document in desired.documents
-        if isinstance(document.wanted, SystemContainers)
-        for name in document.wanted.names
-    }
-    return ContainersWanted(documents, tuple(sorted(system.union(also_system))))
+    return ContainersWanted(documents, tuple(sorted(desired.system_containers().union(also_system))))

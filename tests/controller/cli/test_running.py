@@ -271,6 +271,12 @@ def test_the_demonstration_ends_as_told(device: Device) -> None:
     assert "~ databroker          recreate   image   …/databroker:0.2.4 → …/databroker:0.2.5" in shown
     assert "revision failed: databroker: it ended with exit code 1" in shown
     assert "rolled back: last-good" in shown
+    health = re.findall(r"health: (.*)", shown)
+    again = "all containers are well again"
+    assert health[-1] == again
+    assert "health: " not in shown.partition("\nDrift\n")[0]
+    hurt = {each for text in health if text != again for each in re.findall(r"(?:^|; )(\S+)", text)}
+    assert hurt == {"feeder", "seat-service", "databroker"}
     assert not device.state.exists()
     acts = re.findall(r"(?<=\n\n)\w[^.:\n]*(?=\n)", shown)
     assert (

@@ -118,7 +118,7 @@ class DockerEngine:
 
     async def _follow(self) -> None:
         try:
-            async with aclosing(events(self._client)) as heard:
+            async with aclosing(events(self._client, self._observer.ends.hear)) as heard:
                 async for _ in heard:
                     self._nudged.set()
         finally:
@@ -265,7 +265,7 @@ class DockerEngine:
         if action.container.image_volumes != "discard":
             await volumes.remember(self._client, name, others, self._owner)
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
-        async with ends_of(self._client, action.instance) as ends:
+        async with ends_of(self._client, action.instance, self._observer.ends.hear) as ends:
 
             async def was_killed() -> bool:
                 found = await self._observer.read(action.instance)
