@@ -27,3 +27,8 @@ def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> Containe
         for name in document.wanted.names
     }
     return ContainersWanted(documents, tuple(sorted(system.union(also_system))))
+
+
+def protects(document: Document, name: str) -> bool:
+    """Whether a document is why a container is never touched."""
+    return isinstance(document.wanted, SystemContainers) and name in document.wanted.names
