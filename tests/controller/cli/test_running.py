@@ -291,7 +291,7 @@ def test_describe_tells_what_is_being_done_for_a_container(device: Device) -> No
     device.write(spec("wiki"))
     device.run("apply", "--yes")
     device.write(spec("web").replace("100ms", "60s"), spec("wiki"))
-    process = device.start("run")
+    device.start("run")
     until(lambda: any(step["phase"] == "VERIFY" for step in (device.status()["work"] or {"steps": []})["steps"]))
     lines = device.run("describe", "container", "web").stdout.splitlines()
     assert any(re.match(r"doing       .*%.*for \d+ s", line) for line in lines), lines
