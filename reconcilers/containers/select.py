@@ -21,3 +21,8 @@ def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> Containe
         (document.wanted, document) for document in desired.documents if isinstance(document.wanted, Container)
     )
     return ContainersWanted(documents, tuple(sorted(desired.system_containers().union(also_system))))
+
+
+def protects(document: Document, name: str) -> bool:
+    """Whether a document is why a container is never touched."""
+    return isinstance(document.wanted, SystemContainers) and name in document.wanted.names

@@ -290,3 +290,15 @@ def test_the_specs_of_the_demonstration_can_be_applied_by_hand(device: Device, a
     device.run("--specs", str(ROOT / "examples" / "demo" / act), "apply", "--yes")
     assert "databroker" in device.engine().running()
     assert isinstance(device.engine(), MemoryEngine)
+
+
+def test_describe_tells_what_is_being_done_for_a_container(device: Device) -> None:
+    """N38: how far a pull or a proof is stood in the status alone."""
+    device.write(spec("wiki"))
+    device.run("apply", "--yes")
+    device.write(spec("web").replace("100ms", "60s"), spec("wiki"))
+    device.start("run")
+    until(lambda: any(step["phase"] == "VERIFY" for step in (device.status()["work"] or {"steps": []})["steps"]))
+    lines = device.run("describe", "container", "web").stdout.splitlines()
+    assert any(re.match(r"doing       .*%.*for \d+ s", line) for line in lines), lines
+    assert not any(line.startswith("doing") for line in device.run("describe", "container", "wiki").stdout.splitlines())
