@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.desired import DesiredState, Document
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers
 
 
 class ContainersWanted(NamedTuple):
