@@ -18,8 +18,8 @@ def lost(before: DesiredState | None, now: DesiredState) -> tuple[str, ...]:
     """Names of the containers that were asked for before and are not now."""
     if before is None or before.digest == now.digest:
         return ()
-    kept = {document.name for document in _containers(now)}
-    return tuple(document.name for document in _containers(before) if document.name not in kept)
+    kept = now.containers()
+    return tuple(name for name in before.containers() if name not in kept)
 
 
 def emptied(before: DesiredState | None, now: DesiredState, paths: Sequence[str]) -> tuple[str, ...]:

@@ -72,6 +72,15 @@ class DesiredState(Struct, frozen=True):
     documents: tuple[Document, ...] = ()
     digest: str = ""
 
+    def containers(self) -> dict[str, Container]:
+        """The containers that are asked for, by name: the subjects of this state. No other document's name is one."""
+        return {each.name: each.wanted for each in self.documents if isinstance(each.wanted, Container)}
+
+    def system_containers(self) -> frozenset[str]:
+        """The names that are never touched."""
+        lists = (each.wanted.names for each in self.documents if isinstance(each.wanted, SystemContainers))
+        return frozenset(name for names in lists for name in names)
+
 
 def desired_state(documents: Sequence[Document]) -> DesiredState:
     """Order the documents and name their content."""
@@ -93,7 +102,7 @@ def asked_at(document: Document, path: str) -> Place:
 
 
 def differing(one: DesiredState, other: DesiredState) -> tuple[str, ...]:
-    """Names of the documents that are not the same in both states, or in one of them only."""
-    wanted = [{(each.kind, each.name): each.wanted for each in state.documents} for state in (one, other)]
-    keys = wanted[0].keys() | wanted[1].keys()
-    return tuple(sorted(key[1] for key in keys if wanted[0].get(key) != wanted[1].get(key)))
+    """The containers that are asked for otherwise, or in one of the states only, and those that one of them alone protects."""
+    wanted, also = one.containers(), other.containers()
+    changed = {name for name in wanted.keys() | also.keys() if wanted.get(name) != also.get(name)}
+    return tuple(sorted(changed | (one.system_containers() ^ other.system_containers())))

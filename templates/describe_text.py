@@ -8,13 +8,16 @@ from typing import Any, NamedTuple
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.observed import ContainerSeen
 from evenkeel.specs.containers.shorthand import port_text
+from evenkeel.specs.feedback import StepAtWork
 from evenkeel.specs.output import LastFailure, logs_hint, says_something
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.repeats import Repeated
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import age_text, when_text
+from evenkeel.templates.fitting import hidden_change
 from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Style, paint
+from evenkeel.templates.work_text import step_text, step_value
 
 
 class Instance(NamedTuple):
@@ -33,7 +36,9 @@ class Described(NamedTuple):
     failed, where it failed by this one or is `given_up`: not tried again by itself, and last-good is in force. `last`: how it
     failed the last time, and what it said then. `entries`: what happened to it lately. `by`: whose it is, "nobody" where it is
     gone and its entries are all that is left. `in_force`: which revision all this is told by; `not_done`: what the desired one
-    asks for otherwise, as path, old and new text, where it is not in force."""
+    asks for otherwise, as path, old and new text, where it is not in force. `away`: why the engine could not be asked, ""
+    when it was. `steps`: what is being done for it just now. `named_in`: where a system container is named; `None` for the
+    settings."""
 
     name: str
     by: str
@@ -49,6 +54,9 @@ class Described(NamedTuple):
     in_force: str = "desired"
     last: LastFailure | None = None
     entries: tuple[Repeated, ...] = ()
+    away: str = ""
+    steps: tuple[StepAtWork, ...] = ()
+    named_in: Place | None = None
 
 
 def describe_lines(described: Described, now: float, style: Style = PLAIN) -> Iterator[str]:
@@ -57,11 +65,16 @@ def describe_lines(described: Described, now: float, style: Style = PLAIN) -> It
         one_line(place_text(described.asked)) if described.asked is not None else "nothing that is in force asks for it"
     )
     yield _field("container", f"{paint(one_line(described.name), 'strong', style)} ({_BY[described.by]})")
-    yield _field("asked for", asked)
+    if described.by == "system":
+        yield _field("named in", one_line(place_text(described.named_in)) if described.named_in else "the settings")
+    else:
+        yield _field("asked for", asked)
     for role, digest in described.roles:
         is_told = role == described.in_force == "last-good"
         yield _field(role.replace("-", " "), f"{digest} (in force)" if is_told else digest)
     yield _field("verdict", _verdict(described, style))
+    for step in described.steps:
+        yield _field("doing", step_text(step))
     if described.failure:
         yield _field("", paint(f"the desired revision failed: {one_line(described.failure)}", "bad", style))
     if described.not_done:
@@ -75,13 +88,13 @@ def describe_lines(described: Described, now: float, style: Style = PLAIN) -> It
         yield _field("failed", one_line(f"{when_text(last.at, now)}: {last.why}{hint}"))
     for instance in described.instances:
         yield ""
-        yield from _instance(instance, now, style)
+        yield from _instance(instance, described.by == "evenkeel", now, style)
     if described.spec:
         yield ""
         yield paint("what is asked for", "strong", style)
         width = max(len(one_line(path)) for path, _ in described.spec)
         for path, text in described.spec:
-            yield f"  {one_line(path):<{width}}  {one_line(text)}"
+            yield f"  {one_line(path):<{width}}  {'' if path.endswith('.' + text) else one_line(text)}".rstrip()
 
 
 def describe_value(described: Described) -> dict[str, Any]:
@@ -98,6 +111,9 @@ def describe_value(described: Described) -> dict[str, Any]:
         "spec": dict(described.spec),
         "ailment": described.ailment or None,
         "failure": described.failure or None,
+        "engineError": described.away or None,
+        "namedIn": place_text(described.named_in) if described.named_in is not None else None,
+        "doing": [step_value(step) for step in described.steps],
         "inForce": described.in_force,
         "givenUp": described.given_up,
         "notDone": [{"path": path, "old": old, "new": new} for path, old, new in described.not_done],
@@ -136,8 +152,9 @@ _MOST_CHECK_LINES = 10
 _BY = {
     "evenkeel": "evenkeel's",
     "system": "a system container: never touched",
-    "others": "not evenkeel's",
+    "others": "others'",
     "nobody": "gone",
+    "unknown": "whose it is, the engine alone can tell",
 }
 
 
@@ -147,11 +164,13 @@ def _field(name: str, value: str) -> str:
 
 def _changes(changes: Iterable[tuple[str, str, str]]) -> Iterator[str]:
     for path, old, new in changes:
-        was, becomes = (one_line(text) or "(nothing)" for text in (old, new))
-        yield _field("", f"{one_line(path) or 'container'}: {was} → {becomes}")
+        text = hidden_change(old, new) or " → ".join(one_line(each) or "(nothing)" for each in (old, new))
+        yield _field("", f"{one_line(path) or 'container'}: {text}")
 
 
 def _verdict(described: Described, style: Style) -> str:
+    if described.away:
+        return paint(f"not known: {one_line(described.away)}", "bad", style)
     difference, is_last_good = described.difference, described.in_force == "last-good"
     if difference is not None and difference.verb != "keep":
         if described.given_up and not is_last_good:
@@ -169,7 +188,7 @@ def _verdict(described: Described, style: Style) -> str:
     return paint("as last-good asks, and proven" if is_last_good else "as asked, and proven", "good", style)
 
 
-def _instance(instance: Instance, now: float, style: Style) -> Iterator[str]:
+def _instance(instance: Instance, is_judged: bool, now: float, style: Style) -> Iterator[str]:
     seen = instance.seen
     yield paint(f"{one_line(seen.engine_name)} {seen.id[:12]}", "strong", style)
     ended = seen.state in ("exited", "dead", "restarting")
@@ -186,7 +205,8 @@ def _instance(instance: Instance, now: float, style: Style) -> Iterator[str]:
         yield _field("" if index else "  check", one_line(line))
     if seen.cut_off:
         yield _field("  network", one_line(seen.cut_off))
-    yield _field("  proven", "yes" if instance.proven else "no")
+    if is_judged:
+        yield _field("  proven", "yes" if instance.proven else "no")
     yield _field("  image", f"{one_line(seen.image)} ({seen.image_id.removeprefix('sha256:')[:12]})")
     if seen.address:
         yield _field("  address", one_line(seen.address))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from evenkeel.specs.reading.secrecy import HIDDEN
+
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _CONTEXT = 8
 """Characters beside what differs that are kept."""
@@ -59,6 +61,14 @@ def _shared(one: str, other: str) -> int:
     """How many characters two texts begin with alike."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def hidden_change(old: str, new: str) -> str:
+    """What happens to a value that is not shown; "" where all that differs is shown. A variable that an image may have is
+    `(removed)`."""
+    if HIDDEN in (old, new):
+        return "added" if old in ("", "(removed)") else "removed" if new in ("", "(removed)") else "changed"
+    return "changed (in its hidden part)" if old == new and HIDDEN in old else ""
 
 
 def fitting_place(place: str, width: int) -> str:

@@ -25,9 +25,8 @@ from evenkeel.specs.containers.observed import ContainersSeen, image_size
 from evenkeel.specs.plan import Change, Plan
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.reading.quantity import rough_size_text
-from evenkeel.specs.reading.secrecy import HIDDEN
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place
+from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place, hidden_change
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 from evenkeel.templates.volume_text import volume_texts
 
@@ -264,8 +263,8 @@ def _follows(change: Change, difference: ContainerDifference) -> bool:
 def _values(change: Change, room: int) -> str:
     """Both values, or one with a word where the other is not there."""
     old, new = one_line(change.old), one_line(change.new)
-    if HIDDEN in (old, new):
-        return _without_values(old, new)
+    if hidden := hidden_change(old, new):
+        return hidden
     if change.path == "image" and old and new:
         return fitting_pair(old, new, room)
     if not old:
@@ -273,10 +272,3 @@ def _values(change: Change, room: int) -> str:
     if not new:
         return "removed" if change.path.endswith(old) else cut(f"removed: {old}", room)
     return fitting_change(old, new, room)
-
-
-def _without_values(old: str, new: str) -> str:
-    """What happens to a value that is not shown. A variable that an image may have is `(removed)`."""
-    if not old or old == "(removed)":
-        return "added"
-    return "changed" if new == HIDDEN else "removed"

@@ -19,7 +19,7 @@ def work_lines(work: Work | None, style: Style = PLAIN) -> Iterator[tuple[str, s
         return
     name = "doing"
     for step in work.steps:
-        yield name, _step(step)
+        yield name, f"{one_line(step.subject)}: {step_text(step)}"
         name = ""
     if work.error and work.again_s:
         yield (
@@ -36,26 +36,29 @@ def work_value(work: Work | None) -> dict[str, Any] | None:
     if work is None:
         return None
     return {
-        "steps": [
-            {
-                "subject": step.subject,
-                "phase": step.phase,
-                "step": step.text,
-                "seconds": step.for_s,
-                "perCent": _per_cent(step),
-                "message": step.far or None,
-            }
-            for step in work.steps
-        ],
+        "steps": [step_value(step) for step in work.steps],
         "lastError": work.error or None,
         "waitsFor": work.waits_for or None,
         "nextTryInSeconds": work.again_s or None,
     }
 
 
-def _step(step: StepAtWork) -> str:
+def step_text(step: StepAtWork) -> str:
+    """What is being done, how far it is, and for how long it has been at work."""
     parts = (one_line(step.text), _far(step), f"for {ago_text(step.for_s)}")
-    return f"{one_line(step.subject)}: " + ", ".join(part for part in parts if part)
+    return ", ".join(part for part in parts if part)
+
+
+def step_value(step: StepAtWork) -> dict[str, Any]:
+    """The same as plain values; durations in seconds."""
+    return {
+        "subject": step.subject,
+        "phase": step.phase,
+        "step": step.text,
+        "seconds": step.for_s,
+        "perCent": _per_cent(step),
+        "message": step.far or None,
+    }
 
 
 def _far(step: StepAtWork) -> str:

@@ -76,6 +76,8 @@ class Truth:
             check = _check(wanted, each)
             if each.state == "running" and check and not self.engine._behaviour(each).healthy:
                 return f"{wanted.name} fails its check"
+            if each.state == "running" and each.restart_count:  # one that flaps
+                return f"{wanted.name} was started again"
             if each.state in ("restarting", "exited") and each.exit_code:
                 return f"{wanted.name} ended with exit code {each.exit_code}"
         return ""
@@ -92,6 +94,8 @@ class Truth:
                 return f"{name} is cut off"
             if each.state == "restarting" and each.exit_code:
                 return f"{name} keeps ending"
+            if each.state == "running" and each.restart_count:  # one that flaps
+                return f"{name} was started again"
             behaves = self.engine._behaviour(each)
             fails = each.state == "running" and not behaves.healthy and behaves.newest_check != "none yet"
             if fails and asked and all(_check(wanted, each) for wanted in asked):

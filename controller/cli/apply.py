@@ -23,7 +23,7 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from evenkeel.controller.cycle.endings import Ending
     from evenkeel.controller.cycle.preview import Preview
-    from evenkeel.controller.journal.journal import Journal
+    from evenkeel.controller.journal.journal import Attempt, Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.ports import Reading
     from evenkeel.reconcilers.ports import Driver
@@ -92,16 +92,20 @@ def command(
             driver = open_driver(settings)
             try:
                 sizes, around = image_sizes(settings, driver), surroundings(settings, driver)
-                is_given_up = not retry and _is_given_up(journal, reading)
-                good = journal.revision("last-good") if is_given_up else None
+                given_up = _given_up(journal, reading) if not retry else None
+                good = journal.revision("last-good") if given_up is not None else None
                 looking = preview(reconciler(settings), driver, journal, good or reading.desired, sizes, around)
                 found = runner.run(_looked(settings, looking))
+                is_repaired = good is not None and good.digest != reading.desired.digest and bool(found.plan.stages)
+                if good is not None and not is_repaired:  # as `plan`, which tells what a retry would do
+                    looking = preview(reconciler(settings), driver, journal, reading.desired, sizes, around)
+                    found = runner.run(_looked(settings, looking))
                 # Not within the loop, which would keep the first Ctrl-C from ending the question.
                 shown = revealed(found.plan, found.seen) if show_values else found.plan
-                code = _refused(settings, journal, reading, found, shown, yes=yes, is_given_up=is_given_up)
+                code = _refused(settings, journal, found, shown, yes=yes, given_up=given_up, is_repaired=is_repaired)
                 if code is not None:
                     return code
-                return runner.run(_converge(settings, driver, journal, lock, reading, timeout, retry=not is_given_up))
+                return runner.run(_converge(settings, driver, journal, lock, reading, timeout, retry=given_up is None))
             finally:
                 runner.run(driver.close())
 
@@ -113,32 +117,38 @@ async def _looked(settings: Settings, looking: Coroutine[Any, Any, Preview]) -> 
         return await looking
 
 
-def _is_given_up(journal: Journal, reading: Reading) -> bool:
-    """Whether what is asked for is in quarantine."""
+def _given_up(journal: Journal, reading: Reading) -> Attempt | None:
+    """What is remembered of the revision that is asked for, where it is in quarantine."""
     attempt = journal.attempt(reading.desired.digest)
-    return attempt is not None and attempt.failed
+    return attempt if attempt is not None and attempt.failed else None
 
 
 def _refused(
-    settings: Settings, journal: Journal, reading: Reading, found: Preview, shown: Plan, *, yes: bool, is_given_up: bool
+    settings: Settings,
+    journal: Journal,
+    found: Preview,
+    shown: Plan,
+    *,
+    yes: bool,
+    given_up: Attempt | None,
+    is_repaired: bool,
 ) -> int | None:
-    """Show what will be done, as `shown` has it, and ask; the exit code when it shall not be done. Of a revision that
-    `is_given_up` nothing is done, but last-good, which is in force instead, is repaired."""
+    """Show what will be done, as `shown` has it, and ask; the exit code when it shall not be done. Of a revision that was
+    `given_up` nothing is done, and `shown` is what a retry would do; or last-good, which is in force, `is_repaired`."""
     from evenkeel.templates.plan_text import plan_lines
 
-    attempt = journal.attempt(reading.desired.digest) if is_given_up else None
-    good = journal.digest("last-good")
-    is_repaired = attempt is not None and good not in ("", attempt.digest) and bool(found.plan.stages)
     if is_repaired:
-        echo(f"To repair last-good ({good}), which is in force:")
+        echo(f"To repair last-good ({journal.digest('last-good')}), which is in force:")
+    elif given_up is not None:
+        echo("What --retry would do:")
     for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
         echo_lines(line)
-    for note in found.notes if found.plan.stages else ():
+    for note in found.notes if found.plan.stages and (given_up is None or is_repaired) else ():
         echo(f"Note: {note}")
     say_simulated(settings)
-    if attempt is not None:
-        echo(f"revision {attempt.digest} failed before: {attempt.why}", err=True)
-        _say_logs(journal, [attempt.why], attempt.digest)
+    if given_up is not None:
+        echo(f"revision {given_up.digest} failed before: {given_up.why}", err=True)
+        _say_logs(journal, [given_up.why], given_up.digest)
         echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
         if not is_repaired:
             return 1

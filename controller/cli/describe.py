@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +22,9 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.containers.select import ContainersWanted
-    from evenkeel.specs.containers.observed import ContainersSeen
+    from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.feedback import StepAtWork
     from evenkeel.specs.look import Look
     from evenkeel.specs.output import Output
     from evenkeel.specs.settings.settings import Settings
@@ -51,6 +53,9 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
     What is asked for is what is in force: what the controller last took over, or last-good once that has failed. Its check is
     the one that is made, and `status` and `get` tell of the same. What a failed revision asks for otherwise is told as not
     done. A file that was changed since is in `evenkeel plan`.
+
+    Exit code: 0; 1 for a name that nothing is known of, and where the engine cannot be asked; then the rest is told all the
+    same.
     """
     import asyncio
     from contextlib import closing
@@ -63,7 +68,9 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
     from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.wiring import reconciler
     from evenkeel.specs.codec import changed
+    from evenkeel.specs.containers.observed import ContainersSeen
     from evenkeel.specs.desired import DesiredState
+    from evenkeel.specs.errors import Refused, TimedOut, Unavailable
     from evenkeel.templates.describe_text import describe_lines, describe_value
 
     if show_values:
@@ -75,13 +82,19 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
         want = decisions.select(journal.revision(role_in_force(journal)) or DesiredState())
         look = changed(decisions.look(want, journal.history()), here_only=True)
 
-        seen, said = asyncio.run(_looked(settings, look, want, name))
-        described = _described(settings, journal, want, seen, said, name, show_values=show_values)
+        away: EvenkeelError | None = None
+        seen = ContainersSeen("")
+        said: Mapping[str, Output] = {}
+        try:
+            seen, said = asyncio.run(_looked(settings, look, want, name))
+        except (Unavailable, TimedOut, Refused) as error:
+            away = error
+        described = _described(settings, journal, want, seen, said, name, away, show_values=show_values)
     if output != "text":
         from evenkeel.controller.cli.output import echo_value
 
         echo_value(describe_value(described), output)
-        return 0
+        return _code(away)
     style = terminal_style()
     for line in describe_lines(described, system_now(), style):
         echo_lines(line)
@@ -91,6 +104,14 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
     for each in described.entries:
         echo_lines(dated_line(each.entry, style, name, each))
     say_simulated(settings)
+    return _code(away)
+
+
+def _code(away: EvenkeelError | None) -> int:
+    """The exit code; that the engine could not be asked is an error, whatever is known without it."""
+    if away is not None:
+        echo(f"error: {away}", err=True)
+        return 1
     return 0
 
 
@@ -127,10 +148,12 @@ def _described(
     seen: ContainersSeen,
     said: Mapping[str, Output],
     name: str,
+    away: EvenkeelError | None,
     *,
     show_values: bool,
 ) -> Described:
-    """EvenkeelError when nobody asks for `name`, nothing has it, and no entry is about it."""
+    """EvenkeelError when nobody asks for `name`, nothing has it, and no entry is about it. `away`: why the engine could not be
+    asked; nothing was seen then, and nothing follows from that."""
     from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.controller.cli.known import known_names
     from evenkeel.controller.cycle.in_force import role_in_force
@@ -138,6 +161,7 @@ def _described(
     from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
     from evenkeel.reconcilers.containers.diff import is_proven
     from evenkeel.reconcilers.containers.reveal import revealed_difference
+    from evenkeel.reconcilers.containers.select import protects
     from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import names
@@ -153,8 +177,10 @@ def _described(
     )
     instances = [each for each in seen.containers if name in (each.name, each.engine_name)]
     happened = entries(journal, 0, Wanted(name))[0]
-    is_gone = name not in asked and wish is None and not instances
+    is_gone = name not in asked and name not in want.system and wish is None and not instances
     if is_gone and journal.failures.last(name) is None and all(each.subject != name for each in happened):
+        if away is not None:
+            raise away
         known = {*asked, *(each.name for each in seen.containers), *known_names(journal)}
         hint = nearest(name, known)
         raise EvenkeelError(
@@ -163,21 +189,22 @@ def _described(
             + (f"; {hint}" if hint else ""),
         )
     container, document = asked.get(name, (None, None))
-    own = any(each.container is not None for each in instances)
     roles = tuple(
         (role, state.digest)
         for role, state in (("desired", desired), ("last-good", journal.revision("last-good")))
-        if state is not None and any(each.name == name for each in state.documents)
+        if state is not None and name in state.containers()
     )
     attempt = journal.attempt(journal.digest("desired"))
     is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)
     in_force, shown = role_in_force(journal), container if container is not None else wish
-    ailment = decisions.ailing(seen, history).get(name)
-    difference = next((each for each in decisions.diff(want, seen, history) if each.subject == name), None)
-    by = "system" if name in want.system else "evenkeel" if own or container is not None else "others"
+    ailment = decisions.ailing(seen, history).get(name) if away is None else None
+    differences = decisions.diff(want, seen, history) if away is None else []
+    difference = next((each for each in differences if each.subject == name), None)
+    of_force = journal.readable_revision(in_force) or DesiredState()
+    protecting = next((each for each in of_force.documents if protects(each, name)), None)
     return Described(
         name,
-        "nobody" if is_gone else by,
+        _whose(name, want, instances, is_asked=container is not None, is_away=away is not None),
         next((each.place for each in (document, of_desired) if each is not None), None),
         asked_texts(shown, show_values=show_values) if shown is not None else (),
         roles,
@@ -197,4 +224,28 @@ def _described(
         in_force,
         journal.failures.last(name),
         tuple(folded(happened)[-_MOST_ENTRIES:]),
+        str(away) if away is not None else "",
+        _at_work(settings, name),
+        protecting.place if protecting is not None else None,
     )
+
+
+def _whose(
+    name: str, want: ContainersWanted, instances: Sequence[ContainerSeen], *, is_asked: bool, is_away: bool
+) -> str:
+    """By what is there, as `get` has it: that a container is asked for does not make one of others evenkeel's."""
+    if name in want.system:
+        return "system"
+    if instances:
+        return "evenkeel" if any(each.container is not None for each in instances) else "others"
+    return "evenkeel" if is_asked else "unknown" if is_away else "nobody"
+
+
+def _at_work(settings: Settings, name: str) -> tuple[StepAtWork, ...]:
+    """What the controller is doing for this container just now, if one is at work."""
+    from pathlib import Path
+
+    from evenkeel.controller.control.ask import ask_status
+
+    told = ask_status(Path(settings.state))
+    return tuple(step for step in told.work.steps if step.subject == name) if told is not None else ()

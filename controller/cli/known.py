@@ -17,15 +17,13 @@ _MOST = 10
 def known_names(journal: Journal) -> frozenset[str]:
     """The names of what is asked for, of what has failed, and of what entries are about. The engine is not asked."""
     from evenkeel.controller.cli.history import Wanted, entries
-    from evenkeel.specs.desired import SystemContainers
 
     names: set[str] = {each.subject for each in entries(journal, 0, Wanted(""))[0]}
     names.update(each.subject for each in journal.failures.all())
     for role in _ROLES:
         state = journal.readable_revision(role)
-        for document in state.documents if state is not None else ():
-            wanted = document.wanted
-            names.update(wanted.names if isinstance(wanted, SystemContainers) else (document.name,))
+        if state is not None:
+            names.update(state.containers(), state.system_containers())
     return frozenset(names - {""})
 
 

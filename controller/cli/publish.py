@@ -139,7 +139,7 @@ def _place_of(flaw: Flaw, documents: Any, file: str) -> Any:
     from evenkeel.specs.problem import Place, path_text
 
     for document in documents:
-        if flaw.path and document.name == flaw.path[0]:
+        if document.kind == "Container" and flaw.path[:1] == (document.name,):
             return asked_at(document, path_text(flaw.path[1:]))
     return Place(file)
 

@@ -101,6 +101,7 @@ def _abandon(settings: Settings, state: Path) -> None:
 
 def _release(state: Path, message: Message) -> None:
     from evenkeel.controller.control.ask import ask_to_look_again
+    from evenkeel.controller.journal.ending import forget_ended
     from evenkeel.controller.journal.intent import put_in_force
     from evenkeel.controller.journal.journal import open_journal
     from evenkeel.specs.feedback import Feedback
@@ -112,7 +113,7 @@ def _release(state: Path, message: Message) -> None:
             files = journal.readable_revision("files")
             lost = files is None and bool(journal.digest("files"))
             journal.drop("message")
-            journal.drop_condition("ActivityCompleted")
+            forget_ended(journal)
             put_in_force(journal, files, "files")
             journal.say(Feedback("released", f"an operator releases {about}", revision=files.digest if files else ""))
         broken = [known for known in journal.conditions() if known.name == "SourceValid" and not known.holds]

@@ -7,6 +7,8 @@ import click
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo
 
+_BY_THE_NEXT = " by the next `evenkeel run` or `evenkeel apply`"
+
 
 @click.command("retry")
 @shared_options("config", "state")
@@ -22,7 +24,8 @@ def command(options: Options) -> int:
 
     from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.journal.journal import open_journal, read_journal
-    from evenkeel.specs.feedback import Feedback
+    from evenkeel.controller.journal.lock import holder
+    from evenkeel.specs.feedback import Condition, Feedback
 
     state = Path(options.settings().state)
     reader = read_journal(state)
@@ -39,12 +42,12 @@ def command(options: Options) -> int:
         with journal.at_once():
             if journal.forgive(desired):
                 journal.say(Feedback("revision-retried", f"an operator retries it; {why}", revision=desired))
+                if holder(state) is None:  # one at work says so itself, once it has looked
+                    text = f"revision {desired} is tried again{_BY_THE_NEXT}; {why}"
+                    journal.set_condition(Condition("Settled", False, "Retrying", text))
+                    journal.drop_condition("ContentCurrent")
     finally:
         journal.close()
-    by = (
-        ""
-        if ask_to_look_again(state)
-        else " by the next `evenkeel run` or `evenkeel apply`; no controller is at work now"
-    )
+    by = "" if ask_to_look_again(state) else f"{_BY_THE_NEXT}; no controller is at work now"
     echo(f"Revision {desired} is tried again{by}; {why}")
     return 0

@@ -10,10 +10,8 @@ from evenkeel.controller.cli.options import Options, shared_options, terminal_st
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from evenkeel.controller.journal.journal import Attempt, Journal
-    from evenkeel.specs.feedback import Condition, ConditionName, Standing
+    from evenkeel.specs.feedback import Condition, ConditionName
     from evenkeel.specs.problem import Problem
 
 
@@ -45,6 +43,7 @@ def command(options: Options, output: str, check: bool) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.asked import message_in_force
+    from evenkeel.controller.control.ask import ask_status
     from evenkeel.controller.journal.journal import empty_journal, read_journal
     from evenkeel.controller.journal.lock import holder
     from evenkeel.controller.process.clock import system_now
@@ -59,7 +58,7 @@ def command(options: Options, output: str, check: bool) -> int:
         echo(problem_text(note), err=True)
     state = Path(settings.state)
     found = holder(state)
-    told = _told(state) if found is not None else None
+    told = ask_status(state) if found is not None else None
     work = told.work if told is not None else None
     trouble = "" if found is None else found.trouble if told is None else told.trouble
     try:
@@ -123,16 +122,3 @@ def _said(journal: Journal, conditions: tuple[Condition, ...], attempt: Attempt 
     texts = [each.message for each in conditions if each.name in about_failures and not each.holds]
     revision, why = (attempt.digest, [attempt.why]) if attempt is not None else ("", [])
     return journal.failures.told(revision, [*texts, *why])
-
-
-def _told(state: Path) -> Standing | None:
-    """How the device is, in the words of the controller at work; `None` when it cannot be asked."""
-    from evenkeel.controller.control.ask import ask
-    from evenkeel.specs.codec import decode
-    from evenkeel.specs.feedback import Standing
-
-    answer = ask(state, "status")
-    try:
-        return decode(answer, Standing) if answer is not None else None
-    except ValueError:
-        return None

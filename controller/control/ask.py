@@ -8,8 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evenkeel.controller.journal.lock import holder
+
+if TYPE_CHECKING:
+    from evenkeel.specs.feedback import Standing
 
 NAME = "control.sock"
 _LIMIT_S = 5.0
@@ -29,6 +33,18 @@ def ask(state: Path, request: str, limit_s: float = _LIMIT_S) -> bytes | None:
             found += part
         return found
     return None
+
+
+def ask_status(state: Path) -> Standing | None:
+    """How the device is, in the words of the controller at work; `None` when it cannot be asked."""
+    from evenkeel.specs.codec import decode
+    from evenkeel.specs.feedback import Standing
+
+    answer = ask(state, "status")
+    try:
+        return decode(answer, Standing) if answer is not None else None
+    except ValueError:
+        return None
 
 
 def ask_to_look_again(state: Path) -> bool:

@@ -78,9 +78,9 @@ class Ailments:
         """The containers that desired and last-good ask for under this name."""
         roles: tuple[Role, ...] = ("desired", "last-good")
         for state in map(self._journal.readable_revision, roles):
-            for document in state.documents if state is not None else ():
-                if document.name == subject and isinstance(document.wanted, Container):
-                    yield document.wanted
+            wanted = state.containers().get(subject) if state is not None else None
+            if wanted is not None:
+                yield wanted
 
     def _is_due(self, subject: str, ailment: Ailment, now: float) -> bool:
         read = self._read.get(subject)

@@ -371,7 +371,7 @@ class Cycles:
             why = f"an open activity is about {', '.join(left)}"
             self._record.condition("Settled", False, "Waiting", why)
             return Waiting(why)
-        names = {document.name for document in state.documents}
+        names = state.containers().keys()
         unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
         ours = {name: why for name, why in unwell.items() if name not in left_alone}
         passing = {name: each.why for name, each in ailing.items() if name in names and each.is_passing}

@@ -127,7 +127,7 @@ class Revisions:
     def _wait_for_checks(self, state: DesiredState, seen: Any, excused: Collection[str]) -> Ending | None:
         """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
         minute, because some are made once an hour. Asked when there is something to go back to."""
-        names = {document.name for document in state.documents} - set(excused)
+        names = state.containers().keys() - set(excused)
         found = self._reconciler.unchecked(seen, self._last_checks or {})
         unchecked = {name: each for name, each in sorted(found.items()) if name in names}
         now = asyncio.get_running_loop().time()
@@ -183,7 +183,7 @@ class Revisions:
         good, desired = (journal.readable_revision(role) if history.adopted else None for role in _ROLES)
         if good is None or desired is None:
             return False
-        wanted = {document.name for document in desired.documents}
+        wanted = desired.containers()
         replaced = self._reconciler.superseded(differences, seen, history)
         old = [document for document in replaced if document.name in wanted]
         documents = {(document.kind, document.name): document for document in (*good.documents, *old)}

@@ -40,8 +40,8 @@ class Wellbeing:
 
     def in_force(self, state: DesiredState, good: DesiredState | None) -> None:
         """What of it is there should run, and what is of last-good, too, should be there."""
-        self._should_run = _subjects(state)
-        self._proven = _subjects(good) if good is not None else frozenset()
+        self._should_run = frozenset(state.containers())
+        self._proven = frozenset(good.containers()) if good is not None else frozenset()
 
     def hold_up(self) -> None:
         """Nothing goes on until the next try."""
@@ -75,7 +75,3 @@ class Wellbeing:
         self._undecided_since = {subject: self._undecided_since.get(subject, now) for subject in sorted(found)}
         waited_for = [subject for subject, since in self._undecided_since.items() if now - since < RECOVERY_S]
         return counted({subject: found[subject] for subject in waited_for})
-
-
-def _subjects(state: DesiredState) -> frozenset[str]:
-    return frozenset(document.name for document in state.documents)

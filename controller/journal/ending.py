@@ -69,6 +69,7 @@ def end_activity(
 def tell_ended(journal: Journal, id_: str, how: Status, why: str) -> None:
     """Let the status tell how the newest activity ended, also when what is desired is another's by then."""
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
+    journal.drop_condition("ActivityCompleted")  # each end is news: its time is its own, also where the last was alike
     journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text))
 
 
@@ -79,3 +80,13 @@ def tell_refused(journal: Journal, id_: str, why: str, now_s: float) -> None:
     before = known or Condition("ActivityCompleted", True, "NoneEnded", "no activity has ended yet")
     text = shortened(f"a desired state was refused: {name_of(id_)}: {why}")
     journal.set_condition(changed(before, refused=Refused(text, now_s)))
+
+
+def forget_ended(journal: Journal) -> None:
+    """What came over MQTT was released: how it ended matters no more. A message that was refused since is still told of."""
+    known = next((each for each in journal.conditions() if each.name == "ActivityCompleted"), None)
+    if known is None or known.refused is None:
+        journal.drop_condition("ActivityCompleted")
+    else:
+        text = "what the newest activity had asked for was released"
+        journal.set_condition(changed(known, holds=True, reason="Released", message=text))

@@ -1,7 +1,8 @@
 """How each container failed the last time, and what it had said: the part of the journal that `evenkeel logs` reads.
 
 One record for each subject; a newer failure replaces the older one. Only the newest few are kept, each within the bounds of
-`specs.containers.output`. A record stays when the subject is well again, or gone: that is when somebody asks.
+`specs.containers.output`. A record stays when the subject is well again, or gone: that is when somebody asks. One whose
+output says something stays until another says something, too.
 
 The newest may be in memory alone: one that ends every few seconds would else be written as often. Then the controller tells it
 to whoever asks (`hear` is the other side), and writes it when its caller says so, or when it stops.
@@ -75,7 +76,8 @@ class Failures:
         self, subject: str, instance: str, revision: str, why: str, output: Output, end: str = "", *, write: bool = True
     ) -> bool:
         """Keep how a subject has just failed, in memory alone unless it is to `write`. False, and nothing changes, when the
-        instance has said nothing new since its last failure and has not ended since."""
+        instance has said nothing new since its last failure and has not ended since, or has said nothing at all where the
+        output of an earlier failure is known."""
         known = self.last(subject)
         is_known = known is not None and (known.instance, known.output) == (instance, output)
         if known is not None and is_known and known.end in ("", end):
@@ -83,6 +85,10 @@ class Failures:
                 self._write(known)
             return False
         failure = LastFailure(subject, self._database.now(), revision, instance, why, output, end)
+        if known is not None and says_something(known.output) and not says_something(output):
+            self.ends()
+            self._know_end(failure)
+            return False
         self._hold(failure)
         if write:
             self._write(failure)
@@ -98,6 +104,9 @@ class Failures:
         self._held[failure.subject] = failure
         for subject in tuple(self._held)[:-MOST]:
             del self._held[subject]
+        self._know_end(failure)
+
+    def _know_end(self, failure: LastFailure) -> None:
         if self._ends is not None:
             _learn(self._ends, failure)
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from evenkeel.reconcilers.agents.in_force import asked_now
 from evenkeel.specs.codec import changed, encode
-from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.kanto import desired as kanto
 from evenkeel.specs.kanto import updateagent
@@ -85,7 +84,7 @@ def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
 
 def _other_versions(value: Mapping[str, Any], state: DesiredState) -> Iterator[str]:
     """Versions that are labels only: the image has another tag, and the image is what runs (defect B25)."""
-    images = {each.name: each.wanted.image for each in state.documents if isinstance(each.wanted, Container)}
+    images = {name: each.image for name, each in state.containers().items()}
     for name, version in _components(value):
         tag = image_version(images.get(name, ""))
         if version and tag not in (version, "n/a") and not tag.startswith("sha256:"):

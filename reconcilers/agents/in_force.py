@@ -45,10 +45,8 @@ def reached(activity: Activity) -> bool:
 def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
     """The subjects that are left to an open activity by whoever wants `other`: all that it changes, and of those that it
     only checks the ones that are wanted otherwise. What both want alike is kept so by both."""
-    theirs = {document.name: document.wanted for document in _with_policy(other, "Always", "IfNotPresent").documents}
-    ours = {
-        document.name: document.wanted for document in _with_policy(activity.target, "Always", "IfNotPresent").documents
-    }
+    theirs = _with_policy(other, "Always", "IfNotPresent").containers()
+    ours = _with_policy(activity.target, "Always", "IfNotPresent").containers()
     return frozenset(
         action.subject
         for action in activity.actions
@@ -74,22 +72,20 @@ def with_last_wishes(
 
 
 def _wishes(state: DesiredState | None, subjects: Collection[str]) -> dict[str, Container]:
-    documents = state.documents if state is not None else ()
-    return {
-        each.name: each.wanted for each in documents if isinstance(each.wanted, Container) and each.name in subjects
-    }
+    wanted = state.containers() if state is not None else {}
+    return {name: each for name, each in wanted.items() if name in subjects}
 
 
 def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:
     """What is there, with the retry timeout that is in force: no engine has one, so what was written down when a container
     was created stays behind when its restart policy is changed in place."""
-    wanted = {each.name: each.wanted for each in state.documents} if state is not None else {}
+    wanted = state.containers() if state is not None else {}
     return changed(seen, containers=tuple(_with_timeout(each, wanted.get(each.name)) for each in seen.containers))
 
 
-def _with_timeout(instance: ContainerSeen, wanted: object) -> ContainerSeen:
+def _with_timeout(instance: ContainerSeen, wanted: Container | None) -> ContainerSeen:
     own = instance.container
-    if own is None or not isinstance(wanted, Container):
+    if own is None or wanted is None:
         return instance
     restart = changed(own.restart, timeout=wanted.restart.timeout)
     return changed(instance, container=changed(own, restart=restart)) if restart == wanted.restart else instance

@@ -30,7 +30,7 @@ class Containers:
         self._protected, self._reserved = protected, reserved
 
     def select(self, desired: DesiredState) -> _select.ContainersWanted:
-        asked = {document.name for document in desired.documents if document.kind == "Container"}
+        asked = desired.containers()
         return _select.select(desired, (*self._protected, *(name for name in self._reserved if name not in asked)))
 
     def look(self, want: _select.ContainersWanted | None, history: History) -> ContainersLook:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenkeel.reconcilers.containers.compare import Field, fields
+from evenkeel.reconcilers.containers.compare import Field, fields, in_order
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.reading.quantity import duration_text
@@ -19,9 +19,11 @@ def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tup
         found["stableFor"] = duration_text(container.stable_for)
     if container.pull_policy != usual.pull_policy:
         found["pullPolicy"] = container.pull_policy
+    if container.image_volumes == "discard":
+        found["imageVolumes"] = "discard"
     if container.depends_on:
         found["dependsOn"] = ", ".join(container.depends_on)
-    return (("image", container.image), *sorted(found.items()))
+    return (("image", container.image), *sorted(found.items(), key=lambda each: in_order(each[0])))
 
 
 def otherwise(kept: Container | None, wish: Container | None) -> tuple[Field, ...]:
@@ -36,7 +38,7 @@ def otherwise(kept: Container | None, wish: Container | None) -> tuple[Field, ..
     if _paths(kept) != _paths(wish):  # what differs may be hidden
         hidden["health.http.path"] = found["health.http.path"]
     differing = {path: texts for path, texts in found.items() if texts[0] != texts[1]} | hidden
-    return tuple(Field(path, *texts) for path, texts in sorted(differing.items()))
+    return tuple(Field(path, *texts) for path, texts in sorted(differing.items(), key=lambda each: in_order(each[0])))
 
 
 def _paths(container: Container) -> str:

@@ -16,6 +16,7 @@ from evenkeel.specs.reading.secrecy import shown_target
 _EXEC = re.compile(r'exec: "([^"]{1,200})": (.*)', re.DOTALL)
 """runc, and others of its kind, of a program that they cannot start (measured with Docker 20.10)."""
 _TIMEOUT = re.compile(r"^Health check exceeded timeout \(((?:\d{1,9}(?:\.\d{1,9})?(?:h|m|s|ms|µs|ns))+)\)")
+_NO_NAME = re.compile(r"[\s=]")
 _SHELLS = {126: "it may not run a program", 127: "it does not find a program"}
 """Exit codes of shells (POSIX.1-2017, 2.8.2)."""
 
@@ -34,11 +35,28 @@ def check_cause(code: int, output: str, program: str) -> str:
     not_run = _EXEC.search(output) if code in (-1, 126, 127) else None
     if not_run and not_run[1] == program:
         if "permission denied" in not_run[2]:
-            return f"its program {program} may not be executed"
-        return f"its program {program} is not in the container"
+            return f"{_named(program)} may not be executed"
+        return f"{_named(program)} is not in the container"
     if code < 0 and (late := _TIMEOUT.search(output)):
         return f"its command did not end within {late[1]}"
     return f"its command ended with {exit_text(code)}" if code > 0 else ""
+
+
+def start_cause(message: str, program: str) -> str:
+    """Why a container's own program could not be started, from the engine's refusal and the program that is asked for; "" where
+    that is not known, as where the program is the image's."""
+    not_run = _EXEC.search(message)
+    if not_run is None or not_run[1] != program:
+        return ""
+    if "permission denied" in not_run[2]:
+        return f"{_named(program)} may not be executed"
+    is_absent = "no such file" in not_run[2] or "not found in" in not_run[2]
+    return f"{_named(program)} is not in the container" if is_absent else ""
+
+
+def _named(program: str) -> str:
+    """A whole command that is written as one word is not repeated: what else is in it may be secret."""
+    return f"its program {program}" if not _NO_NAME.search(program) else "its program, which is the whole command,"
 
 
 def is_good_answer(status: int) -> bool:

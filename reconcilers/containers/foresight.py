@@ -62,7 +62,17 @@ def foreseen(plan: Plan, seen: ContainersSeen, host: Host) -> tuple[str, ...]:
         for port in each.container.ports
     ]  # these are freed by the plan itself, or refused by the diff
     others = [each for each in host.listeners if not any(_holds(each, port, each.number) for port in own)]
+    others = [*_published(seen), *others]  # these have names
     return tuple(sentence for container in starting(plan) for sentence in _of(container, host, others))
+
+
+def _published(seen: ContainersSeen) -> Iterator[Listener]:
+    """What containers of others publish. The kernel does not tell whose a port is."""
+    for each in seen.containers:
+        if each.container is None and each.state in AWAKE:
+            for port in each.ports:
+                for number in host_ports(port):
+                    yield Listener(port.protocol, port.host_ip, number, each.engine_name)
 
 
 def _holds(listener: Listener, port: Port, number: int) -> bool:

@@ -196,14 +196,15 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
             why = ""
         passing = "" if why else _just_ended(instance, history)
         if passing:
+            by_itself = instance.id if _exit_code(instance, history) else ""
             found.setdefault(
                 instance.name,
-                Ailment(passing, refutes=False, instance=instance.id, end=end_of(instance), is_passing=True),
+                Ailment(passing, refutes=False, instance=by_itself, end=end_of(instance), is_passing=True),
             )
         if why:
             # one that ends well and is started again each time was proven so; while it is up that does not show
             ends_well = is_restless(instance) and instance.state == "restarting" and not instance.exit_code
-            by_itself = instance.id if _ails_by_itself(instance) else ""
+            by_itself = instance.id if _ails_by_itself(instance, history) else ""
             found.setdefault(instance.name, Ailment(why, not ends_well, by_itself, end_of(instance)))
     return found
 
@@ -268,9 +269,9 @@ def undecided(seen: ContainersSeen, history: History) -> dict[str, str]:
     }
 
 
-def _not_well(instance: ContainerSeen, exit_code: int = 0) -> str:
+def _not_well(instance: ContainerSeen, exit_code: int | None = None) -> str:
     """A container between two restarts looks well for a moment, hence `is_restless`. `exit_code`: that of its newest end, which
-    the engine does not tell any more once it is up again; 0 when nobody knows it."""
+    the engine does not tell any more once it is up again; `None` when nobody knows it."""
     if instance.cut_off:
         return f"is cut off from its network: {instance.cut_off}"
     if instance.state == "running" and instance.health == "unhealthy":
@@ -285,16 +286,22 @@ def _not_well(instance: ContainerSeen, exit_code: int = 0) -> str:
     return f"was restarted {instance.restart_count} times{cause}"
 
 
-def _exit_code(instance: ContainerSeen, history: History) -> int:
-    """The exit code of its newest end, 0 when that was not seen."""
+def _exit_code(instance: ContainerSeen, history: History) -> int | None:
+    """The exit code of its newest end, `None` when nobody heard or saw it."""
+    if instance.ended_with is not None:
+        return instance.ended_with
     known = history.ends.get(instance.id)
-    return known[1] if known is not None and known[0] == end_of(instance) else 0
+    return known[1] if known is not None and known[0] == end_of(instance) else None
 
 
 def _just_ended(instance: ContainerSeen, history: History) -> str:
-    """Of one that its engine has put up again less than a minute ago, after it had ended badly."""
-    is_back = instance.state == "running" and instance.lately_started and instance.restart_count > 0
-    code = _exit_code(instance, history) if is_back else 0
+    """Of one that its engine has put up again less than a minute ago, unless it is known to have ended well."""
+    if instance.state != "running" or not instance.lately_started or not instance.restart_count:
+        return ""
+    code = _exit_code(instance, history)
+    if code is None:
+        times = "once" if instance.restart_count == 1 else f"{instance.restart_count} times"
+        return f"was started again {times}"
     return f"was started again after it ended with {exit_text(code)}" if code else ""
 
 
@@ -311,6 +318,12 @@ def _not_up(instance: ContainerSeen) -> str:
     return f"ended with {exit_text(instance.exit_code)}" if instance.exit_code else ""
 
 
-def _ails_by_itself(instance: ContainerSeen) -> bool:
-    """Whether what it has written may tell why it is not well: it has run, and nobody has cut it off or paused it."""
-    return instance.state in ("running", "restarting", "exited") and not instance.cut_off
+def _ails_by_itself(instance: ContainerSeen, history: History) -> bool:
+    """Whether what it has written may tell why it is not well: it has run, nobody has cut it off or paused it, and it has not
+    ended with exit code 0, as a server does that somebody stops."""
+    if instance.state not in ("running", "restarting", "exited") or instance.cut_off:
+        return False
+    is_up = instance.state == "running"
+    return (is_up and instance.health == "unhealthy") or (
+        _exit_code(instance, history) if is_up else instance.exit_code
+    ) != 0

@@ -26,6 +26,8 @@ class Watch(NamedTuple):
     good_since: float | None = None
     bad_probes: int = 0
     restarts: int = 0
+    is_unexplained: bool = False
+    """Whether the engine has put it up again after an end of which it has not told yet how it was."""
     bad_at: float | None = None
     """When a failed probe was last counted."""
     ended: bool = False
@@ -47,7 +49,7 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         return watch, Verdict(None, "it was removed from outside while it was watched")
     restarted = seen.restart_count > watch.restarts
     if restarted:
-        watch = watch._replace(restarts=seen.restart_count, good_since=None)
+        watch = watch._replace(restarts=seen.restart_count, good_since=None, is_unexplained=seen.state == "running")
     if seen.state == "exited" and not seen.error and is_put_up_again(container.restart, seen):
         return watch, Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
     if seen.state == "exited" and seen.exit_code == 0 and container.restart.policy in ("no", "on-failure"):
@@ -56,9 +58,11 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
         return watch, Verdict(True, "it ended with exit code 0")
     if seen.cut_off:
         return watch, Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")
-    ended = seen.state in ("exited", "dead", "restarting") or restarted
-    if ended and seen.exit_code != 0:
-        return watch, Verdict(False, f"it ended with {exit_text(seen.exit_code, seen.error)}")
+    code = seen.exit_code if seen.state in ("exited", "dead", "restarting") or restarted else 0
+    if watch.is_unexplained and seen.ended_with is not None:
+        watch, code = watch._replace(is_unexplained=False), code or seen.ended_with
+    if code:
+        return watch, Verdict(False, f"it ended with {exit_text(code, seen.error)}")
     if seen.state == "created":
         return watch, Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
     good = seen.state in ("running", "restarting") if container.health is None else seen.health == "healthy"

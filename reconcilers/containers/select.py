@@ -20,10 +20,9 @@ def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> Containe
     documents = tuple(
         (document.wanted, document) for document in desired.documents if isinstance(document.wanted, Container)
     )
-    system = {
-        name
-        for document in desired.documents
-        if isinstance(document.wanted, SystemContainers)
-        for name in document.wanted.names
-    }
-    return ContainersWanted(documents, tuple(sorted(system.union(also_system))))
+    return ContainersWanted(documents, tuple(sorted(desired.system_containers().union(also_system))))
+
+
+def protects(document: Document, name: str) -> bool:
+    """Whether a document is why a container is never touched."""
+    return isinstance(document.wanted, SystemContainers) and name in document.wanted.names

@@ -40,12 +40,13 @@ class ContainerSeen(Struct, frozen=True):
     what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
     that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
     are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
-    is never set. `check` is what the check that it was given says while it runs; `None` when it was given none. `device_name`
-    is what a container on the network of its device is called by, the device's own name; else "". `volumes` are those that it
-    has because an image declares them: the places inside, and the volumes' names; `other_volumes` are those of an adopted one
-    that no spec can ask for. `vanishes`: the engine removes it when it ends, and with it the volumes without a name that nobody
-    else has. `holds`: not "", it was created to have the volumes of
-    the instance with this id, and never starts. `ports` are those that one of others publishes.
+    is never set. `ended_with`: the exit code of its newest end, which the engine told as it happened and does not tell any more
+    once it is up again; `None` when nobody heard it. `check` is what the check that it was given says while it runs; `None`
+    when it was given none. `device_name` is what a container on the network of its device is called by, the device's own name;
+    else "". `volumes` are those that it has because an image declares them: the places inside, and the volumes' names;
+    `other_volumes` are those of an adopted one that no spec can ask for. `vanishes`: the engine removes it when it ends, and
+    with it the volumes without a name that nobody else has. `holds`: not "", it was created to have the volumes of the instance
+    with this id, and never starts. `ports` are those that one of others publishes.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ContainerSeen(Struct, frozen=True):
     started_at: float = 0.0
     finished_at: float = 0.0
     lately_started: bool = False
+    ended_with: int | None = None
     address: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()

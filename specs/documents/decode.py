@@ -83,12 +83,23 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
         flaws.append(compose.compose_flaw())
     else:
         drafts = _native(value, flaws)
-    for flaw in flaws:
+    for flaw in _beside(tree.doubled, flaws):
         place = Place(file, *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
         message = shown_address(flaw.message)  # somebody may have put an address where none belongs
         problems.append(Problem(place, path_text(shown_path(flaw.path)), message, flaw.hint, severity))
     return [_placed(draft, tree, file) for draft in drafts]
+
+
+def _beside(doubled: Sequence[Path], flaws: Sequence[Flaw]) -> Iterable[Flaw]:
+    """Of flaws those that are no consequence of keys that stand there twice. What has such a key at its top, and no other that
+    is known, was meant as something else: that its keys are missing says nothing."""
+    if not doubled:
+        return flaws
+    causes = set(doubled)
+    left = [flaw for flaw in flaws if not any(flaw.path[:end] in causes for end in range(1, len(flaw.path) + 1))]
+    is_foreign = any(len(path) == 1 and path[0] not in _MISSING for path in doubled)
+    return [flaw for flaw in left if flaw.path] if is_foreign else left
 
 
 def _native(value: dict[str, Value], flaws: list[Flaw]) -> Sequence[Draft]:

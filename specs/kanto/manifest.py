@@ -13,7 +13,7 @@ read; hooks and image decryption are refused rather than left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -175,17 +175,65 @@ def is_manifest(value: Mapping[str, object]) -> bool:
 
 def manifest_drafts(value: object, flaws: list[Flaw]) -> list[Draft]:
     """The one container that a manifest asks for; none when a flaw prevents it. Flaws have paths of `value`."""
-    found = list(faults(value, Manifest))
-    flaws.extend(found)
-    if found:
+    shape = [_as_meant(flaw) for flaw in faults(value, Manifest)]
+    kept: Kept = {}
+    try:
+        manifest = msgspec.convert(_sound(value, {flaw.path for flaw in shape}, (), kept), Manifest)
+    except msgspec.ValidationError:  # it is none at all, or not all of its faults were counted
+        flaws.extend(shape)
         return []
-    manifest = msgspec.convert(value, Manifest)
-    before = len(flaws)
-    name = _name(manifest, flaws)
-    _refuse_unsupported(manifest, flaws)
-    entries = list(_entries(manifest, flaws))
-    draft = container_draft(name or "unknown", entries, (), flaws)
-    return [] if draft is None or any(not flaw.warning for flaw in flaws[before:]) else [draft]
+    meaning: list[Flaw] = []
+    name = _name(manifest, meaning)
+    _refuse_unsupported(manifest, meaning)
+    entries = list(_entries(manifest, meaning))
+    draft = container_draft(name or "unknown", entries, (), meaning)
+    found = [*shape, *_no_consequences(meaning, shape, kept)]
+    flaws.extend(found)
+    return [] if draft is None or any(not flaw.warning for flaw in found) else [draft]
+
+
+Kept = dict[Path, list[int]]
+"""For a list of which entries were left out, by its path: the original indexes of the others."""
+
+
+def _as_meant(flaw: Flaw) -> Flaw:
+    """A key of Kanto's in another place is not mistyped."""
+    if flaw.path and flaw.path[-1] == "decrypt_config" and flaw.message.startswith("unknown key"):
+        return msgspec.structs.replace(flaw, message="encrypted images are not supported", hint="leave it out")
+    return flaw
+
+
+def _sound(value: Any, faulty: Collection[Path], path: Path, kept: Kept) -> Any:
+    """`value` without what is faulty, so that the meaning of the rest can be checked. Of a list an entry with a fault in it is
+    left out whole."""
+    if isinstance(value, dict):
+        sound = {key: (*path, key) for key in value if (*path, key) not in faulty}
+        return {key: _sound(value[key], faulty, below, kept) for key, below in sound.items()}
+    if isinstance(value, list):
+        spoilt = {each[len(path)] for each in faulty if len(each) > len(path) and each[: len(path)] == path}
+        if not spoilt:
+            return value
+        kept[path] = [index for index in range(len(value)) if index not in spoilt]
+        return [value[index] for index in kept[path]]
+    return value
+
+
+def _no_consequences(meaning: Iterable[Flaw], shape: Collection[Flaw], kept: Kept) -> Iterator[Flaw]:
+    """Flaws of meaning with their original paths, but for those that may follow from what was left out: what is at, around
+    or beside it."""
+    spoilt = {flaw.path[:-1] if len(flaw.path) > _DEEP else flaw.path for flaw in shape}
+    names = {("container_name",), ("name",)}
+    for flaw in meaning:
+        path: Path = ()
+        for part in flaw.path:
+            path = (*path, kept[path][part] if path in kept and isinstance(part, int) else part)
+        related = (path[: len(each)] == each or (path and each[: len(path)] == path) for each in spoilt)
+        if not any(related) and (path or not spoilt & names):
+            yield msgspec.structs.replace(flaw, path=path)
+
+
+_DEEP = 2
+"""Further down a mapping is one thing, such as limits, whose parts mean something together only."""
 
 
 def _name(manifest: Manifest, flaws: list[Flaw]) -> str:

@@ -56,6 +56,8 @@ class Tree(Struct, frozen=True):
     value: Value
     positions: dict[Path, Position]
     start: Position
+    doubled: tuple[Path, ...] = ()
+    """Keys that stand there more than once, of which the value is the last: nothing else can be said of what they mean."""
 
 
 def nearest_position(tree: Tree, path: Path) -> Position:
@@ -112,7 +114,7 @@ def _json_trees(text: str, value: Value, file: str, problems: list[Problem]) -> 
     trees = _yaml_trees(same.replace("\t", " "), file, problems)
     if len(trees) != 1:
         return trees
-    tree = Tree(value, trees[0].positions, trees[0].start)
+    tree = Tree(value, trees[0].positions, trees[0].start, trees[0].doubled)
     unpaired = list(_unpaired(value, ())) if paired else []
     found = Found()
     for path in unpaired:
@@ -212,6 +214,7 @@ class _Folder:
         self._anchors: dict[str, tuple[Value, Path, int, int]] = {}
         """Values with their paths, and which part of the trail is theirs."""
         self._open_anchors: set[str] = set()
+        self._doubled: list[Path] = []
         self._positions: dict[Path, Position] = {}
         self._trail: list[tuple[Path, Position]] = []
         """The positions again, in the order in which they were found: what stands below a value is a slice of it."""
@@ -221,10 +224,11 @@ class _Folder:
             kind = type(event).__name__
             if kind == "DocumentStartEvent":
                 self._positions, self._trail, self._anchors = {}, [], {}
+                self._doubled = []
                 first = next(events)
                 start = _position(first)
                 value = self._value(first, events, (), 0)
-                yield Tree(value, self._positions, start)
+                yield Tree(value, self._positions, start, tuple(self._doubled))
 
     def _value(self, event: Any, events: Iterator[Any], path: Path, depth: int) -> Value:
         """The value that starts with `event`. Recursion is bounded by MOST_DEPTH."""
@@ -277,6 +281,7 @@ class _Folder:
             if "\0" in key:
                 raise _Unreadable("a text cannot hold the character NUL", where)
             if key in seen:
+                self._doubled.append((*path, key))
                 first = f"{self._file}:{seen[key][0]}:{seen[key][1]}"
                 place = Place(self._file, *where)
                 message = f"{key_words('the key', key, path)} stands here again"

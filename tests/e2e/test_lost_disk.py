@@ -65,6 +65,7 @@ def device(clean_dockerd: Dockerd, tmp_path: Path, disk: Disk) -> Iterator[Docke
     it.apart = True  # nothing in here may have a file open on the disk
     it.state = disk.place / "state"
     it.settings(resync="5s")
+    it.log = tmp_path / "log"
     yield it
     it.close()
 
@@ -83,6 +84,9 @@ def check_kept_up(device: DockerDevice, reason: str) -> None:
     device.write(ONE, TWO)
     until(lambda: dockerd.containers() == {"one": "running", "two": "running"}, what="the files are followed")
     until(lambda: shown(device).startswith(reason), what="status says that it works from memory")
+    log = device.log
+    assert log is not None
+    until(lambda: "state-lost" in log.read_text(), what="the loss is told, as one that is over at once is not")
     text = device.run("status", ok=None).stdout
     assert "it works from memory: " in text
     device.run("status", "--check", ok=1)

@@ -788,3 +788,25 @@ def test_json_of_others_has_only_texts_that_can_be_encoded(text: str, ascii_only
         return
     ((key, (value,)),) = found.items()
     assert key == value == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: a}\nspec: {image: x}\nspec: {x: 1}\n",
+            ["a.yaml:5:1: spec: the key `spec` stands here again; first at a.yaml:4:1"],
+        ),
+        ('{"a":1,"a":2}', ["a.yaml:1:8: a: the key `a` stands here again; first at a.yaml:1:2"]),
+        (
+            "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: a}\nspec: {env: {A: 1}, env: {A: x}}\n",
+            [
+                "a.yaml:4:1: spec: the key `image` is missing",
+                "a.yaml:4:21: spec.env: the key `env` stands here again; first at a.yaml:4:8",
+            ],
+        ),
+    ],
+)
+def test_of_a_key_that_stands_there_twice_only_that_is_said(content: str, expected: list[str]) -> None:
+    """N26: the last of two was read, and what it lacks was said, too."""
+    assert [problem_text(each) for each in decode_file(content.encode(), "a.yaml").problems] == expected

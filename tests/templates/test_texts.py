@@ -16,7 +16,7 @@ from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates import render
 from evenkeel.templates.ago import age_text, ago_text, since_text, when_text
-from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place
+from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place, hidden_change
 from evenkeel.templates.status_text import Failure, Status, is_well, status_lines, status_value
 from evenkeel.templates.tables import table_lines
 
@@ -48,6 +48,24 @@ def test_both_images_of_a_pair_are_cut_alike() -> None:
     assert fitting_pair("r.io/x/a:1", "r.io/x/a:2", 23) == "r.io/x/a:1 → r.io/x/a:2"
     assert fitting_pair("r.io/x/a:1", "r.io/x/a:2", 22) == "…/x/a:1 → …/x/a:2"
     assert fitting_pair("r.io/x/a:1", "r.io/x/a:2", 1) == "…/a:1 → …/a:2"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("(hidden)", "(hidden)", "changed"),
+        ("", "(hidden)", "added"),
+        ("(removed)", "(hidden)", "added"),
+        ("(hidden)", "", "removed"),
+        ("(hidden)", "(removed)", "removed"),
+        ("http://u:(hidden)@h/x", "http://u:(hidden)@h/x", "changed (in its hidden part)"),
+        ("http://u:(hidden)@h/x", "http://u:(hidden)@h/y", ""),
+        ("1", "2", ""),
+    ],
+)
+def test_what_is_hidden_on_both_sides_is_not_shown_as_if_it_were_the_same(old: str, new: str, said: str) -> None:
+    """N17, N18: `http://u:(hidden)@h/x → http://u:(hidden)@h/x`, `(hidden) → (hidden)`."""
+    assert hidden_change(old, new) == said
 
 
 def test_cut_keeps_the_beginning() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Device:
 
     def __init__(self, folder: Path) -> None:
         self.specs, self.state, self.config = folder / "specs", folder / "state", folder / "config.yaml"
+        self.log: Path | None = None
+        """A file for the standard error of what is left running, to be read meanwhile."""
         self.specs.mkdir()
         self.settings()
         self._running: list[subprocess.Popen[str]] = []
@@ -97,14 +100,15 @@ class Device:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The command, left running."""
-        process = subprocess.Popen(
-            self.line(*arguments),
-            env=self.environment(**environment),
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        with self.log.open("w") if self.log is not None else nullcontext(subprocess.PIPE) as errors:
+            process = subprocess.Popen(
+                self.line(*arguments),
+                env=self.environment(**environment),
+                text=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
         self._running.append(process)
         return process
 

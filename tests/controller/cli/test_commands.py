@@ -300,7 +300,9 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     plan = device.run("plan", ok=2).stdout
     assert "failed before: wiki: port 8080 is already allocated" in plan
     assert "until the specs change or somebody runs `evenkeel retry`" in plan
-    assert "--retry tries it nevertheless" in device.run("apply", "--yes", ok=1).stderr
+    done = device.run("apply", "--yes", ok=1)
+    assert "--retry tries it nevertheless" in done.stderr
+    assert re.match(r"What --retry would do:\ncontainers\n  \+ wiki +create ", done.stdout), "N11: as `plan` has it"
     device.engine().remove("web")
     done = device.run("apply", "--yes", ok=1)  # O9: last-good is repaired, as `run` does
     assert re.match(r"To repair last-good \(\w{16}\), which is in force:\ncontainers\n  \+ web ", done.stdout)
@@ -310,6 +312,12 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
         r"Revision \w{16} is tried again by the next `evenkeel run` or `evenkeel apply`; no controller is at work now; "
         r"it had failed: wiki: .*\n",
         device.run("retry").stdout,
+    )
+    settled = next(each for each in device.status()["conditions"] if each["name"] == "Settled")
+    assert (settled["holds"], settled["reason"]) == (False, "Retrying"), "N12: it said RolledBack"
+    assert re.match(
+        r"revision \w{16} is tried again by the next `evenkeel run` or `evenkeel apply`; it had failed: wiki: ",
+        settled["message"],
     )
     assert device.run("retry").stdout == "No failed revision: there is nothing to retry.\n"
     assert [each["kind"] for each in events(device)][-1] == "revision-retried"

@@ -271,6 +271,12 @@ def test_the_demonstration_ends_as_told(device: Device) -> None:
     assert "~ databroker          recreate   image   …/databroker:0.2.4 → …/databroker:0.2.5" in shown
     assert "revision failed: databroker: it ended with exit code 1" in shown
     assert "rolled back: last-good" in shown
+    health = re.findall(r"health: (.*)", shown)
+    again = "all containers are well again"
+    assert health[-1] == again
+    assert "health: " not in shown.partition("\nDrift\n")[0]
+    hurt = {each for text in health if text != again for each in re.findall(r"(?:^|; )(\S+)", text)}
+    assert hurt == {"feeder", "seat-service", "databroker"}
     assert not device.state.exists()
     acts = re.findall(r"(?<=\n\n)\w[^.:\n]*(?=\n)", shown)
     assert (
@@ -284,3 +290,15 @@ def test_the_specs_of_the_demonstration_can_be_applied_by_hand(device: Device, a
     device.run("--specs", str(ROOT / "examples" / "demo" / act), "apply", "--yes")
     assert "databroker" in device.engine().running()
     assert isinstance(device.engine(), MemoryEngine)
+
+
+def test_describe_tells_what_is_being_done_for_a_container(device: Device) -> None:
+    """N38: how far a pull or a proof is stood in the status alone."""
+    device.write(spec("wiki"))
+    device.run("apply", "--yes")
+    device.write(spec("web").replace("100ms", "60s"), spec("wiki"))
+    device.start("run")
+    until(lambda: any(step["phase"] == "VERIFY" for step in (device.status()["work"] or {"steps": []})["steps"]))
+    lines = device.run("describe", "container", "web").stdout.splitlines()
+    assert any(re.match(r"doing       .*%.*for \d+ s", line) for line in lines), lines
+    assert not any(line.startswith("doing") for line in device.run("describe", "container", "wiki").stdout.splitlines())

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.controller.device import Device, OnDevice, container
 from tests.virtual import now
 
@@ -163,3 +164,23 @@ def test_nothing_is_well_again_while_it_is_down_for_the_way_back(on_device: OnDe
         assert device.settled() == (False, "RolledBack")
 
     on_device(work, bad=Image(exits_with=3, exits_after_s=0.5))
+
+
+@pytest.mark.parametrize("tells_ends", [True, False], ids=["the code is heard", "it is not"])
+def test_nothing_is_well_again_because_the_failed_one_is_just_up(on_device: OnDevice, *, tells_ends: bool) -> None:
+    """T2: on the way back from an image that crashes, all were well again while it was up between two ends."""
+
+    async def work(device: Device) -> None:
+        device.engine.script.perform_s, device.engine.script.tells_ends = 0.25, tells_ends
+        await device.reach(container("web", restart=Restart("always")))
+        device.ask(container("web", "bad:1", restart=Restart("always")))
+        await device.follow()
+        assert device.settled() == (False, "RolledBack")
+        said = device.said()
+        last_start = len(said) - said[::-1].index(("step-done", "started"))
+        assert said.index(("health", "all containers are well again")) >= last_start
+        told = [message for _, message in device.said("health")]
+        was_up = "web was started again after it ended with exit code 3" if tells_ends else "web was started again "
+        assert any(each.startswith(was_up) for each in told), f"it was up when somebody looked: {told}"
+
+    on_device(work, bad=Image(exits_with=3, exits_after_s=0.2, flaps=True))

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.controller.device import Device
+from tests.controller.device import Device, asking
 from tests.sampling import THOROUGH
 from tests.scripted import ACTIONS, OUTCOMES
 from tests.truth import Truth
@@ -43,7 +43,7 @@ from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.look import Look
@@ -52,11 +52,12 @@ from evenkeel.specs.settings.settings import Settings
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "1000" if THOROUGH else "0"))
 """How many random histories are tried; without it, a few that are always the same."""
 NAMES = ("lamp", "horn")
-TAGS = ("1", "2", "crash", "ends", "late")
+TAGS = ("1", "2", "crash", "ends", "late", "flaps")
 BEHAVES = {
     "crash": Image(exits_with=1),
     "ends": Image(exits_with=0, exits_after_s=8.0),
     "late": Image(exits_with=3, exits_after_s=8.0),
+    "flaps": Image(exits_with=4, exits_after_s=0.7, flaps=True),
 }
 _OFTEN = timedelta(seconds=2), timedelta(seconds=1), 2
 CHECKS = {
@@ -66,6 +67,8 @@ CHECKS = {
     "another port": Health(TcpProbe(81), *_OFTEN),
 }
 MEMORY = (None, 64 * 1024**2, 128 * 1024**2)
+PLATFORM = Document("SystemContainers", "platform", SystemContainers(("hand",)))
+"""Beside all that is asked for: its name is no container's."""
 _FAST = "/dev/shm"  # a journal syncs every write
 _LONGEST_APPLY_S = 900.0
 _WELL = Condition("Healthy", True, "AllWell", "")
@@ -94,7 +97,7 @@ def _wish(name: str) -> st.SearchStrategy[Container]:
 
     return st.builds(
         build,
-        st.sampled_from(["1", "1", "1", "1", "1", *TAGS]),
+        st.sampled_from(["1", "1", "1", "1", "1", "flaps", *TAGS]),
         st.sampled_from(sorted(CHECKS)),
         st.sampled_from(MEMORY),
         st.sampled_from(["IfNotPresent", "Always", "Always"]),
@@ -182,10 +185,11 @@ class Heard(Device):
 class Witness:
     """A device, and what is true of it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, tells_ends: bool) -> None:
         self.device = Heard(state, self._heard)
         engine = self.device.engine
         engine.catalogue.update({f"reg.example/{name}:{tag}": each for name in NAMES for tag, each in BEHAVES.items()})
+        engine.script.tells_ends = tells_ends
         engine.script.perform_s, engine.script.observe_s, engine.script.pull_rate = 0.5, 0.05, 1e8
         self.truth = Truth(engine)
         self.statements = 0
@@ -325,7 +329,10 @@ class Witness:
             wrong = [self.truth.not_there(each) for each in wanted]
             wrong += ["" if unwell.keys() == ending.unwell.keys() else names, *self._of_content(wanted)]
             wrong += ["" if conditions["Settled"].holds else "the condition does not hold"]
-            wrong += [f"well, but {unwell}" if unwell and conditions["Healthy"].holds else ""]
+            healthy = conditions["Healthy"]
+            wrong += [f"well, but {unwell}" if unwell and healthy.holds else ""]
+            is_alarm = not (healthy.holds or unwell or ending.left_over or healthy.reason == "Unknown")
+            wrong += [f"{healthy.message}, but all are well" if is_alarm else ""]
             unasked = [name for name in NAMES if name not in {each.name for each in wanted} and self._runs(name)]
             wrong += [f"{name} is there" for name in unasked if name not in ending.left_over]
             self._must_not("settled", wrong)
@@ -349,7 +356,7 @@ class Witness:
         device, loop = self.device, asyncio.get_running_loop()
         match event.kind:
             case "ask":
-                device.ask(*event.wishes)
+                device.journal.put("desired", desired_state([*asking(*event.wishes).documents, PLATFORM]), "files")
             case "follow":
                 await asyncio.sleep(event.after_s)
                 await self._follow()
@@ -488,13 +495,20 @@ def _follows(wanted: Container) -> bool:
     _wish("horn"),
     st.lists(st.sampled_from(_FIRST), min_size=1, max_size=3),
     st.sampled_from(["sicken", "doubt", "defect"]),
+    st.booleans(),
     events(),
 )
 def test_no_statement_is_false_at_the_moment_it_is_made(
-    lamp: Container, other: Container, horn: Container, hands: list[str], trouble: str, events: list[Event]
+    lamp: Container,
+    other: Container,
+    horn: Container,
+    hands: list[str],
+    trouble: str,
+    tells_ends: bool,
+    events: list[Event],
 ) -> None:
     async def story(state: Path) -> None:
-        witness = Witness(state)
+        witness = Witness(state, tells_ends=tells_ends)
         try:
             await witness.play([Event("ask", wishes=[lamp, horn]), Event("follow")])
             for hand in hands:

@@ -172,6 +172,57 @@ def test_output_that_cannot_be_read_changes_no_verdict(
     on_device(work, bad=CRASHER)
 
 
+def test_a_stop_with_exit_code_0_is_no_failure(on_device: OnDevice) -> None:
+    """T4: a stop by other hands took the place of the output of the revision that had failed."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "bad:1"))
+        await device.follow()
+        failed = last(device, "web")
+        assert failed.output.lines
+        for restart_in_order in (False, True):
+            if restart_in_order:
+                device.engine.restart(in_order=True)
+            else:
+                device.engine.kill("web", 0)
+            await device.follow()
+            assert device.running() == {"web": "web:1"}
+        assert ("health", "web is not running (exit code 0)") in device.said("health")
+        assert last(device, "web") == failed
+
+    on_device(work, web=Image(stops_with=0, output="about to end"), bad=CRASHER)
+
+
+def test_what_was_said_is_not_replaced_by_silence(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("web"))
+        device.ask(container("web", "bad:1"))
+        await device.follow()
+        failed = last(device, "web")
+        device.engine.kill("web", 137)
+        await device.follow()
+        assert ("health", "web is not running (exit code 137)") in device.said("health")
+        assert last(device, "web") == failed, "this one had written nothing"
+        device.engine.catalogue["docker.io/library/web:1"] = Image(output="out of memory")
+        device.engine.kill("web", 137)
+        await device.follow()
+        assert last(device, "web").output.lines == ("out of memory",)
+
+    on_device(work, bad=CRASHER)
+
+
+def test_the_exit_code_of_one_that_says_nothing_is_known_all_the_same(tmp_path: Path) -> None:
+    """It is told of when the container is up again."""
+    with closing(open_journal(tmp_path)) as journal:
+        assert journal.failures.keep("web", "1", "r", "it ended", Output(("a",), exit_code=1), "1 7.0")
+        assert not journal.failures.keep("web", "1", "r", "it ended", Output(exit_code=2), "2 8.0")
+        assert not journal.failures.keep("web", "2", "r", "it ended", Output(unread="no log", exit_code=3), "1 9.0")
+        assert journal.failures.ends() == {"2": ("1 9.0", 3)}
+        assert journal.failures.last("web") == journal.failures.all()[0]
+        assert journal.failures.all()[0].output.lines == ("a",)
+
+
 def test_a_bounded_number_of_failures_is_kept(tmp_path: Path) -> None:
     output = Output(tuple("x" * 500 for _ in range(40)), tuple("y" * 500 for _ in range(40)))
     with closing(open_journal(tmp_path)) as journal:

@@ -41,6 +41,12 @@ def told(*containers: ContainerSeen, stopped: tuple[str, ...] = ()) -> tuple[str
         (one("restarting", exit_code=1, restart_count=1), "web ended with exit code 1"),
         (one("restarting", exit_code=1, restart_count=2), "web keeps ending with exit code 1"),
         (one(restart_count=3, lately_started=True), "web was restarted 3 times"),
+        (one(restart_count=1, lately_started=True), "web was started again once"),
+        (one(restart_count=2, lately_started=True, finished_at=7.0), "web was started again 2 times"),
+        (
+            one(restart_count=1, lately_started=True, ended_with=3),
+            "web was started again after it ended with exit code 3",
+        ),
     ],
 )
 def test_what_should_be_up_and_is_not_well_is_told(seen: ContainerSeen, sentence: str) -> None:
@@ -57,6 +63,8 @@ def test_what_should_be_up_and_is_not_well_is_told(seen: ContainerSeen, sentence
         one("created"),
         one("restarting"),
         one(restart_count=3),
+        one(restart_count=1, lately_started=True, ended_with=0),
+        one(restart_count=1, ended_with=3),
         ContainerSeen("1", "web", "web", "i", "exited", exit_code=1),
     ],
 )
@@ -70,7 +78,8 @@ def test_between_two_ends_the_newest_exit_code_is_told() -> None:
     seen = ContainersSeen("test", containers=(one_end,))
     (found,) = ailing(seen, History(ends={"1": (end_of(one_end), 3)})).values()
     assert (found.why, found.refutes) == ("was started again after it ended with exit code 3", False)
-    assert ailing(seen, History(ends={"1": ("0 6.0", 3)})) == {}
+    (found,) = ailing(seen, History(ends={"1": ("0 6.0", 3)})).values()
+    assert (found.why, found.instance) == ("was started again once", ""), "how that end was is not known"
     stays_up = changed(one_end, lately_started=False)
     assert ailing(ContainersSeen("test", containers=(stays_up,)), History(ends={"1": (end_of(one_end), 3)})) == {}
     (found,) = ailing(ContainersSeen("test", containers=(many,)), History(ends={"1": (end_of(many), 127)})).values()

@@ -249,3 +249,9 @@ def test_no_propagation_and_the_usual_one_are_alike() -> None:
         assert fields(one, other) == ()
     assert not compare.same_identity(none, shared)
     assert not compare.same_identity(usual, shared)
+
+
+def test_variables_come_in_the_order_in_which_people_count() -> None:
+    """N35: V1, V10, V11, V2."""
+    numbered = changed(WEB, env=tuple((f"V{number}", "x") for number in (1, 2, 10, 11)))
+    assert [field.path for field in fields(WEB, numbered)] == ["env.V1", "env.V2", "env.V10", "env.V11"]

@@ -88,6 +88,16 @@ def test_every_cause_outside_is_said_once() -> None:
     )
 
 
+def test_the_container_that_holds_a_port_is_named() -> None:
+    """N10: that the port is taken was said, and not by whom, although `get` lists it. The kernel does not tell."""
+    web = ContainerSeen("2", "web", "web-1", "sha256:2", "running", ports=(Port(8080, 80),))
+    asleep = ContainerSeen("3", "ftp", "ftp", "sha256:2", "exited", ports=(Port(9000, 90, protocol="udp"),))
+    seen = ContainersSeen("test", containers=(web, asleep), images=IMAGES)
+    said = "gps cannot be started now: port 8080/tcp of the host is taken, by web-1"
+    assert foreseen(planned(seen), seen, Host((), (taken("tcp", 8080),))) == (said,)
+    assert foreseen(planned(seen), seen, Host()) == (said,), "also where the host of the engine cannot be seen"
+
+
 def test_what_is_there_and_free_is_not_mentioned() -> None:
     seen = ContainersSeen("test", images=IMAGES)
     assert foreseen(planned(seen), seen, Host((), (taken("udp", 9000), taken("tcp", 80)))) == ()

@@ -39,6 +39,7 @@ class Look(NamedTuple):
     error: str = ""
     cut_off: str = ""
     cause: str = ""
+    ended_with: int | None = None
 
 
 GONE = None
@@ -51,7 +52,8 @@ def watch(container: Container, *looks: Look | None, at: float = 0.0) -> str:
     for number, look in enumerate(looks, 1):
         seen = look and ContainerSeen(
             "1", "web", "web", "i", look.state, container, health=look.health, exit_code=look.exit_code,
-            restart_count=look.restarts, error=look.error, cut_off=look.cut_off, check=CheckSeen("1", cause=look.cause),
+            restart_count=look.restarts, error=look.error, cut_off=look.cut_off, ended_with=look.ended_with,
+            check=CheckSeen("1", cause=look.cause),
         )  # fmt: skip
         known, verdict = judge(container, known, seen, at + (look.at if look else 0.0))
         if verdict is not None:
@@ -182,6 +184,15 @@ def test_a_restart_with_a_bad_end_disproves() -> None:
     assert watch(UP_3_S, Look(0), Look(1, restarts=1, exit_code=1)) == "2: disproven: it ended with exit code 1"
 
 
+def test_a_bad_end_of_which_only_the_engine_has_told_disproves() -> None:
+    """T5: a container that is up again shows no exit code, so a proof missed its ends until a look came between two."""
+    up_again = Look(1, restarts=1)
+    failed = "disproven: it ended with exit code 3"
+    assert watch(UP_3_S, Look(0), up_again._replace(ended_with=3)) == f"2: {failed}"
+    assert watch(UP_3_S, Look(0), up_again, Look(2, restarts=1, ended_with=3)) == f"3: {failed}", "it is heard late"
+    assert watch(UP_3_S, Look(0), *(Look(t, restarts=1, ended_with=0) for t in range(1, 5))) == "5: proven: up for 3 s"
+
+
 def test_who_ends_well_again_and_again_is_not_said_to_be_up() -> None:
     """`unless-stopped` is what Kanto asks for unless told otherwise, also of a program that says hello and ends."""
     looks = [Look(t, state="restarting" if t > 3 else "running", restarts=min(t, 4)) for t in range(10)]
@@ -193,7 +204,7 @@ def test_who_ends_well_again_and_again_is_not_said_to_be_up() -> None:
 
 def test_restarts_of_old_do_not_count() -> None:
     known = Watch(since=0.0, restarts=9)
-    seen = ContainerSeen("1", "web", "web", "i", "running", UP_3_S, restart_count=9)
+    seen = ContainerSeen("1", "web", "web", "i", "running", UP_3_S, restart_count=9, ended_with=3)
     assert judge(UP_3_S, known, seen, 0.0) == (Watch(0.0, 0.0, 0, 9), None)
 
 

@@ -318,3 +318,36 @@ def test_a_difference_can_point_to_the_line_that_asked() -> None:
 def test_yaml_will_do_too() -> None:
     content = json.dumps(manifest()).encode() + b"\n---\ncontainer_name: b\nimage: {name: x}\n"
     assert [document.name for document in decode_file(content, "x.yaml").documents] == ["lamp", "b"]
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    """N15: faults of shape hid all others until they were mended. What follows from one of them is not said."""
+    value = manifest(
+        restart_count="x",
+        hooks=[{"path": "/x"}],
+        decrypt_config={"keys": ["k"]},
+        mount_points=[
+            {"source": 7, "destination": "/a"},
+            {"source": "/b", "destination": "/b", "propagation_mode": "weird"},
+        ],
+        host_config={
+            "privileged": "yes",
+            "port_mappings": [{"host_port": 70000, "container_port": 80}],
+            "resources": {"memory": 64, "memory_swap": "128M"},
+        },
+    )
+    assert sorted(each.split(";")[0] for each in complaints(value)) == [
+        "decrypt_config: encrypted images are not supported",
+        "hooks: hooks are not supported",
+        "host_config.port_mappings[0]: Incorrect port mapping configuration 70000:80",
+        "host_config.privileged: expected true or false, got the text `yes`",
+        "host_config.resources.memory: expected a text, got a number",
+        "mount_points[0].source: expected a text, got a number",
+        "mount_points[1]: propagation mode must be set to one of the supported modes",
+    ]
+
+
+def test_a_name_that_is_wrong_is_not_said_to_be_missing() -> None:
+    assert complaints(manifest(container_name=7)) == [
+        "container_name: expected a text, got a number; put it into quotes"
+    ]

@@ -26,7 +26,7 @@ from evenkeel.controller.drivers.containers.docker.networks import Networks, att
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.containers.docker.parse import is_owner
 from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
-from evenkeel.controller.drivers.containers.docker.refusals import outcome
+from evenkeel.controller.drivers.containers.docker.refusals import outcome, shown
 from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.containers.docker.render import as_kept, create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
@@ -38,7 +38,6 @@ from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import ContainersSeen, at_containers
-from evenkeel.specs.containers.redaction import redacted
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
@@ -119,7 +118,7 @@ class DockerEngine:
 
     async def _follow(self) -> None:
         try:
-            async with aclosing(events(self._client)) as heard:
+            async with aclosing(events(self._client, self._observer.ends.hear)) as heard:
                 async for _ in heard:
                     self._nudged.set()
         finally:
@@ -266,7 +265,7 @@ class DockerEngine:
         if action.container.image_volumes != "discard":
             await volumes.remember(self._client, name, others, self._owner)
         look, life = self._observer.at_this_moment, lambda: self._client.meetings
-        async with ends_of(self._client, action.instance) as ends:
+        async with ends_of(self._client, action.instance, self._observer.ends.hear) as ends:
 
             async def was_killed() -> bool:
                 found = await self._observer.read(action.instance)
@@ -298,7 +297,7 @@ class DockerEngine:
                     return Retry(f"{answer.message}; {_DOUBLED.format(self._network)}", outside=True)
                 brought = [mount.destination for mount in found.seen.container.mounts]
                 told = outcome(answer.message, brought)
-                return changed(told, message=redacted(told.message, found.seen.container))
+                return changed(told, message=shown(told.message, found.seen.container))
         return Retry("its network could not be made", outside=True)
 
     async def _end(self, action: End) -> Outcome:
@@ -377,7 +376,7 @@ def _is_about_its_network(answer: EngineAnswer) -> bool:
 
 def _without_values(told: Outcome, action: Action) -> Outcome:
     container = action.container if isinstance(action, Create | Connect | Verify) else None
-    return changed(told, message=redacted(told.message, container))
+    return changed(told, message=shown(told.message, container))
 
 
 def _what_differs(wanted: Container, made: Container) -> str:

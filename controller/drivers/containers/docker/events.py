@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
@@ -20,11 +20,45 @@ from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 log = logging.getLogger(__name__)
 
 _EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
+_DATE_S = 0.001
+"""Dates are rounded."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
 
 
-async def events(client: EngineClient) -> AsyncGenerator[None, None]:
-    """One for every event, and one whenever the engine was lost and is back."""
+class NewestEnds:
+    """With which exit code containers ended the last time. The engine tells it when it happens, and forgets it when it has
+    started them again."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, tuple[float, int]] = {}
+        """By id: when the engine told of it, by the engine's clock, and the code."""
+
+    def hear(self, event: object) -> None:
+        """The next event. Of an end whose code is not told nothing is known."""
+        match event:
+            case {
+                "Action": "die",
+                "timeNano": int(at),
+                "Actor": {"ID": str(id_), "Attributes": {"exitCode": str(code)}},
+            }:
+                if code.removeprefix("-").isdecimal():
+                    self._ends[id_] = at / 1e9, int(code)
+            case _:
+                pass
+
+    def code(self, id_: str, finished_at: float) -> int | None:
+        """The exit code of the end that an inspection dates `finished_at`; `None` when it was not heard, because the events
+        have not come yet or were cut. The engine tells of an end after it has dated it."""
+        told_at, code = self._ends.get(id_, (0.0, 0))
+        return code if finished_at and told_at >= finished_at - _DATE_S else None
+
+    def forget_all_but(self, ids: Collection[str]) -> None:
+        """Containers that are gone."""
+        self._ends = {id_: end for id_, end in self._ends.items() if id_ in ids}
+
+
+async def events(client: EngineClient, hear: Callable[[object], None]) -> AsyncGenerator[None, None]:
+    """One for every event, which `hear` has heard before, and one whenever the engine was lost and is back."""
     filters = json.dumps({"type": ["container"], "event": list(_EVENTS)})
     now, wait_s = asyncio.get_running_loop().time, _FIRST_WAIT_S
     while True:
@@ -33,7 +67,8 @@ async def events(client: EngineClient) -> AsyncGenerator[None, None]:
             async with client.stream("GET", "/events", {"filters": filters}) as happened:
                 begun_s = now()
                 yield
-                async for _ in happened:
+                async for event in happened:
+                    hear(event)
                     yield
         except DriverError as error:
             log.debug("events ended", extra={"fields": {"why": str(error)}})
@@ -83,9 +118,9 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends_of(client: EngineClient, instance: str) -> AsyncIterator[Ends]:
+async def ends_of(client: EngineClient, instance: str, hear: Callable[[object], None]) -> AsyncIterator[Ends]:
     """Listen to how a container ends, from the beginning of the engine's log on: what is in it stands in the order in which
-    it happened, whatever was done to the clock meanwhile."""
+    it happened, whatever was done to the clock meanwhile. `hear` hears it, too."""
     ends = Ends(client.element)
     filters = json.dumps({"type": ["container"], "event": ["start", "kill", "die"], "container": [instance]})
 
@@ -93,6 +128,7 @@ async def ends_of(client: EngineClient, instance: str) -> AsyncIterator[Ends]:
         async with client.stream("GET", "/events", {"since": "0", "filters": filters}) as happened:
             async for event in happened:
                 ends.hear(event)
+                hear(event)
 
     ends.listening = asyncio.ensure_future(listen())
     try:

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker import answers, parse
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.containers.docker.events import NewestEnds
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
 from evenkeel.controller.drivers.containers.docker.networks import (
     Attachment,
@@ -65,6 +66,8 @@ class Observer:
         self._client, self._registries = client, registries
         self._networks, self._owner, self._look_timeout_s = networks, owner, look_timeout_s
         self._probes, self._uptimes = Probes(look_again), Uptimes()
+        self.ends = NewestEnds()
+        """Hears the engine's events."""
         self._version, self._version_of = "", -1
         self._is_podman = False
         self._abilities: parse.Abilities | None = None
@@ -97,6 +100,7 @@ class Observer:
             by_reference, digests = parse.parse_images(here)
             self._probes.forget_all_but(ours)
             self._uptimes.forget_all_but(ours)
+            self.ends.forget_all_but(ours)
             asked = [
                 id_ for id_, entry in ours.items() if look.subject in ("", adopted.get(id_) or parse.subject_of(entry))
             ]
@@ -144,6 +148,7 @@ class Observer:
                 seen,
                 cut_off=cut_off(it, self._networks.name, None),
                 lately_started=seen.state == "running" and up_s < LATELY_S,
+                ended_with=self.ends.code(seen.id, seen.finished_at),
             )
             return Inspection(seen, it)
 

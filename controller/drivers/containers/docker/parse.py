@@ -19,6 +19,7 @@ from evenkeel.controller.drivers.containers.docker import answers
 from evenkeel.controller.drivers.containers.docker.checks import asked_check, health_of, newest_check
 from evenkeel.controller.drivers.containers.docker.places import other_volumes_of, volumes_of
 from evenkeel.controller.drivers.containers.docker.published import published
+from evenkeel.controller.drivers.containers.docker.refusals import shown
 from evenkeel.controller.drivers.containers.docker.render import (
     HOLDS_LABEL,
     HOST_GATEWAY,
@@ -46,7 +47,6 @@ from evenkeel.specs.containers.container import (
 from evenkeel.specs.containers.image import DIGEST_PATTERN, normal_image, parse_image
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, State
-from evenkeel.specs.containers.redaction import redacted
 
 _STATES: dict[str, State] = {
     "created": "created",
@@ -142,7 +142,7 @@ def parse_container(
         health=health_of(state),
         check=newest_check(state, container.health),
         exit_code=state.get("ExitCode") or 0,
-        error=redacted(state.get("Error") or "", container),
+        error=shown(state.get("Error") or "", container),
         restart_count=inspected.get("RestartCount") or 0,
         created_at=parse_time(inspected.get("Created", "")),
         started_at=parse_time(state.get("StartedAt", "")),

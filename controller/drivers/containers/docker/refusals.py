@@ -12,6 +12,9 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from evenkeel.reconcilers.containers.causes import start_cause
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.redaction import redacted
 from evenkeel.specs.plan import Failed, Outcome, Retry
 
 _FINAL = re.compile(
@@ -73,6 +76,8 @@ _OUTSIDE = re.compile(
         )
     )
 )
+_ENDPOINT_ID = re.compile(r" \([0-9a-f]{64}\)")
+"""Of an endpoint there is another one at each try (measured, 20.10), and it leads nowhere."""
 _EXEC = re.compile(r'unable to start container process: (?:error during container init: )?exec: "([^"]*)": ')
 
 
@@ -83,6 +88,12 @@ def outcome(message: str, mounted: Sequence[str] = ()) -> Outcome:
     if _OUTSIDE.search(lower) or _is_brought(message, mounted):
         return Retry(message, outside=True)
     return Failed(message) if _FINAL.search(lower) else Retry(message)
+
+
+def shown(message: str, container: Container | None) -> str:
+    """The engine's words as they may be shown, of what concerns this container: the same for the same cause."""
+    program = (container.command or ("",))[0] if container is not None else ""
+    return start_cause(message, program) or redacted(_ENDPOINT_ID.sub("", message), container)
 
 
 def _is_brought(message: str, mounted: Sequence[str]) -> bool:

@@ -28,11 +28,11 @@ from evenkeel.controller.drivers.containers.memory.world import (
     Kept,
     Script,
     World,
+    after_ends,
     foreign_id,
     image_id,
     made_up_size,
     repo_digest,
-    restarts,
     stored_world,
     taken_port,
     up_s,
@@ -305,10 +305,10 @@ class MemoryEngine:
             if kept.state in ("running", "restarting") and ends and image.exits_with is not None:
                 policy = kept.container.restart.policy if kept.container else "no"
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
-                state: State = "restarting" if again else "exited"
-                count = restarts(kept, image) if again else kept.restart_count
-                at = kept.finished_at if (kept.state, kept.restart_count) == (state, count) else self._now()
-                ended = replace(kept, state=state, exit_code=image.exits_with, restart_count=count, finished_at=at)
+                state, count = after_ends(kept, image) if again else ("exited", kept.restart_count)
+                is_known = kept.finished_at and kept.restart_count == count and (again or kept.state == state)
+                at, code = kept.finished_at if is_known else self._now(), 0 if state == "running" else image.exits_with
+                ended = replace(kept, state=state, exit_code=code, restart_count=count, finished_at=at)
                 vanishing.end(self.world, ended)
         return list(self.world.containers.values())
 
@@ -345,7 +345,8 @@ class MemoryEngine:
             restart_count=kept.restart_count,
             created_at=kept.created_at,
             started_at=kept.started_at,
-            lately_started=kept.state == "running" and up_s(kept) < LATELY_S,
+            lately_started=kept.state == "running" and (up_s(kept) < LATELY_S or self._behaviour(kept).flaps),
+            ended_with=self._heard(kept),
             finished_at=kept.finished_at,
             unspoken=() if foreign else kept.unspoken,
             cut_off=cut_off,
@@ -356,6 +357,11 @@ class MemoryEngine:
             holds=kept.holds,
             ports=container.ports if foreign and container is not None else (),
         )
+
+    def _heard(self, kept: Kept) -> int | None:
+        """The exit code of its newest end, as somebody heard who listened."""
+        is_back = kept.state == "running" and kept.restart_count > 0 and self.script.tells_ends
+        return self._behaviour(kept).exits_with if is_back else None
 
     async def _look_at(self, instance: str, check: Health | None) -> ContainerSeen | None:
         found = [kept for kept in self._present() if instance in (kept.id, kept.engine_name)]

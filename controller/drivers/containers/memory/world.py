@@ -33,7 +33,8 @@ class Image:
 
     `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
     process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
-    to; `None` ignores the signal. `start_error`: why no engine can start it. `healthy`: what its health checks
+    to; `None` ignores the signal. `flaps`: where its engine starts it again, it is seen up between two ends, each time for as
+    long as the first time. `start_error`: why no engine can start it. `healthy`: what its health checks
     find; `answers`: the status of the answer to a GET of a path, where it is another than 200; `newest_check`: what the newest
     check said of who is not unhealthy for it. `volumes`: the places that it declares. `output`: what its process writes;
     `check_output`: what the command of its check writes when it fails, with `check_exit`.
@@ -44,6 +45,7 @@ class Image:
     pull: Literal["ok", "missing", "unreachable"] = "ok"
     exits_with: int | None = None
     exits_after_s: float = 0.1
+    flaps: bool = False
     stops_with: int | None = 143
     start_error: str = ""
     healthy: bool = True
@@ -104,7 +106,8 @@ class World:
 class Script:
     """How long things take in seconds, how fast pulls are in bytes a second, and what goes wrong: `failures` are consulted
     before every action and each ends it with its outcome instead; `unreachable` ends every call. `absent`: paths of the host
-    that are not there, which a mount needs at the creation and a device at the start."""
+    that are not there, which a mount needs at the creation and a device at the start. `tells_ends`: the exit code of one that
+    was started again can be heard."""
 
     observe_s: float = 0.0
     perform_s: float = 0.0
@@ -112,6 +115,7 @@ class Script:
     failures: list[Callable[[Action], Outcome | None]] = field(default_factory=list)
     unreachable: bool = False
     absent: set[str] = field(default_factory=set)
+    tells_ends: bool = True
     shut_registry: bool = False
     """Images that are not in the catalogue do not exist."""
 
@@ -152,6 +156,15 @@ def restarts(kept: Kept, image: Image) -> int:
     longest = kept.container.restart.max_retries if kept.container is not None else 0
     count = int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1)))
     return max(1, min(count, longest) if longest else count)
+
+
+def after_ends(kept: Kept, image: Image) -> tuple[State, int]:
+    """How one that its engine starts again is by now, and how often it was started again. One that flaps waits for as long as
+    it is up."""
+    if not image.flaps:
+        return "restarting", restarts(kept, image)
+    turns = int(up_s(kept) / image.exits_after_s)  # 1: it has ended once and waits
+    return ("restarting", (turns + 1) // 2) if turns % 2 else ("running", turns // 2)
 
 
 def taken_port(kept: Kept, other: Kept) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evenkeel.controller.drivers.containers.docker.refusals import outcome
+from evenkeel.controller.drivers.containers.docker.refusals import outcome, shown
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Failed, Retry
 
 _RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
@@ -132,3 +134,31 @@ def test_all_that_is_not_known_may_pass(message: str) -> None:
 def test_a_program_that_the_host_brings_may_come_late(program: str, mounted: list[str], may_come: bool) -> None:
     message = f"{_RUNC}exec: {program}: unknown"
     assert outcome(message, mounted) == (Retry(message, outside=True) if may_come else Failed(message))
+
+
+NOT_THERE, WHOLE = (
+    f"its program{each} is not in the container" for each in (" /bin/nope", ", which is the whole command,")
+)
+NOT_RUN = "failed to create shim: OCI runtime create failed: unable to start container process: exec: "
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "said"),
+    [
+        (("/bin/nope",), f'{NOT_RUN}"/bin/nope": stat /bin/nope: no such file or directory', NOT_THERE),
+        (("nope", "hunter2"), f'{NOT_RUN}"nope": executable file not found in $PATH', NOT_THERE.replace("/bin/", "")),
+        (("/etc/passwd",), f'{NOT_RUN}"/etc/passwd": permission denied', "its program /etc/passwd may not be executed"),
+        (("serve --token hunter2",), f'{NOT_RUN}"serve --token hunter2": executable file not found in $PATH', WHOLE),
+        ((), f'{NOT_RUN}"/entry": permission denied', f'{NOT_RUN}"/entry": permission denied'),
+    ],
+)  # fmt: skip
+def test_a_program_that_is_not_there_is_named(command: tuple[str, ...], message: str, said: str) -> None:
+    """N9: it read `exec: "(command[0])": stat (command[0]): no such file or directory`."""
+    assert shown(message, normal(Container("web", "web:1", command=command))) == said
+
+
+def test_a_port_that_is_taken_reads_the_same_at_each_try() -> None:
+    """N10: each try had another id of its endpoint, so that five tries were five lines of 64 digits."""
+    message = "driver failed programming external connectivity on endpoint web ({}): Bind for 0.0.0.0:80 failed"
+    told = {shown(message.format(digit * 64), None) for digit in "abc123"}
+    assert told == {"driver failed programming external connectivity on endpoint web: Bind for 0.0.0.0:80 failed"}

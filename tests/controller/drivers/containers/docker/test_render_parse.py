@@ -448,9 +448,9 @@ def test_nothing_that_may_be_secret_is_in_the_label() -> None:
 def test_an_engine_that_quotes_what_it_cannot_start_is_not_repeated() -> None:
     inspected = copy.deepcopy(RECORDED["ours"]["full"]["inspect"])
     word = inspected["Config"]["Cmd"][0]
-    inspected["State"] |= {"Status": "created", "Error": f'exec: "{word}": not found in $PATH; http://u:p@h?q'}
+    inspected["State"] |= {"Status": "created", "Error": f'exec: "{word}": out of order; http://u:p@h?q'}
     said = parse_container(inspected, "evenkeel").error
-    assert said == 'exec: "(command[0])": not found in $PATH; http://(hidden)@h?(hidden)'
+    assert said == 'exec: "(command[0])": out of order; http://(hidden)@h?(hidden)'
 
 
 def test_a_label_of_another_age_is_like_none() -> None:
