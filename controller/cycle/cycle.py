@@ -30,6 +30,7 @@ from evenkeel.controller.cycle.endings import (
 )
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.leftovers import Leftovers
+from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
 from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
@@ -82,7 +83,7 @@ class Cycles:
         """Hears how long the steps at work may take."""
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
-        self._absences = Absences()
+        self._looks, self._absences = Looks(driver, journal, self._record), Absences()
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
         self._announced = Announcements(journal, self._record)
         self._revisions = Revisions(reconciler, journal, self._record)
@@ -156,13 +157,11 @@ class Cycles:
     async def observe(self, look: Look = Look()) -> Any:
         """One look at the engine; adopted containers are filled in. Whether the engine answers is recorded. Raises
         Unavailable, TimedOut or Refused when it cannot be asked."""
-        try:
-            seen = await self._driver.observe(changed(look, adopted=self._journal.adopted()))
-        except Exception as error:
-            self._record.not_seen(error)
-            raise
-        self._record.engine_found(seen.engine)
-        return changed(seen, only=look.subject)
+        return await self._looks.observe(look)
+
+    def late(self) -> str:
+        """Who has not answered a look, and for how long; "" while none is late."""
+        return self._looks.late()
 
     def look(self, want: Any) -> Look:
         """What has to be found out for a want."""

@@ -57,14 +57,23 @@ class Record:
 
     @at_once
     def not_seen(self, error: Exception) -> None:
-        """A look failed: the engine does not answer, or evenkeel broke on what it answered. What was true of its containers
-        may be true no more."""
+        """A look failed: the engine does not answer, or evenkeel broke on what it answered."""
         why = "evenkeel cannot look; when it last could"
         if isinstance(error, EvenkeelError):
             why = "the engine does not answer; when it last did"
             is_new = self.condition("EngineReachable", False, "Unavailable", error.message)
             if self._is_news(self._engine, {"engine": error.message}) and (is_new or self._has_looked):
                 self.say("engine-lost", str(error))
+        self._unknown(why)
+
+    @at_once
+    def not_answered(self, seconds: float) -> None:
+        """A look has not been answered for so long. It may still be: only one that fails makes an entry."""
+        self.condition("EngineReachable", False, "Unavailable", f"it has not answered for {seconds:g} s")
+        self._unknown("the engine does not answer; when it last did")
+
+    def _unknown(self, why: str) -> None:
+        """What was true of its containers may be true no more."""
         about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
         for name in about_containers:
             before = self._known(name)

@@ -327,7 +327,7 @@ class Controller:
             others = [each for each in conditions if each.name != "StateWritable"]
             conditions, trouble = (*others, unwritable(loss.trouble)), loss.trouble.mark
         desired, good = journal.digest("desired"), journal.digest("last-good")
-        return encode(Standing(conditions, desired, good, trouble, self.work.now()))
+        return encode(Standing(conditions, desired, good, trouble, self.work.now(self._cycles.late())))
 
     def _worker_says(self, feedback: Feedback) -> None:
         self._liveness.looks()
