@@ -305,6 +305,7 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     assert re.match(r"What --retry would do:\ncontainers\n  \+ wiki +create ", done.stdout), "N11: as `plan` has it"
     device.engine().remove("web")
     done = device.run("apply", "--yes", ok=1)  # O9: last-good is repaired, as `run` does
+    assert "rolled back" not in done.stdout, "N21: nothing was, in this run"
     assert re.match(r"To repair last-good \(\w{16}\), which is in force:\ncontainers\n  \+ web ", done.stdout)
     assert "--retry tries it nevertheless" in done.stderr
     assert set(device.engine().running()) == {"squatter", "web"}
