@@ -293,6 +293,9 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     device.write(first, second)
     done = device.run("apply", "--yes", ok=1)
     assert "port 8080 is already allocated, by squatter" in done.stderr
+    taken = "wiki cannot be started now: port 8080/tcp of the host is taken, by squatter"
+    assert f"Note: {taken}" in done.stdout
+    assert f"warning: {taken}; it is tried all the same\n" in done.stderr, "N36"
     assert set(device.engine().running()) == {"squatter", "web"}
 
     assert "is not tried again:" in device.run("status").stdout
