@@ -144,6 +144,7 @@ class Cycles:
             await self._look_after_health(stopping)
             return Stalled(attempt.why)
         self._wellbeing.in_force(good, good)
+        self._revisions.on_the_way_back(good)
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():

@@ -150,6 +150,16 @@ class Record:
         settled = self._known("Settled")
         return settled is not None and (settled.holds or settled.reason == "Unknown")
 
+    def is_back(self) -> bool:
+        """Whether last-good is in force instead of what is desired, as far as is known."""
+        settled = self._known("Settled")
+        return settled is not None and settled.reason == "RolledBack"
+
+    def is_going_back(self) -> bool:
+        """Whether what is desired has just failed, and nothing was begun on the way back yet."""
+        settled = self._known("Settled")
+        return settled is not None and settled.reason == "RollingBack"
+
     def _known(self, name: ConditionName) -> Condition | None:
         return next((known for known in self._journal.conditions() if known.name == name), None)
 
