@@ -68,7 +68,15 @@ class Feedback(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
-_OF_MANY: tuple[Kind, ...] = ("revision-failed", "rolling-back", "settled", "stalled", "health", "left-over")
+_OF_MANY: tuple[Kind, ...] = (
+    "revision-failed",
+    "rolling-back",
+    "rolled-back",
+    "settled",
+    "stalled",
+    "health",
+    "left-over",
+)
 """Kinds of entries that tell of many subjects in one sentence (`reconcilers.counted`)."""
 _AND_MORE = re.compile(r"\band [\d,]+ more\b")
 

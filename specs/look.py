@@ -18,6 +18,11 @@ class Look(Struct, frozen=True):
     fresh: bool = False
     here_only: bool = False
 
+    @property
+    def asked(self) -> str:
+        """Who is asked, in words."""
+        return "the engine"
+
 
 class Observation(Protocol):
     """What a driver has seen."""

@@ -124,7 +124,9 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     if status.pid is not None:
         process = f"process {status.pid}" if status.pid else "in another process namespace"
         yield _field("controller", paint(f"at work ({process})", "good", style))
-        yield from (_field(name, line) for name, line in work_lines(status.work, style))
+        yield from (
+            _field(name, line) for name, line in work_lines(status.work, status.conditions, width - _HEAD, style)
+        )
         if status.trouble:
             yield _field("", paint(f"it works from memory: {one_line(status.trouble)}", "bad", style))
     else:

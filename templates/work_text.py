@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evenkeel.specs.feedback import StepAtWork, Work
+from evenkeel.specs.feedback import Condition, StepAtWork, Work
 from evenkeel.specs.plan import Phase
 from evenkeel.specs.reading.quantity import rough_size_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import ago_text
-from evenkeel.templates.style import PLAIN, Style, paint
+from evenkeel.templates.style import PLAIN, Role, Style, paint
+
+_LEAST = 28
+"""Columns, however narrow the terminal is."""
 
 
-def work_lines(work: Work | None, style: Style = PLAIN) -> Iterator[tuple[str, str]]:
-    """A name and a line for each thing; nothing while there is nothing to do."""
+def work_lines(
+    work: Work | None, told: Sequence[Condition], width: int, style: Style = PLAIN
+) -> Iterator[tuple[str, str]]:
+    """A name and a line of at most `width` for each thing; nothing while there is nothing to do. `told`: the conditions that are
+    shown, whose texts are not repeated."""
     if work is None:
         return
     name = "doing"
@@ -22,13 +29,22 @@ def work_lines(work: Work | None, style: Style = PLAIN) -> Iterator[tuple[str, s
         yield name, f"{one_line(step.subject)}: {step_text(step)}"
         name = ""
     if work.error and work.again_s:
-        yield (
-            "next try",
-            paint(f"in {ago_text(work.again_s)}; the last one failed: {one_line(work.error)}", "bad", style),
-        )
+        where = next((each.name for each in told if not each.holds and _says(each.message, work.error)), "")
+        why = f"why the last one failed is below ({where})" if where else f"the last one failed: {one_line(work.error)}"
+        yield from _wrapped("next try", f"in {ago_text(work.again_s)}; {why}", width, "bad", style)
     elif work.waits_for:
         again = f", looks again in {ago_text(work.again_s)}" if work.again_s else ""
-        yield "waits", paint(f"{one_line(work.waits_for)}{again}", "change", style)
+        yield from _wrapped("waits", f"{one_line(work.waits_for)}{again}", width, "change", style)
+
+
+def _says(message: str, error: str) -> bool:
+    """Whether a condition has all that an error says, but for the name of what it is about."""
+    return bool(message) and (error in message or error.endswith(f": {message}"))
+
+
+def _wrapped(name: str, text: str, width: int, role: Role, style: Style) -> Iterator[tuple[str, str]]:
+    for index, line in enumerate(textwrap.wrap(text, max(width, _LEAST), break_on_hyphens=False)):
+        yield "" if index else name, paint(line, role, style)
 
 
 def work_value(work: Work | None) -> dict[str, Any] | None:

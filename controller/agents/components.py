@@ -122,8 +122,7 @@ class Components:
         try:
             if await unless(at_once, asyncio.wait({looking}, timeout=LATE_S)) and not looking.done():
                 self._away_since = begun if self._away_since is None else self._away_since
-                asked = "the engine, or a registry," if _asks_registries(look) else "the engine"
-                trouble.late(f"{asked} was asked what is there, and has not answered within {LATE_S:g} s")
+                trouble.late(f"{look.asked} was asked what is there, and has not answered within {LATE_S:g} s")
                 await unless(cut, asyncio.wait({looking}))
             if not looking.done():
                 return None
@@ -349,10 +348,6 @@ class Components:
                     wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
                 case Waiting():
                     raise Interrupted
-
-
-def _asks_registries(look: Look) -> bool:
-    return bool(at_containers(look).images) and not look.here_only
 
 
 def _only(action: ActivityAction, want: ContainersWanted) -> ContainersWanted:

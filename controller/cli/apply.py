@@ -135,6 +135,7 @@ def _refused(
 ) -> int | None:
     """Show what will be done, as `shown` has it, and ask; the exit code when it shall not be done. Of a revision that was
     `given_up` nothing is done, and `shown` is what a retry would do; or last-good, which is in force, `is_repaired`."""
+    from evenkeel.specs.visible import one_line
     from evenkeel.templates.plan_text import plan_lines
 
     if is_repaired:
@@ -153,12 +154,14 @@ def _refused(
         if not is_repaired:
             return 1
     if yes or not found.plan.stages:
+        for sentence in found.fails_at:
+            echo(f"warning: {sentence}; it is tried all the same", err=True)
         return None
     if not sys.stdin.isatty():
         echo("error: nobody can be asked here; --yes does it without asking", err=True)
         return 1
     try:
-        if click.confirm("Do it?"):
+        if click.confirm(one_line("; ".join([*found.fails_at, "Do it all the same?"])) if found.fails_at else "Do it?"):
             return None
         code = 1
     except click.Abort:  # Ctrl-C, or the end of what is typed

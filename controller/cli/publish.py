@@ -82,6 +82,7 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
     """Activity ("" when the file names none) and payload; SpecError with every problem."""
     from pathlib import Path
 
+    from evenkeel.controller.process.bounded import read_bounded
     from evenkeel.specs.documents.decode import decode_file
     from evenkeel.specs.documents.join import desired_from
     from evenkeel.specs.errors import SpecError
@@ -90,7 +91,7 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
     from evenkeel.specs.problem import Place, Problem, errors, problem_text
     from evenkeel.specs.reading.text import nearest_position, read_trees
 
-    content = Path(file).read_bytes()
+    content = read_bounded(Path(file))
     element = f"file:{file}"
     trees, problems = read_trees(content, file)
     values = [tree.value for tree in trees if isinstance(tree.value, dict)]

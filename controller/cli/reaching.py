@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,31 @@ _ENGINE_QUIET_S = 2.5
 
 @contextmanager
 def awaiting_engine(settings: Settings) -> Iterator[None]:
-    """Within, in the event loop: an engine that does not answer soon is named on standard error."""
+    """Within, in the event loop: what takes long is named on standard error. It is the engine, unless something else has said
+    that it is waited for."""
     import asyncio
 
-    notice = f"waiting for the engine at {settings.engine.address} …"
-    saying = asyncio.get_running_loop().call_later(_ENGINE_QUIET_S, lambda: echo(notice, err=True))
-    try:
-        yield
-    finally:
-        saying.cancel()
+    from evenkeel.controller.process.waiting import gathered
+
+    with gathered() as waits:
+        saying = asyncio.ensure_future(_say(waits, f"the engine at {settings.engine.address}"))
+        try:
+            yield
+        finally:
+            saying.cancel()
+
+
+async def _say(waits: Sequence[str], engine: str) -> None:
+    """Until cancelled: each time that something else is waited for than before."""
+    import asyncio
+
+    told = ""
+    while True:
+        await asyncio.sleep(_ENGINE_QUIET_S)
+        what = waits[0] if waits else engine
+        if what != told:
+            echo(f"waiting for {what} …", err=True)
+        told = what
 
 
 async def look_once(settings: Settings, look: Look) -> ContainersSeen:

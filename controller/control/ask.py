@@ -17,21 +17,24 @@ if TYPE_CHECKING:
 
 NAME = "control.sock"
 _LIMIT_S = 5.0
+_MOST_BYTES = 16 * 1024**2
 _PATIENCE_S = 2.0
 """For how long a command waits for a controller that is just starting."""
 
 
 def ask(state: Path, request: str, limit_s: float = _LIMIT_S) -> bytes | None:
-    """The answer of the controller at work; `None` when none answers."""
+    """The answer of the controller at work; `None` when none answers, or without an end."""
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
         channel.settimeout(limit_s)
         with short_path(state) as path:
             channel.connect(path)
         channel.sendall(f"{request}\n".encode())
-        found = b""
+        found, deadline = bytearray(), time.monotonic() + limit_s
         while part := channel.recv(65536):
             found += part
-        return found
+            if len(found) > _MOST_BYTES or time.monotonic() > deadline:
+                return None
+        return bytes(found)
     return None
 
 

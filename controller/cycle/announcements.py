@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.reconcilers.counted import listed
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.feedback import Kind
 from evenkeel.specs.plan import NOTHING_DONE, Difference, Plan
 from evenkeel.specs.problem import place_text
+
+_SWITCHES = ("create", "recreate", "remove")
+_BACK = "it goes back to last-good"
 
 
 @dataclass
@@ -43,14 +46,24 @@ class Announcements:
         by = role if good else self._role_of(state.digest) or role  # what is kept up is what is desired
         begins = self._begin(by, state.digest, plan, is_drift=is_drift)
         news = tuple(self._news(by, plan))
+        back = self._going_back(role, state)
         for difference, by_nobody in news:
             kind: Kind = "drift" if by_nobody else "plan"
-            message = f"{difference.verb}: {difference.why}"
+            is_back = difference.subject in back and difference.verb in _SWITCHES
+            message = f"{difference.verb}: {_BACK if is_back else difference.why}"
             self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
         if not begins and not news:
             return
         names = [each.subject for each in plan.differences if each.verb not in NOTHING_DONE]
         self._record.condition("Settled", False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
+
+    def _going_back(self, role: Role, state: DesiredState) -> tuple[str, ...]:
+        """The subjects that a revision has changed which just failed. All that is done about them takes that back, whatever
+        would be to say of them otherwise."""
+        if role != "last-good" or not self._record.is_going_back():
+            return ()
+        desired = self._journal.readable_revision("desired")
+        return differing(desired, state) if desired is not None else ()
 
     def over(self, role: Role) -> None:
         """Nothing differs any more."""

@@ -28,6 +28,7 @@ from evenkeel.controller.cycle.endings import (
 )
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.leftovers import Leftovers
+from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
 from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
@@ -79,7 +80,7 @@ class Cycles:
         """Hears how long the steps at work may take."""
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
-        self._absences = Absences()
+        self._looks, self._absences = Looks(driver, self._record), Absences()
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
         self._announced = Announcements(journal, self._record)
         self._revisions = Revisions(reconciler, journal, self._record)
@@ -140,6 +141,7 @@ class Cycles:
             await self._look_after_health(stopping)
             return Stalled(attempt.why)
         self._wellbeing.in_force(good, good)
+        self._revisions.on_the_way_back(good)
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
@@ -153,13 +155,11 @@ class Cycles:
     async def observe(self, look: Look) -> Any:
         """One look at the engine. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it
         cannot be asked."""
-        try:
-            seen = await self._driver.observe(look)
-        except Exception as error:
-            self._record.not_seen(error)
-            raise
-        self._record.engine_found(seen.engine)
-        return seen
+        return await self._looks.observe(look)
+
+    def late(self) -> str:
+        """Who has not answered a look, and for how long; "" while none is late."""
+        return self._looks.late()
 
     def look(self, want: Any) -> Look:
         """What has to be found out for a want; `None` when only what is there matters."""

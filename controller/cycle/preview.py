@@ -28,11 +28,13 @@ Surroundings = Callable[[Sequence[str]], Host]
 
 
 class Preview(NamedTuple):
-    """A plan, what it was made from, and what the journal has to say about the revision."""
+    """A plan, what it was made from, and what has to be said about it. `fails_at`: what it would fail at now, which is among the
+    notes."""
 
     plan: Plan
     seen: ContainersSeen
     notes: tuple[str, ...]
+    fails_at: tuple[str, ...] = ()
 
 
 async def preview(
@@ -56,7 +58,7 @@ async def preview(
     kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
     aside = tuple(f"{name}: {each.why}; {kept}" for name, each in reconciler.set_aside(want, seen, history, {}).items())
     fails_at = foreseen(plan, seen, surroundings(paths_of(starting(plan))))
-    return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at, *refused))
+    return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at, *refused), fails_at)
 
 
 def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:

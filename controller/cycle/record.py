@@ -57,14 +57,23 @@ class Record:
 
     @at_once
     def not_seen(self, error: Exception) -> None:
-        """A look failed: the engine does not answer, or evenkeel broke on what it answered. What was true of its containers
-        may be true no more."""
+        """A look failed: the engine does not answer, or evenkeel broke on what it answered."""
         why = "evenkeel cannot look; when it last could"
         if isinstance(error, EvenkeelError):
             why = "the engine does not answer; when it last did"
             is_new = self.condition("EngineReachable", False, "Unavailable", error.message)
             if self._is_news(self._engine, {"engine": error.message}) and (is_new or self._has_looked):
                 self.say("engine-lost", str(error))
+        self._unknown(why)
+
+    @at_once
+    def not_answered(self, seconds: float) -> None:
+        """A look has not been answered for so long. It may still be: only one that fails makes an entry."""
+        self.condition("EngineReachable", False, "Unavailable", f"it has not answered for {seconds:g} s")
+        self._unknown("the engine does not answer; when it last did")
+
+    def _unknown(self, why: str) -> None:
+        """What was true of its containers may be true no more."""
         about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
         for name in about_containers:
             before = self._known(name)
@@ -140,6 +149,16 @@ class Record:
         """Whether everything was there when the engine last answered."""
         settled = self._known("Settled")
         return settled is not None and (settled.holds or settled.reason == "Unknown")
+
+    def is_back(self) -> bool:
+        """Whether last-good is in force instead of what is desired, as far as is known."""
+        settled = self._known("Settled")
+        return settled is not None and settled.reason == "RolledBack"
+
+    def is_going_back(self) -> bool:
+        """Whether what is desired has just failed, and nothing was begun on the way back yet."""
+        settled = self._known("Settled")
+        return settled is not None and settled.reason == "RollingBack"
 
     def _known(self, name: ConditionName) -> Condition | None:
         return next((known for known in self._journal.conditions() if known.name == name), None)

@@ -13,7 +13,7 @@ from typing import Any
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
-from evenkeel.reconcilers.counted import counted
+from evenkeel.reconcilers.counted import counted, listed
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.desired import DesiredState, desired_state, differing
@@ -36,6 +36,8 @@ class Revisions:
         self._reconciler, self._journal, self._record = reconciler, journal, record
         self._about: str | None = None
         """The digest of what was on trial at the last look; "" when nothing was."""
+        self._back_at = ""
+        """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
         self._unwell_since: float | None = None
         """Since when a subject that was well before it is unwell, by the clock of the event loop."""
         self._last_checks: Mapping[str, str] | None = None
@@ -165,10 +167,24 @@ class Revisions:
 
     @at_once
     def go_back(self, good: DesiredState, why: str, settled: Settled) -> Ending:
-        """Last-good is in force instead of what is desired, and nothing more is tried."""
-        if self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}"):
-            self._record.say("rolled-back", f"last-good {good.digest} is in force again")
+        """Last-good is in force instead of what is desired, and nothing more is tried. Where it was before, it was only
+        repaired."""
+        is_new = self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}")
+        if is_new and self._back_at != good.digest:
+            self._record.say("rolled-back", f"last-good {good.digest} is in force again{self._whom(good)}")
+        self._back_at = good.digest
         return Stalled(why)
+
+    def on_the_way_back(self, good: DesiredState) -> None:
+        """What is desired has failed, and last-good is kept up; it may be in force already."""
+        if self._record.is_back():
+            self._back_at = good.digest
+
+    def _whom(self, state: DesiredState) -> str:
+        """Whom the way back from what is desired is about, so that who asks for the entries of one finds it."""
+        desired = self._journal.readable_revision("desired")
+        subjects = differing(desired, state) if desired is not None else ()
+        return f": {listed(subjects)}" if subjects else ""
 
     @at_once
     def remember_found(self, differences: Sequence[Difference], seen: Any) -> bool:
@@ -234,6 +250,7 @@ class Revisions:
     def give_up(self, state: DesiredState, why: str) -> Ending:
         self._journal.forget_sick()
         self._journal.count_failure(state.digest, why, failed=True)
+        self._back_at = ""
         self._record.say("revision-failed", why)
         good = self._journal.digest("last-good")
         if not good:
@@ -241,6 +258,7 @@ class Revisions:
                 "Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to"
             )
             return Stalled(why)
-        self._record.say("rolling-back", f"going back to {good}")
+        changes = self.changes(state)
+        self._record.say("rolling-back", f"going back to {good}" + (f": {listed(changes)}" if changes else ""))
         self._record.condition("Settled", False, "RollingBack", why)
         return Progressed()

@@ -12,20 +12,22 @@ lists; nowhere else.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import platform
 import re
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
 
+from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.reconcilers.counted import listed
+from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.image import ImageRef, parse_image
 from evenkeel.specs.containers.observed import RemoteImage
 from evenkeel.specs.errors import EvenkeelError, Refused
+from evenkeel.specs.visible import shortened
 
 if TYPE_CHECKING:
     import httpx
@@ -36,11 +38,47 @@ _SILENCE_S = 3.0
 _AT_ONCE = 4
 _MOST_BYTES = 4 * 1024**2
 """Of an answer; registries take no larger manifest."""
+_MOST_SIZE = 1 << 50
+"""Bytes of an image, one PiB: what is more is no size."""
+_LONGEST_REASON = 80
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "riscv64": "riscv64"}
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128}")
+
+
+class _Platform(TypedDict):
+    os: NotRequired[str]
+    architecture: NotRequired[str]
+
+
+class _Entry(TypedDict):
+    """One manifest of an index."""
+
+    digest: str
+    platform: NotRequired[_Platform | None]
+
+
+class _Layer(TypedDict):
+    size: int
+
+
+class _Manifest(TypedDict):
+    """An index, which has `manifests`, or the manifest of one image, which has `layers`."""
+
+    mediaType: NotRequired[str | None]
+    manifests: NotRequired[list[_Entry] | None]
+    layers: NotRequired[list[_Layer] | None]
+
+
+class _Token(TypedDict):
+    token: NotRequired[str | None]
+    access_token: NotRequired[str | None]
+
+
+_Shape = TypeVar("_Shape")
 
 
 async def look_up(
@@ -74,27 +112,38 @@ class _Untold(Exception):
     """Why a registry did not tell anything, in words that are no secret."""
 
 
+_NO_ANSWER = "its answer is none of a registry"
+
+
 async def _look_up(ref: ImageRef, docker_config: str, realms: Sequence[str]) -> RemoteImage:
     import httpx
 
+    late = "the credential helper for it did not answer in time"
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             credentials = await credentials_for(ref.registry, config_path(docker_config))
+            late = "it did not answer in time"
             host = "registry-1.docker.io" if ref.registry == "docker.io" else ref.registry
-            async with _client(host, ref.registry) as client:
-                return await _ask(client, host, ref, credentials, realms)
+            with waiting_for(f"the registry {ref.registry}"):
+                async with _client(host, ref.registry) as client:
+                    return await _ask(client, host, ref, credentials, realms)
     except Refused:
         raise
     except httpx.HTTPStatusError as error:
-        raise _Untold(f"it answered {error.response.status_code} {error.response.reason_phrase}".strip()) from error
+        reason = shortened(error.response.reason_phrase, _LONGEST_REASON)
+        raise _Untold(f"it answered {error.response.status_code} {reason}".strip()) from error
     except (httpx.TimeoutException, TimeoutError) as error:
-        raise _Untold("it did not answer in time") from error
-    except (httpx.HTTPError, OSError) as error:
+        raise _Untold(late) from error
+    except (
+        httpx.HTTPError,
+        OSError,
+        ExceptionGroup,
+    ) as error:  # anyio groups what it does not expect, as a port of 99999
         raise _Untold(_reason(error)) from error
     except EvenkeelError as error:
         raise _Untold(error.message) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise _Untold("its answer is none of a registry") from error
+    except (ValueError, LookupError, TypeError, ArithmeticError, httpx.InvalidURL) as error:
+        raise _Untold(_NO_ANSWER) from error
 
 
 def _reason(error: BaseException) -> str:
@@ -152,15 +201,32 @@ async def _ask(
         answer, body = await _get(client, base + (ref.digest or ref.tag), headers=headers)
     answer.raise_for_status()
     digest = answer.headers.get("Docker-Content-Digest", "")
-    manifest = json.loads(body)
-    if manifest.get("mediaType") in _INDEXES or "manifests" in manifest:
-        inner = next((each for each in manifest["manifests"] if _is_ours(each.get("platform") or {})), None)
+    manifest = _read(body, _Manifest)
+    entries = manifest.get("manifests")
+    if manifest.get("mediaType") in _INDEXES or entries is not None:
+        if entries is None:
+            raise _Untold(_NO_ANSWER)
+        inner = next((each["digest"] for each in entries if _is_ours(each.get("platform") or {})), None)
         if inner is None:
             raise _Untold("it has none for this machine")
-        answer, body = await _get(client, base + inner["digest"], headers=headers)
+        if not _DIGEST.fullmatch(inner):
+            raise _Untold(_NO_ANSWER)
+        answer, body = await _get(client, base + inner, headers=headers)
         answer.raise_for_status()
-        manifest = json.loads(body)
-    return RemoteImage(digest, sum(int(layer["size"]) for layer in manifest["layers"]))
+        manifest = _read(body, _Manifest)
+    layers = manifest.get("layers")
+    if layers is None or not all(0 <= layer["size"] <= _MOST_SIZE for layer in layers):
+        raise _Untold(_NO_ANSWER)
+    sizes = [layer["size"] for layer in layers]
+    return RemoteImage(digest if _DIGEST.fullmatch(digest) else "", sum(sizes))
+
+
+def _read(body: bytes, shape: type[_Shape]) -> _Shape:
+    """JSON of a registry, held against what it has to be: another value in the place of one that is read is no answer."""
+    try:
+        return decode(body, shape)
+    except (ValueError, RecursionError):
+        raise _Untold(_NO_ANSWER) from None
 
 
 async def _authorise(
@@ -187,8 +253,11 @@ async def _authorise(
     async with _client(place, registry if place == host else place) as client:
         answer, body = await _get(client, str(realm), params=fields, auth=basic)
     answer.raise_for_status()
-    token = json.loads(body)
-    return f"Bearer {token.get('token') or token['access_token']}"
+    token = _read(body, _Token)
+    text = token.get("token") or token.get("access_token")
+    if not text or not text.isascii() or not text.isprintable():
+        raise _Untold(_NO_ANSWER)
+    return f"Bearer {text}"
 
 
 _REALMS = {"registry-1.docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
@@ -204,7 +273,7 @@ def _may_have_credentials(realm: str, host: str, realms: Sequence[str]) -> bool:
     return realm.endswith(f".{name}") and "." in name and not name.rpartition(".")[2].isdecimal()
 
 
-def _is_ours(platform_: dict[str, str]) -> bool:
+def _is_ours(platform_: _Platform) -> bool:
     machine = _ARCHITECTURES.get(platform.machine(), platform.machine())
     return platform_.get("os") == "linux" and platform_.get("architecture") == machine
 

@@ -33,7 +33,7 @@ from evenkeel.controller.loop.telling import Telling
 from evenkeel.controller.loop.work import WorkAtHand
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.codec import encode
+from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Feedback, Standing
 from evenkeel.specs.plan import Phase
 
@@ -325,9 +325,11 @@ class Controller:
         conditions, trouble = journal.conditions(), ""
         if loss is not None:  # it may be that nobody has noticed yet, and set the condition
             others = [each for each in conditions if each.name != "StateWritable"]
-            conditions, trouble = (*others, unwritable(loss.trouble)), loss.trouble.mark
+            told = unwritable(loss.trouble)
+            since = next((each.since for each in conditions if each.name == told.name and not each.holds), 0.0)
+            conditions, trouble = (*others, changed(told, since=since)), loss.trouble.mark
         desired, good = journal.digest("desired"), journal.digest("last-good")
-        return encode(Standing(conditions, desired, good, trouble, self.work.now()))
+        return encode(Standing(conditions, desired, good, trouble, self.work.now(self._cycles.late())))
 
     def _worker_says(self, feedback: Feedback) -> None:
         self._liveness.looks()

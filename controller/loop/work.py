@@ -58,10 +58,12 @@ class WorkAtHand:
             case Stalled() | Progressed():
                 pass  # the conditions tell why nothing more is tried
 
-    def now(self) -> Work:
-        """All of it, at this moment."""
+    def now(self, late: str = "") -> Work:
+        """All of it, at this moment. `late`: who has not answered a look, "" while none is late."""
         now_s = _clock_s()
         steps = tuple(_at_work(each, now_s) for each in self._begun.values())
+        if late:
+            return Work(steps, waits_for=late)
         is_idle = not steps and (self._error or self._waits_for)
         again_s = round(max(self._again_at_s - now_s, 0.0), 1) if is_idle else 0.0
         return Work(steps, self._error, self._waits_for, again_s)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.settings.mqtt import BrokerAddress, MqttSettings, broker_address
 
@@ -65,7 +66,7 @@ def _secret(element: str, path: str, key: str = "") -> str:
     """The text of a file without its last line break, or the text at `key` of a JSON file."""
     why = ""
     try:
-        content = Path(path).read_bytes()
+        content = read_bounded(Path(path))
         if not key and len(content) > _LONGEST_SECRET:
             why = "is too long"
         text = content.decode()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, errors, path_text
 from evenkeel.specs.problem import Path as Keys
@@ -104,7 +105,7 @@ def _missing(file: Path) -> SettingsError:
 def _content(file: Path) -> bytes | None:
     """`None` when there is no such file; SettingsError when it cannot be read."""
     try:
-        return file.read_bytes()
+        return read_bounded(file)
     except FileNotFoundError:
         return None
     except OSError as error:

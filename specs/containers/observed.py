@@ -91,6 +91,10 @@ class ContainersLook(Look, frozen=True):
     images: tuple[str, ...] = ()
     checks: dict[str, Health] | None = None
 
+    @property
+    def asked(self) -> str:
+        return "the engine, or a registry," if self.images and not self.here_only else "the engine"
+
 
 def at_containers(look: Look) -> ContainersLook:
     """A look of this domain; one that asks for nothing else becomes one."""

@@ -177,6 +177,22 @@ def test_status_answers_what_people_ask(told: Status, snapshot: SnapshotAssertio
     assert "\n" + "\n".join(status_lines(told, NOW, 80)) + "\n" == snapshot
 
 
+def test_the_next_try_is_wrapped_and_says_nothing_twice() -> None:
+    """N32: it was one line of any length, and its text stood below again."""
+    gone = "no answer at unix:///run/docker.sock: connection refused; " + "DOCKER_HOST is set and does not count; " * 3
+    trying = status()._replace(work=Work((), f"engine:docker: {gone}", "", 35.0))
+    lines = status_lines(trying, NOW, 80)
+    assert all(len(line) <= 80 for line in lines)
+    at = next(
+        number for number, line in enumerate(lines) if line.startswith("next try    in 35 s; the last one failed: ")
+    )
+    assert lines[at + 1].startswith(" " * 12)
+    away = Condition("EngineReachable", False, "Unavailable", gone, NOW - 5)
+    lines = status_lines(trying._replace(conditions=(away,)), NOW, 80)
+    assert "next try    in 35 s; why the last one failed is below (EngineReachable)" in lines
+    assert " ".join(lines).count("connection refused") == 1
+
+
 def test_well_needs_a_controller_at_work() -> None:
     assert is_well(status())
     assert not is_well(status(pid=None))

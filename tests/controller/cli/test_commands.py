@@ -293,6 +293,9 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     device.write(first, second)
     done = device.run("apply", "--yes", ok=1)
     assert "port 8080 is already allocated, by squatter" in done.stderr
+    taken = "wiki cannot be started now: port 8080/tcp of the host is taken, by squatter"
+    assert f"Note: {taken}" in done.stdout
+    assert f"warning: {taken}; it is tried all the same\n" in done.stderr, "N36"
     assert set(device.engine().running()) == {"squatter", "web"}
 
     assert "is not tried again:" in device.run("status").stdout
@@ -305,6 +308,7 @@ def test_a_failed_revision_is_refused_explained_and_retried(device: Device) -> N
     assert re.match(r"What --retry would do:\ncontainers\n  \+ wiki +create ", done.stdout), "N11: as `plan` has it"
     device.engine().remove("web")
     done = device.run("apply", "--yes", ok=1)  # O9: last-good is repaired, as `run` does
+    assert "rolled back" not in done.stdout, "N21: nothing was, in this run"
     assert re.match(r"To repair last-good \(\w{16}\), which is in force:\ncontainers\n  \+ web ", done.stdout)
     assert "--retry tries it nevertheless" in done.stderr
     assert set(device.engine().running()) == {"squatter", "web"}

@@ -208,6 +208,10 @@ def test_an_entry_about_all_names_whom_it_is_about(device: Device) -> None:
     device.run("apply", "--yes", ok=1)
     assert [each["kind"] for each in events(device, "web", "--kind", "revision-failed")] == ["revision-failed"]
     assert events(device, "wiki", "--kind", "revision-failed") == []
+    back = ("--kind", "rolling-back", "--kind", "rolled-back")
+    for name in ("web", "wiki"):
+        assert [each["kind"] for each in events(device, name, *back)] == ["rolling-back", "rolled-back"], "N37"
+    assert events(device, "web", "--kind", "plan")[-1]["message"] == "recreate: it goes back to last-good", "N20"
 
 
 def test_the_events_file_has_the_lines_of_the_command(device: Device, tmp_path: Path) -> None:

@@ -224,6 +224,11 @@ def test_a_controller_whose_journal_cannot_be_opened_keeps_up_what_is_asked(devi
     assert status["stale"] is False, "the controller says it itself"
     conditions = {each["name"]: each["holds"] for each in status["conditions"]}
     assert conditions["StateWritable"] is False
+
+    def since() -> object:
+        return next(each["since"] for each in device.status()["conditions"] if each["name"] == "StateWritable")
+
+    until(lambda: since() is not None)  # N32: it never had one
     device.run("status", "--check", ok=1)
     (device.state / "journal.sqlite").rmdir()
     until(lambda: not device.status()["controller"]["fromMemory"] and device.is_settled())

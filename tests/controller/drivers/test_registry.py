@@ -9,11 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.engines.images import ARCHITECTURE, MANIFEST, standard
 from tests.engines.registry import Registry
+from tests.sampling import SEED, THOROUGH
 
 from evenkeel.controller.drivers import registry as under_test
 from evenkeel.controller.drivers.registry import look_up
@@ -306,3 +309,162 @@ async def test_an_answer_without_an_end_is_given_up(
     assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
     assert asked
     assert sent < 64 * 1024**2
+
+
+# ── answers of another kind ───────────────────────────────────────────────────────────────────────────────────────────
+
+Say = Callable[[bytes, bytes], None]
+MINE = json.dumps({"os": "linux", "architecture": ARCHITECTURE})
+
+
+@pytest.fixture
+def say(tokens: TokenRegistry, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Have the registry answer every question about a manifest and about a token with these."""
+    answer = tokens.answer
+
+    def having(manifest: bytes, token: bytes) -> None:
+        def reply(request: BaseHTTPRequestHandler) -> None:
+            is_token = request.path.startswith("/token")
+            if not is_token and not request.headers.get("Authorization") and token:
+                answer(request)
+                return
+            content = token if is_token else manifest
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            request.wfile.write(content)
+
+        monkeypatch.setattr(tokens, "answer", reply)
+
+    return having
+
+
+OURS = f'{{"manifests":[{{%"platform":{MINE}}}]}}'
+
+NO_MANIFESTS = [
+    "null", "[]", '"x"', "5", "true", "", "{", "{}", "[" * 200_000, '{"x":' * 200_000, '"\\ud800"', "\xff",
+    '{"layers":null}', '{"layers":5}', '{"layers":[null]}', '{"layers":[{}]}', '{"layers":[{"size":"5"}]}',
+    '{"layers":[{"size":1e999}]}', '{"layers":[{"size":-5}]}', '{"layers":[{"size":true}]}', '{"layers":[{"size":1.5}]}',
+    '{"layers":[{"size":NaN}]}', '{"layers":[{"size":' + "9" * 300 + "}]}", '{"layers":[{"size":9007199254740993}]}',
+    '{"layers":[{"size":' + "9" * 5000 + "}]}", '{"layers":[' + "[" * 100_000, '{"manifests":5}', '{"manifests":[null]}',
+    '{"manifests":[[]]}', '{"manifests":[{"platform":"x"}]}', '{"manifests":[{"digest":5}]}',
+    OURS.replace("%", ""), OURS.replace("%", '"digest":"../../x",'),
+    OURS.replace("%", '"digest":"\\ud800",'), '{"mediaType":5}', '{"mediaType":["x"],"layers":[]}',
+    f'{{"mediaType":"{MANIFEST_LIST}"}}', f'{{"mediaType":"{MANIFEST_LIST}","manifests":null}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_MANIFESTS, ids=lambda text: text[:40])
+async def test_what_is_no_manifest_is_told_and_no_error(
+    tokens: TokenRegistry, config: Callable[[bool], str], say: Say, content: str
+) -> None:
+    """R2: `plan` and `apply` ended with an internal error."""
+    say(content.encode("latin-1"), b"")
+    told: list[str] = []
+    image = f"{tokens.host}/a/b:1"
+    assert await look_up([image], config(False), refused=told.append) == {}
+    assert told == [f"the registry {tokens.host} did not tell the size of {image}: its answer is none of a registry"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "null", "{}", '{"token":5}', '{"token":null}', '{"token":""}', '{"token":"a\\nb"}', '{"token":"ä"}', "["],
+)
+async def test_what_is_no_token_is_told_and_no_error(
+    tokens: TokenRegistry, config: Callable[[bool], str], say: Say, content: str
+) -> None:
+    say(b"null", content.encode())
+    told: list[str] = []
+    image = f"{tokens.host}/a/b:1"
+    assert await look_up([image], config(False), refused=told.append) == {}
+    assert told == [f"the registry {tokens.host} did not tell the size of {image}: its answer is none of a registry"]
+
+
+@pytest.mark.parametrize("realm", ["https://127.0.0.1:99999/x", "https://[bad", "https://ev\\il/x", "", "https://"])
+async def test_a_realm_that_is_no_address_is_told_and_no_error(
+    tokens: TokenRegistry, config: Callable[[bool], str], realm: str
+) -> None:
+    tokens.realm = realm
+    told: list[str] = []
+    image = f"{tokens.host}/a/b:1"
+    assert await look_up([image], config(False), refused=told.append) == {}
+    (said,) = told
+    assert said.startswith(f"the registry {tokens.host} did not tell the size of {image}: ")
+
+
+@pytest.mark.parametrize("place", ["https://127.0.0.1:99999/x", "https://[bad", "//", "x:y", "https://ev\\il/", "\xff"])
+async def test_a_redirect_to_nowhere_is_told_and_no_error(
+    tokens: TokenRegistry, config: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def reply(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(302)
+        request.send_header("Location", place)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    monkeypatch.setattr(tokens, "answer", reply)
+    told: list[str] = []
+    image = f"{tokens.host}/a/b:1"
+    assert await look_up([image], config(False), refused=told.append) == {}
+    (said,) = told
+    assert said.startswith(f"the registry {tokens.host} did not tell the size of {image}: ")
+
+
+async def test_a_long_reason_is_shortened(
+    tokens: TokenRegistry, config: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R10: a note of 5 KB."""
+    monkeypatch.setattr(tokens, "answer", lambda request: request.send_error(500, "A" * 5000))
+    told: list[str] = []
+    assert await look_up([f"{tokens.host}/a/b:1"], config(False), refused=told.append) == {}
+    assert ": it answered 500 AAAA" in told[0]
+    assert len(told[0]) < 250
+
+
+async def test_whatever_a_registry_answers_is_a_note_or_a_size(
+    tokens: TokenRegistry, config: Callable[[bool], str], say: Say
+) -> None:
+    """R2, with answers drawn with the seed of the run: sound ones of which any part is replaced, left out, or cut."""
+    dice = Random(f"{SEED} registry answers")
+    image, outcomes = f"{tokens.host}/a/b:1", set[str]()
+    strange: list[Any] = [
+        None,
+        True,
+        0,
+        -1,
+        1 << 70,
+        1.5,
+        float("inf"),
+        "",
+        "x",
+        "\ud800",
+        [],
+        {},
+        [None],
+        [[]],
+        {"a": 1},
+    ]
+
+    def broken(value: Any) -> Any:
+        if dice.random() < 0.15:
+            return dice.choice(strange)
+        if isinstance(value, dict):
+            return {key: broken(each) for key, each in value.items() if dice.random() > 0.05}
+        return [broken(each) for each in value] if isinstance(value, list) else value
+
+    index = {
+        "mediaType": MANIFEST_LIST,
+        "manifests": [{"digest": standard()["web:1"].digest, "platform": json.loads(MINE)}],
+    }
+    manifest = {"mediaType": MANIFEST, "layers": [{"size": 5}, {"size": 7}]}
+    for _ in range(1500 if THOROUGH else 150):
+        content, token = (
+            json.dumps(broken(each)).encode() for each in (dice.choice([index, manifest]), {"token": "t"})
+        )
+        say(content[: dice.randrange(len(content))] if dice.random() < 0.1 else content, token)
+        told: list[str] = []
+        found = await look_up([image], config(dice.random() < 0.5), refused=told.append)
+        assert bool(found) != bool(told), content
+        assert all(0 <= each.size < 1 << 60 for each in found.values())
+        outcomes |= {text.rpartition(": ")[2] for text in told} | {str(each.size) for each in found.values()}
+    assert {"12", "its answer is none of a registry"} <= outcomes

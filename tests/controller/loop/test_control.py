@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -78,3 +80,24 @@ os.kill(os.getpid(), 9)
 
     (tmp_path / "left").rename(tmp_path / "other")
     assert served(tmp_path, work) == ["look"]
+
+
+def test_an_answer_without_an_end_is_none(tmp_path: Path) -> None:
+    """R1: it was read until memory ended."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / NAME))
+        listening.listen()
+        sent = 0
+
+        def endless() -> None:
+            nonlocal sent
+            channel, _ = listening.accept()
+            with channel, suppress(OSError):
+                while sent < 256 * 1024**2:
+                    sent += channel.send(bytes(65536))
+
+        thread = threading.Thread(target=endless)
+        thread.start()
+        assert ask(tmp_path, "status") is None
+        thread.join()
+        assert sent < 64 * 1024**2

@@ -7,10 +7,11 @@ from datetime import timedelta
 from tests.controller.stage import OnStage, Reading, Stage, asking
 
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import StepAtWork, Work
+from evenkeel.specs.feedback import Standing, StepAtWork, Work
 
 SLOW = "docker.io/library/slow:1"
 
@@ -62,5 +63,45 @@ def test_a_step_that_was_cut_short_is_not_told_any_more(on_stage: OnStage) -> No
         stage.at(60, stage.say, asking("web:1"))
         await stage.play(90)
         assert [[step.subject for step in each.steps] for each in told] == [["slow"], []]
+
+    on_stage(work)
+
+
+def test_an_engine_that_does_not_answer_is_told_and_nothing_is_claimed(on_stage: OnStage) -> None:
+    """T6: of a dockerd that hung all was said to be well, for as long as the call was waited for."""
+
+    async def work(stage: Stage) -> None:
+        claims = {"EngineReachable": True, "Healthy": True, "Settled": True}
+        found: dict[float, tuple[dict[str, bool], Work]] = {}
+
+        def look(at: float) -> None:
+            known = {name: holds for name, holds in stage.conditions().items() if name in claims}
+            found[at] = known, stage.controller.work.now(stage.controller.cycles.late())
+
+        for at in (104.0, 115.0, 130.0, 170.0):
+            stage.at(at, look, at)
+        stage.say(asking("web:1"))
+        stage.at(100, setattr, stage.engine.script, "observe_s", 50.0)
+        stage.at(100.1, stage.engine._touched)
+        stage.at(102, setattr, stage.engine.script, "observe_s", 0.0)
+        await stage.play(180)
+        assert found[104.0] == (claims, Work())
+        assert found[115.0] == (claims, Work(waits_for="the engine has not answered for 15 s"))
+        assert found[130.0] == (dict.fromkeys(claims, False), Work(waits_for="the engine has not answered for 30 s"))
+        assert found[170.0] == (claims, Work())
+        assert {"engine-lost", "health"}.isdisjoint(stage.sink.kinds())
+
+    on_stage(work)
+
+
+def test_what_a_standing_says_of_an_engine_that_hangs(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        said: list[Standing] = []
+        stage.at(115, lambda: said.append(decode(stage.controller._standing(), Standing)))
+        stage.say(asking("web:1"))
+        stage.at(100, setattr, stage.engine.script, "observe_s", 50.0)
+        stage.at(100.1, stage.engine._touched)
+        await stage.play(180)
+        assert said[0].work == Work(waits_for="the engine has not answered for 15 s")
 
     on_stage(work)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import pytest
@@ -53,6 +54,14 @@ def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
 
 def is_running(pid: Path) -> bool:
     return Path("/proc", pid.read_text().strip()).exists()
+
+
+def is_alive(pid: Path) -> bool:
+    """Whether it runs; one that has ended may wait for its parent."""
+    try:
+        return Path("/proc", pid.read_text().strip(), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize(
@@ -190,6 +199,55 @@ async def test_a_helper_that_hangs_is_killed(
     with pytest.raises(Unavailable, match="did not answer within 3"):
         await credentials_for("ghcr.io", config({"credsStore": "test"}))
     assert not is_running(tmp_path / "pid")
+
+
+@pytest.mark.parametrize("start", ["", "setsid "])
+async def test_a_helper_that_prints_without_end_is_killed_with_what_it_started(
+    config: Write, helper: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    """R1: it took 4.6 GB and was not ended by its time limit. A process that left the group keeps nobody waiting."""
+    monkeypatch.setattr(under_test, "_PROGRAM_TIMEOUT_S", 60.0)
+    helper(f"echo $$ > {tmp_path}/pid; {start}sh -c 'echo $$ > {tmp_path}/child; exec yes' & wait")
+    peak = getrusage(RUSAGE_SELF).ru_maxrss
+    with pytest.raises(Unavailable, match="printed more than 64 KiB and was ended"):
+        await credentials_for("ghcr.io", config({"credsStore": "test"}))
+    assert not is_running(tmp_path / "pid")
+    await soon(lambda: not is_alive(tmp_path / "child"))
+    assert getrusage(RUSAGE_SELF).ru_maxrss - peak < 64 * 1024
+
+
+async def test_what_a_helper_leaves_behind_with_its_output_is_killed_at_the_time_limit(
+    config: Write, helper: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "_PROGRAM_TIMEOUT_S", 3.0)
+    helper(f"sh -c 'echo $$ > {tmp_path}/child; exec sleep 1000' & exit 0")
+    with pytest.raises(Unavailable, match="s and was ended"):
+        await credentials_for("ghcr.io", config({"credsStore": "test"}))
+    await soon(lambda: not is_alive(tmp_path / "child"))
+
+
+async def test_a_file_of_credentials_without_an_end_is_given_up() -> None:
+    with pytest.raises(Unavailable, match="registry credentials in /dev/zero cannot be read: File too large"):
+        await credentials_for("ghcr.io", Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"credsStore": ["a"]}, "`credsStore`, got a list"),
+        ({"credsStore": 5}, "`credsStore`, got a number"),
+        ({"credHelpers": {"ghcr.io": {}}}, "`credHelpers.ghcr.io`, got a mapping"),
+        ({"auths": {"ghcr.io": {"identitytoken": ["a"]}}}, "`auths.ghcr.io.identitytoken`, got a list"),
+        ({"auths": {"ghcr.io": {"username": True}}}, "`auths.ghcr.io.username`, got true or false"),
+        ({"auths": {"ghcr.io": {"username": "u", "password": 5}}}, "`auths.ghcr.io.password`, got a number"),
+    ],
+)
+async def test_what_is_no_text_is_told_with_its_place(config: Write, content: Any, told: str) -> None:
+    """R11: `docker-credential-['a']` was looked for, and a list was sent as a password."""
+    path = config(content)
+    with pytest.raises(Unavailable) as caught:
+        await credentials_for("ghcr.io", path)
+    assert caught.value.message == f"registry credentials in {path} cannot be read: expected a text at {told}"
 
 
 async def test_a_helper_nobody_waits_for_any_more_is_killed(

@@ -11,6 +11,8 @@ import json
 import os
 from pathlib import Path
 
+from evenkeel.controller.process.bounded import read_bounded
+
 
 def passed_over() -> str:
     """What is set and does not count, as the end of a sentence; "" when there is nothing."""
@@ -24,7 +26,7 @@ def _context() -> str:
     """The context that `docker context use` wrote."""
     folder = os.environ.get("DOCKER_CONFIG")
     try:
-        content = ((Path(folder) if folder else Path.home() / ".docker") / "config.json").read_bytes()
+        content = read_bounded((Path(folder) if folder else Path.home() / ".docker") / "config.json")
         config = json.loads(content)
     except (OSError, ValueError, RuntimeError, RecursionError):
         return ""

@@ -11,14 +11,16 @@ import asyncio
 import base64
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
-from evenkeel.specs.containers.image import parse_image
+from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
 from evenkeel.specs.containers.observed import RemoteImage
-from evenkeel.specs.errors import DriverError, TimedOut
+from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 from evenkeel.specs.reading.secrecy import shown_address
 from evenkeel.specs.visible import shortened
 
@@ -35,6 +37,7 @@ _FRESH_S = 300.0
 _LOST_S = 60.0
 """For so long a registry that does not answer is not asked again."""
 _LONGEST_WHY = 120
+_DIGEST = re.compile(DIGEST_PATTERN)
 
 
 class Registries:
@@ -103,10 +106,13 @@ class Registries:
                 if self._silent.get(registry, begun - 1) >= begun:
                     raise TimedOut(f"registry:{registry}", "it did not answer about another image")
                 headers = await self.auth(registry)
-                answer = await self._client.get(
-                    f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
-                )
-            found = RemoteImage(answer["Descriptor"]["digest"])
+                with waiting_for(f"what the engine hears of the registry {registry}"):
+                    answer = await self._client.get(
+                        f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
+                    )
+            if not _DIGEST.fullmatch(digest := answer["Descriptor"]["digest"]):
+                raise Unavailable(f"registry:{registry}", "its answer is none of a registry")
+            found = RemoteImage(digest)
             self._whys.pop(image, None)
         except DriverError as error:
             if isinstance(error, TimedOut):

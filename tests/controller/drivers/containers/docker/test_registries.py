@@ -28,7 +28,7 @@ class Held:
         self.client = EngineClient(self.server.address, limit=2)
         self.late = asyncio.Event()
         self.registries = Registries(self.client, str(folder / "config.json"), self.late.set)
-        self.open, self.silent, self.refusal = asyncio.Event(), "", ""
+        self.open, self.silent, self.refusal, self.digest = asyncio.Event(), "", "", DIGEST
         (folder / "config.json").write_text("{}")
 
     def asked(self) -> list[str]:
@@ -44,7 +44,7 @@ class Held:
             await peer.until_gone()
         else:
             await self.open.wait()
-            await peer.say(answer({"Descriptor": {"digest": DIGEST}}))
+            await peer.say(answer({"Descriptor": {"digest": self.digest}}))
 
 
 @pytest.fixture
@@ -110,6 +110,15 @@ async def test_why_a_registry_was_not_asked_is_few_words(held: Held, said: str, 
     held.open.set()
     assert await held.registries.look_up(SLOW[:1], fresh=True)
     assert held.registries.why(SLOW[0]) == "it has not answered within 15 s"
+
+
+@pytest.mark.parametrize("digest", ["", "x", "sha256:x", f"{DIGEST}\n", f"{DIGEST} ", "\ud800"])
+async def test_what_is_no_digest_is_no_answer(held: Held, digest: str) -> None:
+    """R2: it became part of the reference of an image."""
+    held.open.set()
+    held.digest = digest
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    assert held.registries.why(SLOW[0]) == "its answer is none of a registry"
 
 
 @pytest.mark.virtual
