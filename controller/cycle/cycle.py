@@ -18,6 +18,7 @@ from typing import Any
 from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
+from evenkeel.controller.cycle.beside import Beside
 from evenkeel.controller.cycle.endings import (
     Ending,
     ImagePins,
@@ -51,7 +52,7 @@ from evenkeel.specs.containers.observed import Look
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Done, Phase, Plan, Retry, Stage, Step
+from evenkeel.specs.plan import NOTHING_DONE, Done, Phase, Plan, Retry, Stage, Step
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Cycles:
         self._announced = Announcements(journal, self._record)
         self._revisions = Revisions(reconciler, journal, self._record)
         self._wellbeing = Wellbeing(reconciler, self._record)
+        self._beside = Beside(self._looks, journal, self._wellbeing)
         self._checks: dict[str, Health] | None = None
         """The checks that are asked for, as far as is known."""
         self._asked = ""
@@ -160,6 +162,10 @@ class Cycles:
         Unavailable, TimedOut or Refused when it cannot be asked."""
         return await self._looks.observe(look)
 
+    async def look_beside(self) -> None:
+        """The engine says that something has happened: while steps take long, tell how those are whom they are not about."""
+        await self._beside.look(self._checks)
+
     def late(self) -> str:
         """Who has not answered a look, and for how long; "" while none is late."""
         return self._looks.late()
@@ -223,18 +229,21 @@ class Cycles:
             self._progress(step, message, done, total)
             progress(step, message, done, total)
 
-        outcomes = await run_stage(
-            found.stage,
-            self._driver,
-            self._limits,
-            stopping,
-            report,
-            self._record.before,
-            self._record.after,
-            self.broke,
-            self.at_work,
-            late,
-        )
+        activity = journal.mail.activity()
+        acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
+        with self._beside.at_work({subject, *acting}):
+            outcomes = await run_stage(
+                found.stage,
+                self._driver,
+                self._limits,
+                stopping,
+                report,
+                self._record.before,
+                self._record.after,
+                self.broke,
+                self.at_work,
+                late,
+            )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
@@ -402,7 +411,9 @@ class Cycles:
             self._announced.announce(role, state, plan)
             if disturbs and (role == "desired" or is_last_good):
                 self._revisions.begin(state, ailing, seen, tried)
-            ending = await self._run_stage(role, state, found.stage, renewed, stopping)
+            changing = {each.subject for each in plan.differences if each.verb not in NOTHING_DONE}
+            with self._beside.at_work(changing.union(left_alone)):
+                ending = await self._run_stage(role, state, found.stage, renewed, stopping)
             if isinstance(ending, Retrying):
                 self._wellbeing.tell(seen, history, left_alone, ending.failed)
                 self._wellbeing.hold_up()
