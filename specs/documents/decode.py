@@ -32,6 +32,10 @@ _MISSING = {
 
 def decode_file(content: bytes, file: str) -> Decoded:
     """All documents and all problems of one file. `file` is only used to name places."""
+    from evenkeel.specs.documents import compose
+
+    if line := compose.quadlet_line(content):
+        return Decoded(problems=(compose.quadlet_problem(file, line),), nameless=True)
     trees, unreadable = read_trees(content, file)
     problems = Found()
     problems.extend(unreadable)
@@ -79,6 +83,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
         drafts = kanto.desired_state_drafts(value, flaws)
     elif manifest.is_manifest(value):
         drafts = manifest.manifest_drafts(value, flaws)
+    elif compose.is_kubernetes(value):
+        flaws.append(compose.kubernetes_flaw(value))
     elif compose.is_compose(value):
         flaws.append(compose.compose_flaw())
     else:
