@@ -208,6 +208,27 @@ def test_an_address_where_none_belongs_is_not_repeated_with_its_secrets(key: str
     assert "hunter2" not in told
 
 
+@pytest.mark.parametrize("key", ["host", "mount", "port", "device", "logPath"])
+@settings(max_examples=examples(10))
+@given(secret=words.filter(lambda text: " " not in text))
+def test_a_word_where_a_form_of_parts_was_expected_is_not_repeated(key: str, secret: str) -> None:
+    """R6: ADR 0014 repeats a value only where a closed form was expected, and anything may be a word."""
+    component = {"id": "web", "version": "1", "config": [{"key": key, "value": secret}]}
+    payload = {"domains": [{"id": "containers", "components": [component]}]}
+    content = json.dumps({"activityId": "a", "timestamp": 1, "payload": payload})
+    asked = read_asked(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
+    native = {
+        "host": "extraHosts: [{}]",
+        "mount": "mounts: [{}]",
+        "port": "ports: [{}]",
+        "device": "devices: [{}]",
+        "logPath": "restart: {}",
+    }[key].format(json.dumps(secret))
+    told = "\n".join((said_of(content, "x.json"), *asked.reasons, asked.notes, said_of(f"{HEAD}  {native}\n")))
+    assert told.strip()
+    check(told, json.dumps(secret))
+
+
 @settings(max_examples=examples(300))
 @given(
     st.lists(
