@@ -558,6 +558,14 @@ def test_what_stands_beside_the_payload_asks_for_nothing(beside: dict[str, Any])
     assert [(problem.message, problem.severity) for problem in decoded.problems] == [(each, "warning") for each in told]
 
 
+def test_what_has_only_the_name_of_a_blueprint_right_is_read_as_one() -> None:
+    """Else it would be told to write `apiVersion`."""
+    decoded = decode_file(json.dumps({"blueprintMetadata": {}, "paylod": message()}).encode(), "a.json")
+    (told,) = [problem for problem in decoded.problems if problem.path == "paylod"]
+    assert (told.message, told.hint) == ("unknown key `paylod`", "did you mean `payload`?")
+    assert not any("apiVersion" in problem.message for problem in decoded.problems)
+
+
 def test_a_desired_state_without_components_is_a_document_that_asks_for_nothing() -> None:
     decoded = decode_file(json.dumps(message()).encode(), "a.json")
     assert decoded == Decoded(nothing=(Place("a.json", 1, 1),))

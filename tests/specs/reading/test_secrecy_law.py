@@ -21,7 +21,7 @@ from evenkeel.specs.kanto.desired import Manner
 from evenkeel.specs.kanto.settings import kanto_settings
 from evenkeel.specs.kanto.updateagent import read_envelope
 from evenkeel.specs.problem import Flaw, path_text, problem_text
-from evenkeel.specs.reading.secrecy import is_private, shown_address, shown_path, shown_target, without_password
+from evenkeel.specs.reading.secrecy import HIDDEN, is_private, shown_address, shown_path, shown_target, without_password
 from evenkeel.specs.reading.text import read_trees
 from evenkeel.specs.settings.settings import settings_from
 
@@ -157,6 +157,15 @@ def check(told: str, secret: str) -> None:
 @given(secret=raw)
 def test_no_problem_of_a_document_repeats_a_secret(place: str, secret: str) -> None:
     check(said_of(HEAD + place.format(secret, secret)), secret)
+
+
+@pytest.mark.parametrize("key", ["command", "args", "cmd", "entrypoint", "health: {exec"])
+@pytest.mark.parametrize("wrong", ["hunter2: 1, hunter2: 2", "hunter2: !foo 3", "hunter2: {hunter2: 2001-01-01}"])
+def test_a_word_of_a_command_that_came_to_stand_as_a_key_is_not_repeated(key: str, wrong: str) -> None:
+    """R14: no test failed when the words of commands were taken out of the rule."""
+    told = said_of(f"{HEAD}  {key}: {{{wrong}}}{'}' * ('{' in key)}\n")
+    assert HIDDEN in told
+    assert "hunter2" not in told
 
 
 @pytest.mark.parametrize("shape", KANTO)
