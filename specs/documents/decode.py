@@ -93,7 +93,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
         place = Place(file, *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
         message = shown_address(flaw.message)  # somebody may have put an address where none belongs
-        problems.append(Problem(place, path_text(shown_path(flaw.path)), message, flaw.hint, severity))
+        hint = shown_address(flaw.hint)
+        problems.append(Problem(place, path_text(shown_path(flaw.path)), message, hint, severity))
     return [_placed(draft, tree, file) for draft in drafts]
 
 

@@ -447,10 +447,20 @@ def test_what_everybody_has_is_dropped_at_some_time(on_stage: OnStage) -> None:
     async def work(stage: Stage) -> None:
         for number in range(2345):
             stage.journal.say(Feedback("plan", str(number)))
+        kept = list[int]()
+
+        def say_little() -> None:
+            kept.append(len(stage.journal.said(limit=10**6)))
+            for number in range(7):
+                stage.controller.say(Feedback("plan", str(number)))
+
+        for second in range(5, 35):
+            stage.at(second, say_little)
         stage.say(asking("web:1"))
-        await stage.play(20)
+        await stage.play(40)
         assert len(stage.sink.taken) == stage.journal.last_seq()
-        assert len(stage.journal.said(limit=10**6)) <= 120
+        assert len(kept) == 30
+        assert max(kept) <= 120, "also when it is little each time"
 
     on_stage(work, keep=100)
 

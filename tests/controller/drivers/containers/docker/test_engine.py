@@ -123,7 +123,9 @@ async def test_a_program_that_a_mount_brings_late_is_waited_for(
     program = tools / "sleep"
     wanted = container("it", command=("/opt/tools/sleep", "1000"), mounts=(Mount("/opt/tools", str(tools)),))
     work = asyncio.create_task(rig.converge(wanted))
-    await soon(lambda: work.done() or any("no such file" in entry.message for entry in rig.said))
+    await soon(
+        lambda: work.done() or any("its program sleep is not in the container" in entry.message for entry in rig.said)
+    )
     shutil.copyfile(BUSYBOX, program)
     await soon(lambda: work.done() or any("permission denied" in entry.message for entry in rig.said))
     program.chmod(0o755)
