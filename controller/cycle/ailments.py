@@ -76,7 +76,7 @@ class Ailments:
 
     def _asking(self, subject: str, revision: str) -> str:
         """The revision that asks for a subject, this one before others; "" for what is just about to be removed."""
-        having = {state.digest for state in self._states() if any(each.name == subject for each in state.documents)}
+        having = {state.digest for state in self._states() if subject in state.containers()}
         return revision if revision in having else next(iter(sorted(having)), "")
 
     def _states(self) -> tuple[DesiredState, ...]:
