@@ -49,7 +49,7 @@ def is_open_to_all(path: Path) -> Iterator[str]:
     ("content", "wrong"),
     [
         ("\n".join(f"a{number}: x" for number in range(LINES)), LINES + 4),
-        ("\n".join("a: x" for _ in range(LINES)), LINES - 1 + 5),
+        ("\n".join("a: x" for _ in range(LINES)), LINES - 1),
         ("---\n".join(f"kind: A{number}\n" for number in range(LINES // 10)), LINES // 10 * 3),
         (SPEC.replace("  image", "".join(f"  a{number}: x\n" for number in range(LINES)) + "  image"), 1001),
         ("{" + ", ".join(f'"a{number}": "\\ud800"' for number in range(LINES)) + "}", LINES),
