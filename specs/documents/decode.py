@@ -47,7 +47,7 @@ def decode_file(content: bytes, file: str) -> Decoded:
     for tree in trees:
         before = problems.errors
         found = _decode_tree(tree, file, problems)
-        if problems.errors > before:
+        if problems.errors > before or tree.doubled:
             name = _name_of(tree.value)
             nameless |= not name
             sound = [each for each in found if each.whole and each.name == name] if name else []

@@ -809,7 +809,9 @@ def test_json_of_others_has_only_texts_that_can_be_encoded(text: str, ascii_only
 )
 def test_of_a_key_that_stands_there_twice_only_that_is_said(content: str, expected: list[str]) -> None:
     """N26: the last of two was read, and what it lacks was said, too."""
-    assert [problem_text(each) for each in decode_file(content.encode(), "a.yaml").problems] == expected
+    found = decode_file(content.encode(), "a.yaml")
+    assert [problem_text(each) for each in found.problems] == expected
+    assert (found.documents, found.nothing) == ((), ()), "it asks for something, and nobody knows for what"
 
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: [{name: a, image: x}]\n"
