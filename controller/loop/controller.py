@@ -275,6 +275,7 @@ class Controller:
 
     async def _work_on(self, key: str) -> None:
         self._liveness.looks()
+        self._acceptance.look()
         if not self._stopping.is_set():
             self._cut.clear()
         ending = await self._turn()

@@ -277,7 +277,8 @@ def test_an_address_takes_no_time_to_look_through() -> None:
     """Whoever writes the text, a container or a registry, chooses it."""
     for text in ("://" * 100_000, "://@" * 100_000, "://" + "@" * 300_000, "://a:" * 100_000 + "@"):
         begun = time.process_time()
-        shown_address(text), without_password(text), shown_target(text)
+        for show in (shown_address, without_password, shown_target):
+            show(text)
         assert time.process_time() - begun < 5
 
 
