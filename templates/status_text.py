@@ -221,4 +221,11 @@ def _failure(status: Status, now: float, width: int, style: Style) -> Iterator[s
 
 def _indented(text: str, width: int) -> Iterator[str]:
     for line in text.splitlines():
-        yield from textwrap.wrap(one_line(line), max(width, 40), initial_indent="    ", subsequent_indent="    ")
+        yield from textwrap.wrap(
+            one_line(line),
+            max(width, 40),
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+            break_long_words=False,  # half a digest is nobody's
+        )

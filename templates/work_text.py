@@ -20,8 +20,8 @@ _LEAST = 28
 def work_lines(
     work: Work | None, told: Sequence[Condition], width: int, style: Style = PLAIN
 ) -> Iterator[tuple[str, str]]:
-    """A name and a line of at most `width` for each thing; nothing while there is nothing to do. `told`: the conditions that are
-    shown, whose texts are not repeated."""
+    """A name and a line of at most `width` for each thing; nothing while there is nothing to do. `told`: the conditions that
+    are shown, whose texts are not repeated."""
     if work is None:
         return
     name = "doing"
@@ -43,7 +43,9 @@ def _says(message: str, error: str) -> bool:
 
 
 def _wrapped(name: str, text: str, width: int, role: Role, style: Style) -> Iterator[tuple[str, str]]:
-    for index, line in enumerate(textwrap.wrap(text, max(width, _LEAST), break_on_hyphens=False)):
+    for index, line in enumerate(
+        textwrap.wrap(text, max(width, _LEAST), break_on_hyphens=False, break_long_words=False)
+    ):
         yield "" if index else name, paint(line, role, style)
 
 

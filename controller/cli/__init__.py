@@ -46,6 +46,9 @@ SUMMARIES = {
 _OTHERS = {
     **dict.fromkeys(("delete", "down", "remove", "rm"), "remove its document from the specs, and `evenkeel apply`"),
     **dict.fromkeys(("start", "stop"), "what the specs ask for is kept running; change them, and `evenkeel apply`"),
+    **dict.fromkeys(("pause", "suspend"), "what the specs ask for is kept running; change them, and `evenkeel apply`"),
+    "config": "did you mean `settings`?",
+    **dict.fromkeys(("doctor", "health", "info"), "did you mean `status`?"),
     "restart": "the engine does that, for example `docker restart`",
     **dict.fromkeys(("deploy", "sync", "up"), "did you mean `apply`?"),
     **dict.fromkeys(("diff", "dry-run"), "did you mean `plan`?"),
@@ -53,6 +56,8 @@ _OTHERS = {
     **dict.fromkeys(("check", "lint"), "did you mean `validate`?"),
 }
 """Commands of other programs, and what does that here."""
+
+_NEXT = "\nerror: "
 
 _DOING = ("apply", "run", "retry", "publish", "release", "adopt", "demo")
 """Their exit code tells what they did, whether or not all that they said of it arrived."""
@@ -159,7 +164,7 @@ def _say(error: Exception) -> int:
                 for problem in leaf.problems:
                     if problem.severity == "warning":
                         echo(problem_text(problem), err=True)
-                echo_lines(f"error: {problems_text(errors(leaf.problems))}", err=True)
+                echo_lines(f"error: {problems_text(errors(leaf.problems), _NEXT)}", err=True)
             case EvenkeelError():
                 echo(f"error: {leaf}", err=True)
             case OSError():

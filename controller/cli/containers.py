@@ -16,6 +16,8 @@ class Containers(click.Choice[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value in ("container", "containers"):
             return value
+        if "containers" in self.choices:
+            raise click.UsageError(f"there are only `containers` to get; all about one: {describe_hint(value)}", ctx)
         raise click.UsageError(f"say what it is: {describe_hint(value)}", ctx)
 
 

@@ -34,12 +34,12 @@ _MOST_ENTRIES = 15
 
 
 @click.command("describe")
-@click.argument("what", type=Containers("container"))
-@click.argument("name")
+@click.argument("what", type=Containers("container"), required=False)
+@click.argument("name", required=False)
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print it.")
 @click.option("--show-values", is_flag=True, help=SHOW_VALUES)
 @shared_options("config", "state", *ENGINE)
-def command(options: Options, what: str, name: str, output: str, show_values: bool) -> int:
+def command(options: Options, what: str | None, name: str | None, output: str, show_values: bool) -> int:
     """Tell all about one container.
 
     Where it is asked for and in which revisions, what differs from that and what follows, whether it is well and why not, its
@@ -73,6 +73,8 @@ def command(options: Options, what: str, name: str, output: str, show_values: bo
     from evenkeel.specs.errors import Refused, TimedOut, Unavailable
     from evenkeel.templates.describe_text import describe_lines, describe_value
 
+    if what is None or name is None:
+        raise click.UsageError("say which one: `evenkeel describe container NAME`")
     if show_values:
         check_values_may_show(output)
     settings = options.settings()

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 @click.command("get", context_settings={"allow_extra_args": True})
-@click.argument("what", type=Containers("containers"))
+@click.argument("what", type=Containers("containers"), required=False)
 @click.option(
     "-o", "--output", type=click.Choice(["text", "wide", "json", "yaml"]), default="text", help="How to print."
 )
 @shared_options("config", "state", *ENGINE)
-def command(options: Options, what: str, output: str) -> int:
+def command(options: Options, what: str | None, output: str) -> int:
     """List what is there.
 
     Asks the engine and shows every container, whoever created it. The column BY tells whose it is: `evenkeel` (managed),
@@ -47,6 +47,8 @@ def command(options: Options, what: str, output: str) -> int:
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.controller.process.clock import system_now
 
+    if what is None:
+        raise click.UsageError("say what to get: `evenkeel get containers`")
     more = click.get_current_context().args
     if more:
         raise click.UsageError(f"`get` lists all of them; all about one: {describe_hint(more[0])}")

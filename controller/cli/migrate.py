@@ -34,7 +34,6 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
     notes: list[Problem] = []
     if to is not None:
         folder = Path(to)
-        folder.mkdir(parents=True, exist_ok=True)
         files = migrate(source, folder / "config.yaml", replace=replace, notes=notes)
         for note in notes:
             echo(problem_text(note), err=True)

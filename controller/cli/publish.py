@@ -39,18 +39,16 @@ def command(
     """
     import asyncio
 
+    from evenkeel.controller.cli.reaching import at_broker
     from evenkeel.controller.process import logs
-    from evenkeel.specs.codec import changed
 
-    settings = options.settings()
+    settings = at_broker(options.settings(), broker)
     if options.verbose:
         logs.install(settings.log.level, settings.log.format)
     else:
         logs.silence()
-    if broker:
-        settings = changed(settings, mqtt=changed(settings.mqtt, broker=_address(broker)))
     domain = domain or settings.update_agent.domain
-    found_id, payload = _asked(file, domain)
+    found_id, payload = _asked(file, domain, settings.update_agent.unknown_keys == "accept")
     return asyncio.run(_follow(settings, activity or found_id or _new_id(), payload, domain, drive, timeout))
 
 
@@ -78,8 +76,9 @@ async def _follow(
     return 0
 
 
-def _asked(file: str, domain: str) -> tuple[str, Any]:
-    """Activity ("" when the file names none) and payload; SpecError with every problem."""
+def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
+    """Activity ("" when the file names none) and payload; SpecError with every problem. `takes_unknown_keys`: as the agent
+    does."""
     from pathlib import Path
 
     from evenkeel.controller.process.bounded import read_bounded
@@ -100,7 +99,7 @@ def _asked(file: str, domain: str) -> tuple[str, Any]:
             message = "a message holds one desired state, and there are more documents in this file"
             raise SpecError(element, [Problem(Place(file, *trees[1].start), "", message)])
         flaws: list[Flaw] = []
-        kanto.desired_state_drafts(values[0], flaws, domain)
+        kanto.desired_state_drafts(values[0], flaws, domain, kanto.Manner(takes_unknown_keys=takes_unknown_keys))
         _say(element, flaws, [Place(file, *nearest_position(trees[0], flaw.path)) for flaw in flaws])
         enveloped = "payload" in values[0]
         found_id = values[0].get("activityId") if enveloped else ""
@@ -143,17 +142,6 @@ def _place_of(flaw: Flaw, documents: Any, file: str) -> Any:
         if document.kind == "Container" and flaw.path[:1] == (document.name,):
             return asked_at(document, path_text(flaw.path[1:]))
     return Place(file)
-
-
-def _address(url: str) -> str:
-    from evenkeel.specs.errors import SettingsError
-    from evenkeel.specs.settings.mqtt import broker_address
-
-    try:
-        broker_address(url)
-    except ValueError as error:
-        raise SettingsError("option:--broker", str(error)) from None
-    return url
 
 
 def _new_id() -> str:

@@ -61,6 +61,21 @@ async def look_once(settings: Settings, look: Look) -> ContainersSeen:
         await driver.close()
 
 
+def at_broker(settings: Settings, url: str) -> Settings:
+    """The settings with the broker of the option `--broker`, where it is given; SettingsError when it is no address."""
+    from evenkeel.specs.codec import changed
+    from evenkeel.specs.errors import SettingsError
+    from evenkeel.specs.settings.mqtt import broker_address
+
+    if not url:
+        return settings
+    try:
+        broker_address(url)
+    except ValueError as error:
+        raise SettingsError("option:--broker", str(error)) from None
+    return changed(settings, mqtt=changed(settings.mqtt, broker=url))
+
+
 async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None) -> None:
     """Return when the broker is reached; Unavailable when it is not within the settings' time or `limit_s`. What takes
     long is said on standard error."""

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @click.command("watch")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+@click.option("--broker", metavar="URL", default="", help="Another broker than the settings': tcp://host:1883.")
 @click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="End after so many seconds.")
 @shared_options("config", "verbose")
-def command(options: Options, output: str, domain: str, timeout: float | None) -> int:
+def command(options: Options, output: str, broker: str, domain: str, timeout: float | None) -> int:
     """Show live what update agents do.
 
     Connects as the settings under `mqtt` say and shows every activity's feedback: on a terminal a bar for each component,
@@ -32,9 +33,10 @@ def command(options: Options, output: str, domain: str, timeout: float | None) -
     """
     import asyncio
 
+    from evenkeel.controller.cli.reaching import at_broker
     from evenkeel.controller.process import logs
 
-    settings = options.settings()
+    settings = at_broker(options.settings(), broker)
     if options.verbose:
         logs.install(settings.log.level, settings.log.format)
     else:

@@ -17,6 +17,7 @@ from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.reconcilers.ports import Ailment, Driver
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.output import as_marked
+from evenkeel.specs.desired import DesiredState
 
 _AGAIN_S = 600.0
 _SOONEST_S = 10.0
@@ -49,7 +50,7 @@ class Ailments:
         self._written: dict[str, _Written] = {}
 
     async def listen(self, ailing: Mapping[str, Ailment], revision: str, broke: Broke) -> None:
-        """Keep what those have said who ail and were not listened to lately."""
+        """Keep what those have said who ail and were not listened to lately; `revision` is the one at work."""
         now = asyncio.get_running_loop().time()
         self._read = {subject: read for subject, read in self._read.items() if subject in ailing}
         self._written = {subject: each for subject, each in self._written.items() if now - each.at < _LATELY_S}
@@ -63,9 +64,8 @@ class Ailments:
                 discreet = as_marked(newest, self._asked(subject))
                 is_due = self._is_to_be_written(subject, now)
                 why = f"it {ailment.why}"
-                self._journal.failures.keep(
-                    subject, ailment.instance, revision, why, discreet, ailment.end, write=is_due
-                )
+                by = self._asking(subject, revision)
+                self._journal.failures.keep(subject, ailment.instance, by, why, discreet, ailment.end, write=is_due)
 
     def _is_to_be_written(self, subject: str, now: float) -> bool:
         last = self._written.get(subject)
@@ -74,11 +74,19 @@ class Ailments:
         self._written[subject] = _Written(now, min(2 * last.rest_s, _AGAIN_S) if last is not None else _SOONEST_S)
         return True
 
+    def _asking(self, subject: str, revision: str) -> str:
+        """The revision that asks for a subject, this one before others; "" for what is just about to be removed."""
+        having = {state.digest for state in self._states() if subject in state.containers()}
+        return revision if revision in having else next(iter(sorted(having)), "")
+
+    def _states(self) -> tuple[DesiredState, ...]:
+        roles: tuple[Role, ...] = ("desired", "last-good")
+        return tuple(state for state in map(self._journal.readable_revision, roles) if state is not None)
+
     def _asked(self, subject: str) -> Iterator[Container]:
         """The containers that desired and last-good ask for under this name."""
-        roles: tuple[Role, ...] = ("desired", "last-good")
-        for state in map(self._journal.readable_revision, roles):
-            wanted = state.containers().get(subject) if state is not None else None
+        for state in self._states():
+            wanted = state.containers().get(subject)
             if wanted is not None:
                 yield wanted
 

@@ -18,6 +18,7 @@ from typing import Any
 from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
+from evenkeel.controller.cycle.beside import Beside
 from evenkeel.controller.cycle.endings import (
     Ending,
     Progressed,
@@ -48,7 +49,7 @@ from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import Done, Phase, Plan, Retry, Stage, Step
+from evenkeel.specs.plan import NOTHING_DONE, Done, Phase, Plan, Retry, Stage, Step
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Cycles:
         self._announced = Announcements(journal, self._record)
         self._revisions = Revisions(reconciler, journal, self._record)
         self._wellbeing = Wellbeing(reconciler, self._record)
+        self._beside = Beside(self._looks, journal, self._wellbeing)
         self._look: Look | None = None
         """What had to be found out last."""
         self._asked = ""
@@ -157,6 +159,10 @@ class Cycles:
         cannot be asked."""
         return await self._looks.observe(look)
 
+    async def look_beside(self) -> None:
+        """The engine says that something has happened: while steps take long, tell how those are whom they are not about."""
+        await self._beside.look(self._look_here())
+
     def late(self) -> str:
         """Who has not answered a look, and for how long; "" while none is late."""
         return self._looks.late()
@@ -164,6 +170,10 @@ class Cycles:
     def look(self, want: Any) -> Look:
         """What has to be found out for a want; `None` when only what is there matters."""
         return self._reconciler.look(want, self._journal.history())
+
+    def _look_here(self) -> Look:
+        """The last look once more, at the engine alone."""
+        return changed(self._look if self._look is not None else self.look(None), fresh=False, here_only=True)
 
     def history(self) -> History:
         """What the journal remembers and planning needs."""
@@ -217,18 +227,21 @@ class Cycles:
             self._progress(step, message, done, total)
             progress(step, message, done, total)
 
-        outcomes = await run_stage(
-            found.stage,
-            self._driver,
-            self._limits,
-            stopping,
-            report,
-            self._record.before,
-            self._record.after,
-            self.broke,
-            self.at_work,
-            late,
-        )
+        activity = journal.mail.activity()
+        acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
+        with self._beside.at_work({subject, *acting}):
+            outcomes = await run_stage(
+                found.stage,
+                self._driver,
+                self._limits,
+                stopping,
+                report,
+                self._record.before,
+                self._record.after,
+                self.broke,
+                self.at_work,
+                late,
+            )
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
@@ -301,8 +314,7 @@ class Cycles:
     async def _look_after_health(self, stopping: asyncio.Event) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
         try:
-            look = self._look if self._look is not None else self.look(None)
-            seen = await unless(stopping, self.observe(changed(look, here_only=True)))
+            seen = await unless(stopping, self.observe(self._look_here()))
         except (Unavailable, TimedOut, Refused):
             return
         if seen is not None:
@@ -396,7 +408,9 @@ class Cycles:
             self._announced.announce(role, state, plan)
             if disturbs and (role == "desired" or is_last_good):
                 self._revisions.begin(state, ailing, seen, tried)
-            ending = await self._run_stage(role, state, found.stage, renewed, stopping)
+            changing = {each.subject for each in plan.differences if each.verb not in NOTHING_DONE}
+            with self._beside.at_work(changing.union(left_alone)):
+                ending = await self._run_stage(role, state, found.stage, renewed, stopping)
             if isinstance(ending, Retrying):
                 self._wellbeing.tell(seen, history, left_alone, ending.failed)
                 self._wellbeing.hold_up()

@@ -28,8 +28,8 @@ Surroundings = Callable[[Sequence[str]], Host]
 
 
 class Preview(NamedTuple):
-    """A plan, what it was made from, and what has to be said about it. `fails_at`: what it would fail at now, which is among the
-    notes."""
+    """A plan, what it was made from, and what has to be said about it. `fails_at`: what it would fail at now, which is
+    among the notes."""
 
     plan: Plan
     seen: ContainersSeen

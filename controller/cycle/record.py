@@ -16,7 +16,7 @@ from evenkeel.reconcilers.agents.in_force import with_last_wishes
 from evenkeel.reconcilers.counted import counted, reasons
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.containers.actions import Connect, Create, End, Remove, Start, Update, Verify
-from evenkeel.specs.containers.container import check_digest
+from evenkeel.specs.containers.container import proof_name
 from evenkeel.specs.containers.memory import History
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
@@ -210,7 +210,7 @@ class Record:
                 if since is not None:
                     self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
             case Verify(instance=instance, container=container):
-                self._journal.mark(instance, step.subject, proven=True, check=check_digest(container), watched=False)
+                self._journal.mark(instance, step.subject, proven=True, check=proof_name(container), watched=False)
             case Remove(instance=instance):
                 self._journal.forget([instance])
             case _:

@@ -17,7 +17,7 @@ _LATELY_S = 3600.0
 _LASTING_S = 600.0
 """What has been so for so long is told, however often it was told before."""
 _MOST_KINDS = 8
-"""Beyond these, texts that differ otherwise than in their numbers count as one, too."""
+"""Beyond these, texts that differ otherwise than in what does not count are one, too."""
 
 _NUMBER = re.compile(r"[0-9a-f]{12,}|\d+")
 
@@ -40,9 +40,11 @@ class _Subject:
 
 
 class Recurrences:
-    """The states of some subjects, "" for well."""
+    """The states of some subjects, "" for well. `numbers`: texts that differ in these alone are of one kind. `most_kinds`: so
+    many kinds of a subject are told apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, numbers: bool = True, most_kinds: int = _MOST_KINDS) -> None:
+        self._numbers, self._most_kinds = numbers, most_kinds
         self._subjects: dict[str, _Subject] = {}
 
     def is_news(self, states: Mapping[str, str], at: float) -> bool:
@@ -56,11 +58,12 @@ class Recurrences:
         if name not in self._subjects and not text:
             return False
         known = self._subjects.setdefault(name, _Subject())
-        words = _NUMBER.sub("#", text)
-        if words not in known.kinds and len(known.kinds) >= _MOST_KINDS:
+        words = _NUMBER.sub("#", text) if self._numbers else text
+        if words not in known.kinds and len(known.kinds) >= self._most_kinds:
             words = "…"
         kind = known.kinds.setdefault(words, _Kind())
-        number = max((int(digits) for digits in re.findall(r"\d{1,9}", text)), default=0)
+        digits = re.findall(r"\d{1,9}", text) if self._numbers else ()
+        number = max(map(int, digits), default=0)
         begins, lately = words != known.kind, at - kind.last_at <= _LATELY_S
         kind.last_at = at
         if begins:

@@ -29,8 +29,10 @@ class Wellbeing:
         """Whether a cycle ended without progress since the last look."""
         self._held_up: frozenset[str] = frozenset()
         """Subjects that were down then, and are still: their switch does not go on."""
-        self._ill: frozenset[str] = frozenset()
+        self._ill: Mapping[str, Ailment] = {}
         """Subjects that were told as not well by the last look."""
+        self._not_known = ""
+        """Why it was not known then how all are."""
         self._should_run: frozenset[str] = frozenset()
         """Subjects of what is in force."""
         self._proven: frozenset[str] = frozenset()
@@ -64,9 +66,20 @@ class Wellbeing:
         told = {name: each for name, each in down.items() if name in self._held_up and name not in left_alone}
         still = {name: Ailment(_BETWEEN, refutes=False) for name in down if name in self._ill}
         told = still | told | dict(ailing)
-        self._ill = frozenset(told)
+        self._ill, self._not_known = told, undecided
         self._record.health(told, undecided)
         return ailing, undecided
+
+    def tell_beside(self, seen: Any, history: History, at_work: Collection[str]) -> None:
+        """State how those are whom the steps at work are not about. Of the others holds what was stated before them."""
+        down = self._reconciler.down(seen, history, self._should_run & self._proven)
+        found = {name: each for name, each in down.items() if name in self._should_run}
+        found |= {
+            name: each for name, each in self._reconciler.ailing(seen, history).items() if name in self._should_run
+        }
+        before = {name: each for name, each in self._ill.items() if name in at_work}
+        self._ill = before | {name: each for name, each in found.items() if name not in at_work}
+        self._record.health(self._ill, self._not_known)
 
     def _undecided(self, found: Mapping[str, str]) -> str:
         """Why it is not known how all are; "" when it is, or when a minute has not told, because some checks are made once an

@@ -2,14 +2,18 @@
 
 A good reading becomes the desired state. A bad one is reported with its places, one that asks for nothing is taken for an
 accident, and both leave in force what was. A message in force overrules the files, and so does one that may be in force
-because the journal cannot be read.
+because the journal cannot be read. Whatever comes again and again is told a few times, and in any case when it lasts.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
+import time
 from collections.abc import Callable
 
+from evenkeel.controller.cycle.recurrences import Recurrences
 from evenkeel.controller.journal.intent import files_before, put_in_force
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.loop.ports import Reading
@@ -18,6 +22,9 @@ from evenkeel.specs.feedback import Condition, Feedback, Kind
 from evenkeel.specs.problem import errors, problems_text
 
 log = logging.getLogger(__name__)
+
+_MOST_KINDS = 100
+"""So many different faults of a source are told apart: whoever writes a spec makes many within an hour, and hears of each."""
 
 
 class Acceptance:
@@ -29,6 +36,11 @@ class Acceptance:
         """`empty_removes_all`: a source that asks for nothing is meant. `serves`: whether messages may ask for something."""
         self._journal, self._say = journal, say
         self._empty_removes_all, self._serves = empty_removes_all, serves
+        self._troubles = Recurrences(numbers=False, most_kinds=_MOST_KINDS)
+        self._trouble: Feedback | None = None
+        """What is wrong with the source now, if that was not told."""
+        self._owes_end = True
+        """Whether trouble was told since its last end; maybe by an earlier process."""
 
     @at_once
     def accept(self, reading: Reading) -> bool:
@@ -47,7 +59,7 @@ class Acceptance:
             if doubts:
                 log.warning("doubtful specs", extra={"fields": {"problems": doubts}})
             if was_bad:
-                self._say(Feedback("source-restored", "the source is valid"))
+                self._is_over()
         if self._serves and not self._journal.knows_intent:
             why = (
                 "what is in force cannot be read, and a message may be; what runs is kept as it is, until that is known"
@@ -91,6 +103,40 @@ class Acceptance:
         return bool(lost(files_before(self._journal), reading.desired))
 
     @at_once
+    def look(self) -> None:
+        """Tell of trouble that lasts, if it was not told because it had come so often."""
+        if self._trouble is not None:
+            self._tell(self._trouble)
+
+    @at_once
     def _source_is(self, kind: Kind, reason: str, message: str) -> None:
         if self._journal.set_condition(Condition("SourceValid", False, reason, message)):
-            self._say(Feedback(kind, message))
+            self._tell(Feedback(kind, message))
+
+    def _tell(self, trouble: Feedback) -> None:
+        if self._is_news(trouble):
+            self._trouble, self._owes_end = None, True
+            self._say(trouble)
+        else:
+            self._trouble = trouble
+
+    def _is_over(self) -> None:
+        """The end of what was told is told, too."""
+        self._trouble = None
+        self._is_news(None)
+        if self._owes_end:
+            self._say(Feedback("source-restored", "the source is valid"))
+        self._owes_end = False
+
+    def _is_news(self, trouble: Feedback | None) -> bool:
+        """Texts may have megabytes, and are told apart by their digests."""
+        text = "" if trouble is None else hashlib.sha256(f"{trouble.kind} {trouble.message}".encode()).hexdigest()
+        return self._troubles.is_news({"source": text}, _now_s())
+
+
+def _now_s() -> float:
+    """Seconds that no clock changes; the loop's, where there is one."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()

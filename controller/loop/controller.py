@@ -39,6 +39,8 @@ from evenkeel.specs.plan import Phase
 
 log = logging.getLogger(__name__)
 
+_BESIDE_S = 1.0
+"""While steps are at work, one look beside them in so many seconds at most."""
 _NUDGE_DELAY_S = 0.1
 """Engines nudge in bursts; one look serves them all."""
 _LONGEST_CLEAN_UP_S = 5.0
@@ -82,6 +84,7 @@ class Controller:
         """Hears how far the steps at work are."""
         self._resync_s = resync.total_seconds()
         self._domain, self._queue = domain, wake_ups or WakeUps()
+        self._nudged = asyncio.Event()
         self._stopping, self._cut = asyncio.Event(), asyncio.Event()
         """Set when what can be cut short should be: told to stop, or something newer waits."""
         self._acceptance = Acceptance(journal, self.say, empty_removes_all=empty_removes_all, serves=agent is not None)
@@ -158,6 +161,7 @@ class Controller:
                 work = {
                     "source": self._watch_source,
                     "engine events": self._watch_engine,
+                    "looks beside steps": self._look_beside,
                     "sinks": self._telling.tell,
                     "watchdog": self._liveness.keep_alive,
                     "state directory": self._custody.watch,
@@ -248,8 +252,16 @@ class Controller:
         async with aclosing(self._driver.nudges()) as nudges:  # type: ignore[type-var]
             async for _ in nudges:
                 self._queue.nudge(self._domain, _NUDGE_DELAY_S)
+                self._nudged.set()
                 if self._agent is not None:
                     self._agent.look()
+
+    async def _look_beside(self) -> None:
+        while True:
+            await self._nudged.wait()
+            self._nudged.clear()
+            await asyncio.sleep(_BESIDE_S)
+            await self._cycles.look_beside()
 
     async def _work(self) -> None:
         while not self._stopping.is_set():
@@ -263,6 +275,7 @@ class Controller:
 
     async def _work_on(self, key: str) -> None:
         self._liveness.looks()
+        self._acceptance.look()
         if not self._stopping.is_set():
             self._cut.clear()
         ending = await self._turn()

@@ -34,6 +34,8 @@ UNANSWERED = "the broker does not acknowledge what it is sent"
 _TAKEN_OVER = 0x8E
 """MQTT 5: a client of the same id has connected. With 3.1.1, and from some brokers with 5, the connection is only lost."""
 _HEAR_OUT_S = 0.5
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING")
+"""Why OpenSSL gives up at what is no TLS."""
 
 
 class Accepted(NamedTuple):
@@ -106,8 +108,15 @@ class Line:
                     return self._why or "no answer from the broker"
         except Exception as error:  # noqa: BLE001 - whatever a broker sends that paho does not expect
             _close_sockets(error)
-            return _reason(error)
+            return _reason(error) + self._question(error, access)
         return self._why or self._lost(access)
+
+    def _question(self, error: Exception, access: Access) -> str:
+        """What to ask whoever has the broker: one that does not know TLS resets the connection, or answers something else."""
+        if access.tls is None or self._accepted_at:
+            return ""
+        is_plain = isinstance(error, ConnectionResetError) or getattr(error, "reason", "") in _NO_TLS
+        return f"; does the broker speak TLS at port {access.address.port}?" if is_plain else ""
 
     def _lost(self, access: Access) -> str:
         """A connection that ended without a word; one that ended before it was accepted probably spoke the wrong language.

@@ -81,6 +81,7 @@ def migrate(
         settings = changed(settings, mqtt=changed(settings.mqtt, password_file=str(secret), password_key=""))
     text = f"# Made of {kanto}; every key that is not here has its default.\n{to_yaml(settings)}"
     try:
+        config.parent.mkdir(parents=True, exist_ok=True)
         if secret in files:
             write_atomically(secret, f"{password}\n".encode(), mode=0o600)
         write_atomically(config, text.encode())

@@ -79,7 +79,7 @@ def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
     """Kanto's text for a flaw, where it stands, and what helps; what is only doubtful is no rejection."""
     said = shown_address(flaw.message if flaw.warning else kanto.rejection(value, flaw))
     text = f"{said} [{path_text(shown_path(flaw.path))}]"
-    return f"{text}, {flaw.hint}" if flaw.hint else text
+    return f"{text}, {shown_address(flaw.hint)}" if flaw.hint else text
 
 
 def _other_versions(value: Mapping[str, Any], state: DesiredState) -> Iterator[str]:

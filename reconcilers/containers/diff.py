@@ -20,7 +20,7 @@ from evenkeel.reconcilers.containers.health import is_put_up_again
 from evenkeel.reconcilers.containers.naming import engine_name, succession
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.container import Container, Restart, check_digest
+from evenkeel.specs.containers.container import Container, Restart, check_digest, keeps_volumes, proven_check
 from evenkeel.specs.containers.difference import IN_PLACE, ContainerDifference, Verb
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.memory import History
@@ -88,7 +88,16 @@ def _waiting(difference: ContainerDifference, system: Collection[str], seen: Con
 
 def is_proven(instance: ContainerSeen, container: Container, history: History) -> bool:
     """Whether an instance was proven with the network check that is wanted now."""
-    return history.proven.get(instance.id) == check_digest(container)
+    proof = history.proven.get(instance.id)
+    return proof is not None and proven_check(proof) == check_digest(container)
+
+
+def _is_kept(instance: ContainerSeen, container: Container, history: History) -> bool:
+    """Whether what is in the volumes of an instance is found again, if that is wanted now. When the wish changes while the
+    instance stays, it is proven once more, and remembered with that: somebody may remove it before it is replaced."""
+    if container.image_volumes == "discard" or not instance.volumes:
+        return True
+    return keeps_volumes(history.proven.get(instance.id, ""))
 
 
 def _is_settled(container: Container, instances: list[ContainerSeen], history: History) -> bool:
@@ -101,6 +110,7 @@ def _is_settled(container: Container, instances: list[ContainerSeen], history: H
         and only.container == container
         and not only.cut_off
         and is_proven(only, container, history)
+        and _is_kept(only, container, history)
         and only.engine_name == engine_name(container.name)
     )
 
@@ -171,7 +181,8 @@ def _settling(
     renamed = candidate.engine_name != engine_name(container.name)
     connect = bool(candidate.cut_off)
     limited = update and candidate.state in AWAKE and container.resources != candidate.container.resources
-    verify = start or connect or limited or not is_proven(candidate, container, history)
+    proven, kept = is_proven(candidate, container, history), _is_kept(candidate, container, history)
+    verify = start or connect or limited or not proven or not kept
     if not (others or update or renamed or verify):
         return
     changes = tuple(_field_changes(container, document, candidate, in_place)) if update else ()
@@ -192,8 +203,11 @@ def _settling(
     elif start:
         verb, why = "start", why_start
     elif verify:
-        changed_check = candidate.id in history.proven
-        verb, why = "finish", "its health check has changed" if changed_check else "its health is not proven yet"
+        verb, why = "finish", "its health is not proven yet"
+        if proven:
+            why = "what is in its volumes is to be kept from now on"
+        elif candidate.id in history.proven:
+            why = "its health check has changed"
     else:
         verb, why = "finish", "an old instance or name is left over"
     yield ContainerDifference(

@@ -196,6 +196,26 @@ def check_digest(container: Container) -> str:
     return sha256(msgspec.json.encode(health)).hexdigest()[:16]
 
 
+_LET_GO = " discard"
+"""At the end of a proof: what is in the volumes of the image is not found again for a successor."""
+
+
+def proof_name(container: Container) -> str:
+    """What a proof of an instance of this container holds for: its network check, and what becomes of its volumes, because a
+    proof is also when an engine is told to find them again."""
+    return check_digest(container) + (_LET_GO if container.image_volumes == "discard" else "")
+
+
+def proven_check(proof: str) -> str:
+    """The `check_digest` that a proof was made with."""
+    return proof.removesuffix(_LET_GO)
+
+
+def keeps_volumes(proof: str) -> bool:
+    """Whether the volumes of what was proven so are found again."""
+    return not proof.endswith(_LET_GO)
+
+
 def host_ports(port: Port) -> range:
     """The host ports that `port` may take."""
     return range(port.host_port, max(port.host_port, port.host_port_end) + 1)

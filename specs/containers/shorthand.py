@@ -87,9 +87,9 @@ def parse_mount(text: str) -> Mount:
     """`source:destination[:propagation][:ro|rw]`; an empty propagation is none."""
     source, *rest = text.split(":")
     if not 1 <= len(rest) <= 3 or not source or not rest[0]:
-        raise ValueError(f"expected source:destination[:{'|'.join(_MODES)}][:ro], got `{text}`")
+        raise ValueError(f"expected source:destination[:{'|'.join(_MODES)}][:ro]{_got(text)}")
     destination, *options = rest
-    _expect_absolute(source, destination)
+    _expect_absolute(text, source, destination)
     mount = Mount(source=source, destination=destination)
     propagation: str | None = None
     access = ""
@@ -133,9 +133,9 @@ def parse_device(text: str) -> Device:
     """`hostPath[:containerPath[:permissions]]`."""
     parts = text.split(":")
     if len(parts) > 3 or not all(parts):
-        raise ValueError(f"expected hostPath[:containerPath[:permissions]], got `{text}`")
+        raise ValueError(f"expected hostPath[:containerPath[:permissions]]{_got(text)}")
     host, container, permissions = (*parts, parts[0], "rwm")[:3] if len(parts) == 1 else (*parts, "rwm")[:3]
-    _expect_absolute(host, container)
+    _expect_absolute(text, host, container)
     if not _PERMISSIONS.fullmatch(permissions):
         raise ValueError(f"expected permissions made of r, w and m, got `{permissions}`")
     return Device(host_path=host, container_path=container, permissions=permissions)
@@ -167,14 +167,23 @@ def parse_extra_host(text: str) -> tuple[str, str]:
     """`name:address`; the address may be IPv6, so only the first colon separates."""
     name, colon, address = text.partition(":")
     if not colon or not name or not address:
-        raise ValueError(f"expected name:address, got `{text}`")
+        raise ValueError(f"expected name:address{_got(text)}")
     return name, address
 
 
-def _expect_absolute(*paths: str) -> None:
+def has_parts(text: str) -> bool:
+    """Whether a text is of parts, as all that is written in one line. A word alone may be anything, and is not repeated."""
+    return ":" in text or "/" in text
+
+
+def _got(text: str) -> str:
+    return f", got `{text}`" if has_parts(text) else ""
+
+
+def _expect_absolute(text: str, *paths: str) -> None:
     for path in paths:
         if not path.startswith("/"):
-            raise ValueError(f"expected an absolute path, got `{path}`")
+            raise ValueError("expected an absolute path" + (f", got `{path}`" if has_parts(text) else ""))
 
 
 def _port_number(text: str) -> int:

@@ -32,6 +32,10 @@ _MISSING = {
 
 def decode_file(content: bytes, file: str) -> Decoded:
     """All documents and all problems of one file. `file` is only used to name places."""
+    from evenkeel.specs.documents import compose
+
+    if line := compose.quadlet_line(content):
+        return Decoded(problems=(compose.quadlet_problem(file, line),), nameless=True)
     trees, unreadable = read_trees(content, file)
     problems = Found()
     problems.extend(unreadable)
@@ -43,7 +47,7 @@ def decode_file(content: bytes, file: str) -> Decoded:
     for tree in trees:
         before = problems.errors
         found = _decode_tree(tree, file, problems)
-        if problems.errors > before:
+        if problems.errors > before or tree.doubled:
             name = _name_of(tree.value)
             nameless |= not name
             sound = [each for each in found if each.whole and each.name == name] if name else []
@@ -79,6 +83,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
         drafts = kanto.desired_state_drafts(value, flaws)
     elif manifest.is_manifest(value):
         drafts = manifest.manifest_drafts(value, flaws)
+    elif compose.is_kubernetes(value):
+        flaws.append(compose.kubernetes_flaw(value))
     elif compose.is_compose(value):
         flaws.append(compose.compose_flaw())
     else:
@@ -87,7 +93,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
         place = Place(file, *nearest_position(tree, flaw.path))
         severity: Severity = "warning" if flaw.warning else "error"
         message = shown_address(flaw.message)  # somebody may have put an address where none belongs
-        problems.append(Problem(place, path_text(shown_path(flaw.path)), message, flaw.hint, severity))
+        hint = shown_address(flaw.hint)
+        problems.append(Problem(place, path_text(shown_path(flaw.path)), message, hint, severity))
     return [_placed(draft, tree, file) for draft in drafts]
 
 

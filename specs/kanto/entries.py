@@ -41,6 +41,7 @@ from evenkeel.specs.containers.container import (
 )
 from evenkeel.specs.containers.shorthand import (
     from_root,
+    has_parts,
     is_variable_name,
     parse_device,
     parse_extra_host,
@@ -285,7 +286,7 @@ def _log(reading: _Reading) -> Log:
     buffer = _size(reading, "logMaxBufferSize", usual.max_buffer_size, "invalid format of max buffer size - {}")
     path = _text(reading, "logPath")
     if (entry := reading.last("logPath")) is not None and path and not path.startswith("/"):
-        reading.fail(entry, f"expected an absolute path, got `{path}`")
+        reading.fail(entry, "expected an absolute path")
     if "log" not in reading.spoilt:
         useless = _log_keys_without_effect(reading, driver, mode)
         defaults = {
@@ -372,6 +373,11 @@ def _size(reading: _Reading, key: str, default: int | None, invalid: str) -> int
         return default
 
 
+def _shown(text: str) -> str:
+    """What is no port, mount or device, as it may be told (ADR 0014): in parts, or the number of a port."""
+    return text if has_parts(text) or (text.isdecimal() and len(text) <= 5) else HIDDEN
+
+
 def _each(reading: _Reading, key: str, convert: Callable[[Entry], Item]) -> tuple[Item, ...]:
     """Every entry of a key; an error's text is the message and what it came from, if anything, the hint."""
     items = []
@@ -404,7 +410,7 @@ def _port(reading: _Reading, entry: Entry) -> Port:
     try:
         port, warning = parse_port(entry.text)
     except ValueError as error:
-        raise ValueError(f"Incorrect port mapping configuration {entry.text}") from error
+        raise ValueError(f"Incorrect port mapping configuration {_shown(entry.text)}") from error
     if warning:
         reading.warn(entry, warning, f"write {port_text(port)}")
     return port
@@ -417,7 +423,7 @@ def _mount(reading: _Reading, entry: Entry) -> Mount:
     except ValueError as error:
         parts = entry.text.split(":")
         if not 2 <= len(parts) <= 3:
-            message = f"Incorrect number of parameters of the mount point {entry.text}"
+            message = f"Incorrect number of parameters of the mount point {_shown(entry.text)}"
         elif not parts[0] or not parts[1]:
             message = "source and destination must be set for a mount point"
         elif not parts[0].startswith("/") or not parts[1].startswith("/"):
@@ -440,7 +446,7 @@ def _device(entry: Entry) -> Device:
             raise ValueError(
                 "both path on the host and in the container must be specified for a device mapping"
             ) from error
-        raise ValueError(f"incorrect configuration value for device mapping {entry.text}") from error
+        raise ValueError(f"incorrect configuration value for device mapping {_shown(entry.text)}") from error
 
 
 def _capability(entry: Entry) -> str:

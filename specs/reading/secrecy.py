@@ -23,8 +23,11 @@ _ENTRIES = "config"
 _OWN_KEYS = ("key", "value", "secret")
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,40}", re.ASCII)
 _PLAIN_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}", re.ASCII)
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
-_IN_ADDRESS = re.compile(r"(://)[^/@\s]*(@)")
+_ADDRESS = re.compile(r"//(\S+)")
+"""Also without its scheme, which a text may be split at. Where it ends nobody can tell, because people write any character into
+passwords: it goes on to the next blank."""
+_AT = re.compile(r"@(?!sha256:[0-9a-f]{64})")
+"""What ends users and passwords: the last one, which is not before the digest of an image."""
 _QUERY = re.compile(r"\?\S+")
 
 
@@ -70,15 +73,41 @@ def _is_shown(part: str, above: Sequence[str | int]) -> bool:
 
 def without_password(text: str) -> str:
     """A value that somebody asked to see, without the passwords of addresses in it."""
-    return _PASSWORD.sub(rf"\1{HIDDEN}\2", text)
+    return _ADDRESS.sub(lambda found: f"//{_without_password(found[1])}", text)
+
+
+def _without_password(address: str) -> str:
+    secret, rest = _split(address)
+    user, colon, _ = secret.partition(":")
+    if not colon:
+        return address
+    return f"{HIDDEN}{rest}" if set(user) & set("/@") else f"{user}:{HIDDEN}{rest}"
 
 
 def shown_address(text: str) -> str:
     """A text with addresses in it, without user, password and query."""
-    return _QUERY.sub(f"?{HIDDEN}", _IN_ADDRESS.sub(rf"\1{HIDDEN}\2", text))
+    return _QUERY.sub(f"?{HIDDEN}", _without_users(text))
+
+
+def _without_users(text: str) -> str:
+    return _ADDRESS.sub(lambda found: f"//{_without_user(found[1])}", text)
+
+
+def _without_user(address: str) -> str:
+    """With a `?` before the last `@`, either the password or the query has both: nothing of it is shown."""
+    secret, rest = _split(address)
+    if not secret:
+        return rest
+    return HIDDEN if "?" in secret else f"{HIDDEN}{rest}"
+
+
+def _split(address: str) -> tuple[str, str]:
+    """What is behind `//`, before the last `@` and from there on; all of it is the second without one."""
+    at = max((found.start() for found in _AT.finditer(address)), default=0)
+    return address[:at], address[at:]
 
 
 def shown_target(path: str) -> str:
     """The path of a request, without its query, which goes to the end whatever stands in it."""
-    start, mark, _ = path.partition("?")
-    return _IN_ADDRESS.sub(rf"\1{HIDDEN}\2", start) + (f"?{HIDDEN}" if mark else "")
+    start, mark, _ = _without_users(path).partition("?")
+    return start + (f"?{HIDDEN}" if mark else "")

@@ -130,6 +130,8 @@ def for_list(value: object, path: Path) -> str:
 
 def for_scalar(value: object, path: Path) -> str:
     """How to write what is neither a text nor a mapping where both may stand: variables are texts."""
+    if len(path) > 1 and path[-2] == "ports" and isinstance(value, int) and 0 < value < 65536:
+        return f'write "{value}:{value}"'
     return "put it into quotes" if isinstance(value, int | float) and is_private(path) else ""
 
 

@@ -223,6 +223,25 @@ async def test_what_an_adopted_one_had_is_found_again_after_somebody_removed_the
     await device.close()
 
 
+async def test_what_is_kept_from_a_change_on_is_found_again_after_somebody_removed_the_container(
+    device: Device,
+) -> None:
+    """R3: the change alone was nothing to do, and an older volume, or an empty one, was taken afterwards."""
+    wish = Wish("db:2", discards=True)
+    assert await device.ask(wish) == Settled()
+    fresh = device.volume
+    device.write("dear after all")
+    kept = wish._replace(discards=False)
+    ((verb, why),) = [(each.verb, each.why) for each in (await device.plan(kept)).differences]
+    assert (verb, why) == ("finish", "what is in its volumes is to be kept from now on")
+    assert await device.ask(kept) == Settled()
+    assert (await device.plan(kept)).differences == ()
+    assert device.volume == fresh, "it was not replaced"
+    await device.kit.somebody("remove", NAME)
+    assert await device.ask(kept) == Settled()
+    assert (device.volume, device.text) == (fresh, "dear after all")
+
+
 @DOCKER_WHEN_THOROUGH
 async def test_what_is_gone_is_not_looked_for(kit: Kit, tmp_path: Path) -> None:
     """A volume that somebody removed is not made again under its old name, and no longer remembered."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,6 @@ from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.containers.actions import Create, Verify
 from evenkeel.specs.containers.container import Container, Mount, Resources, Restart, RestartPolicy
 from evenkeel.specs.containers.difference import VolumeFate, of_containers
 from evenkeel.specs.containers.normalise import normal
@@ -25,7 +24,7 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
-from evenkeel.specs.plan import Action, Outcome, Plan, Step
+from evenkeel.specs.plan import Action, Outcome, Plan
 
 from .kits import PLACE, Kit
 
@@ -227,10 +226,5 @@ class Device:
             aside = next((name for name, fate in fates.items() if fate == "carried"), "")  # of one that failed before
             had = "" if had in self._fleeting else had
             assert self.volume == (had or aside or (found if wish.image != "sleeper:1" else ""))
-            if self.volume and any(isinstance(step.action, Create | Verify) for step in steps(plan)):
+            if self.volume:
                 self._known = self.volume
-
-
-def steps(plan: Plan) -> Iterator[Step]:
-    for stage in plan.stages:
-        yield from stage.steps

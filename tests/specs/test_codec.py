@@ -230,7 +230,7 @@ def test_the_full_form_becomes_the_normal_form() -> None:
             "spec.health.startPeriod: expected a duration of at least 1ms, or 0s",
         ),
         ("health: {exec: [a], interval: 999us}", "spec.health.interval: expected a duration of at least 1ms"),
-        ("devices: [ttyS0]", "spec.devices[0]: expected an absolute path, got `ttyS0`"),
+        ("devices: [ttyS0]", "spec.devices[0]: expected an absolute path"),
         ("extraHosts: {a: nowhere}", "spec.extraHosts.a: `nowhere` is no address; expected an IP address"),
         ("extraHosts: [a]", "spec.extraHosts[0]: expected name:address"),
         ("restart: {maxRetries: 1}", "spec.restart.maxRetries: cannot use max retry count when the restart policy is"),
@@ -809,4 +809,60 @@ def test_json_of_others_has_only_texts_that_can_be_encoded(text: str, ascii_only
 )
 def test_of_a_key_that_stands_there_twice_only_that_is_said(content: str, expected: list[str]) -> None:
     """N26: the last of two was read, and what it lacks was said, too."""
-    assert [problem_text(each) for each in decode_file(content.encode(), "a.yaml").problems] == expected
+    found = decode_file(content.encode(), "a.yaml")
+    assert [problem_text(each) for each in found.problems] == expected
+    assert (found.documents, found.nothing) == ((), ()), "it asks for something, and nobody knows for what"
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: [{name: a, image: x}]\n"
+QUADLET = "# a quadlet\n\n[Unit]\nDescription=web\n\n[Container]\nImage=web:1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (POD, "a.yaml:2:1: kind: this is a Pod of Kubernetes, which evenkeel does not read"),
+        (QUADLET, "a.yaml:3:1: this is a quadlet file of systemd, which evenkeel does not read"),
+    ],
+)
+def test_what_is_of_another_program_is_called_so(content: str, expected: str) -> None:
+    """N24: as a compose file is; it was complained of key by key."""
+    (told,) = (problem_text(each) for each in decode_file(content.encode(), "a.yaml").problems)
+    assert told.startswith(f"{expected}; write a document of kind `Container` for each")
+
+
+def test_a_list_of_comments_and_blank_lines_is_looked_through_at_once() -> None:
+    began = time.perf_counter()
+    decode_file(b"#\n \t\n" * 100_000 + b"[", "a.yaml")
+    assert time.perf_counter() - began < 5
+
+
+def spec_problems(spec: str) -> list[str]:
+    content = f"apiVersion: evenkeel/v1\nkind: Container\nmetadata: {{name: a}}\nspec: {{image: x, {spec}}}\n"
+    return [problem_text(each).partition(": ")[2] for each in decode_file(content.encode(), "a.yaml").problems]
+
+
+def test_a_port_alone_is_shown_as_it_is_written() -> None:
+    """N24."""
+    assert spec_problems("ports: [8080]") == [
+        'spec.ports[0]: expected a text or a mapping, got a number; write "8080:8080"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "warned"),
+    [
+        ('env: {A: "{{ inventory.host }}"}', "spec.env.A: `{{ … }}` is filled in by nobody here"),
+        ('env: {A: "${X}"}', "spec.env.A: `${…}` is filled in by nobody here"),
+        ('command: [serve, "--at=${X}"]', "spec.command[1]: `${…}` is filled in by nobody here"),
+        ('command: [sh, -c, "echo ${X}"]', ""),
+        ('command: [sh, -ec, "echo ${X}"]', ""),
+        ('env: {A: \'{"a": {"b": {}}}\'}', ""),
+        ('command: [serve, "$X"]', ""),
+    ],
+)
+def test_what_nobody_fills_in_is_doubted(spec: str, warned: str) -> None:
+    """N25: the words of a command, and `{{ … }}`, passed without a word."""
+    found = spec_problems(spec)
+    assert [each.partition(";")[0] for each in found] == ([warned] if warned else [])
+    assert all(" (warning); write the value itself" in each for each in found)

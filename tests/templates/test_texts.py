@@ -193,6 +193,13 @@ def test_the_next_try_is_wrapped_and_says_nothing_twice() -> None:
     assert " ".join(lines).count("connection refused") == 1
 
 
+def test_a_digest_stays_in_one_piece() -> None:
+    """N39: half of it on each line, it could not be taken."""
+    image = f"registry.example.com/fleet/gateway-of-the-vehicle@sha256:{'a1' * 32}"
+    failed = Condition("Settled", False, "Retrying", f"web: pull {image}: no answer", NOW - 5)
+    assert any(image in line for line in status_lines(status()._replace(conditions=(failed,)), NOW, 60))
+
+
 def test_well_needs_a_controller_at_work() -> None:
     assert is_well(status())
     assert not is_well(status(pid=None))

@@ -590,6 +590,9 @@ def test_a_slip_leads_to_the_command_that_was_meant(device: Device, name: str) -
         ("rollback", "."),
         ("reset", "."),
         ("up", "; did you mean `apply`?"),
+        ("config", "; did you mean `settings`?"),
+        ("doctor", "; did you mean `status`?"),
+        ("pause", "; what the specs ask for is kept running; change them, and `evenkeel apply`"),
     ],
 )
 def test_no_command_is_named_that_does_something_else(device: Device, word: str, expected: str) -> None:
@@ -631,7 +634,7 @@ def test_the_place_of_a_wrong_setting_is_said_once(device: Device, tmp_path: Pat
     wrong.write_text("engine: 5\nparalel: 3\n")
     said = device.run("--config", str(wrong), "status", ok=1).stderr
     assert said.startswith(f"error: {wrong}:1:1: engine: expected a mapping with `kind`")
-    assert said.endswith(f"\n{wrong}:2:1: paralel: unknown key `paralel`; did you mean `parallel`?\n")
+    assert said.endswith(f"\nerror: {wrong}:2:1: paralel: unknown key `paralel`; did you mean `parallel`?\n")
     assert said.count(str(wrong)) == 2
 
 

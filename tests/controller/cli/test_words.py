@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,54 @@ def test_what_is_known_without_the_engine_is_described(device: Device) -> None:
     assert told["difference"] is None
     nobody = device.run("describe", "container", "nosuch", ok=1)
     assert (nobody.stdout, nobody.stderr[:14]) == ("", "error: engine:")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("get", "pods"), "there are only `containers` to get; all about one: `evenkeel describe container pods`\n"),
+        (("get",), "say what to get: `evenkeel get containers`\n"),
+        (("describe",), "say which one: `evenkeel describe container NAME`\n"),
+        (("describe", "container"), "say which one: `evenkeel describe container NAME`\n"),
+    ],
+)
+def test_who_does_not_say_what_is_told_in_our_own_words(device: Device, command: tuple[str, ...], said: str) -> None:
+    """N22: `Choose from: containers`, of click's."""
+    assert device.run(*command, ok=1).stderr.endswith(said)
+
+
+def test_a_migration_that_fails_leaves_nothing(device: Device, tmp_path: Path) -> None:
+    """N28: it left an empty folder."""
+    kanto = tmp_path / "config.json"
+    kanto.write_text('{"connection": {"broker_url": 7}}')
+    device.run("migrate", str(kanto), "--to", str(tmp_path / "new"), ok=1)
+    assert not (tmp_path / "new").exists()
+    kanto.write_text("{}")
+    device.run("migrate", str(kanto), "--to", str(tmp_path / "new" / "etc"))
+    assert (tmp_path / "new" / "etc" / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("command", [("watch",), ("publish", "x.yaml")])
+def test_a_broker_that_is_none_is_refused(device: Device, command: tuple[str, ...]) -> None:
+    """N31: `watch` had no such option."""
+    said = device.run(*command, "--broker", "localhost:1883", ok=1).stderr
+    assert said.startswith("error: option:--broker: ")
+
+
+def test_publish_warns_of_what_the_agent_passes_over(device: Device, tmp_path: Path) -> None:
+    """N30: it refused a key that the agent takes with a warning."""
+    component = {
+        "id": "web",
+        "version": "1",
+        "config": [{"key": "image", "value": "web:1"}, {"key": "colour", "value": "x"}],
+    }
+    asked = tmp_path / "asked.json"
+    asked.write_text(json.dumps({"domains": [{"id": "containers", "components": [component]}]}))
+    device.settings(mqtt={"broker": "tcp://127.0.0.1:9", "connectTimeout": "1s"})
+    said = device.run("publish", str(asked), ok=1).stderr
+    assert "unknown key `colour`" in said
+    assert "error: broker:tcp://127.0.0.1:9: no connection" in said, "it was tried to be sent"
+    device.settings(updateAgent={"unknownKeys": "reject"}, mqtt={"broker": "tcp://127.0.0.1:9"})
+    said = device.run("publish", str(asked), ok=1).stderr
+    assert "unknown key `colour`" in said
+    assert said.endswith(": 1 problem\n")

@@ -102,6 +102,20 @@ def test_who_falls_ill_by_himself_is_listened_to_once_in_a_while(on_device: OnDe
     on_device(work, late=Image(exits_with=3, exits_after_s=10, output=SECRET))
 
 
+def test_who_is_about_to_be_removed_failed_in_no_revision_that_does_not_ask_for_it(on_device: OnDevice) -> None:
+    """R12: `apply` of the next revision, which fails, named the logs of a container that it had just removed, too."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("web"), container("old", "late:1", restart=Restart("always")))
+        await asyncio.sleep(35)
+        failing = device.ask(container("web", "bad:1", restart=Restart("no")))
+        assert isinstance(await device.follow(), Stalled)
+        assert last(device, "old").output.lines == (SECRET,)
+        assert device.journal.failures.told(failing.digest, ["web: it ended"]) == ("web",)
+
+    on_device(work, bad=CRASHER, late=Image(exits_with=3, exits_after_s=10, output=SECRET))
+
+
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
 def test_what_a_spec_marks_as_secret_is_not_kept(on_device: OnDevice, later: bool) -> None:
     """Of one that fails its proof, and of one that falls ill by itself."""

@@ -29,10 +29,10 @@ from evenkeel.controller.journal.file import FILE
 from evenkeel.specs.containers.actions import Create, Pull, Remove, Start
 from evenkeel.specs.containers.container import Container, Health, TcpProbe
 from evenkeel.specs.containers.normalise import normal
-from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Action, Outcome, Retry
-from evenkeel.specs.problem import Place
+from evenkeel.specs.problem import Place, Problem
 
 # ── wishes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -443,14 +443,63 @@ def test_a_sink_goes_on_where_it_was_after_a_restart(on_stage: OnStage) -> None:
     on_stage(work)
 
 
+def broken(number: int) -> Reading:
+    return Reading(DesiredState(), (Problem(Place("/etc/x.yaml", number, 5), "spec.image", "no image"),))
+
+
+def test_a_source_that_breaks_again_and_again_is_told_a_few_times_and_how_it_is_in_the_end(on_stage: OnStage) -> None:
+    """R8: two entries each time."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        for turn in range(100):
+            stage.at(100 + 20 * turn, stage.say, broken(3))
+            stage.at(110 + 20 * turn, stage.say, asking("web:1"))
+        stage.at(2150, stage.say, broken(3))
+        await stage.play(3000)
+        told = [(entry.kind, entry.at) for entry in stage.sink.taken if entry.kind.startswith("source")]
+        assert [kind for kind, _ in told[:4]] == ["source-broken", "source-restored"] * 2
+        assert len(told) <= 16
+        assert told[-1][0] == "source-broken", "what lasts is told"
+        assert not stage.condition("SourceValid").holds
+
+    on_stage(work)
+
+
+def test_each_fault_of_a_source_that_was_not_told_before_is_told(on_stage: OnStage) -> None:
+    """Whoever writes a spec looks at what is said of it."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        for turn in range(30):
+            stage.at(100 + 20 * turn, stage.say, broken(turn + 1))
+            stage.at(110 + 20 * turn, stage.say, asking("web:1"))
+        await stage.play(1000)
+        told = [entry for entry in stage.sink.taken if entry.kind.startswith("source")]
+        assert [entry.kind for entry in told] == ["source-broken", "source-restored"] * 30
+        assert all(f"/etc/x.yaml:{turn + 1}:5" in told[2 * turn].message for turn in range(30))
+
+    on_stage(work)
+
+
 def test_what_everybody_has_is_dropped_at_some_time(on_stage: OnStage) -> None:
     async def work(stage: Stage) -> None:
         for number in range(2345):
             stage.journal.say(Feedback("plan", str(number)))
+        kept = list[int]()
+
+        def say_little() -> None:
+            kept.append(len(stage.journal.said(limit=10**6)))
+            for number in range(7):
+                stage.controller.say(Feedback("plan", str(number)))
+
+        for second in range(5, 35):
+            stage.at(second, say_little)
         stage.say(asking("web:1"))
-        await stage.play(20)
+        await stage.play(40)
         assert len(stage.sink.taken) == stage.journal.last_seq()
-        assert len(stage.journal.said(limit=10**6)) <= 120
+        assert len(kept) == 30
+        assert max(kept) <= 120, "also when it is little each time"
 
     on_stage(work, keep=100)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from tests.controller.stage import OnStage, Reading, Stage, asking
 
 from evenkeel.controller.drivers.containers.memory import Image
@@ -103,5 +104,62 @@ def test_what_a_standing_says_of_an_engine_that_hangs(on_stage: OnStage) -> None
         stage.at(100.1, stage.engine._touched)
         await stage.play(180)
         assert said[0].work == Work(waits_for="the engine has not answered for 15 s")
+
+    on_stage(work)
+
+
+def proven_for(seconds: float, *names: str) -> Reading:
+    containers = [normal(Container(name, f"{name}:1")) for name in names]
+    slow = normal(Container("slow", "slow:1", stable_for=timedelta(seconds=seconds)))
+    return Reading(desired_state([Document("Container", each.name, each) for each in (*containers, slow)]))
+
+
+@pytest.mark.parametrize(
+    ("size", "proof_s", "phase"), [(100_000_000, 1, "DOWNLOAD"), (0, 100, "VERIFY")], ids=["a pull", "a proof"]
+)
+@pytest.mark.parametrize(
+    ("hand", "told"), [("kill", "web is not running (exit code 137)"), ("remove", "web is not there")]
+)
+def test_a_long_step_keeps_nobody_from_hearing_how_others_are(
+    on_stage: OnStage, size: int, proof_s: float, phase: str, hand: str, told: str
+) -> None:
+    """T7: `Healthy` told of the last look until the step had ended. What is not well is repaired only then."""
+
+    async def work(stage: Stage) -> None:
+        stage.engine.script.pull_rate = 1e6
+        stage.engine.catalogue[SLOW] = Image(size=size)
+        stage.engine.catalogue["docker.io/library/web:1"] = Image(size=0)
+        found: list[tuple[list[str], bool, str]] = []
+
+        def look() -> None:
+            healthy, now = stage.condition("Healthy"), stage.controller.work.now()
+            found.append(([each.phase for each in now.steps], healthy.holds, healthy.message))
+
+        stage.say(asking("web:1"))
+        stage.at(50, stage.say, proven_for(proof_s, "web"))
+        stage.at(79, look)
+        stage.at(80, getattr(stage.engine, hand), "web")
+        stage.at(85, look)
+        stage.at(230, look)
+        await stage.play(240)
+        assert found == [([phase], True, ""), ([phase], False, told), ([], True, "")]
+        assert next(each.message for each in stage.sink.taken if each.kind == "health") == told
+        assert set(stage.running()) == {"web", "slow"}
+
+    on_stage(work)
+
+
+def test_looks_beside_a_long_step_are_few(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        looks: list[int] = []
+        stage.say(asking("web:1"))
+        stage.at(30, stage.say, proven_for(103, "web"))
+        stage.at(34, lambda: looks.append(stage.engine.looks))
+        for each in range(320):
+            stage.at(35 + each / 8, stage.engine._touched)
+        stage.at(75, lambda: looks.append(stage.engine.looks))
+        await stage.play(80)
+        before, after = looks
+        assert 30 < after - before < 45, "one in a second"
 
     on_stage(work)

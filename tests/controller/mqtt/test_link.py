@@ -777,6 +777,14 @@ async def test_who_speaks_in_clear_to_a_port_for_tls_is_asked_whether_it_is_one(
         assert it.why == "the connection was lost before the broker let anybody in; does it expect TLS (`ssl://`)?"
 
 
+async def test_who_speaks_tls_to_a_port_that_does_not_is_asked_whether_it_does(mosquitto: Mosquitto) -> None:
+    """N29: `connection reset by peer`, and nothing else."""
+    broker = mosquitto(secure=True)
+    async with link(broker, broker=f"ssl://localhost:{broker.port}", tls=certificates(broker)) as it:
+        await until(lambda: it.why != "not started")
+        assert it.why.endswith(f"; does the broker speak TLS at port {broker.port}?")
+
+
 async def test_a_renewed_certificate_is_used_at_the_next_connection(mosquitto: Mosquitto, tmp_path: Path) -> None:
     broker = mosquitto(secure=True)
     ca = tmp_path / "ca.crt"

@@ -189,7 +189,7 @@ def test_of_several_limits_those_are_told_that_need_a_new_container(
         ("env", (("MONKEY", "x"),), Field("env.MONKEY", "", "(hidden)")),  # too much is better than too little
         ("env", (("EMPTY", ""),), Field("env.EMPTY", "", "(empty)")),
         ("env", (("GONE", None),), Field("env.GONE", "", "(removed)")),
-        ("env", (("URL", "amqp://u:p@h/x?y=z@w"),), Field("env.URL", "", "amqp://u:(hidden)@h/x?y=z@w")),
+        ("env", (("URL", "amqp://u:p@h/x?y=z@w"),), Field("env.URL", "", "amqp://u:(hidden)@w")),
         ("command", ("a b", "c'd"), Field("command", "", "'a b' 'c'\"'\"'d'")),
         ("command", ("--key", "-v"), Field("command", "", "--key -v")),
         ("command", ("--key", "v", "w"), Field("command", "", "--key (hidden) w")),

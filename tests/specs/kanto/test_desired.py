@@ -307,7 +307,7 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
         ),
         (["port=localhost:55555:30555-30555/tcp"], "the range stands on the container's side; read as 30555-30555 of"),
         (["network=custom"], "unsupported network mode custom; expected one of: `bridge`, `host`"),
-        (["host=ctr_host"], "expected name:address, got `ctr_host`"),
+        (["host=ctr_host"], "expected name:address"),
         (["host=a:nowhere"], "`nowhere` is no address; expected an IP address, host_ip, host_ip_<interface> or"),
         (["mount=/TMP"], "Incorrect number of parameters of the mount point /TMP; expected source:destination["),
         (["mount=/a:/b:c:d"], "Incorrect number of parameters of the mount point /a:/b:c:d; expected"),
@@ -332,7 +332,7 @@ PRIVILEGED = "cannot create the container as privileged and with {} at the same 
             "0K means the default, 1M; expected more than nothing (warning)",
         ),
         (["logMaxSize=asdf"], f"invalid format of max logs size - asdf; {SIZE_HINT}"),
-        (["logPath=log"], "expected an absolute path, got `log`"),
+        (["logPath=log"], "expected an absolute path"),
         (
             ["logDriver=none", "logPath=/log"],
             "`logPath` has no effect when the log driver is none; leave it out (warning)",
@@ -556,6 +556,14 @@ def test_what_stands_beside_the_payload_asks_for_nothing(beside: dict[str, Any])
     assert [document.wanted for document in decoded.documents] == [container()]
     told = ["unknown key `sender`, which is passed over"] if "sender" in beside else []
     assert [(problem.message, problem.severity) for problem in decoded.problems] == [(each, "warning") for each in told]
+
+
+def test_what_has_only_the_name_of_a_blueprint_right_is_read_as_one() -> None:
+    """Else it would be told to write `apiVersion`."""
+    decoded = decode_file(json.dumps({"blueprintMetadata": {}, "paylod": message()}).encode(), "a.json")
+    (told,) = [problem for problem in decoded.problems if problem.path == "paylod"]
+    assert (told.message, told.hint) == ("unknown key `paylod`", "did you mean `payload`?")
+    assert not any("apiVersion" in problem.message for problem in decoded.problems)
 
 
 def test_a_desired_state_without_components_is_a_document_that_asks_for_nothing() -> None:

@@ -7,6 +7,7 @@ is the wrong thing in that place, no problem has it: neither its text nor its hi
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,7 @@ from evenkeel.specs.kanto.desired import Manner
 from evenkeel.specs.kanto.settings import kanto_settings
 from evenkeel.specs.kanto.updateagent import read_envelope
 from evenkeel.specs.problem import Flaw, path_text, problem_text
-from evenkeel.specs.reading.secrecy import is_private, shown_path
+from evenkeel.specs.reading.secrecy import HIDDEN, is_private, shown_address, shown_path, shown_target, without_password
 from evenkeel.specs.reading.text import read_trees
 from evenkeel.specs.settings.settings import settings_from
 
@@ -158,6 +159,15 @@ def test_no_problem_of_a_document_repeats_a_secret(place: str, secret: str) -> N
     check(said_of(HEAD + place.format(secret, secret)), secret)
 
 
+@pytest.mark.parametrize("key", ["command", "args", "cmd", "entrypoint", "health: {exec"])
+@pytest.mark.parametrize("wrong", ["hunter2: 1, hunter2: 2", "hunter2: !foo 3", "hunter2: {hunter2: 2001-01-01}"])
+def test_a_word_of_a_command_that_came_to_stand_as_a_key_is_not_repeated(key: str, wrong: str) -> None:
+    """R14: no test failed when the words of commands were taken out of the rule."""
+    told = said_of(f"{HEAD}  {key}: {{{wrong}}}{'}' * ('{' in key)}\n")
+    assert HIDDEN in told
+    assert "hunter2" not in told
+
+
 @pytest.mark.parametrize("shape", KANTO)
 @settings(max_examples=examples(6))
 @given(secret=st.one_of(words, numbers))
@@ -184,6 +194,14 @@ def test_no_problem_of_a_desired_state_repeats_a_secret(shape: object, secret: s
         ("image", "u:hunter2@h.example/web"),
         ("mount", "https://u:hunter2@h"),
         ("host", "h:https://u:hunter2@h"),
+        ("host", "http://u:x/hunter2@h"),
+        ("host", "http://u:hunter2/x@h"),
+        ("host", "http://u:x?y/hunter2@h"),
+        ("dependsOn", "postgres://u:x/hunter2@h"),
+        ("dependsOn", "postgres://u:x@hunter2@h/db"),
+        ("port", "http://u:x/hunter2@h"),
+        ("mount", "http://u:x@hunter2@h"),
+        ("restartPolicy", "http://u:x/hunter2@h"),
     ],
 )
 def test_an_address_where_none_belongs_is_not_repeated_with_its_secrets(key: str, value: str) -> None:
@@ -191,11 +209,77 @@ def test_an_address_where_none_belongs_is_not_repeated_with_its_secrets(key: str
     payload = {"domains": [{"id": "containers", "components": [component]}]}
     content = json.dumps({"activityId": "a", "timestamp": 1, "payload": payload})
     asked = read_asked(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
-    field = {"mount": "mounts: ", "host": "extraHosts: "}.get(key, f"{key}: ") + json.dumps(value)
+    many = {"mount": "mounts", "host": "extraHosts", "port": "ports", "dependsOn": "dependsOn"}
+    field = f"{many[key]}: [{json.dumps(value)}]" if key in many else f"{key}: {json.dumps(value)}"
     native = HEAD.replace("  image: web:1\n", "") if key == "image" else HEAD
     told = "\n".join((said_of(content, "x.json"), *asked.reasons, asked.notes, said_of(f"{native}  {field}\n")))
     assert told.strip()
     assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("key", ["host", "mount", "port", "device", "logPath"])
+@settings(max_examples=examples(10))
+@given(secret=words.filter(lambda text: " " not in text))
+def test_a_word_where_a_form_of_parts_was_expected_is_not_repeated(key: str, secret: str) -> None:
+    """R6: ADR 0014 repeats a value only where a closed form was expected, and anything may be a word."""
+    component = {"id": "web", "version": "1", "config": [{"key": key, "value": secret}]}
+    payload = {"domains": [{"id": "containers", "components": [component]}]}
+    content = json.dumps({"activityId": "a", "timestamp": 1, "payload": payload})
+    asked = read_asked(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
+    native = {
+        "host": "extraHosts: [{}]",
+        "mount": "mounts: [{}]",
+        "port": "ports: [{}]",
+        "device": "devices: [{}]",
+        "logPath": "restart: {}",
+    }[key].format(json.dumps(secret))
+    told = "\n".join((said_of(content, "x.json"), *asked.reasons, asked.notes, said_of(f"{HEAD}  {native}\n")))
+    assert told.strip()
+    check(told, json.dumps(secret))
+
+
+@settings(max_examples=examples(300))
+@given(
+    st.lists(
+        st.sampled_from(["qxzQXZ", "79äß王é", "/", "@", ":", "?", "#", "&", ",", ";", '"', "'", "\\", "%40"]),
+        min_size=1,
+    ),
+    st.sampled_from(["", "u", "u.v-w"]),
+    st.sampled_from(["h", "h:80", "h/db", "[::1]:5/x", "h/a?b=c"]),
+    st.sampled_from(["", "see ", 'Get "', "'", "jdbc:"]),
+)
+def test_no_address_is_shown_with_its_password(parts: list[str], user: str, place: str, before: str) -> None:
+    """R4, R5: with a `/` in it, all of it was shown, and what stands behind an `@` in it."""
+    text = f"{before}amqp://{user}:{''.join(parts)}@{place} and more"
+    for shown in (shown_address(text), without_password(text), shown_target(text)):
+        assert "qxz" not in shown
+        assert "王" not in shown
+        assert shown.startswith(f"{before}amqp://")
+    assert shown_address(text).endswith(" and more")
+    assert shown_address(shown_address(text)) == shown_address(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://h:80/a/b and me@example.com",
+        "me@example.com asks http://h/",
+        f"repo.example:5000/a/b@sha256:{'0' * 64}",
+        f"https://repo.example:5000/v2/a@sha256:{'0' * 64} is there",
+        "a@b, c@d: e://f",
+    ],
+)
+def test_an_ordinary_text_with_an_at_sign_stays_as_it_is(text: str) -> None:
+    assert shown_address(text) == without_password(text) == shown_target(text) == text
+
+
+def test_an_address_takes_no_time_to_look_through() -> None:
+    """Whoever writes the text, a container or a registry, chooses it."""
+    for text in ("://" * 100_000, "://@" * 100_000, "://" + "@" * 300_000, "://a:" * 100_000 + "@"):
+        begun = time.process_time()
+        for show in (shown_address, without_password, shown_target):
+            show(text)
+        assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("shape", MANIFESTS)

@@ -122,10 +122,11 @@ async def test_a_program_that_a_mount_brings_late_is_waited_for(
     tools.mkdir()
     program = tools / "sleep"
     wanted = container("it", command=("/opt/tools/sleep", "1000"), mounts=(Mount("/opt/tools", str(tools)),))
+    it = "its program /opt/tools/sleep"
     work = asyncio.create_task(rig.converge(wanted))
-    await soon(lambda: work.done() or any("no such file" in entry.message for entry in rig.said))
+    await soon(lambda: work.done() or any(f"{it} is not in the container" in entry.message for entry in rig.said))
     shutil.copyfile(BUSYBOX, program)
-    await soon(lambda: work.done() or any("permission denied" in entry.message for entry in rig.said))
+    await soon(lambda: work.done() or any(f"{it} may not be executed" in entry.message for entry in rig.said))
     program.chmod(0o755)
     assert await work == Settled()
     assert clean_dockerd.containers() == {"it": "running"}
@@ -455,6 +456,7 @@ async def test_a_port_that_is_taken_ends_the_revision_not_the_old_one(clean_dock
     await rig.settle(container("web", "web:1"))
     ending = await rig.converge(container("web", "web:1", ports=(Port(port, 80, "127.0.0.1"),)))
     assert isinstance(ending, Stalled)
+    assert "on endpoint web: Bind for 127.0.0.1" in ending.why, "N10: another id of 64 digits at each try"
     assert "port is already allocated" in ending.why
     assert clean_dockerd.containers() == {"other": "running", "web": "running"}
 

@@ -1,0 +1,56 @@
+"""Looks beside steps that take long: a pull, or a proof, must not keep anybody from hearing how all others are.
+
+What is seen is only told. Nothing is decided of it, and nothing is done before the steps at work have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from evenkeel.controller.cycle.looks import Looks
+from evenkeel.controller.cycle.wellbeing import Wellbeing
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Look
+
+LONG_S = 5.0
+"""Steps that end sooner are followed by a look anyway."""
+
+
+class Beside:
+    """What is looked at beside the steps of one domain."""
+
+    def __init__(self, looks: Looks, journal: Journal, wellbeing: Wellbeing) -> None:
+        self._looks, self._journal, self._wellbeing = looks, journal, wellbeing
+        self._at_work: list[tuple[float, frozenset[str]]] = []
+        """Since when steps are at work, by the clock of the event loop, and which subjects somebody is changing."""
+
+    @contextmanager
+    def at_work(self, subjects: Collection[str]) -> Iterator[None]:
+        """Within this, steps are at work, and these `subjects` are being changed."""
+        work = asyncio.get_running_loop().time(), frozenset(subjects)
+        self._at_work.append(work)
+        try:
+            yield
+        finally:
+            self._at_work.remove(work)
+
+    async def look(self, look: Look) -> None:
+        """Look once the steps at work take long, and state how those are whom nobody is changing. Nothing without such
+        steps."""
+        if not self._at_work:
+            return
+        begun_s = self._at_work[0][0]
+        await asyncio.sleep(max(begun_s + LONG_S - asyncio.get_running_loop().time(), 0.0))
+        if not self._at_work or self._at_work[0][0] != begun_s:
+            return
+        work, history = tuple(self._at_work), self._journal.history()
+        try:
+            seen = await self._looks.observe(look)
+        except (Unavailable, TimedOut, Refused):
+            return
+        if tuple(self._at_work) != work or self._journal.history() != history:
+            return  # a step has begun or ended meanwhile: what was seen may be of before
+        self._wellbeing.tell_beside(seen, history, frozenset[str]().union(*(subjects for _, subjects in work)))
