@@ -199,7 +199,7 @@ class Components:
         return changed(self._cycles.look(want), here_only=True, subject=subject)
 
     def _bare_look(self, subject: str) -> Look:
-        """What is there, and no check of it."""
+        """A look at the instances of one subject, without probes of their checks."""
         return changed(at_containers(self._cycles.look(None)), subject=subject, checks={})
 
     def _restless(self, action: ActivityAction, seen: ContainersSeen) -> ContainerSeen | None:

@@ -36,10 +36,11 @@ _PASSED_AT_ONCE = 20
 
 
 class _Found(NamedTuple):
-    """What a look at a desired state's containers found."""
+    """What a look at a desired state's containers found. `doubts`: what registries did not answer, in sentences."""
 
     seen: ContainersSeen
     differences: Sequence[Difference]
+    doubts: tuple[str, ...]
 
 
 class Identification:
@@ -81,7 +82,7 @@ class Identification:
                 return
             open_one, found = None, await self._look(asked, waits)
         if isinstance(found, _Found):
-            self._identify(message, asked, found.seen, found.differences)
+            self._identify(message, asked, found)
         elif found is not None:
             await self.refuse(asked.activity_id, found, message, open_one)
 
@@ -142,10 +143,9 @@ class Identification:
     async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:
         """What differs, or why nothing can be said of it; `None` when told to stop."""
         want = wanted(self._settings, asked.target)
+        look = changed(at_containers(self._reconciler.look(want, self._journal.history())), fresh=True)
         try:
-            seen = await self._phases.observe(
-                changed(self._reconciler.look(want, self._journal.history()), fresh=True), waits
-            )
+            seen = await self._phases.observe(look, waits)
         except (Unavailable, TimedOut, Refused) as error:
             return error.message
         if seen is None:
@@ -153,7 +153,7 @@ class Identification:
         self._forgive_images(want, seen)
         differences = self._reconciler.diff(want, seen, self._journal.history())
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
-        return joined(blocked) if blocked else _Found(seen, differences)
+        return joined(blocked) if blocked else _Found(seen, differences, tuple(unanswered(look.images, seen)))
 
     @at_once
     def _forgive_images(self, want: ContainersWanted, seen: ContainersSeen) -> None:
@@ -166,9 +166,8 @@ class Identification:
                 self._journal.forgive(image, images=False)
 
     @at_once
-    def _identify(
-        self, message: Incoming, asked: Asked, seen: ContainersSeen, differences: Sequence[Difference]
-    ) -> None:
+    def _identify(self, message: Incoming, asked: Asked, found: _Found) -> None:
+        seen, differences, doubts = found
         instances = at_work(seen, self._journal.history())
         there = {
             name: AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
@@ -178,7 +177,6 @@ class Identification:
         followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
         promised = {name: seen.remote[image].digest for name, image in followed.items()}
         actions = identify(asked.components, differences, there, want.system, promised)
-        doubts = tuple(unanswered(at_containers(self._reconciler.look(want, self._journal.history())).images, seen))
         notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]

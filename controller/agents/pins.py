@@ -1,4 +1,4 @@
-"""What an activity knows better than a look: which content of an image is meant."""
+"""The content of images that an activity means. An activity knows it better than a look does."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, R
 
 
 class ImagePins(NamedTuple):
-    """What is known of images. `pinned`: references → the digests that are meant, which replace the
-    registry's answer ("" takes any content). `fallback`: the same for when the registry does not answer. `rejected`: ids of
-    images that are not meant."""
+    """`pinned`: references → the digests that are meant, which replace the registry's answer ("" takes any content).
+    `fallback`: the same for when the registry does not answer. `rejected`: ids of images that are not meant."""
 
     pinned: Mapping[str, str] = {}
     fallback: Mapping[str, str] = {}
@@ -31,10 +30,10 @@ def unpinned(look: ContainersLook, pins: ImagePins) -> ContainersLook:
 
 
 def as_pinned(seen: ContainersSeen, pins: ImagePins) -> ContainersSeen:
-    """What was seen, with what is known of its images."""
+    """The observation, with the pins in place of the registries' answers."""
     return changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
 
 
 def with_rejected(history: History, pins: ImagePins) -> History:
-    """The history, with the images that are not meant among those that failed."""
+    """The history, with the rejected images among those that failed."""
     return changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
