@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from evenkeel.controller.loop.ports import Agent, Life, Sink, Source
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
+    from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.reconcilers.ports import Driver
+    from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.plan import Step
     from evenkeel.specs.settings.settings import Settings
 
@@ -215,7 +217,7 @@ def build_controller(
     limits = Limits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
     decisions = reconciler(settings)
 
-    def cycles(say: Callable[[Feedback], None]) -> Cycles:
+    def cycles(say: Callable[[Feedback], None]) -> Cycles[ContainersWanted, ContainersSeen, ContainersMemory]:
         def say_and_tell(entry: Feedback) -> None:
             say(entry)
             journal.once_kept(lambda: told(entry))

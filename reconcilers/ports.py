@@ -7,17 +7,19 @@ only thing that touches one. Between them lie values, and nothing else knows bot
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from evenkeel.specs.containers.memory import History
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.look import Look
+from evenkeel.specs.look import Look, Observation
+from evenkeel.specs.memory import Memory
 from evenkeel.specs.output import Output
-from evenkeel.specs.plan import Action, Difference, Outcome, Plan
+from evenkeel.specs.plan import Action, Difference, Outcome, Plan, Step
 
 Want = TypeVar("Want")
-Seen = TypeVar("Seen", contravariant=True)
+Seen = TypeVar("Seen", bound=Observation)
+SeenContra = TypeVar("SeenContra", contravariant=True)
+Remembered = TypeVar("Remembered", bound=Memory)
 SeenCo = TypeVar("SeenCo", covariant=True)
 
 Progress = Callable[[str, int, int], None]
@@ -36,7 +38,15 @@ class Ailment(NamedTuple):
     is_passing: bool = False
 
 
-class Reconciler(Protocol[Want, Seen]):
+class Former(NamedTuple, Generic[Want]):
+    """What is asked for by the state that was last good, and by the one in force: they tell of subjects that are to be removed
+    how they were last to be treated."""
+
+    good: Want | None = None
+    desired: Want | None = None
+
+
+class Reconciler(Protocol[Want, SeenContra, Remembered]):
     """One domain's decisions. Every method is a pure function."""
 
     @property
@@ -44,73 +54,105 @@ class Reconciler(Protocol[Want, Seen]):
         """Its name, which is also its key in the queue."""
         ...
 
+    @property
+    def memory(self) -> type[Remembered]:
+        """The noun of what is remembered for it."""
+        ...
+
     def select(self, desired: DesiredState) -> Want:
         """What of the desired state is this domain's."""
         ...
 
-    def look(self, want: Want | None, history: History) -> Look:
+    def look(self, want: Want | None, memory: Remembered) -> Look:
         """What the driver has to find out for this want; `None` when only what is there matters."""
         ...
 
-    def diff(self, want: Want, seen: Seen, history: History) -> tuple[Difference, ...]:
+    def diff(self, want: Want, seen: SeenContra, memory: Remembered) -> tuple[Difference, ...]:
         """What differs, in order of subject; a subject without difference is absent."""
         ...
 
-    def plan(self, differences: Sequence[Difference], seen: Seen, history: History) -> Plan:
+    def plan(
+        self,
+        differences: Sequence[Difference],
+        seen: SeenContra,
+        memory: Remembered,
+        former: Former[Want] | None = None,
+    ) -> Plan:
         """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
         ...
 
-    def as_found(self, seen: Seen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
-        """What was at work before, as a desired state to go back to; `None` when there is nothing. `but`: ids of
-        instances that do not count, because evenkeel has had to do with them already. `well`: where none of it is well, there
-        is nothing."""
+    def begun(self, step: Step, memory: Remembered) -> Remembered:
+        """What is remembered from the moment at which a step is about to be performed."""
         ...
 
-    def superseded(self, differences: Sequence[Difference], seen: Seen, history: History) -> tuple[Document, ...]:
+    def remembered(self, step: Step, outcome: Outcome, memory: Remembered, away_s: float | None = None) -> Remembered:
+        """What is remembered after a step has ended. `away_s`: for how many seconds its subject was away, when this step has
+        brought it back."""
+        ...
+
+    def known(self, memory: Remembered) -> tuple[str, ...]:
+        """Ids of all instances of which something is remembered."""
+        ...
+
+    def forgotten(self, memory: Remembered, gone: Collection[str]) -> Remembered:
+        """What is remembered when these instances are gone for good."""
+        ...
+
+    def as_found(self, seen: SeenContra, memory: Remembered | None, *, well: bool = False) -> DesiredState | None:
+        """What was at work before, as a desired state to go back to; `None` when there is nothing. Instances that evenkeel
+        has had to do with already, as far as it remembers, do not count; without a `memory` all do. `well`: where none of it
+        is well, there is nothing."""
+        ...
+
+    def superseded(
+        self, differences: Sequence[Difference], seen: SeenContra, memory: Remembered
+    ) -> tuple[Document, ...]:
         """Of the adopted instances at work those that are replaced or removed, as documents to go back to."""
         ...
 
-    def renewed(self, differences: Sequence[Difference], seen: Seen, history: History) -> Mapping[str, tuple[str, ...]]:
+    def renewed(
+        self, differences: Sequence[Difference], seen: SeenContra, memory: Remembered
+    ) -> Mapping[str, tuple[str, ...]]:
         """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content, the one
         that it is tried under first; without those that have nothing else to go back to."""
         ...
 
     def set_aside(
-        self, want: Want, seen: Seen, history: History, before: Mapping[str, SetAside]
+        self, want: Want, seen: SeenContra, memory: Remembered, before: Mapping[str, SetAside]
     ) -> Mapping[str, SetAside]:
         """Subjects for which content that is asked for is not used, because it was tried and failed. `before`: what this
         said last; it stays so for a subject of which nothing newer is known."""
         ...
 
-    def ailing(self, seen: Seen, history: History) -> Mapping[str, Ailment]:
+    def ailing(self, seen: SeenContra, memory: Remembered) -> Mapping[str, Ailment]:
         """Subjects that are there and not well."""
         ...
 
-    def ended(self, seen: Seen) -> tuple[str, ...]:
+    def ended(self, seen: SeenContra) -> tuple[str, ...]:
         """Subjects that have come to their end well, as they may."""
         ...
 
-    def down(self, seen: Seen, history: History, expected: Collection[str] = ()) -> Mapping[str, Ailment]:
+    def down(self, seen: SeenContra, memory: Remembered, expected: Collection[str] = ()) -> Mapping[str, Ailment]:
         """Subjects that are at work nowhere, although they should be: those that are there, and the `expected` ones that are
         not. Those that are not ailing are gone, were stopped on purpose, or were not started yet: they are not well when nobody
         goes on to start them."""
         ...
 
-    def last_checks(self, seen: Seen) -> Mapping[str, str]:
+    def last_checks(self, seen: SeenContra) -> Mapping[str, str]:
         """What names the newest result of each check, by subject, for `unchecked`."""
         ...
 
-    def unchecked(self, seen: Seen, since: Mapping[str, str]) -> Mapping[str, Ailment]:
+    def unchecked(self, seen: SeenContra, since: Mapping[str, str]) -> Mapping[str, Ailment]:
         """Subjects that have a check and have not passed it since `last_checks` said this. It refutes when they have failed
         it, which ends by itself: they pass it, or become ailing."""
         ...
 
-    def undecided(self, seen: Seen, history: History) -> Mapping[str, str]:
+    def undecided(self, seen: SeenContra, memory: Remembered) -> Mapping[str, str]:
         """Subjects that were proven before and of which nobody knows yet how they are, and why."""
         ...
 
-    def present(self, seen: Seen) -> tuple[str, ...]:
-        """Ids of everything that the journal may remember."""
+    def present(self, seen: SeenContra) -> tuple[str, ...]:
+        """Ids of all instances that are there."""
         ...
 
 

@@ -130,7 +130,7 @@ class Refused(Struct, frozen=True):
 class Condition(Struct, frozen=True):
     """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds).
     `set_aside`: the content that `ContentCurrent` is about, by subject. `refused`: with `ActivityCompleted`, the newest message
-    that was refused since the end of which the rest tells."""
+    that was refused since the end of which the rest tells. `domain`: the domain that it is a truth of; "" for the device."""
 
     name: ConditionName
     holds: bool
@@ -139,6 +139,7 @@ class Condition(Struct, frozen=True):
     since: float = 0.0
     set_aside: dict[str, SetAside] = {}
     refused: Refused | None = None
+    domain: str = ""
 
 
 class StepAtWork(Struct, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -70,7 +70,9 @@ class Traits(NamedTuple):
     `text`: what it does, in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and what it is done
     to; nothing that may be secret. `own_s`: seconds that it may take by itself, beside what the driver needs for it.
     `fetches`: the content that it brings from elsewhere, which takes as long as that needs; "" when it brings none.
-    `may_be_cut`: it can be ended at any moment without harm, and begun again later.
+    `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at work no
+    more (`begins`), or is again (`ends`). `afterwards`: what has to be said of it once it was done, in sentences: no plan tells
+    it then.
     """
 
     text: str
@@ -78,6 +80,8 @@ class Traits(NamedTuple):
     own_s: float = 0.0
     fetches: str = ""
     may_be_cut: bool = False
+    away: Literal["", "begins", "ends"] = ""
+    afterwards: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -32,6 +32,7 @@ from evenkeel.reconcilers.agents.commands import PHASES
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed, decode, encode
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Feedback
@@ -54,7 +55,7 @@ class UpdateAgent:
         settings: AgentSettings,
         journal: Journal,
         driver: Driver[ContainersSeen],
-        reconciler: Reconciler[ContainersWanted, ContainersSeen],
+        reconciler: Reconciler[ContainersWanted, ContainersSeen, ContainersMemory],
         phases: Phases,
         say: Callable[[Feedback], None],
         wake_worker: Callable[..., None],

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+from evenkeel.controller.agents.conduct import ContainerCycles
 from evenkeel.controller.agents.patience import Vain
 from evenkeel.controller.agents.pins import ImagePins, as_pinned, named, unpinned, with_rejected
-from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.lateness import LATE_S
 from evenkeel.controller.process.stopping import unless
@@ -25,7 +25,7 @@ from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, at_containers
 from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.activity import ActivityAction, Command
@@ -57,7 +57,7 @@ class Components:
     def __init__(
         self,
         driver: Driver[ContainersSeen],
-        cycles: Cycles,
+        cycles: ContainerCycles,
         stopping: asyncio.Event,
         patience: timedelta,
         alive: Callable[[], None],
@@ -162,7 +162,7 @@ class Components:
         seen = await self._look_at(self._bare_look(action.subject), waits, cut)
         if isinstance(seen, str):
             return "", seen
-        newest = youngest(action.subject, _only(action, want), seen, self._cycles.history())
+        newest = youngest(action.subject, _only(action, want), seen, self._cycles.memory())
         return digest_of(newest, seen) if newest else "", ""
 
     async def stands(
@@ -212,7 +212,7 @@ class Components:
     def _by(self, action: ActivityAction, want: ContainersWanted, seen: ContainersSeen) -> Standing:
         meant = changed(seen, remote=named(_meant(action, want).pinned))
         own = _unwatched(meant, self._watched)
-        return standing(action.subject, _only(action, want), own, self._cycles.history())
+        return standing(action.subject, _only(action, want), own, self._cycles.memory())
 
     async def _watch(self, instance: str, container: Container, cut: asyncio.Event) -> str:
         """Why it does not stay up; "" when it does."""
@@ -304,8 +304,8 @@ class Components:
             seen = await self._see(unpinned(at_containers(look), pins), trouble, cut, cut)
             return as_pinned(seen, pins) if seen is not None else None
 
-        def meant(history: History) -> History:
-            return with_rejected(history, pins)
+        def meant(memory: ContainersMemory) -> ContainersMemory:
+            return with_rejected(memory, pins)
 
         def report(step: Step, message: str, done: int, total: int) -> None:
             if step.action.traits.fetches:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
+from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.reconcilers.agents.asked import Asked, read_asked
 from evenkeel.reconcilers.containers.select import ContainersWanted, select
+from evenkeel.specs.containers.memory import ContainersMemory
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.kanto.desired import Manner
 from evenkeel.specs.kanto.inventory import Values
+
+ContainerCycles = Cycles[ContainersWanted, ContainersSeen, ContainersMemory]
 
 
 class AgentSettings(NamedTuple):

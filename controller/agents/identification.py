@@ -24,6 +24,7 @@ from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersSeen, at_containers
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
@@ -50,7 +51,7 @@ class Identification:
         self,
         settings: AgentSettings,
         journal: Journal,
-        reconciler: Reconciler[ContainersWanted, ContainersSeen],
+        reconciler: Reconciler[ContainersWanted, ContainersSeen, ContainersMemory],
         phases: Phases,
         precedence: Precedence,
         answers: Answers,
@@ -70,7 +71,7 @@ class Identification:
         if asked.reasons:
             await self.refuse(asked.activity_id, joined(asked.reasons), message, open_one)
             return
-        self._journal.forgive(asked.target.digest, images=False)
+        self._journal.attempts.forgive(asked.target.digest)
         if open_one is not None and self._precedence.asks_again(message.payload, open_one):
             self._begin_again(message, open_one)
             return
@@ -143,7 +144,8 @@ class Identification:
     async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:
         """What differs, or why nothing can be said of it; `None` when told to stop."""
         want = wanted(self._settings, asked.target)
-        look = changed(at_containers(self._reconciler.look(want, self._journal.history())), fresh=True)
+        memory = self._journal.memories.of(self._reconciler.memory)
+        look = changed(at_containers(self._reconciler.look(want, memory)), fresh=True)
         try:
             seen = await self._phases.observe(look, waits)
         except (Unavailable, TimedOut, Refused) as error:
@@ -151,7 +153,7 @@ class Identification:
         if seen is None:
             return None
         self._forgive_images(want, seen)
-        differences = self._reconciler.diff(want, seen, self._journal.history())
+        differences = self._reconciler.diff(want, seen, self._journal.memories.of(self._reconciler.memory))
         blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
         return joined(blocked) if blocked else _Found(seen, differences, tuple(unanswered(look.images, seen)))
 
@@ -161,14 +163,14 @@ class Identification:
         may be what a registry names now."""
         asked_for = content_of({container.image for container, _ in want.documents}, seen)
         here = {*seen.images.values(), *seen.digests.values()}
-        for image in self._journal.history().rejected:
+        for image in self._journal.memories.of(self._reconciler.memory).rejected:
             if image in asked_for or image not in here:
-                self._journal.forgive(image, images=False)
+                self._journal.attempts.forgive(image, self._reconciler.domain)
 
     @at_once
     def _identify(self, message: Incoming, asked: Asked, found: _Found) -> None:
         seen, differences, doubts = found
-        instances = at_work(seen, self._journal.history())
+        instances = at_work(seen, self._journal.memories.of(self._reconciler.memory))
         there = {
             name: AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
             for name, each in instances.items()

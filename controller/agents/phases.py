@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from evenkeel.controller.agents.components import MOST_PROOFS, Components, Interrupted, Waits
-from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.agents.conduct import ContainerCycles
 from evenkeel.reconcilers.agents import activity as activities
 from evenkeel.reconcilers.agents.commands import PHASES, gives_way
 from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -35,7 +35,7 @@ class Phases:
     def __init__(
         self,
         driver: Driver[ContainersSeen],
-        cycles: Cycles,
+        cycles: ContainerCycles,
         stopping: asyncio.Event,
         patience: timedelta = timedelta(minutes=2),
         alive: Callable[[], None] = lambda: None,

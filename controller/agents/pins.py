@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, RemoteImage
 
 
@@ -34,6 +34,6 @@ def as_pinned(seen: ContainersSeen, pins: ImagePins) -> ContainersSeen:
     return changed(seen, remote={**named(pins.fallback), **seen.remote, **named(pins.pinned)})
 
 
-def with_rejected(history: History, pins: ImagePins) -> History:
-    """The history, with the rejected images among those that failed."""
-    return changed(history, rejected={**history.rejected, **dict.fromkeys(pins.rejected, "not what was there")})
+def with_rejected(memory: ContainersMemory, pins: ImagePins) -> ContainersMemory:
+    """The memory, with the rejected images among those that failed."""
+    return changed(memory, rejected={**memory.rejected, **dict.fromkeys(pins.rejected, "not what was there")})

@@ -18,6 +18,7 @@ from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents.in_force import as_in_force
 from evenkeel.reconcilers.ports import Driver
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
@@ -139,7 +140,8 @@ class Reports:
                 self.owing.clear()
 
     async def _look(self) -> Inventory:
-        seen = await self._driver.observe(ContainersLook(adopted=self._journal.adopted(), checks={}))
+        adopted = self._journal.memories.of(ContainersMemory).adopted
+        seen = await self._driver.observe(ContainersLook(adopted=adopted, checks={}))
         return self._inventory(as_in_force(seen, self._journal.readable_revision("desired")))
 
     def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:

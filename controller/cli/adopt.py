@@ -8,6 +8,7 @@ import click
 
 from evenkeel.controller.cli.options import ENGINE, Options, shared_options
 from evenkeel.controller.cli.output import echo
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.journal.journal import open_journal, read_journal
     from evenkeel.controller.wiring import reconciler
+    from evenkeel.reconcilers.containers.remembering import taken_over
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import Feedback
 
@@ -47,7 +49,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     is_asked_for = name in {container.name for container, _ in want.documents}
     state = Path(settings.state)
     with closing(read_journal(state)) as journal:
-        adopted = journal.adopted()
+        adopted = journal.memories.of(ContainersMemory).adopted
     found = asyncio.run(_look(settings, adopted, name))
     if found is None:
         echo(f"{name} is evenkeel's own already.")
@@ -62,7 +64,8 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
         why = f"has what no spec can say, and a new container in its place will be without: {lost}"
         raise EvenkeelError(f"container:{name}", f"{why}; --accept-loss adopts it all the same")
     with closing(open_journal(state)) as journal, journal.at_once():
-        if journal.adopt(found.id, name):
+        memory = journal.memories.of(ContainersMemory)
+        if journal.memories.keep(memory, taken_over(memory, found.id, name)):
             journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
     told = ask_to_look_again(state)
     echo(f"{name} is adopted." + ("" if told else " `evenkeel plan` shows what follows from it."))

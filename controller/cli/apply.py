@@ -23,7 +23,8 @@ from evenkeel.controller.cli.output import echo, echo_lines
 if TYPE_CHECKING:
     from evenkeel.controller.cycle.endings import Ending
     from evenkeel.controller.cycle.preview import Preview
-    from evenkeel.controller.journal.journal import Attempt, Journal
+    from evenkeel.controller.journal.attempts import Attempt
+    from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.ports import Reading
     from evenkeel.reconcilers.ports import Driver
@@ -119,7 +120,7 @@ async def _looked(settings: Settings, looking: Coroutine[Any, Any, Preview]) -> 
 
 def _given_up(journal: Journal, reading: Reading) -> Attempt | None:
     """What is remembered of the revision that is asked for, where it is in quarantine."""
-    attempt = journal.attempt(reading.desired.digest)
+    attempt = journal.attempts.of(reading.desired.digest)
     return attempt if attempt is not None and attempt.failed else None
 
 
@@ -203,8 +204,8 @@ async def _converge(
         if limit_s is not None:
             loop.call_later(limit_s, stop, f"no end after {limit_s:g} s")
         controller.accept(reading)
-        failure = journal.attempt(reading.desired.digest)
-        if retry and failure is not None and journal.forgive(failure.digest):
+        failure = journal.attempts.of(reading.desired.digest)
+        if retry and failure is not None and journal.attempts.forgive_all(failure.digest):
             why = f"an operator retries it; it had failed: {failure.why}"
             controller.say(Feedback("revision-retried", why, revision=failure.digest))
         ending = await controller.converge(show.waits, settings.retries)

@@ -82,7 +82,7 @@ def command(options: Options, what: str | None, name: str | None, output: str, s
     with closing(read_journal(Path(settings.state))) as journal:
         hear_failures(Path(settings.state), journal)
         want = decisions.select(journal.revision(role_in_force(journal)) or DesiredState())
-        look = changed(decisions.look(want, journal.history()), here_only=True)
+        look = changed(decisions.look(want, journal.memories.of(decisions.memory)), here_only=True)
 
         away: EvenkeelError | None = None
         seen = ContainersSeen("")
@@ -171,7 +171,8 @@ def _described(
     from evenkeel.specs.repeats import folded
     from evenkeel.templates.describe_text import Described, Instance
 
-    decisions, history = reconciler(settings), journal.history()
+    decisions = reconciler(settings)
+    memory = journal.memories.of(decisions.memory)
     asked = {document.name: (container, document) for container, document in want.documents}
     desired = journal.revision("desired") or DesiredState()
     wish, of_desired = next(
@@ -196,11 +197,11 @@ def _described(
         for role, state in (("desired", desired), ("last-good", journal.revision("last-good")))
         if state is not None and name in state.containers()
     )
-    attempt = journal.attempt(journal.digest("desired"))
+    attempt = journal.attempts.of(journal.digest("desired"))
     is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)
     in_force, shown = role_in_force(journal), container if container is not None else wish
-    ailment = decisions.ailing(seen, history).get(name) if away is None else None
-    differences = decisions.diff(want, seen, history) if away is None else []
+    ailment = decisions.ailing(seen, memory).get(name) if away is None else None
+    differences = decisions.diff(want, seen, memory) if away is None else []
     difference = next((each for each in differences if each.subject == name), None)
     of_force = journal.readable_revision(in_force) or DesiredState()
     protecting = next((each for each in of_force.documents if protects(each, name)), None)
@@ -213,7 +214,7 @@ def _described(
         tuple(
             Instance(
                 each,
-                each.container is not None and is_proven(each, container or each.container, history),
+                each.container is not None and is_proven(each, container or each.container, memory),
                 said[each.id].check if each.id in said else (),
             )
             for each in instances

@@ -94,7 +94,7 @@ def _look(settings: Settings, journal: Journal) -> Look:
 
     state, decisions = journal.readable_revision(role_in_force(journal)), reconciler(settings)
     want = decisions.select(state) if state is not None else None
-    return changed(decisions.look(want, journal.history()), here_only=True)
+    return changed(decisions.look(want, journal.memories.of(decisions.memory)), here_only=True)
 
 
 def _system(settings: Settings, journal: Journal) -> set[str]:

@@ -30,8 +30,8 @@ def command(options: Options) -> int:
     state = Path(options.settings().state)
     reader = read_journal(state)
     desired = reader.digest("desired")
-    attempt = reader.attempt(desired) if desired else None
-    rejected = reader.history().rejected
+    attempt = reader.attempts.of(desired) if desired else None
+    rejected = reader.attempts.has_contents()
     reader.close()
     if attempt is None and not rejected:
         echo("No failed revision: there is nothing to retry.")
@@ -40,12 +40,14 @@ def command(options: Options) -> int:
     journal = open_journal(state)
     try:
         with journal.at_once():
-            if journal.forgive(desired):
+            if journal.attempts.forgive_all(desired):
                 journal.say(Feedback("revision-retried", f"an operator retries it; {why}", revision=desired))
                 if holder(state) is None:  # one at work says so itself, once it has looked
                     text = f"revision {desired} is tried again{_BY_THE_NEXT}; {why}"
                     journal.set_condition(Condition("Settled", False, "Retrying", text))
-                    journal.drop_condition("ContentCurrent")
+                    for known in journal.conditions():
+                        if known.name == "ContentCurrent":
+                            journal.drop_condition(known.name, known.domain)
     finally:
         journal.close()
     by = "" if ask_to_look_again(state) else f"{_BY_THE_NEXT}; no controller is at work now"

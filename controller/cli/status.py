@@ -10,7 +10,8 @@ from evenkeel.controller.cli.options import Options, shared_options, terminal_st
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
-    from evenkeel.controller.journal.journal import Attempt, Journal
+    from evenkeel.controller.journal.attempts import Attempt
+    from evenkeel.controller.journal.journal import Journal
     from evenkeel.specs.feedback import Condition, ConditionName
     from evenkeel.specs.problem import Problem
 
@@ -70,7 +71,7 @@ def command(options: Options, output: str, check: bool) -> int:
     if not trouble:
         told = None  # the journal has all else that it would say
     desired = journal.digest("desired")
-    attempt = journal.attempt(desired) if desired else None
+    attempt = journal.attempts.of(desired) if desired else None
     conditions = told.conditions if told is not None else _with_trouble(journal.conditions(), trouble)
     status = Status(
         state=settings.state,

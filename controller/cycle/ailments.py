@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from evenkeel.controller.cycle.stage import Broke, output
 from evenkeel.controller.journal.journal import Journal, Role
@@ -44,7 +44,7 @@ class _Written(NamedTuple):
 class Ailments:
     """The ailing of one domain, by subject."""
 
-    def __init__(self, driver: Driver[Any], journal: Journal) -> None:
+    def __init__(self, driver: Driver[object], journal: Journal) -> None:
         self._driver, self._journal = driver, journal
         self._read: dict[str, _Read] = {}
         self._written: dict[str, _Written] = {}

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Generic
 
 from evenkeel.controller.cycle.looks import Looks
+from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.wellbeing import Wellbeing
-from evenkeel.controller.journal.journal import Journal
+from evenkeel.reconcilers.ports import Remembered, Seen, Want
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 
@@ -19,11 +21,16 @@ LONG_S = 5.0
 """Steps that end sooner are followed by a look anyway."""
 
 
-class Beside:
+class Beside(Generic[Want, Seen, Remembered]):
     """What is looked at beside the steps of one domain."""
 
-    def __init__(self, looks: Looks, journal: Journal, wellbeing: Wellbeing) -> None:
-        self._looks, self._journal, self._wellbeing = looks, journal, wellbeing
+    def __init__(
+        self,
+        looks: Looks[Seen],
+        memory: Remembering[Want, Seen, Remembered],
+        wellbeing: Wellbeing[Want, Seen, Remembered],
+    ) -> None:
+        self._looks, self._memory, self._wellbeing = looks, memory, wellbeing
         self._at_work: list[tuple[float, frozenset[str]]] = []
         """Since when steps are at work, by the clock of the event loop, and which subjects somebody is changing."""
 
@@ -46,11 +53,11 @@ class Beside:
         await asyncio.sleep(max(begun_s + LONG_S - asyncio.get_running_loop().time(), 0.0))
         if not self._at_work or self._at_work[0][0] != begun_s:
             return
-        work, history = tuple(self._at_work), self._journal.history()
+        work, memory = tuple(self._at_work), self._memory.memory()
         try:
             seen = await self._looks.observe(look)
         except (Unavailable, TimedOut, Refused):
             return
-        if tuple(self._at_work) != work or self._journal.history() != history:
+        if tuple(self._at_work) != work or self._memory.memory() != memory:
             return  # a step has begun or ended meanwhile: what was seen may be of before
-        self._wellbeing.tell_beside(seen, history, frozenset[str]().union(*(subjects for _, subjects in work)))
+        self._wellbeing.tell_beside(seen, memory, frozenset[str]().union(*(subjects for _, subjects in work)))

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Generic
 
 from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.cycle.ailments import Ailments
@@ -31,6 +31,7 @@ from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
 from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
 from evenkeel.controller.cycle.wellbeing import Wellbeing
@@ -42,9 +43,8 @@ from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.agents.in_force import hands_off
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
-from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.memory import History
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
@@ -56,13 +56,13 @@ log = logging.getLogger(__name__)
 _STOPPED = Waiting("told to stop")
 
 
-class Cycles:
+class Cycles(Generic[Want, Seen, Remembered]):
     """The cycles of one domain. Not reentrant: a domain is strictly serial."""
 
     def __init__(
         self,
-        reconciler: Reconciler[Any, Any],
-        driver: Driver[Any],
+        reconciler: Reconciler[Want, Seen, Remembered],
+        driver: Driver[Seen],
         journal: Journal,
         say: Callable[[Feedback], None],
         limits: Limits | None = None,
@@ -84,9 +84,10 @@ class Cycles:
         self._looks, self._absences = Looks(driver, self._record), Absences()
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
         self._announced = Announcements(journal, self._record)
-        self._revisions = Revisions(reconciler, journal, self._record)
+        self._memory = Remembering(reconciler, journal, self._record)
+        self._revisions = Revisions(reconciler, journal, self._record, self._memory)
         self._wellbeing = Wellbeing(reconciler, self._record)
-        self._beside = Beside(self._looks, journal, self._wellbeing)
+        self._beside = Beside(self._looks, self._memory, self._wellbeing)
         self._look: Look | None = None
         """What had to be found out last."""
         self._asked = ""
@@ -117,7 +118,7 @@ class Cycles:
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
         self._wellbeing.in_force(desired, journal.readable_revision("last-good"))
-        attempt = journal.attempt(desired.digest)
+        attempt = journal.attempts.of(desired.digest)
         if attempt is None or not attempt.failed:
             try:
                 ending = await self._pass("desired", desired, stopping)
@@ -154,7 +155,7 @@ class Cycles:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
 
-    async def observe(self, look: Look) -> Any:
+    async def observe(self, look: Look) -> Seen:
         """One look at the engine. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it
         cannot be asked."""
         return await self._looks.observe(look)
@@ -167,17 +168,17 @@ class Cycles:
         """Who has not answered a look, and for how long; "" while none is late."""
         return self._looks.late()
 
-    def look(self, want: Any) -> Look:
+    def look(self, want: Want | None) -> Look:
         """What has to be found out for a want; `None` when only what is there matters."""
-        return self._reconciler.look(want, self._journal.history())
+        return self._reconciler.look(want, self.memory())
 
     def _look_here(self) -> Look:
         """The last look once more, at the engine alone."""
         return changed(self._look if self._look is not None else self.look(None), fresh=False, here_only=True)
 
-    def history(self) -> History:
-        """What the journal remembers and planning needs."""
-        return self._journal.history()
+    def memory(self) -> Remembered:
+        """What is remembered of the domain, and planning needs."""
+        return self._memory.memory()
 
     async def hold(self, stopping: asyncio.Event) -> None:
         """Nobody knows what is in force: what runs now is, as it is found."""
@@ -193,18 +194,18 @@ class Cycles:
 
     async def towards(
         self,
-        want: Any,
+        want: Want,
         subject: str,
         is_open: IsOpen,
-        see: Callable[[Look], Awaitable[Any]],
+        see: Callable[[Look], Awaitable[Seen | None]],
         stopping: asyncio.Event,
         progress: StepProgress,
         late: Late = unheard,
-        meant: Callable[[History], History] = lambda history: history,
+        meant: Callable[[Remembered], Remembered] = lambda memory: memory,
     ) -> Ending:
         """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
         of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller. `see` is `observe` with
-        the caller's patience; `None` when that was cut short. `late` hears of steps that are late. `meant` adds to the history
+        the caller's patience; `None` when that was cut short. `late` hears of steps that are late. `meant` adds to the memory
         what the caller knows."""
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
@@ -214,9 +215,9 @@ class Cycles:
             return Retrying(str(error), 0.0, None)
         if seen is None:
             return _STOPPED
-        history = meant(journal.history())
-        differences = [each for each in reconciler.diff(want, seen, history) if each.subject == subject]
-        plan = reconciler.plan(differences, seen, self._record.with_last_wishes(history, differences))
+        memory = meant(self.memory())
+        differences = [each for each in reconciler.diff(want, seen, memory) if each.subject == subject]
+        plan = reconciler.plan(differences, seen, memory, self._memory.former(differences))
         if blocked(plan):
             return Stalled(blocked(plan))
         found = gate(plan, is_open)
@@ -236,8 +237,8 @@ class Cycles:
                 self._limits,
                 stopping,
                 report,
-                self._record.before,
-                self._record.after,
+                self._memory.before,
+                self._memory.after,
                 self.broke,
                 self.at_work,
                 late,
@@ -266,7 +267,7 @@ class Cycles:
             return Retrying(why, 0.0, None)
         if desired is None:
             self._wellbeing.in_force(good, good)
-        begun = desired is not None and self._journal.sick_before(digest) is not None
+        begun = desired is not None and self._journal.attempts.sick_before(digest, self._reconciler.domain) is not None
         stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
         kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)
         if not begun or desired is None or kept_up is None:
@@ -277,7 +278,7 @@ class Cycles:
         """evenkeel itself broke at subjects that the revision does not change: all else of it goes on and is judged."""
         ending: Ending = Progressed()
         while isinstance(ending, Progressed) and not stopping.is_set():
-            attempt = self._journal.attempt(desired.digest)
+            attempt = self._journal.attempts.of(desired.digest)
             if self._journal.digest("desired") != self._asked or (attempt is not None and attempt.failed):
                 return ending
             ending = await self._pass("desired", desired, stopping, broke.failed)
@@ -309,7 +310,7 @@ class Cycles:
             seen = await unless(stopping, self.observe(self.look(None)))
         except (Unavailable, TimedOut, Refused):
             return None
-        return None if seen is None else self._reconciler.as_found(seen, ())
+        return None if seen is None else self._reconciler.as_found(seen, None)
 
     async def _look_after_health(self, stopping: asyncio.Event) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
@@ -318,7 +319,7 @@ class Cycles:
         except (Unavailable, TimedOut, Refused):
             return
         if seen is not None:
-            ailing, _ = self._wellbeing.tell(seen, self._journal.history())
+            ailing, _ = self._wellbeing.tell(seen, self.memory())
             await self._ailments.listen(ailing, self._asked, self.broke)
 
     async def _keep_up(
@@ -361,21 +362,23 @@ class Cycles:
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
         now_s = asyncio.get_running_loop().time()
-        journal.forget(self._absences.gone(journal.remembered(), reconciler.present(seen), now_s))
-        history = journal.history()
+        before = self.memory()
+        gone = self._absences.gone(reconciler.known(before), reconciler.present(seen), now_s)
+        self._memory.keep(before, reconciler.forgotten(before, gone) if gone else before)
+        memory = self.memory()
         activity = journal.mail.activity()
         left_alone = hands_off(activity, state) if activity is not None else frozenset()
-        ailing, undecided = self._wellbeing.tell(seen, history, left_alone)
+        ailing, undecided = self._wellbeing.tell(seen, memory, left_alone)
         await self._ailments.listen(ailing, state.digest, self.broke)
         if journal.digest("desired") != self._asked:
             return Progressed()
-        differences = reconciler.diff(want, seen, history)
+        differences = reconciler.diff(want, seen, memory)
         mine = [
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
-        plan = reconciler.plan(mine, seen, self._record.with_last_wishes(history, mine))
+        plan = reconciler.plan(mine, seen, memory, self._memory.former(mine))
         if stuck is None:
-            self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
+            self._record.content(reconciler.set_aside(want, seen, memory, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         found = gate(plan, self._leftovers.is_due)
         left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
@@ -390,9 +393,9 @@ class Cycles:
         ended = tuple(name for name in reconciler.ended(seen) if name in names)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
         if role == "desired" or stuck is None:
-            self._revisions.looked(state, seen, reconciler.renewed(differences, seen, history))
+            self._revisions.looked(state, seen, reconciler.renewed(differences, seen, memory))
         is_last_good = journal.digest("last-good") == state.digest
-        renewed = reconciler.renewed(plan.differences, seen, history)
+        renewed = reconciler.renewed(plan.differences, seen, memory)
         is_reached = role == "desired" and not left and not stuck and not blocked(plan)
         if (is_reached or is_last_good) and _at_most_cleans(plan):
             unproven = self._revisions.make_good(state, ours, seen, settled.how, renewed)
@@ -412,7 +415,7 @@ class Cycles:
             with self._beside.at_work(changing.union(left_alone)):
                 ending = await self._run_stage(role, state, found.stage, renewed, stopping)
             if isinstance(ending, Retrying):
-                self._wellbeing.tell(seen, history, left_alone, ending.failed)
+                self._wellbeing.tell(seen, memory, left_alone, ending.failed)
                 self._wellbeing.hold_up()
             return ending
         if undecided and role == "desired" and not stuck and not blocked(plan):
@@ -422,7 +425,7 @@ class Cycles:
     @at_once
     def _settle(self, role: Role, plan: Plan, settled: Settled) -> Ending:
         self._announced.over(role)
-        self._record.forget_switches()
+        self._memory.forget_switches()
         self._record.left_over(self._leftovers.why)
         why = blocked(plan)
         if role == "last-good":
@@ -431,8 +434,8 @@ class Cycles:
             return Progressed()
         if why:
             return self._revisions.block(why)
-        if self._journal.attempt(self._record.revision) is not None:
-            self._journal.forgive(self._record.revision, images=False)
+        if self._journal.attempts.of(self._record.revision) is not None:
+            self._journal.attempts.forgive(self._record.revision)
         self._record.settled(settled.how)
         return settled
 
@@ -445,8 +448,8 @@ class Cycles:
             self._limits,
             stopping,
             self._progress,
-            self._record.before,
-            self._record.after,
+            self._memory.before,
+            self._memory.after,
             self.broke,
             self.at_work,
         )
@@ -457,7 +460,7 @@ class Cycles:
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)
             return Progressed()
-        attempt, good = self._journal.attempt(state.digest), self._journal.digest("last-good")
+        attempt, good = self._journal.attempts.of(state.digest), self._journal.digest("last-good")
         is_last_good = role == "last-good" or good == state.digest
         decision = fold(
             stage,
@@ -477,7 +480,7 @@ class Cycles:
                 if is_last_good and self._revisions.reject(stage, outcomes, renewed, self._tries):
                     return Progressed()
                 if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
-                    self._journal.count_failure(state.digest, why)
+                    self._journal.attempts.count(state.digest, why)
                 self._record.condition("Settled", False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):

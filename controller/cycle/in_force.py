@@ -12,6 +12,6 @@ from evenkeel.controller.journal.journal import Journal, Role
 def role_in_force(journal: Journal) -> Role:
     """`last-good` once what is desired has failed and there is another state to go back to; else `desired`."""
     desired, good = journal.digest("desired"), journal.digest("last-good")
-    attempt = journal.attempt(desired)
+    attempt = journal.attempts.of(desired)
     is_given_up = attempt is not None and attempt.failed
     return "last-good" if is_given_up and good not in ("", desired) else "desired"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Generic
 
 from evenkeel.controller.cycle.lateness import LATE_S
 from evenkeel.controller.cycle.record import Record
-from evenkeel.reconcilers.ports import Driver
+from evenkeel.reconcilers.ports import Driver, Seen
 from evenkeel.specs.look import Look
 
 BLIND_S = 20.0
@@ -15,15 +15,15 @@ BLIND_S = 20.0
 now and then, and registries that are asked about tags are waited for, too."""
 
 
-class Looks:
+class Looks(Generic[Seen]):
     """The looks of one domain."""
 
-    def __init__(self, driver: Driver[Any], record: Record) -> None:
+    def __init__(self, driver: Driver[Seen], record: Record) -> None:
         self._driver, self._record = driver, record
         self._begun: list[tuple[float, str]] = []
         """When those at work were begun, by the clock of the event loop, and who is asked."""
 
-    async def observe(self, look: Look) -> Any:
+    async def observe(self, look: Look) -> Seen:
         """One look. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it cannot be asked."""
         begun = asyncio.get_running_loop().time(), look.asked
         looking = asyncio.ensure_future(self._driver.observe(look))

@@ -7,12 +7,11 @@ something is to be pulled its registry is asked how large it is, because that is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from evenkeel.controller.journal.journal import Journal
-from evenkeel.reconcilers.agents.in_force import with_last_wishes
 from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
-from evenkeel.reconcilers.ports import Driver, Reconciler
+from evenkeel.reconcilers.ports import Driver, Former, Reconciler, Remembered, Want
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.difference import pulls
 from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, image_size
@@ -38,7 +37,7 @@ class Preview(NamedTuple):
 
 
 async def preview(
-    reconciler: Reconciler[Any, ContainersSeen],
+    reconciler: Reconciler[Want, ContainersSeen, Remembered],
     driver: Driver[ContainersSeen],
     journal: Journal,
     desired: DesiredState,
@@ -46,24 +45,25 @@ async def preview(
     surroundings: Surroundings = lambda paths: Host(),
 ) -> Preview:
     """The plan from what is to `desired`, and what it would fail at now. Raises Unavailable, TimedOut, JournalError."""
-    want, history = reconciler.select(desired), journal.history()
-    seen = await driver.observe(reconciler.look(want, history))
-    differences = reconciler.diff(want, seen, history)
-    history = with_last_wishes(history, differences, journal.readable_revision("last-good"), desired)
-    plan = reconciler.plan(differences, seen, history)
+    want, memory = reconciler.select(desired), journal.memories.of(reconciler.memory)
+    seen = await driver.observe(reconciler.look(want, memory))
+    differences = reconciler.diff(want, seen, memory)
+    good = journal.readable_revision("last-good")
+    former = Former(reconciler.select(good) if good is not None else None, want)
+    plan = reconciler.plan(differences, seen, memory, former)
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
     refused: list[str] = []
     if unknown:
         seen = changed(seen, remote={**seen.remote, **await sizes(unknown, refused.append)})
     kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
-    aside = tuple(f"{name}: {each.why}; {kept}" for name, each in reconciler.set_aside(want, seen, history, {}).items())
+    aside = tuple(f"{name}: {each.why}; {kept}" for name, each in reconciler.set_aside(want, seen, memory, {}).items())
     fails_at = foreseen(plan, seen, surroundings(paths_of(starting(plan))))
     return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at, *refused), fails_at)
 
 
 def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:
     """What is remembered of this revision, in sentences."""
-    attempt = journal.attempt(desired.digest)
+    attempt = journal.attempts.of(desired.digest)
     if attempt is None:
         return ()
     if not attempt.failed:

@@ -1,27 +1,21 @@
-"""What the cycles of one domain do and find, kept in the journal and told: both at once, so that no crash separates them.
+"""What the cycles of one domain find, kept in the journal and told: both at once, so that no crash separates them.
 
-Here is what is remembered of instances (proofs, own stops, how long a switch took), the conditions, and the entries of
-feedback with their cycle and revision. Nothing here decides.
+Here are the conditions, and the entries of feedback with their cycle and revision. Nothing here decides.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from evenkeel.controller.cycle.endings import PROVEN
 from evenkeel.controller.cycle.recurrences import Recurrences
 from evenkeel.controller.journal.journal import Journal, at_once
-from evenkeel.reconcilers.agents.in_force import with_last_wishes
 from evenkeel.reconcilers.counted import counted, reasons
 from evenkeel.reconcilers.ports import Ailment
-from evenkeel.specs.containers.actions import Connect, Create, End, Remove, Start, Update, Verify
-from evenkeel.specs.containers.container import proof_name
-from evenkeel.specs.containers.memory import History
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
-from evenkeel.specs.output import logs_hint, says_something
-from evenkeel.specs.plan import Difference, Done, Failed, Outcome, Retry, Step
+from evenkeel.specs.plan import Step
 
 
 class Record:
@@ -29,7 +23,6 @@ class Record:
 
     def __init__(self, domain: str, journal: Journal, tell: Callable[[Feedback], None]) -> None:
         self._domain, self._journal, self._tell = domain, journal, tell
-        self._away_since: dict[str, float] = {}
         self._cycle = 0
         self._engine, self._ills, self._ends = Recurrences(), Recurrences(), Recurrences()
         self._has_looked = False
@@ -39,21 +32,13 @@ class Record:
         """Another cycle."""
         self._cycle += 1
 
-    def with_last_wishes(self, history: History, differences: Collection[Difference]) -> History:
-        """The history, with how subjects that are to be removed were last to be treated. What is in force while an
-        activity removes them still asks for them; what was last good still does when a new revision does not."""
-        if all(difference.verb != "remove" for difference in differences):
-            return history
-        good, desired = self._journal.readable_revision("last-good"), self._journal.readable_revision("desired")
-        return with_last_wishes(history, differences, good, desired)
-
-    def forget_switches(self) -> None:
-        """None is going on: how long somebody was away is no switch's time any more."""
-        self._away_since.clear()
-
     def condition(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
         """Set a condition; True when that says something new."""
-        return self._journal.set_condition(Condition(name, holds, reason, message))
+        return self._journal.set_condition(Condition(name, holds, reason, message, domain=self._domain_of(name)))
+
+    def _domain_of(self, name: ConditionName) -> str:
+        """Whose truth a condition is: one about revisions is the whole device's."""
+        return "" if name == "Settled" else self._domain
 
     @at_once
     def not_seen(self, error: Exception) -> None:
@@ -119,10 +104,10 @@ class Record:
             text = reasons((subject, each.why) for subject, each in set_aside.items())
             message = f"{text}; the content before is kept until the tag names another one"
             self._journal.set_condition(
-                Condition("ContentCurrent", False, "SetAside", message, set_aside=dict(set_aside))
+                Condition("ContentCurrent", False, "SetAside", message, set_aside=dict(set_aside), domain=self._domain)
             )
         elif self._holds("ContentCurrent") is not None:
-            self._journal.drop_condition("ContentCurrent")
+            self._journal.drop_condition("ContentCurrent", self._domain)
 
     def set_aside(self) -> Mapping[str, SetAside]:
         """The subjects that `content` was last told."""
@@ -136,7 +121,7 @@ class Record:
             if self.condition("CleanedUp", False, "LeftOver", f"{why}; tried again by itself"):
                 self.say("left-over", why)
         elif self._holds("CleanedUp") is not None:
-            self._journal.drop_condition("CleanedUp")
+            self._journal.drop_condition("CleanedUp", self._domain)
 
     def _is_news(self, recurrences: Recurrences, states: Mapping[str, str]) -> bool:
         return recurrences.is_news(states, asyncio.get_running_loop().time())
@@ -161,60 +146,12 @@ class Record:
         return settled is not None and settled.reason == "RollingBack"
 
     def _known(self, name: ConditionName) -> Condition | None:
-        return next((known for known in self._journal.conditions() if known.name == name), None)
+        return self._journal.condition(name, self._domain_of(name))
 
     def _holds(self, name: ConditionName) -> bool | None:
         """Whether a condition holds; `None` when it is not known."""
         known = self._known(name)
         return known.holds if known is not None else None
-
-    @at_once
-    def before(self, step: Step) -> None:
-        """A step is about to be performed."""
-        match step.action:
-            case End(instance=instance):
-                self._journal.mark(instance, step.subject, stopped=True)
-                self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
-            case Start(instance=instance) | Connect(instance=instance) | Update(instance=instance, is_limited=True):
-                self._journal.mark(instance, step.subject, proven=False)
-            case Verify(instance=instance):
-                self._journal.mark(instance, step.subject, watched=True)
-            case _:
-                pass
-        self.say("step-started", step.action.traits.text, step=step)
-
-    @at_once
-    def after(self, step: Step, outcome: Outcome, seconds: float) -> None:
-        """A step has ended."""
-        match outcome:
-            case Done(message=message):
-                self._remember(step, outcome)
-                self.say("step-done", "; ".join((message, *_left(step))), step=step, seconds=seconds)
-            case Retry(message=message):
-                self.say("step-retrying", message, step=step, seconds=seconds)
-            case Failed(message=message, output=output):
-                if isinstance(step.action, Verify):
-                    self._journal.mark(step.action.instance, step.subject, watched=False)
-                if isinstance(step.action, Verify) and output is not None:
-                    self._journal.failures.keep(step.subject, step.action.instance, self.revision, message, output)
-                    message += "; " + logs_hint(step.subject) if says_something(output) else ""
-                self.say("step-failed", message, step=step, seconds=seconds)
-
-    def _remember(self, step: Step, outcome: Done) -> None:
-        match step.action:
-            case Create() if outcome.instance:
-                self._journal.created(outcome.instance, step.subject)
-            case Start(instance=instance):
-                self._journal.mark(instance, step.subject, stopped=False, watched=False)
-                since = self._away_since.pop(step.subject, None)
-                if since is not None:
-                    self._journal.time_switch(step.subject, asyncio.get_running_loop().time() - since)
-            case Verify(instance=instance, container=container):
-                self._journal.mark(instance, step.subject, proven=True, check=proof_name(container), watched=False)
-            case Remove(instance=instance):
-                self._journal.forget([instance])
-            case _:
-                pass
 
     def say(
         self,
@@ -240,9 +177,3 @@ class Record:
                 seconds=round(seconds, 3),
             )
         )
-
-
-def _left(step: Step) -> Iterator[str]:
-    """Where to find what a removal has left behind: no plan names it afterwards."""
-    for place, volume in step.action.left if isinstance(step.action, Remove) else ():
-        yield f"the data at {place} stay in volume {volume}"

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Generic
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.reconcilers.counted import counted, listed
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
-from evenkeel.reconcilers.ports import Reconciler
+from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState, desired_state, differing
 from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Retry, Stage
 
@@ -29,11 +30,18 @@ Renewed = Mapping[str, tuple[str, ...]]
 (`Reconciler.renewed`)."""
 
 
-class Revisions:
+class Revisions(Generic[Want, Seen, Remembered]):
     """The revisions of one domain."""
 
-    def __init__(self, reconciler: Reconciler[Any, Any], journal: Journal, record: Record) -> None:
-        self._reconciler, self._journal, self._record = reconciler, journal, record
+    def __init__(
+        self,
+        reconciler: Reconciler[Want, Seen, Remembered],
+        journal: Journal,
+        record: Record,
+        memory: Remembering[Want, Seen, Remembered],
+    ) -> None:
+        self._reconciler, self._journal, self._record, self._memory = reconciler, journal, record, memory
+        self._domain = reconciler.domain
         self._about: str | None = None
         """The digest of what was on trial at the last look; "" when nothing was."""
         self._back_at = ""
@@ -58,16 +66,17 @@ class Revisions:
         """Whether what is on trial has disturbed nothing yet that it could be blamed for."""
         journal = self._journal
         has_way_back = journal.digest("last-good") != ""
-        return has_way_back and self._is_on_trial(state, renewed) and journal.sick_before(state.digest) is None
+        is_begun = journal.attempts.sick_before(state.digest, self._domain) is not None
+        return has_way_back and self._is_on_trial(state, renewed) and not is_begun
 
     @at_once
-    def begin(self, state: DesiredState, unwell: Collection[str], seen: Any, renewed: Renewed) -> None:
+    def begin(self, state: DesiredState, unwell: Collection[str], seen: Seen, renewed: Renewed) -> None:
         """Right before what is on trial disturbs anything for the first time, record which subjects are not well, or have
         just failed a check: it is not to blame for them, unless it changes them."""
-        if self._is_on_trial(state, renewed) and self._journal.sick_before(state.digest) is None:
+        if self._is_on_trial(state, renewed) and self._journal.attempts.sick_before(state.digest, self._domain) is None:
             doubtful = {subject for subject, each in self._reconciler.unchecked(seen, {}).items() if each.refutes}
             excused = (doubtful | set(unwell)).difference(self.changes(state) or (), renewed)
-            self._journal.record_sick(state.digest, sorted(excused))
+            self._journal.attempts.record_sick(state.digest, self._domain, sorted(excused))
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:
         """The subjects that differ from last-good; `None` when nobody knows."""
@@ -82,12 +91,12 @@ class Revisions:
         """Nobody could look: what was well or unwell may have changed meanwhile."""
         self._unwell_since = self._unchecked_since = None
 
-    def looked(self, state: DesiredState, seen: Any, renewed: Renewed) -> None:
+    def looked(self, state: DesiredState, seen: Seen, renewed: Renewed) -> None:
         """A cycle for this revision has looked."""
         about = state.digest if self._is_on_trial(state, renewed) else ""
         if about != self._about:
             self._about, self._unwell_since, self._unchecked_since = about, None, None
-            self._journal.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
+            self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
         if self._last_checks is None:
             self._last_checks = self._reconciler.last_checks(seen)
 
@@ -98,18 +107,18 @@ class Revisions:
 
     @at_once
     def make_good(
-        self, state: DesiredState, unwell: Mapping[str, str], seen: Any, text: str, renewed: Renewed
+        self, state: DesiredState, unwell: Mapping[str, str], seen: Seen, text: str, renewed: Renewed
     ) -> Ending | None:
         """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed, and
         so is the content that was pushed again. An ending when it is not, because a subject became unwell since this began, and
         may recover, or because it is not known yet whether one did. Nothing is said of one that stays unwell where there is
         nothing to go back to. `text`: how everything is."""
         journal = self._journal
-        good, begun = journal.digest("last-good"), journal.sick_before(state.digest) is not None
+        good, begun = journal.digest("last-good"), journal.attempts.sick_before(state.digest, self._domain) is not None
         if good == state.digest and not begun:
             return None
         self.begin(state, unwell, seen, renewed)  # unless that was done already
-        excused = journal.sick_before(state.digest) or frozenset()
+        excused = journal.attempts.sick_before(state.digest, self._domain) or frozenset()
         sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
             return self._wait_for_recovery(state, counted(sick), renewed)
@@ -122,11 +131,11 @@ class Revisions:
                 return Progressed()  # something else is asked for by now
             self._record.say("revision-good", text)
         for names in renewed.values():
-            journal.forgive(names[0], images=False)
-        journal.forget_sick()
+            journal.attempts.forgive(names[0], self._domain)
+        journal.attempts.forget_sick()
         return None
 
-    def _wait_for_checks(self, state: DesiredState, seen: Any, excused: Collection[str]) -> Ending | None:
+    def _wait_for_checks(self, state: DesiredState, seen: Seen, excused: Collection[str]) -> Ending | None:
         """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
         minute, because some are made once an hour. Asked when there is something to go back to."""
         names = state.containers().keys() - set(excused)
@@ -153,7 +162,7 @@ class Revisions:
             for subject, names in renewed.items():
                 self._set_aside(subject, names, f"{why}, since it is there")
             if self._journal.digest("last-good") == state.digest:
-                self._journal.forget_sick()
+                self._journal.attempts.forget_sick()
                 return Progressed()
             return self.give_up(state, f"{why}, since this revision")
         self._record.condition("Settled", False, "Waiting", why)
@@ -187,20 +196,19 @@ class Revisions:
         return f": {listed(subjects)}" if subjects else ""
 
     @at_once
-    def remember_found(self, differences: Sequence[Difference], seen: Any) -> bool:
+    def remember_found(self, differences: Sequence[Difference], seen: Seen) -> bool:
         """Before a disturbance. Without a last-good state what was at work without evenkeel's doing, as far as it knows, is
         what there is to go back to; what this very revision has started is not. With one, what was adopted for what is
         desired and is to be replaced, or removed on the way back, becomes part of it. True when last-good is another now."""
         journal = self._journal
         if not journal.digest("last-good"):
-            found = self._reconciler.as_found(seen, journal.known(), well=True)
+            found = self._reconciler.as_found(seen, self._memory.memory(), well=True)
             return found is not None and journal.put("last-good", found, AS_FOUND)
-        history = journal.history()
-        good, desired = (journal.readable_revision(role) if history.adopted else None for role in _ROLES)
+        replaced = self._reconciler.superseded(differences, seen, self._memory.memory())
+        good, desired = (journal.readable_revision(role) if replaced else None for role in _ROLES)
         if good is None or desired is None:
             return False
         wanted = desired.containers()
-        replaced = self._reconciler.superseded(differences, seen, history)
         old = [document for document in replaced if document.name in wanted]
         documents = {(document.kind, document.name): document for document in (*good.documents, *old)}
         extended = desired_state(list(documents.values())) if old else good
@@ -218,7 +226,7 @@ class Revisions:
         for subject, names in renewed.items():
             if subject not in failed:
                 continue
-            outcome, attempt = failed[subject], self._journal.attempt(names[0])
+            outcome, attempt = failed[subject], self._journal.attempts.of(names[0], self._domain)
             failures = attempt.failures if attempt else 0
             is_final = isinstance(outcome, Failed)
             match GiveUp(outcome.message) if is_final else one_more(outcome.message, failures, tries):
@@ -226,30 +234,30 @@ class Revisions:
                     self._set_aside(subject, names, why)
                     rejected = True
                 case TryAgain():
-                    self._journal.count_failure(names[0], outcome.message)
+                    self._journal.attempts.count(names[0], outcome.message, domain=self._domain)
         return rejected
 
     def _set_aside(self, subject: str, names: Sequence[str], why: str) -> None:
         for each in names:
-            self._journal.count_failure(each, why, failed=True)
+            self._journal.attempts.count(each, why, failed=True, domain=self._domain)
         self._record.say("rolling-back", f"going back from {names[0]}: {why}", subject=subject)
 
     @at_once
     def broke(self, state: DesiredState, why: str, tries: int) -> Ending:
         """Deciding about a revision that was begun broke, and deciding about last-good does not: one of its tries, because
         going back helps."""
-        attempt = self._journal.attempt(state.digest)
+        attempt = self._journal.attempts.of(state.digest)
         match one_more(why, attempt.failures if attempt else 0, tries):
             case GiveUp(why=final):
                 return self.give_up(state, final)
             case TryAgain():
-                self._journal.count_failure(state.digest, why)
+                self._journal.attempts.count(state.digest, why)
                 return Retrying(why, 0.0, None)
 
     @at_once
     def give_up(self, state: DesiredState, why: str) -> Ending:
-        self._journal.forget_sick()
-        self._journal.count_failure(state.digest, why, failed=True)
+        self._journal.attempts.forget_sick()
+        self._journal.attempts.count(state.digest, why, failed=True)
         self._back_at = ""
         self._record.say("revision-failed", why)
         good = self._journal.digest("last-good")

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Generic
 
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.revisions import RECOVERY_S
 from evenkeel.reconcilers.counted import counted
-from evenkeel.reconcilers.ports import Ailment, Reconciler
-from evenkeel.specs.containers.memory import History
+from evenkeel.reconcilers.ports import Ailment, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 
 _BETWEEN = "is not running while it is changed"
 
 
-class Wellbeing:
+class Wellbeing(Generic[Want, Seen, Remembered]):
     """The condition `Healthy` of one domain."""
 
-    def __init__(self, reconciler: Reconciler[Any, Any], record: Record) -> None:
+    def __init__(self, reconciler: Reconciler[Want, Seen, Remembered], record: Record) -> None:
         self._reconciler, self._record = reconciler, record
         self._is_held_up = not record.is_well()
         """Whether a cycle ended without progress since the last look."""
@@ -50,17 +49,17 @@ class Wellbeing:
         self._is_held_up = True
 
     def tell(
-        self, seen: Any, history: History, left_alone: Collection[str] = (), failed: Collection[str] = ()
+        self, seen: Seen, memory: Remembered, left_alone: Collection[str] = (), failed: Collection[str] = ()
     ) -> tuple[Mapping[str, Ailment], str]:
         """State how those are that are there, before anything else can go wrong; what is returned are the ailing ones, and
         why it is not known how all are. An activity conducts those that are `left_alone`; a step of the `failed` ones has
         failed."""
-        all_down = self._reconciler.down(seen, history, self._should_run & self._proven)
+        all_down = self._reconciler.down(seen, memory, self._should_run & self._proven)
         down = {name: each for name, each in all_down.items() if name in self._should_run}
         # Nobody asks for these any more; `Leftovers` tells of them.
         left_over = all_down.keys() - self._should_run - set(left_alone)
-        ailing = {name: each for name, each in self._reconciler.ailing(seen, history).items() if name not in left_over}
-        undecided = self._undecided(self._reconciler.undecided(seen, history))
+        ailing = {name: each for name, each in self._reconciler.ailing(seen, memory).items() if name not in left_over}
+        undecided = self._undecided(self._reconciler.undecided(seen, memory))
         self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
         self._is_held_up = False
         told = {name: each for name, each in down.items() if name in self._held_up and name not in left_alone}
@@ -70,12 +69,12 @@ class Wellbeing:
         self._record.health(told, undecided)
         return ailing, undecided
 
-    def tell_beside(self, seen: Any, history: History, at_work: Collection[str]) -> None:
+    def tell_beside(self, seen: Seen, memory: Remembered, at_work: Collection[str]) -> None:
         """State how those are whom the steps at work are not about. Of the others holds what was stated before them."""
-        down = self._reconciler.down(seen, history, self._should_run & self._proven)
+        down = self._reconciler.down(seen, memory, self._should_run & self._proven)
         found = {name: each for name, each in down.items() if name in self._should_run}
         found |= {
-            name: each for name, each in self._reconciler.ailing(seen, history).items() if name in self._should_run
+            name: each for name, each in self._reconciler.ailing(seen, memory).items() if name in self._should_run
         }
         before = {name: each for name, each in self._ill.items() if name in at_work}
         self._ill = before | {name: each for name, each in found.items() if name not in at_work}

@@ -37,35 +37,34 @@ class Stored(NamedTuple):
         return bool(self.known) and self.known != checksum(self.body)
 
 
-def stored_activity(database: Database) -> Stored | None:
-    """What is stored of the open activity, `None` when none is open."""
-    row = database.one("SELECT body, checksum FROM activity")
-    return Stored(_joined(row[0], _parts(database)), row[1]) if row else None
+def stored_activity(database: Database, domain: str) -> Stored | None:
+    """What is stored of the open activity of a domain, `None` when none is open."""
+    row = database.one("SELECT body, checksum FROM activity WHERE domain = ?", domain)
+    return Stored(_joined(row[0], _parts(database, domain)), row[1]) if row else None
 
 
-def store_activity(database: Database, connection: Transaction, activity: Activity | None) -> None:
-    """Replace the open activity (`None`: none is open) as far as it has changed."""
+def store_activity(database: Database, connection: Transaction, domain: str, activity: Activity | None) -> None:
+    """Replace the open activity of a domain (`None`: none is open) as far as it has changed."""
     head, parts = _split(activity) if activity is not None else (b"", {})
-    before = _parts(database)
+    before = _parts(database, domain)
     connection.executemany(
-        "DELETE FROM activity_part WHERE field = ? AND place = ?", [key for key in before if key not in parts]
+        "DELETE FROM activity_part WHERE domain = ? AND field = ? AND place = ?",
+        [(domain, *key) for key in before if key not in parts],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO activity_part VALUES (?, ?, ?)",
-        [(*key, body) for key, body in parts.items() if before.get(key) != body],
+        "INSERT OR REPLACE INTO activity_part VALUES (?, ?, ?, ?)",
+        [(domain, *key, body) for key, body in parts.items() if before.get(key) != body],
     )
     if activity is None:
-        connection.execute("DELETE FROM activity")
+        connection.execute("DELETE FROM activity WHERE domain = ?", (domain,))
     else:
-        row = (head, checksum(_joined(head, parts)))
-        connection.execute("INSERT OR REPLACE INTO activity VALUES (1, ?, ?)", row)
+        row = (domain, head, checksum(_joined(head, parts)))
+        connection.execute("INSERT OR REPLACE INTO activity VALUES (?, ?, ?)", row)
 
 
-def _parts(database: Database) -> Parts:
-    return {
-        (field, place): body
-        for field, place, body in database.all("SELECT field, place, body FROM activity_part ORDER BY field, place")
-    }
+def _parts(database: Database, domain: str) -> Parts:
+    query = "SELECT field, place, body FROM activity_part WHERE domain = ? ORDER BY field, place"
+    return {(field, place): body for field, place, body in database.all(query, domain)}
 
 
 def _split(activity: Activity) -> tuple[bytes, Parts]:

@@ -150,6 +150,11 @@ class Database:
             return str(error.__cause__)
         return ""
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a transaction is open, so that what was written may still be taken back."""
+        return self._transaction is not None
+
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """One transaction: all of it, on the disk, or nothing. Within another one it is a part of that."""

@@ -50,7 +50,7 @@ def end_activity(
                 put_in_force(journal, state, activity.topic, activity.id)
             journal.reach(state, activity.topic, activity.id)
         elif reached(activity) or not journal.digest("desired"):
-            journal.forgive(state.digest, images=False)
+            journal.attempts.forgive(state.digest)
             journal.put("message", state, activity.topic, activity.id)
             put_in_force(journal, state, activity.topic, activity.id)
         if not how:
@@ -69,24 +69,28 @@ def end_activity(
 def tell_ended(journal: Journal, id_: str, how: Status, why: str) -> None:
     """Let the status tell how the newest activity ended, also when what is desired is another's by then."""
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
-    journal.drop_condition("ActivityCompleted")  # each end is news: its time is its own, also where the last was alike
-    journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text))
+    domain = journal.mail.domain
+    journal.drop_condition(
+        "ActivityCompleted", domain
+    )  # each end is news: its time is its own, also where the last was alike
+    journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text, domain=domain))
 
 
 def tell_refused(journal: Journal, id_: str, why: str, now_s: float) -> None:
     """Let the status tell of a message that became no activity, beside how the newest activity ended: nothing that is in force
     failed by it, and it must not hide what did."""
-    known = next((each for each in journal.conditions() if each.name == "ActivityCompleted"), None)
-    before = known or Condition("ActivityCompleted", True, "NoneEnded", "no activity has ended yet")
+    domain = journal.mail.domain
+    none = Condition("ActivityCompleted", True, "NoneEnded", "no activity has ended yet", domain=domain)
+    before = journal.condition("ActivityCompleted", domain) or none
     text = shortened(f"a desired state was refused: {name_of(id_)}: {why}")
     journal.set_condition(changed(before, refused=Refused(text, now_s)))
 
 
 def forget_ended(journal: Journal) -> None:
     """What came over MQTT was released: how it ended matters no more. A message that was refused since is still told of."""
-    known = next((each for each in journal.conditions() if each.name == "ActivityCompleted"), None)
+    known = journal.condition("ActivityCompleted", journal.mail.domain)
     if known is None or known.refused is None:
-        journal.drop_condition("ActivityCompleted")
+        journal.drop_condition("ActivityCompleted", journal.mail.domain)
     else:
         text = "what the newest activity had asked for was released"
         journal.set_condition(changed(known, holds=True, reason="Released", message=text))

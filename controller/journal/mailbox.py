@@ -47,10 +47,11 @@ class Incoming(NamedTuple):
 
 
 class Mailbox:
-    """Inbox, outbox and the open activity."""
+    """Inbox, outbox and the open activity of one domain. All domains have one outbox: they share the connection."""
 
-    def __init__(self, database: Database, boot: str) -> None:
+    def __init__(self, database: Database, boot: str, domain: str) -> None:
         """`boot`: which boot of the machine this is."""
+        self.domain = domain
         self._database, self._boot = database, boot
         self.outbox = Outbox(database)
 
@@ -60,8 +61,8 @@ class Mailbox:
             if retained:
                 self.remember_retained(topic, payload)
             connection.execute(
-                "INSERT INTO inbox (topic, payload, at, packet) VALUES (?, ?, ?, ?)",
-                (topic, payload, self._database.now(), packet),
+                "INSERT INTO inbox (topic, payload, at, packet, domain) VALUES (?, ?, ?, ?, ?)",
+                (topic, payload, self._database.now(), packet, self.domain),
             )
 
     def is_full(self) -> bool:
@@ -103,7 +104,7 @@ class Mailbox:
 
     def incoming(self) -> Incoming | None:
         """The oldest message that has not been dealt with."""
-        row = self._database.one(f"SELECT {_COLUMNS} FROM inbox ORDER BY id LIMIT 1")
+        row = self._database.one(f"SELECT {_COLUMNS} FROM inbox WHERE domain = ? ORDER BY id LIMIT 1", self.domain)
         return self._incoming(row) if row else None
 
     def begin_try(self, message: Incoming) -> None:
@@ -160,7 +161,7 @@ class Mailbox:
 
     def oldest(self) -> int:
         """The number of the oldest message that has not been dealt with; 0 when there is none."""
-        return int(self._database.one("SELECT ifnull(min(id), 0) FROM inbox")[0])
+        return int(self._database.one("SELECT ifnull(min(id), 0) FROM inbox WHERE domain = ?", self.domain)[0])
 
     def waiting_message(self, number: int) -> Incoming:
         """One of them."""
@@ -192,12 +193,12 @@ class Mailbox:
 
     def activity(self) -> Activity | None:
         """The open activity. One that cannot be read is as if none were open (`controller.journal.unreadable`)."""
-        found = stored_activity(self._database)
+        found = stored_activity(self._database, self.domain)
         return self._database.readable(found.body, Activity) if found and not found.is_changed else None
 
     def unreadable_activity(self) -> tuple[bytes, str] | None:
         """What is stored of an open activity that cannot be read, and why it cannot; `None` when there is none."""
-        found = stored_activity(self._database)
+        found = stored_activity(self._database, self.domain)
         if found is None:
             return None
         why = "it is not what was stored" if found.is_changed else self._database.why_unreadable(found.body, Activity)
@@ -208,7 +209,7 @@ class Mailbox:
     ) -> None:
         """What the activity has become (`None`: none is open), what is said about it, and which message that answers."""
         with self._database.writing() as connection:
-            store_activity(self._database, connection, activity)
+            store_activity(self._database, connection, self.domain, activity)
             self.send(*messages)
             if dealt_with is not None:
                 connection.execute("DELETE FROM inbox WHERE id = ?", (dealt_with.id,))

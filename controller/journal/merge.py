@@ -18,7 +18,7 @@ Rows = Mapping[tuple[Any, ...], int]
 """Key of a row → hash of the row."""
 
 _FEEDBACK = "feedback"
-_OPERATORS = ("role", "attempt", "adopted")
+_OPERATORS = ("role", "attempt", "memory")
 """Tables in which commands write beside the controller."""
 _CONTROLLERS = ("condition",)
 """What is true of the controller, whatever the file says."""

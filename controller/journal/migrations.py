@@ -7,38 +7,37 @@ change in `SCHEMA`; a step that was released is never changed again.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
-VERSION = 7
+VERSION = 8
 OLDEST = 4
 """The first version that a released evenkeel wrote."""
 
 SCHEMA = """
 CREATE TABLE revision (digest TEXT PRIMARY KEY, content BLOB NOT NULL, source TEXT NOT NULL, at REAL NOT NULL,
                        checksum BLOB NOT NULL DEFAULT x'') STRICT;
-CREATE TABLE role (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
-                   source TEXT NOT NULL DEFAULT '', activity TEXT NOT NULL DEFAULT '') STRICT;
-CREATE TABLE attempt (digest TEXT PRIMARY KEY, failures INTEGER NOT NULL, why TEXT NOT NULL, at REAL NOT NULL,
-                      failed INTEGER NOT NULL) STRICT;
-CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CASCADE, subject TEXT NOT NULL,
-                          PRIMARY KEY (digest, subject)) STRICT;
-CREATE TABLE instance (id TEXT PRIMARY KEY, subject TEXT NOT NULL, proven INTEGER NOT NULL DEFAULT 0,
-                       stopped INTEGER NOT NULL DEFAULT 0, made INTEGER NOT NULL DEFAULT 0,
-                       proven_as TEXT NOT NULL DEFAULT '', watched INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE switch (subject TEXT PRIMARY KEY, seconds REAL NOT NULL) STRICT;
-CREATE TABLE adopted (instance TEXT PRIMARY KEY, subject TEXT NOT NULL, at REAL NOT NULL) STRICT;
+CREATE TABLE role (domain TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL REFERENCES revision, at REAL NOT NULL,
+                   source TEXT NOT NULL, activity TEXT NOT NULL, PRIMARY KEY (domain, name)) STRICT;
+CREATE TABLE attempt (domain TEXT NOT NULL, digest TEXT NOT NULL, failures INTEGER NOT NULL, why TEXT NOT NULL,
+                      at REAL NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (domain, digest)) STRICT;
+CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CASCADE, domain TEXT NOT NULL,
+                          subject TEXT NOT NULL, PRIMARY KEY (digest, domain, subject)) STRICT;
+CREATE TABLE memory (domain TEXT NOT NULL, fact TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+                     PRIMARY KEY (domain, fact, key)) STRICT;
+CREATE TABLE last_failure (subject TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
 CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
-CREATE TABLE condition (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE activity (open INTEGER PRIMARY KEY CHECK (open = 1), body BLOB NOT NULL,
-                       checksum BLOB NOT NULL DEFAULT x'') STRICT;
-CREATE TABLE activity_part (field TEXT NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,
-                            PRIMARY KEY (field, place)) STRICT;
+CREATE TABLE condition (domain TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL,
+                        PRIMARY KEY (domain, name)) STRICT;
+CREATE TABLE activity (domain TEXT PRIMARY KEY, body BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
+CREATE TABLE activity_part (domain TEXT NOT NULL, field TEXT NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,
+                            PRIMARY KEY (domain, field, place)) STRICT;
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
                     packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
-                    tried_in TEXT NOT NULL DEFAULT '') STRICT;
+                    tried_in TEXT NOT NULL DEFAULT '', domain TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX inbox_topic ON inbox (topic);
 CREATE TABLE set_aside (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, beginning BLOB NOT NULL,
                         size INTEGER NOT NULL, at REAL NOT NULL, why TEXT NOT NULL) STRICT;
@@ -52,10 +51,8 @@ CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, d
 CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 """
 
-ADDED = """
-CREATE TABLE IF NOT EXISTS last_failure (subject TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
-"""
-"""Tables that an evenkeel of the same version may not have known, and leaves alone."""
+_LATE = "CREATE TABLE IF NOT EXISTS last_failure (subject TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
+"""A table that not every evenkeel of version 7 made."""
 
 
 def _to_5(connection: sqlite3.Connection) -> None:
@@ -109,7 +106,53 @@ def _to_7(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6, 7: _to_7}
+def _to_8(connection: sqlite3.Connection) -> None:
+    """A domain in every key. All there was before belongs to containers, but for what is the whole device's."""
+    connection.execute(_LATE)
+    for table, columns, values in (
+        ("role", "domain, name, digest, at, source, activity", "iif(name = 'message', 'containers', ''), *"),
+        (
+            "attempt",
+            "domain, digest, failures, why, at, failed",
+            "iif(digest LIKE '%sha256:%', 'containers', ''), *",
+        ),
+        ("sick_before", "digest, domain, subject", "digest, 'containers', subject"),
+        ("condition", "domain, name, body", f"iif(name IN {_OF_CONTAINERS}, 'containers', ''), *"),
+        ("activity", "domain, body, checksum", "'containers', body, checksum"),
+        ("activity_part", "domain, field, place, body", "'containers', *"),
+    ):
+        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+        connection.execute(_statement(f"CREATE TABLE {table} "))
+        connection.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM old_{table} ORDER BY rowid")
+        connection.execute(f"DROP TABLE old_{table}")
+    connection.execute("ALTER TABLE inbox ADD COLUMN domain TEXT NOT NULL DEFAULT ''")
+    connection.execute("UPDATE inbox SET domain = 'containers'")
+    connection.execute(_statement("CREATE TABLE memory "))
+    facts = (
+        ("made", "SELECT id, made FROM instance ORDER BY made"),
+        ("proven", "SELECT id, proven_as FROM instance WHERE proven ORDER BY id"),
+        ("stopped", "SELECT id, stopped FROM instance WHERE stopped ORDER BY id"),
+        ("watched", "SELECT id, watched FROM instance WHERE watched ORDER BY id"),
+        ("switch_s", "SELECT subject, seconds FROM switch ORDER BY rowid"),
+        ("adopted", "SELECT instance, subject FROM adopted ORDER BY at"),
+    )
+    for fact, query in facts:
+        for key, value in connection.execute(query).fetchall():
+            body = json.dumps(value if fact not in ("stopped", "watched") else True)
+            connection.execute("INSERT INTO memory VALUES ('containers', ?, ?, ?)", (fact, key, body.encode()))
+    for table in ("instance", "switch", "adopted"):
+        connection.execute(f"DROP TABLE {table}")
+
+
+_OF_CONTAINERS = "('EngineReachable', 'Healthy', 'ContentCurrent', 'CleanedUp', 'ActivityCompleted')"
+
+
+def _statement(beginning: str) -> str:
+    """The statement of the present tables that begins so. A later version that changes it takes a copy into this step."""
+    return next(each.strip() for each in SCHEMA.split(";") if each.strip().startswith(beginning))
+
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6, 7: _to_7, 8: _to_8}
 """By the version that a step leads to from the one before."""
 
 
@@ -125,8 +168,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def is_current(connection: sqlite3.Connection) -> bool:
     """Whether nothing has to be done to bring a file to the present version."""
-    added = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'last_failure'")
-    return version_of(connection) == VERSION and bool(added.fetchone()[0])
+    return version_of(connection) == VERSION
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -138,6 +180,4 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
     for version in range(found + 1, VERSION + 1) if found else ():
         MIGRATIONS[version](connection)
-    for statement in ADDED.split(";"):
-        connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")

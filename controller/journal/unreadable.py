@@ -33,9 +33,9 @@ def set_aside_unreadable(journal: Journal, say: Callable[[Feedback], object], no
     if activity is None and not conditions:
         return
     with journal.at_once():
-        for name, body, why in conditions:
+        for domain, name, body, why in conditions:
             journal.mail.set_aside(f"journal: condition {name}", body, why)
-            journal.drop_condition(name)
+            journal.drop_condition(name, domain)
             say(Feedback("state-lost", f"the condition {name} could not be read and is set aside: {why}"))
         if activity is not None:
             body, why = activity

@@ -59,7 +59,7 @@ class Controller:
         self,
         journal: Journal,
         driver: Driver[Any],
-        cycles: Callable[[Callable[[Feedback], None]], Cycles],
+        cycles: Callable[[Callable[[Feedback], None]], Cycles[Any, Any, Any]],
         source: Source | None = None,
         sinks: Sequence[Sink] = (),
         resync: timedelta = timedelta(seconds=60),
@@ -97,7 +97,7 @@ class Controller:
         self._agent = agent(self) if agent is not None else None
 
     @property
-    def cycles(self) -> Cycles:
+    def cycles(self) -> Cycles[Any, Any, Any]:
         """The worker's cycles, for an agent to drive."""
         return self._cycles
 

@@ -6,16 +6,14 @@ the second is kept as it was reached.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 
 from evenkeel.reconcilers.agents.activity import is_activated
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, PullPolicy
-from evenkeel.specs.containers.memory import History
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.kanto.activity import Activity
-from evenkeel.specs.plan import Difference
 from evenkeel.specs.problem import Place
 
 
@@ -52,28 +50,6 @@ def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
         for action in activity.actions
         if action.kind != "check" or theirs.get(action.subject) != ours.get(action.subject)
     )
-
-
-def with_last_wishes(
-    history: History, differences: Iterable[Difference], good: DesiredState | None, desired: DesiredState | None
-) -> History:
-    """The history, with how subjects that nobody wants any more were last to be treated: how long they are given to end, and
-    whether what is in their volumes goes. That counts only where it was `good`: what failed may have been wrong in this, too.
-    """
-    gone = {difference.subject for difference in differences if difference.verb == "remove"}
-    if not gone:
-        return history
-    in_good, wishes = _wishes(good, gone), {**_wishes(good, gone), **_wishes(desired, gone)}
-    both_discard = [
-        name for name, wish in in_good.items() if {wish.image_volumes, wishes[name].image_volumes} == {"discard"}
-    ]
-    stop_s = {name: wish.stop.timeout.total_seconds() for name, wish in wishes.items()}
-    return changed(history, stop_s=stop_s, discards=tuple(both_discard))
-
-
-def _wishes(state: DesiredState | None, subjects: Collection[str]) -> dict[str, Container]:
-    wanted = state.containers() if state is not None else {}
-    return {name: each for name, each in wanted.items() if name in subjects}
 
 
 def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:

@@ -10,21 +10,24 @@ from collections.abc import Collection, Mapping, Sequence
 from evenkeel.reconcilers.containers import diff as _diff
 from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
+from evenkeel.reconcilers.containers import remembering as _remembering
 from evenkeel.reconcilers.containers import select as _select
-from evenkeel.reconcilers.ports import Ailment
+from evenkeel.reconcilers.containers.wishes import last_wishes
+from evenkeel.reconcilers.ports import Ailment, Former
 from evenkeel.specs.containers.difference import ContainerDifference, of_containers
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
-from evenkeel.specs.plan import Difference, Plan
+from evenkeel.specs.plan import Difference, Outcome, Plan, Step
 
 
 class Containers:
     """The reconciler of the containers domain. `protected`: names that settings declare system containers, whatever is asked.
     `reserved`: names that settings keep from messages; whoever asks for one by files has it, and nobody loses it."""
 
-    domain = "containers"
+    memory = ContainersMemory
+    domain = memory.domain
 
     def __init__(self, protected: tuple[str, ...] = (), reserved: tuple[str, ...] = ()) -> None:
         self._protected, self._reserved = protected, reserved
@@ -33,47 +36,75 @@ class Containers:
         asked = desired.containers()
         return _select.select(desired, (*self._protected, *(name for name in self._reserved if name not in asked)))
 
-    def look(self, want: _select.ContainersWanted | None, history: History) -> ContainersLook:
+    def look(self, want: _select.ContainersWanted | None, memory: ContainersMemory) -> ContainersLook:
         if want is None:
-            return ContainersLook(adopted=history.adopted)
+            return ContainersLook(adopted=memory.adopted)
         images = {container.image for container, _ in want.documents if _diff.follows_tag(container)}
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
-        return ContainersLook(adopted=history.adopted, images=tuple(sorted(images)), checks=checks)
+        return ContainersLook(adopted=memory.adopted, images=tuple(sorted(images)), checks=checks)
 
     def diff(
-        self, want: _select.ContainersWanted, seen: ContainersSeen, history: History
+        self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
     ) -> tuple[ContainerDifference, ...]:
-        return _diff.diff(want, seen, history)
+        return _diff.diff(want, seen, memory)
 
-    def plan(self, differences: Sequence[Difference], seen: ContainersSeen, history: History) -> Plan:
-        return _plan.plan(of_containers(differences), seen, history)
+    def plan(
+        self,
+        differences: Sequence[Difference],
+        seen: ContainersSeen,
+        memory: ContainersMemory,
+        former: Former[_select.ContainersWanted] | None = None,
+    ) -> Plan:
+        return _plan.plan(of_containers(differences), seen, memory, last_wishes(differences, former or Former()))
 
-    def as_found(self, seen: ContainersSeen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
-        return _found.as_found(seen, but, well=well)
+    def begun(self, step: Step, memory: ContainersMemory) -> ContainersMemory:
+        return _remembering.begun(step, memory)
+
+    def remembered(
+        self, step: Step, outcome: Outcome, memory: ContainersMemory, away_s: float | None = None
+    ) -> ContainersMemory:
+        return _remembering.remembered(step, outcome, memory, away_s)
+
+    def known(self, memory: ContainersMemory) -> tuple[str, ...]:
+        return _remembering.known(memory)
+
+    def forgotten(self, memory: ContainersMemory, gone: Collection[str]) -> ContainersMemory:
+        return _remembering.forgotten(memory, gone)
+
+    def as_found(
+        self, seen: ContainersSeen, memory: ContainersMemory | None, *, well: bool = False
+    ) -> DesiredState | None:
+        return _found.as_found(seen, () if memory is None else memory.made.keys(), well=well)
 
     def superseded(
-        self, differences: Sequence[Difference], seen: ContainersSeen, history: History
+        self, differences: Sequence[Difference], seen: ContainersSeen, memory: ContainersMemory
     ) -> tuple[Document, ...]:
-        return _found.superseded(of_containers(differences), seen, history)
+        return _found.superseded(of_containers(differences), seen, memory)
 
     def renewed(
-        self, differences: Sequence[Difference], seen: ContainersSeen, history: History
+        self, differences: Sequence[Difference], seen: ContainersSeen, memory: ContainersMemory
     ) -> dict[str, tuple[str, ...]]:
-        return _found.renewed(of_containers(differences), seen, history)
+        return _found.renewed(of_containers(differences), seen, memory)
 
     def set_aside(
-        self, want: _select.ContainersWanted, seen: ContainersSeen, history: History, before: Mapping[str, SetAside]
+        self,
+        want: _select.ContainersWanted,
+        seen: ContainersSeen,
+        memory: ContainersMemory,
+        before: Mapping[str, SetAside],
     ) -> dict[str, SetAside]:
-        return _diff.set_aside(want, seen, history, before)
+        return _diff.set_aside(want, seen, memory, before)
 
-    def ailing(self, seen: ContainersSeen, history: History) -> dict[str, Ailment]:
-        return _found.ailing(seen, history)
+    def ailing(self, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]:
+        return _found.ailing(seen, memory)
 
     def ended(self, seen: ContainersSeen) -> tuple[str, ...]:
         return _found.ended(seen)
 
-    def down(self, seen: ContainersSeen, history: History, expected: Collection[str] = ()) -> dict[str, Ailment]:
-        return _found.down(seen, history, expected)
+    def down(
+        self, seen: ContainersSeen, memory: ContainersMemory, expected: Collection[str] = ()
+    ) -> dict[str, Ailment]:
+        return _found.down(seen, memory, expected)
 
     def last_checks(self, seen: ContainersSeen) -> dict[str, str]:
         return _found.last_checks(seen)
@@ -81,8 +112,8 @@ class Containers:
     def unchecked(self, seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailment]:
         return _found.unchecked(seen, since)
 
-    def undecided(self, seen: ContainersSeen, history: History) -> dict[str, str]:
-        return _found.undecided(seen, history)
+    def undecided(self, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, str]:
+        return _found.undecided(seen, memory)
 
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:
         return tuple(instance.id for instance in seen.containers)

@@ -23,7 +23,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Restart, check_digest, keeps_volumes, proven_check
 from evenkeel.specs.containers.difference import IN_PLACE, ContainerDifference, Verb
 from evenkeel.specs.containers.image import parse_image
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.feedback import SetAside
@@ -33,7 +33,7 @@ _USUAL_SWITCH_S = 1.0
 """Assumed time without a container that was never switched before."""
 
 
-def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
+def diff(want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory) -> tuple[ContainerDifference, ...]:
     """In order of name; a name without difference is absent."""
     instances: dict[str, list[ContainerSeen]] = defaultdict(list)
     foreign: dict[str, ContainerSeen] = {}
@@ -54,8 +54,8 @@ def diff(want: ContainersWanted, seen: ContainersSeen, history: History) -> tupl
                 )
             continue
         its = instances.get(container.name, [])
-        if not _is_settled(container, its, history):
-            found.extend(_wanted(container, document, its, foreign, seen, history))
+        if not _is_settled(container, its, memory):
+            found.extend(_wanted(container, document, its, foreign, seen, memory))
     found = [_waiting(difference, want.system, seen) for difference in found]
     for name in instances:
         if name not in wanted_names and name not in want.system:
@@ -86,21 +86,21 @@ def _waiting(difference: ContainerDifference, system: Collection[str], seen: Con
     return changed(difference, verb="blocked", why=why)
 
 
-def is_proven(instance: ContainerSeen, container: Container, history: History) -> bool:
+def is_proven(instance: ContainerSeen, container: Container, memory: ContainersMemory) -> bool:
     """Whether an instance was proven with the network check that is wanted now."""
-    proof = history.proven.get(instance.id)
+    proof = memory.proven.get(instance.id)
     return proof is not None and proven_check(proof) == check_digest(container)
 
 
-def _is_kept(instance: ContainerSeen, container: Container, history: History) -> bool:
+def _is_kept(instance: ContainerSeen, container: Container, memory: ContainersMemory) -> bool:
     """Whether what is in the volumes of an instance is found again, if that is wanted now. When the wish changes while the
     instance stays, it is proven once more, and remembered with that: somebody may remove it before it is replaced."""
     if container.image_volumes == "discard" or not instance.volumes:
         return True
-    return keeps_volumes(history.proven.get(instance.id, ""))
+    return keeps_volumes(memory.proven.get(instance.id, ""))
 
 
-def _is_settled(container: Container, instances: list[ContainerSeen], history: History) -> bool:
+def _is_settled(container: Container, instances: list[ContainerSeen], memory: ContainersMemory) -> bool:
     """The ordinary case, told at a glance: one instance, as it is wanted, at work under its name, and proven."""
     if len(instances) != 1 or container.pull_policy == "Always":
         return False
@@ -109,8 +109,8 @@ def _is_settled(container: Container, instances: list[ContainerSeen], history: H
         only.state == "running"
         and only.container == container
         and not only.cut_off
-        and is_proven(only, container, history)
-        and _is_kept(only, container, history)
+        and is_proven(only, container, memory)
+        and _is_kept(only, container, memory)
         and only.engine_name == engine_name(container.name)
     )
 
@@ -121,7 +121,7 @@ def _wanted(
     instances: list[ContainerSeen],
     foreign: dict[str, ContainerSeen],
     seen: ContainersSeen,
-    history: History,
+    memory: ContainersMemory,
 ) -> Iterator[ContainerDifference]:
     place = document.place
     name = container.name
@@ -130,9 +130,9 @@ def _wanted(
             name, "blocked", _taken(name, foreign[engine_name(name)]), container=container, asked=place
         )
         return
-    moved = moved_digest(container, seen, history)
+    moved = moved_digest(container, seen, memory)
     matching = [each for each in instances if matches(container, each, seen) and _is_of(moved, each, seen)]
-    if not matching and _absent_for_ever(container, seen, history):
+    if not matching and _absent_for_ever(container, seen, memory):
         why = f"the image {container.image} is not there and pullPolicy is Never"
         yield ContainerDifference(name, "blocked", why, container=container, asked=asked_at(document, "image"))
         return
@@ -141,18 +141,18 @@ def _wanted(
         yield ContainerDifference(name, "create", change.why, container=container, changes=(change,), asked=place)
         return
     if not matching:
-        current = max(instances, key=lambda instance: rank(instance, history))
+        current = max(instances, key=lambda instance: rank(instance, memory))
         changes = tuple(_changes(container, document, current, moved, seen))
         asked = changes[0].asked if changes else place
         others = tuple(sorted(instance.id for instance in instances))
         why = "it differs in what only a new container can change"
         yield ContainerDifference(
             name, "recreate", why, container=container, others=others, changes=changes, asked=asked,
-            lost=_lost(instances, others), away_s=_away_s(name, instances, others, history),
+            lost=_lost(instances, others), away_s=_away_s(name, instances, others, memory),
             away_most_s=_away_most_s(container, instances, others), compared=current.id,
         )  # fmt: skip
         return
-    yield from _settling(container, document, matching, instances, history, seen.in_place)
+    yield from _settling(container, document, matching, instances, memory, seen.in_place)
 
 
 def _taken(name: str, holder: ContainerSeen) -> str:
@@ -169,19 +169,19 @@ def _settling(
     document: Document,
     matching: list[ContainerSeen],
     instances: list[ContainerSeen],
-    history: History,
+    memory: ContainersMemory,
     in_place: compare.InPlace,
 ) -> Iterator[ContainerDifference]:
     """A candidate is there: what it still needs to be the one, running, up to date and alone."""
-    candidate = max(matching, key=lambda instance: rank(instance, history))
+    candidate = max(matching, key=lambda instance: rank(instance, memory))
     assert candidate.container is not None
     others = tuple(sorted(instance.id for instance in instances if instance.id != candidate.id))
     update = compare.in_place_differs(container, candidate.container)
-    start, why_start = _needs_start(candidate, container.restart, history)
+    start, why_start = _needs_start(candidate, container.restart, memory)
     renamed = candidate.engine_name != engine_name(container.name)
     connect = bool(candidate.cut_off)
     limited = update and candidate.state in AWAKE and container.resources != candidate.container.resources
-    proven, kept = is_proven(candidate, container, history), _is_kept(candidate, container, history)
+    proven, kept = is_proven(candidate, container, memory), _is_kept(candidate, container, memory)
     verify = start or connect or limited or not proven or not kept
     if not (others or update or renamed or verify):
         return
@@ -190,10 +190,10 @@ def _settling(
     verb: Verb
     switching = bool(others) and (start or any(i.id in others and i.state in AWAKE for i in instances))
     if switching:
-        old = max((i for i in instances if i.id in others), key=lambda instance: rank(instance, history))
+        old = max((i for i in instances if i.id in others), key=lambda instance: rank(instance, memory))
         if since := tuple(_field_changes(container, document, old, in_place)):
             changes, compared = since, old.id
-        failed = old.image_id in history.rejected and candidate.image_id not in history.rejected
+        failed = old.image_id in memory.rejected and candidate.image_id not in memory.rejected
         why = "the image that was pushed again failed" if failed else "the switch to the new container is not finished"
         verb = "recreate"
     elif update:
@@ -206,14 +206,14 @@ def _settling(
         verb, why = "finish", "its health is not proven yet"
         if proven:
             why = "what is in its volumes is to be kept from now on"
-        elif candidate.id in history.proven:
+        elif candidate.id in memory.proven:
             why = "its health check has changed"
     else:
         verb, why = "finish", "an old instance or name is left over"
     yield ContainerDifference(
         container.name, verb, why, changes, changes[0].asked if changes else document.place, verb == "update",
         _lost(instances, others) if switching else (),
-        _away_s(container.name, instances, others, history) if switching else None,
+        _away_s(container.name, instances, others, memory) if switching else None,
         _away_most_s(container, instances, others) if switching else None,
         container, candidate.id, others, update, connect, start, verify, compared=compared,
     )  # fmt: skip
@@ -224,10 +224,12 @@ def _lost(instances: list[ContainerSeen], others: tuple[str, ...]) -> tuple[str,
     return tuple(dict.fromkeys(text for each in instances if each.id in others for text in each.unspoken))
 
 
-def _away_s(name: str, instances: list[ContainerSeen], others: tuple[str, ...], history: History) -> float | None:
+def _away_s(
+    name: str, instances: list[ContainerSeen], others: tuple[str, ...], memory: ContainersMemory
+) -> float | None:
     """As long as last time; `None` when none of the others is at work."""
     replaced = any(each.id in others and each.state in AWAKE for each in instances)
-    return history.switch_s.get(name, _USUAL_SWITCH_S) if replaced else None
+    return memory.switch_s.get(name, _USUAL_SWITCH_S) if replaced else None
 
 
 def _away_most_s(wanted: Container, instances: list[ContainerSeen], others: tuple[str, ...]) -> float | None:
@@ -261,23 +263,23 @@ def follows_tag(container: Container) -> bool:
     return container.pull_policy == "Always" and "@" not in container.image
 
 
-def moved_digest(container: Container, seen: ContainersSeen, history: History) -> str:
+def moved_digest(container: Container, seen: ContainersSeen, memory: ContainersMemory) -> str:
     """`registry/repository@digest` that the registry has under the wanted tag, when it was asked and answered; "" also
     when that was tried and failed, for then the tag counts as not pushed again."""
     if not follows_tag(container) or container.image not in seen.remote:
         return ""
     ref = parse_image(container.image)
     moved = f"{ref.registry}/{ref.repository}@{seen.remote[container.image].digest}"
-    return "" if _rejection(moved, seen, history) is not None else moved
+    return "" if _rejection(moved, seen, memory) is not None else moved
 
 
-def _rejection(moved: str, seen: ContainersSeen, history: History) -> str | None:
+def _rejection(moved: str, seen: ContainersSeen, memory: ContainersMemory) -> str | None:
     """Why content was set aside. It is known by its digest at the registry, too, once its image is gone from the engine."""
-    return history.rejected.get(moved, history.rejected.get(seen.digests.get(moved, "")))
+    return memory.rejected.get(moved, memory.rejected.get(seen.digests.get(moved, "")))
 
 
 def set_aside(
-    want: ContainersWanted, seen: ContainersSeen, history: History, before: Mapping[str, SetAside]
+    want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory, before: Mapping[str, SetAside]
 ) -> dict[str, SetAside]:
     """Subjects whose tag names content that was tried and failed. `before`: what was known before; it stays true of a
     subject that asks for the same tag while the registry of that tag does not answer."""
@@ -288,7 +290,7 @@ def set_aside(
         image, old = container.image, before.get(container.name)
         if image in seen.remote:
             ref, digest = parse_image(image), seen.remote[image].digest
-            why = _rejection(f"{ref.registry}/{ref.repository}@{digest}", seen, history)
+            why = _rejection(f"{ref.registry}/{ref.repository}@{digest}", seen, memory)
             if why is not None:
                 text = f"{image} was pushed again, and the new content ({digest[:19]}…) failed: {why}"
                 aside[container.name] = SetAside(image, text)
@@ -297,9 +299,9 @@ def set_aside(
     return aside
 
 
-def image_is_there(container: Container, seen: ContainersSeen, history: History) -> bool:
+def image_is_there(container: Container, seen: ContainersSeen, memory: ContainersMemory) -> bool:
     """Whether creating it needs no pull."""
-    moved = moved_digest(container, seen, history)
+    moved = moved_digest(container, seen, memory)
     if moved:
         return moved in seen.digests and seen.images.get(container.image) == seen.digests[moved]
     ref = parse_image(container.image)
@@ -308,24 +310,24 @@ def image_is_there(container: Container, seen: ContainersSeen, history: History)
     return container.image in seen.images
 
 
-def _absent_for_ever(container: Container, seen: ContainersSeen, history: History) -> bool:
-    return container.pull_policy == "Never" and not image_is_there(container, seen, history)
+def _absent_for_ever(container: Container, seen: ContainersSeen, memory: ContainersMemory) -> bool:
+    return container.pull_policy == "Never" and not image_is_there(container, seen, memory)
 
 
-def rank(instance: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, float, int, str]:
+def rank(instance: ContainerSeen, memory: ContainersMemory) -> tuple[bool, bool, bool, bool, float, int, str]:
     """Of several alike: one whose image did not fail, the one at work, the proven one, the one with the name, the newest."""
-    sound = instance.image_id not in history.rejected
+    sound = instance.image_id not in memory.rejected
     named = instance.engine_name == engine_name(instance.name)
-    return sound, instance.state in AWAKE, instance.id in history.proven, named, *age(instance, history), instance.id
+    return sound, instance.state in AWAKE, instance.id in memory.proven, named, *age(instance, memory), instance.id
 
 
-def age(instance: ContainerSeen, history: History) -> tuple[float, int]:
+def age(instance: ContainerSeen, memory: ContainersMemory) -> tuple[float, int]:
     """Orders instances of one name, the youngest last: by the journal, or else by their names in the engine."""
-    made = history.made.get(instance.id, math.inf)
+    made = memory.made.get(instance.id, math.inf)
     return made, succession(engine_name(instance.name), instance.engine_name)
 
 
-def _needs_start(instance: ContainerSeen, restart: Restart, history: History) -> tuple[bool, str]:
+def _needs_start(instance: ContainerSeen, restart: Restart, memory: ContainersMemory) -> tuple[bool, str]:
     """Whether a wanted instance has to be started; an ended process may be what the wanted restart policy allows.
 
     `always` and `unless-stopped` want it running; `on-failure` wants it until it ends well or has no tries left; `no` lets
@@ -339,11 +341,11 @@ def _needs_start(instance: ContainerSeen, restart: Restart, history: History) ->
         case "paused":
             return True, "it is paused"
         case "exited":
-            if instance.id in history.stopped:
+            if instance.id in memory.stopped:
                 return True, "it was stopped for a switch"
             if is_put_up_again(restart, instance):
                 return True, f"it is not running (exit code {instance.exit_code})"
-            if instance.id in history.watched:
+            if instance.id in memory.watched:
                 return True, f"it ended while its watch was cut short (exit code {instance.exit_code})"
             return False, ""
         case _:

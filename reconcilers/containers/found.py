@@ -15,7 +15,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.image import parse_image
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen, end_of
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.plan import NOTHING_DONE
@@ -63,7 +63,7 @@ def _lasts(container: Container) -> bool:
     return container.restart.policy in ("always", "unless-stopped")
 
 
-def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
+def at_work(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, ContainerSeen]:
     """Of every name of evenkeel's the instance that a rollback has to restore. In the middle of a switch that is the old one:
     it was proven, and may be stopped for just that switch. So it is when a switch has failed and was left like that: the new
     one was proven, too, but is not well any more."""
@@ -72,32 +72,32 @@ def at_work(seen: ContainersSeen, history: History) -> dict[str, ContainerSeen]:
         if each.container is None or each.holds:
             continue
         other = found.get(each.name)
-        if other is None or _standing(each, history) > _standing(other, history):
+        if other is None or _standing(each, memory) > _standing(other, memory):
             found[each.name] = each
     return found
 
 
-def _standing(each: ContainerSeen, history: History) -> tuple[bool, bool, bool, bool, bool, float, int, str]:
+def _standing(each: ContainerSeen, memory: ContainersMemory) -> tuple[bool, bool, bool, bool, bool, float, int, str]:
     up = each.state in ("running", "restarting")
-    sick = bool(_not_well(each)) if up else each.id not in history.stopped and bool(_not_up(each))
+    sick = bool(_not_well(each)) if up else each.id not in memory.stopped and bool(_not_up(each))
     worked = each.state not in ("created", "dead")
     awake = each.state in AWAKE
     named = each.engine_name == engine_name(each.name)
-    return worked, not sick, each.id in history.proven, awake, named, *age(each, history), each.id
+    return worked, not sick, each.id in memory.proven, awake, named, *age(each, memory), each.id
 
 
 def superseded(
-    differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History
+    differences: Sequence[ContainerDifference], seen: ContainersSeen, memory: ContainersMemory
 ) -> tuple[Document, ...]:
     """Of the adopted instances at work those that are replaced or removed, as if somebody had asked for them."""
-    instances = at_work(seen, history)
+    instances = at_work(seen, memory)
     found = ((each, instances.get(each.subject)) for each in differences)
     return tuple(
         Document("Container", old.name, old.container)
         for each, old in found
         if old is not None
         and old.container is not None
-        and old.id in history.adopted
+        and old.id in memory.adopted
         and old.id in each.others
         and old.state not in _NEVER_WORKED
     )
@@ -124,12 +124,14 @@ def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
     return known[0].removeprefix(start) if known else ""
 
 
-def youngest(subject: str, want: ContainersWanted, seen: ContainersSeen, history: History) -> ContainerSeen | None:
+def youngest(
+    subject: str, want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
+) -> ContainerSeen | None:
     """Of the instances that are as they are asked for, the one that was created last; of any, if none is so."""
     own = [each for each in seen.containers if each.name == subject and each.container is not None]
     asked = next((container for container, _ in want.documents if container.name == subject), None)
     alike = [each for each in own if asked and each.container and same_identity(asked, each.container)]
-    return max(alike or own, key=lambda each: (*age(each, history), each.id), default=None)
+    return max(alike or own, key=lambda each: (*age(each, memory), each.id), default=None)
 
 
 def content_of(images: Collection[str], seen: ContainersSeen) -> set[str]:
@@ -151,7 +153,7 @@ def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
 
 
 def renewed(
-    differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History
+    differences: Sequence[ContainerDifference], seen: ContainersSeen, memory: ContainersMemory
 ) -> dict[str, tuple[str, ...]]:
     """Subjects of which one instance replaces another that differs in nothing but the content of its image: its tag was pushed
     again. With the names of the new content: the image id, and `registry/repository@digest` where that is known. What is
@@ -164,9 +166,9 @@ def renewed(
         candidate = by_id.get(each.candidate)
         content = candidate.image_id if candidate is not None else seen.images.get(each.container.image, "")
         before = (by_id[id_] for id_ in each.others)
-        alike = {old.image_id for old in before if matches(each.container, old, seen)} - history.rejected.keys()
-        if content and content not in history.rejected and alike - {content}:
-            moved = moved_digest(each.container, seen, history)
+        alike = {old.image_id for old in before if matches(each.container, old, seen)} - memory.rejected.keys()
+        if content and content not in memory.rejected and alike - {content}:
+            moved = moved_digest(each.container, seen, memory)
             found[each.subject] = (content, moved) if moved and seen.digests.get(moved) == content else (content,)
     return found
 
@@ -178,7 +180,7 @@ def is_restless(instance: ContainerSeen) -> bool:
     return instance.restart_count >= 3 and instance.state in ("running", "restarting") and not up
 
 
-def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
+def ailing(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]:
     """Containers of evenkeel that are unhealthy, do not stay up, or are not up although their restart policy wants that.
 
     It is about what is there; that something is missing is for `diff` to tell. What evenkeel itself stopped or has yet to
@@ -188,15 +190,15 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
     own = [instance for instance in seen.containers if instance.container is not None]
     up = {instance.name for instance in own if instance.state in ("running", "restarting")}
     for instance in own:
-        if instance.name not in up and instance.id not in history.stopped:
+        if instance.name not in up and instance.id not in memory.stopped:
             why = _not_up(instance)
         elif instance.state in ("running", "restarting"):
-            why = _not_well(instance, _exit_code(instance, history))
+            why = _not_well(instance, _exit_code(instance, memory))
         else:
             why = ""
-        passing = "" if why else _just_ended(instance, history)
+        passing = "" if why else _just_ended(instance, memory)
         if passing:
-            by_itself = instance.id if _exit_code(instance, history) else ""
+            by_itself = instance.id if _exit_code(instance, memory) else ""
             found.setdefault(
                 instance.name,
                 Ailment(passing, refutes=False, instance=by_itself, end=end_of(instance), is_passing=True),
@@ -204,7 +206,7 @@ def ailing(seen: ContainersSeen, history: History) -> dict[str, Ailment]:
         if why:
             # one that ends well and is started again each time was proven so; while it is up that does not show
             ends_well = is_restless(instance) and instance.state == "restarting" and not instance.exit_code
-            by_itself = instance.id if _ails_by_itself(instance, history) else ""
+            by_itself = instance.id if _ails_by_itself(instance, memory) else ""
             found.setdefault(instance.name, Ailment(why, not ends_well, by_itself, end_of(instance)))
     return found
 
@@ -218,7 +220,7 @@ def ended(seen: ContainersSeen) -> tuple[str, ...]:
     return tuple(sorted(over - up))
 
 
-def down(seen: ContainersSeen, history: History, expected: Collection[str] = ()) -> dict[str, Ailment]:
+def down(seen: ContainersSeen, memory: ContainersMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
     """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow; and
     `expected` ones of which there is none."""
     by_name: dict[str, list[ContainerSeen]] = {}
@@ -228,10 +230,10 @@ def down(seen: ContainersSeen, history: History, expected: Collection[str] = ())
     found: dict[str, Ailment] = {}
     for name, own in by_name.items():
         is_new = any(each.state == "created" for each in own)
-        is_over = any(each.id not in history.stopped and not _not_up(each) for each in own)
+        is_over = any(each.id not in memory.stopped and not _not_up(each) for each in own)
         if any(each.state in ("running", "restarting") for each in own) or (is_over and not is_new):
             continue
-        stopped = any(each.id in history.stopped for each in own)
+        stopped = any(each.id in memory.stopped for each in own)
         why = "was stopped to be changed, and is not started again" if stopped else "was not started yet"
         found[name] = Ailment(why, refutes=False)
     gone = set() if seen.only else set(expected) - by_name.keys()
@@ -259,13 +261,13 @@ def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailme
     return found
 
 
-def undecided(seen: ContainersSeen, history: History) -> dict[str, str]:
+def undecided(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, str]:
     """Why it is not known how proven containers are that run: their checks have told nothing yet, since their start or since
     evenkeel's own. Of those that are being proven the proof tells."""
     return {
         each.name: "has a check that has told nothing yet"
         for each in seen.containers
-        if each.check is not None and not each.check.last and each.id in history.proven
+        if each.check is not None and not each.check.last and each.id in memory.proven
     }
 
 
@@ -286,19 +288,19 @@ def _not_well(instance: ContainerSeen, exit_code: int | None = None) -> str:
     return f"was restarted {instance.restart_count} times{cause}"
 
 
-def _exit_code(instance: ContainerSeen, history: History) -> int | None:
+def _exit_code(instance: ContainerSeen, memory: ContainersMemory) -> int | None:
     """The exit code of its newest end, `None` when nobody heard or saw it."""
     if instance.ended_with is not None:
         return instance.ended_with
-    known = history.ends.get(instance.id)
+    known = memory.ends.get(instance.id)
     return known[1] if known is not None and known[0] == end_of(instance) else None
 
 
-def _just_ended(instance: ContainerSeen, history: History) -> str:
+def _just_ended(instance: ContainerSeen, memory: ContainersMemory) -> str:
     """Of one that its engine has put up again less than a minute ago, unless it is known to have ended well."""
     if instance.state != "running" or not instance.lately_started or not instance.restart_count:
         return ""
-    code = _exit_code(instance, history)
+    code = _exit_code(instance, memory)
     if code is None:
         times = "once" if instance.restart_count == 1 else f"{instance.restart_count} times"
         return f"was started again {times}"
@@ -318,12 +320,12 @@ def _not_up(instance: ContainerSeen) -> str:
     return f"ended with {exit_text(instance.exit_code)}" if instance.exit_code else ""
 
 
-def _ails_by_itself(instance: ContainerSeen, history: History) -> bool:
+def _ails_by_itself(instance: ContainerSeen, memory: ContainersMemory) -> bool:
     """Whether what it has written may tell why it is not well: it has run, nobody has cut it off or paused it, and it has not
     ended with exit code 0, as a server does that somebody stops."""
     if instance.state not in ("running", "restarting", "exited") or instance.cut_off:
         return False
     is_up = instance.state == "running"
     return (is_up and instance.health == "unhealthy") or (
-        _exit_code(instance, history) if is_up else instance.exit_code
+        _exit_code(instance, memory) if is_up else instance.exit_code
     ) != 0

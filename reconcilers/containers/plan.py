@@ -19,28 +19,34 @@ from evenkeel.reconcilers.containers.compare import collide
 from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
 from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
+from evenkeel.reconcilers.containers.wishes import NO_WISHES, LastWishes
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.containers.difference import ContainerDifference
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
 
 
-def plan(differences: Sequence[ContainerDifference], seen: ContainersSeen, history: History) -> Plan:
+def plan(
+    differences: Sequence[ContainerDifference],
+    seen: ContainersSeen,
+    memory: ContainersMemory,
+    wishes: LastWishes = NO_WISHES,
+) -> Plan:
     """All steps from here to there. Only the first stage is ever applied; then the world is looked at again."""
     by_id = {instance.id: instance for instance in seen.containers}
     judged = tuple(
-        changed(difference, volumes=fates(difference, by_id, history)) if difference.others else difference
+        changed(difference, volumes=fates(difference, by_id, memory, wishes)) if difference.others else difference
         for difference in _blocked_with(differences)
     )
     active = [difference for difference in judged if difference.verb not in NOTHING_DONE]
     taken = {instance.engine_name for instance in seen.containers}
     steps: list[Step] = []
     for difference in active:
-        steps.extend(_steps(difference, by_id, seen, history, taken))
+        steps.extend(_steps(difference, by_id, seen, memory, wishes, taken))
     ordered = _with_dependencies(_with_asides(steps), active, by_id)
     return Plan("containers", judged, stages(ordered))
 
@@ -72,7 +78,8 @@ def _steps(
     difference: ContainerDifference,
     by_id: dict[str, ContainerSeen],
     seen: ContainersSeen,
-    history: History,
+    memory: ContainersMemory,
+    wishes: LastWishes,
     taken: set[str],
 ) -> Iterator[Step]:
     subject, container = difference.subject, difference.container
@@ -80,14 +87,14 @@ def _steps(
     if container is None:
         for other in others:
             if other.state in AWAKE:
-                yield _stop(subject, other, timedelta(seconds=history.stop_s.get(subject, 0.0)))
+                yield _stop(subject, other, timedelta(seconds=wishes.stop_s.get(subject, 0.0)))
         yield from _removals(difference, others, by_id)
         return
     candidate = by_id.get(difference.candidate)
     needs: tuple[str, ...] = ()
     if candidate is None:
-        if not image_is_there(container, seen, history):
-            digest = moved_digest(container, seen, history).partition("@")[2]
+        if not image_is_there(container, seen, memory):
+            digest = moved_digest(container, seen, memory).partition("@")[2]
             pull = Pull(container.image, container.pull_policy, digest)
             yield Step(f"pull:{container.image}", subject, Phase.DOWNLOAD, pull)
         name = free_name(container, taken)

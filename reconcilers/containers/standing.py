@@ -14,7 +14,7 @@ from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.difference import ContainerDifference
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
 
 
@@ -31,17 +31,17 @@ class Standing(NamedTuple):
         return self.how in ("proven", "ended")
 
 
-def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, history: History) -> Standing:
+def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory) -> Standing:
     """Of a subject that is asked for in `want`. How an instance ended that evenkeel stopped to replace it says nothing."""
     own = tuple(
         each
         for each in seen.containers
-        if each.name == subject and each.container is not None and each.id not in history.stopped
+        if each.name == subject and each.container is not None and each.id not in memory.stopped
     )
-    for difference in diff(want, seen, history):
+    for difference in diff(want, seen, memory):
         if difference.subject == subject and _needs_more(difference):
             return Standing("away", difference.why)
-    ailment = ailing(changed(seen, containers=own), History()).get(subject)
+    ailment = ailing(changed(seen, containers=own), ContainersMemory()).get(subject)
     if ailment is not None:
         return Standing("sick", f"{subject} {ailment.why}")
     return Standing("proven" if any(each.state in AWAKE for each in own) else "ended")

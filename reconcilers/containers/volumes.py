@@ -13,29 +13,33 @@ import posixpath
 from collections.abc import Iterable, Mapping
 
 from evenkeel.reconcilers.containers.diff import rank
+from evenkeel.reconcilers.containers.wishes import LastWishes
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.difference import ContainerDifference, VolumeFate
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainerSeen
 
 
 def fates(
-    difference: ContainerDifference, by_id: Mapping[str, ContainerSeen], history: History
+    difference: ContainerDifference,
+    by_id: Mapping[str, ContainerSeen],
+    memory: ContainersMemory,
+    wishes: LastWishes,
 ) -> tuple[VolumeFate, ...]:
     """For each volume of an instance that goes, in order of place. None of it for what is blocked, which keeps all."""
     if difference.verb == "blocked":
         return ()
     container, candidate = difference.container, by_id.get(difference.candidate)
-    discards = difference.subject in history.discards if container is None else container.image_volumes == "discard"
+    discards = difference.subject in wishes.discards if container is None else container.image_volumes == "discard"
     others = sorted(
         (by_id[id_] for id_ in difference.others),
-        key=lambda each: (bool(each.holds), rank(each, history)),
+        key=lambda each: (bool(each.holds), rank(each, memory)),
         reverse=True,
     )
     if candidate is not None:
         kept = dict(candidate.volumes)
     else:
-        keeping = (other for other in others if not _is_discarded(other, history))
+        keeping = (other for other in others if not _is_discarded(other, memory))
         kept = {} if container is None or discards else _inherited(container, keeping)
     found: dict[str, VolumeFate] = {}
     for place, volume in (each for other in others for each in other.volumes):
@@ -43,7 +47,7 @@ def fates(
             found[volume] = VolumeFate(place, volume, "carried")
         else:
             having = [other for other in others if volume in dict(other.volumes).values()]
-            goes = discards and all(_lets_go(other, history) for other in having)
+            goes = discards and all(_lets_go(other, memory) for other in having)
             found[volume] = VolumeFate(place, volume, "removed" if goes else "left")
     shared = candidate.other_volumes if candidate is not None else ()
     for place, volume in (each for other in others for each in other.other_volumes if each not in shared):
@@ -51,20 +55,20 @@ def fates(
     return tuple(sorted(found.values(), key=lambda each: (each.place, each.volume)))
 
 
-def _lets_go(instance: ContainerSeen, history: History) -> bool:
+def _lets_go(instance: ContainerSeen, memory: ContainersMemory) -> bool:
     """Whether `discard` may be about what an instance has. When a revision has failed that wanted to keep it, last-good, which
     is gone back to, may say `discard`; nobody has said that of what the failed instance found."""
-    return _is_proven(instance, history) or _is_discarded(instance, history)
+    return _is_proven(instance, memory) or _is_discarded(instance, memory)
 
 
-def _is_discarded(instance: ContainerSeen, history: History) -> bool:
+def _is_discarded(instance: ContainerSeen, memory: ContainersMemory) -> bool:
     """Whether what an instance has began empty with it, and nobody has needed it: who keeps data has them elsewhere."""
     is_asked = instance.container is not None and instance.container.image_volumes == "discard"
-    return is_asked and not _is_proven(instance, history)
+    return is_asked and not _is_proven(instance, memory)
 
 
-def _is_proven(instance: ContainerSeen, history: History) -> bool:
-    return (instance.holds or instance.id) in history.proven
+def _is_proven(instance: ContainerSeen, memory: ContainersMemory) -> bool:
+    return (instance.holds or instance.id) in memory.proven
 
 
 def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:

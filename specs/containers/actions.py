@@ -77,7 +77,7 @@ class Start(Struct, frozen=True, tag="start"):
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"start {self.instance[:12]}", {"action": "start", "instance": self.instance})
+        return Traits(f"start {self.instance[:12]}", {"action": "start", "instance": self.instance}, away="ends")
 
 
 class End(Struct, frozen=True, tag="stop"):
@@ -94,6 +94,7 @@ class End(Struct, frozen=True, tag="stop"):
             f"stop {self.instance[:12]} with {self.stop.signal}",
             {"action": "stop", "instance": self.instance},
             own_s=self.stop.timeout.total_seconds(),
+            away="begins",
         )
 
 
@@ -141,7 +142,11 @@ class Remove(Struct, frozen=True, tag="remove"):
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"remove {self.instance[:12]}", {"action": "remove", "instance": self.instance})
+        return Traits(
+            f"remove {self.instance[:12]}",
+            {"action": "remove", "instance": self.instance},
+            afterwards=tuple(f"the data at {place} stay in volume {volume}" for place, volume in self.left),
+        )
 
 
 ContainerAction = Pull | Create | Rename | Connect | Start | End | Update | Verify | Remove

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+from tests.memories import adopt, memory
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle.cycle import Cycles
@@ -44,7 +45,7 @@ class Controller:
 
     async def there(self) -> dict[str, tuple[str, str, str]]:
         """Engine names → subject, id and state."""
-        found = await self.kit.driver.observe(ContainersLook(adopted=self.journal.adopted()))
+        found = await self.kit.driver.observe(ContainersLook(adopted=memory(self.journal).adopted))
         return {each.engine_name: (each.name, each.id, each.state) for each in found.containers}
 
 
@@ -53,7 +54,7 @@ async def test_the_original_is_gone_back_to_when_its_successor_fails(kit: Kit, t
     id_ = await kit.somebody_runs("recorder")
     device = Controller(kit, tmp_path)
     assert isinstance(await device.converge("sleeper:1"), Stalled)
-    assert device.journal.adopt(id_, "recorder")
+    assert adopt(device.journal, id_, "recorder")
     assert await device.converge("sleeper:1") == Settled()
     assert await device.there() == {"recorder": ("recorder", id_, "running")}
     assert isinstance(await device.converge("crasher:1"), Stalled)
@@ -67,13 +68,13 @@ async def test_the_original_is_gone_back_to_when_its_successor_fails(kit: Kit, t
 async def test_a_successor_that_is_proven_takes_its_place(kit: Kit, tmp_path: Path) -> None:
     id_ = await kit.somebody_runs("recorder")
     device = Controller(kit, tmp_path)
-    device.journal.adopt(id_, "recorder")
+    adopt(device.journal, id_, "recorder")
     assert await device.converge("sleeper:2") == Settled()
     ((name, (subject, new, state)),) = (await device.there()).items()
     assert (name, subject, state) == ("recorder", "recorder", "running")
     assert new != id_
     assert await device.converge("sleeper:2") == Settled()
-    assert device.journal.adopted() == {}, "what is gone is forgotten"
+    assert memory(device.journal).adopted == {}, "what is gone is forgotten"
     device.journal.close()
 
 
@@ -81,7 +82,7 @@ async def test_one_that_somebody_renames_is_the_same_subject_still(kit: Kit, tmp
     """As an own one is: it gets its name back, and is not taken for one that nobody asks for."""
     id_ = await kit.somebody_runs("recorder")
     device = Controller(kit, tmp_path)
-    device.journal.adopt(id_, "recorder")
+    adopt(device.journal, id_, "recorder")
     assert await device.converge("sleeper:1") == Settled()
     await kit.somebody("rename", "recorder")
     assert await device.there() == {"recorder.renamed": ("recorder", id_, "running")}

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.memories import adopt
+
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Waiting
 from evenkeel.controller.cycle.preview import preview
@@ -188,7 +190,7 @@ class Device:
     async def adopt(self, *, vanishes: bool = False, volume_at: str = "") -> str:
         """Somebody runs the container, `vanishes` with `--rm`, `volume_at` with `-v`, and it is adopted; its id."""
         id_ = await self.kit.somebody_runs(NAME, "db:1", vanishes=vanishes, volume_at=volume_at)
-        assert self.journal.adopt(id_, NAME)
+        assert adopt(self.journal, id_, NAME)
         self.is_adopted = True
         return id_
 

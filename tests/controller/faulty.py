@@ -11,7 +11,7 @@ from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.difference import ContainerDifference
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
@@ -34,9 +34,9 @@ class Faulty(Containers):
         if method in self.breaks and (self.everywhere or any(image.endswith("web:2") for image in images)):
             raise self.breaks[method]
 
-    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
+    def diff(self, want: Any, seen: ContainersSeen, memory: ContainersMemory) -> tuple[ContainerDifference, ...]:
         self._break("diff", [container.image for container, _ in want.documents])
-        return super().diff(want, seen, history)
+        return super().diff(want, seen, memory)
 
 
 class FaultyEngine(Counting):

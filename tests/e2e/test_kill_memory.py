@@ -65,7 +65,7 @@ class Sabotaged(Device):
             reasons = [condition.reason for condition in journal.conditions() if condition.name == "Settled"]
             if desired in ("", settled) or not reasons:
                 return False
-            attempt = journal.attempt(desired)
+            attempt = journal.attempts.of(desired)
             if attempt is not None and attempt.failed:
                 return reasons == ["RolledBack"]
             return journal.digest("last-good") == desired and reasons == ["Converged"]

@@ -12,7 +12,7 @@ from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Port, PullPolicy, Resources, Restart, Stop
 from evenkeel.specs.containers.difference import ContainerDifference, Verb
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, RemoteImage, State
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
@@ -39,9 +39,9 @@ def there(wanted: Container, id_: str = "", state: State = "running", exit_code:
     return ContainerSeen(id_, wanted.name, wanted.name, "sha256:1", state, wanted, wanted.image, exit_code=exit_code)
 
 
-def decide(desired: DesiredState, seen: ContainersSeen, history: History) -> Plan:
+def decide(desired: DesiredState, seen: ContainersSeen, memory: ContainersMemory) -> Plan:
     reconciler = Containers()
-    return reconciler.plan(reconciler.diff(reconciler.select(desired), seen, history), seen, history)
+    return reconciler.plan(reconciler.diff(reconciler.select(desired), seen, memory), seen, memory)
 
 
 def everything() -> tuple[Plan, ContainersSeen]:
@@ -94,11 +94,11 @@ def everything() -> tuple[Plan, ContainersSeen]:
         remote={f"{BROKER}:0.2.5": RemoteImage("sha256:4", 43_200_000)},
         images={"ghcr.io/eclipse/kuksa.val.feeders/dbc2val:v0.1.1": "sha256:5"},
     )
-    history = History(
+    memory = ContainersMemory(
         proven={instance.id: "" for instance in seen.containers if instance.name != "finished"},
         switch_s={"gateway": 0.234},
     )
-    return decide(desired_state(documents), seen, history), seen
+    return decide(desired_state(documents), seen, memory), seen
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 120])
@@ -142,7 +142,7 @@ def test_control_characters_of_a_spec_do_not_reach_the_terminal() -> None:
     evil = container("evil", env=(("A", "\x1b[2J\rgone\n\u202e"),))
     document = asked("e.yaml", 1, changed(evil, env=(("A", "\x1b]0;title\x07"),)))
     seen = ContainersSeen("memory", containers=(there(evil),))
-    text = "".join(plan_lines(decide(desired_state((document,)), seen, History()), seen, 120))
+    text = "".join(plan_lines(decide(desired_state((document,)), seen, ContainersMemory()), seen, 120))
     assert "env.A" in text
     assert not set(text) & set("\x1b\r\n\x07\u202e")
 
@@ -154,7 +154,7 @@ def test_the_value_for_programs_says_the_same(snapshot: SnapshotAssertion) -> No
 def test_the_value_for_programs_holds_no_secret() -> None:
     secret = container("app", env=(("DB_PASSWORD", "hunter2"),))
     seen = ContainersSeen("memory")
-    plan = decide(desired_state((asked("a.yaml", 1, secret),)), seen, History())
+    plan = decide(desired_state((asked("a.yaml", 1, secret),)), seen, ContainersMemory())
     assert "hunter2" not in str(plan_value(plan, seen))
     assert "hunter2" not in "".join(plan_lines(plan, seen))
 
@@ -170,7 +170,7 @@ def test_nothing_is_fetched_and_nobody_is_away_for_what_is_blocked() -> None:
     seen = ContainersSeen(
         "memory", containers=(there(old),), remote={"docker.io/library/app:2": RemoteImage("sha256:4", 40_000_000)}
     )
-    plan = decide(desired_state(documents), seen, History(proven={there(old).id: ""}))
+    plan = decide(desired_state(documents), seen, ContainersMemory(proven={there(old).id: ""}))
     text = "\n".join(plan_lines(plan, seen, 120))
     assert text.count("pull 40 MB") == 1
     assert "without it" not in text
@@ -195,9 +195,9 @@ def test_how_long_somebody_is_away_is_a_range(measured_s: float | None, stop_s: 
     """O17: it was as long as the last switch, whose old container may have ended at once, or not at all."""
     old = container("web", "app:1", stop=Stop(timeout=timedelta(seconds=stop_s)))
     new = container("web", "app:2", stop=Stop(timeout=timedelta(0)))
-    history = History(proven={there(old).id: ""}, switch_s={} if measured_s is None else {"web": measured_s})
+    memory = ContainersMemory(proven={there(old).id: ""}, switch_s={} if measured_s is None else {"web": measured_s})
     seen = ContainersSeen("memory", containers=(there(old),))
-    plan = decide(desired_state((asked("app.yaml", 1, new),)), seen, history)
+    plan = decide(desired_state((asked("app.yaml", 1, new),)), seen, memory)
     assert told in "\n".join(plan_lines(plan, seen, 120))
 
 
@@ -241,7 +241,7 @@ def test_a_plan_says_which_differences_force_a_new_container(
     wanted = container("app", "app:2", **new)
     was = normal(changed(wanted, **old))
     seen = ContainersSeen("docker", "finite", containers=(there(was),))
-    plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, History(proven={"id-app": ""}))
+    plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, ContainersMemory(proven={"id-app": ""}))
     text = " ".join(" ".join(plan_lines(plan, seen, 120)).split())
     assert told in text
     assert not untold or untold not in text
@@ -251,5 +251,5 @@ def test_another_restart_policy_of_what_the_engine_removes_is_what_forces_a_new_
     wanted = container("app", env=(("A", "1"),))
     was = changed(there(changed(wanted, restart=Restart("no"))), vanishes=True)
     seen = ContainersSeen("docker", "finite", containers=(was,))
-    plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, History(proven={"id-app": ""}))
+    plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, ContainersMemory(proven={"id-app": ""}))
     assert "a new container because of restart.policy;" in " ".join(plan_lines(plan, seen, 120))

@@ -196,7 +196,7 @@ class Demo:
         return conditions["Settled"].reason if "Settled" in conditions else ""
 
     def _failure(self) -> Failure | None:
-        attempt = self._journal.attempt(self._journal.digest("desired"))
+        attempt = self._journal.attempts.of(self._journal.digest("desired"))
         return Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None
 
     def _status(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from tests.virtual import run
 from evenkeel.controller.agents import precedence
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.difference import ContainerDifference
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.kanto import updateagent
@@ -38,15 +38,15 @@ class Faulty(Containers):
     planning = False
     raised: BaseException = KeyError("hunter")
 
-    def diff(self, want: Any, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
+    def diff(self, want: Any, seen: ContainersSeen, memory: ContainersMemory) -> tuple[ContainerDifference, ...]:
         if not self.planning and any(container.image == self.poison for container, _ in want.documents):
             raise self.raised
-        return super().diff(want, seen, history)
+        return super().diff(want, seen, memory)
 
-    def plan(self, differences: Any, seen: ContainersSeen, history: History) -> Plan:
+    def plan(self, differences: Any, seen: ContainersSeen, memory: ContainersMemory, former: Any = None) -> Plan:
         if self.planning:
             raise self.raised
-        return super().plan(differences, seen, history)
+        return super().plan(differences, seen, memory, former)
 
 
 class FaultyDevice(Device):

@@ -353,7 +353,7 @@ class Witness:
     def _check_good(self) -> None:
         """A revision is good when all that it asks for is at work, and nothing that was well before it is unwell."""
         self.statements += 1
-        before = self.device.journal.sick_before(self.device.journal.digest("desired")) or ()
+        before = self.device.journal.attempts.sick_before(self.device.journal.digest("desired"), "containers") or ()
         wrong = [self.truth.not_there(each) for each in self._wanted()]
         wrong += [self.truth.unwell(each) for each in self._wanted() if each.name not in before]
         self._must_not("revision-good", wrong)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.controller.agents.harness import Device, asked, statuses
+from tests.memories import memory
 from tests.until import soon
 from tests.virtual import run
 
@@ -63,7 +64,7 @@ def test_nothing_that_fails_after_the_end_takes_back_what_was_completed(kind: ty
         for _ in range(10):
             await device.settle()
             await asyncio.sleep(10)
-        assert device.journal.attempt(device.journal.digest("desired")) is None
+        assert device.journal.attempts.of(device.journal.digest("desired")) is None
         assert {each[2] for each in device.instances() if each[1] == "running"} <= {"reg.example/lamp:2"}
         heal()
         await asyncio.sleep(600)
@@ -113,7 +114,7 @@ def test_what_other_hands_took_down_is_put_up_before_the_end(hand: str) -> None:
         await device.settle()
         assert device.running() == {"lamp": "reg.example/lamp:2"}
         assert len(device.kept()) == 1
-        assert device.journal.history().proven.keys() >= device.kept().keys()
+        assert memory(device.journal).proven.keys() >= device.kept().keys()
 
     run(story())
 

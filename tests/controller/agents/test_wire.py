@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.controller.agents.harness import COMMANDS, DESIRED, Device, asked, desired_state, statuses
+from tests.memories import memory
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
@@ -189,9 +190,9 @@ def test_a_desired_state_forgives_the_content_that_it_asks_for_and_no_other(comp
         device = Device()
         await device.bring("before", asked("lamp"))
         (lamp,) = device.kept().values()
-        device.journal.count_failure(lamp.image_id, "it had failed", failed=True)
+        device.journal.attempts.count(lamp.image_id, "it had failed", failed=True, domain="containers")
         await device.desired("a", component)
-        assert (lamp.image_id not in device.journal.history().rejected) == forgiven
+        assert (lamp.image_id not in memory(device.journal).rejected) == forgiven
 
     run(story())
 
@@ -203,9 +204,9 @@ def test_content_that_failed_and_is_gone_may_come_again() -> None:
     async def story() -> None:
         device = Device()
         await device.bring("before", asked("lamp"))
-        device.journal.count_failure("sha256:" + "0" * 64, "it had failed", failed=True)
+        device.journal.attempts.count("sha256:" + "0" * 64, "it had failed", failed=True, domain="containers")
         await device.desired("a", asked("lamp"))
-        assert not device.journal.history().rejected
+        assert not memory(device.journal).rejected
 
     run(story())
 
@@ -215,8 +216,8 @@ def test_a_refused_desired_state_forgives_nothing() -> None:
         device = Device()
         await device.bring("before", asked("lamp"))
         (lamp,) = device.kept().values()
-        device.journal.count_failure(lamp.image_id, "it had failed", failed=True)
+        device.journal.attempts.count(lamp.image_id, "it had failed", failed=True, domain="containers")
         await device.send(DESIRED, desired_state("a", asked("lamp")._replace(id="not a name")))
-        assert device.journal.history().rejected
+        assert memory(device.journal).rejected
 
     run(story())

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from tests.memories import memory
 from tests.until import until
 
 from evenkeel.controller.cli import SUMMARIES
@@ -470,7 +471,7 @@ def with_a_failed_revision(device: Device) -> None:
     device.write(spec("web"))
     journal = open_journal(device.state)
     journal.put("desired", read_files([str(device.specs)]).desired, "files")
-    journal.count_failure(journal.digest("desired"), "it does not start", failed=True)
+    journal.attempts.count(journal.digest("desired"), "it does not start", failed=True)
     journal.close()
 
 
@@ -485,7 +486,7 @@ def remembered(device: Device) -> tuple[object, ...]:
     try:
         desired = journal.digest("desired")
         roles = (journal.digest("message"), journal.digest("files"), desired, journal.origin("desired"))
-        return (*roles, journal.attempt(desired), journal.adopted(), journal.said())
+        return (*roles, journal.attempts.of(desired), memory(journal).adopted, journal.said())
     finally:
         journal.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.controller.stage import OnStage, Stage, asking
+from tests.memories import adopt, memory
 
 from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.drivers.containers.memory import World
@@ -41,15 +42,15 @@ def test_an_engine_without_its_disk_costs_no_adoption(on_stage: OnStage) -> None
     async def work(stage: Stage) -> None:
         stage.engine.put_foreign(normal(Container("web", "web:1")))
         (id_,) = stage.engine.world.containers
-        stage.journal.adopt(id_, "web")
+        adopt(stage.journal, id_, "web")
         world = stage.engine.world
         stage.say(asking("web:1", "db:1"))
         stage.at(100, setattr, stage.engine, "world", World(created=100))  # ids are never given twice
         stage.at(1000, setattr, stage.engine, "world", world)
         adopted: list[dict[str, str]] = []
-        stage.at(999, lambda: adopted.append(stage.journal.adopted()))
+        stage.at(999, lambda: adopted.append(memory(stage.journal).adopted))
         await stage.play(1200)
-        assert stage.journal.adopted() == {id_: "web"}
+        assert memory(stage.journal).adopted == {id_: "web"}
         assert stage.running() == {"web": "web:1", "db": "db:1"}
 
     on_stage(work)
@@ -59,10 +60,10 @@ def test_an_adopted_one_that_was_removed_is_forgotten_at_some_time(on_stage: OnS
     async def work(stage: Stage) -> None:
         stage.engine.put_foreign(normal(Container("web", "web:1")))
         (id_,) = stage.engine.world.containers
-        stage.journal.adopt(id_, "web")
+        adopt(stage.journal, id_, "web")
         stage.say(asking("web:1", "db:1"))
         stage.at(100, stage.engine.remove, "web")
         await stage.play(1000)
-        assert stage.journal.adopted() == {}
+        assert memory(stage.journal).adopted == {}
 
     on_stage(work)

@@ -61,6 +61,6 @@ def test_a_revision_that_is_retried_is_announced_anew(on_device: OnDevice) -> No
             assert device.running() == {"web": "web:1"}
             plans = [each for each in device.journal.said() if each.kind == "plan" and each.revision == failing.digest]
             assert [each.message.partition(":")[0] for each in plans] == ["recreate"] * tries
-            assert device.journal.forgive(failing.digest)
+            assert device.journal.attempts.forgive_all(failing.digest)
 
     on_device(work, bad=Image(exits_with=3))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.controller.device import Device, OnDevice, asking, container
+from tests.memories import adopt, memory
 from tests.until import soon
 from tests.virtual import now
 
@@ -26,7 +27,7 @@ from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.actions import Create, Pull, Remove, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.feedback import Condition
@@ -221,12 +222,12 @@ class Meanwhile(Containers):
 
     state: Path | None = None
 
-    def plan(self, differences: Any, seen: ContainersSeen, history: History) -> Plan:
+    def plan(self, differences: Any, seen: ContainersSeen, memory: ContainersMemory, former: Any = None) -> Plan:
         if self.state is not None:
             with closing(open_journal(self.state)) as operator:  # `evenkeel release`
                 put_in_force(operator, asking(container("web", "web:2")), "files")
             self.state = None
-        return super().plan(differences, seen, history)
+        return super().plan(differences, seen, memory, former)
 
 
 def test_a_cycle_does_not_call_settled_what_another_process_asks_for_at_this_moment(on_device: OnDevice) -> None:
@@ -273,7 +274,7 @@ def test_what_was_never_tried_is_not_good_because_what_it_replaced_was(on_device
 
     async def work(device: Device) -> None:
         device.ask(container("web"))
-        while not device.journal.history().proven:
+        while not memory(device.journal).proven:
             assert isinstance(await device.cycle(), Progressed)
         device.engine.script.observe_s = 1
         cycle = asyncio.create_task(device.cycle())
@@ -322,8 +323,8 @@ def test_a_stop_ends_after_the_step_at_work(on_device: OnDevice) -> None:
         begun = now()
         assert isinstance(await device.cycle(), Progressed)
         assert now() - begun == 5, "watching is cut short"
-        assert device.journal.history().proven == {}
-        assert device.journal.attempt(device.journal.digest("desired")) is None, "a stop is no failure"
+        assert memory(device.journal).proven == {}
+        assert device.journal.attempts.of(device.journal.digest("desired")) is None, "a stop is no failure"
 
     on_device(work)
 
@@ -346,7 +347,7 @@ def test_an_engine_that_is_away_is_tried_again_and_costs_no_tries(on_device: OnD
             "engine-lost",
             "engine-found",
         ]
-        assert device.journal.attempt(device.journal.digest("desired")) is None
+        assert device.journal.attempts.of(device.journal.digest("desired")) is None
 
     on_device(work)
 
@@ -411,7 +412,7 @@ def test_a_disturbing_phase_has_a_number_of_tries(on_device: OnDevice) -> None:
         for number in (1, 2):
             ending = await device.follow()
             assert ending == Retrying("web: the engine is busy", 7, Phase.UPDATE, {"web": "the engine is busy"})
-            attempt = device.journal.attempt(bad.digest)
+            attempt = device.journal.attempts.of(bad.digest)
             assert attempt is not None
             assert (attempt.failures, attempt.failed) == (number, False)
             assert device.settled() == (False, "Retrying")
@@ -529,7 +530,7 @@ def test_fetching_is_tried_for_ever_and_costs_no_tries(on_device: OnDevice) -> N
         assert isinstance(await device.follow(), Retrying)
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:2"}
-        assert device.journal.attempt(device.journal.digest("desired")) is None
+        assert device.journal.attempts.of(device.journal.digest("desired")) is None
 
     on_device(work)
 
@@ -655,7 +656,7 @@ def test_a_revision_that_fails_is_rolled_back_and_quarantined(on_device: OnDevic
         assert device.running() == {"web": "web:1", "db": "db:1"}, "last-good is kept up"
         assert pulled == []
 
-        assert device.journal.forgive(wish.digest)
+        assert device.journal.attempts.forgive_all(wish.digest)
         device.engine.script.failures.clear()
         device.engine.catalogue.clear()
         assert isinstance(await device.follow(), Settled), "an operator's word lets it try again"
@@ -739,7 +740,7 @@ def test_who_took_the_port_of_what_was_replaced_is_not_gone_back_to(on_device: O
 def test_what_is_adopted_is_gone_back_to(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.put_foreign(container("web"))
-        device.journal.adopt(foreign_id("web"), "web")
+        adopt(device.journal, foreign_id("web"), "web")
         device.ask(container("web", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         assert device.running() == {"web": "web:1"}
@@ -755,7 +756,7 @@ def test_what_is_adopted_beside_a_last_good_is_gone_back_to(on_device: OnDevice,
     async def work(device: Device) -> None:
         await device.reach(container("db"))
         device.engine.put_foreign(container("web"))
-        device.journal.adopt(foreign_id("web"), "web")
+        adopt(device.journal, foreign_id("web"), "web")
         device.ask(container("db"), container("web", "bad:1"))
         while interrupted and device.engine.world.containers[foreign_id("web")].state == "running":
             await device.cycle()
@@ -782,7 +783,7 @@ def test_what_is_adopted_in_the_place_of_what_was_good_is_gone_back_to(on_device
         device.engine.put_foreign(container("web", "other:1"))
         device.engine.catalogue["docker.io/library/web:1"] = Image(exits_with=1)
         assert isinstance(await device.follow(), Stalled), "it is a stranger"
-        device.journal.adopt(foreign_id("web"), "web")
+        adopt(device.journal, foreign_id("web"), "web")
         assert isinstance(await device.follow(), Stalled)
         assert device.settled() == (False, "RolledBack")
         assert device.running() == {"db": "db:1", "web": "other:1"}
@@ -800,7 +801,7 @@ def test_what_is_adopted_is_kept_while_last_good_is_kept_up(on_device: OnDevice,
         device.ask(container("db"), container("web", image))
         await device.follow()
         device.engine.put_foreign(container("web"))
-        device.journal.adopt(foreign_id("web"), "web")
+        adopt(device.journal, foreign_id("web"), "web")
         for _ in range(3):
             device.engine.kill("db")
             await device.follow()
@@ -824,7 +825,7 @@ def test_what_is_adopted_takes_the_place_of_no_document_of_another_kind(on_devic
         ask(container("db"))
         assert isinstance(await device.follow(), Settled)
         device.engine.put_foreign(container("web"))
-        device.journal.adopt(foreign_id("web"), "web")
+        adopt(device.journal, foreign_id("web"), "web")
         ask(container("db"), container("web", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
         good = device.journal.revision("last-good")
@@ -839,7 +840,7 @@ def test_what_was_adopted_and_had_ended_is_not_removed_on_the_way_back(on_device
     async def work(device: Device) -> None:
         await device.reach(container("db"))
         device.engine.put_foreign(container("web", restart=Restart("no")), "exited")
-        device.journal.adopt(foreign_id("web"), "web")
+        adopt(device.journal, foreign_id("web"), "web")
         device.ask(container("db"), container("web", "bad:1"))
         await device.follow()
         assert [each.id for each in device.engine.world.containers.values() if each.engine_name == "web"] == [
@@ -894,7 +895,7 @@ def test_a_tag_that_is_pushed_again_and_fails_is_gone_back_from(on_device: OnDev
             assert isinstance(await device.cycle(), Settled)
         assert device.written() == before, "what failed is not tried again"
         assert device.journal.digest("last-good") == state.digest
-        assert device.journal.forgive(state.digest)
+        assert device.journal.attempts.forgive_all(state.digest)
         assert isinstance(await device.follow(), Settled)
         assert len(device.said("rolling-back")) == 2, "an operator's word lets it try again"
 
@@ -938,13 +939,13 @@ def test_switches_are_timed(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         device.engine.script.perform_s = 0.5
         await device.reach(container("web"))
-        assert device.journal.history().switch_s == {}
+        assert memory(device.journal).switch_s == {}
         await device.reach(container("web", "web:2"))
-        assert device.journal.history().switch_s == {"web": 1.0}
+        assert memory(device.journal).switch_s == {"web": 1.0}
         await device.reach()
         await asyncio.sleep(3600)
         await device.reach(container("web"))
-        assert device.journal.history().switch_s == {"web": 1.0}, "coming back after an hour is no switch"
+        assert memory(device.journal).switch_s == {"web": 1.0}, "coming back after an hour is no switch"
 
     on_device(work)
 
@@ -1069,8 +1070,8 @@ def test_what_is_gone_is_forgotten(on_device: OnDevice) -> None:
         await device.reach(container("web"))
         await device.reach(container("web", "web:2"))
         await device.cycle()
-        assert len(device.journal.history().proven) == 1
-        assert len(device.journal.known()) == 1
+        assert len(memory(device.journal).proven) == 1
+        assert len(tuple(memory(device.journal).made)) == 1
 
     on_device(work)
 
@@ -1081,7 +1082,7 @@ def test_a_proof_ends_with_the_run_that_was_proven(on_device: OnDevice) -> None:
         device.engine.kill("web")
         failed = device.fail(Retry("busy"), Verify, times=1)
         assert isinstance(await device.follow(), Retrying)
-        assert device.journal.history().proven == {}
+        assert memory(device.journal).proven == {}
         assert len(failed) == 1
         assert isinstance(await device.follow(), Settled)
 

@@ -15,7 +15,7 @@ def test_failures_are_counted_in_words(tmp_path: Path) -> None:
         assert notes(journal, state) == ()
         found = []
         for _ in range(2):
-            journal.count_failure(state.digest, "no answer")
+            journal.attempts.count(state.digest, "no answer")
             found += notes(journal, state)
     finally:
         journal.close()

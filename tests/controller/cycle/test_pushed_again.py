@@ -119,7 +119,7 @@ def test_content_that_fails_less_often_is_taken(on_device: OnDevice, action: typ
         assert await patiently(device) == Settled()
         assert content(device) == 2
         assert len(device.engine.world.containers) == 1
-        assert [device.journal.attempt(each) for each in device.engine.world.pulled] == [None, None]
+        assert [device.journal.attempts.of(each, "containers") for each in device.engine.world.pulled] == [None, None]
 
     on_device(work)
 
@@ -160,7 +160,7 @@ def test_content_is_good_when_the_checks_of_its_neighbours_have_passed_since(on_
         assert await patiently(device) == Settled()
         assert content(device) == 2
         assert len(device.engine.world.containers) == 2
-        assert device.journal.sick_before(device.journal.digest("desired")) is None
+        assert device.journal.attempts.sick_before(device.journal.digest("desired"), "containers") is None
 
     on_device(work)
 

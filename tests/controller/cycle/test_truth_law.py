@@ -40,7 +40,7 @@ from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, PullPolicy, Resources, Restart, TcpProbe
 from evenkeel.specs.containers.difference import ContainerDifference
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
@@ -156,7 +156,9 @@ class Broken(Containers):
         super().__init__(("system",))
         self.is_new: Callable[[Sequence[Container]], bool] = lambda _: True
 
-    def diff(self, want: ContainersWanted, seen: ContainersSeen, history: History) -> tuple[ContainerDifference, ...]:
+    def diff(
+        self, want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
+    ) -> tuple[ContainerDifference, ...]:
         names = [each.name for each in seen.containers]
         at_a_switch = any(
             names.count(name) > 1
@@ -167,7 +169,7 @@ class Broken(Containers):
         if self.left and (at_a_switch or not self.middle) and (self.where == "any" or self.is_new(about)):
             self.left -= 1
             raise KeyError("scripted")
-        return super().diff(want, seen, history)
+        return super().diff(want, seen, memory)
 
 
 class Heard(Device):
@@ -241,7 +243,7 @@ class Witness:
 
     def _in_force(self) -> list[Container]:
         journal = self.device.journal
-        attempt, good = journal.attempt(journal.digest("desired")), journal.revision("last-good")
+        attempt, good = journal.attempts.of(journal.digest("desired")), journal.revision("last-good")
         return self._containers(good) if attempt is not None and attempt.failed and good else self._desired()
 
     def _ailing(self) -> dict[str, str]:
@@ -414,7 +416,7 @@ class Witness:
             stopped.append("no end")
             controller.stop()
 
-        device.journal.forgive(device.journal.digest("desired"))
+        device.journal.attempts.forgive_all(device.journal.digest("desired"))
         self._begins()
         self._is_another_process()
         self._ill_before.clear()

@@ -168,7 +168,7 @@ def test_a_neighbour_that_recovers_in_time_spoils_nothing(on_device: OnDevice) -
         await device.reach(container("broker"), checked("app"))
         make_ill(device, "app:1")
         device.ask(container("broker", "broker:2"), checked("app"))
-        device.journal.record_sick(device.journal.digest("desired"), [])
+        device.journal.attempts.record_sick(device.journal.digest("desired"), "containers", [])
         assert isinstance(await device.follow(), Waiting)
         make_ill(device, "app:1", healthy=True)
         assert isinstance(await device.follow(), Settled)
@@ -318,7 +318,7 @@ def test_a_minute_in_which_nobody_could_look_is_none(on_device: OnDevice) -> Non
         await device.reach(container("broker"), checked("app"))
         make_ill(device, "app:1")
         device.ask(container("broker", "broker:2"), checked("app"))
-        device.journal.record_sick(device.journal.digest("desired"), [])
+        device.journal.attempts.record_sick(device.journal.digest("desired"), "containers", [])
         assert isinstance(await device.follow(), Waiting)
         device.engine.script.unreachable = True
         await device.cycle()
@@ -653,7 +653,7 @@ def test_at_the_first_start_what_can_run_does_and_the_rest_is_tried_until_it_can
             assert isinstance(ending, Retrying), ending
             await asyncio.sleep(60)
         assert device.running().keys() - {"squatter"} == {"web"}, "and nothing that depends on what is missing"
-        attempt = device.journal.attempt(device.journal.digest("desired"))
+        attempt = device.journal.attempts.of(device.journal.digest("desired"))
         assert attempt is None or not attempt.failed
         if cause == "port":
             device.engine.remove("squatter")

@@ -100,7 +100,7 @@ def test_no_message_is_stored_at_any_length(journal: Journal) -> None:
     long = "begin" + "x" * 1_000_000 + "end"
     entry = journal.say(Feedback("step-failed", long))
     journal.set_condition(Condition("Settled", False, "Retrying", long))
-    attempt = journal.count_failure("abc", long)
+    attempt = journal.attempts.count("abc", long)
     for message in (entry.message, journal.said()[0].message, journal.conditions()[0].message, attempt.why):
         assert len(message) <= MOST_CHARACTERS
         assert message.startswith("begin")
@@ -128,7 +128,7 @@ def test_revisions_that_fail_do_not_stay(journal: Journal, tmp_path: Path) -> No
         state = asking(f"web:{number}").desired
         journal.put("files", state, "files")
         journal.put("desired", state, "files")
-        journal.count_failure(state.digest, "it ended with exit code 1", failed=True)
+        journal.attempts.count(state.digest, "it ended with exit code 1", failed=True)
     journal.put("message", asking("web:99").desired, "topic")
     journal.drop("message")
     with closing(sqlite3.connect(tmp_path / "state" / FILE)) as connection:
@@ -136,19 +136,6 @@ def test_revisions_that_fail_do_not_stay(journal: Journal, tmp_path: Path) -> No
         assert connection.execute("SELECT count(*) FROM attempt WHERE failed").fetchone() == (30,)
     assert journal.revision("last-good") == asking("web:1").desired
     assert journal.revision("desired") == asking("web:31").desired
-
-
-def test_of_switches_the_newest_stay(journal: Journal) -> None:
-    with journal.at_once():
-        for number in range(1100):
-            journal.time_switch(f"c{number}", 1.0)
-        journal.time_switch("c100", 2.0)
-    known = journal.history().switch_s
-    assert len(known) == 1000
-    assert (known["c100"], "c99" in known, "c1099" in known) == (2.0, False, True)
-
-
-# ── sinks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_what_a_dead_sink_does_not_take_is_dropped_and_told(

@@ -17,8 +17,7 @@ from evenkeel.controller.cycle.endings import Stalled
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.journal.failures import MOST
 from evenkeel.controller.journal.file import FILE
-from evenkeel.controller.journal.journal import open_journal, read_journal
-from evenkeel.controller.journal.migrations import is_current
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.codec import changed, encode, plain
 from evenkeel.specs.containers.container import ExecProbe, Health, Restart
 from evenkeel.specs.errors import Unavailable
@@ -38,7 +37,7 @@ def last(device: Device, name: str) -> LastFailure:
 
 def told(device: Device) -> str:
     """Everything that is shown or sent without being asked for output."""
-    attempts = [device.journal.attempt(device.journal.digest("desired"))]
+    attempts = [device.journal.attempts.of(device.journal.digest("desired"))]
     return json.dumps(plain([*device.journal.said(), *device.journal.conditions(), *attempts]))
 
 
@@ -248,17 +247,3 @@ def test_a_bounded_number_of_failures_is_kept(tmp_path: Path) -> None:
         assert [each.subject for each in kept] == ["app5", *(f"app{n}" for n in range(MOST + 4, 5, -1))]
         assert kept[0].why == "it ended with exit code 2"
         assert len(encode(kept)) < 1 << 20
-
-
-def test_a_journal_without_the_table_gets_it_when_it_is_written(tmp_path: Path) -> None:
-    """A journal of the same version by an evenkeel that did not know it."""
-    open_journal(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
-        connection.execute("DROP TABLE last_failure")
-        assert not is_current(connection)
-    with closing(read_journal(tmp_path)) as journal:
-        assert journal.failures.all() == ()
-    with closing(open_journal(tmp_path)) as journal:
-        assert journal.failures.keep("web", "1", "2", "it ended", Output(("a",)))
-    with closing(read_journal(tmp_path)) as journal:
-        assert [each.subject for each in journal.failures.all()] == ["web"]

@@ -10,15 +10,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from tests.memories import adopt, memory, remember
 from tests.places import ROOT
 
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
+from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, Feedback
@@ -68,11 +71,11 @@ def content(state: Path) -> dict[str, bytes]:
 def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
     assert journal.revision("desired") is None
     assert journal.digest("desired") == ""
-    assert journal.attempt("x") is None
+    assert journal.attempts.of("x") is None
     assert journal.said() == ()
     assert journal.last_seq() == 0
     assert journal.conditions() == ()
-    assert journal.adopted() == {}
+    assert memory(journal).adopted == {}
     assert journal.delivered("log") == 0
 
 
@@ -97,12 +100,12 @@ def test_the_same_state_is_no_news_but_other_places_are_kept(journal: Journal) -
 def test_what_proved_good_is_promoted_and_the_rest_forgotten(journal: Journal, state: Path) -> None:
     for number in range(5):
         journal.put("desired", asking(f"try{number}"), "files")
-    journal.count_failure(asking("try4").digest, "once")
+    journal.attempts.count(asking("try4").digest, "once")
     assert not journal.promote(asking("try3").digest), "another one is desired by now"
     assert journal.revision("last-good") is None
     assert journal.promote(asking("try4").digest)
     assert journal.digest("last-good") == journal.digest("desired") == asking("try4").digest
-    assert journal.attempt(asking("try4").digest) is None
+    assert journal.attempts.of(asking("try4").digest) is None
     journal.put("desired", asking("next"), "files")
     assert journal.revision("last-good") == asking("try4")
     with sqlite3.connect(state / FILE) as connection:
@@ -114,39 +117,39 @@ def test_what_proved_good_is_promoted_and_the_rest_forgotten(journal: Journal, s
 
 
 def test_failures_are_counted_until_they_are_forgiven(journal: Journal, clock: Clock) -> None:
-    journal.count_failure("abc", "first")
+    journal.attempts.count("abc", "first")
     clock.at = 2000.0
-    attempt = journal.count_failure("abc", "second", failed=True)
+    attempt = journal.attempts.count("abc", "second", failed=True)
     assert attempt == ("abc", 2, "second", 2000.0, True)
-    assert journal.count_failure("abc", "third").failed, "quarantine ends by being forgiven only"
-    assert journal.attempt("xyz") is None
-    assert journal.forgive("abc")
-    assert not journal.forgive("abc")
-    assert journal.attempt("abc") is None
+    assert journal.attempts.count("abc", "third").failed, "quarantine ends by being forgiven only"
+    assert journal.attempts.of("xyz") is None
+    assert journal.attempts.forgive("abc")
+    assert not journal.attempts.forgive("abc")
+    assert journal.attempts.of("abc") is None
 
 
 def test_images_are_remembered_beside_revisions(journal: Journal) -> None:
-    journal.count_failure("sha256:bad", "it ended with exit code 1", failed=True)
-    journal.count_failure("abc", "other")
-    assert journal.history().rejected == {"sha256:bad": "it ended with exit code 1"}
-    journal.forgive("abc", images=False)
-    assert journal.history().rejected == {"sha256:bad": "it ended with exit code 1"}
-    assert journal.forgive("abc")
-    assert journal.history().rejected == {}
+    journal.attempts.count("sha256:bad", "it ended with exit code 1", failed=True, domain="containers")
+    journal.attempts.count("abc", "other")
+    assert memory(journal).rejected == {"sha256:bad": "it ended with exit code 1"}
+    journal.attempts.forgive("abc")
+    assert memory(journal).rejected == {"sha256:bad": "it ended with exit code 1"}
+    assert journal.attempts.forgive_all("abc")
+    assert memory(journal).rejected == {}
 
 
 def test_what_failed_longest_ago_is_forgotten_before_it_fills_the_disk(journal: Journal, clock: Clock) -> None:
     journal.put("desired", asking("bad"), "files")
-    journal.count_failure(asking("bad").digest, "it is desired", failed=True)
+    journal.attempts.count(asking("bad").digest, "it is desired", failed=True)
     with journal.at_once():
         for number in range(1100):
             clock.at += 1.0
-            journal.count_failure(f"{number}", "no good", failed=True)
+            journal.attempts.count(f"{number}", "no good", failed=True)
     clock.at = 5.0
-    journal.count_failure("after the clock was set back", "no good", failed=True)
+    journal.attempts.count("after the clock was set back", "no good", failed=True)
     for kept in (asking("bad").digest, "1099", "101", "after the clock was set back"):
-        assert journal.attempt(kept) is not None, kept
-    assert journal.attempt("99") is None
+        assert journal.attempts.of(kept) is not None, kept
+    assert journal.attempts.of("99") is None
 
 
 def test_the_time_of_day_does_not_decide_what_failed_longest_ago(journal: Journal, clock: Clock) -> None:
@@ -154,42 +157,61 @@ def test_the_time_of_day_does_not_decide_what_failed_longest_ago(journal: Journa
     with journal.at_once():
         for number in range(1000):
             clock.at += 1.0
-            journal.count_failure(f"{number}", "no good", failed=True)
+            journal.attempts.count(f"{number}", "no good", failed=True)
     clock.at = 5.0
-    journal.count_failure("0", "no good again")
+    journal.attempts.count("0", "no good again")
     for digest in ("new", "newer"):
         clock.at += 1.0
-        journal.count_failure(digest, "no good", failed=True)
-    again = journal.attempt("0")
+        journal.attempts.count(digest, "no good", failed=True)
+    again = journal.attempts.of("0")
     assert again is not None
     assert (again.failures, again.failed, again.why) == (2, True, "no good again")
-    assert [digest for digest in ("new", "newer", "1", "2", "3") if journal.attempt(digest)] == ["new", "newer", "3"]
+    assert [digest for digest in ("new", "newer", "1", "2", "3") if journal.attempts.of(digest)] == [
+        "new",
+        "newer",
+        "3",
+    ]
 
 
 # ── what planning has to remember ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_instances_are_marked_and_forgotten_when_they_are_gone(journal: Journal) -> None:
-    journal.mark("1", "web", proven=True)
-    journal.mark("2", "web", stopped=True)
-    journal.mark("3", "db", proven=False)
-    history = journal.history()
-    assert (history.proven, history.stopped) == ({"1": ""}, ("2",))
-    assert journal.known() == ("1", "2", "3")
-    journal.mark("2", "web", stopped=False, proven=True)
-    journal.mark("1", "web", proven=False)
-    assert (journal.history().proven, journal.history().stopped) == ({"2": ""}, ())
-    assert journal.remembered() == ("1", "2", "3")
-    journal.forget(["2"])
-    assert journal.history().proven == {}
-    assert journal.known() == ("1", "3")
+def test_facts_are_kept_by_domain(journal: Journal, state: Path) -> None:
+    made = {"1": 1, "2": 2, "3": 3}
+    remember(journal, made=made, proven={"1": "", "2": "check"}, stopped=("2", "3"), switch_s={"web": 1.25})
+    known = memory(journal)
+    assert (known.made, known.proven, known.stopped) == (made, {"1": "", "2": "check"}, ("2", "3"))
+    remember(journal, stopped=("3",), proven={"2": "other"})
+    assert (memory(journal).proven, memory(journal).stopped) == ({"2": "other"}, ("3",))
+    assert (memory(journal).made, memory(journal).switch_s) == (made, {"web": 1.25})
+    with closing(open_journal(state)) as other:
+        assert memory(other) == memory(journal)
 
 
-def test_switches_are_timed(journal: Journal) -> None:
-    journal.time_switch("web", 1.23456)
-    journal.time_switch("web", 2.0)
-    journal.time_switch("db", 0.0004)
-    assert journal.history().switch_s == {"web": 2.0, "db": 0.0}
+def test_a_fact_that_is_taken_back_was_never_there(journal: Journal) -> None:
+    """What was read within a write that fails is not what is remembered."""
+    with suppress(RuntimeError), journal.at_once():
+        remember(journal, proven={"1": ""})
+        assert memory(journal).proven == {"1": ""}
+        raise RuntimeError
+    assert memory(journal).proven == {}
+
+
+def test_facts_that_another_process_writes_are_seen_and_stay(journal: Journal, state: Path) -> None:
+    before = memory(journal)
+    with closing(open_journal(state)) as other:
+        adopt(other, "1234", "stranger")
+    assert memory(journal).adopted == {"1234": "stranger"}
+    journal.memories.keep(before, changed(before, proven={"1": ""}))
+    assert memory(journal) == ContainersMemory(adopted={"1234": "stranger"}, proven={"1": ""})
+
+
+def test_a_fact_that_cannot_be_read_is_left_out(journal: Journal, state: Path) -> None:
+    remember(journal, made={"1": 1, "2": 2}, proven={"1": ""})
+    with closing(sqlite3.connect(state / FILE)) as damage, damage:
+        damage.execute("UPDATE memory SET body = x'ff00' WHERE fact = 'made' AND key = '1'")
+        damage.execute("INSERT INTO memory VALUES ('containers', 'of a later version', 'x', x'31')")
+    assert memory(journal) == ContainersMemory(made={"2": 2}, proven={"1": ""})
 
 
 # ── feedback and conditions ────────────────────────────────────────────────────────────────────────────────────────
@@ -264,12 +286,12 @@ def test_a_condition_is_stored_only_when_it_says_something_new(journal: Journal,
 
 def test_what_is_already_so_is_not_written(journal: Journal, state: Path) -> None:
     journal.put("desired", asking("one"), "files")
-    journal.mark("1", "web", proven=True)
+    remember(journal, proven={"1": ""})
     journal.set_condition(Condition("Settled", True, "Converged"))
     before = content(state)
     journal.put("desired", asking("one"), "files")
     journal.set_condition(Condition("Settled", True, "Converged"))
-    journal.forget([])
+    remember(journal, proven={"1": ""})
     assert content(state) == before
 
 
@@ -307,9 +329,9 @@ def test_a_journal_survives_its_process(journal: Journal, state: Path) -> None:
 def test_two_connections_see_what_the_other_has_written(journal: Journal, state: Path) -> None:
     """A short-lived command writes while the controller is at work."""
     other = open_journal(state)
-    other.adopt("1234", "stranger")
-    assert journal.adopted() == {"1234": "stranger"}
-    assert not journal.adopt("1234", "stranger")
+    adopt(other, "1234", "stranger")
+    assert memory(journal).adopted == {"1234": "stranger"}
+    assert not adopt(journal, "1234", "stranger")
     assert [journal.say(Feedback("plan", "a")).seq, other.say(Feedback("plan", "b")).seq] == [1, 2]
     reader = read_journal(state)
     assert [entry.message for entry in reader.said()] == ["a", "b"]
@@ -386,7 +408,7 @@ def test_a_reader_changes_no_file_of_a_controller_that_is_gone(journal: Journal,
     assert [file.name for file in state.iterdir()] == [FILE]
     reader = read_journal(state)
     assert reader.digest("desired") == asking("one").digest
-    assert reader.attempt("x") is None
+    assert reader.attempts.of("x") is None
     reader.close()
     assert content(state) == before
     assert [file.name for file in state.iterdir()] == [FILE]
@@ -559,10 +581,15 @@ import sys
 from pathlib import Path
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.feedback import Feedback
+from evenkeel.reconcilers.containers.remembering import begun
+from evenkeel.specs.containers.actions import Start
+from evenkeel.specs.containers.memory import ContainersMemory
+from evenkeel.specs.plan import Phase, Step
 journal = open_journal(Path(sys.argv[1]))
 for number in range(10**9):
     seq = journal.say(Feedback("plan", str(number))).seq
-    journal.mark(str(number % 7), "web", proven=bool(number % 2))
+    before = journal.memories.of(ContainersMemory)
+    journal.memories.keep(before, begun(Step("s", "web", Phase.ACTIVATE, Start(str(number % 7))), before))
     sys.stdout.write(f"{seq}\\n")
     sys.stdout.flush()
 """

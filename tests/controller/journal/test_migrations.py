@@ -1,6 +1,6 @@
 """A journal of an earlier version is whole after it was opened; one of a newer version is refused and left as it is.
 
-`tests/data/journal-4.sql` was written by the evenkeel of that version. It holds a row of every table.
+`tests/data/journal-4.sql` and `journal-7.sql` were written by the evenkeel of that version. They hold a row of every table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.memories import memory
 from tests.places import ROOT
 
 from evenkeel.controller.journal.database import open_database
@@ -23,7 +24,11 @@ from evenkeel.controller.journal.journal import Journal, open_journal, read_jour
 from evenkeel.controller.journal.migrations import MIGRATIONS, OLDEST, SCHEMA, VERSION, checksum, version_of
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.output import Output
 
+REMEMBERED = ("instance", "switch", "adopted")
+"""Tables whose rows are facts of a domain's memory since version 8; `check_whole` looks for them there."""
+DESIRED = "containersupdate/desiredstate"
 OLD = ROOT / "tests" / "data" / "journal-4.sql"
 
 
@@ -74,15 +79,15 @@ def check_whole(journal: Journal) -> None:
     origin = journal.origin("message")
     assert origin is not None
     assert (origin.source, origin.activity) == ("containersupdate/desiredstate", "act-1")
-    attempt = journal.attempt(journal.digest("files"))
+    attempt = journal.attempts.of(journal.digest("files"))
     assert attempt is not None
     assert (attempt.failures, attempt.failed) == (1, True)
-    history = journal.history()
-    assert (history.proven, history.stopped) == ({"1" * 64: "", "2" * 64: ""}, ("3" * 64,))
-    assert history.made == {"1" * 64: 1, "2" * 64: 2, "3" * 64: 3}
-    assert history.switch_s == {"web": 1.25}
-    assert history.rejected == {"sha256:" + "b" * 64: "web: it ended with exit code 1"}
-    assert journal.adopted() == {"4" * 64: "legacy"}
+    known = memory(journal)
+    assert (known.proven, known.stopped) == ({"1" * 64: "", "2" * 64: ""}, ("3" * 64,))
+    assert known.made == {"1" * 64: 1, "2" * 64: 2, "3" * 64: 3}
+    assert known.switch_s == {"web": 1.25}
+    assert known.rejected == {"sha256:" + "b" * 64: "web: it ended with exit code 1"}
+    assert memory(journal).adopted == {"4" * 64: "legacy"}
     assert [(entry.seq, entry.kind) for entry in journal.said()] == [(2, "revision-accepted"), (3, "settled")]
     assert journal.delivered("jsonl:/var/log/evenkeel/events.jsonl") == 2
     assert {each.name: each.holds for each in journal.conditions()} == {"Settled": False, "SourceValid": True}
@@ -109,9 +114,52 @@ def test_a_journal_of_version_4_is_whole(state: Path) -> None:
         assert [entry.seq for entry in journal.said()] == [2, 3, 4], "nothing is migrated twice"
     after = rows(state)
     for name, old in before.items():
-        if name in ("feedback", "sqlite_sequence"):
+        if name in ("feedback", "sqlite_sequence", *REMEMBERED):
             continue
-        assert [{key: row[key] for key in old[0]} for row in after[name]] == old, name
+        columns = [key for key in old[0] if key != "open"]
+        whole = [{key: row[key] for key in columns} for row in after[name]]
+        assert sorted(whole, key=str) == sorted(({key: row[key] for key in columns} for row in old), key=str), name
+
+
+@pytest.fixture
+def of_version_7(tmp_path: Path) -> Path:
+    """A state directory with the journal of version 7, which knew checks, proofs that are at work, and failures."""
+    (tmp_path / "seven").mkdir()
+    with closing(sqlite3.connect(tmp_path / "seven" / FILE)) as connection:
+        connection.executescript((ROOT / "tests" / "data" / "journal-7.sql").read_text())
+    return tmp_path / "seven"
+
+
+def test_a_journal_of_version_7_is_whole(of_version_7: Path) -> None:
+    with closing(open_journal(of_version_7)) as journal:
+        known = memory(journal)
+        assert (known.proven, known.watched) == ({"1" * 64: "abc", "2" * 64: ""}, ("3" * 64,))
+        assert list(known.switch_s.items()) == [("web", 1.25), ("db", 0.5)], "in the order of the switches"
+        assert known.ends == {"1" * 64: ("1 7.0", 1)}
+        assert journal.attempts.sick_before(journal.digest("desired"), "containers") == {"db"}
+        assert {(each.domain, each.name): each.holds for each in journal.conditions()} == {
+            ("", "Settled"): False,
+            ("", "SourceValid"): True,
+            ("containers", "ActivityCompleted"): True,
+            ("containers", "EngineReachable"): True,
+            ("containers", "Healthy"): False,
+        }
+        activity = journal.mail.activity()
+        assert activity is not None
+        assert (activity.id, activity.touched_at) == ("act-2", 5.0)
+        last = journal.failures.last("db")
+        assert last is not None
+        assert last.output.lines == ("no space",)
+        assert [journal.mail.waiting_message(number).packet for number in journal.mail.waiting_on(DESIRED)] == [7]
+
+
+def test_a_journal_of_version_7_that_knew_no_failures_is_whole(of_version_7: Path) -> None:
+    with closing(sqlite3.connect(of_version_7 / FILE)) as connection:
+        connection.execute("DROP TABLE last_failure")
+    with closing(read_journal(of_version_7)) as journal:
+        assert journal.failures.all() == ()
+    with closing(open_journal(of_version_7)) as journal:
+        assert journal.failures.keep("web", "1", "2", "it ended", Output(("a",)))
 
 
 def test_a_migrated_journal_is_like_a_new_one(state: Path, tmp_path: Path) -> None:
@@ -201,7 +249,7 @@ def test_what_was_sick_before_a_revision_goes_with_it(tmp_path: Path) -> None:
     with closing(open_database(tmp_path)) as database:
         with database.writing() as connection:
             connection.execute("INSERT INTO revision (digest, content, source, at) VALUES ('a', x'', '', 0)")
-            connection.execute("INSERT INTO sick_before VALUES ('a', 'web')")
+            connection.execute("INSERT INTO sick_before VALUES ('a', 'containers', 'web')")
             connection.execute("DELETE FROM revision")
         assert database.all("SELECT * FROM sick_before") == []
     assert "sick_before" in SCHEMA

@@ -97,7 +97,7 @@ def test_an_activity_that_cannot_be_read_ends_and_what_is_in_force_is_kept_up(da
         "DELETE FROM activity_part WHERE field = 'actions' AND place = 1",
         "DELETE FROM activity_part WHERE field = 'target'",
         "DELETE FROM activity_part",
-        "INSERT INTO activity_part SELECT field, 9, body FROM activity_part WHERE field = 'actions' AND place = 1",
+        "INSERT INTO activity_part SELECT domain, field, 9, body FROM activity_part WHERE field = 'actions' AND place = 1",
         "UPDATE activity_part SET body = CAST(replace(body, 'UPDATE_SUCCESS', 'IDENTIFIED') AS BLOB) WHERE place = 1",
     ],
 )
@@ -149,7 +149,7 @@ def test_without_an_agent_the_end_is_published_where_the_activity_came_in(topic:
     async def work() -> None:
         device = Agent()
         body = json.dumps({"id": "b", "topic": topic}).encode()
-        device.journal._database.connection.execute("INSERT INTO activity (open, body) VALUES (1, ?)", (body,))
+        device.journal._database.connection.execute("INSERT INTO activity VALUES ('containers', ?, x'')", (body,))
         set_aside_unreadable(device.journal, device.journal.say, 1.0)
         found = device.journal._database.all("SELECT topic FROM outbox")
         assert [row[0] for row in found] == published
@@ -163,7 +163,7 @@ def test_a_controller_goes_on_and_tells_it_once(on_stage: OnStage, table: str) -
         stage.say(asking("web:1", "db:1"))
         await stage.play(30)
         connection = stage.journal._database.connection
-        connection.execute("INSERT OR REPLACE INTO activity (open, body) VALUES (1, x'00')")
+        connection.execute("INSERT OR REPLACE INTO activity VALUES ('containers', x'00', x'')")
         if table == "condition":
             connection.execute("DELETE FROM activity")
             connection.execute("UPDATE condition SET body = x'00' WHERE name = 'Settled'")

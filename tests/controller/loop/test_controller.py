@@ -22,6 +22,7 @@ from tests.controller.stage import (
     asking,
     time,
 )
+from tests.memories import memory
 
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.drivers.containers.memory import Image
@@ -192,13 +193,13 @@ def test_files_that_come_back_one_by_one_remove_nothing(on_stage: OnStage, bad: 
 
     async def work(stage: Stage) -> None:
         stage.say(reading(*every))
-        stage.at(50, lambda: made.extend(stage.journal.known()))
+        stage.at(50, lambda: made.extend(tuple(memory(stage.journal).made)))
         stage.at(100, stage.say, bad)
         for number in range(1, 9):
             stage.at(100 + 0.4 * number, stage.say, reading(*every[:number]))
         await stage.play(200)
         assert len(stage.running()) == 8
-        assert list(stage.journal.known()) == made
+        assert list(memory(stage.journal).made) == made
         assert stage.sink.kinds().count("source-restored") == 1
 
     made: list[str] = []

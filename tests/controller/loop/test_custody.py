@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.controller.stage import OnStage, Stage, asking
+from tests.memories import adopt, memory, remember
 
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
@@ -57,7 +58,7 @@ def check_whole(stage: Stage) -> None:
         assert reader.conditions() == journal.conditions()
         assert reader.revision("desired") == journal.revision("desired")
         assert reader.digest("last-good") == journal.digest("last-good")
-        assert reader.history() == journal.history()
+        assert memory(reader) == memory(journal)
     assert all(stage.conditions().values()), stage.conditions()
 
 
@@ -184,7 +185,7 @@ def test_another_journal_that_was_put_there_is_believed(on_stage: OnStage) -> No
             journal.say(Feedback("started", "elsewhere"))
             journal.put("files", asking("web:1").desired, "files")
             journal.put("desired", asking("web:1").desired, "files")
-            journal.count_failure(asking("web:1").desired.digest, "no good", failed=True)
+            journal.attempts.count(asking("web:1").desired.digest, "no good", failed=True)
         stage.say(asking("web:1"))
 
         def put() -> None:
@@ -194,7 +195,7 @@ def test_another_journal_that_was_put_there_is_believed(on_stage: OnStage) -> No
 
         stage.at(100, put)
         await stage.play(300)
-        attempt = stage.journal.attempt(asking("web:1").desired.digest)
+        attempt = stage.journal.attempts.of(asking("web:1").desired.digest)
         assert attempt is not None
         assert attempt.failed
         assert "state-restored" in [entry.kind for entry in stage.journal.said()]
@@ -259,7 +260,7 @@ def filled(state: Path) -> None:
         journal.put("files", asking("web:1").desired, "files")
         journal.put("message", asking("web:2").desired, "containersupdate/desiredstate", "a")
         journal.put("desired", asking("web:2").desired, "containersupdate/desiredstate", "a")
-        journal.adopt("1234", "stranger")
+        adopt(journal, "1234", "stranger")
         journal.set_condition(Condition("Settled", True, "Converged"))
         for number in range(200):
             journal.say(Feedback("plan", f"{number} " * 200))
@@ -365,25 +366,25 @@ def _lost(state: Path, disk: Disk) -> Journal:
 def test_what_an_operator_wrote_meanwhile_stands(tmp_path: Path, disk: Disk) -> None:
     filled(tmp_path)
     with closing(open_journal(tmp_path)) as before:
-        before.count_failure("bad", "no good", failed=True)
+        before.attempts.count("bad", "no good", failed=True)
     journal = _lost(tmp_path, disk)
     with closing(open_journal(tmp_path)) as operator, operator.at_once():
-        operator.forgive("bad")
+        operator.attempts.forgive("bad")
         operator.drop("message")
         operator.put("desired", asking("web:1").desired, "files")
-        operator.adopt("5678", "other")
+        adopt(operator, "5678", "other")
         operator.say(Feedback("released", "an operator"))
-    journal.count_failure("worse", "no good either", failed=True)
-    journal.mark("1", "web", proven=True)
+    journal.attempts.count("worse", "no good either", failed=True)
+    remember(journal, proven={"1": ""})
     assert journal.promote(asking("web:2").desired.digest)
     assert journal.restore() is None
-    assert journal.attempt("bad") is None
-    assert journal.attempt("worse") is not None
+    assert journal.attempts.of("bad") is None
+    assert journal.attempts.of("worse") is not None
     assert journal.digest("message") == ""
     assert journal.revision("desired") == asking("web:1").desired
     assert journal.revision("last-good") == asking("web:2").desired
-    assert journal.adopted() == {"1234": "stranger", "5678": "other"}
-    assert "1" in journal.history().proven
+    assert memory(journal).adopted == {"1234": "stranger", "5678": "other"}
+    assert "1" in memory(journal).proven
     assert [entry.kind for entry in journal.said(200)] == ["released", "plan"]
     assert [entry.seq for entry in journal.said(limit=1000)] == list(range(1, 203))
     journal.close()

@@ -237,9 +237,9 @@ class Bench:
         """What would be done now."""
         reconciler = Containers((SYSTEM,))
         want = reconciler.select(state)
-        history = self.journal.history()
-        seen = await self.engine.observe(reconciler.look(want, history))
-        return reconciler.plan(reconciler.diff(want, seen, history), seen, history)
+        memory = self.journal.memories.of(reconciler.memory)
+        seen = await self.engine.observe(reconciler.look(want, memory))
+        return reconciler.plan(reconciler.diff(want, seen, memory), seen, memory)
 
     def own(self) -> list[Kept]:
         """What evenkeel may touch."""

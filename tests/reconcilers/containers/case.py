@@ -30,7 +30,7 @@ from evenkeel.specs.containers.actions import (
 )
 from evenkeel.specs.containers.container import Container, check_digest
 from evenkeel.specs.containers.image import normal_image, parse_image
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, HealthSeen, RemoteImage, State
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.documents.decode import decode_file
@@ -102,7 +102,7 @@ def desired_of(case: Case) -> DesiredState:
     return state
 
 
-def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]:
+def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, ContainersMemory]:
     observed = case.observed
     images = observed.images if isinstance(observed.images, dict) else dict.fromkeys(observed.images, "")
     ids = {normal_image(image): id_ or f"sha256:{normal_image(image)}" for image, id_ in images.items()}
@@ -149,7 +149,7 @@ def seen_of(case: Case, desired: DesiredState) -> tuple[ContainersSeen, History]
     )
     made = {each.id: made.get(each.id, 0) for each in containers} if made else {}
     rejected = dict.fromkeys(observed.rejected, "it failed")
-    return seen, History(proven=proven, stopped=tuple(stopped), rejected=rejected, made=made)
+    return seen, ContainersMemory(proven=proven, stopped=tuple(stopped), rejected=rejected, made=made)
 
 
 def _container(instance: Instance, name: str, desired: DesiredState) -> Container | None:
@@ -172,11 +172,11 @@ def _container(instance: Instance, name: str, desired: DesiredState) -> Containe
 
 
 def decide(
-    case: Case, desired: DesiredState, seen: ContainersSeen, history: History
+    case: Case, desired: DesiredState, seen: ContainersSeen, memory: ContainersMemory
 ) -> tuple[tuple[Difference, ...], Plan]:
     reconciler = Containers(case.protected)
-    differences = reconciler.diff(reconciler.select(desired), seen, history)
-    return differences, reconciler.plan(differences, seen, history)
+    differences = reconciler.diff(reconciler.select(desired), seen, memory)
+    return differences, reconciler.plan(differences, seen, memory)
 
 
 def plan_text(plan: Plan) -> str:

@@ -9,7 +9,7 @@ import pytest
 from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Restart, RestartPolicy
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State, end_of
 
 
@@ -22,7 +22,9 @@ def one(
 
 def told(*containers: ContainerSeen, stopped: tuple[str, ...] = ()) -> tuple[str, ...]:
     seen = ContainersSeen("test", containers=containers)
-    return tuple(f"{subject} {ailment.why}" for subject, ailment in ailing(seen, History(stopped=stopped)).items())
+    return tuple(
+        f"{subject} {ailment.why}" for subject, ailment in ailing(seen, ContainersMemory(stopped=stopped)).items()
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,13 +78,17 @@ def test_between_two_ends_the_newest_exit_code_is_told() -> None:
     """S7, S8: a loop was well in between, and the exit code was gone. Nothing is told of an end that was not seen."""
     one_end, many = (one(restart_count=count, lately_started=True, finished_at=7.0) for count in (1, 4))
     seen = ContainersSeen("test", containers=(one_end,))
-    (found,) = ailing(seen, History(ends={"1": (end_of(one_end), 3)})).values()
+    (found,) = ailing(seen, ContainersMemory(ends={"1": (end_of(one_end), 3)})).values()
     assert (found.why, found.refutes) == ("was started again after it ended with exit code 3", False)
-    (found,) = ailing(seen, History(ends={"1": ("0 6.0", 3)})).values()
+    (found,) = ailing(seen, ContainersMemory(ends={"1": ("0 6.0", 3)})).values()
     assert (found.why, found.instance) == ("was started again once", ""), "how that end was is not known"
     stays_up = changed(one_end, lately_started=False)
-    assert ailing(ContainersSeen("test", containers=(stays_up,)), History(ends={"1": (end_of(one_end), 3)})) == {}
-    (found,) = ailing(ContainersSeen("test", containers=(many,)), History(ends={"1": (end_of(many), 127)})).values()
+    assert (
+        ailing(ContainersSeen("test", containers=(stays_up,)), ContainersMemory(ends={"1": (end_of(one_end), 3)})) == {}
+    )
+    (found,) = ailing(
+        ContainersSeen("test", containers=(many,)), ContainersMemory(ends={"1": (end_of(many), 127)})
+    ).values()
     assert found.why.startswith("was restarted 4 times, the last time after exit code 127, which a shell gives")
 
 

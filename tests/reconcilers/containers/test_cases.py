@@ -20,8 +20,8 @@ CASES = dict(all_cases())
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_case(case: Case, snapshot: SnapshotAssertion) -> None:
     desired = desired_of(case)
-    seen, history = seen_of(case, desired)
-    differences, plan = decide(case, desired, seen, history)
+    seen, memory = seen_of(case, desired)
+    differences, plan = decide(case, desired, seen, memory)
     text = plan_text(plan)
     assert f"{case.why}\n{text}" == snapshot
     assert bool(plan.stages) != bool(case.nothing_because), text
@@ -30,7 +30,7 @@ def test_case(case: Case, snapshot: SnapshotAssertion) -> None:
         assert secret in case.desired + str(case.observed), "nothing to hide"
 
     turned = changed(seen, containers=seen.containers[::-1])
-    assert decide(case, desired_state(desired.documents[::-1]), turned, history) == (differences, plan)
+    assert decide(case, desired_state(desired.documents[::-1]), turned, memory) == (differences, plan)
     assert decode(encode(plan), dict)["domain"] == "containers", "it is a value"
 
 

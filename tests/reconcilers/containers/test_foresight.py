@@ -7,7 +7,7 @@ import pytest
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.foresight import Host, Listener, foreseen, paths_of, starting
 from evenkeel.specs.containers.container import Container, Device, Mount, Port, Protocol, Resources
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import Document, desired_state
@@ -26,10 +26,10 @@ GPS = normal(
 IMAGES = {GPS.image: "sha256:1"}
 
 
-def planned(seen: ContainersSeen, history: History = History()) -> Plan:  # noqa: B008 - a value
+def planned(seen: ContainersSeen, memory: ContainersMemory = ContainersMemory()) -> Plan:  # noqa: B008 - a value
     domain = Containers()
     want = domain.select(desired_state([Document("Container", "gps", GPS)]))
-    return domain.plan(domain.diff(want, seen, history), seen, history)
+    return domain.plan(domain.diff(want, seen, memory), seen, memory)
 
 
 def taken(protocol: Protocol, number: int, holder: str = "") -> Listener:
@@ -58,7 +58,7 @@ def test_a_port_is_taken_at_an_address(wanted: str, listener: str, clash: bool) 
     seen = ContainersSeen("test", images={dns.image: "sha256:1"})
     domain = Containers()
     want = domain.select(desired_state([Document("Container", "dns", dns)]))
-    plan = domain.plan(domain.diff(want, seen, History()), seen, History())
+    plan = domain.plan(domain.diff(want, seen, ContainersMemory()), seen, ContainersMemory())
     said = ("dns cannot be started now: port 53/udp of the host is taken",)
     assert foreseen(plan, seen, Host((), (Listener("udp", listener, 53),))) == (said if clash else ())
     assert foreseen(plan, seen, Host((), (Listener("tcp", listener, 53),))) == ()
@@ -106,7 +106,7 @@ def test_what_is_there_and_free_is_not_mentioned() -> None:
 def test_a_container_that_is_not_started_is_not_looked_at() -> None:
     there = ContainerSeen("1", "gps", "gps", "sha256:1", "running", GPS)
     seen = ContainersSeen("test", containers=(there,), images=IMAGES)
-    plan = planned(seen, History(proven={"1": ""}))
+    plan = planned(seen, ContainersMemory(proven={"1": ""}))
     assert foreseen(plan, seen, Host(("/var/data",), (taken("tcp", 8080),), 6 * 1024**2)) == ()
 
 

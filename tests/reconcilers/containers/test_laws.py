@@ -15,6 +15,7 @@ from typing import TypeVar, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.memories import memory
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
@@ -220,7 +221,7 @@ def test_the_order_of_what_is_read_does_not_matter(
         await device_with(device, before)
         drift(device, before, what)
         await device.abandon(after, stop_at)
-        reconciler, history = Containers(), device.journal.history()
+        reconciler, known = Containers(), memory(device.journal)
         seen = await device.engine.observe()
         shuffled = changed(
             seen,
@@ -229,8 +230,8 @@ def test_the_order_of_what_is_read_does_not_matter(
             digests=dict(_shuffled(random, tuple(seen.digests.items()))),
         )
         documents = _shuffled(random, after.documents)
-        turned = changed(history, proven=dict(reversed(history.proven.items())), stopped=history.stopped[::-1])
-        plan = reconciler.plan(reconciler.diff(reconciler.select(after), seen, history), seen, history)
+        turned = changed(known, proven=dict(reversed(known.proven.items())), stopped=known.stopped[::-1])
+        plan = reconciler.plan(reconciler.diff(reconciler.select(after), seen, known), seen, known)
         want = reconciler.select(desired_state(documents))
         assert reconciler.plan(reconciler.diff(want, shuffled, turned), shuffled, turned) == plan
         assert_sound(plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, PullPolicy
-from evenkeel.specs.containers.memory import History
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, RemoteImage
 from evenkeel.specs.desired import Document, desired_state
@@ -23,7 +23,9 @@ def test_registries_are_asked_about_followed_tags_only() -> None:
         for name, image, policy in policies
     ]
     containers = Containers()
-    assert containers.look(containers.select(desired_state(documents)), History()).images == ("registry.example/web:1",)
+    assert containers.look(containers.select(desired_state(documents)), ContainersMemory()).images == (
+        "registry.example/web:1",
+    )
 
 
 def test_a_pinned_image_is_never_pulled_again_whatever_a_registry_says() -> None:
@@ -36,4 +38,4 @@ def test_a_pinned_image_is_never_pulled_again_whatever_a_registry_says() -> None
     )
     containers = Containers()
     want = containers.select(desired_state([Document("Container", "web", web)]))
-    assert containers.diff(want, seen, History(proven={"1": ""})) == ()
+    assert containers.diff(want, seen, ContainersMemory(proven={"1": ""})) == ()

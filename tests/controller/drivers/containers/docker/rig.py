@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engines.dockerd import Dockerd
+from tests.memories import memory
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle.cycle import Cycles
@@ -86,7 +87,7 @@ class Rig:
         assert self.said[before:] == []
 
     async def seen(self, name: str) -> ContainerSeen:
-        found = await self.engine.observe(ContainersLook(adopted=self.journal.adopted()))
+        found = await self.engine.observe(ContainersLook(adopted=memory(self.journal).adopted))
         return next(each for each in found.containers if each.engine_name == name)
 
     async def perform(self, action: Action) -> Outcome:

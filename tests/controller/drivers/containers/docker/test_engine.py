@@ -15,6 +15,7 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.images import BUSYBOX, build
 from tests.engines.machine import free_port
 from tests.engines.proxy import Proxy
+from tests.memories import adopt
 from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Progressed, Settled, Stalled, Waiting
@@ -472,7 +473,7 @@ async def test_a_container_of_others_is_adopted_as_it_is(clean_dockerd: Dockerd,
     ending = await rig.converge(wanted)
     assert isinstance(ending, Stalled)
     assert "did not create" in ending.why
-    rig.journal.adopt(id_, "other")
+    adopt(rig.journal, id_, "other")
     await rig.settle(wanted)
     assert clean_dockerd.inspect("other")["Id"] == id_
     await rig.settle(changed(wanted, env=(("A", "2"),)))

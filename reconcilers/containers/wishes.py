@@ -1,0 +1,39 @@
+"""How subjects that nobody wants any more are treated: as they were last asked to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.ports import Former
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.plan import Difference
+
+
+class LastWishes(NamedTuple):
+    """`stop_s`: how many seconds a subject is given to end. `discards`: those whose volumes go with them."""
+
+    stop_s: dict[str, float]
+    discards: frozenset[str]
+
+
+NO_WISHES = LastWishes({}, frozenset())
+
+
+def last_wishes(differences: Iterable[Difference], former: Former[ContainersWanted]) -> LastWishes:
+    """The last wishes for all that is to be removed. That a subject's volumes may go counts only where it was good, too: what
+    failed may have been wrong in this."""
+    gone = {difference.subject for difference in differences if difference.verb == "remove"}
+    good, latest = _wanted(former.good), {**_wanted(former.good), **_wanted(former.desired)}
+    stop_s = {name: each.stop.timeout.total_seconds() for name, each in latest.items() if name in gone}
+    discards = (
+        name
+        for name in gone.intersection(good)
+        if {good[name].image_volumes, latest[name].image_volumes} == {"discard"}
+    )
+    return LastWishes(stop_s, frozenset(discards))
+
+
+def _wanted(want: ContainersWanted | None) -> dict[str, Container]:
+    return {container.name: container for container, _ in want.documents} if want is not None else {}

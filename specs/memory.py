@@ -1,0 +1,25 @@
+"""What the journal remembers for one domain, because no look can tell it.
+
+Every domain has a noun of its own for it, such as `specs.containers.memory.ContainersMemory`. Its facts are the fields that the
+noun adds to `Memory`: each is a mapping from a key to a value, or a tuple of keys. The journal stores one row for each key of
+each fact.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct, field
+
+
+class Memory(Struct, frozen=True):
+    """What the journal itself adds to the facts of a domain.
+
+    `rejected` maps names of contents that were tried and failed to the reason. `ends` maps ids of instances to what names their
+    newest end that was seen and its exit code, which do not show any more once they were started again.
+    """
+
+    domain: ClassVar[str] = ""
+
+    rejected: dict[str, str] = field(default_factory=dict)
+    ends: dict[str, tuple[str, int]] = field(default_factory=dict)
