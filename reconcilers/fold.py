@@ -99,3 +99,8 @@ def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
 def blocked(plan: Plan) -> str:
     """Why a plan without steps is nevertheless not settled; "" when it is."""
     return reasons((d.subject, d.why) for d in plan.differences if d.verb == "blocked")
+
+
+def at_most_cleans(plan: Plan) -> bool:
+    """Whether no stage but CLEANUP is left: only old instances have to be removed."""
+    return all(stage.phase == Phase.CLEANUP for stage in plan.stages)

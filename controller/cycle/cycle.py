@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
+from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.beside import Beside
 from evenkeel.controller.cycle.endings import (
     Ending,
@@ -34,13 +35,13 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
 from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
 from evenkeel.controller.cycle.wellbeing import Wellbeing
-from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.process.defect import defect_text
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.agents.in_force import hands_off
-from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed
@@ -87,6 +88,7 @@ class Cycles:
         self._revisions = Revisions(reconciler, journal, self._record)
         self._wellbeing = Wellbeing(reconciler, self._record)
         self._beside = Beside(self._looks, journal, self._wellbeing)
+        self._as_found = AsFound(reconciler, self._looks, journal, self._record)
         self._look: Look | None = None
         """What had to be found out last."""
         self._asked = ""
@@ -136,7 +138,7 @@ class Cycles:
         self._announced.over("desired")  # a retry begins it anew
         good = self._last_good()
         if good is None and journal.digest("last-good"):
-            good = await self._found_instead(stopping)
+            good = await self._as_found.instead(stopping)
         if good is None or good.digest == desired.digest:
             self._record.condition("Settled", False, "RevisionFailed", attempt.why)
             self._look = self.look(self._reconciler.select(desired))
@@ -181,11 +183,7 @@ class Cycles:
 
     async def hold(self, stopping: asyncio.Event) -> None:
         """Nobody knows what is in force: what runs now is, as it is found."""
-        if self._journal.digest("desired"):
-            return
-        found = await self._as_found(stopping)
-        if found is not None:
-            self._journal.put("desired", found, AS_FOUND)
+        await self._as_found.hold(stopping)
 
     def about(self, revision: str) -> None:
         """What is done from now on is done for this revision."""
@@ -258,7 +256,7 @@ class Cycles:
         built up at each try; and where deciding about last-good does not break, this was one of the tries of `desired`."""
         self._wellbeing.hold_up()
         good = self._last_good()
-        found = await self._as_found(stopping) if good is None and desired is None else None
+        found = await self._as_found.look(stopping) if good is None and desired is None else None
         good = good or found  # nothing else tells what is in force
         if good is None or (good.digest == digest and found is None):
             self._record.condition("Settled", False, "Retrying", why)
@@ -294,23 +292,6 @@ class Cycles:
             self.broke(error)
             return None
 
-    async def _found_instead(self, stopping: asyncio.Event) -> DesiredState | None:
-        """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
-        found = await self._as_found(stopping)
-        if found is not None:
-            with self._journal.at_once():
-                self._journal.put("last-good", found, AS_FOUND)
-                text = "last-good could not be read; what was found takes its place and is kept up"
-                self._record.say("state-lost", text)
-        return found
-
-    async def _as_found(self, stopping: asyncio.Event) -> DesiredState | None:
-        try:
-            seen = await unless(stopping, self.observe(self.look(None)))
-        except (Unavailable, TimedOut, Refused):
-            return None
-        return None if seen is None else self._reconciler.as_found(seen, ())
-
     async def _look_after_health(self, stopping: asyncio.Event) -> None:
         """Nothing is done, but how those are that are there is told all the same."""
         try:
@@ -322,7 +303,13 @@ class Cycles:
             await self._ailments.listen(ailing, self._asked, self.broke)
 
     async def _keep_up(
-        self, aim: DesiredState, good: DesiredState, stuck: Mapping[str, str], why: str, stopping: asyncio.Event
+        self,
+        aim: DesiredState,
+        good: DesiredState,
+        stuck: Mapping[str, str],
+        why: str,
+        stopping: asyncio.Event,
+        kept: Collection[str] | None = None,
     ) -> Ending | None:
         """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
         nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
@@ -332,7 +319,7 @@ class Cycles:
         while not stopping.is_set() and self._journal.digest("desired") == self._asked:
             if self._journal.digest("last-good") != before:  # what was adopted is part of it now
                 before, good = self._journal.digest("last-good"), self._last_good() or good
-            ending = await self._pass("last-good", good, stopping, stuck)
+            ending = await self._pass("last-good", good, stopping, stuck, kept)
             if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
                 stuck = {**ending.failed, **stuck}
             elif not isinstance(ending, Progressed):
@@ -341,14 +328,48 @@ class Cycles:
         self._record.condition("Settled", False, "Retrying", why)
         return None if isinstance(ending, Retrying) and ending.phase is None else ending
 
-    async def _pass(
-        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
+    async def _repair(
+        self, aim: DesiredState, state: DesiredState, kept: Collection[str], stopping: asyncio.Event
     ) -> Ending:
-        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
+        """While nothing else is done for `aim`: only those of `state` that are `kept` are repaired."""
+        ending = await self._pass("last-good", state, stopping, {}, kept)
+        if isinstance(ending, Retrying) and ending.failed:
+            await self._keep_up(aim, state, ending.failed, ending.why, stopping, kept)
+        self._record.revision = aim.digest
+        return ending
+
+    async def _wait_for_first_checks(
+        self, state: DesiredState, undecided: str, down: Collection[str], stopping: asyncio.Event
+    ) -> Ending:
+        """The revision waits, but no repair does. What it changes is left as it is, unless it is `down`."""
+        waiting, good = self._revisions.wait_for_first_checks(undecided), self._last_good()
+        if good is None:
+            return waiting
+        kept = good.containers().keys() - set(differing(state, good)).difference(down)
+        ending = await self._repair(state, good, kept, stopping)
+        match ending:
+            case Retrying(why=why, after_s=after_s):
+                return Retrying(why, after_s, None)
+            case Progressed():
+                return ending
+            case _:
+                return self._revisions.wait_for_first_checks(undecided)
+
+    async def _pass(
+        self,
+        role: Role,
+        state: DesiredState,
+        stopping: asyncio.Event,
+        stuck: Mapping[str, str] | None = None,
+        kept: Collection[str] | None = None,
+    ) -> Ending:
+        """Towards one state by one stage; nothing is done about the subjects that are `stuck`. With `kept` these alone are
+        repaired, by what the engine has: no registry is asked, and nothing is removed."""
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
-        look = self._look = changed(self.look(want), fresh=self.asks_afresh)
+        is_repair = kept is not None
+        look = self._look = self._look_here() if is_repair else changed(self.look(want), fresh=self.asks_afresh)
         try:
             seen = await unless(stopping, self.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
@@ -357,7 +378,7 @@ class Cycles:
         if seen is None:
             self._revisions.blind()
             return _STOPPED
-        self.asks_afresh = False
+        self.asks_afresh = self.asks_afresh and is_repair
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
         now_s = asyncio.get_running_loop().time()
@@ -370,6 +391,8 @@ class Cycles:
         if journal.digest("desired") != self._asked:
             return Progressed()
         differences = reconciler.diff(want, seen, history)
+        if kept is not None:
+            stuck = {each.subject: each.why for each in differences if each.subject not in kept} | dict(stuck or {})
         mine = [
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
@@ -377,9 +400,9 @@ class Cycles:
         if stuck is None:
             self._record.content(reconciler.set_aside(want, seen, history, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
-        found = gate(plan, self._leftovers.is_due)
+        found = gate(plan, self._leftovers.is_due if not is_repair else lambda step: step.phase != Phase.CLEANUP)
         left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
-        if left and not isinstance(found, Go):
+        if left and not is_repair and not isinstance(found, Go):
             why = f"an open activity is about {', '.join(left)}"
             self._record.condition("Settled", False, "Waiting", why)
             return Waiting(why)
@@ -394,7 +417,7 @@ class Cycles:
         is_last_good = journal.digest("last-good") == state.digest
         renewed = reconciler.renewed(plan.differences, seen, history)
         is_reached = role == "desired" and not left and not stuck and not blocked(plan)
-        if (is_reached or is_last_good) and _at_most_cleans(plan):
+        if (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self._revisions.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
                 return unproven
@@ -402,10 +425,11 @@ class Cycles:
             disturbs = found.stage.phase != Phase.DOWNLOAD
             tried = renewed if found.stage.phase != Phase.CLEANUP else {}
             if role == "desired" and disturbs and undecided and self._revisions.is_new(state, tried):
-                return self._revisions.wait_for_first_checks(undecided)
-            if disturbs and self._revisions.remember_found(plan.differences, seen):
+                down = reconciler.down(seen, history, state.containers())
+                return await self._wait_for_first_checks(state, undecided, down, stopping)
+            if disturbs and not is_repair and self._revisions.remember_found(plan.differences, seen):
                 return Progressed()
-            self._announced.announce(role, state, plan)
+            self._announced.announce(role, state, plan, is_repair=is_repair)
             if disturbs and (role == "desired" or is_last_good):
                 self._revisions.begin(state, ailing, seen, tried)
             changing = {each.subject for each in plan.differences if each.verb not in NOTHING_DONE}
@@ -482,8 +506,3 @@ class Cycles:
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
                 return self._revisions.give_up(state, why)
-
-
-def _at_most_cleans(plan: Plan) -> bool:
-    """Whether no stage but CLEANUP is left: only old instances have to be removed."""
-    return all(stage.phase == Phase.CLEANUP for stage in plan.stages)
