@@ -20,17 +20,11 @@ from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.beside import Beside
-from evenkeel.controller.cycle.endings import (
-    Ending,
-    Progressed,
-    Retrying,
-    Settled,
-    Stalled,
-    Waiting,
-)
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
+from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
 from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
@@ -50,11 +44,13 @@ from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, Done, Phase, Plan, Retry, Stage, Step
+from evenkeel.specs.plan import NOTHING_DONE, Done, Outcome, Phase, Plan, Retry, Stage, Step
 
 log = logging.getLogger(__name__)
 
 _STOPPED = Waiting("told to stop")
+_Whys = Mapping[str, str]
+_Names = Collection[str] | None
 
 
 class Cycles:
@@ -140,10 +136,7 @@ class Cycles:
         if good is None and journal.digest("last-good"):
             good = await self._as_found.instead(stopping)
         if good is None or good.digest == desired.digest:
-            self._record.condition("Settled", False, "RevisionFailed", attempt.why)
-            self._look = self.look(self._reconciler.select(desired))
-            await self._look_after_health(stopping)
-            return Stalled(attempt.why)
+            return await self._stand(desired, attempt.why, stopping)
         self._wellbeing.in_force(good, good)
         self._revisions.on_the_way_back(good)
         ending = await self._pass("last-good", good, stopping)
@@ -228,18 +221,7 @@ class Cycles:
         activity = journal.mail.activity()
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
         with self._beside.at_work({subject, *acting}):
-            outcomes = await run_stage(
-                found.stage,
-                self._driver,
-                self._limits,
-                stopping,
-                report,
-                self._record.before,
-                self._record.after,
-                self.broke,
-                self.at_work,
-                late,
-            )
+            outcomes = await self._perform(found.stage, stopping, report, late)
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
@@ -292,24 +274,25 @@ class Cycles:
             self.broke(error)
             return None
 
-    async def _look_after_health(self, stopping: asyncio.Event) -> None:
-        """Nothing is done, but how those are that are there is told all the same."""
+    async def _look_after_health(self, stopping: asyncio.Event) -> Any:
+        """Nothing is done, but how those are that are there is told all the same: what was seen, `None` when nobody could."""
         try:
             seen = await unless(stopping, self.observe(self._look_here()))
         except (Unavailable, TimedOut, Refused):
-            return
+            return None
         if seen is not None:
             ailing, _ = self._wellbeing.tell(seen, self._journal.history())
             await self._ailments.listen(ailing, self._asked, self.broke)
+        return seen
 
     async def _keep_up(
         self,
         aim: DesiredState,
         good: DesiredState,
-        stuck: Mapping[str, str],
+        stuck: _Whys,
         why: str,
         stopping: asyncio.Event,
-        kept: Collection[str] | None = None,
+        kept: _Names = None,
     ) -> Ending | None:
         """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
         nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
@@ -338,6 +321,22 @@ class Cycles:
         self._record.revision = aim.digest
         return ending
 
+    async def _stand(self, failed: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
+        """There is nothing to go back to from what has failed: what was proven in it is kept up, and nothing else is tried."""
+        proven = proven_in(self._journal, failed.digest)
+        self._look = self.look(self._reconciler.select(failed))
+        self._wellbeing.in_force(failed, proven)
+        ending: Ending = Stalled(why)
+        if proven is not None and proven.documents:
+            ending = await self._repair(failed, failed, proven.containers(), stopping)
+        elif (seen := await self._look_after_health(stopping)) is not None and proven is None:
+            remember_proven(self._journal, self._reconciler, failed, seen)
+            return Progressed()
+        if not isinstance(ending, Progressed):
+            text = f"{why}; there is no last-good state to go back to; {kept_text(proven)}"
+            self._record.condition("Settled", False, "RevisionFailed", text)
+        return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
+
     async def _wait_for_first_checks(
         self, state: DesiredState, undecided: str, down: Collection[str], stopping: asyncio.Event
     ) -> Ending:
@@ -352,16 +351,10 @@ class Cycles:
                 return Retrying(why, after_s, None)
             case Progressed():
                 return ending
-            case _:
-                return self._revisions.wait_for_first_checks(undecided)
+        return self._revisions.wait_for_first_checks(undecided)
 
     async def _pass(
-        self,
-        role: Role,
-        state: DesiredState,
-        stopping: asyncio.Event,
-        stuck: Mapping[str, str] | None = None,
-        kept: Collection[str] | None = None,
+        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: _Whys | None = None, kept: _Names = None
     ) -> Ending:
         """Towards one state by one stage; nothing is done about the subjects that are `stuck`. With `kept` these alone are
         repaired, by what the engine has: no registry is asked, and nothing is removed."""
@@ -417,7 +410,7 @@ class Cycles:
         is_last_good = journal.digest("last-good") == state.digest
         renewed = reconciler.renewed(plan.differences, seen, history)
         is_reached = role == "desired" and not left and not stuck and not blocked(plan)
-        if (is_reached or is_last_good) and at_most_cleans(plan):
+        if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self._revisions.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
                 return unproven
@@ -430,7 +423,7 @@ class Cycles:
             if disturbs and not is_repair and self._revisions.remember_found(plan.differences, seen):
                 return Progressed()
             self._announced.announce(role, state, plan, is_repair=is_repair)
-            if disturbs and (role == "desired" or is_last_good):
+            if disturbs and not is_repair and (role == "desired" or is_last_good):
                 self._revisions.begin(state, ailing, seen, tried)
             changing = {each.subject for each in plan.differences if each.verb not in NOTHING_DONE}
             with self._beside.at_work(changing.union(left_alone)):
@@ -463,17 +456,7 @@ class Cycles:
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
     ) -> Ending:
-        outcomes = await run_stage(
-            stage,
-            self._driver,
-            self._limits,
-            stopping,
-            self._progress,
-            self._record.before,
-            self._record.after,
-            self.broke,
-            self.at_work,
-        )
+        outcomes = await self._perform(stage, stopping, self._progress)
         if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
             self._revisions.disturbed()
         if stage.phase == Phase.VERIFY:
@@ -506,3 +489,11 @@ class Cycles:
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
                 return self._revisions.give_up(state, why)
+
+    async def _perform(
+        self, stage: Stage, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard
+    ) -> Mapping[str, Outcome]:
+        before, after = self._record.before, self._record.after
+        return await run_stage(
+            stage, self._driver, self._limits, stopping, progress, before, after, self.broke, self.at_work, late
+        )

@@ -36,9 +36,8 @@ from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.reading.sound import sound_text
 from evenkeel.specs.visible import shortened
 
-Role = Literal["desired", "last-good", "files", "message"]
+Role = Literal["desired", "last-good", "files", "message", "proven"]  # the last: controller.cycle.proven
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007)."""
-
 
 AS_FOUND = "as found"
 """The source of a state that nobody asked for: what ran."""
@@ -186,6 +185,7 @@ class Journal:
         return True
 
     def _make_good(self, connection: Transaction, digest: str, source: str, activity: str) -> None:
+        connection.execute("DELETE FROM role WHERE name = 'proven'")
         self._give(connection, "last-good", digest, source, activity)
         connection.execute("DELETE FROM attempt WHERE digest = ?", (digest,))
 
