@@ -346,11 +346,10 @@ class Cycles:
             return waiting
         kept = good.containers().keys() - set(differing(state, good)).difference(down)
         ending = await self._repair(state, good, kept, stopping)
-        match ending:
-            case Retrying(why=why, after_s=after_s):
-                return Retrying(why, after_s, None)
-            case Progressed():
-                return ending
+        if isinstance(ending, Retrying):
+            return Retrying(ending.why, ending.after_s, None)
+        if isinstance(ending, Progressed):
+            return ending
         return self._revisions.wait_for_first_checks(undecided)
 
     async def _pass(
