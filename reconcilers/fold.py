@@ -99,3 +99,15 @@ def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
 def blocked(plan: Plan) -> str:
     """Why a plan without steps is nevertheless not settled; "" when it is."""
     return reasons((d.subject, d.why) for d in plan.differences if d.verb == "blocked")
+
+
+def at_most_cleans(plan: Plan) -> bool:
+    """Whether no stage but CLEANUP is left: only old instances have to be removed."""
+    return all(stage.phase == Phase.CLEANUP for stage in plan.stages)
+
+
+def unfinished(plan: Plan) -> set[str]:
+    """Subjects for which more is to be done than to remove old instances, or nothing may be done."""
+    steps = (step for stage in plan.stages for step in stage.steps)
+    blocked = {each.subject for each in plan.differences if each.verb == "blocked"}
+    return blocked | {step.subject for step in steps if step.phase != Phase.CLEANUP}

@@ -39,10 +39,11 @@ class Announcements:
         self._said: dict[Role, _Said] = {}
 
     @at_once
-    def announce(self, role: Role, state: DesiredState, plan: Plan) -> None:
-        """Say once what is going to happen, and whether somebody else's hands made it necessary."""
+    def announce(self, role: Role, state: DesiredState, plan: Plan, *, is_repair: bool = False) -> None:
+        """Say once what is going to happen, and whether somebody else's hands made it necessary, as for all that only
+        `is_repair`."""
         good = self._journal.digest("last-good")
-        is_drift = self._record.was_settled() and good == state.digest and role == "desired"
+        is_drift = is_repair or (self._record.was_settled() and good == state.digest and role == "desired")
         by = role if good else self._role_of(state.digest) or role  # what is kept up is what is desired
         begins = self._begin(by, state.digest, plan, is_drift=is_drift)
         news = tuple(self._news(by, plan))

@@ -11,37 +11,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import nullcontext
 from typing import Generic
 
 from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
+from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.beside import Beside
-from evenkeel.controller.cycle.endings import (
-    Ending,
-    Progressed,
-    Retrying,
-    Settled,
-    Stalled,
-    Waiting,
-)
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
+from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
 from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
 from evenkeel.controller.cycle.wellbeing import Wellbeing
-from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
+from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.process.defect import defect_text
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.agents.in_force import hands_off
-from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, failures, fold, set_aside
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, IsOpen, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.codec import changed
@@ -49,11 +44,13 @@ from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, Done, Phase, Plan, Retry, Stage, Step
+from evenkeel.specs.plan import NOTHING_DONE, Done, Outcome, Phase, Plan, Retry, Stage, Step
 
 log = logging.getLogger(__name__)
 
 _STOPPED = Waiting("told to stop")
+_Whys = Mapping[str, str]
+_Names = Collection[str] | None
 
 
 class Cycles(Generic[Want, Seen, Remembered]):
@@ -88,6 +85,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._revisions = Revisions(reconciler, journal, self._record, self._memory)
         self._wellbeing = Wellbeing(reconciler, self._record)
         self._beside = Beside(self._looks, self._memory, self._wellbeing)
+        self._as_found = AsFound(reconciler, self._looks, journal, self._record)
         self._look: Look | None = None
         """What had to be found out last."""
         self._asked = ""
@@ -137,12 +135,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._announced.over("desired")  # a retry begins it anew
         good = self._last_good()
         if good is None and journal.digest("last-good"):
-            good = await self._found_instead(stopping)
+            good = await self._as_found.instead(stopping)
         if good is None or good.digest == desired.digest:
-            self._record.condition("Settled", False, "RevisionFailed", attempt.why)
-            self._look = self.look(self._reconciler.select(desired))
-            await self._look_after_health(stopping)
-            return Stalled(attempt.why)
+            return await self._stand(desired, attempt.why, stopping)
         self._wellbeing.in_force(good, good)
         self._revisions.on_the_way_back(good)
         ending = await self._pass("last-good", good, stopping)
@@ -182,11 +177,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
 
     async def hold(self, stopping: asyncio.Event) -> None:
         """Nobody knows what is in force: what runs now is, as it is found."""
-        if self._journal.digest("desired"):
-            return
-        found = await self._as_found(stopping)
-        if found is not None:
-            self._journal.put("desired", found, AS_FOUND)
+        await self._as_found.hold(stopping)
 
     def about(self, revision: str) -> None:
         """What is done from now on is done for this revision."""
@@ -231,18 +222,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         activity = journal.mail.activity()
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
         with self._beside.at_work({subject, *acting}):
-            outcomes = await run_stage(
-                found.stage,
-                self._driver,
-                self._limits,
-                stopping,
-                report,
-                self._memory.before,
-                self._memory.after,
-                self.broke,
-                self.at_work,
-                late,
-            )
+            outcomes = await self._perform(found.stage, stopping, report, late)
         match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
@@ -259,7 +239,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         built up at each try; and where deciding about last-good does not break, this was one of the tries of `desired`."""
         self._wellbeing.hold_up()
         good = self._last_good()
-        found = await self._as_found(stopping) if good is None and desired is None else None
+        found = await self._as_found.look(stopping) if good is None and desired is None else None
         good = good or found  # nothing else tells what is in force
         if good is None or (good.digest == digest and found is None):
             self._record.condition("Settled", False, "Retrying", why)
@@ -295,35 +275,25 @@ class Cycles(Generic[Want, Seen, Remembered]):
             self.broke(error)
             return None
 
-    async def _found_instead(self, stopping: asyncio.Event) -> DesiredState | None:
-        """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
-        found = await self._as_found(stopping)
-        if found is not None:
-            with self._journal.at_once():
-                self._journal.put("last-good", found, AS_FOUND)
-                text = "last-good could not be read; what was found takes its place and is kept up"
-                self._record.say("state-lost", text)
-        return found
-
-    async def _as_found(self, stopping: asyncio.Event) -> DesiredState | None:
-        try:
-            seen = await unless(stopping, self.observe(self.look(None)))
-        except (Unavailable, TimedOut, Refused):
-            return None
-        return None if seen is None else self._reconciler.as_found(seen, None)
-
-    async def _look_after_health(self, stopping: asyncio.Event) -> None:
-        """Nothing is done, but how those are that are there is told all the same."""
+    async def _look_after_health(self, stopping: asyncio.Event) -> Seen | None:
+        """Nothing is done, but how those are that are there is told all the same: what was seen, `None` when nobody could."""
         try:
             seen = await unless(stopping, self.observe(self._look_here()))
         except (Unavailable, TimedOut, Refused):
-            return
+            return None
         if seen is not None:
             ailing, _ = self._wellbeing.tell(seen, self.memory())
             await self._ailments.listen(ailing, self._asked, self.broke)
+        return seen
 
     async def _keep_up(
-        self, aim: DesiredState, good: DesiredState, stuck: Mapping[str, str], why: str, stopping: asyncio.Event
+        self,
+        aim: DesiredState,
+        good: DesiredState,
+        stuck: _Whys,
+        why: str,
+        stopping: asyncio.Event,
+        kept: _Names = None,
     ) -> Ending | None:
         """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
         nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
@@ -333,7 +303,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         while not stopping.is_set() and self._journal.digest("desired") == self._asked:
             if self._journal.digest("last-good") != before:  # what was adopted is part of it now
                 before, good = self._journal.digest("last-good"), self._last_good() or good
-            ending = await self._pass("last-good", good, stopping, stuck)
+            ending = await self._pass("last-good", good, stopping, stuck, kept)
             if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
                 stuck = {**ending.failed, **stuck}
             elif not isinstance(ending, Progressed):
@@ -342,14 +312,57 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._record.condition("Settled", False, "Retrying", why)
         return None if isinstance(ending, Retrying) and ending.phase is None else ending
 
-    async def _pass(
-        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
+    async def _repair(
+        self, aim: DesiredState, state: DesiredState, kept: Collection[str], stopping: asyncio.Event
     ) -> Ending:
-        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
+        """While nothing else is done for `aim`: only those of `state` that are `kept` are repaired."""
+        ending = await self._pass("last-good", state, stopping, {}, kept)
+        if isinstance(ending, Retrying) and ending.failed:
+            await self._keep_up(aim, state, ending.failed, ending.why, stopping, kept)
+        self._record.revision = aim.digest
+        return ending
+
+    async def _stand(self, failed: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
+        """There is nothing to go back to from what has failed: what was proven in it is kept up, and nothing else is tried."""
+        proven = proven_in(self._journal, failed.digest)
+        self._look = self.look(self._reconciler.select(failed))
+        self._wellbeing.in_force(failed, proven)
+        ending: Ending = Stalled(why)
+        if proven is not None and proven.documents:
+            ending = await self._repair(failed, failed, proven.containers(), stopping)
+        elif (seen := await self._look_after_health(stopping)) is not None and proven is None:
+            remember_proven(self._journal, self._reconciler, failed, seen)
+            return Progressed()
+        if not isinstance(ending, Progressed):
+            text = f"{why}; there is no last-good state to go back to; {kept_text(proven)}"
+            self._record.condition("Settled", False, "RevisionFailed", text)
+        return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
+
+    async def _wait_for_first_checks(
+        self, state: DesiredState, undecided: str, down: Collection[str], stopping: asyncio.Event
+    ) -> Ending:
+        """The revision waits, but no repair does. What it changes is left as it is, unless it is `down`."""
+        waiting, good = self._revisions.wait_for_first_checks(undecided), self._last_good()
+        if good is None:
+            return waiting
+        kept = good.containers().keys() - set(differing(state, good)).difference(down)
+        ending = await self._repair(state, good, kept, stopping)
+        if isinstance(ending, Retrying):
+            return Retrying(ending.why, ending.after_s, None)
+        if isinstance(ending, Progressed):
+            return ending
+        return self._revisions.wait_for_first_checks(undecided)
+
+    async def _pass(
+        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: _Whys | None = None, kept: _Names = None
+    ) -> Ending:
+        """Towards one state by one stage; nothing is done about the subjects that are `stuck`. With `kept` these alone are
+        repaired, by what the engine has: no registry is asked, and nothing is removed."""
         journal, reconciler = self._journal, self._reconciler
         self._record.revision = state.digest
         want = reconciler.select(state)
-        look = self._look = changed(self.look(want), fresh=self.asks_afresh)
+        is_repair = kept is not None
+        look = self._look = self._look_here() if is_repair else changed(self.look(want), fresh=self.asks_afresh)
         try:
             seen = await unless(stopping, self.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
@@ -358,7 +371,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if seen is None:
             self._revisions.blind()
             return _STOPPED
-        self.asks_afresh = False
+        self.asks_afresh = self.asks_afresh and is_repair
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
         now_s = asyncio.get_running_loop().time()
@@ -373,6 +386,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if journal.digest("desired") != self._asked:
             return Progressed()
         differences = reconciler.diff(want, seen, memory)
+        if kept is not None:
+            stuck = {each.subject: each.why for each in differences if each.subject not in kept} | dict(stuck or {})
         mine = [
             set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
         ]
@@ -380,9 +395,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if stuck is None:
             self._record.content(reconciler.set_aside(want, seen, memory, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
-        found = gate(plan, self._leftovers.is_due)
+        found = gate(plan, self._leftovers.is_due if not is_repair else lambda step: step.phase != Phase.CLEANUP)
         left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
-        if left and not isinstance(found, Go):
+        if left and not is_repair and not isinstance(found, Go):
             why = f"an open activity is about {', '.join(left)}"
             self._record.condition("Settled", False, "Waiting", why)
             return Waiting(why)
@@ -397,7 +412,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         is_last_good = journal.digest("last-good") == state.digest
         renewed = reconciler.renewed(plan.differences, seen, memory)
         is_reached = role == "desired" and not left and not stuck and not blocked(plan)
-        if (is_reached or is_last_good) and _at_most_cleans(plan):
+        if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self._revisions.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
                 return unproven
@@ -405,11 +420,12 @@ class Cycles(Generic[Want, Seen, Remembered]):
             disturbs = found.stage.phase != Phase.DOWNLOAD
             tried = renewed if found.stage.phase != Phase.CLEANUP else {}
             if role == "desired" and disturbs and undecided and self._revisions.is_new(state, tried):
-                return self._revisions.wait_for_first_checks(undecided)
-            if disturbs and self._revisions.remember_found(plan.differences, seen):
+                down = reconciler.down(seen, memory, state.containers())
+                return await self._wait_for_first_checks(state, undecided, down, stopping)
+            if disturbs and not is_repair and self._revisions.remember_found(plan.differences, seen):
                 return Progressed()
-            self._announced.announce(role, state, plan)
-            if disturbs and (role == "desired" or is_last_good):
+            self._announced.announce(role, state, plan, is_repair=is_repair)
+            if disturbs and not is_repair and (role == "desired" or is_last_good):
                 self._revisions.begin(state, ailing, seen, tried)
             changing = {each.subject for each in plan.differences if each.verb not in NOTHING_DONE}
             with self._beside.at_work(changing.union(left_alone)):
@@ -442,17 +458,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
     ) -> Ending:
-        outcomes = await run_stage(
-            stage,
-            self._driver,
-            self._limits,
-            stopping,
-            self._progress,
-            self._memory.before,
-            self._memory.after,
-            self.broke,
-            self.at_work,
-        )
+        outcomes = await self._perform(stage, stopping, self._progress)
         if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
             self._revisions.disturbed()
         if stage.phase == Phase.VERIFY:
@@ -486,7 +492,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
             case GiveUp(why=why):
                 return self._revisions.give_up(state, why)
 
-
-def _at_most_cleans(plan: Plan) -> bool:
-    """Whether no stage but CLEANUP is left: only old instances have to be removed."""
-    return all(stage.phase == Phase.CLEANUP for stage in plan.stages)
+    async def _perform(
+        self, stage: Stage, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard
+    ) -> Mapping[str, Outcome]:
+        before, after = self._memory.before, self._memory.after
+        return await run_stage(
+            stage, self._driver, self._limits, stopping, progress, before, after, self.broke, self.at_work, late
+        )

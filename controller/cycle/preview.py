@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
 from evenkeel.reconcilers.ports import Driver, Former, Reconciler, Remembered, Want
@@ -70,7 +71,8 @@ def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:
         times = "once" if attempt.failures == 1 else f"{attempt.failures} times"
         return (f"revision {desired.digest} failed {times} so far: {attempt.why}",)
     good = journal.digest("last-good")
-    kept = f"the controller keeps {good} (last good)" if good and good != desired.digest else "nothing is done about it"
+    kept = f"the controller keeps {good} (last good)" if good and good != desired.digest else ""
+    kept = kept or kept_text(proven_in(journal, desired.digest))
     return (
         f"revision {desired.digest} failed before: {attempt.why}",
         f"{kept} until the specs change or somebody runs `evenkeel retry`; the plan is what a retry would do",

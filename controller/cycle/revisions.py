@@ -265,7 +265,7 @@ class Revisions(Generic[Want, Seen, Remembered]):
             self._record.condition(
                 "Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to"
             )
-            return Stalled(why)
+            return Progressed()  # what was proven in it is found out at once
         changes = self.changes(state)
         self._record.say("rolling-back", f"going back to {good}" + (f": {listed(changes)}" if changes else ""))
         self._record.condition("Settled", False, "RollingBack", why)

@@ -37,7 +37,7 @@ from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback
 from evenkeel.specs.visible import shortened
 
-Role = Literal["desired", "last-good", "files", "message"]
+Role = Literal["desired", "last-good", "files", "message", "proven"]  # the last: controller.cycle.proven
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007)."""
 
 
@@ -173,6 +173,7 @@ class Journal:
         return True
 
     def _make_good(self, connection: Transaction, digest: str, source: str, activity: str) -> None:
+        connection.execute("DELETE FROM role WHERE name = 'proven'")
         self._give(connection, "last-good", digest, source, activity)
         connection.execute("DELETE FROM attempt WHERE domain = '' AND digest = ?", (digest,))
 

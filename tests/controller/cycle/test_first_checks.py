@@ -6,11 +6,15 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
 from tests.controller.cycle.test_verdicts import check_says, checked, make_ill
 from tests.controller.device import Device, OnDevice, container
 
-from evenkeel.controller.cycle.endings import Ending, Settled, Waiting
+from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.actions import Verify
+from evenkeel.specs.containers.container import Device as HostDevice
+from evenkeel.specs.plan import Retry
 
 APP = "docker.io/library/app:1"
 
@@ -113,6 +117,81 @@ def test_a_repair_does_not_wait_for_the_checks_of_others(on_device: OnDevice) ->
         hang(device)
         await device.follow()
         assert set(device.running()) == {"app", "broker"}
+
+    on_device(work)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+@pytest.mark.parametrize("hand", ["stops it", "removes it"])
+def test_a_revision_that_waits_for_a_first_check_holds_up_no_repair(
+    on_device: OnDevice, hand: str, is_changed: bool
+) -> None:
+    """It kept what somebody had stopped down for a minute. One that the revision changes is put up as it was."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("broker"), container("map"), checked("app"))
+        hang(device)
+        device.ask(container("broker", "broker:2"), container("map"), checked("app"))
+        name = "broker" if is_changed else "map"
+        assert isinstance(await device.follow(), Waiting)
+        device.engine.kill(name) if hand == "stops it" else device.engine.remove(name)
+        ending = await device.follow()
+        assert isinstance(ending, Waiting)
+        assert ending.again_s == 1.0
+        assert device.running() == {"broker": "broker:1", "map": "map:1", "app": "app:1"}
+        assert device.said("drift")[-1][1].split(":")[0] == ("start" if hand == "stops it" else "create")
+        assert device.settled() == (False, "Waiting")
+
+    on_device(work)
+
+
+def test_a_revision_that_waits_for_the_check_that_it_brings_holds_up_no_repair(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        await device.reach(container("app"), container("map"))
+        device.engine.catalogue[APP] = Image(newest_check="none yet")
+        device.ask(checked("app"), container("map"))
+        assert isinstance(await device.follow(), Waiting)
+        device.engine.kill("map")
+        assert isinstance(await device.follow(), Waiting)
+        assert set(device.running()) == {"app", "map"}
+
+    on_device(work)
+
+
+def test_a_repair_that_fails_while_a_revision_waits_keeps_no_other_one_down(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        gps = container("gps", devices=(HostDevice("/dev/gps", "/dev/gps"),))
+        await device.reach(container("broker"), container("map"), gps, checked("app"))
+        hang(device)
+        device.ask(container("broker", "broker:2"), container("map"), gps, checked("app"))
+        device.engine.script.absent.add("/dev/gps")
+        device.engine.kill("gps")
+        device.engine.kill("map")
+        ending = await device.follow()
+        assert isinstance(ending, Retrying), "not at once again"
+        assert device.running() == {"broker": "broker:1", "map": "map:1", "app": "app:1"}
+        assert device.conditions()["Healthy"].message.startswith("gps is not running")
+        device.engine.script.absent.clear()
+        assert isinstance(await device.follow(), Waiting)
+        assert set(device.running()) == {"broker", "map", "gps", "app"}
+
+    on_device(work)
+
+
+def test_what_a_half_done_revision_has_made_is_not_torn_down_while_the_next_one_waits(on_device: OnDevice) -> None:
+    """Else it would be made twice; and nothing of it is down."""
+
+    async def work(device: Device) -> None:
+        await device.reach(container("broker"), checked("app"))
+        stuck = device.fail(Retry("busy"), Verify, times=1)
+        device.ask(container("broker", "broker:2"), container("new"), checked("app"))
+        await device.follow()
+        assert stuck
+        assert device.running()["broker"] == "broker:2"
+        hang(device)
+        device.ask(container("broker", "broker:2"), container("new", "new:2"), checked("app"))
+        assert isinstance(await device.follow(), Waiting)
+        assert device.running() == {"broker": "broker:2", "new": "new:1", "app": "app:1"}
 
     on_device(work)
 

@@ -31,7 +31,7 @@ from tests.truth import Truth
 from tests.virtual import now, run
 
 from evenkeel.controller.cli.apply import _verdict
-from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Waiting
+from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.containers.memory.world import image_id
 from evenkeel.controller.wiring import build_controller
@@ -341,6 +341,10 @@ class Witness:
         elif conditions["Settled"].reason == "RolledBack" and conditions["EngineReachable"].holds:
             good = self._containers(self.device.journal.revision("last-good"))
             self._must_not("rolled back", [*map(self.truth.not_there, good), *self._of_content(good)])
+        elif isinstance(ending, Stalled) and conditions["Settled"].reason == "RevisionFailed":
+            kept = self._containers(self.device.journal.revision("proven"))
+            if conditions["EngineReachable"].holds and "kept up" in conditions["Settled"].message:
+                self._must_not("kept up", [*map(self.truth.not_there, kept)])
 
     # ── what happens ───────────────────────────────────────────────────────────────────────────────────────────
 

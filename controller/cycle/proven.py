@@ -1,0 +1,37 @@
+"""What was proven in a revision that failed where there is nothing to go back to.
+
+That revision is not tried again. What stands of it is kept up all the same, for a device without a last-good state would else
+lose, one by one, the containers that it has. Which these are is remembered, because one that is being put up again is
+not proven: the state in the role `proven` of the journal, whose source is the digest of the failed revision.
+"""
+
+from __future__ import annotations
+
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.reconcilers.counted import listed
+from evenkeel.reconcilers.fold import unfinished
+from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
+from evenkeel.specs.desired import DesiredState, desired_state
+
+
+def remember_proven(
+    journal: Journal, reconciler: Reconciler[Want, Seen, Remembered], failed: DesiredState, seen: Seen
+) -> None:
+    """Record what stands of a failed revision, by a look."""
+    memory = journal.memories.of(reconciler.memory)
+    differences = reconciler.diff(reconciler.select(failed), seen, memory)
+    names = failed.containers().keys() - unfinished(reconciler.plan(differences, seen, memory))
+    documents = [each for each in failed.documents if each.kind == "Container" and each.name in names]
+    journal.put("proven", desired_state(documents), failed.digest)
+
+
+def proven_in(journal: Journal, digest: str) -> DesiredState | None:
+    """What was proven in the failed revision of this digest; `None` when that was not recorded."""
+    origin = journal.origin("proven")
+    return journal.readable_revision("proven") if origin is not None and origin.source == digest else None
+
+
+def kept_text(proven: DesiredState | None) -> str:
+    """What is done although a revision failed, where there is nothing to go back to."""
+    names = sorted(proven.containers()) if proven is not None else []
+    return f"what was proven in it is kept up ({listed(names)})" if names else "nothing is done about it"
