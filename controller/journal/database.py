@@ -125,15 +125,16 @@ class Database:
                 self.lose(error)
             return self.all(query, *values)
 
-    def value(self, content: bytes, kind: type[Kept]) -> Kept:
-        """What was stored as `content`."""
+    def value(self, content: bytes, kind: type[Kept], place: str = "") -> Kept:
+        """What was stored as `content`; JournalError, which names its `place`, when it cannot be read."""
         try:
             return decode(content, kind)
         except (ValueError, TypeError, RecursionError) as error:
             if isinstance(content, bytes) and is_sound(content):
                 why = f"holds a {kind.__name__} of another version of evenkeel: {error}. The file is not damaged"
                 raise JournalError(f"journal:{self._path}", why) from error
-            raise journal_error(self._path, "cannot be read", ValueError(str(error))) from error
+            what = f"{place} is no {kind.__name__}: {error}" if place else str(error)
+            raise journal_error(self._path, "cannot be read", ValueError(what)) from error
 
     def readable(self, content: bytes, kind: type[Kept]) -> Kept | None:
         """What was stored as `content`, `None` when it cannot be read. For rows that the controller goes on without."""
