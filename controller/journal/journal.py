@@ -425,9 +425,9 @@ class Journal:
         origin = self.origin("desired")
         return origin is not None and origin.source != AS_FOUND
 
-    def check_place(self) -> None:
-        """Notice when the file is no longer where it was."""
-        self._database.check_place()
+    def check(self) -> None:
+        """Notice when the file is no longer where it was, or not what was written."""
+        self._database.check()
 
     def restore(self) -> Trouble | None:
         """Go on with the file; why not, if that fails."""
