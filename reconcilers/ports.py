@@ -75,6 +75,10 @@ class Reconciler(Protocol[Want, Seen]):
         that it is tried under first; without those that have nothing else to go back to."""
         ...
 
+    def vindicated(self, want: Want, seen: Seen, history: History) -> Mapping[str, tuple[str, ...]]:
+        """Subjects that are proven with content that was set aside before, because nothing else was left, and its names."""
+        ...
+
     def set_aside(
         self, want: Want, seen: Seen, history: History, before: Mapping[str, SetAside]
     ) -> Mapping[str, SetAside]:

@@ -365,7 +365,7 @@ class Cycles:
             return Progressed()
         now_s = asyncio.get_running_loop().time()
         journal.forget(self._absences.gone(journal.remembered(), reconciler.present(seen), now_s))
-        history = journal.history()
+        history = self._revisions.accept(want, seen)
         activity = journal.mail.activity()
         left_alone = hands_off(activity, state) if activity is not None else frozenset()
         ailing, undecided = self._wellbeing.tell(seen, history, left_alone)

@@ -16,6 +16,7 @@ from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.reconcilers.counted import counted, listed
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler
+from evenkeel.specs.containers.memory import History
 from evenkeel.specs.desired import DesiredState, desired_state, differing
 from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Retry, Stage
 
@@ -233,6 +234,17 @@ class Revisions:
         for each in names:
             self._journal.count_failure(each, why, failed=True)
         self._record.say("rolling-back", f"going back from {names[0]}: {why}", subject=subject)
+
+    def accept(self, want: Any, seen: Any) -> History:
+        """What is remembered; content that was set aside, and has proven itself since, is as any other from now on."""
+        history = self._journal.history()
+        accepted = self._reconciler.vindicated(want, seen, history)
+        if not accepted:
+            return history
+        with self._journal.at_once():
+            for each in [each for names in accepted.values() for each in names]:
+                self._journal.forgive(each, images=False)
+        return self._journal.history()
 
     @at_once
     def broke(self, state: DesiredState, why: str, tries: int) -> Ending:

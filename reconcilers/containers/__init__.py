@@ -61,6 +61,11 @@ class Containers:
     ) -> dict[str, tuple[str, ...]]:
         return _found.renewed(of_containers(differences), seen, history)
 
+    def vindicated(
+        self, want: _select.ContainersWanted, seen: ContainersSeen, history: History
+    ) -> dict[str, tuple[str, ...]]:
+        return _diff.vindicated(want, seen, history)
+
     def set_aside(
         self, want: _select.ContainersWanted, seen: ContainersSeen, history: History, before: Mapping[str, SetAside]
     ) -> dict[str, SetAside]:

@@ -257,3 +257,58 @@ def test_content_is_told_as_set_aside_when_its_image_is_gone(on_device: OnDevice
         assert "ContentCurrent" in device.conditions()
 
     on_device(work)
+
+
+@pytest.mark.parametrize("how", ["removed by hand", "not asked for for a while"])
+@pytest.mark.parametrize("keys", ["image", "image and digest"])
+def test_content_that_proves_itself_after_all_is_not_told_as_set_aside(
+    on_device: OnDevice, how: str, keys: str
+) -> None:
+    """The law of truth found it: the content before is gone with its container, so the next one is made from the tag in the
+    engine, which names the content that was set aside. It ran, and it was said that it does not."""
+
+    async def work(device: Device) -> None:
+        state = await device.reach(following(), container("db"))
+        push(device)
+        refuse(device, Retry("the engine is away"), Start, times=3)
+        assert await patiently(device) == Settled()
+        assert (content(device), device.conditions()["ContentCurrent"].reason) == (1, "SetAside")
+        rejected = device.journal.history().rejected
+        assert len(rejected) == 2
+        if keys == "image":
+            for name in [name for name in rejected if "@" in name]:
+                device.journal.forgive(name, images=False)
+        if how == "removed by hand":
+            device.engine.remove("app")
+        else:
+            await device.reach(container("db"))
+            device.ask(following(), container("db"))
+        assert await patiently(device) == Settled()
+        assert content(device) == 2
+        assert "ContentCurrent" not in device.conditions()
+        assert device.journal.history().rejected == {}
+        assert device.journal.digest("last-good") == state.digest
+        before = device.written()
+        assert await device.cycle() == Settled()
+        assert device.written() == before
+        push(device, 3, exits_with=1)
+        assert await patiently(device) == Settled()
+        assert content(device) == 2, "it is something to go back to"
+        assert "ContentCurrent" in device.conditions()
+
+    on_device(work)
+
+
+def test_content_is_not_accepted_while_the_one_before_is_there(on_device: OnDevice) -> None:
+    """It was proven before its neighbour fell ill, and runs until it is replaced."""
+
+    async def work(device: Device) -> None:
+        await device.reach(following(), checked("db"))
+        push(device)
+        harm(device)
+        assert await patiently(device) == Settled()
+        assert content(device) == 1
+        assert device.conditions()["ContentCurrent"].reason == "SetAside"
+        assert len(device.journal.history().rejected) == 2
+
+    on_device(work)
