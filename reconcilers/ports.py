@@ -117,6 +117,10 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         that it is tried under first; without those that have nothing else to go back to."""
         ...
 
+    def vindicated(self, want: Want, seen: SeenContra, memory: Remembered) -> Mapping[str, tuple[str, ...]]:
+        """Subjects that are proven with content that was set aside before, because nothing else was left, and its names."""
+        ...
+
     def set_aside(
         self, want: Want, seen: SeenContra, memory: Remembered, before: Mapping[str, SetAside]
     ) -> Mapping[str, SetAside]:

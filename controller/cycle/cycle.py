@@ -29,6 +29,7 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
 from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
+from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
@@ -78,6 +79,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         """Hears how long the steps at work may take."""
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
+        self._stored = Stored(journal, say)
         self._looks, self._absences = Looks(driver, self._record), Absences()
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
         self._announced = Announcements(journal, self._record)
@@ -107,10 +109,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
         journal = self._journal
         set_aside_unreadable(journal, self._say, self._now())
         try:
-            desired = journal.revision("desired")
+            desired = self._stored.revision("desired")
         except JournalError as error:
             self._asked = journal.digest("desired")
-            return await self._without_plan(self._asked, self.broke(error), stopping)
+            return await self._without_plan(self._asked, error.message, stopping)
         if desired is None:
             self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
@@ -250,6 +252,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
         begun = desired is not None and self._journal.attempts.sick_before(digest, self._reconciler.domain) is not None
         stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
         kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)
+        if desired is None and kept_up is not None:  # no try reads more of it
+            return kept_up if isinstance(kept_up, Retrying) else Stalled(why)
         if not begun or desired is None or kept_up is None:
             return Retrying(why, 0.0, None)
         return self._revisions.broke(desired, why, self._tries)
@@ -268,11 +272,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return broke
 
     def _last_good(self) -> DesiredState | None:
-        """The state to go back to; `None`, and a defect is told, when it cannot be read."""
+        """The state to go back to; `None` when it cannot be read, which is told."""
         try:
-            return self._journal.revision("last-good")
-        except JournalError as error:
-            self.broke(error)
+            return self._stored.revision("last-good")
+        except JournalError:
             return None
 
     async def _look_after_health(self, stopping: asyncio.Event) -> Seen | None:
@@ -378,7 +381,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         before = self.memory()
         gone = self._absences.gone(reconciler.known(before), reconciler.present(seen), now_s)
         self._memory.keep(before, reconciler.forgotten(before, gone) if gone else before)
-        memory = self.memory()
+        memory = self._revisions.accept(want, seen)
         activity = journal.mail.activity()
         left_alone = hands_off(activity, state) if activity is not None else frozenset()
         ailing, undecided = self._wellbeing.tell(seen, memory, left_alone)

@@ -242,6 +242,17 @@ class Revisions(Generic[Want, Seen, Remembered]):
             self._journal.attempts.count(each, why, failed=True, domain=self._domain)
         self._record.say("rolling-back", f"going back from {names[0]}: {why}", subject=subject)
 
+    def accept(self, want: Want, seen: Seen) -> Remembered:
+        """What is remembered; content that was set aside, and has proven itself since, is as any other from now on."""
+        memory = self._memory.memory()
+        accepted = self._reconciler.vindicated(want, seen, memory)
+        if not accepted:
+            return memory
+        with self._journal.at_once():
+            for each in [each for names in accepted.values() for each in names]:
+                self._journal.attempts.forgive(each, self._domain)
+        return self._memory.memory()
+
     @at_once
     def broke(self, state: DesiredState, why: str, tries: int) -> Ending:
         """Deciding about a revision that was begun broke, and deciding about last-good does not: one of its tries, because

@@ -23,6 +23,7 @@ from evenkeel.controller.journal.file import (
     Trouble,
     copied,
     fault,
+    fault_on_disk,
     is_passing,
     journal_error,
     memory,
@@ -99,6 +100,8 @@ class Database:
         self.connection, self._path, self.now, self._keeps = connection, path, now, keeps
         self._loss = loss
         self._identity = _identity(path) if keeps and loss is None else None
+        self._checked: _Stamp | None = None
+        """The file when it was last looked through."""
         self._transaction: Transaction | None = None
         self._once_kept: list[Callable[[], object]] = []
         self.on_loss: Callable[[], object] = _nothing
@@ -125,15 +128,16 @@ class Database:
                 self.lose(error)
             return self.all(query, *values)
 
-    def value(self, content: bytes, kind: type[Kept]) -> Kept:
-        """What was stored as `content`."""
+    def value(self, content: bytes, kind: type[Kept], place: str = "") -> Kept:
+        """What was stored as `content`; JournalError, which names its `place`, when it cannot be read."""
         try:
             return decode(content, kind)
         except (ValueError, TypeError, RecursionError) as error:
             if isinstance(content, bytes) and is_sound(content):
                 why = f"holds a {kind.__name__} of another version of evenkeel: {error}. The file is not damaged"
                 raise JournalError(f"journal:{self._path}", why) from error
-            raise journal_error(self._path, "cannot be read", ValueError(str(error))) from error
+            what = f"{place} is no {kind.__name__}: {error}" if place else str(error)
+            raise journal_error(self._path, "cannot be read", ValueError(what)) from error
 
     def readable(self, content: bytes, kind: type[Kept]) -> Kept | None:
         """What was stored as `content`, `None` when it cannot be read. For rows that the controller goes on without."""
@@ -245,6 +249,18 @@ class Database:
         else:
             self._identity = found
 
+    def check(self) -> None:
+        """As `check_place`, and whether the file is what was written into it: what this process has cached hides that
+        somebody else wrote. The file is looked through only after somebody did."""
+        self.check_place()
+        if self._loss is not None or self._identity is None or self._transaction is not None:
+            return
+        stamp = _stamp(self._path)
+        if stamp != self._checked:
+            self._checked = stamp
+            if (found := fault_on_disk(self._path)) is not None:
+                self.lose(found)
+
     def lose(self, error: Exception) -> None:
         """Go on in memory because of an error; raises it as a JournalError where that is no answer to it."""
         if not self._can_lose(error):
@@ -282,7 +298,7 @@ class Database:
             self._loss = self._loss._replace(trouble=trouble(self._path, error, os.W_OK))
             return self._loss.trouble
         self.connection.close()
-        self.connection, self._loss, self._identity = file, None, _identity(self._path)
+        self.connection, self._loss, self._identity, self._checked = file, None, _identity(self._path), None
         return None
 
     def _write_back(self, file: sqlite3.Connection, *, is_new: bool) -> None:
@@ -376,6 +392,21 @@ def _identity(path: Path) -> _Identity:
         beside = path.with_name(f"{path.name}-wal").stat()
         log = beside.st_dev, beside.st_ino
     return _Identity((found.st_dev, found.st_ino), log, found.st_size)
+
+
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+"""Inode, size and time of the last write of the database, and of its log."""
+
+
+def _stamp(path: Path) -> _Stamp:
+    found: list[tuple[int, int, int] | None] = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            it = file.stat()
+            found.append((it.st_ino, it.st_size, it.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return tuple(found)
 
 
 def _nothing() -> None:

@@ -28,6 +28,8 @@ FILE = "journal.sqlite"
 PATIENCE_S = 10.0
 """For how long a command waits for another process that reads or writes."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_LARGEST_CHECK = 8 * 1024**2
+"""Of a file, that is looked through whole while a controller is at work; it takes a tenth of a second."""
 _ROOM = 256 * 1024
 """SQLite needs room for its index and its log; with less, whatever fails fails for that."""
 _OTHER_DISKS = ("/dev/shm", "/run", "/tmp")
@@ -162,6 +164,24 @@ def fault(connection: sqlite3.Connection) -> Exception | None:
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         return error
     return None if found == "ok" else ValueError(found.splitlines()[-1])
+
+
+def fault_on_disk(path: Path) -> Exception | None:
+    """What is wrong with the file as others read it, whatever an open connection has cached of it: all of it where it is
+    small, else its schema and the beginning of each table. `None` also when that cannot be told now."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=0)) as there:
+            if path.stat().st_size <= _LARGEST_CHECK:
+                found = fault(there)
+            else:
+                found = None
+                for (name,) in there.execute(TABLES).fetchall():
+                    there.execute(f"SELECT * FROM {name} LIMIT 1").fetchall()
+    except (sqlite3.Error, OSError, UnicodeDecodeError, TypeError) as error:
+        found = error
+    is_damage = getattr(found, "sqlite_errorcode", 0) & 0xFF in _DAMAGED or isinstance(found, ValueError | TypeError)
+    return found if is_damage else None
 
 
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"

@@ -39,7 +39,7 @@ from evenkeel.specs.visible import shortened
 
 Role = Literal["desired", "last-good", "files", "message", "proven"]  # the last: controller.cycle.proven
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007)."""
-
+_PLACE = "the content of revision {} (table revision), which is {},"
 
 _MESSAGES = "containers"
 """The domain that messages ask for."""
@@ -90,7 +90,7 @@ class Journal:
         if known and known != checksum(content):
             content = self._remembered(role, digest)
         self._learn(role, digest, content, source, activity)
-        return self._database.value(content, DesiredState)
+        return self._database.value(content, DesiredState, _PLACE.format(digest, role))
 
     def readable_revision(self, role: Role) -> DesiredState | None:
         """The state in that role, `None` also when it cannot be read: for callers that go on without it."""
@@ -102,7 +102,7 @@ class Journal:
     def _remembered(self, role: Role, digest: str) -> bytes:
         """The content of a revision that the file has not kept; it is stored again."""
         if digest not in self._contents:
-            raise self._database.damaged(f"the content of revision {digest}, which is {role}, is not what was stored")
+            raise self._database.damaged(f"{_PLACE.format(digest, role)} is not what was stored")
         content = self._contents[digest]
         with self._database.writing() as connection:
             connection.execute("UPDATE revision SET content = ? WHERE digest = ?", (content, digest))
@@ -294,9 +294,9 @@ class Journal:
         origin = self.origin("desired")
         return origin is not None and origin.source != AS_FOUND
 
-    def check_place(self) -> None:
-        """Notice when the file is no longer where it was."""
-        self._database.check_place()
+    def check(self) -> None:
+        """Notice when the file is no longer where it was, or not what was written."""
+        self._database.check()
 
     def restore(self) -> Trouble | None:
         """Go on with the file; why not, if that fails."""

@@ -338,7 +338,7 @@ class Controller:
         conditions, trouble = journal.conditions(), ""
         if loss is not None:  # it may be that nobody has noticed yet, and set the condition
             others = [each for each in conditions if each.name != "StateWritable"]
-            told = unwritable(loss.trouble)
+            told = unwritable(loss)
             since = next((each.since for each in conditions if each.name == told.name and not each.holds), 0.0)
             conditions, trouble = (*others, changed(told, since=since)), loss.trouble.mark
         desired, good = journal.digest("desired"), journal.digest("last-good")

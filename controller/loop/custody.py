@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from evenkeel.controller.journal.database import Loss
 from evenkeel.controller.journal.file import Trouble
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.lock import Lock
@@ -68,7 +69,7 @@ class Custody:
         """Notice a loss, and tell one that an earlier process or the start has left."""
         if self._lock is not None:
             self._lock.check()
-        self._journal.check_place()
+        self._journal.check()
         if self._journal.is_durable:
             self._mark("")
             if any(each.name == "StateWritable" and not each.holds for each in self._journal.conditions()):
@@ -105,7 +106,7 @@ class Custody:
         if loss is None or loss.trouble == self._told:
             return
         is_first, self._told = self._told is None, loss.trouble
-        condition = unwritable(loss.trouble)
+        condition = unwritable(loss)
         self._mark(loss.trouble.mark)
         with self._journal.at_once():
             self._journal.set_condition(condition)
@@ -119,6 +120,7 @@ class Custody:
             self._lock.mark(trouble)
 
 
-def unwritable(trouble: Trouble) -> Condition:
+def unwritable(loss: Loss) -> Condition:
     """What is said of the state directory while everything happens in memory."""
-    return Condition("StateWritable", False, trouble.reason, f"{trouble.why}; {_WITHOUT}")
+    missing = f"; what could not be read of it: {', '.join(sorted(loss.missing))}" if loss.missing else ""
+    return Condition("StateWritable", False, loss.trouble.reason, f"{loss.trouble.why}{missing}; {_WITHOUT}")

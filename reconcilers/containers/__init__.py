@@ -86,6 +86,11 @@ class Containers:
     ) -> dict[str, tuple[str, ...]]:
         return _found.renewed(of_containers(differences), seen, memory)
 
+    def vindicated(
+        self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
+    ) -> dict[str, tuple[str, ...]]:
+        return _diff.vindicated(want, seen, memory)
+
     def set_aside(
         self,
         want: _select.ContainersWanted,

@@ -284,8 +284,9 @@ def set_aside(
     """Subjects whose tag names content that was tried and failed. `before`: what was known before; it stays true of a
     subject that asks for the same tag while the registry of that tag does not answer."""
     aside: dict[str, SetAside] = {}
+    accepted = vindicated(want, seen, memory)
     for container, _ in want.documents:
-        if not follows_tag(container):
+        if not follows_tag(container) or container.name in accepted:
             continue
         image, old = container.image, before.get(container.name)
         if image in seen.remote:
@@ -297,6 +298,21 @@ def set_aside(
         elif old is not None and old.image == image:
             aside[container.name] = old
     return aside
+
+
+def vindicated(want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, tuple[str, ...]]:
+    """Subjects whose one instance is proven and runs content that was set aside before, and all names of that content. It was
+    made from the tag in the engine, when nothing of the content before was left: there is nothing to keep instead."""
+    found: dict[str, tuple[str, ...]] = {}
+    for container, _ in want.documents if memory.rejected else ():
+        matching = [each for each in seen.containers if each.name == container.name and matches(container, each, seen)]
+        contents = {each.image_id for each in matching}
+        if len(contents) != 1 or not any(is_proven(each, container, memory) for each in matching):
+            continue
+        names = tuple(name for name in memory.rejected if {name, seen.digests.get(name)} & contents)
+        if names:
+            found[container.name] = names
+    return found
 
 
 def image_is_there(container: Container, seen: ContainersSeen, memory: ContainersMemory) -> bool:

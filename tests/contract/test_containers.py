@@ -492,7 +492,9 @@ async def test_one_subject_alone_is_seen_as_among_all(kit: Kit, name: str) -> No
 # ── nudges ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("does", ["kill", "remove", "pause"])
+@pytest.mark.parametrize(
+    "does", ["kill", "remove", "pause", "disconnect", "remove its network", "remove a left network"]
+)
 async def test_other_hands_nudge(kit: Kit, does: str) -> None:
     async with aclosing(kit.driver.nudges()) as nudges:  # type: ignore[type-var]
         heard = asyncio.Event()
@@ -505,9 +507,15 @@ async def test_other_hands_nudge(kit: Kit, does: str) -> None:
         await done(kit, Create(container(), "web"))
         await within(0.5, heard)  # whether it listens already cannot be seen otherwise
         await done(kit, Start("web"))
+        if does == "remove a left network":
+            await done(kit, End("web", Stop(timeout=SECOND)))
+        await kit.driver.observe()
         while await within(0.2, heard):  # our own doing
             heard.clear()
-        await kit.somebody(does, "web")
+        if does.startswith("remove "):
+            await kit.remove_network()
+        else:
+            await kit.somebody(does, "web")
         assert await within(60, heard)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)

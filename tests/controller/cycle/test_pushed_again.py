@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from tests.controller.device import Device, OnDevice, container
+from tests.memories import memory
 
 from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
@@ -255,5 +256,60 @@ def test_content_is_told_as_set_aside_when_its_image_is_gone(on_device: OnDevice
         assert await device.follow() == Settled()
         assert device.said("step-started")[done:] == []
         assert "ContentCurrent" in device.conditions()
+
+    on_device(work)
+
+
+@pytest.mark.parametrize("how", ["removed by hand", "not asked for for a while"])
+@pytest.mark.parametrize("keys", ["image", "image and digest"])
+def test_content_that_proves_itself_after_all_is_not_told_as_set_aside(
+    on_device: OnDevice, how: str, keys: str
+) -> None:
+    """The law of truth found it: the content before is gone with its container, so the next one is made from the tag in the
+    engine, which names the content that was set aside. It ran, and it was said that it does not."""
+
+    async def work(device: Device) -> None:
+        state = await device.reach(following(), container("db"))
+        push(device)
+        refuse(device, Retry("the engine is away"), Start, times=3)
+        assert await patiently(device) == Settled()
+        assert (content(device), device.conditions()["ContentCurrent"].reason) == (1, "SetAside")
+        rejected = memory(device.journal).rejected
+        assert len(rejected) == 2
+        if keys == "image":
+            for name in [name for name in rejected if "@" in name]:
+                device.journal.attempts.forgive_all(name, images=False)
+        if how == "removed by hand":
+            device.engine.remove("app")
+        else:
+            await device.reach(container("db"))
+            device.ask(following(), container("db"))
+        assert await patiently(device) == Settled()
+        assert content(device) == 2
+        assert "ContentCurrent" not in device.conditions()
+        assert memory(device.journal).rejected == {}
+        assert device.journal.digest("last-good") == state.digest
+        before = device.written()
+        assert await device.cycle() == Settled()
+        assert device.written() == before
+        push(device, 3, exits_with=1)
+        assert await patiently(device) == Settled()
+        assert content(device) == 2, "it is something to go back to"
+        assert "ContentCurrent" in device.conditions()
+
+    on_device(work)
+
+
+def test_content_is_not_accepted_while_the_one_before_is_there(on_device: OnDevice) -> None:
+    """It was proven before its neighbour fell ill, and runs until it is replaced."""
+
+    async def work(device: Device) -> None:
+        await device.reach(following(), checked("db"))
+        push(device)
+        harm(device)
+        assert await patiently(device) == Settled()
+        assert content(device) == 1
+        assert device.conditions()["ContentCurrent"].reason == "SetAside"
+        assert len(memory(device.journal).rejected) == 2
 
     on_device(work)

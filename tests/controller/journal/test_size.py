@@ -144,7 +144,7 @@ def test_a_file_that_was_given_back_and_then_cut_short_is_noticed(tmp_path: Path
         journal._database.one("PRAGMA wal_checkpoint")
         assert journal.is_durable
         os.truncate(tmp_path / FILE, (tmp_path / FILE).stat().st_size - 32 * 1024)
-        journal.check_place()
+        journal.check()
         assert journal.loss is not None
         assert journal.loss.trouble.reason == "Damaged"
 

@@ -247,7 +247,43 @@ def test_what_can_run_runs_when_desired_fails_and_last_good_cannot_be_read(on_st
         stage.engine.kill("web")
         await stage.play(100)
         assert stage.running() == {"web": "web:1", "db": "db:1"}
-        assert "last-good" in stage.condition("Defect").message
+        assert "Defect" not in stage.conditions()
+        (told,) = (each.message for each in stage.sink.taken if each.kind == "state-lost")
+        assert "(table revision), which is last-good, is not what was stored" in told
+
+    on_stage(work)
+
+
+@pytest.mark.parametrize("role", ["desired", "last-good"])
+@pytest.mark.parametrize("is_known", [True, False], ids=["checksum", "none of an earlier version"])
+def test_damage_of_a_revision_is_told_once_and_is_no_defect(
+    on_stage: OnStage, caplog: pytest.LogCaptureFixture, role: str, is_known: bool
+) -> None:
+    """N4: it was an error in the log, as if evenkeel had broken, with a traceback for each process and part."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        await stage.play(30)
+        stage.journal.put("desired", asking("web:1", "db:1", "more:1").desired, "files")
+        digest = stage.journal.digest(role)  # type: ignore[arg-type]
+        if not is_known:
+            stage.journal._database.connection.execute("UPDATE revision SET checksum = x''")
+        stage.engine.catalogue["docker.io/library/more:1"] = Image(pull="unreachable")
+        caplog.clear()
+        restarted_with(stage, role)
+        stage.at(100, stage.engine.kill, "db")
+        stage.at(400, stage.engine.kill, "web")
+        await stage.play(600)
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert "Defect" not in stage.conditions()
+        assert not stage.conditions()["Settled"]
+        (told,) = (each for each in stage.sink.taken if each.kind == "state-lost")
+        assert f"revision {digest} (table revision), which is {role}," in told.message
+        logged = [each for each in caplog.records if "cannot be read" in str(each.__dict__.get("fields"))]
+        assert [(each.levelname, each.exc_info) for each in logged if "state-lost" in each.getMessage()] == [
+            ("WARNING", None)
+        ]
+        assert not [each for each in caplog.records if each.exc_info or each.levelname == "ERROR"]
 
     on_stage(work)
 
@@ -266,9 +302,9 @@ def test_what_is_found_is_kept_up_when_desired_has_failed_and_last_good_cannot_b
         assert stage.running() == {"web": "web:1", "db": "db:1"}
         assert stage.condition("Settled").reason == "RolledBack"
         assert "Defect" not in stage.conditions()
-        assert [each.message for each in stage.sink.taken if each.kind == "state-lost"] == [
-            "last-good could not be read; what was found takes its place and is kept up"
-        ]
+        damage, instead = (each.message for each in stage.sink.taken if each.kind == "state-lost")
+        assert "which is last-good, is not what was stored" in damage
+        assert instead == "last-good could not be read; what was found takes its place and is kept up"
 
     on_stage(work)
 

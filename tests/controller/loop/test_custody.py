@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import shutil
 import sqlite3
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.controller.stage import OnStage, Stage, asking
+from tests.controller.stage import RESYNC_S, OnStage, Stage, asking
 from tests.memories import adopt, memory, remember
 
+from evenkeel.controller.journal import database
+from evenkeel.controller.journal import file as files
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.lock import Lock, holder
@@ -280,6 +283,71 @@ def test_a_journal_of_a_full_disk_is_read_and_written_back(tmp_path: Path, disk:
     assert journal.said(200)[0].message == "again"
     assert entry.message == "again"
     journal.close()
+
+
+def overwritten(stage: Stage, begin: int, size: int) -> None:
+    """Somebody writes noise into the file while it is open, and its log holds nothing of what lay there."""
+    stage.journal._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    noise = random.Random(7).randbytes(size)
+    with (stage.state / FILE).open("r+b", buffering=0) as opened:
+        opened.seek(begin)
+        opened.write(noise)
+
+
+@pytest.mark.parametrize(("begin", "size"), [(0, 30 * 1024), (16, 84), (3 * 1024, 8 * 1024)])
+def test_a_journal_that_is_damaged_while_nothing_is_written_is_noticed(
+    on_stage: OnStage, begin: int, size: int
+) -> None:
+    """F-06: what SQLite has cached hid it, until something was written or another process read."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1", "db:1"))
+        seen: list[Condition] = []
+        stage.at(300, lambda: overwritten(stage, begin, size))
+        stage.at(300 + RESYNC_S + 2, lambda: seen.append(stage.condition("StateWritable")))
+        stage.at(400, stage.engine.kill, "db")
+        stage.at(500, lambda: seen.append(stage.condition("StateWritable")))
+        stage.at(500, lambda: [file.rename(f"{file}-damaged") for file in stage.state.glob(f"{FILE}*")])
+        await stage.play(700)
+        assert [(each.holds, each.reason) for each in seen] == [(False, "Damaged")] * 2
+        assert "To go on without it: mkdir" in seen[0].message
+        assert stage.running() == {"web": "web:1", "db": "db:1"}
+        assert [kind for kind in stage.sink.kinds() if kind.startswith("state-")] == ["state-lost", "state-restored"]
+        check_whole(stage)
+
+    on_stage(work)
+
+
+def test_a_large_journal_is_not_looked_through_at_once(on_stage: OnStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But a file that is none any more is noticed all the same."""
+    monkeypatch.setattr(files, "_LARGEST_CHECK", 0)
+    monkeypatch.setattr(files, "fault", lambda _: None)
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        seen: list[Condition] = []
+        stage.at(300, lambda: overwritten(stage, 0, 30 * 1024))
+        stage.at(300 + RESYNC_S + 2, lambda: seen.append(stage.condition("StateWritable")))
+        await stage.play(400)
+        assert [(each.holds, each.reason) for each in seen] == [(False, "Damaged")]
+
+    on_stage(work)
+
+
+def test_a_journal_that_nobody_wrote_into_is_not_looked_through(
+    on_stage: OnStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        looks: list[Path] = []
+        monkeypatch.setattr(database, "fault_on_disk", lambda path: looks.append(path))
+        seen: list[int] = []
+        stage.at(300, lambda: seen.append(len(looks)))
+        await stage.play(300 + 100 * RESYNC_S)
+        assert seen[0] >= 1
+        assert len(looks) <= seen[0] + 1, "the last word is written, and nothing before it"
+
+    on_stage(work)
 
 
 @pytest.mark.parametrize("damaged", [0, 3 * 4096])

@@ -102,8 +102,8 @@ class DockerEngine:
         return await last_output(self._client, found) if found is not None else Output(unread=_GONE)
 
     async def nudges(self) -> AsyncIterator[None]:
-        """One for every event about a container, one whenever the engine was lost and is back, and one when a failed probe
-        should be looked into."""
+        """One for every event about a container or its network, one whenever the engine was lost and is back, and one when a
+        failed probe should be looked into."""
         following = asyncio.ensure_future(self._follow())
         try:
             while True:
@@ -118,7 +118,7 @@ class DockerEngine:
 
     async def _follow(self) -> None:
         try:
-            async with aclosing(events(self._client, self._observer.ends.hear)) as heard:
+            async with aclosing(events(self._client, self._observer.hear)) as heard:
                 async for _ in heard:
                     self._nudged.set()
         finally:

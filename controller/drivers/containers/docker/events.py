@@ -1,4 +1,4 @@
-"""When something happens to a container, the engine says so; what, is seen by looking.
+"""When something happens to a container or its network, the engine says so; what, is seen by looking.
 
 Whatever the engine answers, the following goes on: an engine that is away, too old or speaks nonsense may be another one soon.
 It is asked less and less often until an answer has lasted: a proxy before it may accept each request and end each answer at
@@ -19,7 +19,9 @@ from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 
 log = logging.getLogger(__name__)
 
-_EVENTS = ("create", "start", "die", "stop", "destroy", "rename", "update", "pause", "unpause", "oom", "health_status")
+_OF_CONTAINERS = ("create", "start", "die", "stop", "rename", "update", "pause", "unpause", "oom", "health_status")
+_OF_NETWORKS = ("connect", "disconnect")
+_OF_BOTH = ("destroy",)
 _DATE_S = 0.001
 """Dates are rounded."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
@@ -57,9 +59,24 @@ class NewestEnds:
         self._ends = {id_: end for id_, end in self._ends.items() if id_ in ids}
 
 
-async def events(client: EngineClient, hear: Callable[[object], None]) -> AsyncGenerator[None, None]:
-    """One for every event, which `hear` has heard before, and one whenever the engine was lost and is back."""
-    filters = json.dumps({"type": ["container"], "event": list(_EVENTS)})
+def is_reason_to_look(event: object, containers: Collection[str], networks: Collection[str]) -> bool:
+    """Whether an event may have changed what is seen: any of a container, and of a network what happens to these `containers`
+    and to these `networks` (ids). Networks of others come and go as often as they like."""
+    match event:
+        case {"Type": "network", "Action": "connect" | "disconnect", "Actor": {"Attributes": {"container": str(id_)}}}:
+            return id_ in containers
+        case {"Type": "network", "Action": "connect" | "disconnect", "Actor": {"ID": str(id_)}}:  # Podman
+            return id_ in containers
+        case {"Type": "network", "Actor": {"ID": str(id_)}}:
+            return id_ in networks
+        case _:
+            return True
+
+
+async def events(client: EngineClient, hear: Callable[[object], bool]) -> AsyncGenerator[None, None]:
+    """One for every event of which `hear` says that it is a reason to look, and one whenever the engine was lost and is
+    back."""
+    filters = json.dumps({"type": ["container", "network"], "event": [*_OF_CONTAINERS, *_OF_NETWORKS, *_OF_BOTH]})
     now, wait_s = asyncio.get_running_loop().time, _FIRST_WAIT_S
     while True:
         begun_s = math.inf
@@ -68,8 +85,8 @@ async def events(client: EngineClient, hear: Callable[[object], None]) -> AsyncG
                 begun_s = now()
                 yield
                 async for event in happened:
-                    hear(event)
-                    yield
+                    if hear(event):
+                        yield
         except DriverError as error:
             log.debug("events ended", extra={"fields": {"why": str(error)}})
         if now() - begun_s >= _LONGEST_WAIT_S:

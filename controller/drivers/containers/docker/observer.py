@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker import answers, parse
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
-from evenkeel.controller.drivers.containers.docker.events import NewestEnds
+from evenkeel.controller.drivers.containers.docker.events import NewestEnds, is_reason_to_look
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
 from evenkeel.controller.drivers.containers.docker.networks import (
     Attachment,
@@ -67,7 +67,9 @@ class Observer:
         self._networks, self._owner, self._look_timeout_s = networks, owner, look_timeout_s
         self._probes, self._uptimes = Probes(look_again), Uptimes()
         self.ends = NewestEnds()
-        """Hears the engine's events."""
+        """Hears how containers ended."""
+        self._networks_of: dict[str, frozenset[str]] = {}
+        """Containers of evenkeel's, and the ids of the networks that each was on at the last look."""
         self._version, self._version_of = "", -1
         self._is_podman = False
         self._abilities: parse.Abilities | None = None
@@ -101,6 +103,7 @@ class Observer:
             self._probes.forget_all_but(ours)
             self._uptimes.forget_all_but(ours)
             self.ends.forget_all_but(ours)
+            self._networks_of = {id_: self._networks_of.get(id_, frozenset()) for id_ in ours}
             asked = [
                 id_ for id_, entry in ours.items() if look.subject in ("", adopted.get(id_) or parse.subject_of(entry))
             ]
@@ -120,6 +123,11 @@ class Observer:
             unasked={image: self._registries.why(image) for image in asked_about if image not in remote},
             only=look.subject,
         )
+
+    def hear(self, event: object) -> bool:
+        """The next event of the engine; whether it is a reason to look."""
+        self.ends.hear(event)
+        return is_reason_to_look(event, self._networks_of, frozenset().union(*self._networks_of.values()))
 
     async def close(self) -> None:
         """End what runs beside the looks."""
@@ -186,6 +194,7 @@ class Observer:
     async def _told_cut_off(self, found: Sequence[Inspection]) -> list[ContainerSeen]:
         """Containers, each with why it is cut off from its network."""
         there, kept = None, ""
+        self._networks_of |= {each.seen.id: frozenset(each.attachment.ids.values()) for each in found}
         if is_doubtful({each.seen.id: each.attachment for each in found}):
             there, kept = await self._networks.there(), await self._networks.kept()
         return [

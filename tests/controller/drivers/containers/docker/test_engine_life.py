@@ -119,6 +119,31 @@ async def test_probes_of_the_engine_itself_do_not_nudge(clean_dockerd: Dockerd, 
         assert nudges.count == 1
 
 
+async def test_networks_of_others_do_not_nudge(clean_dockerd: Dockerd, rig: Rig) -> None:
+    """Nor do their containers come and go on them: others may do that all day long, and each nudge is a look at everything."""
+
+    def ask(path: str, body: object = None, method: str = "POST") -> None:
+        status, answer = clean_dockerd.api(method, path, body)
+        assert status < 300, answer
+
+    await rig.settle(container("web"))
+    id_ = clean_dockerd.run("it", "sleeper:1")
+    async with listening(rig.engine) as nudges:
+        before = await nudges.quiet()
+        for _ in range(3):
+            ask("/networks/create", {"Name": "theirs", "Driver": "bridge"})
+            ask("/networks/theirs/connect", {"Container": id_})
+            ask("/networks/theirs/disconnect", {"Container": id_, "Force": True})
+            ask("/networks/theirs", method="DELETE")
+        assert await nudges.quiet() == before
+        ask("/networks/evenkeel/disconnect", {"Container": "web", "Force": True})
+        await nudges.after(before)
+        assert isinstance(await rig.follow(), Settled)
+        before = await nudges.quiet()
+        assert isinstance(await rig.follow(), Settled)
+        assert await nudges.quiet() == before, "no look is a reason for another one"
+
+
 async def test_a_check_that_fails_over_the_network_counts_like_one_of_the_engine(
     clean_dockerd: Dockerd, rig: Rig
 ) -> None:
@@ -132,6 +157,7 @@ async def test_a_check_that_fails_over_the_network_counts_like_one_of_the_engine
     async with listening(rig.engine) as nudges:
         await nudges.quiet()
         clean_dockerd.api("POST", "/networks/evenkeel/disconnect", {"Container": id_})
+        await nudges.quiet()  # that event is a nudge of its own
         looks = 0
         while True:
             looks, before = looks + 1, nudges.count
