@@ -1,10 +1,14 @@
-"""A virtual event loop: asyncio's clock jumps to the next timer when nothing else is ready, so that no test sleeps."""
+"""A virtual event loop: asyncio's clock jumps to the next timer when nothing else is ready, so that no test sleeps.
+
+A thread lives in real time: while one is at work for the loop, nothing jumps. Otherwise all limits of the program would be over
+before the thread has said its first word.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -14,10 +18,11 @@ WRONG_CLOCKS_S = (-EPOCH_S, -(10.0**9), -3600.0, 3600.0, 315_360_000.0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """`time()` is virtual; waiting for timers costs nothing. File descriptors are still polled."""
+    """`time()` is virtual; waiting for timers costs nothing. File descriptors are still polled. What a thread at work
+    (`asyncio.to_thread`) waits for must not be a timer of this loop."""
 
     def __init__(self) -> None:
-        self._virtual_s = 0.0
+        self._virtual_s, self.threads_at_work = 0.0, 0
         super().__init__(_Jumping(self))
 
     def time(self) -> float:
@@ -26,6 +31,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def jump(self, seconds: float) -> None:
         self._virtual_s += seconds
 
+    def run_in_executor(self, executor: Any, function: Callable[..., Any], *values: Any) -> asyncio.Future[Any]:
+        work = super().run_in_executor(executor, function, *values)
+        self.threads_at_work += 1
+        work.add_done_callback(self._thread_ended)
+        return work
+
+    def _thread_ended(self, _: object) -> None:
+        self.threads_at_work -= 1
+
 
 class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
     def __init__(self, loop: VirtualLoop) -> None:
@@ -33,7 +47,8 @@ class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
+        is_idle = timeout is None or timeout > 0
+        ready = super().select(None if is_idle and self._loop.threads_at_work else 0)
         if not ready and timeout:
             self._loop.jump(timeout)
         elif not ready and timeout is None:

@@ -72,10 +72,11 @@ def prepare(folder: Path, port: int) -> Path:
 class Course:
     """One run. `disturb` is told everything that is said before it is answered."""
 
-    def __init__(self, folder: Path, before: Path, port: int, name: str) -> None:
+    def __init__(self, folder: Path, before: Path, port: int, name: str, *, manager_port: int = 0) -> None:
+        """`manager_port`: where the Update Manager finds the broker, if that is another one."""
         shutil.copytree(before, folder / "state")
         self.device = Device(folder, port, domain=name, client=name)
-        self.manager = Manager(port, name)
+        self.manager = Manager(manager_port or port, name)
         self._over = threading.Event()
 
     def close(self) -> None:

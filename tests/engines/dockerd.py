@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tests.until import until
+
 from .images import Image, standard
 
 _STARTUP_S = 90.0
@@ -196,6 +198,18 @@ class Dockerd:
         if status != 204:
             raise RuntimeError(f"cannot start {name}: {status} {started}")
         return str(answer["Id"])
+
+    def wait_for_trap(self, name: str, *, ignores: bool = False) -> None:
+        """Until the script of a standard image handles SIGTERM, or `ignores` it. `running` is said before: the process may
+        still be runc's, which ends with exit code 2 at a SIGTERM, or the shell's before its trap, which never hears it."""
+        until(lambda: self._has_trap(name, "SigIgn" if ignores else "SigCgt"), what="the script has set its trap")
+
+    def _has_trap(self, name: str, mask: str) -> bool:
+        state = self.inspect(name)
+        process = Path(f"/proc/{state['State']['Pid']}")
+        (signals,) = re.findall(rf"^{mask}:\s*([0-9a-f]+)$", (process / "status").read_text(), re.MULTILINE)
+        is_script = state["Path"].encode() in (process / "cmdline").read_bytes().split(b"\0")
+        return is_script and bool(int(signals, 16) & 1 << (signal.SIGTERM - 1))
 
     def clear(self) -> None:
         """Removes all containers and all networks that somebody made; the images stay."""

@@ -1,7 +1,6 @@
 """The engines themselves: what other tests take for granted about them."""
 
 import re
-import signal
 import socket
 import ssl
 import subprocess
@@ -46,8 +45,7 @@ def test_an_image_goes_by_any_name(clean_dockerd: Dockerd) -> None:
 @pytest.mark.parametrize(("image", "slow"), [("sleeper:1", False), ("web:1", False), ("stubborn:1", True)])
 def test_how_an_image_takes_a_sigterm(clean_dockerd: Dockerd, image: str, slow: bool) -> None:
     clean_dockerd.run("it", image)
-    if not slow:
-        until(lambda: _catches_sigterm(clean_dockerd, "it"), what="the script has set its trap")
+    clean_dockerd.wait_for_trap("it", ignores=slow)
     assert clean_dockerd.containers() == {"it": "running"}
     clean_dockerd.api("POST", "/containers/it/stop", t=1 if slow else 50)
     assert clean_dockerd.inspect("it")["State"]["ExitCode"] == (137 if slow else 0)
@@ -175,13 +173,6 @@ def test_two_images_of_one_name_differ() -> None:
 
 
 # --------------------------------------------------------------------------------------------------------------------
-
-
-def _catches_sigterm(dockerd: Dockerd, name: str) -> bool:
-    """Until then the kernel drops the signal: it is the first process of its namespace."""
-    status = Path(f"/proc/{dockerd.inspect(name)['State']['Pid']}/status").read_text()
-    (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return bool(int(caught, 16) & 1 << (signal.SIGTERM - 1))
 
 
 def _ended(dockerd: Dockerd, name: str) -> Any:

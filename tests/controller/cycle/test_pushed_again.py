@@ -278,7 +278,7 @@ def test_content_that_proves_itself_after_all_is_not_told_as_set_aside(
         assert len(rejected) == 2
         if keys == "image":
             for name in [name for name in rejected if "@" in name]:
-                device.journal.attempts.forgive_all(name, images=False)
+                device.journal.attempts.forgive(name, "containers")
         if how == "removed by hand":
             device.engine.remove("app")
         else:

@@ -437,6 +437,7 @@ async def test_a_neighbour_whose_check_has_not_failed_often_enough_is_in_doubt(
 async def test_a_stubborn_one_is_killed_after_its_time(clean_dockerd: Dockerd, rig: Rig) -> None:
     """Its own time would be over after a second: so long the engine waits when it is not told otherwise."""
     clean_dockerd.run("it", "stubborn:1", StopTimeout=1)
+    await asyncio.to_thread(clean_dockerd.wait_for_trap, "it", ignores=True)
     begun = asyncio.get_running_loop().time()
     assert isinstance(await rig.perform(End("it", Stop(timeout=timedelta(milliseconds=2500)))), Done)
     assert asyncio.get_running_loop().time() - begun >= 2.5
