@@ -319,7 +319,7 @@ class Components:
         while True:
             self._alive()
             vain.tries()
-            ending = await self._cycles.towards(want, action.subject, is_open, see, cut, report, late, meant)
+            ending = await self._cycles.towards.by_a_stage(want, action.subject, is_open, see, cut, report, late, meant)
             match ending:
                 case Settled():
                     trouble.say("")

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic
 
 from evenkeel.controller.cycle.absences import Absences
@@ -20,36 +19,35 @@ from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.beside import Beside
-from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.cycle.lateness import Late, unheard
+from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.revisions import Renewed, Revisions
-from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
+from evenkeel.controller.cycle.stage import Limits, StepProgress
+from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.cycle.stored import Stored
+from evenkeel.controller.cycle.towards import Towards
 from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.controller.process.defect import defect_text
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.agents.in_force import hands_off
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
-from evenkeel.reconcilers.gate import Go, IsOpen, gate
+from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, differing
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, Done, Outcome, Phase, Plan, Retry, Stage, Step
+from evenkeel.specs.plan import NOTHING_DONE, Done, Phase, Plan, Retry, Stage
 
 log = logging.getLogger(__name__)
 
-_STOPPED = Waiting("told to stop")
 _Whys = Mapping[str, str]
 _Names = Collection[str] | None
 
@@ -71,12 +69,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
         self._reconciler, self._driver, self._journal, self._say = reconciler, driver, journal, say
         self._record = Record(reconciler.domain, journal, say)
-        self._limits, self._tries = limits or Limits(), tries
-        self._now, self._progress = now, progress
-        self.broke: Broke = defect_text
-        """Hears of unexpected exceptions that a cycle survives."""
-        self.at_work: AtWork = nullcontext
-        """Hears how long the steps at work may take."""
+        self._tries, self._now, self._progress = tries, now, progress
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
         self._stored = Stored(journal, say)
@@ -84,10 +77,13 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
         self._announced = Announcements(journal, self._record)
         self._memory = Remembering(reconciler, journal, self._record)
+        self.steps = Steps(driver, limits or Limits(), self._memory)
         self._revisions = Revisions(reconciler, journal, self._record, self._memory)
         self._wellbeing = Wellbeing(reconciler, self._record)
         self._beside = Beside(self._looks, self._memory, self._wellbeing)
         self._as_found = AsFound(reconciler, self._looks, journal, self._record)
+        self.towards = Towards(reconciler, journal, self._memory, self._record, self._beside, self.steps, progress)
+        """One subject's way towards what an activity asks for."""
         self._look: Look | None = None
         """What had to be found out last."""
         self._asked = ""
@@ -125,7 +121,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             except Exception as error:
                 if isinstance(error, EvenkeelError):
                     raise
-                return await self._without_plan(desired.digest, self.broke(error), stopping, desired)
+                return await self._without_plan(desired.digest, self.steps.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and not ending.counts:
                 return await self._go_on_without(desired, ending, stopping)
             if isinstance(ending, Retrying) and ending.failed:
@@ -185,54 +181,6 @@ class Cycles(Generic[Want, Seen, Remembered]):
         """What is done from now on is done for this revision."""
         self._record.revision = revision
 
-    async def towards(
-        self,
-        want: Want,
-        subject: str,
-        is_open: IsOpen,
-        see: Callable[[Look], Awaitable[Seen | None]],
-        stopping: asyncio.Event,
-        progress: StepProgress,
-        late: Late = unheard,
-        meant: Callable[[Remembered], Remembered] = lambda memory: memory,
-    ) -> Ending:
-        """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
-        of it is left. Unlike `run` it knows no revisions: what fails is said and counted by the caller. `see` is `observe` with
-        the caller's patience; `None` when that was cut short. `late` hears of steps that are late. `meant` adds to the memory
-        what the caller knows."""
-        self._record.begin()
-        journal, reconciler = self._journal, self._reconciler
-        try:
-            seen = await see(changed(self.look(want), subject=subject))
-        except (Unavailable, TimedOut, Refused) as error:
-            return Retrying(str(error), 0.0, None)
-        if seen is None:
-            return _STOPPED
-        memory = meant(self.memory())
-        differences = [each for each in reconciler.diff(want, seen, memory) if each.subject == subject]
-        plan = reconciler.plan(differences, seen, memory, self._memory.former(differences))
-        if blocked(plan):
-            return Stalled(blocked(plan))
-        found = gate(plan, is_open)
-        if not isinstance(found, Go):
-            return Settled()
-
-        def report(step: Step, message: str, done: int, total: int) -> None:
-            self._progress(step, message, done, total)
-            progress(step, message, done, total)
-
-        activity = journal.mail.activity()
-        acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
-        with self._beside.at_work({subject, *acting}):
-            outcomes = await self._perform(found.stage, stopping, report, late)
-        match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
-            case GoOn():
-                return Progressed() if len(outcomes) == len(found.stage.steps) else _STOPPED
-            case TryAgain(why=why, after_s=after_s):
-                return Retrying(why, after_s, found.stage.phase)
-            case GiveUp(why=why):
-                return Stalled(why.removeprefix(f"{subject}: "))
-
     async def _without_plan(
         self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
     ) -> Ending:
@@ -286,7 +234,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return None
         if seen is not None:
             ailing, _ = self._wellbeing.tell(seen, self.memory())
-            await self._ailments.listen(ailing, self._asked, self.broke)
+            await self._ailments.listen(ailing, self._asked, self.steps.broke)
         return seen
 
     async def _keep_up(
@@ -373,7 +321,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return Retrying(str(error), 0.0, None)
         if seen is None:
             self._revisions.blind()
-            return _STOPPED
+            return STOPPED
         self.asks_afresh = self.asks_afresh and is_repair
         if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
@@ -385,7 +333,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         activity = journal.mail.activity()
         left_alone = hands_off(activity, state) if activity is not None else frozenset()
         ailing, undecided = self._wellbeing.tell(seen, memory, left_alone)
-        await self._ailments.listen(ailing, state.digest, self.broke)
+        await self._ailments.listen(ailing, state.digest, self.steps.broke)
         if journal.digest("desired") != self._asked:
             return Progressed()
         differences = reconciler.diff(want, seen, memory)
@@ -461,7 +409,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
     async def _run_stage(
         self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
     ) -> Ending:
-        outcomes = await self._perform(stage, stopping, self._progress)
+        outcomes = await self.steps.perform(stage, stopping, self._progress)
         if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
             self._revisions.disturbed()
         if stage.phase == Phase.VERIFY:
@@ -494,11 +442,3 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
                 return self._revisions.give_up(state, why)
-
-    async def _perform(
-        self, stage: Stage, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard
-    ) -> Mapping[str, Outcome]:
-        before, after = self._memory.before, self._memory.after
-        return await run_stage(
-            stage, self._driver, self._limits, stopping, progress, before, after, self.broke, self.at_work, late
-        )

@@ -58,3 +58,5 @@ class Stalled(NamedTuple):
 
 
 Ending = Settled | Progressed | Waiting | Retrying | Stalled
+
+STOPPED = Waiting("told to stop")

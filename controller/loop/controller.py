@@ -78,8 +78,8 @@ class Controller:
         self._defects, self._liveness = Defects(journal, self.say), Liveness(life, resync)
         self._telling = Telling(journal, sinks, keep, self._defects)
         self._cycles = cycles(self._worker_says)
-        self._cycles.broke = partial(self._defects.met, domain)
-        self._cycles.at_work = self._liveness.works
+        self._cycles.steps.broke = partial(self._defects.met, domain)
+        self._cycles.steps.at_work = self._liveness.works
         self.work = WorkAtHand()
         """Hears how far the steps at work are."""
         self._resync_s = resync.total_seconds()

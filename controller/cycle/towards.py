@@ -1,0 +1,91 @@
+"""One subject of a domain on its way towards what an activity asks for, by one stage at a time.
+
+The same decisions as in a cycle, without revisions: an activity tells and counts by itself what fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic
+
+from evenkeel.controller.cycle.beside import Beside
+from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.cycle.lateness import Late, unheard
+from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.remembering import Remembering
+from evenkeel.controller.cycle.stage import StepProgress
+from evenkeel.controller.cycle.steps import Steps
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, blocked, fold
+from evenkeel.reconcilers.gate import Go, IsOpen, gate
+from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Look
+from evenkeel.specs.plan import Step
+
+
+class Towards(Generic[Want, Seen, Remembered]):
+    """The way of single subjects of one domain."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler[Want, Seen, Remembered],
+        journal: Journal,
+        memory: Remembering[Want, Seen, Remembered],
+        record: Record,
+        beside: Beside[Want, Seen, Remembered],
+        steps: Steps[Want, Seen, Remembered],
+        progress: StepProgress,
+    ) -> None:
+        self._reconciler, self._journal, self._memory, self._record = reconciler, journal, memory, record
+        self._beside, self._steps, self._progress = beside, steps, progress
+
+    async def by_a_stage(
+        self,
+        want: Want,
+        subject: str,
+        is_open: IsOpen,
+        see: Callable[[Look], Awaitable[Seen | None]],
+        stopping: asyncio.Event,
+        progress: StepProgress,
+        late: Late = unheard,
+        meant: Callable[[Remembered], Remembered] = lambda memory: memory,
+    ) -> Ending:
+        """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
+        of it is left. What fails is said and counted by the caller. `see` is `Cycles.observe` with
+        the caller's patience; `None` when that was cut short. `late` hears of steps that are late. `meant` adds to the memory
+        what the caller knows."""
+        self._record.begin()
+        journal, reconciler = self._journal, self._reconciler
+        try:
+            seen = await see(changed(reconciler.look(want, self._memory.memory()), subject=subject))
+        except (Unavailable, TimedOut, Refused) as error:
+            return Retrying(str(error), 0.0, None)
+        if seen is None:
+            return STOPPED
+        memory = meant(self._memory.memory())
+        differences = [each for each in reconciler.diff(want, seen, memory) if each.subject == subject]
+        plan = reconciler.plan(differences, seen, memory, self._memory.former(differences))
+        if blocked(plan):
+            return Stalled(blocked(plan))
+        found = gate(plan, is_open)
+        if not isinstance(found, Go):
+            return Settled()
+
+        def report(step: Step, message: str, done: int, total: int) -> None:
+            self._progress(step, message, done, total)
+            progress(step, message, done, total)
+
+        activity = journal.mail.activity()
+        acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
+        with self._beside.at_work({subject, *acting}):
+            outcomes = await self._steps.perform(found.stage, stopping, report, late)
+        match fold(found.stage, outcomes, failures=0, tries=1, is_last_good=False):
+            case GoOn():
+                return Progressed() if len(outcomes) == len(found.stage.steps) else STOPPED
+            case TryAgain(why=why, after_s=after_s):
+                return Retrying(why, after_s, found.stage.phase)
+            case GiveUp(why=why):
+                return Stalled(why.removeprefix(f"{subject}: "))
