@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from evenkeel.reconcilers.wanted import Wanted
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
 from evenkeel.specs.look import Look, Observation
@@ -16,7 +17,7 @@ from evenkeel.specs.memory import Memory
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Difference, Outcome, Plan, Step
 
-Want = TypeVar("Want")
+Want = TypeVar("Want", bound=Wanted)
 Seen = TypeVar("Seen", bound=Observation)
 SeenContra = TypeVar("SeenContra", contravariant=True)
 Remembered = TypeVar("Remembered", bound=Memory)

@@ -6,17 +6,19 @@ others are being repaired was asked for by nobody: it is drift, and has an entry
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.reconcilers.counted import listed
-from evenkeel.specs.desired import DesiredState, differing
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Kind
 from evenkeel.specs.plan import NOTHING_DONE, Difference, Plan
 from evenkeel.specs.problem import place_text
 
+Differing = Callable[[DesiredState, DesiredState], tuple[str, ...]]
+"""The subjects of the domain that two states ask for differently."""
 _SWITCHES = ("create", "recreate", "remove")
 _BACK = "it goes back to last-good"
 
@@ -34,8 +36,8 @@ class _Said:
 class Announcements:
     """What was said in the name of each role."""
 
-    def __init__(self, journal: Journal, record: Record) -> None:
-        self._journal, self._record = journal, record
+    def __init__(self, journal: Journal, record: Record, differing: Differing) -> None:
+        self._journal, self._record, self._differing = journal, record, differing
         self._said: dict[Role, _Said] = {}
 
     @at_once
@@ -56,7 +58,7 @@ class Announcements:
         if not begins and not news:
             return
         names = [each.subject for each in plan.differences if each.verb not in NOTHING_DONE]
-        self._record.condition("Settled", False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
+        self._record.settled_is(False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
 
     def _going_back(self, role: Role, state: DesiredState) -> tuple[str, ...]:
         """The subjects that a revision has changed which just failed. All that is done about them takes that back, whatever
@@ -64,7 +66,7 @@ class Announcements:
         if role != "last-good" or not self._record.is_going_back():
             return ()
         desired = self._journal.readable_revision("desired")
-        return differing(desired, state) if desired is not None else ()
+        return self._differing(desired, state) if desired is not None else ()
 
     def over(self, role: Role) -> None:
         """Nothing differs any more."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Generic
 
 from evenkeel.controller.cycle.absences import Absences
@@ -25,26 +26,29 @@ from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.revisions import Renewed, Revisions
+from evenkeel.controller.cycle.sight import Aim, FirstChecks, Run, Sight
 from evenkeel.controller.cycle.stage import Limits, StepProgress
 from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.towards import Towards
+from evenkeel.controller.cycle.trial import Renewed, Trial
 from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.process.stopping import unless
+from evenkeel.controller.transaction.transaction import Member, Transaction
 from evenkeel.reconcilers.agents.in_force import hands_off
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
+from evenkeel.reconcilers.transaction.barrier import pending
 from evenkeel.specs.codec import changed
-from evenkeel.specs.desired import DesiredState, differing
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, Done, Phase, Plan, Retry, Stage
+from evenkeel.specs.plan import NOTHING_DONE, Difference, Done, Phase, Plan, Retry, Stage
 
 log = logging.getLogger(__name__)
 
@@ -65,20 +69,27 @@ class Cycles(Generic[Want, Seen, Remembered]):
         tries: int = 5,
         now: Now = system_now,
         progress: StepProgress = lambda step, message, done, total: None,
+        transaction: Transaction | None = None,
+        rank: int = 0,
+        wake: Callable[[], object] = lambda: None,
     ) -> None:
-        """`tries`: how often a disturbing phase of a revision may fail before it is given up."""
+        """`tries`: how often a disturbing phase of a revision may fail before it is given up. `transaction`: that of the
+        device, where other domains take part in it, in which this one has a `rank`; `wake`: it has something to do for
+        that."""
         self._reconciler, self._driver, self._journal, self._say = reconciler, driver, journal, say
-        self._record = Record(reconciler.domain, journal, say)
+        self._transaction = transaction or Transaction(journal)
+        self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake))
+        self._record = Record(reconciler.domain, journal, say, self._transaction.verdict)
         self._tries, self._now, self._progress = tries, now, progress
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
         self._stored = Stored(journal, say)
         self._looks, self._absences = Looks(driver, self._record), Absences()
         self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
-        self._announced = Announcements(journal, self._record)
+        self._announced = Announcements(journal, self._record, partial(self._transaction.differing, reconciler.domain))
         self._memory = Remembering(reconciler, journal, self._record)
         self.steps = Steps(driver, limits or Limits(), self._memory)
-        self._revisions = Revisions(reconciler, journal, self._record, self._memory)
+        self._trial = Trial(reconciler, journal, self._record, self._memory, self._transaction)
         self._wellbeing = Wellbeing(reconciler, self._record)
         self._beside = Beside(self._looks, self._memory, self._wellbeing)
         self._as_found = AsFound(reconciler, self._looks, journal, self._record)
@@ -110,7 +121,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             self._asked = journal.digest("desired")
             return await self._without_plan(self._asked, error.message, stopping)
         if desired is None:
-            self._record.condition("Settled", False, "NothingDesired", "nothing has been asked for yet")
+            self._record.settled_is(False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
         self._wellbeing.in_force(desired, journal.readable_revision("last-good"))
@@ -137,13 +148,15 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if good is None or good.digest == desired.digest:
             return await self._stand(desired, attempt.why, stopping)
         self._wellbeing.in_force(good, good)
-        self._revisions.on_the_way_back(good)
+        if self._record.is_back():
+            self._transaction.is_back(good)
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
-                return self._revisions.go_back(good, attempt.why, ending)
+                missing = self._transaction.go_back(self._reconciler.domain, good, attempt.why, self._record)
+                return Waiting(missing) if missing else Stalled(attempt.why)
             case Stalled(why=why):
-                return self._revisions.block(f"{why}; on the way back to last-good, because {attempt.why}")
+                return self._block(f"{why}; on the way back to last-good, because {attempt.why}")
             case Retrying(why=why, failed=failed) if failed:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
@@ -192,19 +205,22 @@ class Cycles(Generic[Want, Seen, Remembered]):
         found = await self._as_found.look(stopping) if good is None and desired is None else None
         good = good or found  # nothing else tells what is in force
         if good is None or (good.digest == digest and found is None):
-            self._record.condition("Settled", False, "Retrying", why)
+            self._record.settled_is(False, "Retrying", why)
             await self._look_after_health(stopping)
             return Retrying(why, 0.0, None)
         if desired is None:
             self._wellbeing.in_force(good, good)
         begun = desired is not None and self._journal.attempts.sick_before(digest, self._reconciler.domain) is not None
-        stuck = dict.fromkeys(differing(desired, good), why) if begun and desired is not None else {}
+        changes = (
+            self._transaction.differing(self._reconciler.domain, desired, good) if begun and desired is not None else ()
+        )
+        stuck = dict.fromkeys(changes, why)
         kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)
         if desired is None and kept_up is not None:  # no try reads more of it
             return kept_up if isinstance(kept_up, Retrying) else Stalled(why)
         if not begun or desired is None or kept_up is None:
             return Retrying(why, 0.0, None)
-        return self._revisions.broke(desired, why, self._tries)
+        return self._trial.broke(desired, why, self._tries)
 
     async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
         """evenkeel itself broke at subjects that the revision does not change: all else of it goes on and is judged."""
@@ -216,7 +232,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             ending = await self._pass("desired", desired, stopping, broke.failed)
         if isinstance(ending, Retrying):
             return ending
-        self._record.condition("Settled", False, "Retrying", broke.why)
+        self._record.settled_is(False, "Retrying", broke.why)
         return broke
 
     def _last_good(self) -> DesiredState | None:
@@ -254,20 +270,20 @@ class Cycles(Generic[Want, Seen, Remembered]):
         while not stopping.is_set() and self._journal.digest("desired") == self._asked:
             if self._journal.digest("last-good") != before:  # what was adopted is part of it now
                 before, good = self._journal.digest("last-good"), self._last_good() or good
-            ending = await self._pass("last-good", good, stopping, stuck, kept)
+            ending = await self._turn(Aim("last-good", good, self._asked, stuck, kept), stopping)
             if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
                 stuck = {**ending.failed, **stuck}
             elif not isinstance(ending, Progressed):
                 break
         self._record.revision = aim.digest
-        self._record.condition("Settled", False, "Retrying", why)
+        self._record.settled_is(False, "Retrying", why)
         return None if isinstance(ending, Retrying) and ending.phase is None else ending
 
     async def _repair(
         self, aim: DesiredState, state: DesiredState, kept: Collection[str], stopping: asyncio.Event
     ) -> Ending:
         """While nothing else is done for `aim`: only those of `state` that are `kept` are repaired."""
-        ending = await self._pass("last-good", state, stopping, {}, kept)
+        ending = await self._turn(Aim("last-good", state, self._asked, {}, kept), stopping)
         if isinstance(ending, Retrying) and ending.failed:
             await self._keep_up(aim, state, ending.failed, ending.why, stopping, kept)
         self._record.revision = aim.digest
@@ -286,108 +302,173 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return Progressed()
         if not isinstance(ending, Progressed):
             text = f"{why}; there is no last-good state to go back to; {kept_text(proven)}"
-            self._record.condition("Settled", False, "RevisionFailed", text)
+            self._record.settled_is(False, "RevisionFailed", text)
         return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
 
-    async def _wait_for_first_checks(
-        self, state: DesiredState, undecided: str, down: Collection[str], stopping: asyncio.Event
-    ) -> Ending:
-        """The revision waits, but no repair does. What it changes is left as it is, unless it is `down`."""
-        waiting, good = self._revisions.wait_for_first_checks(undecided), self._last_good()
+    async def _wait_for_first_checks(self, state: DesiredState, checks: FirstChecks, stopping: asyncio.Event) -> Ending:
+        """The revision waits, but no repair does. What it changes is left as it is, unless it is down."""
+        waiting, good = self._trial.wait_for_first_checks(checks.undecided), self._last_good()
         if good is None:
             return waiting
-        kept = good.containers().keys() - set(differing(state, good)).difference(down)
+        changes = self._transaction.differing(self._reconciler.domain, state, good)
+        kept = self._reconciler.select(good).subjects.keys() - set(changes).difference(checks.down)
         ending = await self._repair(state, good, kept, stopping)
         if isinstance(ending, Retrying):
             return Retrying(ending.why, ending.after_s, None)
         if isinstance(ending, Progressed):
             return ending
-        return self._revisions.wait_for_first_checks(undecided)
+        return self._trial.wait_for_first_checks(checks.undecided)
 
     async def _pass(
-        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: _Whys | None = None, kept: _Names = None
+        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: _Whys | None = None
     ) -> Ending:
-        """Towards one state by one stage; nothing is done about the subjects that are `stuck`. With `kept` these alone are
-        repaired, by what the engine has: no registry is asked, and nothing is removed."""
+        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
+        return await self._turn(Aim(role, state, self._asked, stuck), stopping)
+
+    async def _turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:
+        """One look, one decision, one stage."""
+        sight = await self._see(aim, stopping)
+        if not isinstance(sight, Sight):
+            return sight
+        renewed = self._reconciler.renewed(sight.plan.differences, sight.seen, sight.memory)
+        found = self._judge(sight, renewed)
+        if isinstance(found, FirstChecks):
+            return await self._wait_for_first_checks(aim.state, found, stopping)
+        if not isinstance(found, Run):
+            return found
+        changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
+        with self._beside.at_work(changing.union(sight.left_alone)):
+            ending = await self._run_stage(aim.role, aim.state, found.stage, renewed, stopping)
+        if isinstance(ending, Retrying):
+            self._wellbeing.tell(sight.seen, sight.memory, sight.left_alone, ending.failed)
+            self._wellbeing.hold_up()
+        return ending
+
+    async def _see(self, aim: Aim, stopping: asyncio.Event) -> Sight[Want, Seen, Remembered] | Ending:
+        """Look, and state how all are. An ending where nobody could, or something newer came first."""
         journal, reconciler = self._journal, self._reconciler
-        self._record.revision = state.digest
-        want = reconciler.select(state)
-        is_repair = kept is not None
-        look = self._look = self._look_here() if is_repair else changed(self.look(want), fresh=self.asks_afresh)
+        self._record.revision = aim.state.digest
+        want = reconciler.select(aim.state)
+        look = self._look = self._look_here() if aim.is_repair else changed(self.look(want), fresh=self.asks_afresh)
         try:
             seen = await unless(stopping, self.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
-            self._revisions.blind()
+            self._trial.blind()
+            self._transaction.seen(reconciler.domain, aim.state, None, error.message)
             return Retrying(str(error), 0.0, None)
         if seen is None:
-            self._revisions.blind()
+            self._trial.blind()
             return STOPPED
-        self.asks_afresh = self.asks_afresh and is_repair
-        if journal.digest("desired") != self._asked:  # what was seen proves nothing about what was asked for meanwhile
+        self.asks_afresh = self.asks_afresh and aim.is_repair
+        if journal.digest("desired") != aim.asked:  # what was seen proves nothing about what was asked for meanwhile
             return Progressed()
-        now_s = asyncio.get_running_loop().time()
-        before = self.memory()
-        gone = self._absences.gone(reconciler.known(before), reconciler.present(seen), now_s)
-        self._memory.keep(before, reconciler.forgotten(before, gone) if gone else before)
-        memory = self._revisions.accept(want, seen)
+        self._forget_gone(seen)
+        memory = self._trial.accept(want, seen)
         activity = journal.mail.activity()
-        left_alone = hands_off(activity, state) if activity is not None else frozenset()
+        left_alone = hands_off(activity, aim.state) if activity is not None else frozenset()
         ailing, undecided = self._wellbeing.tell(seen, memory, left_alone)
-        await self._ailments.listen(ailing, state.digest, self.steps.broke)
-        if journal.digest("desired") != self._asked:
+        await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
+        if journal.digest("desired") != aim.asked:
             return Progressed()
         differences = reconciler.diff(want, seen, memory)
-        if kept is not None:
-            stuck = {each.subject: each.why for each in differences if each.subject not in kept} | dict(stuck or {})
-        mine = [
-            set_aside(difference, stuck or {}) for difference in differences if difference.subject not in left_alone
-        ]
-        plan = reconciler.plan(mine, seen, memory, self._memory.former(mine))
-        if stuck is None:
+        stuck = dict(aim.stuck or {})
+        if aim.kept is not None:
+            stuck = {each.subject: each.why for each in differences if each.subject not in aim.kept} | stuck
+        plan = self._plan(differences, seen, memory, left_alone, stuck)
+        if aim.stuck is None and not aim.is_repair:
             self._record.content(reconciler.set_aside(want, seen, memory, self._record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
-        found = gate(plan, self._leftovers.is_due if not is_repair else lambda step: step.phase != Phase.CLEANUP)
-        left = [each.subject for each in differences if each.subject in left_alone and each.verb != "keep"]
-        if left and not is_repair and not isinstance(found, Go):
-            why = f"an open activity is about {', '.join(left)}"
-            self._record.condition("Settled", False, "Waiting", why)
+        return Sight(aim, want, seen, memory, tuple(differences), plan, left_alone, ailing, undecided)
+
+    def _forget_gone(self, seen: Seen) -> None:
+        before, now_s = self.memory(), asyncio.get_running_loop().time()
+        gone = self._absences.gone(self._reconciler.known(before), self._reconciler.present(seen), now_s)
+        self._memory.keep(before, self._reconciler.forgotten(before, gone) if gone else before)
+
+    def _plan(
+        self,
+        differences: Sequence[Difference],
+        seen: Seen,
+        memory: Remembered,
+        left_alone: Collection[str],
+        stuck: _Whys,
+    ) -> Plan:
+        mine = [set_aside(each, stuck) for each in differences if each.subject not in left_alone]
+        return self._reconciler.plan(mine, seen, memory, self._memory.former(mine))
+
+    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | FirstChecks:
+        """What a look means: a stage that may run now, or how the turn ends without one."""
+        aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
+        state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
+        found = gate(plan, (lambda step: step.phase != Phase.CLEANUP) if is_repair else self._leftovers.is_due)
+        if sight.left and not is_repair and not isinstance(found, Go):
+            why = f"an open activity is about {', '.join(sight.left)}"
+            self._record.settled_is(False, "Waiting", why)
             return Waiting(why)
-        names = state.containers().keys()
-        unwell = {name: each.why for name, each in sorted(ailing.items()) if name in names and each.refutes}
-        ours = {name: why for name, why in unwell.items() if name not in left_alone}
-        passing = {name: each.why for name, each in ailing.items() if name in names and each.is_passing}
-        ended = tuple(name for name in reconciler.ended(seen) if name in names)
-        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
-        if role == "desired" or stuck is None:
-            self._revisions.looked(state, seen, reconciler.renewed(differences, seen, memory))
-        is_last_good = journal.digest("last-good") == state.digest
-        renewed = reconciler.renewed(plan.differences, seen, memory)
-        is_reached = role == "desired" and not left and not stuck and not blocked(plan)
+        settled, ours = self._settled(sight)
+        if is_desired or (aim.stuck is None and not is_repair):
+            self._trial.looked(state, seen, self._reconciler.renewed(sight.differences, seen, sight.memory))
+        if not is_repair and aim.stuck is None:
+            self._transaction.seen(self._reconciler.domain, state, pending(plan))
+        is_last_good = self._journal.digest("last-good") == state.digest
+        is_stuck = bool(aim.stuck) or is_repair
+        is_reached = is_desired and not sight.left and not is_stuck and not blocked(plan)
         if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
-            unproven = self._revisions.make_good(state, ours, seen, settled.how, renewed)
+            unproven = self._trial.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
-            disturbs = found.stage.phase != Phase.DOWNLOAD
-            tried = renewed if found.stage.phase != Phase.CLEANUP else {}
-            if role == "desired" and disturbs and undecided and self._revisions.is_new(state, tried):
-                down = reconciler.down(seen, memory, state.containers())
-                return await self._wait_for_first_checks(state, undecided, down, stopping)
-            if disturbs and not is_repair and self._revisions.remember_found(plan.differences, seen):
-                return Progressed()
-            self._announced.announce(role, state, plan, is_repair=is_repair)
-            if disturbs and not is_repair and (role == "desired" or is_last_good):
-                self._revisions.begin(state, ailing, seen, tried)
-            changing = {each.subject for each in plan.differences if each.verb not in NOTHING_DONE}
-            with self._beside.at_work(changing.union(left_alone)):
-                ending = await self._run_stage(role, state, found.stage, renewed, stopping)
-            if isinstance(ending, Retrying):
-                self._wellbeing.tell(seen, memory, left_alone, ending.failed)
-                self._wellbeing.hold_up()
-            return ending
-        if undecided and role == "desired" and not stuck and not blocked(plan):
-            return self._revisions.wait_for_first_checks(undecided)
-        return self._settle("last-good" if stuck else role, plan, settled)
+            return self._begin(sight, found.stage, renewed)
+        if undecided and is_desired and not is_stuck and not blocked(plan):
+            return self._trial.wait_for_first_checks(undecided)
+        return self._settle("last-good" if is_stuck else aim.role, plan, settled)
+
+    def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
+        """How it would be settled, and which subjects are not well, and why, without those that are left alone."""
+        names = sight.want.subjects.keys()
+        ailing = {name: each for name, each in sorted(sight.ailing.items()) if name in names}
+        unwell = {name: each.why for name, each in ailing.items() if each.refutes}
+        passing = {name: each.why for name, each in ailing.items() if each.is_passing}
+        ended = tuple(name for name in self._reconciler.ended(sight.seen) if name in names)
+        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
+        return settled, {name: why for name, why in unwell.items() if name not in sight.left_alone}
+
+    def _begin(
+        self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed
+    ) -> Run | Ending | FirstChecks:
+        """A stage may run as far as the domain goes; whether the revision, and other domains, let it."""
+        aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
+        disturbs = stage.phase != Phase.DOWNLOAD
+        tried = renewed if stage.phase != Phase.CLEANUP else {}
+        if is_desired and disturbs and sight.undecided and self._trial.is_new(state, tried):
+            down = self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)
+            return FirstChecks(sight.undecided, down)
+        why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.stuck is None else ""
+        if why and not aim.is_repair:
+            return self._meanwhile(sight, why)
+        if disturbs and not aim.is_repair and self._trial.remember_found(sight.plan.differences, sight.seen):
+            return Progressed()
+        self._announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)
+        if disturbs and not aim.is_repair and (is_desired or self._journal.digest("last-good") == state.digest):
+            self._trial.begin(state, sight.ailing, sight.seen, tried)
+        return Run(sight.plan, stage)
+
+    def _meanwhile(self, sight: Sight[Want, Seen, Remembered], why: str) -> Run | Ending:
+        """The way of the revision waits for other domains. What it does not change is repaired."""
+        state = sight.aim.state
+        changes = self._transaction.on_the_way(self._reconciler.domain, state)
+        stuck = dict.fromkeys(changes, why)
+        plan = self._plan(sight.differences, sight.seen, sight.memory, sight.left_alone, stuck)
+        found = gate(plan, self._leftovers.is_due)
+        if isinstance(found, Go):
+            self._announced.announce(sight.aim.role, state, plan, is_repair=True)
+            return Run(plan, found.stage)
+        self._record.settled_is(False, "Waiting", why)
+        return Waiting(why)
+
+    def _block(self, why: str) -> Ending:
+        self._transaction.block(why, self._record)
+        return Stalled(why)
 
     @at_once
     def _settle(self, role: Role, plan: Plan, settled: Settled) -> Ending:
@@ -400,7 +481,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if self._journal.digest("desired") != self._asked:  # by another process, since the look
             return Progressed()
         if why:
-            return self._revisions.block(why)
+            return self._block(why)
         if self._journal.attempts.of(self._record.revision) is not None:
             self._journal.attempts.forgive(self._record.revision)
         self._record.settled(settled.how)
@@ -411,9 +492,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
     ) -> Ending:
         outcomes = await self.steps.perform(stage, stopping, self._progress)
         if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
-            self._revisions.disturbed()
+            self._transaction.disturbed()
+            self._trial.disturbed()
         if stage.phase == Phase.VERIFY:
-            self._revisions.proved([step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Done)])
+            self._trial.proved([step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Done)])
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)
             return Progressed()
@@ -426,7 +508,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             tries=self._tries,
             is_last_good=is_last_good,
             has_way_back=bool(good),
-            changes=self._revisions.changes(state)
+            changes=self._trial.changes(state)
             if any(isinstance(o, Retry) and o.defect for o in outcomes.values())
             else None,
         )
@@ -434,11 +516,11 @@ class Cycles(Generic[Want, Seen, Remembered]):
             case GoOn():
                 return Progressed()
             case TryAgain(why=why, after_s=after_s, counts=counts):
-                if is_last_good and self._revisions.reject(stage, outcomes, renewed, self._tries):
+                if is_last_good and self._trial.reject(stage, outcomes, renewed, self._tries):
                     return Progressed()
                 if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
                     self._journal.attempts.count(state.digest, why)
-                self._record.condition("Settled", False, "Retrying", why)
+                self._record.settled_is(False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
-                return self._revisions.give_up(state, why)
+                return self._trial.give_up(state, why)

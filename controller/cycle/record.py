@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from evenkeel.controller.cycle.endings import PROVEN
 from evenkeel.controller.cycle.recurrences import Recurrences
 from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.reconcilers.counted import counted, reasons
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.errors import EvenkeelError
@@ -21,8 +22,8 @@ from evenkeel.specs.plan import Step
 class Record:
     """The record of one domain. `revision` is the one that cycles are about."""
 
-    def __init__(self, domain: str, journal: Journal, tell: Callable[[Feedback], None]) -> None:
-        self._domain, self._journal, self._tell = domain, journal, tell
+    def __init__(self, domain: str, journal: Journal, tell: Callable[[Feedback], None], verdict: Verdict) -> None:
+        self._domain, self._journal, self._tell, self._verdict = domain, journal, tell, verdict
         self._cycle = 0
         self._engine, self._ills, self._ends = Recurrences(), Recurrences(), Recurrences()
         self._has_looked = False
@@ -31,6 +32,10 @@ class Record:
     def begin(self) -> None:
         """Another cycle."""
         self._cycle += 1
+
+    def settled_is(self, holds: bool, reason: str, message: str) -> bool:
+        """What the domain says of `Settled`; True when the device says something new by that."""
+        return self._verdict.say(self._domain, holds, reason, message)
 
     def condition(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
         """Set a condition; True when that says something new."""
@@ -63,7 +68,11 @@ class Record:
         for name in about_containers:
             before = self._known(name)
             if before is not None and (before.holds or before.reason == "RolledBack"):
-                self.condition(name, False, "Unknown", f"{why}: {before.message or 'all was well'}")
+                text = f"{why}: {before.message or 'all was well'}"
+                if name == "Settled":
+                    self.settled_is(False, "Unknown", text)
+                else:
+                    self.condition(name, False, "Unknown", text)
 
     @at_once
     def engine_found(self, engine: str) -> None:
@@ -92,7 +101,7 @@ class Record:
     def settled(self, text: str) -> None:
         """What is asked for is there. `text`: how it is."""
         was_settled = self._holds("Settled")
-        is_new = self.condition("Settled", True, "Converged", text)
+        is_new = self.settled_is(True, "Converged", text)
         is_news = self._is_news(self._ends, {"all": "" if text == PROVEN else text})
         if (is_new and not was_settled) or (is_news and was_settled):
             self.say("settled", text)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Generic
 
 from evenkeel.controller.cycle.record import Record
-from evenkeel.controller.cycle.revisions import RECOVERY_S
+from evenkeel.controller.cycle.trial import RECOVERY_S
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.ports import Ailment, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState

@@ -14,6 +14,16 @@ class ContainersWanted(NamedTuple):
     documents: tuple[tuple[Container, Document], ...] = ()
     system: tuple[str, ...] = ()
 
+    @property
+    def subjects(self) -> dict[str, Container]:
+        """The containers that are asked for, by name."""
+        return {container.name: container for container, _ in self.documents}
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """The names that are never touched."""
+        return self.system
+
 
 def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> ContainersWanted:
     """Containers in order of name. `also_system`: names that settings protect."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Former
-from evenkeel.specs.containers.container import Container
 from evenkeel.specs.plan import Difference
 
 
@@ -25,7 +24,8 @@ def last_wishes(differences: Iterable[Difference], former: Former[ContainersWant
     """The last wishes for all that is to be removed. That a subject's volumes may go counts only where it was good, too: what
     failed may have been wrong in this."""
     gone = {difference.subject for difference in differences if difference.verb == "remove"}
-    good, latest = _wanted(former.good), {**_wanted(former.good), **_wanted(former.desired)}
+    good = former.good.subjects if former.good is not None else {}
+    latest = {**good, **(former.desired.subjects if former.desired is not None else {})}
     stop_s = {name: each.stop.timeout.total_seconds() for name, each in latest.items() if name in gone}
     discards = (
         name
@@ -33,7 +33,3 @@ def last_wishes(differences: Iterable[Difference], former: Former[ContainersWant
         if {good[name].image_volumes, latest[name].image_volumes} == {"discard"}
     )
     return LastWishes(stop_s, frozenset(discards))
-
-
-def _wanted(want: ContainersWanted | None) -> dict[str, Container]:
-    return {container.name: container for container, _ in want.documents} if want is not None else {}

@@ -1,7 +1,8 @@
-"""What becomes of a revision: good, failed, blocked, or gone back from.
+"""The trial of a revision, or of content that was pushed again, in one domain.
 
-A revision is good when everything asked for is at work and proven, and nothing that was well before it is unwell: whatever
-has a check has passed it since the revision last disturbed anything. Each of these turns is one write with what is said of it.
+It is good there when everything asked for is at work and proven, and nothing that was well before it is unwell: whatever has a
+check has passed it since the last disturbance. What becomes of the revision then is decided over all domains
+(`controller.transaction`); content is the domain's own.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Generic
 
-from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Waiting
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
-from evenkeel.reconcilers.counted import counted, listed
+from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
-from evenkeel.specs.desired import DesiredState, desired_state, differing
+from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Retry, Stage
 
 RECOVERY_S = 60.0
@@ -30,8 +32,8 @@ Renewed = Mapping[str, tuple[str, ...]]
 (`Reconciler.renewed`)."""
 
 
-class Revisions(Generic[Want, Seen, Remembered]):
-    """The revisions of one domain."""
+class Trial(Generic[Want, Seen, Remembered]):
+    """The trials of one domain."""
 
     def __init__(
         self,
@@ -39,13 +41,15 @@ class Revisions(Generic[Want, Seen, Remembered]):
         journal: Journal,
         record: Record,
         memory: Remembering[Want, Seen, Remembered],
+        transaction: Transaction,
     ) -> None:
         self._reconciler, self._journal, self._record, self._memory = reconciler, journal, record, memory
+        self._transaction = transaction
         self._domain = reconciler.domain
         self._about: str | None = None
         """The digest of what was on trial at the last look; "" when nothing was."""
-        self._back_at = ""
-        """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
+        self._disturbances = 0
+        """How many disturbances of any domain there had been at the last look."""
         self._unwell_since: float | None = None
         """Since when a subject that was well before it is unwell, by the clock of the event loop."""
         self._last_checks: Mapping[str, str] | None = None
@@ -55,7 +59,7 @@ class Revisions(Generic[Want, Seen, Remembered]):
 
     def wait_for_first_checks(self, undecided: str) -> Ending:
         """Nothing is said about all of it, and no revision begins, before it is known how they are."""
-        self._record.condition("Settled", False, "Waiting", undecided)
+        self._record.settled_is(False, "Waiting", undecided)
         return Waiting(undecided, _AGAIN_S)
 
     def _is_on_trial(self, state: DesiredState, renewed: Renewed) -> bool:
@@ -80,12 +84,12 @@ class Revisions(Generic[Want, Seen, Remembered]):
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:
         """The subjects that differ from last-good; `None` when nobody knows."""
-        good = self._journal.readable_revision("last-good")
-        return differing(state, good) if good is not None else None
+        return self._transaction.changes(self._domain, state)
 
     def disturbed(self) -> None:
         """Something was just done to the world: what checks told before says nothing any more."""
         self._last_checks = self._unchecked_since = None
+        self._disturbances = self._transaction.disturbances
 
     def blind(self) -> None:
         """Nobody could look: what was well or unwell may have changed meanwhile."""
@@ -93,6 +97,8 @@ class Revisions(Generic[Want, Seen, Remembered]):
 
     def looked(self, state: DesiredState, seen: Seen, renewed: Renewed) -> None:
         """A cycle for this revision has looked."""
+        if self._disturbances != self._transaction.disturbances:  # by another domain
+            self.disturbed()
         about = state.digest if self._is_on_trial(state, renewed) else ""
         if about != self._about:
             self._about, self._unwell_since, self._unchecked_since = about, None, None
@@ -116,6 +122,7 @@ class Revisions(Generic[Want, Seen, Remembered]):
         journal = self._journal
         good, begun = journal.digest("last-good"), journal.attempts.sick_before(state.digest, self._domain) is not None
         if good == state.digest and not begun:
+            self._transaction.reach(self._domain, state, text, self._record)
             return None
         self.begin(state, unwell, seen, renewed)  # unless that was done already
         excused = journal.attempts.sick_before(state.digest, self._domain) or frozenset()
@@ -126,14 +133,17 @@ class Revisions(Generic[Want, Seen, Remembered]):
         waiting = self._wait_for_checks(state, seen, excused) if begun and good else None
         if waiting is not None:
             return waiting
-        if good != state.digest:
-            if not journal.promote(state.digest):
-                return Progressed()  # something else is asked for by now
-            self._record.say("revision-good", text)
+        missing = self._transaction.reach(self._domain, state, text, self._record)
+        if missing is not None:
+            return self._wait(missing) if missing else Progressed()  # something else is asked for by now
         for names in renewed.values():
             journal.attempts.forgive(names[0], self._domain)
         journal.attempts.forget_sick()
         return None
+
+    def _wait(self, why: str, again_s: float = 0.0) -> Ending:
+        self._record.settled_is(False, "Waiting", why)
+        return Waiting(why, again_s)
 
     def _wait_for_checks(self, state: DesiredState, seen: Seen, excused: Collection[str]) -> Ending | None:
         """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
@@ -149,7 +159,7 @@ class Revisions(Generic[Want, Seen, Remembered]):
             return None
         states = counted({name: each.why for name, each in unchecked.items()})
         why = f"it is not known yet whether what is new harms others: {states}"
-        self._record.condition("Settled", False, "Waiting", why)
+        self._record.settled_is(False, "Waiting", why)
         return Waiting(why, _AGAIN_S)
 
     def _wait_for_recovery(self, state: DesiredState, why: str, renewed: Renewed) -> Ending | None:
@@ -165,35 +175,8 @@ class Revisions(Generic[Want, Seen, Remembered]):
                 self._journal.attempts.forget_sick()
                 return Progressed()
             return self.give_up(state, f"{why}, since this revision")
-        self._record.condition("Settled", False, "Waiting", why)
+        self._record.settled_is(False, "Waiting", why)
         return Waiting(why, _AGAIN_S)
-
-    @at_once
-    def block(self, why: str) -> Ending:
-        if self._record.condition("Settled", False, "Blocked", why):
-            self._record.say("stalled", why)
-        return Stalled(why)
-
-    @at_once
-    def go_back(self, good: DesiredState, why: str, settled: Settled) -> Ending:
-        """Last-good is in force instead of what is desired, and nothing more is tried. Where it was before, it was only
-        repaired."""
-        is_new = self._record.condition("Settled", False, "RolledBack", f"last-good is in force; {why}")
-        if is_new and self._back_at != good.digest:
-            self._record.say("rolled-back", f"last-good {good.digest} is in force again{self._whom(good)}")
-        self._back_at = good.digest
-        return Stalled(why)
-
-    def on_the_way_back(self, good: DesiredState) -> None:
-        """What is desired has failed, and last-good is kept up; it may be in force already."""
-        if self._record.is_back():
-            self._back_at = good.digest
-
-    def _whom(self, state: DesiredState) -> str:
-        """Whom the way back from what is desired is about, so that who asks for the entries of one finds it."""
-        desired = self._journal.readable_revision("desired")
-        subjects = differing(desired, state) if desired is not None else ()
-        return f": {listed(subjects)}" if subjects else ""
 
     @at_once
     def remember_found(self, differences: Sequence[Difference], seen: Seen) -> bool:
@@ -265,19 +248,7 @@ class Revisions(Generic[Want, Seen, Remembered]):
                 self._journal.attempts.count(state.digest, why)
                 return Retrying(why, 0.0, None)
 
-    @at_once
     def give_up(self, state: DesiredState, why: str) -> Ending:
-        self._journal.attempts.forget_sick()
-        self._journal.attempts.count(state.digest, why, failed=True)
-        self._back_at = ""
-        self._record.say("revision-failed", why)
-        good = self._journal.digest("last-good")
-        if not good:
-            self._record.condition(
-                "Settled", False, "RevisionFailed", f"{why}; there is no last-good state to go back to"
-            )
-            return Progressed()  # what was proven in it is found out at once
-        changes = self.changes(state)
-        self._record.say("rolling-back", f"going back to {good}" + (f": {listed(changes)}" if changes else ""))
-        self._record.condition("Settled", False, "RollingBack", why)
+        """The revision has failed in this domain, and so in all."""
+        self._transaction.give_up(state, why, self._record)
         return Progressed()

@@ -1,0 +1,1 @@
+"""One revision on its way over all domains of the device."""

@@ -1,0 +1,190 @@
+"""What becomes of a revision: good, failed, blocked, or gone back from; and how far each domain may go with it.
+
+A revision is good when every domain has reached it and proven it, each by a look after the last disturbance of any domain.
+It fails as a whole, by one domain. Each of these turns is one write with what is said of it. What a domain does is its own
+business (`controller.cycle`); nothing else couples domains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.transaction.verdict import Verdict
+from evenkeel.controller.transaction.voice import Voice
+from evenkeel.reconcilers.counted import listed
+from evenkeel.reconcilers.transaction.barrier import Progress, held
+from evenkeel.reconcilers.wanted import Wanted, differing
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.plan import Phase
+
+
+class Member(NamedTuple):
+    """A domain in the transaction. `rank`: its place in the order of switches. `want`: what of a state is its own. `wake`:
+    it has something to do."""
+
+    name: str
+    rank: int
+    want: Callable[[DesiredState], Wanted]
+    wake: Callable[[], object]
+
+
+class Transaction:
+    """The transaction of one device. Everything here happens at once: nothing is awaited."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal, self.verdict = journal, Verdict(journal)
+        self._members: dict[str, Member] = {}
+        self._progress: dict[str, tuple[str, Progress]] = {}
+        """By domain: the digest of the state that it was last seen on its way to, and how far it was."""
+        self._reached: dict[str, str] = {}
+        """By domain: the digest of the state that it has reached and proven since the last disturbance."""
+        self._back_at = ""
+        """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
+        self.disturbances = 0
+        """How often something was done to the world."""
+
+    def join(self, member: Member) -> None:
+        """One more domain takes part."""
+        self._members[member.name] = member
+        self.verdict.join(member.name)
+
+    def changes(self, domain: str, state: DesiredState) -> tuple[str, ...] | None:
+        """The subjects of a domain that differ from last-good; `None` when nobody knows."""
+        good = self._journal.readable_revision("last-good")
+        return self.differing(domain, state, good) if good is not None else None
+
+    def differing(self, domain: str, one: DesiredState, other: DesiredState) -> tuple[str, ...]:
+        """The subjects of a domain that two states ask for differently."""
+        want = self._members[domain].want
+        return differing(want(one), want(other))
+
+    # ── how far a domain may go ────────────────────────────────────────────────────────────────────────────────
+
+    def seen(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
+        """A domain has looked for a state, or could not: how far it is (`reconcilers.transaction.barrier.Progress`)."""
+        found = state.digest, Progress(self._members[domain].rank, pending, unseen)
+        if self._progress.get(domain) != found:
+            self._progress[domain] = found
+            self._wake_others(domain)
+
+    def held(self, domain: str, state: DesiredState, phase: Phase) -> str:
+        """Why a domain has to wait with a phase on its way to a state; "" when it may go on. Where that is last-good and
+        nothing else is desired, every domain repairs what is its own."""
+        if len(self._members) == 1:
+            return ""
+        good = self._journal.digest("last-good")
+        back = good == state.digest
+        other = self._journal.readable_revision("desired" if back else "last-good")
+        if back and (other is None or other.digest == good):
+            return ""
+        others = {
+            name: self._progress_of(name, state)
+            for name, member in self._members.items()
+            if name != domain and (other is None or differing(member.want(state), member.want(other)))
+        }
+        return held(domain, phase, others, self._members[domain].rank, back=back)
+
+    def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
+        """The subjects of a domain that change on the way to a state: from last-good, or back to it."""
+        back = self._journal.digest("last-good") == state.digest
+        other = self._journal.readable_revision("desired" if back else "last-good")
+        want = self._members[domain].want
+        return differing(want(state), want(other)) if other is not None else tuple(want(state).subjects)
+
+    def _progress_of(self, name: str, state: DesiredState) -> Progress:
+        digest, found = self._progress.get(name, ("", Progress(0, None)))
+        return found if digest == state.digest else Progress(self._members[name].rank, None, "it was not looked at yet")
+
+    def disturbed(self) -> None:
+        """Something was just done to the world: nothing is proven that was seen before."""
+        self.disturbances += 1
+        self._reached.clear()
+
+    # ── how it ends ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @at_once
+    def reach(self, domain: str, state: DesiredState, text: str, voice: Voice) -> str | None:
+        """A domain has reached a state and proven it. `None` when that makes the revision good, or it is; else which
+        domains have not, or "" when something else is desired by now. `text`: how everything is."""
+        self._reached[domain] = state.digest
+        if self._journal.digest("last-good") == state.digest:
+            return None
+        missing = [name for name in self._members if not self._is_there(name, state)]
+        if missing:
+            return f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} not there yet"
+        if not self._journal.promote(state.digest):
+            return ""
+        voice.say("revision-good", text)
+        self._wake_others(domain)
+        return None
+
+    def _is_there(self, name: str, state: DesiredState) -> bool:
+        """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
+        digest, progress = self._progress.get(name, ("", None))
+        is_unseen = progress is not None and digest == state.digest and bool(progress.unseen)
+        return self._reached.get(name) == state.digest or (is_unseen and self.changes(name, state) == ())
+
+    @at_once
+    def block(self, why: str, voice: Voice) -> None:
+        """What is wanted cannot be had."""
+        if voice.settled_is(False, "Blocked", why):
+            voice.say("stalled", why)
+
+    @at_once
+    def give_up(self, state: DesiredState, why: str, voice: Voice) -> bool:
+        """The revision has failed, for all domains; False when there is nothing to go back to."""
+        self._journal.attempts.forget_sick()
+        self._journal.attempts.count(state.digest, why, failed=True)
+        self._back_at = ""
+        voice.say("revision-failed", why)
+        good = self._journal.readable_revision("last-good")
+        if not self._journal.digest("last-good"):
+            voice.settled_is(False, "RevisionFailed", f"{why}; there is no last-good state to go back to")
+            return False
+        changes = self._whom(state, good)
+        to = self._journal.digest("last-good")
+        voice.say("rolling-back", f"going back to {to}" + (f": {listed(changes)}" if changes else ""))
+        voice.settled_is(False, "RollingBack", why)
+        for member in self._members.values():
+            member.wake()
+        return True
+
+    @at_once
+    def go_back(self, domain: str, good: DesiredState, why: str, voice: Voice) -> str:
+        """A domain is back at last-good, which is in force instead of what is desired once all are; "" then, and nothing
+        more is tried. Else which are not. Where it was in force before, it was only repaired."""
+        self._reached[domain] = good.digest
+        desired = self._journal.readable_revision("desired")
+        missing = [
+            name
+            for name, member in self._members.items()
+            if self._reached.get(name) != good.digest
+            and (desired is None or differing(member.want(desired), member.want(good)))
+        ]
+        if missing:
+            return f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} not back yet"
+        is_new = voice.settled_is(False, "RolledBack", f"last-good is in force; {why}")
+        if is_new and self._back_at != good.digest:
+            whom = self._whom(desired, good)
+            text = f": {listed(whom)}" if whom else ""
+            voice.say("rolled-back", f"last-good {good.digest} is in force again{text}")
+        self._back_at = good.digest
+        return ""
+
+    def is_back(self, good: DesiredState) -> None:
+        """Last-good is known to be in force already."""
+        self._back_at = good.digest
+
+    def _whom(self, one: DesiredState | None, other: DesiredState | None) -> tuple[str, ...]:
+        """Whom the way from one state to the other is about, so that who asks for the entries of one finds it."""
+        if one is None or other is None:
+            return ()
+        found = (differing(member.want(one), member.want(other)) for member in self._members.values())
+        return tuple(sorted({subject for subjects in found for subject in subjects}))
+
+    def _wake_others(self, domain: str) -> None:
+        for name, member in self._members.items():
+            if name != domain:
+                member.wake()

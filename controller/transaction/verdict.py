@@ -1,0 +1,63 @@
+"""The one condition `Settled` of the device, folded from what each domain says of itself.
+
+The device is settled when every domain is. Else it says what is wrong where it is worst, and names every domain that says
+so. What a domain said of another desired state counts for nothing. Kept in memory: a process that begins hears every domain
+anew.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.specs.feedback import Condition
+
+_WORST_FIRST = (
+    "RevisionFailed",
+    "RollingBack",
+    "Blocked",
+    "Retrying",
+    "Unknown",
+    "Waiting",
+    "Converging",
+    "RolledBack",
+)
+
+
+class Statement(NamedTuple):
+    """What a domain says. `desired`: the digest of what was desired when it said so."""
+
+    desired: str
+    holds: bool
+    reason: str
+    message: str
+
+
+class Verdict:
+    """The verdict over the domains of one device."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._said: dict[str, Statement | None] = {}
+
+    def join(self, domain: str) -> None:
+        """One more domain has a say."""
+        self._said[domain] = None
+
+    def say(self, domain: str, holds: bool, reason: str, message: str) -> bool:
+        """A domain says how it is; True when the device says something new by that."""
+        desired = self._journal.digest("desired")
+        self._said[domain] = Statement(desired, holds, reason, message)
+        known = {name: each for name, each in self._said.items() if each is not None and each.desired == desired}
+        told = {name: each for name, each in known.items() if not each.holds}
+        if not told:
+            if len(known) < len(self._said):
+                return False  # somebody has not spoken yet
+            return self._journal.set_condition(Condition("Settled", True, reason, message))
+        worst = min(told.values(), key=lambda each: _severity(each.reason))
+        text = worst.message if len(told) == 1 else "; ".join(dict.fromkeys(each.message for each in told.values()))
+        return self._journal.set_condition(Condition("Settled", False, worst.reason, text))
+
+
+def _severity(reason: str) -> int:
+    return _WORST_FIRST.index(reason) if reason in _WORST_FIRST else len(_WORST_FIRST)

@@ -1,0 +1,56 @@
+"""How far a domain may go while others are on their way to the same revision.
+
+Phases are barriers: nothing is prepared before everything is fetched, nothing is switched before everything is prepared, and
+nothing is removed before everything is proven. Inside of the switch there is an order of the domains: a domain switches, and
+proves itself, before the next one begins. The way back takes them in reverse order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evenkeel.specs.plan import Phase, Plan
+
+
+class Progress(NamedTuple):
+    """How far a domain is with a revision. `rank`: its place in the order of switches. `pending`: the first phase of which a
+    step is left, `None` when none is. `unseen`: not "", why nobody knows how far it is."""
+
+    rank: int
+    pending: Phase | None
+    unseen: str = ""
+
+
+def pending(plan: Plan) -> Phase | None:
+    """The first phase of which a plan has a step."""
+    found = {stage.phase for stage in plan.stages}
+    return next((phase for phase in Phase if phase in found), None)
+
+
+def held(domain: str, phase: Phase, others: Mapping[str, Progress], rank: int, *, back: bool = False) -> str:
+    """Why a domain of this `rank` has to wait with a phase; "" when it may go on. `others`: all other domains that the revision
+    changes. `back`: it is a way back. Then nothing waits for a domain that cannot be looked at: what failed is taken back
+    wherever that is possible."""
+    if phase == Phase.DOWNLOAD:
+        return ""
+    mine = _place(phase, rank, back)
+    waits = []
+    for name, each in sorted(others.items()):
+        if each.unseen and not back:
+            waits.append(f"{name} ({each.unseen})")
+        elif not each.unseen and each.pending is not None and _place(each.pending, each.rank, back) < mine:
+            waits.append(f"{name} ({each.pending})")
+    return f"{phase} waits for {', '.join(waits)}" if waits else ""
+
+
+def _place(phase: Phase, rank: int, back: bool) -> tuple[int, int]:
+    match phase:
+        case Phase.DOWNLOAD:
+            return 0, 0
+        case Phase.UPDATE:
+            return 1, 0
+        case Phase.ACTIVATE | Phase.VERIFY:
+            return 2, -rank if back else rank
+        case Phase.CLEANUP:
+            return 3, 0

@@ -1,0 +1,27 @@
+"""What is asked of a domain, as far as all domains have it in common."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+
+class Wanted(Protocol):
+    """A domain's part of a desired state."""
+
+    @property
+    def subjects(self) -> Mapping[str, object]:
+        """What is asked of each subject; two values are equal when they ask for the same."""
+        ...
+
+    @property
+    def protected(self) -> Collection[str]:
+        """Subjects that are never touched."""
+        ...
+
+
+def differing(one: Wanted, other: Wanted) -> tuple[str, ...]:
+    """The subjects that are asked for otherwise, or in one of the two only, and those that one of them alone protects."""
+    wanted, also = one.subjects, other.subjects
+    changed = {name for name in wanted.keys() | also.keys() if wanted.get(name) != also.get(name)}
+    return tuple(sorted(changed | (set(one.protected) ^ set(other.protected))))
