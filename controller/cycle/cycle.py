@@ -11,44 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic
 
-from evenkeel.controller.cycle.absences import Absences
-from evenkeel.controller.cycle.ailments import Ailments
-from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.as_found import AsFound
-from evenkeel.controller.cycle.beside import Beside
-from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.cycle.leftovers import Leftovers
-from evenkeel.controller.cycle.looks import Looks
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
-from evenkeel.controller.cycle.record import Record
-from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.sight import Aim, FirstChecks, Run, Sight
+from evenkeel.controller.cycle.sight import Aim, FirstChecks
 from evenkeel.controller.cycle.stage import Limits, StepProgress
-from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.towards import Towards
-from evenkeel.controller.cycle.trial import Renewed, Trial
-from evenkeel.controller.cycle.wellbeing import Wellbeing
-from evenkeel.controller.journal.journal import Journal, Role, at_once
+from evenkeel.controller.cycle.turns import Turns
+from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Member, Transaction
-from evenkeel.reconcilers.agents.in_force import hands_off
-from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
-from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
-from evenkeel.reconcilers.transaction.barrier import pending
-from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.errors import EvenkeelError, JournalError, Refused, TimedOut, Unavailable
+from evenkeel.specs.errors import EvenkeelError, JournalError
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, Difference, Done, Phase, Plan, Retry, Stage
+from evenkeel.specs.plan import Phase
 
 log = logging.getLogger(__name__)
 
@@ -76,27 +59,18 @@ class Cycles(Generic[Want, Seen, Remembered]):
         """`tries`: how often a disturbing phase of a revision may fail before it is given up. `transaction`: that of the
         device, where other domains take part in it, in which this one has a `rank`; `wake`: it has something to do for
         that."""
-        self._reconciler, self._driver, self._journal, self._say = reconciler, driver, journal, say
+        self._reconciler, self._journal, self._say = reconciler, journal, say
         self._transaction = transaction or Transaction(journal)
         self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake))
-        self._record = Record(reconciler.domain, journal, say, self._transaction.verdict)
-        self._tries, self._now, self._progress = tries, now, progress
-        self.asks_afresh = False
-        """Set by whoever wants registries asked again at the next look, whatever is known of them."""
+        self._turns = turns = Turns(
+            reconciler, driver, journal, say, limits or Limits(), tries, progress, self._transaction
+        )
+        self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
+        self.steps, self._tries, self._now = turns.steps, tries, now
         self._stored = Stored(journal, say)
-        self._looks, self._absences = Looks(driver, self._record), Absences()
-        self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
-        self._announced = Announcements(journal, self._record, partial(self._transaction.differing, reconciler.domain))
-        self._memory = Remembering(reconciler, journal, self._record)
-        self.steps = Steps(driver, limits or Limits(), self._memory)
-        self._trial = Trial(reconciler, journal, self._record, self._memory, self._transaction)
-        self._wellbeing = Wellbeing(reconciler, self._record)
-        self._beside = Beside(self._looks, self._memory, self._wellbeing)
-        self._as_found = AsFound(reconciler, self._looks, journal, self._record)
-        self.towards = Towards(reconciler, journal, self._memory, self._record, self._beside, self.steps, progress)
+        self._as_found = AsFound(reconciler, turns.looks, journal, turns.record)
+        self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
         """One subject's way towards what an activity asks for."""
-        self._look: Look | None = None
-        """What had to be found out last."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""
 
@@ -141,7 +115,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 if is_same or ending.phase == Phase.DOWNLOAD:
                     await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
-        self._announced.over("desired")  # a retry begins it anew
+        self._turns.announced.over("desired")  # a retry begins it anew
         good = self._last_good()
         if good is None and journal.digest("last-good"):
             good = await self._as_found.instead(stopping)
@@ -164,27 +138,27 @@ class Cycles(Generic[Want, Seen, Remembered]):
     async def observe(self, look: Look) -> Seen:
         """One look at the engine. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it
         cannot be asked."""
-        return await self._looks.observe(look)
+        return await self._turns.looks.observe(look)
 
     async def look_beside(self) -> None:
         """The engine says that something has happened: while steps take long, tell how those are whom they are not about."""
-        await self._beside.look(self._look_here())
+        await self._turns.beside.look(self._turns.look_here())
 
     def late(self) -> str:
         """Who has not answered a look, and for how long; "" while none is late."""
-        return self._looks.late()
+        return self._turns.looks.late()
 
     def look(self, want: Want | None) -> Look:
         """What has to be found out for a want; `None` when only what is there matters."""
-        return self._reconciler.look(want, self.memory())
+        return self._turns.look(want)
 
-    def _look_here(self) -> Look:
-        """The last look once more, at the engine alone."""
-        return changed(self._look if self._look is not None else self.look(None), fresh=False, here_only=True)
+    def ask_afresh(self) -> None:
+        """At the next look, registries are asked again, whatever is known of them."""
+        self._turns.asks_afresh = True
 
     def memory(self) -> Remembered:
         """What is remembered of the domain, and planning needs."""
-        return self._memory.memory()
+        return self._turns.memory.memory()
 
     async def hold(self, stopping: asyncio.Event) -> None:
         """Nobody knows what is in force: what runs now is, as it is found."""
@@ -206,7 +180,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         good = good or found  # nothing else tells what is in force
         if good is None or (good.digest == digest and found is None):
             self._record.settled_is(False, "Retrying", why)
-            await self._look_after_health(stopping)
+            await self._turns.look_after_health(None, self._asked, stopping)
             return Retrying(why, 0.0, None)
         if desired is None:
             self._wellbeing.in_force(good, good)
@@ -241,17 +215,6 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return self._stored.revision("last-good")
         except JournalError:
             return None
-
-    async def _look_after_health(self, stopping: asyncio.Event) -> Seen | None:
-        """Nothing is done, but how those are that are there is told all the same: what was seen, `None` when nobody could."""
-        try:
-            seen = await unless(stopping, self.observe(self._look_here()))
-        except (Unavailable, TimedOut, Refused):
-            return None
-        if seen is not None:
-            ailing, _ = self._wellbeing.tell(seen, self.memory())
-            await self._ailments.listen(ailing, self._asked, self.steps.broke)
-        return seen
 
     async def _keep_up(
         self,
@@ -291,13 +254,12 @@ class Cycles(Generic[Want, Seen, Remembered]):
 
     async def _stand(self, failed: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
         """There is nothing to go back to from what has failed: what was proven in it is kept up, and nothing else is tried."""
-        proven = proven_in(self._journal, failed.digest)
-        self._look = self.look(self._reconciler.select(failed))
+        proven, want = proven_in(self._journal, failed.digest), self._reconciler.select(failed)
         self._wellbeing.in_force(failed, proven)
         ending: Ending = Stalled(why)
         if proven is not None and proven.documents:
             ending = await self._repair(failed, failed, proven.containers(), stopping)
-        elif (seen := await self._look_after_health(stopping)) is not None and proven is None:
+        elif (seen := await self._turns.look_after_health(want, self._asked, stopping)) is not None and proven is None:
             remember_proven(self._journal, self._reconciler, failed, seen)
             return Progressed()
         if not isinstance(ending, Progressed):
@@ -326,201 +288,13 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return await self._turn(Aim(role, state, self._asked, stuck), stopping)
 
     async def _turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:
-        """One look, one decision, one stage."""
-        sight = await self._see(aim, stopping)
-        if not isinstance(sight, Sight):
-            return sight
-        renewed = self._reconciler.renewed(sight.plan.differences, sight.seen, sight.memory)
-        found = self._judge(sight, renewed)
-        if isinstance(found, FirstChecks):
-            return await self._wait_for_first_checks(aim.state, found, stopping)
-        if not isinstance(found, Run):
-            return found
-        changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
-        with self._beside.at_work(changing.union(sight.left_alone)):
-            ending = await self._run_stage(aim.role, aim.state, found.stage, renewed, stopping)
-        if isinstance(ending, Retrying):
-            self._wellbeing.tell(sight.seen, sight.memory, sight.left_alone, ending.failed)
-            self._wellbeing.hold_up()
-        return ending
-
-    async def _see(self, aim: Aim, stopping: asyncio.Event) -> Sight[Want, Seen, Remembered] | Ending:
-        """Look, and state how all are. An ending where nobody could, or something newer came first."""
-        journal, reconciler = self._journal, self._reconciler
-        self._record.revision = aim.state.digest
-        want = reconciler.select(aim.state)
-        look = self._look = self._look_here() if aim.is_repair else changed(self.look(want), fresh=self.asks_afresh)
-        try:
-            seen = await unless(stopping, self.observe(look))
-        except (Unavailable, TimedOut, Refused) as error:
-            self._trial.blind()
-            self._transaction.seen(reconciler.domain, aim.state, None, error.message)
-            return Retrying(str(error), 0.0, None)
-        if seen is None:
-            self._trial.blind()
-            return STOPPED
-        self.asks_afresh = self.asks_afresh and aim.is_repair
-        if journal.digest("desired") != aim.asked:  # what was seen proves nothing about what was asked for meanwhile
-            return Progressed()
-        self._forget_gone(seen)
-        memory = self._trial.accept(want, seen)
-        activity = journal.mail.activity()
-        left_alone = hands_off(activity, aim.state) if activity is not None else frozenset()
-        ailing, undecided = self._wellbeing.tell(seen, memory, left_alone)
-        await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
-        if journal.digest("desired") != aim.asked:
-            return Progressed()
-        differences = reconciler.diff(want, seen, memory)
-        stuck = dict(aim.stuck or {})
-        if aim.kept is not None:
-            stuck = {each.subject: each.why for each in differences if each.subject not in aim.kept} | stuck
-        plan = self._plan(differences, seen, memory, left_alone, stuck)
-        if aim.stuck is None and not aim.is_repair:
-            self._record.content(reconciler.set_aside(want, seen, memory, self._record.set_aside()))
-            self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
-        return Sight(aim, want, seen, memory, tuple(differences), plan, left_alone, ailing, undecided)
-
-    def _forget_gone(self, seen: Seen) -> None:
-        before, now_s = self.memory(), asyncio.get_running_loop().time()
-        gone = self._absences.gone(self._reconciler.known(before), self._reconciler.present(seen), now_s)
-        self._memory.keep(before, self._reconciler.forgotten(before, gone) if gone else before)
-
-    def _plan(
-        self,
-        differences: Sequence[Difference],
-        seen: Seen,
-        memory: Remembered,
-        left_alone: Collection[str],
-        stuck: _Whys,
-    ) -> Plan:
-        mine = [set_aside(each, stuck) for each in differences if each.subject not in left_alone]
-        return self._reconciler.plan(mine, seen, memory, self._memory.former(mine))
-
-    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | FirstChecks:
-        """What a look means: a stage that may run now, or how the turn ends without one."""
-        aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
-        state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
-        found = gate(plan, (lambda step: step.phase != Phase.CLEANUP) if is_repair else self._leftovers.is_due)
-        if sight.left and not is_repair and not isinstance(found, Go):
-            why = f"an open activity is about {', '.join(sight.left)}"
-            self._record.settled_is(False, "Waiting", why)
-            return Waiting(why)
-        settled, ours = self._settled(sight)
-        if is_desired or (aim.stuck is None and not is_repair):
-            self._trial.looked(state, seen, self._reconciler.renewed(sight.differences, seen, sight.memory))
-        if not is_repair and aim.stuck is None:
-            self._transaction.seen(self._reconciler.domain, state, pending(plan))
-        is_last_good = self._journal.digest("last-good") == state.digest
-        is_stuck = bool(aim.stuck) or is_repair
-        is_reached = is_desired and not sight.left and not is_stuck and not blocked(plan)
-        if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
-            unproven = self._trial.make_good(state, ours, seen, settled.how, renewed)
-            if unproven is not None:
-                return unproven
-        if isinstance(found, Go):
-            return self._begin(sight, found.stage, renewed)
-        if undecided and is_desired and not is_stuck and not blocked(plan):
-            return self._trial.wait_for_first_checks(undecided)
-        return self._settle("last-good" if is_stuck else aim.role, plan, settled)
-
-    def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
-        """How it would be settled, and which subjects are not well, and why, without those that are left alone."""
-        names = sight.want.subjects.keys()
-        ailing = {name: each for name, each in sorted(sight.ailing.items()) if name in names}
-        unwell = {name: each.why for name, each in ailing.items() if each.refutes}
-        passing = {name: each.why for name, each in ailing.items() if each.is_passing}
-        ended = tuple(name for name in self._reconciler.ended(sight.seen) if name in names)
-        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
-        return settled, {name: why for name, why in unwell.items() if name not in sight.left_alone}
-
-    def _begin(
-        self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed
-    ) -> Run | Ending | FirstChecks:
-        """A stage may run as far as the domain goes; whether the revision, and other domains, let it."""
-        aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
-        disturbs = stage.phase != Phase.DOWNLOAD
-        tried = renewed if stage.phase != Phase.CLEANUP else {}
-        if is_desired and disturbs and sight.undecided and self._trial.is_new(state, tried):
-            down = self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)
-            return FirstChecks(sight.undecided, down)
-        why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.stuck is None else ""
-        if why and not aim.is_repair:
-            return self._meanwhile(sight, why)
-        if disturbs and not aim.is_repair and self._trial.remember_found(sight.plan.differences, sight.seen):
-            return Progressed()
-        self._announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)
-        if disturbs and not aim.is_repair and (is_desired or self._journal.digest("last-good") == state.digest):
-            self._trial.begin(state, sight.ailing, sight.seen, tried)
-        return Run(sight.plan, stage)
-
-    def _meanwhile(self, sight: Sight[Want, Seen, Remembered], why: str) -> Run | Ending:
-        """The way of the revision waits for other domains. What it does not change is repaired."""
-        state = sight.aim.state
-        changes = self._transaction.on_the_way(self._reconciler.domain, state)
-        stuck = dict.fromkeys(changes, why)
-        plan = self._plan(sight.differences, sight.seen, sight.memory, sight.left_alone, stuck)
-        found = gate(plan, self._leftovers.is_due)
-        if isinstance(found, Go):
-            self._announced.announce(sight.aim.role, state, plan, is_repair=True)
-            return Run(plan, found.stage)
-        self._record.settled_is(False, "Waiting", why)
-        return Waiting(why)
+        ending = await self._turns.turn(aim, stopping)
+        return (
+            await self._wait_for_first_checks(aim.state, ending, stopping)
+            if isinstance(ending, FirstChecks)
+            else ending
+        )
 
     def _block(self, why: str) -> Ending:
         self._transaction.block(why, self._record)
         return Stalled(why)
-
-    @at_once
-    def _settle(self, role: Role, plan: Plan, settled: Settled) -> Ending:
-        self._announced.over(role)
-        self._memory.forget_switches()
-        self._record.left_over(self._leftovers.why)
-        why = blocked(plan)
-        if role == "last-good":
-            return Stalled(why) if why else settled
-        if self._journal.digest("desired") != self._asked:  # by another process, since the look
-            return Progressed()
-        if why:
-            return self._block(why)
-        if self._journal.attempts.of(self._record.revision) is not None:
-            self._journal.attempts.forgive(self._record.revision)
-        self._record.settled(settled.how)
-        return settled
-
-    async def _run_stage(
-        self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
-    ) -> Ending:
-        outcomes = await self.steps.perform(stage, stopping, self._progress)
-        if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
-            self._transaction.disturbed()
-            self._trial.disturbed()
-        if stage.phase == Phase.VERIFY:
-            self._trial.proved([step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Done)])
-        if stage.phase == Phase.CLEANUP:
-            self._leftovers.note(stage.steps, outcomes)
-            return Progressed()
-        attempt, good = self._journal.attempts.of(state.digest), self._journal.digest("last-good")
-        is_last_good = role == "last-good" or good == state.digest
-        decision = fold(
-            stage,
-            outcomes,
-            failures=attempt.failures if attempt else 0,
-            tries=self._tries,
-            is_last_good=is_last_good,
-            has_way_back=bool(good),
-            changes=self._trial.changes(state)
-            if any(isinstance(o, Retry) and o.defect for o in outcomes.values())
-            else None,
-        )
-        match decision:
-            case GoOn():
-                return Progressed()
-            case TryAgain(why=why, after_s=after_s, counts=counts):
-                if is_last_good and self._trial.reject(stage, outcomes, renewed, self._tries):
-                    return Progressed()
-                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
-                    self._journal.attempts.count(state.digest, why)
-                self._record.settled_is(False, "Retrying", why)
-                return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
-            case GiveUp(why=why):
-                return self._trial.give_up(state, why)

@@ -140,7 +140,7 @@ class Controller:
         """Look again now: at the source and at the engine, and ask registries anew about tags that are followed."""
         if self._source is not None:
             self._source.look()
-        self._cycles.asks_afresh = True
+        self._cycles.ask_afresh()
         self._queue.add(self._domain)
 
     async def run(self) -> None:

@@ -62,7 +62,7 @@ def test_a_planner_that_breaks_for_a_revision_keeps_last_good_up(faulty: OnStage
         assert seen["conditions"]["Settled"] is False
         assert not seen["defect"].holds
         assert seen["defect"].reason == "KeyError"
-        assert "controller/cycle/cycle.py:" in seen["defect"].message
+        assert "controller/cycle/turns.py:" in seen["defect"].message
         assert "KeyError: 'web'" in seen["defect"].message
         assert stage.running() == {"web": "web:2", "db": "db:1"}
         assert "Defect" not in stage.conditions()

@@ -1,0 +1,289 @@
+"""One turn of one domain: a look, a judgement, and at most one stage.
+
+A turn knows which state it is for, and nothing of how that came about (`controller.cycle.cycle`). What it has seen tells
+how far the domain is, whether what is new has proven itself, and which stage may run now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Generic
+
+from evenkeel.controller.cycle.absences import Absences
+from evenkeel.controller.cycle.ailments import Ailments
+from evenkeel.controller.cycle.announcements import Announcements
+from evenkeel.controller.cycle.beside import Beside
+from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle.leftovers import Leftovers
+from evenkeel.controller.cycle.looks import Looks
+from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.remembering import Remembering
+from evenkeel.controller.cycle.sight import Aim, FirstChecks, Run, Sight
+from evenkeel.controller.cycle.stage import Limits, StepProgress
+from evenkeel.controller.cycle.steps import Steps
+from evenkeel.controller.cycle.trial import Renewed, Trial
+from evenkeel.controller.cycle.wellbeing import Wellbeing
+from evenkeel.controller.journal.journal import Journal, Role, at_once
+from evenkeel.controller.process.stopping import unless
+from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.agents.in_force import hands_off
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
+from evenkeel.reconcilers.gate import Go, gate
+from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
+from evenkeel.reconcilers.transaction.barrier import pending
+from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.look import Look
+from evenkeel.specs.plan import NOTHING_DONE, Difference, Done, Phase, Plan, Retry, Stage
+
+
+class Turns(Generic[Want, Seen, Remembered]):
+    """The turns of one domain. Not reentrant: a domain is strictly serial."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler[Want, Seen, Remembered],
+        driver: Driver[Seen],
+        journal: Journal,
+        say: Callable[[Feedback], None],
+        limits: Limits,
+        tries: int,
+        progress: StepProgress,
+        transaction: Transaction,
+    ) -> None:
+        self._reconciler, self._journal, self._transaction = reconciler, journal, transaction
+        self._tries, self._progress = tries, progress
+        self.asks_afresh = False
+        """Set by whoever wants registries asked again at the next look, whatever is known of them."""
+        self.record = Record(reconciler.domain, journal, say, transaction.verdict)
+        self.memory = Remembering(reconciler, journal, self.record)
+        self.looks, self._absences = Looks(driver, self.record), Absences()
+        self.steps = Steps(driver, limits, self.memory)
+        self.trial = Trial(reconciler, journal, self.record, self.memory, transaction)
+        self.wellbeing = Wellbeing(reconciler, self.record)
+        self.beside = Beside(self.looks, self.memory, self.wellbeing)
+        self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
+        self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
+        self._look: Look | None = None
+        """What had to be found out last."""
+
+    def look(self, want: Want | None) -> Look:
+        """What has to be found out for a want; `None` when only what is there matters."""
+        return self._reconciler.look(want, self.memory.memory())
+
+    def look_here(self) -> Look:
+        """The last look once more, at the engine alone."""
+        return changed(self._look if self._look is not None else self.look(None), fresh=False, here_only=True)
+
+    async def look_after_health(self, want: Want | None, asked: str, stopping: asyncio.Event) -> Seen | None:
+        """Nothing is done, but how those are that are there is told all the same: what was seen, `None` when nobody could.
+        `want`: not `None`, what is to be looked for; else what was looked for last. `asked`: the digest of what is
+        desired."""
+        self._look = self.look(want) if want is not None else self._look
+        try:
+            seen = await unless(stopping, self.looks.observe(self.look_here()))
+        except (Unavailable, TimedOut, Refused):
+            return None
+        if seen is not None:
+            ailing, _ = self.wellbeing.tell(seen, self.memory.memory())
+            await self._ailments.listen(ailing, asked, self.steps.broke)
+        return seen
+
+    async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | FirstChecks:
+        """One look, one judgement, one stage."""
+        sight = await self._see(aim, stopping)
+        if not isinstance(sight, Sight):
+            return sight
+        renewed = self._reconciler.renewed(sight.plan.differences, sight.seen, sight.memory)
+        found = self._judge(sight, renewed)
+        if not isinstance(found, Run):
+            return found
+        changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
+        with self.beside.at_work(changing.union(sight.left_alone)):
+            ending = await self._run_stage(aim.role, aim.state, found.stage, renewed, stopping)
+        if isinstance(ending, Retrying):
+            self.wellbeing.tell(sight.seen, sight.memory, sight.left_alone, ending.failed)
+            self.wellbeing.hold_up()
+        return ending
+
+    async def _see(self, aim: Aim, stopping: asyncio.Event) -> Sight[Want, Seen, Remembered] | Ending:
+        """Look, and state how all are. An ending where nobody could, or something newer came first."""
+        journal, reconciler = self._journal, self._reconciler
+        self.record.revision = aim.state.digest
+        want = reconciler.select(aim.state)
+        look = self._look = self.look_here() if aim.is_repair else changed(self.look(want), fresh=self.asks_afresh)
+        try:
+            seen = await unless(stopping, self.looks.observe(look))
+        except (Unavailable, TimedOut, Refused) as error:
+            self.trial.blind()
+            self._transaction.seen(reconciler.domain, aim.state, None, error.message)
+            return Retrying(str(error), 0.0, None)
+        if seen is None:
+            self.trial.blind()
+            return STOPPED
+        self.asks_afresh = self.asks_afresh and aim.is_repair
+        if journal.digest("desired") != aim.asked:  # what was seen proves nothing about what was asked for meanwhile
+            return Progressed()
+        self._forget_gone(seen)
+        memory = self.trial.accept(want, seen)
+        activity = journal.mail.activity()
+        left_alone = hands_off(activity, aim.state) if activity is not None else frozenset()
+        ailing, undecided = self.wellbeing.tell(seen, memory, left_alone)
+        await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
+        if journal.digest("desired") != aim.asked:
+            return Progressed()
+        differences = reconciler.diff(want, seen, memory)
+        stuck = dict(aim.stuck or {})
+        if aim.kept is not None:
+            stuck = {each.subject: each.why for each in differences if each.subject not in aim.kept} | stuck
+        plan = self._plan(differences, seen, memory, left_alone, stuck)
+        if aim.stuck is None and not aim.is_repair:
+            self.record.content(reconciler.set_aside(want, seen, memory, self.record.set_aside()))
+            self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
+        return Sight(aim, want, seen, memory, tuple(differences), plan, left_alone, ailing, undecided)
+
+    def _forget_gone(self, seen: Seen) -> None:
+        before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
+        gone = self._absences.gone(self._reconciler.known(before), self._reconciler.present(seen), now_s)
+        self.memory.keep(before, self._reconciler.forgotten(before, gone) if gone else before)
+
+    def _plan(
+        self,
+        differences: Sequence[Difference],
+        seen: Seen,
+        memory: Remembered,
+        left_alone: Collection[str],
+        stuck: Mapping[str, str],
+    ) -> Plan:
+        mine = [set_aside(each, stuck) for each in differences if each.subject not in left_alone]
+        return self._reconciler.plan(mine, seen, memory, self.memory.former(mine))
+
+    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | FirstChecks:
+        """What a look means: a stage that may run now, or how the turn ends without one."""
+        aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
+        state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
+        found = gate(plan, (lambda step: step.phase != Phase.CLEANUP) if is_repair else self._leftovers.is_due)
+        if sight.left and not is_repair and not isinstance(found, Go):
+            why = f"an open activity is about {', '.join(sight.left)}"
+            self.record.settled_is(False, "Waiting", why)
+            return Waiting(why)
+        settled, ours = self._settled(sight)
+        if is_desired or (aim.stuck is None and not is_repair):
+            self.trial.looked(state, seen, self._reconciler.renewed(sight.differences, seen, sight.memory))
+        if not is_repair and aim.stuck is None:
+            self._transaction.seen(self._reconciler.domain, state, pending(plan))
+        is_last_good = self._journal.digest("last-good") == state.digest
+        is_stuck = bool(aim.stuck) or is_repair
+        is_reached = is_desired and not sight.left and not is_stuck and not blocked(plan)
+        if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
+            unproven = self.trial.make_good(state, ours, seen, settled.how, renewed)
+            if unproven is not None:
+                return unproven
+        if isinstance(found, Go):
+            return self._begin(sight, found.stage, renewed)
+        if undecided and is_desired and not is_stuck and not blocked(plan):
+            return self.trial.wait_for_first_checks(undecided)
+        return self._settle("last-good" if is_stuck else aim.role, aim.asked, plan, settled)
+
+    def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
+        """How it would be settled, and which subjects are not well, and why, without those that are left alone."""
+        names = sight.want.subjects.keys()
+        ailing = {name: each for name, each in sorted(sight.ailing.items()) if name in names}
+        unwell = {name: each.why for name, each in ailing.items() if each.refutes}
+        passing = {name: each.why for name, each in ailing.items() if each.is_passing}
+        ended = tuple(name for name in self._reconciler.ended(sight.seen) if name in names)
+        settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
+        return settled, {name: why for name, why in unwell.items() if name not in sight.left_alone}
+
+    def _begin(
+        self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed
+    ) -> Run | Ending | FirstChecks:
+        """A stage may run as far as the domain goes; whether the revision, and other domains, let it."""
+        aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
+        disturbs = stage.phase != Phase.DOWNLOAD
+        tried = renewed if stage.phase != Phase.CLEANUP else {}
+        if is_desired and disturbs and sight.undecided and self.trial.is_new(state, tried):
+            down = self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)
+            return FirstChecks(sight.undecided, down)
+        why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.stuck is None else ""
+        if why and not aim.is_repair:
+            return self._meanwhile(sight, why)
+        if disturbs and not aim.is_repair and self.trial.remember_found(sight.plan.differences, sight.seen):
+            return Progressed()
+        self.announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)
+        if disturbs and not aim.is_repair and (is_desired or self._journal.digest("last-good") == state.digest):
+            self.trial.begin(state, sight.ailing, sight.seen, tried)
+        return Run(sight.plan, stage)
+
+    def _meanwhile(self, sight: Sight[Want, Seen, Remembered], why: str) -> Run | Ending:
+        """The way of the revision waits for other domains. What it does not change is repaired."""
+        state = sight.aim.state
+        changes = self._transaction.on_the_way(self._reconciler.domain, state)
+        stuck = dict.fromkeys(changes, why)
+        plan = self._plan(sight.differences, sight.seen, sight.memory, sight.left_alone, stuck)
+        found = gate(plan, self._leftovers.is_due)
+        if isinstance(found, Go):
+            self.announced.announce(sight.aim.role, state, plan, is_repair=True)
+            return Run(plan, found.stage)
+        self.record.settled_is(False, "Waiting", why)
+        return Waiting(why)
+
+    @at_once
+    def _settle(self, role: Role, asked: str, plan: Plan, settled: Settled) -> Ending:
+        self.announced.over(role)
+        self.memory.forget_switches()
+        self.record.left_over(self._leftovers.why)
+        why = blocked(plan)
+        if role == "last-good":
+            return Stalled(why) if why else settled
+        if self._journal.digest("desired") != asked:  # by another process, since the look
+            return Progressed()
+        if why:
+            self._transaction.block(why, self.record)
+            return Stalled(why)
+        if self._journal.attempts.of(self.record.revision) is not None:
+            self._journal.attempts.forgive(self.record.revision)
+        self.record.settled(settled.how)
+        return settled
+
+    async def _run_stage(
+        self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
+    ) -> Ending:
+        outcomes = await self.steps.perform(stage, stopping, self._progress)
+        if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
+            self._transaction.disturbed()
+            self.trial.disturbed()
+        if stage.phase == Phase.VERIFY:
+            self.trial.proved([step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Done)])
+        if stage.phase == Phase.CLEANUP:
+            self._leftovers.note(stage.steps, outcomes)
+            return Progressed()
+        attempt, good = self._journal.attempts.of(state.digest), self._journal.digest("last-good")
+        is_last_good = role == "last-good" or good == state.digest
+        decision = fold(
+            stage,
+            outcomes,
+            failures=attempt.failures if attempt else 0,
+            tries=self._tries,
+            is_last_good=is_last_good,
+            has_way_back=bool(good),
+            changes=self.trial.changes(state)
+            if any(isinstance(o, Retry) and o.defect for o in outcomes.values())
+            else None,
+        )
+        match decision:
+            case GoOn():
+                return Progressed()
+            case TryAgain(why=why, after_s=after_s, counts=counts):
+                if is_last_good and self.trial.reject(stage, outcomes, renewed, self._tries):
+                    return Progressed()
+                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
+                    self._journal.attempts.count(state.digest, why)
+                self.record.settled_is(False, "Retrying", why)
+                return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
+            case GiveUp(why=why):
+                return self.trial.give_up(state, why)
