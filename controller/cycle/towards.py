@@ -82,7 +82,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
         with self._beside.at_work({subject, *acting}):
             outcomes = await self._steps.perform(found.stage, stopping, report, late)
-        match fold(found.stage, outcomes, failures=0, tries=1, is_last_good=False):
+        match fold(found.stage, outcomes, failures=0, tries=2, is_last_good=False):  # the caller counts
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else STOPPED
             case TryAgain(why=why, after_s=after_s):
