@@ -37,10 +37,12 @@ class Towards(Generic[Want, Seen, Remembered]):
         record: Record,
         beside: Beside[Want, Seen, Remembered],
         steps: Steps[Want, Seen, Remembered],
+        tries: int,
         progress: StepProgress,
     ) -> None:
+        """`tries`: 1 gives a subject up at the first failure of a disturbing phase; with more, the caller counts."""
         self._reconciler, self._journal, self._memory, self._record = reconciler, journal, memory, record
-        self._beside, self._steps, self._progress = beside, steps, progress
+        self._beside, self._steps, self._tries, self._progress = beside, steps, tries, progress
 
     async def by_a_stage(
         self,
@@ -82,7 +84,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
         with self._beside.at_work({subject, *acting}):
             outcomes = await self._steps.perform(found.stage, stopping, report, late)
-        match fold(found.stage, outcomes, failures=0, tries=1, is_last_good=False):
+        match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else STOPPED
             case TryAgain(why=why, after_s=after_s):
