@@ -37,10 +37,12 @@ class Towards(Generic[Want, Seen, Remembered]):
         record: Record,
         beside: Beside[Want, Seen, Remembered],
         steps: Steps[Want, Seen, Remembered],
+        tries: int,
         progress: StepProgress,
     ) -> None:
+        """`tries`: 1 gives a subject up at the first failure of a disturbing phase; with more, the caller counts."""
         self._reconciler, self._journal, self._memory, self._record = reconciler, journal, memory, record
-        self._beside, self._steps, self._progress = beside, steps, progress
+        self._beside, self._steps, self._tries, self._progress = beside, steps, tries, progress
 
     async def by_a_stage(
         self,
