@@ -30,6 +30,8 @@ class Phase(StrEnum):
 
 NOTHING_DONE = ("keep", "blocked")
 """Verbs of differences about which nothing is done: `keep` is never touched, `blocked` cannot be had."""
+OUTSTANDING = "finish"
+"""The verb of a difference that is none of content: a proof, or a clean-up, is outstanding."""
 
 
 class Change(Struct, frozen=True):

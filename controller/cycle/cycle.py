@@ -17,7 +17,7 @@ from typing import Generic
 from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
-from evenkeel.controller.cycle.sight import Aim, FirstChecks
+from evenkeel.controller.cycle.sight import Aim, Held
 from evenkeel.controller.cycle.stage import Limits, StepProgress
 from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.towards import Towards
@@ -243,10 +243,16 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return None if isinstance(ending, Retrying) and ending.phase is None else ending
 
     async def _repair(
-        self, aim: DesiredState, state: DesiredState, kept: Collection[str], stopping: asyncio.Event
+        self,
+        aim: DesiredState,
+        state: DesiredState,
+        kept: Collection[str],
+        stopping: asyncio.Event,
+        *,
+        proves: bool = False,
     ) -> Ending:
         """While nothing else is done for `aim`: only those of `state` that are `kept` are repaired."""
-        ending = await self._turn(Aim("last-good", state, self._asked, {}, kept), stopping)
+        ending = await self._turn(Aim("last-good", state, self._asked, {}, kept, proves), stopping)
         if isinstance(ending, Retrying) and ending.failed:
             await self._keep_up(aim, state, ending.failed, ending.why, stopping, kept)
         self._record.revision = aim.digest
@@ -267,19 +273,21 @@ class Cycles(Generic[Want, Seen, Remembered]):
             self._record.settled_is(False, "RevisionFailed", text)
         return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
 
-    async def _wait_for_first_checks(self, state: DesiredState, checks: FirstChecks, stopping: asyncio.Event) -> Ending:
+    async def _hold_up(self, state: DesiredState, held: Held, stopping: asyncio.Event) -> Ending:
         """The revision waits, but no repair does. What it changes is left as it is, unless it is down."""
-        waiting, good = self._trial.wait_for_first_checks(checks.undecided), self._last_good()
+        waiting, good = self._waits(held), self._last_good()
         if good is None:
             return waiting
         changes = self._transaction.differing(self._reconciler.domain, state, good)
-        kept = self._reconciler.select(good).subjects.keys() - set(changes).difference(checks.down)
-        ending = await self._repair(state, good, kept, stopping)
+        kept = self._reconciler.select(good).subjects.keys() - set(changes).difference(held.down)
+        ending = await self._repair(state, good, kept, stopping, proves=True)
         if isinstance(ending, Retrying):
             return Retrying(ending.why, ending.after_s, None)
-        if isinstance(ending, Progressed):
-            return ending
-        return self._trial.wait_for_first_checks(checks.undecided)
+        return ending if isinstance(ending, Progressed) else self._waits(held)
+
+    def _waits(self, held: Held) -> Ending:
+        self._record.settled_is(False, "Waiting", held.why)
+        return Waiting(held.why, held.again_s)
 
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: _Whys | None = None
@@ -289,11 +297,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
 
     async def _turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:
         ending = await self._turns.turn(aim, stopping)
-        return (
-            await self._wait_for_first_checks(aim.state, ending, stopping)
-            if isinstance(ending, FirstChecks)
-            else ending
-        )
+        return await self._hold_up(aim.state, ending, stopping) if isinstance(ending, Held) else ending
 
     def _block(self, why: str) -> Ending:
         self._transaction.block(why, self._record)

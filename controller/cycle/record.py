@@ -107,7 +107,7 @@ class Record:
         is_news = self._is_news(self._ends, {"all": "" if text == PROVEN else text})
         # Where the engine was away and nothing was told of that, its return is not told, either.
         begins = not was_settled or (not held and self._was_told)
-        if is_new if begins else is_news:
+        if self._holds("Settled") and (is_new if begins else is_news):
             self.say("settled", text)
             self._was_told = False
 
@@ -146,18 +146,16 @@ class Record:
 
     def was_settled(self) -> bool:
         """Whether everything was there when the engine last answered."""
-        settled = self._known("Settled")
-        return settled is not None and (settled.holds or settled.reason == "Unknown")
+        own = self._verdict.own(self._domain)
+        return own is not None and (own[0] or own[1] == "Unknown")
 
     def is_back(self) -> bool:
         """Whether last-good is in force instead of what is desired, as far as is known."""
-        settled = self._known("Settled")
-        return settled is not None and settled.reason == "RolledBack"
+        return self._verdict.own(self._domain) == (False, "RolledBack")
 
     def is_going_back(self) -> bool:
         """Whether what is desired has just failed, and nothing was begun on the way back yet."""
-        settled = self._known("Settled")
-        return settled is not None and settled.reason == "RollingBack"
+        return self._verdict.own(self._domain) == (False, "RollingBack")
 
     def _known(self, name: ConditionName) -> Condition | None:
         return self._journal.condition(name, self._domain_of(name))

@@ -14,13 +14,15 @@ from evenkeel.specs.plan import Difference, Plan, Stage
 class Aim(NamedTuple):
     """What a turn is for. `asked`: the digest of what was desired when it began; something newer ends it. Nothing is done
     about the subjects that are `stuck`, and why; `None` when the turn judges all of them. With `kept` these alone are
-    repaired, by what the engine has: no registry is asked, and nothing is removed."""
+    repaired, by what the engine has: no registry is asked, and nothing is removed. `proves`: proofs that are outstanding for
+    others are made, too."""
 
     role: Role
     state: DesiredState
     asked: str
     stuck: Mapping[str, str] | None = None
     kept: Collection[str] | None = None
+    proves: bool = False
 
     @property
     def is_repair(self) -> bool:
@@ -55,9 +57,10 @@ class Run(NamedTuple):
     stage: Stage
 
 
-class FirstChecks(NamedTuple):
-    """No revision may begin before the first checks have told something. `undecided`: of whom; `down`: subjects that are at
-    work nowhere."""
+class Held(NamedTuple):
+    """The revision has to wait, and for what; last-good is repaired meanwhile. `down`: subjects that are at work nowhere.
+    `again_s`: seconds until it is worth another look."""
 
-    undecided: str
+    why: str
     down: Collection[str]
+    again_s: float = 0.0

@@ -25,7 +25,8 @@ from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Retry, Stage
 RECOVERY_S = 60.0
 """So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
 waited for."""
-_AGAIN_S = 1.0
+AGAIN_S = 1.0
+"""What is waited for may have come after so long."""
 _ROLES: tuple[Role, Role] = ("last-good", "desired")
 Renewed = Mapping[str, tuple[str, ...]]
 """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content
@@ -60,7 +61,7 @@ class Trial(Generic[Want, Seen, Remembered]):
     def wait_for_first_checks(self, undecided: str) -> Ending:
         """Nothing is said about all of it, and no revision begins, before it is known how they are."""
         self._record.settled_is(False, "Waiting", undecided)
-        return Waiting(undecided, _AGAIN_S)
+        return Waiting(undecided, AGAIN_S)
 
     def _is_on_trial(self, state: DesiredState, renewed: Renewed) -> bool:
         """Whether something has to prove itself: the revision, or content that was pushed again under a tag of last-good."""
@@ -103,6 +104,8 @@ class Trial(Generic[Want, Seen, Remembered]):
         if about != self._about:
             self._about, self._unwell_since, self._unchecked_since = about, None, None
             self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
+        if not self._journal.digest("last-good"):
+            self._transaction.finds(self._domain, self._reconciler.as_found(seen, self._memory.memory(), well=True))
         if self._last_checks is None:
             self._last_checks = self._reconciler.last_checks(seen)
 
@@ -160,7 +163,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         states = counted({name: each.why for name, each in unchecked.items()})
         why = f"it is not known yet whether what is new harms others: {states}"
         self._record.settled_is(False, "Waiting", why)
-        return Waiting(why, _AGAIN_S)
+        return Waiting(why, AGAIN_S)
 
     def _wait_for_recovery(self, state: DesiredState, why: str, renewed: Renewed) -> Ending | None:
         now = asyncio.get_running_loop().time()
@@ -176,7 +179,7 @@ class Trial(Generic[Want, Seen, Remembered]):
                 return Progressed()
             return self.give_up(state, f"{why}, since this revision")
         self._record.settled_is(False, "Waiting", why)
-        return Waiting(why, _AGAIN_S)
+        return Waiting(why, AGAIN_S)
 
     @at_once
     def remember_found(self, differences: Sequence[Difference], seen: Seen) -> bool:
@@ -185,7 +188,8 @@ class Trial(Generic[Want, Seen, Remembered]):
         desired and is to be replaced, or removed on the way back, becomes part of it. True when last-good is another now."""
         journal = self._journal
         if not journal.digest("last-good"):
-            found = self._reconciler.as_found(seen, self._memory.memory(), well=True)
+            self._transaction.finds(self._domain, self._reconciler.as_found(seen, self._memory.memory(), well=True))
+            found = self._transaction.found()
             return found is not None and journal.put("last-good", found, AS_FOUND)
         replaced = self._reconciler.superseded(differences, seen, self._memory.memory())
         good, desired = (journal.readable_revision(role) if replaced else None for role in _ROLES)

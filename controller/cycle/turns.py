@@ -20,10 +20,10 @@ from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.sight import Aim, FirstChecks, Run, Sight
+from evenkeel.controller.cycle.sight import Aim, Held, Run, Sight
 from evenkeel.controller.cycle.stage import Limits, StepProgress
 from evenkeel.controller.cycle.steps import Steps
-from evenkeel.controller.cycle.trial import Renewed, Trial
+from evenkeel.controller.cycle.trial import AGAIN_S, Renewed, Trial
 from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.process.stopping import unless
@@ -38,7 +38,7 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, Difference, Done, Phase, Plan, Retry, Stage
+from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Difference, Done, Phase, Plan, Retry, Stage
 
 
 class Turns(Generic[Want, Seen, Remembered]):
@@ -93,7 +93,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             await self._ailments.listen(ailing, asked, self.steps.broke)
         return seen
 
-    async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | FirstChecks:
+    async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Held:
         """One look, one judgement, one stage."""
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
@@ -139,7 +139,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         differences = reconciler.diff(want, seen, memory)
         stuck = dict(aim.stuck or {})
         if aim.kept is not None:
-            stuck = {each.subject: each.why for each in differences if each.subject not in aim.kept} | stuck
+            done = (OUTSTANDING,) if aim.proves else ()
+            others = (each for each in differences if each.subject not in aim.kept and each.verb not in done)
+            stuck = {each.subject: each.why for each in others} | stuck
         plan = self._plan(differences, seen, memory, left_alone, stuck)
         if aim.stuck is None and not aim.is_repair:
             self.record.content(reconciler.set_aside(want, seen, memory, self.record.set_aside()))
@@ -162,7 +164,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         mine = [set_aside(each, stuck) for each in differences if each.subject not in left_alone]
         return self._reconciler.plan(mine, seen, memory, self.memory.former(mine))
 
-    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | FirstChecks:
+    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
         """What a look means: a stage that may run now, or how the turn ends without one."""
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
         state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
@@ -199,19 +201,16 @@ class Turns(Generic[Want, Seen, Remembered]):
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
         return settled, {name: why for name, why in unwell.items() if name not in sight.left_alone}
 
-    def _begin(
-        self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed
-    ) -> Run | Ending | FirstChecks:
+    def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Held:
         """A stage may run as far as the domain goes; whether the revision, and other domains, let it."""
         aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
         disturbs = stage.phase != Phase.DOWNLOAD
         tried = renewed if stage.phase != Phase.CLEANUP else {}
         if is_desired and disturbs and sight.undecided and self.trial.is_new(state, tried):
-            down = self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)
-            return FirstChecks(sight.undecided, down)
+            return Held(sight.undecided, self._down(sight), AGAIN_S)
         why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.stuck is None else ""
         if why and not aim.is_repair:
-            return self._meanwhile(sight, why)
+            return Held(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
         if disturbs and not aim.is_repair and self.trial.remember_found(sight.plan.differences, sight.seen):
             return Progressed()
         self.announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)
@@ -219,8 +218,11 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.trial.begin(state, sight.ailing, sight.seen, tried)
         return Run(sight.plan, stage)
 
+    def _down(self, sight: Sight[Want, Seen, Remembered]) -> Collection[str]:
+        return self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)
+
     def _meanwhile(self, sight: Sight[Want, Seen, Remembered], why: str) -> Run | Ending:
-        """The way of the revision waits for other domains. What it does not change is repaired."""
+        """The way back waits for other domains. What it does not change is repaired."""
         state = sight.aim.state
         changes = self._transaction.on_the_way(self._reconciler.domain, state)
         stuck = dict.fromkeys(changes, why)

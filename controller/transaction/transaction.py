@@ -16,7 +16,7 @@ from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.transaction.barrier import Progress, held
 from evenkeel.reconcilers.wanted import Wanted, differing
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
 
 
@@ -40,6 +40,10 @@ class Transaction:
         """By domain: the digest of the state that it was last seen on its way to, and how far it was."""
         self._reached: dict[str, str] = {}
         """By domain: the digest of the state that it has reached and proven since the last disturbance."""
+        self._found: dict[str, DesiredState | None] = {}
+        """By domain: what was at work there at the last look, while there is no last-good."""
+        self._back: dict[str, str] = {}
+        """By domain: the digest of the last-good that it is back at, with nothing left to do, since the last disturbance."""
         self._back_at = ""
         """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
         self.disturbances = 0
@@ -82,9 +86,22 @@ class Transaction:
         others = {
             name: self._progress_of(name, state)
             for name, member in self._members.items()
-            if name != domain and (other is None or differing(member.want(state), member.want(other)))
+            if name != domain and self._is_on_the_way(member, state, other)
         }
         return held(domain, phase, others, self._members[domain].rank, back=back)
+
+    def _is_on_the_way(self, member: Member, state: DesiredState, other: DesiredState | None) -> bool:
+        want = member.want(state)
+        return bool(differing(want, member.want(other)) if other is not None else want.subjects)
+
+    def finds(self, domain: str, found: DesiredState | None) -> None:
+        """What was at work in a domain before anything was done for a first revision."""
+        self._found[domain] = found
+
+    def found(self) -> DesiredState | None:
+        """What was at work in all domains; `None` when nothing was."""
+        documents = [each for found in self._found.values() if found is not None for each in found.documents]
+        return desired_state(documents) if documents else None
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it."""
@@ -101,6 +118,7 @@ class Transaction:
         """Something was just done to the world: nothing is proven that was seen before."""
         self.disturbances += 1
         self._reached.clear()
+        self._back.clear()
 
     # ── how it ends ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,12 +173,14 @@ class Transaction:
     def go_back(self, domain: str, good: DesiredState, why: str, voice: Voice) -> str:
         """A domain is back at last-good, which is in force instead of what is desired once all are; "" then, and nothing
         more is tried. Else which are not. Where it was in force before, it was only repaired."""
-        self._reached[domain] = good.digest
+        if self._back.get(domain) != good.digest:
+            self._back[domain] = good.digest
+            self._wake_others(domain)
         desired = self._journal.readable_revision("desired")
         missing = [
             name
             for name, member in self._members.items()
-            if self._reached.get(name) != good.digest
+            if self._back.get(name) != good.digest
             and (desired is None or differing(member.want(desired), member.want(good)))
         ]
         if missing:

@@ -58,6 +58,15 @@ class Verdict:
         text = worst.message if len(told) == 1 else "; ".join(dict.fromkeys(each.message for each in told.values()))
         return self._journal.set_condition(Condition("Settled", False, worst.reason, text))
 
+    def own(self, domain: str) -> tuple[bool, str] | None:
+        """Whether a domain is settled, and the reason, as it said last; as the device was known to be, before it has said
+        anything."""
+        said = self._said[domain]
+        if said is not None and len(self._said) > 1 and said.desired == self._journal.digest("desired"):
+            return said.holds, said.reason
+        known = self._journal.condition("Settled")
+        return (known.holds, known.reason) if known is not None else None
+
 
 def _severity(reason: str) -> int:
     return _WORST_FIRST.index(reason) if reason in _WORST_FIRST else len(_WORST_FIRST)

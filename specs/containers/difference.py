@@ -14,7 +14,7 @@ from evenkeel.specs.plan import NOTHING_DONE, Difference, Plan
 
 Verb = Literal["create", "recreate", "update", "connect", "start", "finish", "remove", "keep", "blocked"]
 """What a plan has in store for a container. `connect`: it is put back on its network. `finish`: right already, but proof, a
-name or the removal of an old instance is outstanding. `keep` and `blocked` are everybody's (`specs.plan.NOTHING_DONE`)."""
+name or the removal of an old instance is outstanding. `finish`, `keep` and `blocked` are everybody's (`specs.plan`)."""
 
 IN_PLACE = "changes in place"
 """Why a change needs no new container."""
