@@ -82,7 +82,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._wellbeing = Wellbeing(reconciler, self._record)
         self._beside = Beside(self._looks, self._memory, self._wellbeing)
         self._as_found = AsFound(reconciler, self._looks, journal, self._record)
-        self.towards = Towards(reconciler, journal, self._memory, self._record, self._beside, self.steps, progress)
+        self.towards = Towards(
+            reconciler, journal, self._memory, self._record, self._beside, self.steps, progress, tries
+        )
         """One subject's way towards what an activity asks for."""
         self._look: Look | None = None
         """What had to be found out last."""
