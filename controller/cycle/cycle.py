@@ -69,7 +69,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self.steps, self._tries, self._now = turns.steps, tries, now
         self._stored = Stored(journal, say)
         self._as_found = AsFound(reconciler, turns.looks, journal, turns.record)
-        self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
+        self.towards = Towards(
+            reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress, tries
+        )
         """One subject's way towards what an activity asks for."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""

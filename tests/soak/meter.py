@@ -31,9 +31,7 @@ BOUNDS = {
     "role": 4,
     "attempt": 1000,
     "sick_before": 8,
-    "instance": 8,
-    "switch": 1000,
-    "adopted": 0,
+    "memory": 8 * 4 + 2,
     "feedback": KEEP + KEEP // 10 + 50,
     "cursor": 2,
     "condition": 16,
@@ -47,7 +45,8 @@ BOUNDS = {
     "retained": 3,
     "last_failure": 4,
 }
-"""Rows that a table of the journal may have with two containers; between two entries of the clean-up a turn says some more."""
+"""Rows that a table of the journal may have with two containers; between two entries of the clean-up a turn says some more.
+`memory`: made, proven, stopped and watched of up to eight instances, and the switches of two subjects."""
 
 _KIB, _MIB = 1024, 1024**2
 _MORE_MEMORY, _MORE_BLOCKS = (_MIB // 2, 500) if SOAK else (4 * _MIB, 20_000)
