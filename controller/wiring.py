@@ -174,7 +174,10 @@ def open_agent(
     )
 
     def build(controller: Controller) -> Agent:
-        phases = Phases(driver, controller.cycles, controller.stopping, conduct.patience, controller.liveness.looks)
+        from evenkeel.specs.containers.memory import ContainersMemory
+
+        worker = controller.worker(ContainersMemory.domain)
+        phases = Phases(driver, worker.cycles, controller.stopping, conduct.patience, worker.signs.looks)
 
         def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
             return UpdateAgent(
@@ -184,7 +187,7 @@ def open_agent(
                 reconciler(settings),
                 phases,
                 controller.say,
-                controller.wake,
+                worker.wake,
                 wake_sender,
                 now,
             )
@@ -213,36 +216,45 @@ def build_controller(
     from evenkeel.controller.cycle.stage import Limits
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.queue import WakeUps
+    from evenkeel.controller.loop.worker import Domain, Seat
 
     limits = Limits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
     decisions = reconciler(settings)
 
-    def cycles(say: Callable[[Feedback], None]) -> Cycles[ContainersWanted, ContainersSeen, ContainersMemory]:
+    def containers(seat: Seat) -> Cycles[ContainersWanted, ContainersSeen, ContainersMemory]:
         def say_and_tell(entry: Feedback) -> None:
-            say(entry)
+            seat.say(entry)
             journal.once_kept(lambda: told(entry))
 
-        return Cycles(decisions, driver, journal, say_and_tell, limits, settings.retries, now, progress_and_tell)
+        def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
+            seat.progressed(step, message, done, total)
+            progress(step, message, done, total)
 
-    def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
-        controller.liveness.looks()
-        controller.work.progressed(step, message, done, total)
-        progress(step, message, done, total)
+        return Cycles(
+            decisions,
+            driver,
+            journal,
+            say_and_tell,
+            limits,
+            settings.retries,
+            now,
+            progress_and_tell,
+            seat.transaction,
+            seat.rank,
+            seat.wake,
+        )
 
-    controller = Controller(
+    return Controller(
         journal,
-        driver,
-        cycles,
+        [Domain(decisions.domain, driver, containers)],
         source,
         open_sinks(settings),
         settings.resync,
         WakeUps(settings.backoff.first, settings.backoff.longest),
         settings.empty_source_removes_all,
         settings.events.keep,
-        decisions.domain,
         life=life,
         agent=agent,
         lock=lock,
         control=control,
     )
-    return controller

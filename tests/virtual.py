@@ -31,8 +31,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def jump(self, seconds: float) -> None:
         self._virtual_s += seconds
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *values: Any) -> asyncio.Future[Any]:
-        work = super().run_in_executor(executor, func, *values)
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        work = super().run_in_executor(executor, func, *args)
         self.threads_at_work += 1
         work.add_done_callback(self._thread_ended)
         return work

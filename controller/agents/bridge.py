@@ -61,6 +61,11 @@ class Bridge:
         self._debounce_s = debounce.total_seconds()
         self._agent = agent(self._to_send.set)
 
+    @property
+    def domain(self) -> str:
+        """The domain that is asked for."""
+        return self._mail.domain
+
     async def serve(self) -> None:
         agent = self._agent
         self._link.subscribe(agent.topics.desired, agent.topics.command, agent.topics.get)

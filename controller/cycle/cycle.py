@@ -69,9 +69,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self.steps, self._tries, self._now = turns.steps, tries, now
         self._stored = Stored(journal, say)
         self._as_found = AsFound(reconciler, turns.looks, journal, turns.record)
-        self.towards = Towards(
-            reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress, tries
-        )
+        self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
         """One subject's way towards what an activity asks for."""
         self._asked = ""
         """The digest of what was desired when the cycle began."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.counted import listed
@@ -58,5 +58,20 @@ class Stalled(NamedTuple):
 
 
 Ending = Settled | Progressed | Waiting | Retrying | Stalled
+
+
+def foremost(endings: Sequence[Ending]) -> Ending:
+    """The ending of all domains: what goes on comes before what is tried again, that before what waits, and only when
+    nothing of these is left, all have settled or one is stalled."""
+    order = (Progressed, Retrying, Waiting, Stalled, Settled)
+    found = min(endings, key=lambda each: order.index(type(each)))
+    if not isinstance(found, Settled) or len(endings) == 1:
+        return found
+    unwell = {subject: why for each in endings if isinstance(each, Settled) for subject, why in each.unwell.items()}
+    ended = tuple(subject for each in endings if isinstance(each, Settled) for subject in each.ended)
+    left = [each for each in endings if isinstance(each, Settled) and each.left_over]
+    why, again_s = "; ".join(each.left_over for each in left), min((each.again_s for each in left), default=0.0)
+    return Settled(why, again_s, unwell, ended)
+
 
 STOPPED = Waiting("told to stop")

@@ -27,6 +27,8 @@ class Record:
         self._cycle = 0
         self._engine, self._ills, self._ends = Recurrences(), Recurrences(), Recurrences()
         self._has_looked = False
+        self._was_told = True
+        """Whether anything was told since it was last told that all is settled; maybe by an earlier process."""
         self.revision = ""
 
     def begin(self) -> None:
@@ -100,11 +102,14 @@ class Record:
 
     def settled(self, text: str) -> None:
         """What is asked for is there. `text`: how it is."""
-        was_settled = self._holds("Settled")
+        was_settled, held = self.was_settled(), self._holds("Settled")
         is_new = self.settled_is(True, "Converged", text)
         is_news = self._is_news(self._ends, {"all": "" if text == PROVEN else text})
-        if (is_new and not was_settled) or (is_news and was_settled):
+        # Where the engine was away and nothing was told of that, its return is not told, either.
+        begins = not was_settled or (not held and self._was_told)
+        if is_new if begins else is_news:
             self.say("settled", text)
+            self._was_told = False
 
     @at_once
     def content(self, set_aside: Mapping[str, SetAside]) -> None:
@@ -172,6 +177,7 @@ class Record:
         seconds: float = 0.0,
     ) -> None:
         """One entry, about a step or a subject; `place` is where it was asked for."""
+        self._was_told = True
         self._tell(
             Feedback(
                 kind,

@@ -25,6 +25,9 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Step
 
+_COUNTED_ELSEWHERE = 2
+"""No failure here is the last try: whoever asks counts them."""
+
 
 class Towards(Generic[Want, Seen, Remembered]):
     """The way of single subjects of one domain."""
@@ -38,11 +41,9 @@ class Towards(Generic[Want, Seen, Remembered]):
         beside: Beside[Want, Seen, Remembered],
         steps: Steps[Want, Seen, Remembered],
         progress: StepProgress,
-        tries: int,
     ) -> None:
-        """`tries`: as of `Cycles`; with 1 nothing is tried again. How often it was, whoever asks for a stage counts."""
         self._reconciler, self._journal, self._memory, self._record = reconciler, journal, memory, record
-        self._beside, self._steps, self._progress, self._tries = beside, steps, progress, tries
+        self._beside, self._steps, self._progress = beside, steps, progress
 
     async def by_a_stage(
         self,
@@ -84,7 +85,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
         with self._beside.at_work({subject, *acting}):
             outcomes = await self._steps.perform(found.stage, stopping, report, late)
-        match fold(found.stage, outcomes, failures=0, tries=self._tries, is_last_good=False):
+        match fold(found.stage, outcomes, failures=0, tries=_COUNTED_ELSEWHERE, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else STOPPED
             case TryAgain(why=why, after_s=after_s):

@@ -22,13 +22,11 @@ _LONGEST_LOOK_S = 300.0
 whatever specs say."""
 
 
-class Liveness:
-    """The signs of life of one worker. `resync`: how long an idle worker rests at most. Signs are given within a running event
-    loop."""
+class Signs:
+    """The signs of life of one worker. They are given within a running event loop."""
 
-    def __init__(self, life: Life | None, resync: timedelta) -> None:
-        self._life, self._longest_rest_s = life, resync.total_seconds()
-        self._lives_until = math.inf
+    def __init__(self, longest_rest_s: float) -> None:
+        self._longest_rest_s, self._lives_until = longest_rest_s, math.inf
         self._steps: list[float] = []
         """Until when the steps at work may take."""
 
@@ -54,13 +52,29 @@ class Liveness:
     def _lives_for(self, seconds: float) -> None:
         self._lives_until = asyncio.get_running_loop().time() + seconds
 
+    def is_alive(self) -> bool:
+        """Whether the next sign is not overdue."""
+        until = max([self._lives_until, *(each + _LONGEST_LOOK_S for each in self._steps)])
+        return asyncio.get_running_loop().time() <= until
+
+
+class Liveness:
+    """The signs of life of all workers. `resync`: how long an idle worker rests at most."""
+
+    def __init__(self, life: Life | None, resync: timedelta) -> None:
+        self._life, self._longest_rest_s = life, resync.total_seconds()
+        self._signs: dict[str, Signs] = {}
+
+    def of(self, worker: str) -> Signs:
+        """The signs of one worker."""
+        return self._signs.setdefault(worker, Signs(self._longest_rest_s))
+
     async def keep_alive(self) -> None:
-        """Tell that the worker lives for as long as it does; until cancelled."""
+        """Tell that all workers live for as long as they do; until cancelled."""
         while self._life is not None and self._life.every_s > 0:
-            if asyncio.get_running_loop().time() <= max(
-                [self._lives_until, *(each + _LONGEST_LOOK_S for each in self._steps)]
-            ):
+            hanging = sorted(name for name, each in self._signs.items() if not each.is_alive())
+            if not hanging:
                 self._life.alive()
-            else:
-                log.error("the worker hangs", extra={"fields": {}})
+            for name in hanging:
+                log.error("the worker hangs", extra={"fields": {"domain": name}})
             await asyncio.sleep(self._life.every_s)

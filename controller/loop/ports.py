@@ -74,6 +74,11 @@ class Life(Protocol):
 class Agent(Protocol):
     """Who asks by messages, and for whom activities are driven."""
 
+    @property
+    def domain(self) -> str:
+        """The domain that is asked for, whose worker does the work."""
+        ...
+
     async def serve(self) -> None:
         """Keep the connection, take messages in, send answers out; until cancelled."""
         ...

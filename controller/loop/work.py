@@ -7,6 +7,7 @@ Times are durations, because clocks are set.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
@@ -67,6 +68,19 @@ class WorkAtHand:
         is_idle = not steps and (self._error or self._waits_for)
         again_s = round(max(self._again_at_s - now_s, 0.0), 1) if is_idle else 0.0
         return Work(steps, self._error, self._waits_for, again_s)
+
+
+def merged(works: Sequence[Work]) -> Work:
+    """What the workers of several domains are doing, as one."""
+    if len(works) == 1:
+        return works[0]
+    again = [each.again_s for each in works if each.again_s]
+    return Work(
+        tuple(step for each in works for step in each.steps),
+        "; ".join(each.error for each in works if each.error),
+        "; ".join(each.waits_for for each in works if each.waits_for),
+        min(again, default=0.0),
+    )
 
 
 def _clock_s() -> float:

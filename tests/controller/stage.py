@@ -17,6 +17,7 @@ from evenkeel.controller.journal.journal import Journal, keep_journal
 from evenkeel.controller.journal.lock import Lock
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
+from evenkeel.controller.loop.worker import Domain, Seat
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
@@ -147,21 +148,21 @@ class Stage:
     def make(self) -> Controller:
         """A controller, as after a start."""
 
-        def cycles(say: Callable[[Feedback], None]) -> Cycles:
+        def cycles(seat: Seat) -> Cycles:
             return Cycles(
                 self.containers,
                 self.engine,
                 self.journal,
-                say,
+                seat.say,
                 self.limits,
                 now=self.now,
-                progress=lambda *far: self.controller.work.progressed(*far),
+                progress=seat.progressed,
+                transaction=seat.transaction,
             )
 
         return Controller(
             self.journal,
-            self.engine,
-            cycles,
+            [Domain("containers", self.engine, cycles)],
             self.source,
             self.sinks,
             timedelta(seconds=RESYNC_S),

@@ -31,7 +31,12 @@ BOUNDS = {
     "role": 4,
     "attempt": 1000,
     "sick_before": 8,
-    "memory": 8 * 4 + 2,
+    "memory.made": 8,
+    "memory.proven": 8,
+    "memory.stopped": 8,
+    "memory.watched": 8,
+    "memory.switch_s": 4,
+    "memory.adopted": 0,
     "feedback": KEEP + KEEP // 10 + 50,
     "cursor": 2,
     "condition": 16,
@@ -46,7 +51,7 @@ BOUNDS = {
     "last_failure": 4,
 }
 """Rows that a table of the journal may have with two containers; between two entries of the clean-up a turn says some more.
-`memory`: made, proven, stopped and watched of up to eight instances, and the switches of two subjects."""
+What domains remember is in one table, and bounded by fact."""
 
 _KIB, _MIB = 1024, 1024**2
 _MORE_MEMORY, _MORE_BLOCKS = (_MIB // 2, 500) if SOAK else (4 * _MIB, 20_000)
@@ -86,8 +91,6 @@ class Meter:
         with suppress(AttributeError):  # of another libc than glibc
             ctypes.CDLL(None).malloc_trim(0)  # what is free is given back: what stays is in use
         log = self._state / f"{FILE}-wal"
-        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        tables = [name for (name,) in journal._database.all(query)]
         return Mark(
             done,
             resident(),
@@ -96,14 +99,14 @@ class Meter:
             len(asyncio.all_tasks()),
             (self._state / FILE).stat().st_size,
             log.stat().st_size if log.exists() else 0,
-            {name: int(journal._database.one(f"SELECT count(*) FROM {name}")[0]) for name in tables},
+            row_counts(journal),
         )
 
     def check(self) -> None:
         """AssertionError where something grows or is beyond its bound."""
         assert [mark.done for mark in self.marks] == sorted(self._at)
         for mark in self.marks:
-            beyond = {name: count for name, count in mark.rows.items() if count > BOUNDS[name]}
+            beyond = {name: count for name, count in mark.rows.items() if count > BOUNDS.get(name, 0)}
             assert not beyond, f"rows beyond their bounds after {mark.done} {self.what}: {beyond}"
         _, half, end = self.marks
         units = end.done - half.done
@@ -126,6 +129,15 @@ class Meter:
                 f"{mark.done:>12,} {mark.memory // _KIB:>11,} {mark.blocks:>9,} {mark.descriptors:>4} {mark.tasks:>6}"
                 f" {mark.file // _KIB:>9,} {mark.log // _KIB:>8,}  {rows}"
             )
+
+
+def row_counts(journal: Journal) -> dict[str, int]:
+    """The rows of each table of a journal, and of each fact that a domain remembers."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    tables = [name for (name,) in journal._database.all(query) if name != "memory"]
+    rows = {name: int(journal._database.one(f"SELECT count(*) FROM {name}")[0]) for name in tables}
+    facts = journal._database.all("SELECT fact, count(*) FROM memory GROUP BY fact")
+    return rows | {f"memory.{fact}": int(count) for fact, count in facts}
 
 
 def resident() -> int:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.soak.meter import BOUNDS, Mark, Meter
+from tests.soak.meter import BOUNDS, Mark, Meter, row_counts
+
+from evenkeel.controller.journal.journal import empty_journal
+from evenkeel.specs.containers.memory import ContainersMemory
+from evenkeel.specs.memory import Memory
 
 _MIB = 1024**2
 _WHOLE = 10_000
@@ -37,6 +41,7 @@ def test_what_stays_as_it_is_passes() -> None:
         (_FLAT._replace(file=_FLAT.file + _MIB), "the journal grows"),
         (_FLAT._replace(log=2 * _MIB), "the log of the journal grows"),
         (_FLAT._replace(rows={"attempt": BOUNDS["attempt"] + 1}), "rows beyond their bounds"),
+        (_FLAT._replace(rows={"memory.unknown": 1}), "rows beyond their bounds"),
     ],
 )
 def test_what_grows_fails(end: Mark, why: str) -> None:
@@ -49,3 +54,11 @@ def test_a_soak_that_was_not_measured_to_its_end_fails() -> None:
     meter.marks.pop()
     with pytest.raises(AssertionError):
         meter.check()
+
+
+def test_every_table_and_every_fact_has_its_bound() -> None:
+    """A table of another name is one whose growth nobody would see, until the soak runs."""
+    journal = empty_journal()
+    facts = set(ContainersMemory.__struct_fields__) - set(Memory.__struct_fields__)
+    assert set(BOUNDS) == set(row_counts(journal)) | {f"memory.{fact}" for fact in facts}
+    journal.close()

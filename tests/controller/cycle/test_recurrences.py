@@ -122,3 +122,50 @@ def test_a_container_that_crashes_again_and_again_is_told_a_few_times(on_stage: 
         assert len(stage.sink.taken) <= 60
 
     on_stage(work)
+
+
+def test_an_engine_that_comes_and_goes_is_told_a_few_times(on_stage: OnStage) -> None:
+    """The end of what was not told is not told, either: there was a `settled` each time."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        times, every_s = 60, 40.0
+
+        def turn(*, away: bool) -> None:
+            stage.engine.script.unreachable = away
+            stage.controller.look()
+
+        for count in range(1, times + 1):
+            stage.at(count * every_s, lambda: turn(away=True))
+            stage.at((count + 0.5) * every_s, lambda: turn(away=False))
+        await stage.play((times + 1) * every_s + 900.0)
+        kinds = [entry.kind for entry in stage.sink.taken]
+        assert kinds.count("engine-lost") == kinds.count("settled") - 1 == 6, "1, 2, 4, 8, 16, 32; and the first start"
+        assert kinds.count("engine-found") <= 8
+        assert stage.conditions()["Settled"]
+
+    on_stage(work)
+
+
+def test_what_other_hands_stop_again_and_again_is_told_each_time_and_bounded(on_stage: OnStage) -> None:
+    """R8: each start is an act on the device, and its time may tell who stops the container. `events.keep` bounds them."""
+    stops, keep = 60, 100
+    kept: list[int] = []
+
+    async def work(stage: Stage) -> None:
+        def stop() -> None:
+            kept.append(len(stage.journal.said(limit=10_000)))
+            stage.engine.kill("web")
+            stage.controller.look()
+
+        stage.say(asking("web:1"))
+        for count in range(1, stops + 1):
+            stage.at(count * 20.0, stop)
+        await stage.play(stops * 20.0 + 60.0)
+        kinds = [entry.kind for entry in stage.sink.taken]
+        assert kinds.count("drift") == stops
+        assert kinds.count("health") <= 14, "how it is, is told as for all that comes again and again"
+        assert len(kinds) <= 6 * stops + 40
+        assert max(kept) <= keep + keep // 10 + 10
+
+    on_stage(work, keep=keep)

@@ -21,7 +21,7 @@ def told_at(stage: Stage, *seconds: float) -> list[Work]:
     """What is told of the work at these moments, once they have come."""
     told: list[Work] = []
     for each in seconds:
-        stage.at(each, lambda: told.append(stage.controller.work.now()))
+        stage.at(each, lambda: told.append(stage.controller.worker("containers").work.now()))
     return told
 
 
@@ -77,7 +77,10 @@ def test_an_engine_that_does_not_answer_is_told_and_nothing_is_claimed(on_stage:
 
         def look(at: float) -> None:
             known = {name: holds for name, holds in stage.conditions().items() if name in claims}
-            found[at] = known, stage.controller.work.now(stage.controller.cycles.late())
+            found[at] = (
+                known,
+                stage.controller.worker("containers").work.now(stage.controller.worker("containers").cycles.late()),
+            )
 
         for at in (104.0, 115.0, 130.0, 170.0):
             stage.at(at, look, at)
@@ -132,7 +135,7 @@ def test_a_long_step_keeps_nobody_from_hearing_how_others_are(
         found: list[tuple[list[str], bool, str]] = []
 
         def look() -> None:
-            healthy, now = stage.condition("Healthy"), stage.controller.work.now()
+            healthy, now = stage.condition("Healthy"), stage.controller.worker("containers").work.now()
             found.append(([each.phase for each in now.steps], healthy.holds, healthy.message))
 
         stage.say(asking("web:1"))

@@ -1,0 +1,177 @@
+"""The worker of one domain: its cycles, what nudges them, and when the next one is due.
+
+Every domain has one, and all of them work side by side: a download in one domain keeps no other from a repair. A worker is
+strictly serial. What couples workers is the transaction alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
+from typing import Any, NamedTuple
+
+from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
+from evenkeel.controller.loop.liveness import Signs
+from evenkeel.controller.loop.ports import Agent
+from evenkeel.controller.loop.queue import WakeUps
+from evenkeel.controller.loop.work import WorkAtHand
+from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.ports import Driver
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.plan import Step
+
+_BESIDE_S = 1.0
+"""While steps are at work, one look beside them in so many seconds at most."""
+_NUDGE_DELAY_S = 0.1
+"""Engines nudge in bursts; one look serves them all."""
+_AGENT = "update agent"
+
+Voice = Callable[[Feedback], None]
+Far = Callable[[Step, str, int, int], None]
+
+
+class Seat(NamedTuple):
+    """What a domain's cycles need of the controller. `say`: their entries. `progressed`: how far a step is. `wake`: the
+    worker has something to do. `rank`: the domain's place in the order of switches."""
+
+    transaction: Transaction
+    rank: int
+    say: Voice
+    progressed: Far
+    wake: Callable[[], object]
+
+
+class Domain(NamedTuple):
+    """A domain as the controller runs it. `cycles` builds them for a seat."""
+
+    name: str
+    driver: Driver[Any]
+    cycles: Callable[[Seat], Cycles[Any, Any, Any]]
+
+
+class Worker:
+    """The worker of one domain."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        rank: int,
+        transaction: Transaction,
+        journal: Journal,
+        say: Voice,
+        defects: Defects,
+        signs: Signs,
+        queue: WakeUps,
+        resync_s: float,
+        stopping: asyncio.Event,
+    ) -> None:
+        self.name, self.driver = domain.name, domain.driver
+        self._journal, self._say, self._defects = journal, say, defects
+        self.signs = signs
+        """Where whoever does the worker's work gives signs of life."""
+        self._queue, self._resync_s, self._stopping = queue, resync_s, stopping
+        self.work = WorkAtHand()
+        """Hears how far the steps at work are."""
+        self.cut = asyncio.Event()
+        """Set when what can be cut short should be: told to stop, or something newer waits."""
+        self._nudged = asyncio.Event()
+        self.agent: Agent | None = None
+        """Whose work is done in the turns of this worker."""
+        seat = Seat(transaction, rank, self._hears, self._progressed, self.wake)
+        self.cycles = domain.cycles(seat)
+        self.cycles.steps.broke = partial(defects.met, domain.name)
+        self.cycles.steps.at_work = signs.works
+
+    def wake(self, *, urgent: bool = False) -> None:
+        """The worker has something to do; what is `urgent` does not wait for a pull or a proof, which are begun again
+        later."""
+        if urgent:
+            self.cut.set()
+        self._queue.add(self.name)
+
+    def look_again(self) -> None:
+        """Look at everything anew, registries included."""
+        self.cycles.ask_afresh()
+        self._queue.add(self.name)
+
+    async def watch(self) -> None:
+        """Follow what the driver has to tell."""
+        async with aclosing(self.driver.nudges()) as nudges:  # type: ignore[type-var]
+            async for _ in nudges:
+                self._queue.nudge(self.name, _NUDGE_DELAY_S)
+                self._nudged.set()
+                if self.agent is not None:
+                    self.agent.look()
+
+    async def look_beside(self) -> None:
+        """While steps are at work, tell how those are whom they are not about, whenever the driver nudges."""
+        while True:
+            await self._nudged.wait()
+            self._nudged.clear()
+            await asyncio.sleep(_BESIDE_S)
+            await self.cycles.look_beside()
+
+    async def work_on(self) -> tuple[Ending, float]:
+        """One turn, and when the next one is due: how it ended, and in how many seconds."""
+        self.signs.looks()
+        if not self._stopping.is_set():
+            self.cut.clear()
+        ending = await self._turn()
+        self.signs.rests()
+        wait_s = self._due_in_s(ending)
+        if not isinstance(ending, Retrying):
+            self._queue.progressed(self.name)
+            self._queue.add(self.name, wait_s)
+        if self._defects.is_broken(self.name) or self._defects.is_broken(_AGENT):
+            self._queue.add(self.name, LONGEST_WAIT_S)
+        self.work.turned(ending, wait_s)
+        with self._defects.turn("update agent's times"):
+            due_s = self.agent.due_in_s() if self.agent is not None else None
+            if due_s is not None:
+                self._queue.add(self.name, due_s)
+        return ending, wait_s
+
+    def _due_in_s(self, ending: Ending) -> float:
+        match ending:
+            case Progressed():
+                return 0.0
+            case Retrying(after_s=after_s):
+                return self._queue.retry(self.name, after_s)
+            case Settled(left_over=why, again_s=again_s) if why:
+                return min(again_s, self._resync_s)
+            case Waiting(again_s=again_s) if again_s:
+                return again_s
+            case Settled() | Waiting() | Stalled():
+                return self._resync_s
+
+    async def _turn(self) -> Ending:
+        """The agent's work, then a cycle. A defect in one keeps the other from nothing."""
+        if self.agent is not None:
+            with self._defects.turn(_AGENT):
+                if not self._journal.knows_intent:
+                    await self.cycles.hold(self._stopping)
+                await self.agent.work()
+        ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
+        with self._defects.turn(self.name):
+            ending = await self.cycles.run(self.cut)
+        if (
+            self.agent is not None
+            and self._defects.is_broken(_AGENT)
+            and isinstance(ending, Settled | Waiting | Stalled)
+        ):
+            return Retrying("a defect of the update agent; the condition Defect says where", 0.0, None)
+        return ending
+
+    def _hears(self, feedback: Feedback) -> None:
+        self.signs.looks()
+        self.work.told(feedback)
+        self._say(feedback)
+
+    def _progressed(self, step: Step, message: str, done: int, total: int) -> None:
+        self.signs.looks()
+        self.work.progressed(step, message, done, total)
