@@ -341,7 +341,7 @@ def keep_database(state: Path, now: Now = system_now) -> Database:
 def _without(path: Path, why: Trouble) -> tuple[sqlite3.Connection, Loss]:
     """What can be read of a file that cannot be opened, in memory."""
     try:
-        copy = copied(path)
+        copy, lost = copied(path)
     except FileNotFoundError:
         found, missing = _empty()
         if not path.exists():
@@ -350,6 +350,7 @@ def _without(path: Path, why: Trouble) -> tuple[sqlite3.Connection, Loss]:
         found, missing = _empty()
     else:
         found, missing = rescued(copy)
+        missing |= lost
         if fault(copy) is None and not missing:
             return found, Loss(why, Snapshot(found))
     return found, Loss(why, None, missing)

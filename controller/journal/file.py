@@ -19,7 +19,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evenkeel.controller.journal.migrations import OLDEST, VERSION, is_current, migrate, version_of
+from evenkeel.controller.journal.migrations import BEFORE_MEMORY, OLDEST, VERSION, is_current, migrate, version_of
 from evenkeel.controller.journal.size import bound_log, convert, lay_out
 from evenkeel.controller.process.atomic import denied
 from evenkeel.specs.errors import JournalError
@@ -99,7 +99,10 @@ def read_file(path: Path) -> sqlite3.Connection:
         check_version(connection, path)
     except sqlite3.OperationalError:  # such as no room for the index of a log that somebody left
         connection.close()
-        return copied(path)
+        copy, lost = copied(path)
+        if lost:
+            raise sqlite3.DatabaseError(f"of {', '.join(sorted(lost))} not all can be read") from None
+        return copy
     except BaseException:
         connection.close()
         raise
@@ -112,9 +115,10 @@ def read_file(path: Path) -> sqlite3.Connection:
     return copy
 
 
-def copied(path: Path) -> sqlite3.Connection:
-    """The content of a file and its log, in memory, by way of a folder on another disk that is gone afterwards. Raises as
-    `open_file`. Nobody else may have the file open in this process: closing it would end SQLite's locks."""
+def copied(path: Path) -> Rescued:
+    """The content of a file and its log, in memory, by way of a folder on another disk that is gone afterwards. Where damage
+    keeps a file of an earlier version from being migrated, what can be read of it. Raises as `open_file`. Nobody else may have
+    the file open in this process: closing it would end SQLite's locks."""
     error: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     for disk in _OTHER_DISKS:
         try:
@@ -128,15 +132,29 @@ def copied(path: Path) -> sqlite3.Connection:
                 shutil.copyfile(path.with_name(f"{FILE}-wal"), Path(folder) / f"{FILE}-wal")
             with closing(sqlite3.connect(Path(folder) / FILE, isolation_level=None)) as there:
                 check_version(there, path)
-                copy = memory()
-                there.backup(copy)
-            migrate(copy)
-            return copy
+                return _migrated(there)
         except OSError as why:
             error = why
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     raise error
+
+
+def _migrated(source: sqlite3.Connection) -> Rescued:
+    copy = memory()
+    with suppress(sqlite3.Error, ValueError, TypeError):
+        source.backup(copy)
+        migrate(copy)
+        return Rescued(copy)
+    copy.close()
+    copy = memory()
+    own = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'index'"
+    for (statement,) in source.execute(own).fetchall():
+        copy.execute(statement)
+    lost = {name for (name,) in source.execute(TABLES).fetchall() if not _copy_table(source, copy, name)}
+    copy.execute(f"PRAGMA user_version = {version_of(source)}")
+    migrate(copy)
+    return Rescued(copy, frozenset("memory" if name in BEFORE_MEMORY else name for name in lost))
 
 
 def rescued(connection: sqlite3.Connection) -> Rescued:

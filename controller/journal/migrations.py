@@ -51,6 +51,9 @@ CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, d
 CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 """
 
+BEFORE_MEMORY = ("instance", "switch", "adopted")
+"""Tables whose rows are in `memory` since version 8."""
+
 _LATE = "CREATE TABLE IF NOT EXISTS last_failure (subject TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
 """A table that not every evenkeel of version 7 made."""
 
@@ -140,7 +143,7 @@ def _to_8(connection: sqlite3.Connection) -> None:
         for key, value in connection.execute(query).fetchall():
             body = json.dumps(value if fact not in ("stopped", "watched") else True)
             connection.execute("INSERT INTO memory VALUES ('containers', ?, ?, ?)", (fact, key, body.encode()))
-    for table in ("instance", "switch", "adopted"):
+    for table in BEFORE_MEMORY:
         connection.execute(f"DROP TABLE {table}")
 
 

@@ -20,7 +20,7 @@ from tests.places import ROOT
 
 from evenkeel.controller.journal.database import open_database
 from evenkeel.controller.journal.file import FILE
-from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
+from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.migrations import MIGRATIONS, OLDEST, SCHEMA, VERSION, checksum, version_of
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback
@@ -160,6 +160,27 @@ def test_a_journal_of_version_7_that_knew_no_failures_is_whole(of_version_7: Pat
         assert journal.failures.all() == ()
     with closing(open_journal(of_version_7)) as journal:
         assert journal.failures.keep("web", "1", "2", "it ended", Output(("a",)))
+
+
+@pytest.mark.parametrize("table", ["feedback", "instance", "attempt", "condition", "activity", "inbox"])
+def test_of_a_damaged_journal_of_version_7_all_else_is_known(of_version_7: Path, table: str) -> None:
+    """The evenkeel before went on with what it could read of it, and so does the one that comes after it."""
+    with closing(sqlite3.connect(of_version_7 / FILE)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with (of_version_7 / FILE).open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    with closing(keep_journal(of_version_7)) as journal:
+        assert journal.loss is not None
+        assert (journal.loss.trouble.reason, journal.loss.missing) == (
+            "Damaged",
+            {"memory" if table in REMEMBERED else table},
+        )
+        assert journal.knows_intent
+        assert journal.digest("last-good") != ""
+        assert memory(journal).adopted
+        assert (memory(journal).proven != {}) == (table != "instance")
 
 
 def test_a_migrated_journal_is_like_a_new_one(state: Path, tmp_path: Path) -> None:
