@@ -47,12 +47,24 @@ class Former(NamedTuple, Generic[Want]):
     desired: Want | None = None
 
 
+class Words(NamedTuple):
+    """What a domain's subjects, and what is looked at, are called in sentences."""
+
+    subjects: str
+    engine: str = "the engine"
+
+
 class Reconciler(Protocol[Want, SeenContra, Remembered]):
     """One domain's decisions. Every method is a pure function."""
 
     @property
     def domain(self) -> str:
         """Its name, which is also its key in the queue."""
+        ...
+
+    @property
+    def words(self) -> Words:
+        """What its subjects are called."""
         ...
 
     @property
@@ -131,6 +143,10 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
 
     def ailing(self, seen: SeenContra, memory: Remembered) -> Mapping[str, Ailment]:
         """Subjects that are there and not well."""
+        ...
+
+    def discreet(self, output: Output, subject: str, wants: Sequence[Want]) -> Output:
+        """What an instance of a subject has written, without the secrets that it may have been asked for with."""
         ...
 
     def ended(self, seen: SeenContra) -> tuple[str, ...]:

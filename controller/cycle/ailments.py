@@ -9,14 +9,12 @@ seconds costs a few writes. What is known already is not written again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Generic, NamedTuple
 
 from evenkeel.controller.cycle.stage import Broke, output
 from evenkeel.controller.journal.journal import Journal, Role
-from evenkeel.reconcilers.ports import Ailment, Driver
-from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.output import as_marked
+from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 
 _AGAIN_S = 600.0
@@ -41,11 +39,13 @@ class _Written(NamedTuple):
     rest_s: float
 
 
-class Ailments:
+class Ailments(Generic[Want, Seen, Remembered]):
     """The ailing of one domain, by subject."""
 
-    def __init__(self, driver: Driver[object], journal: Journal) -> None:
-        self._driver, self._journal = driver, journal
+    def __init__(
+        self, reconciler: Reconciler[Want, Seen, Remembered], driver: Driver[object], journal: Journal
+    ) -> None:
+        self._reconciler, self._driver, self._journal = reconciler, driver, journal
         self._read: dict[str, _Read] = {}
         self._written: dict[str, _Written] = {}
 
@@ -61,7 +61,7 @@ class Ailments:
         with self._journal.at_once():
             for (subject, ailment), newest in zip(due, said, strict=True):
                 self._read[subject] = _Read(ailment.instance, ailment.end, now)
-                discreet = as_marked(newest, self._asked(subject))
+                discreet = self._reconciler.discreet(newest, subject, self._wants())
                 is_due = self._is_to_be_written(subject, now)
                 why = f"it {ailment.why}"
                 by = self._asking(subject, revision)
@@ -76,19 +76,15 @@ class Ailments:
 
     def _asking(self, subject: str, revision: str) -> str:
         """The revision that asks for a subject, this one before others; "" for what is just about to be removed."""
-        having = {state.digest for state in self._states() if subject in state.containers()}
+        having = {state.digest for state in self._states() if subject in self._reconciler.select(state).subjects}
         return revision if revision in having else next(iter(sorted(having)), "")
 
     def _states(self) -> tuple[DesiredState, ...]:
         roles: tuple[Role, ...] = ("desired", "last-good")
         return tuple(state for state in map(self._journal.readable_revision, roles) if state is not None)
 
-    def _asked(self, subject: str) -> Iterator[Container]:
-        """The containers that desired and last-good ask for under this name."""
-        for state in self._states():
-            wanted = state.containers().get(subject)
-            if wanted is not None:
-                yield wanted
+    def _wants(self) -> list[Want]:
+        return [self._reconciler.select(state) for state in self._states()]
 
     def _is_due(self, subject: str, ailment: Ailment, now: float) -> bool:
         read = self._read.get(subject)

@@ -260,11 +260,11 @@ class Cycles(Generic[Want, Seen, Remembered]):
 
     async def _stand(self, failed: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
         """There is nothing to go back to from what has failed: what was proven in it is kept up, and nothing else is tried."""
-        proven, want = proven_in(self._journal, failed.digest), self._reconciler.select(failed)
+        proven, want = proven_in(self._journal, self._reconciler.domain, failed.digest), self._reconciler.select(failed)
         self._wellbeing.in_force(failed, proven)
         ending: Ending = Stalled(why)
         if proven is not None and proven.documents:
-            ending = await self._repair(failed, failed, proven.containers(), stopping)
+            ending = await self._repair(failed, failed, [each.name for each in proven.documents], stopping)
         elif (seen := await self._turns.look_after_health(want, self._asked, stopping)) is not None and proven is None:
             remember_proven(self._journal, self._reconciler, failed, seen)
             return Progressed()

@@ -59,10 +59,10 @@ async def preview(
     kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
     aside = tuple(f"{name}: {each.why}; {kept}" for name, each in reconciler.set_aside(want, seen, memory, {}).items())
     fails_at = foreseen(plan, seen, surroundings(paths_of(starting(plan))))
-    return Preview(plan, seen, (*notes(journal, desired), *aside, *fails_at, *refused), fails_at)
+    return Preview(plan, seen, (*notes(journal, reconciler.domain, desired), *aside, *fails_at, *refused), fails_at)
 
 
-def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:
+def notes(journal: Journal, domain: str, desired: DesiredState) -> tuple[str, ...]:
     """What is remembered of this revision, in sentences."""
     attempt = journal.attempts.of(desired.digest)
     if attempt is None:
@@ -72,7 +72,7 @@ def notes(journal: Journal, desired: DesiredState) -> tuple[str, ...]:
         return (f"revision {desired.digest} failed {times} so far: {attempt.why}",)
     good = journal.digest("last-good")
     kept = f"the controller keeps {good} (last good)" if good and good != desired.digest else ""
-    kept = kept or kept_text(proven_in(journal, desired.digest))
+    kept = kept or kept_text(proven_in(journal, domain, desired.digest))
     return (
         f"revision {desired.digest} failed before: {attempt.why}",
         f"{kept} until the specs change or somebody runs `evenkeel retry`; the plan is what a retry would do",

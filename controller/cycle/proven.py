@@ -11,6 +11,7 @@ from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.fold import unfinished
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
+from evenkeel.reconcilers.wanted import documents_of
 from evenkeel.specs.desired import DesiredState, desired_state
 
 
@@ -20,18 +21,20 @@ def remember_proven(
     """Record what stands of a failed revision, by a look."""
     memory = journal.memories.of(reconciler.memory)
     differences = reconciler.diff(reconciler.select(failed), seen, memory)
-    names = failed.containers().keys() - unfinished(reconciler.plan(differences, seen, memory))
-    documents = [each for each in failed.documents if each.kind == "Container" and each.name in names]
-    journal.put("proven", desired_state(documents), failed.digest)
+    want = reconciler.select(failed)
+    names = want.subjects.keys() - unfinished(reconciler.plan(differences, seen, memory))
+    proven = desired_state(documents_of(failed, want, names))
+    journal.put("proven", proven, failed.digest, domain=reconciler.domain)
 
 
-def proven_in(journal: Journal, digest: str) -> DesiredState | None:
-    """What was proven in the failed revision of this digest; `None` when that was not recorded."""
-    origin = journal.origin("proven")
-    return journal.readable_revision("proven") if origin is not None and origin.source == digest else None
+def proven_in(journal: Journal, domain: str, digest: str) -> DesiredState | None:
+    """What of a domain was proven in the failed revision of this digest; `None` when that was not recorded."""
+    origin = journal.origin("proven", domain)
+    is_of_it = origin is not None and origin.source == digest
+    return journal.readable_revision("proven", domain) if is_of_it else None
 
 
 def kept_text(proven: DesiredState | None) -> str:
     """What is done although a revision failed, where there is nothing to go back to."""
-    names = sorted(proven.containers()) if proven is not None else []
+    names = sorted(each.name for each in proven.documents) if proven is not None else []
     return f"what was proven in it is kept up ({listed(names)})" if names else "nothing is done about it"

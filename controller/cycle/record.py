@@ -13,7 +13,7 @@ from evenkeel.controller.cycle.recurrences import Recurrences
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.reconcilers.counted import counted, reasons
-from evenkeel.reconcilers.ports import Ailment
+from evenkeel.reconcilers.ports import Ailment, Words
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, SetAside
 from evenkeel.specs.plan import Step
@@ -22,8 +22,10 @@ from evenkeel.specs.plan import Step
 class Record:
     """The record of one domain. `revision` is the one that cycles are about."""
 
-    def __init__(self, domain: str, journal: Journal, tell: Callable[[Feedback], None], verdict: Verdict) -> None:
-        self._domain, self._journal, self._tell, self._verdict = domain, journal, tell, verdict
+    def __init__(
+        self, domain: str, words: Words, journal: Journal, tell: Callable[[Feedback], None], verdict: Verdict
+    ) -> None:
+        self._domain, self._words, self._journal, self._tell, self._verdict = domain, words, journal, tell, verdict
         self._cycle = 0
         self._engine, self._ills, self._ends = Recurrences(), Recurrences(), Recurrences()
         self._has_looked = False
@@ -52,7 +54,7 @@ class Record:
         """A look failed: the engine does not answer, or evenkeel broke on what it answered."""
         why = "evenkeel cannot look; when it last could"
         if isinstance(error, EvenkeelError):
-            why = "the engine does not answer; when it last did"
+            why = f"{self._words.engine} does not answer; when it last did"
             is_new = self.condition("EngineReachable", False, "Unavailable", error.message)
             if self._is_news(self._engine, {"engine": error.message}) and (is_new or self._has_looked):
                 self.say("engine-lost", str(error))
@@ -62,12 +64,12 @@ class Record:
     def not_answered(self, seconds: float) -> None:
         """A look has not been answered for so long. It may still be: only one that fails makes an entry."""
         self.condition("EngineReachable", False, "Unavailable", f"it has not answered for {seconds:g} s")
-        self._unknown("the engine does not answer; when it last did")
+        self._unknown(f"{self._words.engine} does not answer; when it last did")
 
     def _unknown(self, why: str) -> None:
-        """What was true of its containers may be true no more."""
-        about_containers: tuple[ConditionName, ...] = ("Settled", "Healthy")
-        for name in about_containers:
+        """What was true of its subjects may be true no more."""
+        about_subjects: tuple[ConditionName, ...] = ("Settled", "Healthy")
+        for name in about_subjects:
             before = self._known(name)
             if before is not None and (before.holds or before.reason == "RolledBack"):
                 text = f"{why}: {before.message or 'all was well'}"
@@ -81,7 +83,7 @@ class Record:
         """The engine answers."""
         is_new = self.condition("EngineReachable", True, "Answers", "")
         if self._is_news(self._engine, {}) or (is_new and not self._has_looked):
-            self.say("engine-found", f"the engine answers: {engine}")
+            self.say("engine-found", f"{self._words.engine} answers: {engine}")
 
     @at_once
     def health(self, ailing: Mapping[str, Ailment], undecided: str = "") -> None:
@@ -89,7 +91,7 @@ class Record:
         if undecided and not ailing:
             self.condition("Healthy", False, "Unknown", undecided)
             return
-        reason = "ContainersAiling" if ailing else "AllWell"
+        reason = f"{self._words.subjects.capitalize()}Ailing" if ailing else "AllWell"
         text = counted({subject: ailment.why for subject, ailment in ailing.items()})
         before = self._known("Healthy")
         is_new = self.condition("Healthy", not ailing, reason, text)
@@ -98,7 +100,7 @@ class Record:
             is_news = is_new and (bool(ailing) or (before is not None and before.reason != "Unknown"))
             self._has_looked = True
         if is_news:
-            self.say("health", text or "all containers are well again")
+            self.say("health", text or f"all {self._words.subjects} are well again")
 
     def settled(self, text: str) -> None:
         """What is asked for is there. `text`: how it is."""
@@ -141,7 +143,7 @@ class Record:
         return recurrences.is_news(states, asyncio.get_running_loop().time())
 
     def is_well(self) -> bool:
-        """Whether nothing is known of containers that are not well."""
+        """Whether nothing is known of subjects that are not well."""
         return self._holds("Healthy") is not False
 
     def was_settled(self) -> bool:

@@ -151,7 +151,7 @@ class Trial(Generic[Want, Seen, Remembered]):
     def _wait_for_checks(self, state: DesiredState, seen: Seen, excused: Collection[str]) -> Ending | None:
         """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
         minute, because some are made once an hour. Asked when there is something to go back to."""
-        names = state.containers().keys() - set(excused)
+        names = self._reconciler.select(state).subjects.keys() - set(excused)
         found = self._reconciler.unchecked(seen, self._last_checks or {})
         unchecked = {name: each for name, each in sorted(found.items()) if name in names}
         now = asyncio.get_running_loop().time()
@@ -195,7 +195,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         good, desired = (journal.readable_revision(role) if replaced else None for role in _ROLES)
         if good is None or desired is None:
             return False
-        wanted = desired.containers()
+        wanted = self._reconciler.select(desired).subjects
         old = [document for document in replaced if document.name in wanted]
         documents = {(document.kind, document.name): document for document in (*good.documents, *old)}
         extended = desired_state(list(documents.values())) if old else good

@@ -59,7 +59,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         self._tries, self._progress = tries, progress
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
-        self.record = Record(reconciler.domain, journal, say, transaction.verdict)
+        self.record = Record(reconciler.domain, reconciler.words, journal, say, transaction.verdict)
         self.memory = Remembering(reconciler, journal, self.record)
         self.looks, self._absences = Looks(driver, self.record), Absences()
         self.steps = Steps(driver, limits, self.memory)
@@ -67,7 +67,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.wellbeing = Wellbeing(reconciler, self.record)
         self.beside = Beside(self.looks, self.memory, self.wellbeing)
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
-        self._leftovers, self._ailments = Leftovers(), Ailments(driver, journal)
+        self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal)
         self._look: Look | None = None
         """What had to be found out last."""
 
@@ -131,7 +131,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
         activity = journal.mail.activity()
-        left_alone = hands_off(activity, aim.state) if activity is not None else frozenset()
+        is_conducted = activity is not None and journal.mail.domain == reconciler.domain
+        left_alone = hands_off(activity, aim.state) if activity is not None and is_conducted else frozenset()
         ailing, undecided = self.wellbeing.tell(seen, memory, left_alone)
         await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
         if journal.digest("desired") != aim.asked:

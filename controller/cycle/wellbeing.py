@@ -41,8 +41,8 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
 
     def in_force(self, state: DesiredState, good: DesiredState | None) -> None:
         """What of it is there should run, and what is of last-good, too, should be there."""
-        self._should_run = frozenset(state.containers())
-        self._proven = frozenset(good.containers()) if good is not None else frozenset()
+        self._should_run = frozenset(self._reconciler.select(state).subjects)
+        self._proven = frozenset(self._reconciler.select(good).subjects) if good is not None else frozenset()
 
     def hold_up(self) -> None:
         """Nothing goes on until the next try."""

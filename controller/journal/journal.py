@@ -69,33 +69,33 @@ class Journal:
         self.memories = Memories(database, self.attempts, self.failures)
         self._contents: dict[str, bytes] = {}
         """Revisions by digest, and which of them has what role, as last read or written: the file may forget them."""
-        self._roles: dict[Role, tuple[str, str, str]] = {}
+        self._roles: dict[tuple[Role, str], tuple[str, str, str]] = {}
         self.on_loss: Callable[[], object] = _nothing
         """Called when the file was lost and everything goes on in memory."""
         database.on_loss = self._lost
 
     # ── desired state ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def revision(self, role: Role) -> DesiredState | None:
+    def revision(self, role: Role, domain: str = "") -> DesiredState | None:
         """The state in that role, `None` when there is none. JournalError when what is stored is not what was: other content
         never counts under its digest."""
         row = self._database.one(
             "SELECT content, checksum, digest, role.source, activity FROM revision JOIN role USING (digest)"
             " WHERE role.domain = ? AND role.name = ?",
-            *_key(role),
+            *_key(role, domain),
         )
         if row is None:
             return None
         content, known, digest, source, activity = row
         if known and known != checksum(content):
             content = self._remembered(role, digest)
-        self._learn(role, digest, content, source, activity)
+        self._learn((role, domain), digest, content, source, activity)
         return self._database.value(content, DesiredState, _PLACE.format(digest, role))
 
-    def readable_revision(self, role: Role) -> DesiredState | None:
+    def readable_revision(self, role: Role, domain: str = "") -> DesiredState | None:
         """The state in that role, `None` also when it cannot be read: for callers that go on without it."""
         try:
-            return self.revision(role)
+            return self.revision(role, domain)
         except JournalError:
             return None
 
@@ -108,30 +108,32 @@ class Journal:
             connection.execute("UPDATE revision SET content = ? WHERE digest = ?", (content, digest))
         return content
 
-    def _learn(self, role: Role, digest: str, content: bytes, source: str, activity: str) -> None:
+    def _learn(self, role: tuple[Role, str], digest: str, content: bytes, source: str, activity: str) -> None:
         self._roles[role] = digest, source, activity
         self._contents[digest] = content
         in_use = {known for known, _, _ in self._roles.values()}
         for known in [known for known in self._contents if known not in in_use]:
             del self._contents[known]
 
-    def digest(self, role: Role) -> str:
+    def digest(self, role: Role, domain: str = "") -> str:
         """The digest of the state in that role, "" when there is none."""
-        row = self._database.one("SELECT digest FROM role WHERE domain = ? AND name = ?", *_key(role))
+        row = self._database.one("SELECT digest FROM role WHERE domain = ? AND name = ?", *_key(role, domain))
         return str(row[0]) if row else ""
 
-    def origin(self, role: Role) -> Origin | None:
+    def origin(self, role: Role, domain: str = "") -> Origin | None:
         """Who asked for the state in that role, `None` when there is none."""
-        row = self._database.one("SELECT source, activity, at FROM role WHERE domain = ? AND name = ?", *_key(role))
+        row = self._database.one(
+            "SELECT source, activity, at FROM role WHERE domain = ? AND name = ?", *_key(role, domain)
+        )
         return Origin(*row) if row else None
 
-    def put(self, role: Role, state: DesiredState, source: str, activity: str = "") -> bool:
+    def put(self, role: Role, state: DesiredState, source: str, activity: str = "", domain: str = "") -> bool:
         """Give a state a role. False when it had it, in the same places and from the same origin, already."""
         content = encode(state)
         old = self._database.one(
             "SELECT content, role.source, activity FROM revision JOIN role USING (digest)"
             " WHERE role.domain = ? AND role.name = ?",
-            *_key(role),
+            *_key(role, domain),
         )
         if old is not None and old == (content, source, activity):
             return False
@@ -141,8 +143,8 @@ class Journal:
                 " SET content = excluded.content, source = excluded.source, checksum = excluded.checksum",
                 (state.digest, content, source, self._now(), checksum(content)),
             )
-            self._give(connection, role, state.digest, source, activity)
-        self._learn(role, state.digest, content, source, activity)
+            self._give(connection, role, state.digest, source, activity, domain)
+        self._learn((role, domain), state.digest, content, source, activity)
         return True
 
     def reach(self, state: DesiredState, source: str, activity: str) -> None:
@@ -155,7 +157,7 @@ class Journal:
 
     def drop(self, role: Role) -> bool:
         """Nothing has that role any more; False when nothing had."""
-        self._roles.pop(role, None)
+        self._roles.pop((role, ""), None)
         with self._database.writing() as connection:
             was_there = connection.execute("DELETE FROM role WHERE domain = ? AND name = ?", _key(role)).rowcount > 0
             connection.execute(_COLLECT)
@@ -177,10 +179,12 @@ class Journal:
         self._give(connection, "last-good", digest, source, activity)
         connection.execute("DELETE FROM attempt WHERE domain = '' AND digest = ?", (digest,))
 
-    def _give(self, connection: Transaction, role: Role, digest: str, source: str, activity: str) -> None:
+    def _give(
+        self, connection: Transaction, role: Role, digest: str, source: str, activity: str, domain: str = ""
+    ) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?, ?)",
-            (*_key(role), digest, self._now(), source, activity),
+            (*_key(role, domain), digest, self._now(), source, activity),
         )
         connection.execute(_COLLECT)
 
@@ -308,13 +312,13 @@ class Journal:
 
     def _lost(self) -> None:
         """Give the copy in memory what the file did not give, as far as it is known."""
-        for role, (digest, source, activity) in self._roles.items():
-            if not self.digest(role) and digest in self._contents:
+        for (role, domain), (digest, source, activity) in self._roles.items():
+            if not self.digest(role, domain) and digest in self._contents:
                 self._database.supplement(
                     ("INSERT OR REPLACE INTO revision VALUES (?, ?, ?, ?, ?)", self._row(digest, source)),
                     (
                         "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?, ?)",
-                        (*_key(role), digest, self._now(), source, activity),
+                        (*_key(role, domain), digest, self._now(), source, activity),
                     ),
                 )
         self.on_loss()
@@ -324,9 +328,9 @@ class Journal:
         return digest, content, source, self._now(), checksum(content)
 
 
-def _key(role: Role) -> tuple[str, str]:
-    """Domain and name of a role: what a message asked for is that of one domain, all else that of the whole device."""
-    return (_MESSAGES if role == "message" else "", role)
+def _key(role: Role, domain: str = "") -> tuple[str, str]:
+    """Domain and name of a role: what a message asked for is that of one domain."""
+    return (_MESSAGES if role == "message" else domain, role)
 
 
 def _nothing() -> None:

@@ -13,12 +13,14 @@ from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import remembering as _remembering
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.containers.wishes import last_wishes
-from evenkeel.reconcilers.ports import Ailment, Former
+from evenkeel.reconcilers.ports import Ailment, Former, Words
 from evenkeel.specs.containers.difference import ContainerDifference, of_containers
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
+from evenkeel.specs.containers.output import as_marked
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.feedback import SetAside
+from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Difference, Outcome, Plan, Step
 
 
@@ -28,6 +30,7 @@ class Containers:
 
     memory = ContainersMemory
     domain = memory.domain
+    words = Words("containers")
 
     def __init__(self, protected: tuple[str, ...] = (), reserved: tuple[str, ...] = ()) -> None:
         self._protected, self._reserved = protected, reserved
@@ -102,6 +105,9 @@ class Containers:
 
     def ailing(self, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]:
         return _found.ailing(seen, memory)
+
+    def discreet(self, output: Output, subject: str, wants: Sequence[_select.ContainersWanted]) -> Output:
+        return as_marked(output, [want.subjects[subject] for want in wants if subject in want.subjects])
 
     def ended(self, seen: ContainersSeen) -> tuple[str, ...]:
         return _found.ended(seen)

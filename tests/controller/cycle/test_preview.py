@@ -12,11 +12,11 @@ from evenkeel.specs.desired import desired_state
 def test_failures_are_counted_in_words(tmp_path: Path) -> None:
     journal, state = open_journal(tmp_path), desired_state(())
     try:
-        assert notes(journal, state) == ()
+        assert notes(journal, "containers", state) == ()
         found = []
         for _ in range(2):
             journal.attempts.count(state.digest, "no answer")
-            found += notes(journal, state)
+            found += notes(journal, "containers", state)
     finally:
         journal.close()
     assert found == [

@@ -16,6 +16,7 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.recurrences import Recurrences
 from evenkeel.controller.journal.journal import empty_journal
 from evenkeel.controller.transaction.verdict import Verdict
+from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.feedback import Feedback
 
@@ -72,7 +73,9 @@ def test_a_crash_loop_leaves_the_history_in_the_journal() -> None:
     journal = empty_journal()
 
     async def work() -> None:
-        record = Record("containers", journal, lambda entry: _ignored(journal.say(entry)), Verdict(journal))
+        record = Record(
+            "containers", Containers.words, journal, lambda entry: _ignored(journal.say(entry)), Verdict(journal)
+        )
         record.say("revision-failed", "the update of yesterday")
         for states in crash_loop(MANY):
             record.health({name: Ailment(why) for name, why in states.items()})
