@@ -65,7 +65,9 @@ def test_the_note_of_a_plan_tells_what_is_kept_up(on_device: OnDevice) -> None:
         await fail(device)
         desired = device.journal.revision("desired")
         assert desired is not None
-        assert notes(device.journal, "containers", desired)[1].startswith("what was proven in it is kept up (map, web) until")
+        assert notes(device.journal, "containers", desired)[1].startswith(
+            "what was proven in it is kept up (map, web) until"
+        )
 
     on_device(work, bad=CRASHER)
 

@@ -73,9 +73,9 @@ def test_a_crash_loop_leaves_the_history_in_the_journal() -> None:
     journal = empty_journal()
 
     async def work() -> None:
-        record = Record(
-            "containers", Containers.words, journal, lambda entry: _ignored(journal.say(entry)), Verdict(journal)
-        )
+        verdict = Verdict(journal)
+        verdict.join("containers")
+        record = Record("containers", Containers.words, journal, lambda entry: _ignored(journal.say(entry)), verdict)
         record.say("revision-failed", "the update of yesterday")
         for states in crash_loop(MANY):
             record.health({name: Ailment(why) for name, why in states.items()})
