@@ -48,9 +48,11 @@ class Former(NamedTuple, Generic[Want]):
 
 
 class Words(NamedTuple):
-    """What a domain's subjects, and what is looked at, are called in sentences."""
+    """What a domain's subjects, and what is looked at, are called in sentences. `ailing`: the reason of the condition
+    `Healthy` when some are not well."""
 
     subjects: str
+    ailing: str
     engine: str = "the engine"
 
 

@@ -91,7 +91,7 @@ class Record:
         if undecided and not ailing:
             self.condition("Healthy", False, "Unknown", undecided)
             return
-        reason = f"{self._words.subjects.capitalize()}Ailing" if ailing else "AllWell"
+        reason = self._words.ailing if ailing else "AllWell"
         text = counted({subject: ailment.why for subject, ailment in ailing.items()})
         before = self._known("Healthy")
         is_new = self.condition("Healthy", not ailing, reason, text)

@@ -30,7 +30,7 @@ class Containers:
 
     memory = ContainersMemory
     domain = memory.domain
-    words = Words("containers")
+    words = Words("containers", "ContainersAiling")
 
     def __init__(self, protected: tuple[str, ...] = (), reserved: tuple[str, ...] = ()) -> None:
         self._protected, self._reserved = protected, reserved
