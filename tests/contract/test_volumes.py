@@ -340,6 +340,27 @@ def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: Hist
         run(scenario(Path(folder)))
 
 
+BAD = Wish("bad:1")
+HISTORIES: dict[str, History] = {
+    "what the first that keeps began is found, not what the failed one before it would discard": [
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
+        ("ask", BAD, None),
+        ("rm -f", Wish(), None),
+    ],
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+def test_a_history_that_the_law_found(history: History) -> None:
+    async def scenario(folder: Path) -> None:
+        device = Device(MemoryKit(), folder, now)
+        await live(device, history)
+        await device.close()
+
+    with tempfile.TemporaryDirectory(dir=_FAST) as folder:
+        run(scenario(Path(folder)))
+
+
 @pytest.mark.parametrize("what", ["adopt", "adopt --rm"])
 def test_an_adopted_one_is_gone_back_to_beside_a_last_good_revision_without_it(what: str) -> None:
     async def scenario(folder: Path) -> None:
