@@ -74,6 +74,17 @@ async def test_going_back_from_discard_finds_what_was_there_before_the_failed_on
     assert (device.volume, device.text) == (OWN, "precious")
 
 
+@DOCKER_WHEN_THOROUGH
+@pytest.mark.parametrize("action", [1, 2, 3, 4, 5])
+async def test_who_asks_to_keep_it_in_the_middle_of_a_switch_keeps_it(device: Device, action: int) -> None:
+    """V7: what had begun to replace it was to discard it, and is not good yet."""
+    wish = Wish("db:2", discards=True)
+    await device.ask_until_cut(wish, Cut(action, after=True))
+    assert VolumeFate(PLACE, OWN, "carried") in await device.fates(Wish("db:2"))
+    assert await device.ask(Wish("db:2")) == Settled()
+    assert (device.volume, device.text) == (OWN, "precious")
+
+
 async def test_what_is_removed_leaves_its_volume_and_finds_it_again(device: Device) -> None:
     assert await device.fates(None) == (VolumeFate(PLACE, OWN, "left"),)
     assert await device.ask(None) == Settled()
@@ -345,6 +356,30 @@ HISTORIES: dict[str, History] = {
     "what the first that keeps began is found, not what the failed one before it would discard": [
         ("ask", BAD._replace(memory=64 * MB, discards=True), None),
         ("ask", BAD, None),
+        ("rm -f", Wish(), None),
+    ],
+    "V7: what stepped aside with a volume to discard is not taken for what is to keep the data of its successor": [
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
+        ("ask", BAD, None),
+        ("ask", BAD._replace(memory=64 * MB), None),
+        ("rm -f", Wish(), None),
+    ],
+    "V7: nor after its successor was removed by hand": [
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
+        ("ask", BAD, None),
+        ("rm -f", BAD._replace(memory=128 * MB), None),
+        ("ask", Wish(), None),
+    ],
+    "V7: what was to be kept from a change on is carried over, although the proof failed": [
+        ("ask", BAD._replace(discards=True), None),
+        ("ask", BAD, None),
+        ("ask", BAD._replace(memory=64 * MB), None),
+        ("ask", Wish(), None),
+    ],
+    "V7: and it is not discarded afterwards": [
+        ("ask", BAD._replace(discards=True), None),
+        ("ask", BAD, None),
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
         ("rm -f", Wish(), None),
     ],
 }

@@ -158,6 +158,16 @@ class Device:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
+    async def ask_until_cut(self, wish: Wish, cut: Cut) -> None:
+        """Ask for the container, and leave it when the power goes."""
+        self._cut = cut
+        self._gone.clear()
+        self.want(wish)
+        work = asyncio.ensure_future(self._follow())
+        await self._gone.wait()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
     async def _follow(self) -> Ending:
         cycles = Cycles(Containers(), self, self.journal, self._say, now=self._now)
         ending: Ending = Progressed()
