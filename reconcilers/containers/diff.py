@@ -132,6 +132,8 @@ def _wanted(
         return
     moved = moved_digest(container, seen, memory)
     matching = [each for each in instances if matches(container, each, seen) and _is_of(moved, each, seen)]
+    if container.image_volumes != "discard":
+        matching = [each for each in matching if not _is_without(each, instances, memory)]
     if not matching and _absent_for_ever(container, seen, memory):
         why = f"the image {container.image} is not there and pullPolicy is Never"
         yield ContainerDifference(name, "blocked", why, container=container, asked=asked_at(document, "image"))
@@ -252,6 +254,22 @@ def matches(wanted: Container, instance: ContainerSeen, seen: ContainersSeen) ->
     if instance.cut_off and not seen.reconnects:
         return False
     return seen.in_place != "none" or not compare.in_place_differs(wanted, instance.container)
+
+
+def began_empty(instance: ContainerSeen, memory: ContainersMemory) -> bool:
+    """Whether what an instance has began empty with it, and nobody has needed it: who keeps data has them elsewhere."""
+    discards = instance.container is not None and instance.container.image_volumes == "discard"
+    id_ = instance.holds or instance.id
+    return discards and id_ not in memory.proven and id_ not in memory.kept
+
+
+def _is_without(instance: ContainerSeen, instances: list[ContainerSeen], memory: ContainersMemory) -> bool:
+    """Whether an instance that was never good is without the data that are to be kept: another one has them, or one had them
+    that it stepped aside for, and that somebody may have removed since."""
+    if not began_empty(instance, memory):
+        return False
+    stepped_aside = succession(engine_name(instance.name), instance.engine_name) == 0 and instance.state not in AWAKE
+    return stepped_aside or any(each.volumes and not began_empty(each, memory) for each in instances)
 
 
 def _is_of(moved: str, instance: ContainerSeen, seen: ContainersSeen) -> bool:

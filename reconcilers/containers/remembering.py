@@ -23,8 +23,9 @@ def begun(step: Step, memory: ContainersMemory) -> ContainersMemory:
             return changed(_met(memory, instance), stopped=_with(memory.stopped, instance))
         case Start(instance=instance) | Connect(instance=instance) | Update(instance=instance, is_limited=True):
             return changed(_met(memory, instance), proven=_without(memory.proven, [instance]))
-        case Verify(instance=instance):
-            return changed(_met(memory, instance), watched=_with(memory.watched, instance))
+        case Verify(instance=instance, container=container):
+            kept = memory.kept if container.image_volumes == "discard" else _with(memory.kept, instance)
+            return changed(_met(memory, instance), watched=_with(memory.watched, instance), kept=kept)
         case _:
             return memory
 
@@ -69,6 +70,7 @@ def forgotten(memory: ContainersMemory, gone: Collection[str]) -> ContainersMemo
         proven=_without(memory.proven, gone),
         stopped=tuple(each for each in memory.stopped if each not in gone),
         watched=tuple(each for each in memory.watched if each not in gone),
+        kept=tuple(each for each in memory.kept if each not in gone),
         adopted=_without(memory.adopted, gone),
     )
 

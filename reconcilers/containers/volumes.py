@@ -12,7 +12,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping
 
-from evenkeel.reconcilers.containers.diff import rank
+from evenkeel.reconcilers.containers.diff import began_empty, rank
 from evenkeel.reconcilers.containers.wishes import LastWishes
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.difference import ContainerDifference, VolumeFate
@@ -39,7 +39,7 @@ def fates(
     if candidate is not None:
         kept = dict(candidate.volumes)
     else:
-        keeping = (other for other in others if not _is_discarded(other, memory))
+        keeping = (other for other in others if not began_empty(other, memory))
         kept = {} if container is None or discards else _inherited(container, keeping)
     found: dict[str, VolumeFate] = {}
     for place, volume in (each for other in others for each in other.volumes):
@@ -58,17 +58,7 @@ def fates(
 def _lets_go(instance: ContainerSeen, memory: ContainersMemory) -> bool:
     """Whether `discard` may be about what an instance has. When a revision has failed that wanted to keep it, last-good, which
     is gone back to, may say `discard`; nobody has said that of what the failed instance found."""
-    return _is_proven(instance, memory) or _is_discarded(instance, memory)
-
-
-def _is_discarded(instance: ContainerSeen, memory: ContainersMemory) -> bool:
-    """Whether what an instance has began empty with it, and nobody has needed it: who keeps data has them elsewhere."""
-    is_asked = instance.container is not None and instance.container.image_volumes == "discard"
-    return is_asked and not _is_proven(instance, memory)
-
-
-def _is_proven(instance: ContainerSeen, memory: ContainersMemory) -> bool:
-    return (instance.holds or instance.id) in memory.proven
+    return (instance.holds or instance.id) in memory.proven or began_empty(instance, memory)
 
 
 def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[str, ...]:

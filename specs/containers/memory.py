@@ -18,8 +18,9 @@ class ContainersMemory(Memory, frozen=True):
     and so do volumes that are to be kept from now on. `stopped`: those that evenkeel itself stopped and has not started since,
     so that an ended process is told from an interrupted switch. `watched`: those whose proof was begun and has not come to a
     verdict, so that one that ended meanwhile may have been ended with its engine or its device. `switch_s`: for how many
-    seconds a subject was away when it was last switched. `adopted`: those that count as evenkeel's own, although it did not
-    create them, and the subject that each of them is, whatever its name becomes.
+    seconds a subject was away when it was last switched. `kept`: those whose volumes were to be kept when their proof began,
+    also where it failed: their volumes are found again from then on. `adopted`: those that count as evenkeel's own, although it
+    did not create them, and the subject that each of them is, whatever its name becomes.
     """
 
     domain: ClassVar[str] = "containers"
@@ -28,5 +29,6 @@ class ContainersMemory(Memory, frozen=True):
     proven: dict[str, str] = field(default_factory=dict)
     stopped: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     switch_s: dict[str, float] = field(default_factory=dict)
     adopted: dict[str, str] = field(default_factory=dict)

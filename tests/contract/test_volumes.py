@@ -74,6 +74,17 @@ async def test_going_back_from_discard_finds_what_was_there_before_the_failed_on
     assert (device.volume, device.text) == (OWN, "precious")
 
 
+@DOCKER_WHEN_THOROUGH
+@pytest.mark.parametrize("action", [1, 2, 3, 4, 5])
+async def test_who_asks_to_keep_it_in_the_middle_of_a_switch_keeps_it(device: Device, action: int) -> None:
+    """V7: what had begun to replace it was to discard it, and is not good yet."""
+    wish = Wish("db:2", discards=True)
+    await device.ask_until_cut(wish, Cut(action, after=True))
+    assert VolumeFate(PLACE, OWN, "carried") in await device.fates(Wish("db:2"))
+    assert await device.ask(Wish("db:2")) == Settled()
+    assert (device.volume, device.text) == (OWN, "precious")
+
+
 async def test_what_is_removed_leaves_its_volume_and_finds_it_again(device: Device) -> None:
     assert await device.fates(None) == (VolumeFate(PLACE, OWN, "left"),)
     assert await device.ask(None) == Settled()
@@ -331,6 +342,51 @@ async def live(device: Device, history: History) -> None:
 @settings(max_examples=1000 if THOROUGH else 25)
 @given(histories)
 def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: History) -> None:
+    async def scenario(folder: Path) -> None:
+        device = Device(MemoryKit(), folder, now)
+        await live(device, history)
+        await device.close()
+
+    with tempfile.TemporaryDirectory(dir=_FAST) as folder:
+        run(scenario(Path(folder)))
+
+
+BAD = Wish("bad:1")
+HISTORIES: dict[str, History] = {
+    "what the first that keeps began is found, not what the failed one before it would discard": [
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
+        ("ask", BAD, None),
+        ("rm -f", Wish(), None),
+    ],
+    "V7: what stepped aside with a volume to discard is not taken for what is to keep the data of its successor": [
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
+        ("ask", BAD, None),
+        ("ask", BAD._replace(memory=64 * MB), None),
+        ("rm -f", Wish(), None),
+    ],
+    "V7: nor after its successor was removed by hand": [
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
+        ("ask", BAD, None),
+        ("rm -f", BAD._replace(memory=128 * MB), None),
+        ("ask", Wish(), None),
+    ],
+    "V7: what was to be kept from a change on is carried over, although the proof failed": [
+        ("ask", BAD._replace(discards=True), None),
+        ("ask", BAD, None),
+        ("ask", BAD._replace(memory=64 * MB), None),
+        ("ask", Wish(), None),
+    ],
+    "V7: and it is not discarded afterwards": [
+        ("ask", BAD._replace(discards=True), None),
+        ("ask", BAD, None),
+        ("ask", BAD._replace(memory=64 * MB, discards=True), None),
+        ("rm -f", Wish(), None),
+    ],
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+def test_a_history_that_the_law_found(history: History) -> None:
     async def scenario(folder: Path) -> None:
         device = Device(MemoryKit(), folder, now)
         await live(device, history)

@@ -84,6 +84,8 @@ class Device:
         self._known = ""
         """The volume that is found again for a container that is created; "" when that is the one with evenkeel's name."""
         self._failed: set[Wish] = set()
+        self._was_good = False
+        """Whether anything was good, so that what fails does not stay."""
         self._fleeting = set[str]()
         """Volumes that began with what asked to discard them, and failed."""
         kit.declare()
@@ -156,6 +158,16 @@ class Device:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
+    async def ask_until_cut(self, wish: Wish, cut: Cut) -> None:
+        """Ask for the container, and leave it when the power goes."""
+        self._cut = cut
+        self._gone.clear()
+        self.want(wish)
+        work = asyncio.ensure_future(self._follow())
+        await self._gone.wait()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
     async def _follow(self) -> Ending:
         cycles = Cycles(Containers(), self, self.journal, self._say, now=self._now)
         ending: Ending = Progressed()
@@ -210,23 +222,38 @@ class Device:
             assert not lost, "what a failed update has not replaced was lost"
             comes_back = self.goes_back or self.is_adopted
             assert not had or not comes_back or self.volume == had
-            if had and (self.is_adopted or (keeps and wish not in self._failed)):
+            is_tried = wish not in self._failed
+            if not comes_back and not self._was_good and is_tried:  # it stays, and has what a good one would have
+                for name, fate in fates.items():
+                    assert (self.volume == name) is (fate == "carried"), (name, fate, self.volume)
+                if keeps:
+                    assert self.volume == self._expected(wish, had, fates, before)
+            # What is to keep data gets no volume that began with a failed `discard`, and does not change what is found again.
+            # It does so when it is the very container that began so, and is proven once more.
+            if had and (self.is_adopted or (keeps and is_tried and self.volume == had)):
                 self._known = had
             self.goes_back, self.is_adopted = comes_back, False
             self._failed.add(wish)
-            if wish.discards and self.volume != had:
+            if wish.discards and not comes_back and self.volume != had:
                 self._fleeting.add(self.volume)
             return
         assert ending == Settled(), ending
-        self.goes_back, self.is_adopted = wish is not None, False
+        self.goes_back, self.is_adopted, self._was_good = wish is not None, False, True
         assert lost <= {name for name, fate in fates.items() if fate == "removed"}, (lost, fates)
         for name, fate in fates.items():
             assert (self.volume == name) is (fate == "carried"), (name, fate, self.volume)
             assert name in after or fate == "removed"
         if wish is not None and keeps:
-            found = self._known if self._known in after else OWN
-            aside = next((name for name, fate in fates.items() if fate == "carried"), "")  # of one that failed before
-            had = "" if had in self._fleeting else had
-            assert self.volume == (had or aside or (found if wish.image != "sleeper:1" else ""))
+            assert self.volume == self._expected(wish, had, fates, after)
             if self.volume:
                 self._known = self.volume
+
+    def _expected(self, wish: Wish, had: str, fates: dict[str, str], there: dict[str, str]) -> str:
+        """The volume of a container that keeps data. `had`: that of the container before; `there`: all that were there."""
+        found = self._known if self._known in there else OWN
+        aside = next((name for name, fate in fates.items() if fate == "carried"), "")  # of one that failed before
+        if (
+            had in self._fleeting and had in fates
+        ):  # a new container; without a fate, the one that was there has it still
+            had = ""
+        return had or aside or (found if wish.image != "sleeper:1" else "")
