@@ -37,6 +37,7 @@ BOUNDS = {
     "memory.watched": 8,
     "memory.switch_s": 4,
     "memory.adopted": 0,
+    "memory.kept": 8,
     "feedback": KEEP + KEEP // 10 + 50,
     "cursor": 2,
     "condition": 16,
