@@ -7,7 +7,7 @@ kept, because a plan of many steps asks for it at each of them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from evenkeel.controller.journal.attempts import Attempts
@@ -21,7 +21,6 @@ Rows = dict[tuple[str, str], bytes]
 """Fact and key → value as JSON, in the order in which they were written."""
 
 _OF_THE_JOURNAL = frozenset(Memory.__struct_fields__)
-_IS_KEY = b"true"
 
 
 class _Read(NamedTuple):
@@ -46,11 +45,13 @@ class Memories:
     def keep(self, before: Kept, after: Kept) -> bool:
         """A domain's memory was `before`, as far as whoever calls knows, and is `after` from now on; False when that is no
         change. What another process has written meanwhile stays: only what differs between the two is written."""
-        if before is after:
-            return False
-        domain, old, new = after.domain, dict(_rows(before)), dict(_rows(after))
-        gone = [(domain, *key) for key in old.keys() - new.keys()]
-        news = [(domain, *key, body) for key, body in new.items() if old.get(key) != body]
+        domain = after.domain
+        gone, news = list[tuple[str, str, str]](), list[tuple[str, str, str, bytes]]()
+        for fact in _facts_of(type(after)):
+            old, new = _values(before, fact), _values(after, fact)
+            if old != new:
+                gone += [(domain, fact, key) for key in old.keys() - new.keys()]
+                news += [(domain, fact, key, encode(value)) for key, value in new.items() if old.get(key) != value]
         if not gone and not news:
             return False
         with self._database.writing() as connection:
@@ -71,12 +72,14 @@ class Memories:
         return facts
 
 
-def _rows(memory: Memory) -> Iterator[tuple[tuple[str, str], bytes]]:
-    for fact in memory.__struct_fields__:
-        if fact not in _OF_THE_JOURNAL:
-            found: Mapping[str, Any] | tuple[str, ...] = getattr(memory, fact)
-            for key in found:
-                yield (fact, key), encode(found[key]) if isinstance(found, Mapping) else _IS_KEY
+def _facts_of(kind: type[Memory]) -> tuple[str, ...]:
+    return tuple(each for each in kind.__struct_fields__ if each not in _OF_THE_JOURNAL)
+
+
+def _values(memory: Memory, fact: str) -> Mapping[str, Any]:
+    """The value of each key. A fact that is a tuple of keys has no values of its own: a key is there, or it is not."""
+    found: Mapping[str, Any] | tuple[str, ...] = getattr(memory, fact)
+    return found if isinstance(found, Mapping) else dict.fromkeys(found, True)
 
 
 def _joined(kind: type[Kept], rows: Rows) -> Kept:
@@ -98,14 +101,14 @@ def _is_readable(kind: type[Memory], key: tuple[str, str], body: bytes) -> bool:
 
 def _text(kind: type[Memory], rows: Rows) -> bytes:
     """The facts as one JSON object; facts that this version does not know are left where they are."""
-    facts: dict[str, list[bytes]] = {}
     blank = kind()
+    has_values = {fact: isinstance(getattr(blank, fact), Mapping) for fact in _facts_of(kind)}
+    parts: dict[str, list[bytes]] = {}
     for (fact, key), body in rows.items():
-        if fact in kind.__struct_fields__ and fact not in _OF_THE_JOURNAL:
-            is_mapping = isinstance(getattr(blank, fact), Mapping)
-            facts.setdefault(fact, []).append(encode(key) + b":" + body if is_mapping else encode(key))
+        if fact in has_values:
+            parts.setdefault(fact, []).append(encode(key) + b":" + body if has_values[fact] else encode(key))
     joined = (
-        encode(fact) + b":" + (b"{%b}" if isinstance(getattr(blank, fact), Mapping) else b"[%b]") % b",".join(parts)
-        for fact, parts in facts.items()
+        encode(fact) + b":" + (b"{%b}" if has_values[fact] else b"[%b]") % b",".join(found)
+        for fact, found in parts.items()
     )
     return b"{" + b",".join(joined) + b"}"
