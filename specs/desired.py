@@ -99,10 +99,3 @@ def asked_at(document: Document, path: str) -> Place:
             return msgspec.structs.replace(document.place, line=line, column=column)
         path = path.rpartition(".")[0]
     return document.place
-
-
-def differing(one: DesiredState, other: DesiredState) -> tuple[str, ...]:
-    """The containers that are asked for otherwise, or in one of the states only, and those that one of them alone protects."""
-    wanted, also = one.containers(), other.containers()
-    changed = {name for name in wanted.keys() | also.keys() if wanted.get(name) != also.get(name)}
-    return tuple(sorted(changed | (one.system_containers() ^ other.system_containers())))

@@ -6,7 +6,9 @@ from tests.controller.device import Device, OnDevice, container
 
 from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state, differing
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.wanted import differing
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 
 HAND = Document("SystemContainers", "platform", SystemContainers(("hand",)))
 
@@ -53,8 +55,9 @@ def test_states_differ_in_containers_and_in_what_is_protected() -> None:
     lists = [Document("SystemContainers", "web", SystemContainers(names)) for names in (("a", "b"), ("b", "c"))]
     web = Document("Container", "web", container("web"))
     one, other = (desired_state([web, each]) for each in lists)
-    assert differing(one, one) == ()
-    assert differing(one, other) == ("a", "c")
-    assert differing(one, desired_state([lists[0]])) == ("web",)
+    want, also, without = (Containers().select(each) for each in (one, other, desired_state([lists[0]])))
+    assert differing(want, want) == ()
+    assert differing(want, also) == ("a", "c")
+    assert differing(want, without) == ("web",)
     assert list(one.containers()) == ["web"]
     assert one.system_containers() == {"a", "b"}
