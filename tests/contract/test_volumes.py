@@ -338,10 +338,9 @@ async def live(device: Device, history: History) -> None:
         await device.ask_truly(None if what == "remove" else wish, cut)
 
 
-@pytest.mark.timeout(3600)
-@settings(max_examples=1000 if THOROUGH else 25)
-@given(histories)
-def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: History) -> None:
+def live_on_memory(history: History) -> None:
+    """As `live`, on a device of its own with the memory engine."""
+
     async def scenario(folder: Path) -> None:
         device = Device(MemoryKit(), folder, now)
         await live(device, history)
@@ -349,6 +348,13 @@ def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: Hist
 
     with tempfile.TemporaryDirectory(dir=_FAST) as folder:
         run(scenario(Path(folder)))
+
+
+@pytest.mark.timeout(3600)
+@settings(max_examples=1000 if THOROUGH else 25)
+@given(histories)
+def test_what_a_volume_held_is_there_or_the_plan_said_that_it_goes(history: History) -> None:
+    live_on_memory(history)
 
 
 BAD = Wish("bad:1")
@@ -387,13 +393,7 @@ HISTORIES: dict[str, History] = {
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
 def test_a_history_that_the_law_found(history: History) -> None:
-    async def scenario(folder: Path) -> None:
-        device = Device(MemoryKit(), folder, now)
-        await live(device, history)
-        await device.close()
-
-    with tempfile.TemporaryDirectory(dir=_FAST) as folder:
-        run(scenario(Path(folder)))
+    live_on_memory(history)
 
 
 @pytest.mark.parametrize("what", ["adopt", "adopt --rm"])
