@@ -240,7 +240,8 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             echo(f"Stopped ({stopped[0]}) before the end; `evenkeel apply` goes on from here.", err=True)
             return 130 if stopped[0] == "interrupted" else 1
         case _:
-            is_back = any(each.name == "Settled" and each.reason == "RolledBack" for each in journal.conditions())
+            settled = journal.condition("Settled")
+            is_back = settled is not None and settled.reason == "RolledBack"
             why = getattr(ending, "why", "no more was done")
             if isinstance(ending, Waiting) and journal.mail.activity() is not None and not serves(settings):
                 why = f"{why}, and nobody serves it, because MQTT is off; {ABANDON_HINT}"

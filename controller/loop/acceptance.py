@@ -53,7 +53,7 @@ class Acceptance:
         if what:
             self._source_is("source-empty", "Empty", f"{what}; what was in force stays in force")
             return False
-        was_bad = any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions())
+        was_bad = self._is_bad()
         doubts = problems_text(reading.problems, "; ")
         if self._journal.set_condition(Condition("SourceValid", True, "Valid", doubts)):
             if doubts:
@@ -82,6 +82,11 @@ class Acceptance:
             self._say(Feedback("revision-accepted", what, revision=reading.desired.digest))
         return is_new
 
+    def _is_bad(self) -> bool:
+        """Whether what the source said last could not be taken over."""
+        known = self._journal.condition("SourceValid")
+        return known is not None and not known.holds
+
     def _seems_an_accident(self, reading: Reading) -> str:
         """Why what is not asked for (any more) is not taken for unwanted; "" when it is. Where nothing that can be
         read tells what the files asked for before, a new reading replaces that and is compared with nothing."""
@@ -96,7 +101,7 @@ class Acceptance:
 
     def is_hasty(self, reading: Reading) -> bool:
         """After what could not be taken over, files may still be on their way back: what removes something can wait."""
-        if not any(known.name == "SourceValid" and not known.holds for known in self._journal.conditions()):
+        if not self._is_bad():
             return False
         if errors(reading.problems) or self._seems_an_accident(reading):
             return False  # refused, and said at once

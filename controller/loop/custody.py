@@ -72,7 +72,8 @@ class Custody:
         self._journal.check()
         if self._journal.is_durable:
             self._mark("")
-            if any(each.name == "StateWritable" and not each.holds for each in self._journal.conditions()):
+            known = self._journal.condition("StateWritable")
+            if known is not None and not known.holds:
                 self._store_restored(_STORED)
 
     def finish(self) -> None:
