@@ -1,4 +1,4 @@
-"""What runs, as a desired state: what is in force where nobody can tell what was asked for."""
+"""The running subjects as a desired state. It is in force where the stored state cannot be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 
 
 class AsFound(Generic[Want, Seen, Remembered]):
-    """What is found in one domain."""
+    """Makes a desired state of what runs in one domain."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""One cycle of one domain: observe, diff, plan, gate, run the first stage, fold.
+"""One cycle of one domain: which state it is for, a turn towards that (`controller.cycle.turns`), and what is kept up besides.
 
-Level-based: a cycle reads anew the whole of what it needs and does at most one stage; whatever happened before, also to
-another process, shows in what it sees. Rollback is no second path: when the desired revision is in quarantine, last-good is
-desired instead, and everything below this line is the same.
+Level-based: a cycle reads anew the whole of what it needs; whatever happened before, also to another process, shows in what
+it sees. Rollback is no second path: when the desired revision is in quarantine, last-good is desired instead, and everything
+else is the same.
 
 A cycle ends as exactly one of `Settled`, `Progressed`, `Waiting`, `Retrying`, `Stalled`.
 """
@@ -10,7 +10,6 @@ A cycle ends as exactly one of `Settled`, `Progressed`, `Waiting`, `Retrying`, `
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Generic
 
@@ -32,11 +31,6 @@ from evenkeel.specs.errors import EvenkeelError, JournalError
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Phase
-
-log = logging.getLogger(__name__)
-
-_Whys = Mapping[str, str]
-_Names = Collection[str] | None
 
 
 class Cycles(Generic[Want, Seen, Remembered]):
@@ -123,14 +117,14 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return await self._stand(desired, attempt.why, stopping)
         self._wellbeing.in_force(good, good)
         if self._record.is_back():
-            self._transaction.is_back(good)
+            self._transaction.know_back(good)
         ending = await self._pass("last-good", good, stopping)
         match ending:
             case Settled():
                 missing = self._transaction.go_back(self._reconciler.domain, good, attempt.why, self._record)
                 return Waiting(missing) if missing else Stalled(attempt.why)
             case Stalled(why=why):
-                return self._block(f"{why}; on the way back to last-good, because {attempt.why}")
+                return self._record.blocked(f"{why}; on the way back to last-good, because {attempt.why}")
             case Retrying(why=why, failed=failed) if failed:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
@@ -220,10 +214,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self,
         aim: DesiredState,
         good: DesiredState,
-        stuck: _Whys,
+        stuck: Mapping[str, str],
         why: str,
         stopping: asyncio.Event,
-        kept: _Names = None,
+        kept: Collection[str] | None = None,
     ) -> Ending | None:
         """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
         nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
@@ -275,7 +269,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
 
     async def _hold_up(self, state: DesiredState, held: Held, stopping: asyncio.Event) -> Ending:
         """The revision waits, but no repair does. What it changes is left as it is, unless it is down."""
-        waiting, good = self._waits(held), self._last_good()
+        waiting, good = self._record.waits(held.why, held.again_s), self._last_good()
         if good is None:
             return waiting
         changes = self._transaction.differing(self._reconciler.domain, state, good)
@@ -283,14 +277,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
         ending = await self._repair(state, good, kept, stopping, proves=True)
         if isinstance(ending, Retrying):
             return Retrying(ending.why, ending.after_s, None)
-        return ending if isinstance(ending, Progressed) else self._waits(held)
-
-    def _waits(self, held: Held) -> Ending:
-        self._record.settled_is(False, "Waiting", held.why)
-        return Waiting(held.why, held.again_s)
+        return ending if isinstance(ending, Progressed) else self._record.waits(held.why, held.again_s)
 
     async def _pass(
-        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: _Whys | None = None
+        self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
     ) -> Ending:
         """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
         return await self._turn(Aim(role, state, self._asked, stuck), stopping)
@@ -298,7 +288,3 @@ class Cycles(Generic[Want, Seen, Remembered]):
     async def _turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:
         ending = await self._turns.turn(aim, stopping)
         return await self._hold_up(aim.state, ending, stopping) if isinstance(ending, Held) else ending
-
-    def _block(self, why: str) -> Ending:
-        self._transaction.block(why, self._record)
-        return Stalled(why)

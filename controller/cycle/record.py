@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from evenkeel.controller.cycle.endings import PROVEN
+from evenkeel.controller.cycle.endings import PROVEN, Stalled, Waiting
 from evenkeel.controller.cycle.recurrences import Recurrences
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.transaction.verdict import Verdict
@@ -40,6 +40,18 @@ class Record:
     def settled_is(self, holds: bool, reason: str, message: str) -> bool:
         """What the domain says of `Settled`; True when the device says something new by that."""
         return self._verdict.say(self._domain, holds, reason, message)
+
+    def waits(self, why: str, again_s: float = 0.0) -> Waiting:
+        """The domain waits, and says for what. `again_s`: seconds until it is worth another look."""
+        self.settled_is(False, "Waiting", why)
+        return Waiting(why, again_s)
+
+    @at_once
+    def blocked(self, why: str) -> Stalled:
+        """What is wanted cannot be had, and the domain says so."""
+        if self.settled_is(False, "Blocked", why):
+            self.say("stalled", why)
+        return Stalled(why)
 
     def condition(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
         """Set a condition; True when that says something new."""

@@ -25,6 +25,11 @@ class Aim(NamedTuple):
     proves: bool = False
 
     @property
+    def judges_all(self) -> bool:
+        """Whether the turn is about every subject of the state, so that it tells how far the domain is."""
+        return self.stuck is None and self.kept is None
+
+    @property
     def is_repair(self) -> bool:
         """Whether nothing but repairs is meant."""
         return self.kept is not None

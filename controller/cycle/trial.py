@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Generic
 
-from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Waiting
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
@@ -60,8 +60,7 @@ class Trial(Generic[Want, Seen, Remembered]):
 
     def wait_for_first_checks(self, undecided: str) -> Ending:
         """Nothing is said about all of it, and no revision begins, before it is known how they are."""
-        self._record.settled_is(False, "Waiting", undecided)
-        return Waiting(undecided, AGAIN_S)
+        return self._record.waits(undecided, AGAIN_S)
 
     def _is_on_trial(self, state: DesiredState, renewed: Renewed) -> bool:
         """Whether something has to prove itself: the revision, or content that was pushed again under a tag of last-good."""
@@ -138,15 +137,11 @@ class Trial(Generic[Want, Seen, Remembered]):
             return waiting
         missing = self._transaction.reach(self._domain, state, text, self._record)
         if missing is not None:
-            return self._wait(missing) if missing else Progressed()  # something else is asked for by now
+            return self._record.waits(missing) if missing else Progressed()  # something else is asked for by now
         for names in renewed.values():
             journal.attempts.forgive(names[0], self._domain)
         journal.attempts.forget_sick()
         return None
-
-    def _wait(self, why: str, again_s: float = 0.0) -> Ending:
-        self._record.settled_is(False, "Waiting", why)
-        return Waiting(why, again_s)
 
     def _wait_for_checks(self, state: DesiredState, seen: Seen, excused: Collection[str]) -> Ending | None:
         """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
@@ -161,9 +156,7 @@ class Trial(Generic[Want, Seen, Remembered]):
             self._unchecked_since = None
             return None
         states = counted({name: each.why for name, each in unchecked.items()})
-        why = f"it is not known yet whether what is new harms others: {states}"
-        self._record.settled_is(False, "Waiting", why)
-        return Waiting(why, AGAIN_S)
+        return self._record.waits(f"it is not known yet whether what is new harms others: {states}", AGAIN_S)
 
     def _wait_for_recovery(self, state: DesiredState, why: str, renewed: Renewed) -> Ending | None:
         now = asyncio.get_running_loop().time()
@@ -178,8 +171,7 @@ class Trial(Generic[Want, Seen, Remembered]):
                 self._journal.attempts.forget_sick()
                 return Progressed()
             return self.give_up(state, f"{why}, since this revision")
-        self._record.settled_is(False, "Waiting", why)
-        return Waiting(why, AGAIN_S)
+        return self._record.waits(why, AGAIN_S)
 
     @at_once
     def remember_found(self, differences: Sequence[Difference], seen: Seen) -> bool:

@@ -15,7 +15,7 @@ from evenkeel.controller.cycle.absences import Absences
 from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.beside import Beside
-from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
@@ -144,7 +144,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             others = (each for each in differences if each.subject not in aim.kept and each.verb not in done)
             stuck = {each.subject: each.why for each in others} | stuck
         plan = self._plan(differences, seen, memory, left_alone, stuck)
-        if aim.stuck is None and not aim.is_repair:
+        if aim.judges_all:
             self.record.content(reconciler.set_aside(want, seen, memory, self.record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         return Sight(aim, want, seen, memory, tuple(differences), plan, left_alone, ailing, undecided)
@@ -171,13 +171,11 @@ class Turns(Generic[Want, Seen, Remembered]):
         state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
         found = gate(plan, (lambda step: step.phase != Phase.CLEANUP) if is_repair else self._leftovers.is_due)
         if sight.left and not is_repair and not isinstance(found, Go):
-            why = f"an open activity is about {', '.join(sight.left)}"
-            self.record.settled_is(False, "Waiting", why)
-            return Waiting(why)
+            return self.record.waits(f"an open activity is about {', '.join(sight.left)}")
         settled, ours = self._settled(sight)
-        if is_desired or (aim.stuck is None and not is_repair):
+        if is_desired or aim.judges_all:
             self.trial.looked(state, seen, self._reconciler.renewed(sight.differences, seen, sight.memory))
-        if not is_repair and aim.stuck is None:
+        if aim.judges_all:
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = bool(aim.stuck) or is_repair
@@ -209,8 +207,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         tried = renewed if stage.phase != Phase.CLEANUP else {}
         if is_desired and disturbs and sight.undecided and self.trial.is_new(state, tried):
             return Held(sight.undecided, self._down(sight), AGAIN_S)
-        why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.stuck is None else ""
-        if why and not aim.is_repair:
+        why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.judges_all else ""
+        if why:
             return Held(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
         if disturbs and not aim.is_repair and self.trial.remember_found(sight.plan.differences, sight.seen):
             return Progressed()
@@ -232,8 +230,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         if isinstance(found, Go):
             self.announced.announce(sight.aim.role, state, plan, is_repair=True)
             return Run(plan, found.stage)
-        self.record.settled_is(False, "Waiting", why)
-        return Waiting(why)
+        return self.record.waits(why)
 
     @at_once
     def _settle(self, role: Role, asked: str, plan: Plan, settled: Settled) -> Ending:
@@ -246,8 +243,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         if self._journal.digest("desired") != asked:  # by another process, since the look
             return Progressed()
         if why:
-            self._transaction.block(why, self.record)
-            return Stalled(why)
+            return self.record.blocked(why)
         if self._journal.attempts.of(self.record.revision) is not None:
             self._journal.attempts.forgive(self.record.revision)
         self.record.settled(settled.how)

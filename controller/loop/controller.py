@@ -1,4 +1,4 @@
-"""The controller: sources and engines nudge, one worker converges, sinks are told.
+"""The controller: sources and engines nudge, a worker for each domain converges, sinks are told.
 
 One task group. A source brings readings; a good one becomes the desired state, a bad one is reported with its places and
 leaves in force what was. Everything else is a key in the queue. On SIGTERM the sources end first, then the step at work is
@@ -67,8 +67,9 @@ class Controller:
         """`domains` in the order of their switches. `keep`: entries of feedback that stay in the journal. `lock`: it is looked
         after while the controller is at work. `control`: commands ask over it."""
         self._journal, self._source, self._life = journal, source, life
-        self.defects, self._liveness = Defects(journal, self.say), Liveness(life, resync)
+        self.defects = Defects(journal, self.say)
         """Where whoever works for the controller tells what broke."""
+        self._liveness = Liveness(life, resync)
         self._telling = Telling(journal, sinks, keep, self.defects)
         self._resync_s, self._queue = resync.total_seconds(), wake_ups or WakeUps()
         self.stopping = asyncio.Event()

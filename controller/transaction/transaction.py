@@ -7,7 +7,7 @@ business (`controller.cycle`); nothing else couples domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.journal.journal import Journal, at_once
@@ -78,21 +78,24 @@ class Transaction:
         nothing else is desired, every domain repairs what is its own."""
         if len(self._members) == 1:
             return ""
-        good = self._journal.digest("last-good")
-        back = good == state.digest
-        other = self._journal.readable_revision("desired" if back else "last-good")
-        if back and (other is None or other.digest == good):
+        back, other = self._way(state)
+        if back and (other is None or other.digest == state.digest):
             return ""
         others = {
             name: self._progress_of(name, state)
             for name, member in self._members.items()
-            if name != domain and self._is_on_the_way(member, state, other)
+            if name != domain and _changes(member, state, other)
         }
         return held(domain, phase, others, self._members[domain].rank, back=back)
 
-    def _is_on_the_way(self, member: Member, state: DesiredState, other: DesiredState | None) -> bool:
-        want = member.want(state)
-        return bool(differing(want, member.want(other)) if other is not None else want.subjects)
+    def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
+        """The subjects of a domain that change on the way to a state: from last-good, or back to it."""
+        return _changes(self._members[domain], state, self._way(state)[1])
+
+    def _way(self, state: DesiredState) -> tuple[bool, DesiredState | None]:
+        """Whether the way to a state is a way back, and the state where it begins."""
+        back = self._journal.digest("last-good") == state.digest
+        return back, self._journal.readable_revision("desired" if back else "last-good")
 
     def finds(self, domain: str, found: DesiredState | None) -> None:
         """What was at work in a domain before anything was done for a first revision."""
@@ -102,13 +105,6 @@ class Transaction:
         """What was at work in all domains; `None` when nothing was."""
         documents = [each for found in self._found.values() if found is not None for each in found.documents]
         return desired_state(documents) if documents else None
-
-    def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
-        """The subjects of a domain that change on the way to a state: from last-good, or back to it."""
-        back = self._journal.digest("last-good") == state.digest
-        other = self._journal.readable_revision("desired" if back else "last-good")
-        want = self._members[domain].want
-        return differing(want(state), want(other)) if other is not None else tuple(want(state).subjects)
 
     def _progress_of(self, name: str, state: DesiredState) -> Progress:
         digest, found = self._progress.get(name, ("", Progress(0, None)))
@@ -131,7 +127,7 @@ class Transaction:
             return None
         missing = [name for name in self._members if not self._is_there(name, state)]
         if missing:
-            return f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} not there yet"
+            return _not_yet(missing, "there")
         if not self._journal.promote(state.digest):
             return ""
         voice.say("revision-good", text)
@@ -145,29 +141,22 @@ class Transaction:
         return self._reached.get(name) == state.digest or (is_unseen and self.changes(name, state) == ())
 
     @at_once
-    def block(self, why: str, voice: Voice) -> None:
-        """What is wanted cannot be had."""
-        if voice.settled_is(False, "Blocked", why):
-            voice.say("stalled", why)
-
-    @at_once
-    def give_up(self, state: DesiredState, why: str, voice: Voice) -> bool:
-        """The revision has failed, for all domains; False when there is nothing to go back to."""
+    def give_up(self, state: DesiredState, why: str, voice: Voice) -> None:
+        """The revision has failed, for all domains."""
         self._journal.attempts.forget_sick()
         self._journal.attempts.count(state.digest, why, failed=True)
         self._back_at = ""
         voice.say("revision-failed", why)
-        good = self._journal.readable_revision("last-good")
-        if not self._journal.digest("last-good"):
+        good = self._journal.digest("last-good")
+        if not good:
             voice.settled_is(False, "RevisionFailed", f"{why}; there is no last-good state to go back to")
-            return False
-        changes = self._whom(state, good)
-        to = self._journal.digest("last-good")
-        voice.say("rolling-back", f"going back to {to}" + (f": {listed(changes)}" if changes else ""))
+            return
+        voice.say(
+            "rolling-back", f"going back to {good}{self._whom(state, self._journal.readable_revision('last-good'))}"
+        )
         voice.settled_is(False, "RollingBack", why)
         for member in self._members.values():
             member.wake()
-        return True
 
     @at_once
     def go_back(self, domain: str, good: DesiredState, why: str, voice: Voice) -> str:
@@ -184,27 +173,36 @@ class Transaction:
             and (desired is None or differing(member.want(desired), member.want(good)))
         ]
         if missing:
-            return f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} not back yet"
+            return _not_yet(missing, "back")
         is_new = voice.settled_is(False, "RolledBack", f"last-good is in force; {why}")
         if is_new and self._back_at != good.digest:
-            whom = self._whom(desired, good)
-            text = f": {listed(whom)}" if whom else ""
-            voice.say("rolled-back", f"last-good {good.digest} is in force again{text}")
+            voice.say("rolled-back", f"last-good {good.digest} is in force again{self._whom(desired, good)}")
         self._back_at = good.digest
         return ""
 
-    def is_back(self, good: DesiredState) -> None:
+    def know_back(self, good: DesiredState) -> None:
         """Last-good is known to be in force already."""
         self._back_at = good.digest
 
-    def _whom(self, one: DesiredState | None, other: DesiredState | None) -> tuple[str, ...]:
-        """Whom the way from one state to the other is about, so that who asks for the entries of one finds it."""
+    def _whom(self, one: DesiredState | None, other: DesiredState | None) -> str:
+        """Whom the way from one state to the other is about, behind a colon: the entries of a subject are found by its name."""
         if one is None or other is None:
-            return ()
+            return ""
         found = (differing(member.want(one), member.want(other)) for member in self._members.values())
-        return tuple(sorted({subject for subjects in found for subject in subjects}))
+        subjects = sorted({subject for each in found for subject in each})
+        return f": {listed(subjects)}" if subjects else ""
 
     def _wake_others(self, domain: str) -> None:
         for name, member in self._members.items():
             if name != domain:
                 member.wake()
+
+
+def _changes(member: Member, state: DesiredState, other: DesiredState | None) -> tuple[str, ...]:
+    """The subjects of a domain that two states ask for differently; without another state, all that this one asks for."""
+    want = member.want(state)
+    return differing(want, member.want(other)) if other is not None else tuple(want.subjects)
+
+
+def _not_yet(domains: Sequence[str], where: str) -> str:
+    return f"{listed(domains)} {'is' if len(domains) == 1 else 'are'} not {where} yet"
