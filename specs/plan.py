@@ -73,7 +73,8 @@ class Traits(NamedTuple):
     to; nothing that may be secret. `own_s`: seconds that it may take by itself, beside what the driver needs for it.
     `fetches`: the content that it brings from elsewhere, which takes as long as that needs; "" when it brings none.
     `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at work no
-    more (`begins`), or is again (`ends`). `afterwards`: what has to be said of it once it was done, in sentences: no plan tells
+    more (`begins`), or is again (`ends`). `notifies`: domains and subjects of theirs that have to begin anew once it was done.
+    `afterwards`: what has to be said of it once it was done, in sentences: no plan tells
     it then.
     """
 
@@ -84,6 +85,7 @@ class Traits(NamedTuple):
     may_be_cut: bool = False
     away: Literal["", "begins", "ends"] = ""
     afterwards: tuple[str, ...] = ()
+    notifies: tuple[tuple[str, str], ...] = ()
 
 
 @runtime_checkable

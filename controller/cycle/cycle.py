@@ -62,7 +62,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
         self.steps, self._tries, self._now = turns.steps, tries, now
         self._stored = Stored(journal, say)
-        self._as_found = AsFound(reconciler, turns.looks, journal, turns.record)
+        self._as_found = AsFound(reconciler, turns.looks, journal, turns.record, self._transaction)
         self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
         """One subject's way towards what an activity asks for."""
         self._asked = ""

@@ -74,12 +74,13 @@ class Controller:
         self._resync_s, self._queue = resync.total_seconds(), wake_ups or WakeUps()
         self.stopping = asyncio.Event()
         """Set when the controller was told to stop."""
-        transaction = Transaction(journal)
+        self.transaction = Transaction(journal)
+        """The way of a revision over all domains."""
         self._workers = {
             domain.name: Worker(
                 domain,
                 rank,
-                transaction,
+                self.transaction,
                 journal,
                 self.say,
                 self.defects,
@@ -102,6 +103,8 @@ class Controller:
         self._agent = agent(self) if agent is not None else None
         if self._agent is not None:
             self._workers[self._agent.domain].agent = self._agent
+            for worker in self._workers.values():
+                worker.serves = True
 
     def worker(self, domain: str) -> Worker:
         """The worker of a domain, for an agent to drive."""

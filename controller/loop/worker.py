@@ -82,6 +82,8 @@ class Worker:
         self._nudged = asyncio.Event()
         self.agent: Agent | None = None
         """Whose work is done in the turns of this worker."""
+        self.serves = False
+        """Whether messages may ask for something, in any domain."""
         seat = Seat(transaction, rank, self._hears, self._progressed, self.wake)
         self.cycles = domain.cycles(seat)
         self.cycles.steps.broke = partial(defects.met, domain.name)
@@ -151,10 +153,11 @@ class Worker:
 
     async def _turn(self) -> Ending:
         """The agent's work, then a cycle. A defect in one keeps the other from nothing."""
+        if self.serves and not self._journal.knows_intent:
+            with self._defects.turn(self.name):
+                await self.cycles.hold(self._stopping)
         if self.agent is not None:
             with self._defects.turn(_AGENT):
-                if not self._journal.knows_intent:
-                    await self.cycles.hold(self._stopping)
                 await self.agent.work()
         ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
         with self._defects.turn(self.name):

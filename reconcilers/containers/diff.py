@@ -109,6 +109,7 @@ def _is_settled(container: Container, instances: list[ContainerSeen], memory: Co
         only.state == "running"
         and only.container == container
         and not only.cut_off
+        and container.name not in memory.notified
         and is_proven(only, container, memory)
         and _is_kept(only, container, memory)
         and only.engine_name == engine_name(container.name)
@@ -179,7 +180,9 @@ def _settling(
     assert candidate.container is not None
     others = tuple(sorted(instance.id for instance in instances if instance.id != candidate.id))
     update = compare.in_place_differs(container, candidate.container)
+    restart = container.name in memory.notified and candidate.state in AWAKE
     start, why_start = _needs_start(candidate, container.restart, memory)
+    start = start or restart
     renamed = candidate.engine_name != engine_name(container.name)
     connect = bool(candidate.cut_off)
     limited = update and candidate.state in AWAKE and container.resources != candidate.container.resources
@@ -190,7 +193,9 @@ def _settling(
     changes = tuple(_field_changes(container, document, candidate, in_place)) if update else ()
     compared = candidate.id
     verb: Verb
-    switching = bool(others) and (start or any(i.id in others and i.state in AWAKE for i in instances))
+    switching = bool(others) and (
+        (start and not restart) or any(i.id in others and i.state in AWAKE for i in instances)
+    )
     if switching:
         old = max((i for i in instances if i.id in others), key=lambda instance: rank(instance, memory))
         if since := tuple(_field_changes(container, document, old, in_place)):
@@ -202,6 +207,8 @@ def _settling(
         verb, why = "update", "limits and restart policy change in place"
     elif connect:
         verb, why = "connect", f"it is cut off from its network: {candidate.cut_off}"
+    elif restart:
+        verb, why = "restart", "it runs with what was changed since it was started"
     elif start:
         verb, why = "start", why_start
     elif verify:
@@ -212,12 +219,13 @@ def _settling(
             why = "its health check has changed"
     else:
         verb, why = "finish", "an old instance or name is left over"
+    away = (others if switching else ()) + ((candidate.id,) if restart else ())
     yield ContainerDifference(
         container.name, verb, why, changes, changes[0].asked if changes else document.place, verb == "update",
         _lost(instances, others) if switching else (),
-        _away_s(container.name, instances, others, memory) if switching else None,
-        _away_most_s(container, instances, others) if switching else None,
-        container, candidate.id, others, update, connect, start, verify, compared=compared,
+        _away_s(container.name, instances, away, memory) if away else None,
+        _away_most_s(container, instances, away) if away else None,
+        container, candidate.id, others, update, connect, start, verify, compared=compared, stop=restart,
     )  # fmt: skip
 
 

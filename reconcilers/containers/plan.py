@@ -119,6 +119,13 @@ def _steps(
             stop = changed(_stop(subject, other, container.stop.timeout), needs=needs)
             needs = (*needs, stop.id)
             yield stop
+    if candidate is not None and difference.stop:
+        stop = changed(_stop(subject, candidate, container.stop.timeout), needs=needs)
+        needs, starts = (
+            (*needs, stop.id),
+            starts and not candidate.vanishes,
+        )  # then the next look finds none, and creates one
+        yield stop
     if difference.connect:
         yield Step(f"connect:{subject}", subject, Phase.ACTIVATE, Connect(target, container), needs)
         needs = (*needs, f"connect:{subject}")

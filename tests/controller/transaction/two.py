@@ -112,6 +112,12 @@ class Two:
             WakeUps(jitter=lambda: 0.5),
         )
 
+    def restart(self) -> None:
+        """A new process, which reads everything from the disk."""
+        self.journal.close()
+        self.journal = open_journal(self._state, now)
+        self.start()
+
     def lose_journal(self) -> None:
         """It is gone, and the next process begins another."""
         self.journal.close()
