@@ -35,10 +35,10 @@ class VolumeFate(Struct, frozen=True):
 class ContainerDifference(Difference, frozen=True):
     """All that differs for one container, and which instances are concerned.
 
-    `container` is what is wanted, `None` when nobody wants the subject. `candidate` is the id of the instance that is, or is
-    to become, the one; "" while it has to be created. `others` are ids of instances that it replaces. What has to be done to
-    the candidate: `update` it in place, `connect` it, `stop` it first, `start` it, `verify` it. `volumes`: what becomes of the volumes of
-    `others`. `compared`: the id of the instance that `changes` tells the differences to.
+    `container` is what is wanted, `None` when nobody wants the subject. `candidate` is the id of the instance that is, or
+    is to become, the one; "" while it has to be created. `others` are ids of instances that it replaces. What has to be
+    done to the candidate: `update` it in place, `connect` it, `stop` it first, `start` it, `verify` it. `volumes`: what
+    becomes of the volumes of `others`. `compared`: the id of the instance that `changes` tells the differences to.
     """
 
     container: Container | None = None

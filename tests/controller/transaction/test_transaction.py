@@ -226,6 +226,7 @@ def test_a_domain_that_cannot_go_back_keeps_no_other_from_it(on_two: OnTwo) -> N
         assert two.settled() == (False, "Retrying")
         two.second.catalogue.clear()
         two.second.world.pulled.clear()
+        two.second.world.containers.clear()
         two.start()
         two.ask("a:2", "b:2")
         await two.play(300)
