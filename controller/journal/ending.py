@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from evenkeel.controller.journal.intent import put_in_force
+from evenkeel.controller.journal.intent import message_in_force
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.reconcilers.agents.activity import feedback, is_confirmed, reasons, verdict
@@ -47,12 +47,11 @@ def end_activity(
         state = in_force(activity, system)
         if reached(activity) and judged and is_confirmed(activity):
             if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
-                put_in_force(journal, state, activity.topic, activity.id)
+                message_in_force(journal, journal.mail.domain, state, activity.topic, activity.id)
             journal.reach(state, activity.topic, activity.id)
         elif reached(activity) or not journal.digest("desired"):
-            journal.attempts.forgive(state.digest)
-            journal.put("message", state, activity.topic, activity.id)
-            put_in_force(journal, state, activity.topic, activity.id)
+            message_in_force(journal, journal.mail.domain, state, activity.topic, activity.id)
+            journal.attempts.forgive(journal.digest("desired"))
         if not how:
             say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
             journal.mail.record(None)

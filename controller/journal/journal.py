@@ -32,7 +32,7 @@ from evenkeel.controller.journal.migrations import checksum
 from evenkeel.controller.process.boot import boot_id
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import changed, encode
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, composed
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback
 from evenkeel.specs.visible import shortened
@@ -127,6 +127,11 @@ class Journal:
         )
         return Origin(*row) if row else None
 
+    def overruled(self) -> tuple[str, ...]:
+        """The domains of which a message is in force and not the files; the newest message first."""
+        rows = self._database.all("SELECT domain FROM role WHERE name = 'message' ORDER BY at DESC, domain")
+        return tuple(domain for (domain,) in rows)
+
     def put(self, role: Role, state: DesiredState, source: str, activity: str = "", domain: str = "") -> bool:
         """Give a state a role. False when it had it, in the same places and from the same origin, already."""
         content = encode(state)
@@ -149,11 +154,14 @@ class Journal:
 
     def reach(self, state: DesiredState, source: str, activity: str) -> None:
         """What an activity reached is in force and is last-good, in one write: nothing takes it back any more. What else is
-        remembered of it is forgotten."""
+        remembered of it is forgotten. What is asked of other domains stays as it is, and so does what was good of them."""
         with self._database.writing() as connection:
             self.put("message", state, source, activity)
-            self.put("desired", state, source, activity)
-            self._make_good(connection, state.digest, source, activity)
+            asked, good = (self.readable_revision(role) for role in ("desired", "last-good"))
+            good = composed(good, _MESSAGES, state)
+            self.put("desired", composed(asked, _MESSAGES, state), source, activity)
+            self.put("last-good", good, source, activity)
+            self._make_good(connection, good.digest, source, activity)
 
     def drop(self, role: Role) -> bool:
         """Nothing has that role any more; False when nothing had."""
