@@ -13,8 +13,10 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from typing import Any
 
 from evenkeel.controller.control.serve import Control
+from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting, foremost
 from evenkeel.controller.cycle.stage import first
 from evenkeel.controller.journal.journal import Journal
@@ -28,7 +30,7 @@ from evenkeel.controller.loop.ports import Agent, Life, Reading, Sink, Source
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.telling import Telling
 from evenkeel.controller.loop.work import merged
-from evenkeel.controller.loop.worker import Domain, Worker
+from evenkeel.controller.loop.worker import Conduct, Worker
 from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.specs.codec import changed, encode
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_CLEAN_UP_S = 5.0
 """One command tries to remove what is left over until the next try is further away than this."""
+_CONDUCT = Conduct()
 _ALL = "all domains"
 _MOST_DEFECTS = 5
 """A command ends when so many cycles in a row broke; not before a revision has failed for it, and last-good is back."""
@@ -52,7 +55,7 @@ class Controller:
     def __init__(
         self,
         journal: Journal,
-        domains: Sequence[Domain],
+        domains: Sequence[Domain[Any, Any, Any]],
         source: Source | None = None,
         sinks: Sequence[Sink] = (),
         resync: timedelta = timedelta(seconds=60),
@@ -63,6 +66,7 @@ class Controller:
         agent: Callable[[Controller], Agent] | None = None,
         lock: Lock | None = None,
         control: Control | None = None,
+        conduct: Conduct = _CONDUCT,
     ) -> None:
         """`domains` in the order of their switches. `keep`: entries of feedback that stay in the journal. `lock`: it is looked
         after while the controller is at work. `control`: commands ask over it."""
@@ -88,6 +92,7 @@ class Controller:
                 self._queue,
                 self._resync_s,
                 self.stopping,
+                conduct,
             )
             for rank, domain in enumerate(domains)
         }

@@ -48,6 +48,8 @@ class Transaction:
         """By domain: the digest of the last-good that it is back at, with nothing left to do, since the last disturbance."""
         self._back_at = ""
         """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
+        self._idle: set[str] = set()
+        """Domains of which nothing was asked when they last looked for work."""
         self.disturbances = 0
         """How often something was done to the world."""
 
@@ -65,6 +67,29 @@ class Transaction:
         """The subjects of a domain that two states ask for differently."""
         want = self._members[domain].want
         return differing(want(one), want(other))
+
+    def idle(self, domain: str) -> None:
+        """Nothing is asked of a domain, and nothing of it is there: it takes no part until something is."""
+        if domain not in self._idle:
+            self._idle.add(domain)
+            self.verdict.leave(domain)
+            for each in (self._progress, self._reached, self._found, self._stands, self._back):
+                each.pop(domain, None)
+            self._wake_others(domain)
+
+    def busy(self, domain: str) -> None:
+        """There is something to look for in a domain."""
+        if domain in self._idle:
+            self._idle.remove(domain)
+            self.verdict.join(domain)
+
+    def _takes_part(self, state: DesiredState | None) -> dict[str, Member]:
+        """The domains that have something to do with a state, or with the world."""
+        return {
+            name: member
+            for name, member in self._members.items()
+            if name not in self._idle or (state is not None and member.want(state).subjects)
+        }
 
     # ── how far a domain may go ────────────────────────────────────────────────────────────────────────────────
 
@@ -123,7 +148,7 @@ class Transaction:
             self._stands[domain] = self.disturbances, found
             self._wake_others(domain)
         newest = [found for at, found in self._stands.values() if at == self.disturbances]
-        return _joined(newest) if len(newest) == len(self._members) else None
+        return _joined(newest) if len(newest) == len(self._takes_part(None)) else None
 
     def _progress_of(self, name: str, state: DesiredState) -> Progress:
         digest, found = self._progress.get(name, ("", Progress(0, None)))
@@ -153,7 +178,7 @@ class Transaction:
         self._reached[domain] = state.digest
         if self._journal.digest("last-good") == state.digest:
             return None
-        missing = [name for name in self._members if not self._is_there(name, state)]
+        missing = [name for name in self._takes_part(state) if not self._is_there(name, state)]
         if missing:
             return _not_yet(missing, "there")
         if not self._journal.promote(state.digest):
@@ -196,7 +221,7 @@ class Transaction:
         desired = self._journal.readable_revision("desired")
         missing = [
             name
-            for name, member in self._members.items()
+            for name, member in self._takes_part(good).items()
             if self._back.get(name) != good.digest
             and (desired is None or differing(member.want(desired), member.want(good)))
         ]

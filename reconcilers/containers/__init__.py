@@ -11,6 +11,7 @@ from evenkeel.reconcilers.containers import diff as _diff
 from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import remembering as _remembering
+from evenkeel.reconcilers.containers import reveal as _reveal
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.containers.wishes import last_wishes
 from evenkeel.reconcilers.ports import Ailment, Former, Words
@@ -39,6 +40,10 @@ class Containers:
         asked = desired.containers()
         return _select.select(desired, (*self._protected, *(name for name in self._reserved if name not in asked)))
 
+    def is_idle(self, wants: Sequence[_select.ContainersWanted], memory: ContainersMemory) -> bool:
+        """Never: containers that evenkeel created are known by their labels, whatever is remembered."""
+        return False
+
     def look(self, want: _select.ContainersWanted | None, memory: ContainersMemory) -> ContainersLook:
         if want is None:
             return ContainersLook(adopted=memory.adopted)
@@ -59,6 +64,9 @@ class Containers:
         former: Former[_select.ContainersWanted] | None = None,
     ) -> Plan:
         return _plan.plan(of_containers(differences), seen, memory, last_wishes(differences, former or Former()))
+
+    def revealed(self, plan: Plan, seen: ContainersSeen) -> Plan:
+        return _reveal.revealed(plan, seen)
 
     def begun(self, step: Step, memory: ContainersMemory) -> ContainersMemory:
         return _remembering.begun(step, memory)

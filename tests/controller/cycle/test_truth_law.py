@@ -34,7 +34,7 @@ from evenkeel.controller.cli.apply import _verdict
 from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.containers.memory.world import image_id
-from evenkeel.controller.wiring import build_controller
+from evenkeel.controller.wiring import build_controller, open_domains
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
@@ -414,7 +414,9 @@ class Witness:
         """As the command does it, and its exit code."""
         device, stopped = self.device, list[str]()
         options = Settings(state=str(device.state))
-        controller = build_controller(options, device.journal, device.engine, told=self._heard, now=now)
+        controller = build_controller(
+            options, device.journal, open_domains(options, device.engine), told=self._heard, now=now
+        )
 
         def stop() -> None:
             stopped.append("no end")
