@@ -68,7 +68,7 @@ class Acceptance:
             return False
         before = self._journal.digest("files")
         is_new = self._journal.put("files", reading.desired, "files")
-        if self._journal.digest("message"):
+        if self._journal.overruled():
             if reading.desired.digest != before:
                 self._say(
                     Feedback("source-overruled", "a message is in force; `evenkeel release` gives the files their say")
