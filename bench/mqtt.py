@@ -107,7 +107,7 @@ def _feedback(folder: Path, broker: Broker) -> Row:
     journal = open_journal(device.state)
     body = {"activityId": "a", "timestamp": 1, "payload": {"status": "RUNNING", "message": "x" * 500}}
     topic = f"{manager.prefix}/desiredstatefeedback"
-    journal.mail.send(*[Outgoing(topic, json.dumps(body).encode())] * _QUEUED)
+    journal.outbox.send(*[Outgoing(topic, json.dumps(body).encode())] * _QUEUED)
     journal.close()
     try:
         device.start()

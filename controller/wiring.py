@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.controller import Controller
-    from evenkeel.controller.loop.ports import Agent, Life, Sink, Source
+    from evenkeel.controller.loop.ports import Life, Serving, Sink, Source
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -170,15 +170,17 @@ def open_sinks(settings: Settings) -> tuple[Sink, ...]:
     return (JsonLines(settings.events.file),)
 
 
-def open_agent(
+def open_agents(
     settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
-) -> Callable[[Controller], Agent]:
-    """The update agent on its broker, for the controller whose worker it shares."""
+) -> Callable[[Controller], Serving]:
+    """The update agents on their broker, for the controller whose workers they share."""
     from evenkeel.controller.agents.agent import UpdateAgent
-    from evenkeel.controller.agents.bridge import Bridge
     from evenkeel.controller.agents.conduct import AgentSettings
     from evenkeel.controller.agents.phases import Phases
+    from evenkeel.controller.agents.role import AgentRole
+    from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt import MqttLink
+    from evenkeel.controller.mqtt.router import Router
     from evenkeel.specs.kanto.desired import Manner
 
     asked = settings.update_agent
@@ -193,27 +195,15 @@ def open_agent(
         manner=Manner(asked.stop_timeout, asked.unknown_keys == "accept"),
     )
 
-    def build(controller: Controller) -> Agent:
-        from evenkeel.specs.containers.memory import ContainersMemory
-
-        worker = controller.worker(ContainersMemory.domain)
-        phases = Phases(driver, worker.cycles, controller.stopping, conduct.patience, worker.signs.looks)
-
-        def agent(wake_sender: Callable[[], None]) -> UpdateAgent:
-            return UpdateAgent(
-                conduct,
-                journal,
-                driver,
-                reconciler(settings),
-                phases,
-                controller.say,
-                worker.wake,
-                wake_sender,
-                now,
-            )
-
+    def build(controller: Controller) -> Serving:
         link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
-        return Bridge(agent, link, journal, phases, controller.say, controller.defects, asked.report_debounce)
+        router, decisions = Router(link, journal, controller.say, controller.defects), reconciler(settings)
+        worker, mail = controller.worker(decisions.domain), journal.mailbox(decisions.domain)
+        phases = Phases(driver, worker.cycles, controller.stopping, conduct.patience, worker.signs.looks)
+        agent = UpdateAgent(conduct, journal, driver, decisions, phases, controller.say, worker.wake, router.wake, now)
+        role = AgentRole(agent, mail, router.wake, controller.defects, asked.report_debounce)
+        router.add(role)
+        return Serving((role,), router.serve)
 
     return build
 
@@ -227,7 +217,7 @@ def build_controller(
     told: Callable[[Feedback], None] = lambda entry: None,
     progress: StepProgress = lambda step, message, done, total: None,
     now: Now = system_now,
-    agent: Callable[[Controller], Agent] | None = None,
+    agents: Callable[[Controller], Serving] | None = None,
     lock: Lock | None = None,
     control: Control | None = None,
 ) -> Controller:
@@ -248,7 +238,7 @@ def build_controller(
         settings.empty_source_removes_all,
         settings.events.keep,
         life=life,
-        agent=agent,
+        agents=agents,
         lock=lock,
         control=control,
         conduct=Conduct(limits, settings.retries, now, told, progress),

@@ -17,10 +17,11 @@ from typing import Literal
 from evenkeel.controller.agents.answers import Answers
 from evenkeel.controller.agents.arrivals import Arrivals
 from evenkeel.controller.agents.conduct import AgentSettings, topics_of, wanted, wanted_before
+from evenkeel.controller.agents.contents import Contents, peek
 from evenkeel.controller.agents.identification import Identification
 from evenkeel.controller.agents.idle import IdleTime
 from evenkeel.controller.agents.phases import Phases
-from evenkeel.controller.agents.precedence import Precedence, has_id, peek
+from evenkeel.controller.agents.precedence import Precedence, has_id
 from evenkeel.controller.agents.reports import Reports
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming
@@ -64,7 +65,8 @@ class UpdateAgent:
         clock: Clock = system_clock,
     ) -> None:
         self.topics = self._topics = topics = topics_of(settings.domain)
-        self._settings, self._journal, self._mail = settings, journal, journal.mail
+        mail = journal.mailbox(reconciler.domain)
+        self._settings, self._journal, self._mail = settings, journal, mail
         self._phases, self._say, self._wake_sender, self._now = phases, say, wake_sender, now
         self._idle = IdleTime(clock)
         self._broken: tuple[tuple[str, str], int] | None = None
@@ -74,13 +76,19 @@ class UpdateAgent:
             inventory, settings.domain, verbose=settings.verbose, system=system, values=settings.reported_values
         )
         self.reports = Reports(topics.state, described, journal, driver, wake_sender, now)
-        self._precedence = Precedence(settings, topics, journal.mail)
-        self._answers = Answers(settings, topics, journal, say, wake_sender, now)
-        self._arrivals = Arrivals(topics, journal, self._precedence, self._answers, self.reports, phases, wake_worker)
+        self._contents = contents = Contents(settings, topics, mail)
+        self._precedence = Precedence(topics, mail, contents)
+        self._answers = Answers(settings, topics, journal, mail, say, wake_sender, now)
+        self._arrivals = Arrivals(
+            topics, journal, mail, contents, self._precedence, self._answers, self.reports, phases, wake_worker
+        )
         self.arrived, self.arrived_cut = self._arrivals.arrived, self._arrivals.arrived_cut
+        self.interrupt = phases.interrupt
         self._identification = Identification(
             settings,
             journal,
+            mail,
+            contents,
             reconciler,
             phases,
             self._precedence,
@@ -96,7 +104,7 @@ class UpdateAgent:
         while not self._phases.stopping.is_set() and self._journal.is_durable:
             await asyncio.sleep(0)  # whoever sends answers is not kept from it by a flood
             self._phases.resume()
-            set_aside_unreadable(self._journal, self._say, self._now(), self._topics.desired)
+            set_aside_unreadable(self._journal, self._mail.domain, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
                 confirmed = await self._confirm(activity)
@@ -246,7 +254,7 @@ class UpdateAgent:
 
     @at_once
     def _command(self, message: Incoming, activity: Activity | None) -> None:
-        command = updateagent.read_command(message.payload, message.topic)
+        command = self._contents.command(message)
         if not isinstance(command, updateagent.Command):
             self._answers.ignore(message.topic, problems_text(command, "; "))
             self._mail.record(activity, dealt_with=message)

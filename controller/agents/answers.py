@@ -1,6 +1,6 @@
 """What an update agent says: feedback about activities, stored together with what they have become.
 
-Nothing here decides. What is stored is sent by the bridge, in this order.
+Nothing here decides. What is stored is sent by `controller.mqtt.sender`, in this order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 from evenkeel.controller.agents.conduct import AgentSettings, Topics, wanted
 from evenkeel.controller.journal.ending import end_activity, tell_refused
 from evenkeel.controller.journal.journal import Journal, at_once
-from evenkeel.controller.journal.mailbox import Incoming
+from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents import activity as activities
@@ -28,11 +28,12 @@ class Answers:
         settings: AgentSettings,
         topics: Topics,
         journal: Journal,
+        mail: Mailbox,
         say: Callable[[Feedback], None],
         wake_sender: Callable[[], None],
         now: Now,
     ) -> None:
-        self._settings, self._topics, self._journal, self._mail = settings, topics, journal, journal.mail
+        self._settings, self._topics, self._journal, self._mail = settings, topics, journal, mail
         self._say, self._wake_sender, self._now = say, wake_sender, now
 
     def tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
@@ -55,7 +56,7 @@ class Answers:
     def reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
         """Say why a desired state is refused, beside what is open."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
-        tell_refused(self._journal, id_, why, self._now())
+        tell_refused(self._journal, self._mail.domain, id_, why, self._now())
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
         self._mail.record(open_one, [self._message(id_, failed)], message)
         self._wake_sender()
@@ -90,7 +91,7 @@ class Answers:
     def end(self, activity: Activity, how: Status | Literal[""]) -> None:
         """The end of an activity, as `end_activity`."""
         system = wanted(self._settings, activity.target).system
-        end_activity(self._journal, activity, how, system, self._now(), self._say)
+        end_activity(self._journal, self._mail, activity, how, system, self._now(), self._say)
         self._wake_sender()
 
     def _now_ms(self) -> int:
@@ -100,6 +101,6 @@ class Answers:
     def refuse_unkept(self, id_: str, why: str) -> None:
         """Answer a desired state that is not in the inbox."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
-        tell_refused(self._journal, id_, why, self._now())
+        tell_refused(self._journal, self._mail.domain, id_, why, self._now())
         self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
         self._wake_sender()

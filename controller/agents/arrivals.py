@@ -7,19 +7,34 @@ and what cuts short the command at work.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from evenkeel.controller.agents.answers import Answers
 from evenkeel.controller.agents.conduct import Topics
+from evenkeel.controller.agents.contents import Contents, peek
 from evenkeel.controller.agents.phases import Phases
-from evenkeel.controller.agents.precedence import Precedence, has_id, peek
+from evenkeel.controller.agents.precedence import Precedence, has_id
 from evenkeel.controller.agents.reports import Reports
 from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.reconcilers.agents.asked import joined
 from evenkeel.specs.codec import encode
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.problem import problems_text
 from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
+
+_TOO_MANY = "too many messages wait here already; send it again later"
+
+
+class Room(NamedTuple):
+    """Whether another message can be taken in, and whether it can be answered."""
+
+    for_messages: bool = True
+    for_answers: bool = True
+
+
+_PLENTY = Room()
 
 
 class Arrivals:
@@ -29,27 +44,38 @@ class Arrivals:
         self,
         topics: Topics,
         journal: Journal,
+        mail: Mailbox,
+        contents: Contents,
         precedence: Precedence,
         answers: Answers,
         reports: Reports,
         phases: Phases,
         wake_worker: Callable[..., None],
     ) -> None:
-        self._topics, self._journal, self._mail = topics, journal, journal.mail
+        self._topics, self._journal, self._mail, self._contents = topics, journal, mail, contents
         self._precedence, self._answers, self._reports = precedence, answers, reports
         self._phases, self._wake_worker = phases, wake_worker
 
-    async def arrived(
-        self, topic: str, payload: bytes, *, packet: int = 0, duplicate: bool = False, retained: bool = False
+    def arrived(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        packet: int = 0,
+        duplicate: bool = False,
+        retained: bool = False,
+        room: Room = _PLENTY,
     ) -> None:
         """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
         tried to deliver it before, under the same id `packet`; what was heard then is not heard again. `retained`: the
-        broker kept it, and nobody says it now. A question for the current state is left to `reports`: who dies before it is
-        answered reports when it connects again."""
+        broker kept it, and nobody says it now. A question for the current state is left to `reports`: an agent that dies before
+        it is answered reports when it connects again."""
         if topic == self._topics.get:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
                 self._answers.ignore(topic, problems_text(received.problems, "; "))
+            elif not room.for_answers:
+                self._answers.ignore(topic, _TOO_MANY)
             else:
                 self._reports.ask(received.activity_id)
             return
@@ -62,13 +88,15 @@ class Arrivals:
         if duplicate and self._mail.has_heard(topic, payload, packet):
             self._answers.ignore(topic, "it was delivered before")
             return
-        self._mail.take_in(topic, payload, packet=packet, retained=retained)
+        if not room.for_messages:
+            self._refuse(topic, payload, room)
+            return
+        number = self._mail.take_in(topic, payload, packet=packet, retained=retained)
         activity = self._mail.activity()
         urgent = False
         if topic == self._topics.command:
-            command = self._precedence.read_command(payload)
-            urgent = command is not None and command.activity_id == (activity and activity.id)
-        elif self._precedence.takes_the_place(payload, activity):
+            urgent = self._precedence.is_for(number, activity)
+        elif self._precedence.takes_the_place(number, activity):
             urgent = True
             self._say_what_it_waits_for(activity)
         else:
@@ -76,6 +104,18 @@ class Arrivals:
         if urgent:
             self.interrupt(activity)
         self._wake_worker(urgent=urgent)
+
+    @at_once
+    def _refuse(self, topic: str, payload: bytes, room: Room) -> None:
+        """A message is here that nothing can be done about now. Its sender is told, unless something under the same id is open
+        or waits, whose end is told in its time: that would be taken for this one's."""
+        envelope = peek(payload, updateagent.read_envelope)
+        id_ = envelope.activity_id if envelope is not None else ""
+        is_followed = has_id(self._mail.activity(), id_) or self._precedence.is_waiting(id_)
+        if topic == self._topics.desired and room.for_answers and not is_followed:
+            self._answers.refuse_unkept(id_, _TOO_MANY)
+        else:
+            self._answers.ignore(topic, _TOO_MANY)
 
     def interrupt(self, activity: Activity | None) -> None:
         """Cut short what the command at work does, if something waits that does not wait for its end."""
@@ -98,9 +138,11 @@ class Arrivals:
     @at_once
     def _answer_at_once(self, activity: Activity | None) -> None:
         """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
-        for message in map(self._mail.waiting_message, self._mail.waiting_on(self._topics.desired)[:1]):
-            asked = peek(message.payload, self._precedence.read)
-            if asked is not None and not self._precedence.takes_the_place(message.payload, activity):
+        for number in self._mail.waiting_on(self._topics.desired)[:1]:
+            is_refused = self._contents.summary(number).is_sound is False
+            if is_refused and not self._precedence.takes_the_place(number, activity):
+                message = self._mail.waiting_message(number)
+                asked = self._contents.desired(message)
                 self._answers.reject(asked.activity_id, joined(asked.reasons), message, activity)
 
     @at_once

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from evenkeel.controller.agents.answers import Answers
 from evenkeel.controller.agents.components import Waits
 from evenkeel.controller.agents.conduct import AgentSettings, wanted, wanted_before
+from evenkeel.controller.agents.contents import Contents
 from evenkeel.controller.agents.phases import Phases
-from evenkeel.controller.agents.precedence import Precedence, has_id
+from evenkeel.controller.agents.precedence import Precedence, asks_again, has_id
 from evenkeel.controller.journal.journal import Journal, at_once
-from evenkeel.controller.journal.mailbox import Incoming
+from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents.asked import Asked, joined
 from evenkeel.reconcilers.agents.identify import AtWork, baselines, begin_again, identify
@@ -51,6 +52,8 @@ class Identification:
         self,
         settings: AgentSettings,
         journal: Journal,
+        mail: Mailbox,
+        contents: Contents,
         reconciler: Reconciler[ContainersWanted, ContainersSeen, ContainersMemory],
         phases: Phases,
         precedence: Precedence,
@@ -60,19 +63,19 @@ class Identification:
         touched: Callable[[Activity], Activity],
         now: Now,
     ) -> None:
-        self._settings, self._journal, self._mail = settings, journal, journal.mail
+        self._settings, self._journal, self._mail, self._contents = settings, journal, mail, contents
         self._reconciler, self._phases = reconciler, phases
         self._precedence, self._answers = precedence, answers
         self._say, self._wake_sender, self._touched, self._now = say, wake_sender, touched, now
 
     async def deal_with(self, message: Incoming, open_one: Activity | None) -> None:
         """Identify a desired state, begin the open activity again, or refuse."""
-        asked = self._precedence.read(message.payload)
+        asked = self._contents.desired(message)
         if asked.reasons:
             await self.refuse(asked.activity_id, joined(asked.reasons), message, open_one)
             return
         self._journal.attempts.forgive(asked.target.digest)
-        if open_one is not None and self._precedence.asks_again(message.payload, open_one):
+        if open_one is not None and asks_again(asked, open_one):
             self._begin_again(message, open_one)
             return
         self._answers.identifying(message, asked.activity_id)

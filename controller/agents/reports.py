@@ -150,7 +150,7 @@ class Reports:
 
     def _send(self, names: Iterable[str], found: Inventory, *, retain: bool = True, latest: bool = False) -> None:
         now_ms = self._now_ms()
-        self._journal.mail.send(
+        self._journal.outbox.send(
             *(Outgoing(self.topic, inventory_bytes(name, now_ms, found), retain, latest) for name in names)
         )
         self._wake_sender()

@@ -80,5 +80,5 @@ def message_in_force(journal: Journal) -> Message | None:
     """Where the desired state came from, when it came over MQTT: then the files are not asked (docs/adr/0007)."""
     from evenkeel.templates.activity_text import Message
 
-    origin = journal.origin("message")
-    return Message(origin.source, origin.activity, origin.at) if origin is not None else None
+    origins = (journal.origin("message", domain) for domain in journal.overruled())
+    return next((Message(each.source, each.activity, each.at) for each in origins if each is not None), None)

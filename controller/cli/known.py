@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from evenkeel.controller.journal.journal import Journal, Role
 
-_ROLES: tuple[Role, ...] = ("desired", "last-good", "files", "message")
+_ROLES: tuple[Role, ...] = ("desired", "last-good", "files")
 _MOST = 10
 
 
@@ -20,8 +20,8 @@ def known_names(journal: Journal) -> frozenset[str]:
 
     names: set[str] = {each.subject for each in entries(journal, 0, Wanted(""))[0]}
     names.update(each.subject for each in journal.failures.all())
-    for role in _ROLES:
-        state = journal.readable_revision(role)
+    states = [journal.readable_revision(role) for role in _ROLES]
+    for state in (*states, *(journal.readable_revision("message", domain) for domain in journal.overruled())):
         if state is not None:
             names.update(state.containers(), state.system_containers())
     return frozenset(names - {""})

@@ -67,9 +67,9 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     settings = options.settings()
     journal = read_journal(Path(settings.state))
     message = message_in_force(journal)
-    by_message = journal.revision("message") if message is not None and not files else None
+    by_message = journal.revision("message", journal.overruled()[0]) if message is not None and not files else None
     desired = by_message or asked(settings, readonly=True, allow_empty=allow_empty).desired
-    notes = _notes(message, journal.mail.activity(), files)
+    notes = _notes(message, next(iter(journal.activities().values()), None), files)
 
     async def look() -> Preview:
         domains = open_domains(settings, readonly=True)

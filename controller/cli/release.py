@@ -45,7 +45,7 @@ def command(options: Options, abandon: bool) -> int:
     settings = options.settings()
     state = Path(settings.state)
     reader = read_journal(state)
-    message, activity = message_in_force(reader), reader.mail.activity()
+    message, activity = message_in_force(reader), next(iter(reader.activities().values()), None)
     reader.close()
     if abandon:
         if activity is None:
@@ -78,13 +78,14 @@ def _abandon(settings: Settings, state: Path) -> None:
 
     try:
         with sole_controller(state), closing(open_journal(state)) as journal:
-            activity = journal.mail.activity()
-            if activity is None:
+            activities = journal.activities()
+            if not activities:
                 echo(_NOTHING_OPEN)
                 return
-            ended = changed(activity, because="abandoned by an operator")
-            system = {*settings.system_containers, *settings.update_agent.system_containers}
-            end_activity(journal, ended, "INCOMPLETE", sorted(system), system_now(), journal.say, judged=False)
+            system = sorted({*settings.system_containers, *settings.update_agent.system_containers})
+            for domain, activity in activities.items():
+                ended, mail = changed(activity, because="abandoned by an operator"), journal.mailbox(domain)
+                end_activity(journal, mail, ended, "INCOMPLETE", system, system_now(), journal.say, judged=False)
             message = message_in_force(journal)
     except Busy as busy:
         found = holder(state)
@@ -93,7 +94,8 @@ def _abandon(settings: Settings, state: Path) -> None:
             f"a controller is at work here{process} and serves it: command it to CLEANUP, or stop the controller first"
         )
         raise EvenkeelError(f"state:{state}", why) from busy
-    echo(f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`.")
+    for activity in activities.values():
+        echo(f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`.")
     if message is not None:
         about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
         echo(f"{about} is in force; `evenkeel release` gives the files their say.")
@@ -112,8 +114,9 @@ def _release(state: Path, message: Message) -> None:
         with journal.at_once():
             files = journal.readable_revision("files")
             lost = files is None and bool(journal.digest("files"))
-            journal.drop("message")
-            forget_ended(journal)
+            for domain in journal.overruled():
+                journal.drop("message", domain)
+                forget_ended(journal, domain)
             put_in_force(journal, files, "files")
             journal.say(Feedback("released", f"an operator releases {about}", revision=files.digest if files else ""))
         broken = [known for known in journal.conditions() if known.name == "SourceValid" and not known.holds]

@@ -82,7 +82,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
 
     async def _run(self, stopping: asyncio.Event) -> Ending:
         journal = self._journal
-        set_aside_unreadable(journal, self._say, self._now())
+        set_aside_unreadable(journal, self._reconciler.domain, self._say, self._now())
         try:
             desired = self._stored.revision("desired")
         except JournalError as error:

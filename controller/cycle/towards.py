@@ -81,7 +81,7 @@ class Towards(Generic[Want, Seen, Remembered]):
             self._progress(step, message, done, total)
             progress(step, message, done, total)
 
-        activity = journal.mail.activity()
+        activity = journal.mailbox(reconciler.domain).activity()
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
         with self._beside.at_work({subject, *acting}):
             outcomes = await self._steps.perform(found.stage, stopping, report, late)

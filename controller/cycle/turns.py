@@ -130,9 +130,8 @@ class Turns(Generic[Want, Seen, Remembered]):
             return Progressed()
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
-        activity = journal.mail.activity()
-        is_conducted = activity is not None and journal.mail.domain == reconciler.domain
-        left_alone = hands_off(activity, aim.state) if activity is not None and is_conducted else frozenset()
+        activity = journal.mailbox(reconciler.domain).activity()
+        left_alone = hands_off(activity, aim.state) if activity is not None else frozenset()
         ailing, undecided = self.wellbeing.tell(seen, memory, left_alone)
         await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
         if journal.digest("desired") != aim.asked:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from evenkeel.controller.journal.intent import message_in_force
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.reconcilers.agents.activity import feedback, is_confirmed, reasons, verdict
 from evenkeel.reconcilers.agents.in_force import in_force, reached
@@ -29,6 +30,7 @@ _REASONS = {
 
 def end_activity(
     journal: Journal,
+    mail: Mailbox,
     activity: Activity,
     how: Status | Literal[""],
     system: Sequence[str],
@@ -37,59 +39,57 @@ def end_activity(
     *,
     judged: bool = True,
 ) -> None:
-    """What was activated is desired from now on, even if the same once failed; what was not, is as it was before. Where
-    nothing was activated, what is desired already stays so; and where nothing is, what was there before is. `system`: the
-    containers that the activity left alone. `judged`: nobody else than the agent has done anything meanwhile. What was
-    activated becomes last-good only when all of it was looked at and found well; else cycles judge it. `how` is "" for an
-    activity whose id goes on: nothing is published then, because whoever follows the id would take it for the end of what
-    comes next."""
+    """The open activity of a mailbox ends. What was activated is desired from now on, even if the same once failed; what was
+    not, is as it was before. Where nothing was activated, what is desired already stays so; and where nothing is, what was
+    there before is. `system`: the containers that the activity left alone. `judged`: nobody else than the agent has done
+    anything meanwhile. What was activated becomes last-good only when all of it was looked at and found well; else cycles
+    judge it. `how` is "" for an activity whose id goes on: nothing is published then, because whoever follows the id would
+    take it for the end of what comes next."""
     with journal.at_once():
         state = in_force(activity, system)
         if reached(activity) and judged and is_confirmed(activity):
             if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
-                message_in_force(journal, journal.mail.domain, state, activity.topic, activity.id)
-            journal.reach(state, activity.topic, activity.id)
+                message_in_force(journal, mail.domain, state, activity.topic, activity.id)
+            journal.reach(state, activity.topic, activity.id, mail.domain)
         elif reached(activity) or not journal.digest("desired"):
-            message_in_force(journal, journal.mail.domain, state, activity.topic, activity.id)
+            message_in_force(journal, mail.domain, state, activity.topic, activity.id)
             journal.attempts.forgive(journal.digest("desired"))
         if not how:
             say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
-            journal.mail.record(None)
+            mail.record(None)
             return
         because = f", {activity.because}" if activity.because else ""
         say(Feedback("activity", f"{name_of(activity.id)}: {how}{because}"))
         if how != "SUPERSEDED":
             failed = "; ".join(filter(None, [activity.because, *reasons(activity)])) if how != "COMPLETED" else ""
-            tell_ended(journal, activity.id, how, failed)
+            tell_ended(journal, mail.domain, activity.id, how, failed)
         body = feedback_bytes(activity.id, int(now_s * 1000), feedback(activity, how, activity.because))
-        journal.mail.record(None, [Outgoing(f"{activity.topic}feedback", body)])
+        mail.record(None, [Outgoing(f"{activity.topic}feedback", body)])
 
 
-def tell_ended(journal: Journal, id_: str, how: Status, why: str) -> None:
-    """Let the status tell how the newest activity ended, also when what is desired is another's by then."""
+def tell_ended(journal: Journal, domain: str, id_: str, how: Status, why: str) -> None:
+    """Let the status tell how the newest activity of a domain ended, also when what is desired is another's by then."""
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
-    domain = journal.mail.domain
     journal.drop_condition(
         "ActivityCompleted", domain
-    )  # each end is news: its time is its own, also where the last was alike
+    )  # each end is news with a time of its own, even if like the last
     journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text, domain=domain))
 
 
-def tell_refused(journal: Journal, id_: str, why: str, now_s: float) -> None:
+def tell_refused(journal: Journal, domain: str, id_: str, why: str, now_s: float) -> None:
     """Let the status tell of a message that became no activity, beside how the newest activity ended: nothing that is in force
     failed by it, and it must not hide what did."""
-    domain = journal.mail.domain
     none = Condition("ActivityCompleted", True, "NoneEnded", "no activity has ended yet", domain=domain)
     before = journal.condition("ActivityCompleted", domain) or none
     text = shortened(f"a desired state was refused: {name_of(id_)}: {why}")
     journal.set_condition(changed(before, refused=Refused(text, now_s)))
 
 
-def forget_ended(journal: Journal) -> None:
+def forget_ended(journal: Journal, domain: str) -> None:
     """What came over MQTT was released: how it ended matters no more. A message that was refused since is still told of."""
-    known = journal.condition("ActivityCompleted", journal.mail.domain)
+    known = journal.condition("ActivityCompleted", domain)
     if known is None or known.refused is None:
-        journal.drop_condition("ActivityCompleted", journal.mail.domain)
+        journal.drop_condition("ActivityCompleted", domain)
     else:
         text = "what the newest activity had asked for was released"
         journal.set_condition(changed(known, holds=True, reason="Released", message=text))

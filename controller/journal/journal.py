@@ -2,8 +2,8 @@
 
 What a method returned from is on the disk (`controller.journal.database`). A settled device writes nothing. Everything in
 here can be lost without losing a container: the engine is asked again; only memory of failed revisions, of proofs and of
-unread feedback would be gone. Parts of it: `mail` belongs to messages, `attempts` tells what was tried and failed, `memories`
-what each domain remembers, `failures` how subjects failed.
+unread feedback would be gone. Parts of it: a `mailbox` for the messages of each domain, the `outbox` of all of them, `attempts`
+for what was tried and failed, `memories` for what each domain remembers, `failures` for how subjects failed.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from evenkeel.controller.journal.file import Trouble
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.memories import Memories
 from evenkeel.controller.journal.migrations import checksum
+from evenkeel.controller.journal.outbox import Outbox
 from evenkeel.controller.process.boot import boot_id
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState, composed
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Condition, ConditionName, Feedback
+from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.visible import shortened
 
 Role = Literal["desired", "last-good", "files", "message", "proven"]  # the last: controller.cycle.proven
-"""`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007)."""
+"""`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007). A `message` and what is
+`proven` are those of one domain; the other roles belong to the device, whose domain is ""."""
 _PLACE = "the content of revision {} (table revision), which is {},"
 
-_MESSAGES = "containers"
-"""The domain that messages ask for."""
 AS_FOUND = "as found"
 """The source of a state that nobody asked for: what ran."""
 _COLLECT = "DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)"
@@ -63,7 +64,10 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._now = database.now
-        self.mail = Mailbox(database, boot_id(), _MESSAGES)
+        self._boot = boot_id()
+        self._mailboxes: dict[str, Mailbox] = {}
+        self.outbox = Outbox(database)
+        """What all roles have to say over their one connection, in one order."""
         self.failures = Failures(database)
         self.attempts = Attempts(database)
         self.memories = Memories(database, self.attempts, self.failures)
@@ -74,6 +78,18 @@ class Journal:
         """Called when the file was lost and everything goes on in memory."""
         database.on_loss = self._lost
 
+    def mailbox(self, domain: str) -> Mailbox:
+        """The messages and the open activity of one domain."""
+        if domain not in self._mailboxes:
+            self._mailboxes[domain] = Mailbox(self._database, self._boot, domain, self.outbox)
+        return self._mailboxes[domain]
+
+    def activities(self) -> dict[str, Activity]:
+        """All open activities by their domains."""
+        rows = self._database.all("SELECT domain FROM activity ORDER BY domain")
+        found = ((domain, self.mailbox(domain).activity()) for (domain,) in rows)
+        return {domain: activity for domain, activity in found if activity is not None}
+
     # ── desired state ──────────────────────────────────────────────────────────────────────────────────────────
 
     def revision(self, role: Role, domain: str = "") -> DesiredState | None:
@@ -82,7 +98,8 @@ class Journal:
         row = self._database.one(
             "SELECT content, checksum, digest, role.source, activity FROM revision JOIN role USING (digest)"
             " WHERE role.domain = ? AND role.name = ?",
-            *_key(role, domain),
+            domain,
+            role,
         )
         if row is None:
             return None
@@ -117,14 +134,12 @@ class Journal:
 
     def digest(self, role: Role, domain: str = "") -> str:
         """The digest of the state in that role, "" when there is none."""
-        row = self._database.one("SELECT digest FROM role WHERE domain = ? AND name = ?", *_key(role, domain))
+        row = self._database.one("SELECT digest FROM role WHERE domain = ? AND name = ?", domain, role)
         return str(row[0]) if row else ""
 
     def origin(self, role: Role, domain: str = "") -> Origin | None:
         """Who asked for the state in that role, `None` when there is none."""
-        row = self._database.one(
-            "SELECT source, activity, at FROM role WHERE domain = ? AND name = ?", *_key(role, domain)
-        )
+        row = self._database.one("SELECT source, activity, at FROM role WHERE domain = ? AND name = ?", domain, role)
         return Origin(*row) if row else None
 
     def overruled(self) -> tuple[str, ...]:
@@ -138,7 +153,8 @@ class Journal:
         old = self._database.one(
             "SELECT content, role.source, activity FROM revision JOIN role USING (digest)"
             " WHERE role.domain = ? AND role.name = ?",
-            *_key(role, domain),
+            domain,
+            role,
         )
         if old is not None and old == (content, source, activity):
             return False
@@ -152,22 +168,24 @@ class Journal:
         self._learn((role, domain), state.digest, content, source, activity)
         return True
 
-    def reach(self, state: DesiredState, source: str, activity: str) -> None:
-        """What an activity reached is in force and is last-good, in one write: nothing takes it back any more. What else is
-        remembered of it is forgotten. What is asked of other domains stays as it is, and so does what was good of them."""
+    def reach(self, state: DesiredState, source: str, activity: str, domain: str) -> None:
+        """What an activity of a domain reached is in force and is last-good, in one write: nothing takes it back any more.
+        What else is remembered of it is forgotten. What is asked of other domains stays as it is, and so does what was good
+        of them."""
         with self._database.writing() as connection:
-            self.put("message", state, source, activity)
+            self.put("message", state, source, activity, domain)
             asked, good = (self.readable_revision(role) for role in ("desired", "last-good"))
-            good = composed(good, _MESSAGES, state)
-            self.put("desired", composed(asked, _MESSAGES, state), source, activity)
+            good = composed(good, domain, state)
+            self.put("desired", composed(asked, domain, state), source, activity)
             self.put("last-good", good, source, activity)
             self._make_good(connection, good.digest, source, activity)
 
-    def drop(self, role: Role) -> bool:
+    def drop(self, role: Role, domain: str = "") -> bool:
         """Nothing has that role any more; False when nothing had."""
-        self._roles.pop((role, ""), None)
+        self._roles.pop((role, domain), None)
         with self._database.writing() as connection:
-            was_there = connection.execute("DELETE FROM role WHERE domain = ? AND name = ?", _key(role)).rowcount > 0
+            delete = "DELETE FROM role WHERE domain = ? AND name = ?"
+            was_there = connection.execute(delete, (domain, role)).rowcount > 0
             connection.execute(_COLLECT)
         return was_there
 
@@ -192,7 +210,7 @@ class Journal:
     ) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?, ?)",
-            (*_key(role, domain), digest, self._now(), source, activity),
+            (domain, role, digest, self._now(), source, activity),
         )
         connection.execute(_COLLECT)
 
@@ -326,7 +344,7 @@ class Journal:
                     ("INSERT OR REPLACE INTO revision VALUES (?, ?, ?, ?, ?)", self._row(digest, source)),
                     (
                         "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?, ?)",
-                        (*_key(role, domain), digest, self._now(), source, activity),
+                        (domain, role, digest, self._now(), source, activity),
                     ),
                 )
         self.on_loss()
@@ -334,11 +352,6 @@ class Journal:
     def _row(self, digest: str, source: str) -> tuple[object, ...]:
         content = self._contents[digest]
         return digest, content, source, self._now(), checksum(content)
-
-
-def _key(role: Role, domain: str = "") -> tuple[str, str]:
-    """Domain and name of a role: what a message asked for is that of one domain."""
-    return (_MESSAGES if role == "message" else domain, role)
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""Messages on their way in and out, and the activity that they make up: the journal's part that belongs to the wire.
+"""The messages of one domain on their way in, and the activity that they make up: the journal's part that belongs to the wire.
 
 A message that came in is stored before the broker is told that it arrived, and one that goes out is stored before it is
 published and forgotten only when the broker has acknowledged it. What an activity has become and what is said about it are
@@ -47,31 +47,34 @@ class Incoming(NamedTuple):
 
 
 class Mailbox:
-    """Inbox, outbox and the open activity of one domain. All domains have one outbox: they share the connection."""
+    """Inbox and open activity of one domain. Topics are not shared by domains; the outbox is, as the connection is."""
 
-    def __init__(self, database: Database, boot: str, domain: str) -> None:
+    def __init__(self, database: Database, boot: str, domain: str, outbox: Outbox) -> None:
         """`boot`: which boot of the machine this is."""
-        self.domain = domain
+        self.domain, self.outbox = domain, outbox
         self._database, self._boot = database, boot
-        self.outbox = Outbox(database)
 
-    def take_in(self, topic: str, payload: bytes, *, packet: int = 0, retained: bool = False) -> None:
-        """Store a message that arrived."""
+    def take_in(self, topic: str, payload: bytes, *, packet: int = 0, retained: bool = False) -> int:
+        """Store a message that arrived; its number."""
         with self._database.writing() as connection:
             if retained:
                 self.remember_retained(topic, payload)
-            connection.execute(
+            number = connection.execute(
                 "INSERT INTO inbox (topic, payload, at, packet, domain) VALUES (?, ?, ?, ?, ?)",
                 (topic, payload, self._database.now(), packet, self.domain),
-            )
+            ).lastrowid
+        assert number is not None
+        return number
 
-    def is_full(self) -> bool:
-        """Whether nothing more should be taken in for now: so much waits to be dealt with, or to be published, or nothing can
-        be stored."""
+    def is_full(self, *said_on: str) -> bool:
+        """Whether nothing more should be taken in for now: so much of this domain waits to be dealt with, or to be published,
+        or nothing can be stored. `said_on`: the topics on which the domain's answers are published; without them everything
+        that waits to be published counts."""
         if self._database.loss is not None:
             return True
-        count, size = self._database.one("SELECT count(*), total(length(payload)) FROM inbox")
-        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES) or self.outbox.is_full()
+        query = "SELECT count(*), total(length(payload)) FROM inbox WHERE domain = ?"
+        count, size = self._database.one(query, self.domain)
+        return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES) or self.outbox.is_full(*said_on)
 
     def has_heard(self, topic: str, payload: bytes, packet: int | None = None) -> bool:
         """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under that
@@ -178,18 +181,6 @@ class Mailbox:
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
         self.outbox.send(*messages)
-
-    def outgoing(self) -> tuple[int, Outgoing] | None:
-        """The oldest message that the broker has not acknowledged, with its number."""
-        return next(iter(self.outbox.first(1)), None)
-
-    def sent(self, *numbers: int) -> None:
-        """The broker has acknowledged messages."""
-        self.outbox.sent(*numbers)
-
-    def waiting(self) -> int:
-        """How many messages wait to be published."""
-        return self.outbox.waiting()
 
     def activity(self) -> Activity | None:
         """The open activity. One that cannot be read is as if none were open (`controller.journal.unreadable`)."""

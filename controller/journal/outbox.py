@@ -101,11 +101,16 @@ class Outbox:
         newer = "SELECT max(version) FROM told AS newer WHERE newer.place = told.place AND newer.version <= ?"
         connection.execute(f"DELETE FROM told WHERE version < ({newer})", (1 << 62 if oldest is None else oldest,))
 
+    def oldest(self) -> tuple[int, Outgoing] | None:
+        """The oldest message that the broker has not acknowledged, with its number."""
+        return next(iter(self.first(1)), None)
+
     def waiting(self) -> int:
         """How many messages wait to be published."""
         return int(self._database.one("SELECT count(*) FROM outbox")[0])
 
-    def is_full(self) -> bool:
-        """Whether so much waits to be published that nothing should be added for now."""
-        count, size = self._database.one("SELECT count(*), total(length(payload)) FROM outbox")
+    def is_full(self, *topics: str) -> bool:
+        """Whether so much waits to be published, on these topics or on all, that nothing should be added for now."""
+        on = f" WHERE topic IN ({', '.join('?' * len(topics))})" if topics else ""
+        count, size = self._database.one(f"SELECT count(*), total(length(payload)) FROM outbox{on}", *topics)
         return bool(count >= MOST_UNSENT or size >= MOST_UNSENT_BYTES)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from evenkeel.controller.journal.ending import tell_ended
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.specs.codec import decode
 from evenkeel.specs.feedback import Feedback
@@ -26,36 +27,41 @@ _LONGEST_HEAD = 64 * 1024
 _TOPIC = re.compile(r"[a-z0-9]+update/desiredstate")
 
 
-def set_aside_unreadable(journal: Journal, say: Callable[[Feedback], object], now_s: float, topic: str = "") -> None:
-    """Set aside what cannot be read. `topic`: where desired states come in; without it the one that the activity names, if
-    that can be read, tells where its end is published."""
-    activity, conditions = journal.mail.unreadable_activity(), journal.unreadable_conditions()
+def set_aside_unreadable(
+    journal: Journal, domain: str, say: Callable[[Feedback], object], now_s: float, topic: str = ""
+) -> None:
+    """Set aside what cannot be read: conditions, and the open activity of a domain. `topic`: where its desired states come in;
+    without it the one that the activity names, if that can be read, tells where its end is published."""
+    mail = journal.mailbox(domain)
+    activity, conditions = mail.unreadable_activity(), journal.unreadable_conditions()
     if activity is None and not conditions:
         return
     with journal.at_once():
-        for domain, name, body, why in conditions:
-            journal.mail.set_aside(f"journal: condition {name}", body, why)
-            journal.drop_condition(name, domain)
+        for owner, name, body, why in conditions:
+            mail.set_aside(f"journal: condition {name}", body, why)
+            journal.drop_condition(name, owner)
             say(Feedback("state-lost", f"the condition {name} could not be read and is set aside: {why}"))
         if activity is not None:
             body, why = activity
-            journal.mail.set_aside("journal: activity", body, why)
+            mail.set_aside("journal: activity", body, why)
             say(Feedback("state-lost", f"the open activity could not be read and is set aside: {why}"))
-            _end(journal, body, say, now_s, topic)
+            _end(journal, mail, body, say, now_s, topic)
 
 
-def _end(journal: Journal, body: bytes, say: Callable[[Feedback], object], now_s: float, topic: str) -> None:
+def _end(
+    journal: Journal, mail: Mailbox, body: bytes, say: Callable[[Feedback], object], now_s: float, topic: str
+) -> None:
     id_, named = _rescued(body)
     if not topic and _TOPIC.fullmatch(named):
         topic = named
     name = name_of(id_) if id_ is not None else "(its activityId cannot be read)"
     say(Feedback("activity", f"{name}: INCOMPLETE, {_WHY}"))
-    tell_ended(journal, name, "INCOMPLETE", _WHY)
+    tell_ended(journal, mail.domain, name, "INCOMPLETE", _WHY)
     said = []
     if id_ is not None and topic:
         feedback = FeedbackMessage(status="INCOMPLETE", message=_WHY)
         said.append(Outgoing(f"{topic}feedback", feedback_bytes(id_, int(now_s * 1000), feedback)))
-    journal.mail.record(None, said)
+    mail.record(None, said)
 
 
 def _rescued(body: bytes) -> tuple[str | None, str]:

@@ -26,7 +26,7 @@ from evenkeel.controller.loop.custody import Custody, unwritable
 from evenkeel.controller.loop.debounce import unhurried
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Liveness
-from evenkeel.controller.loop.ports import Agent, Life, Reading, Sink, Source
+from evenkeel.controller.loop.ports import Life, Reading, Serving, Sink, Source
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.telling import Telling
 from evenkeel.controller.loop.work import merged
@@ -63,7 +63,7 @@ class Controller:
         empty_removes_all: bool = False,
         keep: int = 10_000,
         life: Life | None = None,
-        agent: Callable[[Controller], Agent] | None = None,
+        agents: Callable[[Controller], Serving] | None = None,
         lock: Lock | None = None,
         control: Control | None = None,
         conduct: Conduct = _CONDUCT,
@@ -98,18 +98,18 @@ class Controller:
         }
         self._states: dict[str, str] = {}
         """What the service supervisor hears of each domain."""
-        self._acceptance = Acceptance(journal, self.say, empty_removes_all=empty_removes_all, serves=agent is not None)
+        self._acceptance = Acceptance(journal, self.say, empty_removes_all=empty_removes_all, serves=agents is not None)
         self._custody = Custody(journal, lock, self.say, self._restored, self._resync_s)
         self._control = control
         if control is not None:
             control.answer("look", self._looks)
             control.answer("status", self._standing)
             control.answer("failures", lambda: encode(self._journal.failures.held()))
-        self._agent = agent(self) if agent is not None else None
-        if self._agent is not None:
-            self._workers[self._agent.domain].agent = self._agent
-            for worker in self._workers.values():
-                worker.serves = True
+        self._serving = agents(self) if agents is not None else None
+        for agent in self._serving.agents if self._serving is not None else ():
+            self._workers[agent.domain].agent = agent
+        for worker in self._workers.values():
+            worker.serves = self._serving is not None
 
     def worker(self, domain: str) -> Worker:
         """The worker of a domain, for an agent to drive."""
@@ -125,8 +125,9 @@ class Controller:
         self._cut_short()
         if self._life is not None:
             self._life.stopping()
-        if self._agent is not None:
-            self._agent.stop()
+        for worker in self._workers.values():
+            if worker.agent is not None:
+                worker.agent.stop()
 
     def _cut_short(self) -> None:
         for worker in self._workers.values():
@@ -167,8 +168,8 @@ class Controller:
                     work[f"looks beside steps{self._of(name)}"] = worker.look_beside
                 if self._control is not None:
                     work["control socket"] = self._control.serve
-                if self._agent is not None:
-                    work["update agent's connection"] = self._agent.serve
+                if self._serving is not None:
+                    work["agents"] = self._serving.serve
                 helpers = [group.create_task(self.defects.supervise(part, each)) for part, each in work.items()]
                 await self.defects.supervise("worker", self._work)
                 self.say(Feedback("stopped", "the controller was told to stop"))

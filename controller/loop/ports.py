@@ -1,4 +1,4 @@
-"""What the controller's loop needs of others: sources that ask, sinks that are told, an agent, and who watches over its life.
+"""What the controller's loop needs of others: sources that ask, sinks that are told, agents, and who watches over its life.
 
 Decisions have ports of their own, for reconcilers and engines (`reconcilers.ports`). Only `wiring` knows who stands behind
 any of them.
@@ -6,8 +6,8 @@ any of them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Feedback
@@ -72,19 +72,20 @@ class Life(Protocol):
 
 
 class Agent(Protocol):
-    """Who asks by messages, and for whom activities are driven."""
+    """What asks a domain by messages, and drives activities for them."""
+
+    @property
+    def name(self) -> str:
+        """What it is called where its defects are told."""
+        ...
 
     @property
     def domain(self) -> str:
-        """The domain that is asked for, whose worker does the work."""
-        ...
-
-    async def serve(self) -> None:
-        """Keep the connection, take messages in, send answers out; until cancelled."""
+        """The domain that is asked for, whose worker does the work. No two agents have the same."""
         ...
 
     async def work(self) -> None:
-        """Deal with everything that waits, as part of the one worker's work."""
+        """Deal with everything that waits, in a turn of its domain's worker."""
         ...
 
     def due_in_s(self) -> float | None:
@@ -92,9 +93,17 @@ class Agent(Protocol):
         ...
 
     def look(self) -> None:
-        """Something about the containers may have changed."""
+        """Something about the domain's subjects may have changed."""
         ...
 
     def stop(self) -> None:
         """Cut short what can be cut short."""
         ...
+
+
+class Serving(NamedTuple):
+    """The agents of a device and their one connection. `serve` keeps it, and with it everything that they do beside the turns
+    of their workers; until cancelled."""
+
+    agents: Sequence[Agent]
+    serve: Callable[[], Coroutine[Any, Any, None]]

@@ -31,7 +31,6 @@ _BESIDE_S = 1.0
 """While steps are at work, one look beside them in so many seconds at most."""
 _NUDGE_DELAY_S = 0.1
 """Engines nudge in bursts; one look serves them all."""
-_AGENT = "update agent"
 
 Voice = Callable[[Feedback], None]
 Far = Callable[[Step, str, int, int], None]
@@ -136,14 +135,18 @@ class Worker:
         if not isinstance(ending, Retrying):
             self._queue.progressed(self.name)
             self._queue.add(self.name, wait_s)
-        if self._defects.is_broken(self.name) or self._defects.is_broken(_AGENT):
+        if self._defects.is_broken(self.name) or self._is_agent_broken():
             self._queue.add(self.name, LONGEST_WAIT_S)
         self.work.turned(ending, wait_s)
-        with self._defects.turn("update agent's times"):
-            due_s = self.agent.due_in_s() if self.agent is not None else None
-            if due_s is not None:
-                self._queue.add(self.name, due_s)
+        if self.agent is not None:
+            with self._defects.turn(f"{self.agent.name}'s times"):
+                due_s = self.agent.due_in_s()
+                if due_s is not None:
+                    self._queue.add(self.name, due_s)
         return ending, wait_s
+
+    def _is_agent_broken(self) -> bool:
+        return self.agent is not None and self._defects.is_broken(self.agent.name)
 
     def _due_in_s(self, ending: Ending) -> float:
         match ending:
@@ -164,17 +167,13 @@ class Worker:
             with self._defects.turn(self.name):
                 await self.cycles.hold(self._stopping)
         if self.agent is not None:
-            with self._defects.turn(_AGENT):
+            with self._defects.turn(self.agent.name):
                 await self.agent.work()
         ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
         with self._defects.turn(self.name):
             ending = await self.cycles.run(self.cut)
-        if (
-            self.agent is not None
-            and self._defects.is_broken(_AGENT)
-            and isinstance(ending, Settled | Waiting | Stalled)
-        ):
-            return Retrying("a defect of the update agent; the condition Defect says where", 0.0, None)
+        if self.agent is not None and self._is_agent_broken() and isinstance(ending, Settled | Waiting | Stalled):
+            return Retrying(f"a defect of the {self.agent.name}; the condition Defect says where", 0.0, None)
         return ending
 
     def _hears(self, feedback: Feedback) -> None:

@@ -39,6 +39,7 @@ from evenkeel.controller.mqtt.line import (
     Subscribed,
 )
 from evenkeel.controller.mqtt.session import Message, Session, check_topic, unwanted
+from evenkeel.controller.mqtt.subscriptions import Subscriptions
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.reading.wire import MOST_BYTES
 from evenkeel.specs.settings.mqtt import MqttSettings
@@ -77,9 +78,7 @@ class MqttLink:
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
         self._beginnings, self._element = beginnings, broker_element(settings)
         self._limits = Limits(self._element)
-        self._topics: dict[str, None] = {}
-        self._in_force: set[str] = set()
-        self._refused: dict[str, None] = {}
+        self._subscriptions = Subscriptions()
         self._refusals, self._brief_losses, self._unanswered = 0, 0, 0
         self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
@@ -94,7 +93,7 @@ class MqttLink:
         """Why there is no connection with all subscriptions; "" when there is one, or when it is about to be."""
         self.on_change: Callable[[], None] = _nothing
         """Called when `connected` or `why` may have changed."""
-        self._want(topics)
+        self._subscriptions.want(topics)
 
     async def __aenter__(self) -> MqttLink:
         self.start()
@@ -137,10 +136,11 @@ class MqttLink:
 
     def subscribe(self, *topics: str) -> None:
         """Hear more topics, from now on and on every later connection; `connections` says when they are in force."""
-        self._want(topics)
+        self._subscriptions.want(topics)
         if self._session is not None:
-            self._session.ask(self._missing())
-            self._up = self._up and not self._missing()
+            missing = self._subscriptions.missing()
+            self._session.ask(missing)
+            self._up = self._up and not missing
 
     async def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 1, retain: bool = False) -> None:
         """Return when the broker has the message; with QoS 0, when it was sent. Waits for a connection, for ever.
@@ -198,11 +198,11 @@ class MqttLink:
 
     def _begin(self, session: Session, session_present: bool) -> None:
         if not session_present:
-            self._in_force.clear()
+            self._subscriptions.forget()
         self.why = ""
         fields = {"broker": self._element, "session": "kept" if session_present else "new"}
         log.info("connected to the broker", extra={"fields": fields})
-        session.ask(self._missing())
+        session.ask(self._subscriptions.missing())
         session.send(self._outbox)
         asyncio.get_running_loop().call_later(STEADY_S, self._has_held, session)
         self._watch_answers(session)
@@ -225,21 +225,16 @@ class MqttLink:
             asyncio.get_running_loop().call_later(limit_s / 4, self._watch_answers, session)
 
     def _subscribed(self, answers: Sequence[tuple[str, bool]]) -> None:
-        for topic, refused in answers:
-            if not refused:
-                self._in_force.add(topic)
-                self._refused.pop(topic, None)
-            elif topic not in self._refused:
-                self._refused[topic] = None
-                log.error("subscription refused", extra={"fields": {"broker": self._element, "topic": topic}})
+        for topic in self._subscriptions.answered(answers):
+            log.error("subscription refused", extra={"fields": {"broker": self._element, "topic": topic}})
         if any(refused for _, refused in answers):
-            self.why = f"the broker refuses the subscription to {', '.join(self._refused)}"
+            self.why = f"the broker refuses the subscription to {', '.join(self._subscriptions.refused)}"
             self._ask_later()
             self.on_change()
         self._rise()
 
     def _rise(self) -> None:
-        if not self._missing() and not self._up:
+        if not self._subscriptions.missing() and not self._up:
             self._up, self._refusals, self.why = True, 0, ""
             self._tell_watchers()
 
@@ -252,7 +247,7 @@ class MqttLink:
     def _ask_again(self) -> None:
         self._asking_again = None
         if self._session is not None:
-            self._session.ask(self._missing())
+            self._session.ask(self._subscriptions.missing())
 
     def _wait_s(self, failures: int) -> float:
         longest_s, first_s = self._backoff.longest.total_seconds(), self._backoff.first.total_seconds()
@@ -264,19 +259,10 @@ class MqttLink:
             watcher.put_nowait(self._up)
         self.on_change()
 
-    def _want(self, topics: Sequence[str]) -> None:
-        for topic in topics:
-            check_topic(topic, wildcards=True)
-        self._topics.update(dict.fromkeys(topics))
-
-    def _missing(self) -> list[str]:
-        """What is not known to be in force: after a start everything, because the session may be of other days."""
-        return [topic for topic in self._topics if topic not in self._in_force]
-
     def _receive(self, session: Session, arrived: Arrived) -> None:
         done = session.delivery(arrived.mid)
         size, most_bytes = arrived.size, 0 if self._beginnings else self._most_bytes
-        why = unwanted(arrived, self._topics, most_bytes, self._inbox.qsize())
+        why = unwanted(arrived, self._subscriptions.topics, most_bytes, self._inbox.qsize())
         if why:
             fields = {"why": why, "topic": arrived.topic or "", "bytes": size}
             log.warning("message dropped", extra={"fields": {"broker": self._element, **fields}})

@@ -131,13 +131,18 @@ def check_topic(topic: str, *, wildcards: bool) -> None:
         raise ValueError("expected a topic, with wildcards only where they mean something")
 
 
-def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: int) -> str:
-    """Why a message is not handed over; "" when it is. `most_bytes`: 0 when there is no limit."""
+def is_of(subscribed: str, topic: str) -> bool:
+    """Whether a subscription, with wildcards or not, hears a topic."""
     from paho.mqtt.client import topic_matches_sub
 
+    return topic_matches_sub(subscribed, topic)
+
+
+def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: int) -> str:
+    """Why a message is not handed over; "" when it is. `most_bytes`: 0 when there is no limit."""
     if arrived.topic is None:
         return "the topic is no UTF-8 text"
-    if not any(topic_matches_sub(topic, arrived.topic) for topic in topics):
+    if not any(is_of(topic, arrived.topic) for topic in topics):
         return "nobody asked for it"
     if most_bytes and arrived.size > most_bytes:
         return f"it is larger than {most_bytes} bytes"

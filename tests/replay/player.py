@@ -96,7 +96,7 @@ class _Player:
         while self._work is not None:
             await self._work
             self._work = None
-            if self._alive and self.device.journal.mail.incoming() is not None:
+            if self._alive and self.device.journal.mailbox("containers").incoming() is not None:
                 self.wakes()
         self._read()
 
@@ -121,7 +121,7 @@ class _Player:
         if not self._alive or not self._online:
             return
         payload = line.payload.replace(REGISTRY.encode(), self._registry.encode())
-        await self.device.agent.arrived(line.topic, payload)
+        self.device.agent.arrived(line.topic, payload)
         await self.device.agent.reports.answer()
         self.wakes()
 
@@ -153,10 +153,10 @@ class _Player:
 
     def _read(self) -> None:
         """Take what was published since, as far as there is a broker, and pass over reports that nobody asked for."""
-        mail = self.device.journal.mail
-        while self._alive and self._online and (waiting := mail.outgoing()) is not None:
+        mail = self.device.journal.mailbox("containers")
+        while self._alive and self._online and (waiting := mail.outbox.oldest()) is not None:
             number, sent = waiting
-            mail.sent(number)
+            mail.outbox.sent(number)
             message: dict[str, Any] = json.loads(sent.payload.replace(self._registry.encode(), REGISTRY.encode()))
             self._status = message["payload"].get("status", self._status)
             unasked = message["activityId"] in self._activities or message["activityId"].startswith("current-state-")

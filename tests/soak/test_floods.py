@@ -55,7 +55,7 @@ def message(number: int) -> tuple[str, bytes]:
 def test_a_hundred_thousand_messages_are_answered_within_bounds() -> None:
     async def story() -> None:
         device = Device()
-        mail, database = device.journal.mail, device.journal._database
+        mail, database = device.journal.mailbox("containers"), device.journal._database
         meter = Meter("messages", MESSAGES, Path(device._folder.name))
         telling = Telling(device.journal, (), KEEP, Defects(device.journal, device._say))
         await device.bring("before", asked("lamp"), asked("horn"))
@@ -83,7 +83,7 @@ def test_a_hundred_thousand_messages_are_answered_within_bounds() -> None:
         for number in range(1, MESSAGES + 1):
             while mail.is_full():
                 answered += await deal()
-            await device.agent.arrived(*message(number), packet=number % 65_535 + 1)
+            device.agent.arrived(*message(number), packet=number % 65_535 + 1)
             if number in (MESSAGES // 10, MESSAGES // 2, MESSAGES):
                 answered += await deal()
                 said = await device.desired(f"good {number}", asked("good"))

@@ -175,12 +175,12 @@ class World:
         if self._managers_own:
             self._publish(self._managers_own.popleft())
             return True
-        if self._agent_up and (found := self.device.journal.mail.outgoing()) is not None:
+        if self._agent_up and (found := self.device.journal.outbox.oldest()) is not None:
             number, message = found
             if self._manager is not None:  # a clean session: nobody keeps it for one who is away
                 self._to_manager.append(_Message(message.topic, message.payload))
             self._judge_agent(message.topic, message.payload)
-            self.device.journal.mail.sent(number)
+            self.device.journal.outbox.sent(number)
             return True
         if self._manager is not None and self._to_manager:
             if not self._dies(Handed("manager", _what(self._to_manager[0]))):
@@ -197,7 +197,7 @@ class World:
         """Acknowledged when it is stored; if the power is lost before, it comes again."""
         agent = self.device.agent
         try:
-            await agent.arrived(message.topic, message.payload, packet=message.packet, duplicate=message.duplicate)
+            agent.arrived(message.topic, message.payload, packet=message.packet, duplicate=message.duplicate)
             await agent.reports.answer()
         except PowerLoss:
             self._to_agent.appendleft(message._replace(duplicate=True))
@@ -270,7 +270,7 @@ class World:
         self._agent_up, self.device.cuts = False, []
         if unacknowledged:
             message = self._to_agent[0]
-            await self.device.agent.arrived(message.topic, message.payload, packet=message.packet)
+            self.device.agent.arrived(message.topic, message.payload, packet=message.packet)
             self._to_agent[0] = message._replace(duplicate=True)
         self.device.die()
         if self._worker is not None:

@@ -22,7 +22,7 @@ from evenkeel.controller.agents.conduct import topic_prefix
 from evenkeel.controller.cli.following import Following
 from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.journal.journal import Journal
-from evenkeel.controller.wiring import build_controller, open_agent, open_domains, open_source
+from evenkeel.controller.wiring import build_controller, open_agents, open_domains, open_source
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.settings.mqtt import MqttSettings, UpdateAgentSettings
@@ -116,8 +116,8 @@ async def play_over_mqtt(
         screen.echo(paint("\n$ evenkeel publish message.json --drive", "faint", screen.style))
         mqtt = MqttSettings(enabled=True, broker=f"tcp://127.0.0.1:{port}", client_id="evenkeel-demo")
         served = changed(settings, mqtt=mqtt, update_agent=UpdateAgentSettings(enable=True))
-        agent = open_agent(served, journal, engine)
-        controller = build_controller(served, journal, open_domains(served, engine), open_source(served), agent=agent)
+        agents = open_agents(served, journal, engine)
+        controller = build_controller(served, journal, open_domains(served, engine), open_source(served), agents=agents)
         work = asyncio.create_task(controller.run())
         try:
             async with asyncio.timeout(_LIMIT_S):
@@ -129,7 +129,7 @@ async def play_over_mqtt(
             await work
     asked = {_name(each): _image(each) for each in sent["payload"]["domains"][0]["components"]}
     found = {name: image for name, image in running().items() if name != "self-update-agent"}
-    origin = journal.origin("message")
+    origin = next((journal.origin("message", domain) for domain in journal.overruled()), None)
     if found != asked or origin is None or origin.activity != sent["activityId"]:
         raise Bug("demo", "the device is not as asked over MQTT")
     screen.echo("It stays in force, whatever the files say, until somebody runs `evenkeel release`.")

@@ -294,7 +294,7 @@ class Device:
         async def work() -> None:
             nonlocal arrived, tries
             tries += 1
-            await self.agent.arrived(topic, payload, packet=self.packet, duplicate=tries > 1)
+            self.agent.arrived(topic, payload, packet=self.packet, duplicate=tries > 1)
             await self.agent.reports.answer()
             arrived = True
             await self.agent.work()
@@ -327,9 +327,9 @@ class Device:
     def said(self) -> list[Said]:
         """Feedback that was not read yet; states are put into `states`, everything as it stands on the wire into `raw`."""
         found = []
-        while (waiting := self.journal.mail.outgoing()) is not None:
+        while (waiting := self.journal.outbox.oldest()) is not None:
             number, message = waiting
-            self.journal.mail.sent(number)
+            self.journal.outbox.sent(number)
             content = json.loads(message.payload)
             self.raw.append((message.topic, content))
             if message.topic.endswith("/currentstate"):

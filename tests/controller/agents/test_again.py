@@ -217,12 +217,12 @@ def test_a_download_at_work_goes_on() -> None:
         device = await prepared(asked("lamp"), lamp_2=Image(size=15 * 60 * 10**7))
         device.engine.script.pull_rate = 1e7
         await device.desired("a", asked("lamp", "2"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         begun = asyncio.get_running_loop().time()
         await asyncio.sleep(600)
         device.said()
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2"), timestamp=2))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2"), timestamp=2))
         (said,) = device.said()
         assert (said.status, said.message) == ("IDENTIFYING", "waits for the DOWNLOAD that is at work")
         await work
@@ -241,10 +241,10 @@ def test_a_look_that_is_repeated_meanwhile_is_answered_once() -> None:
     async def story() -> None:
         device = await prepared(asked("lamp"))
         device.engine.script.unreachable = True
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(10)
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2"), timestamp=2))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2"), timestamp=2))
         await asyncio.sleep(10)
         device.engine.script.unreachable = False
         await work
@@ -264,11 +264,11 @@ def test_a_command_at_work_is_cut_short(command: str) -> None:
         before = {"UPDATE": PHASES[:1], "ACTIVATE": PHASES[:2], "ROLLBACK": PHASES}[command]
         await device.commands("a", *before)
         device.engine.script.unreachable = True
-        await device.agent.arrived(COMMAND, command_message("a", command))
+        device.agent.arrived(COMMAND, command_message("a", command))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(5)
         device.said()
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
         begun = asyncio.get_running_loop().time()
         await work
         assert asyncio.get_running_loop().time() - begun < 5
@@ -320,10 +320,10 @@ def test_a_repetition_by_the_broker_begins_nothing() -> None:
     async def story() -> None:
         device = await prepared(asked("lamp"))
         message = desired_state("a", asked("lamp", "2"))
-        await device.agent.arrived(DESIRED, message, packet=7)
+        device.agent.arrived(DESIRED, message, packet=7)
         await device.agent.work()
         await device.command("a", "DOWNLOAD")
-        await device.agent.arrived(DESIRED, message, packet=7, duplicate=True)
+        device.agent.arrived(DESIRED, message, packet=7, duplicate=True)
         await device.agent.work()
         assert device.said() == []
         assert statuses(await device.command("a", "UPDATE"))[-1] == "UPDATE_SUCCESS"
@@ -378,8 +378,8 @@ def test_an_activity_that_is_superseded_and_asked_for_again_is_not_said_to_be_su
     async def story() -> None:
         device = await prepared(asked("lamp"))
         await device.desired("a", asked("lamp", "2"))
-        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp", "3")))
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
+        device.agent.arrived(DESIRED, desired_state("b", asked("lamp", "3")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp", "2")))
         await device.agent.work()
         assert [(each.activity, each.status) for each in device.said()] == [
             ("b", "IDENTIFYING"), ("b", "IDENTIFIED"), ("a", "IDENTIFYING"), ("b", "SUPERSEDED"), ("a", "IDENTIFIED"),
@@ -399,7 +399,7 @@ def test_a_refusal_under_the_id_of_the_open_activity_is_its_end(bad: str, at_wor
         await device.desired("a", asked("lamp", "2"), asked("big"))
         device.engine.put_foreign(Container(name="horn", image="docker.io/library/other:1"))
         if at_work:
-            await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+            device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(5)
         device.said()
@@ -408,7 +408,7 @@ def test_a_refusal_under_the_id_of_the_open_activity_is_its_end(bad: str, at_wor
             device.agent.arrived_cut(DESIRED, b'{"activityId": "a", "payload": {', MOST_BYTES + 1)
         else:
             wanted = {"blocked": asked("horn"), "invalid": asked("lamp", "1", ("memory", "1"))}.get(bad, asked("other"))
-            await device.agent.arrived(DESIRED, desired_state("a", wanted))
+            device.agent.arrived(DESIRED, desired_state("a", wanted))
         await work
         await device.agent.work()
         said = device.said()

@@ -138,7 +138,7 @@ def test_refused_with_reason_and_path(name: str) -> None:
         for word in words:
             assert word in said[0].message
         assert said[0].actions == ()
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
         assert device.instances() == []
         assert any("IDENTIFICATION_FAILED" in entry for entry in device.entries("activity"))
 
@@ -302,9 +302,9 @@ def test_clearing_a_retained_desired_state_is_no_desired_state() -> None:
     async def story() -> None:
         device = Device()
         await device.desired("open", asked("lamp"))
-        before = device.journal.mail.activity()
+        before = device.journal.mailbox("containers").activity()
         assert await device.send(DESIRED, b"") == []
-        assert device.journal.mail.activity() == before
+        assert device.journal.mailbox("containers").activity() == before
         (noted,) = device.entries("message-ignored")
         assert "as when a retained desired state is cleared" in noted
         assert len(device.entries("activity")) == 1
@@ -322,10 +322,10 @@ def test_garbage_elsewhere_is_noted(name: str, topic: str) -> None:
         content = GARBAGE[name][0] if name in GARBAGE else b""
         device = Device()
         await device.desired("open", asked("lamp"))
-        before = device.journal.mail.activity()
+        before = device.journal.mailbox("containers").activity()
         said = await device.send(topic, content)
         assert said == []
-        assert device.journal.mail.activity() == before
+        assert device.journal.mailbox("containers").activity() == before
         noted = device.entries("message-ignored")
         assert len(noted) == 1 or (topic == GET and device.states)
         assert all(len(entry) < 10_000 for entry in noted)

@@ -75,9 +75,9 @@ def test_group_01_a_new_agent_has_its_settings() -> None:
         assert agent.reports.topic == "mycontainersupdate/currentstate"
         assert agent.topics.feedback == "mycontainersupdate/desiredstatefeedback"
         assert not AgentSettings().verbose
-        await agent.arrived(agent.topics.get, b'{"activityId":"q"}')
+        agent.arrived(agent.topics.get, b'{"activityId":"q"}')
         await agent.reports.answer()
-        waiting = device.journal.mail.outgoing()
+        waiting = device.journal.outbox.oldest()
         assert waiting is not None
         assert b'"id":"my-containers-update-agent"' in waiting[1].payload
 
@@ -105,7 +105,7 @@ def test_group_03_nothing_there_and_nothing_asked_for() -> None:
     async def story() -> None:
         device = Device()
         assert lines(await device.desired("a")) == ["IDENTIFYING", "IDENTIFIED", "COMPLETED"]
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
 
     run(story())
 
@@ -120,7 +120,7 @@ def test_group_04_the_engine_cannot_be_asked() -> None:
         assert statuses(said) == ["IDENTIFYING", "IDENTIFYING", "IDENTIFICATION_FAILED"]
         assert [each.message for each in said] == ["", *["is scripted to be unreachable"] * 2]
         assert said[-1].actions == ()
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
 
     run(story())
 
@@ -134,7 +134,7 @@ def test_group_05_what_nobody_asks_for_is_destroyed() -> None:
         assert said[1].of("web") == ("IDENTIFIED", "Existing container will be destroyed, no longer needed.")
         action = device.raw[-1][1]["payload"]["actions"][0]
         assert action["component"] == {"id": "containers:web", "version": "v"}
-        activity = device.journal.mail.activity()
+        activity = device.journal.mailbox("containers").activity()
         assert activity is not None
         assert activity.id == "a"
 
@@ -237,10 +237,10 @@ def test_group_08_when_the_state_is_reported() -> None:
         device.said()
         assert re.fullmatch(r"initial-current-state-\d{13}", device.states[-1]["activityId"])
         await device.desired("a", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(2)
-        await device.agent.arrived(GET, b'{"activityId":"q"}')
+        device.agent.arrived(GET, b'{"activityId":"q"}')
         await device.agent.reports.answer()
         device.said()
         assert device.states[-1]["activityId"] == "q"

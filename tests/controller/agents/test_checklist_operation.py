@@ -152,7 +152,7 @@ def test_group_14_baseline_a() -> None:
             f"a {line('CLEANUP_SUCCESS', GOOD, GOOD, '-', '-', '-')}",
         ]
         assert states(device) == {"c1": "running", "c2": "running", "c3": "running", "c5": "exited"}
-        assert device.journal.mail.activity() is not None
+        assert device.journal.mailbox("containers").activity() is not None
 
     run(story())
 

@@ -99,7 +99,7 @@ def test_group_28_system_containers_and_implicit_baselines() -> None:
             "a", asked("sys-container-1"), asked("corelib"), asked("other"), asked("web"), asked("db"),
             config=[("systemContainers", "sys-container-1, corelib")], baselines={"front": ["containers:web"]},
         )  # fmt: skip
-        activity = device.journal.mail.activity()
+        activity = device.journal.mailbox("containers").activity()
         assert activity is not None
         assert [action.subject for action in activity.actions] == ["other", "web", "db"]
         assert [baseline.title for baseline in activity.baselines] == [

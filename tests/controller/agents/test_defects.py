@@ -313,11 +313,11 @@ def test_b17_commands_are_carried_out_in_the_order_in_which_they_came(seed: int)
     async def story() -> None:
         dice = random.Random(seed)
         device = Device()
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp"), asked("horn")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp"), asked("horn")))
         for command in COMMANDS:
             if dice.random() < 0.3:
                 await device.agent.work()
-            await device.agent.arrived(COMMAND, command_message("a", command))
+            device.agent.arrived(COMMAND, command_message("a", command))
         await device.agent.work()
         assert [each for each in statuses(device.said()) if not each.endswith("ING")] == [
             "IDENTIFIED", "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_SUCCESS", "CLEANUP_SUCCESS", "COMPLETED",
@@ -442,8 +442,8 @@ def test_a07_neither_messages_nor_answers_are_lost() -> None:
 
     async def story() -> None:
         device = Device()
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp")))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp")))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         device.reboot()
         await device.agent.work()
         device.reboot()

@@ -36,11 +36,11 @@ def test_of_a_flood_the_newest_is_carried_out_and_all_are_answered() -> None:
         device.engine.observe = counted  # type: ignore[method-assign]
         waiting = flood(_COUNT)
         while waiting:
-            while waiting and not device.journal.mail.is_full():
-                await device.agent.arrived(DESIRED, waiting.pop(0))
-            most = max(most, device.journal.mail.waiting())
+            while waiting and not device.journal.mailbox("containers").is_full():
+                device.agent.arrived(DESIRED, waiting.pop(0))
+            most = max(most, device.journal.outbox.waiting())
             await device.agent.work()
-            most = max(most, device.journal.mail.waiting())
+            most = max(most, device.journal.outbox.waiting())
             said += device.said()
         ends = [each for each in said if each.status == "SUPERSEDED"]
         assert [each.activity for each in ends] == [f"a{number}" for number in range(_COUNT - 1)], "each once, in order"
@@ -58,7 +58,7 @@ def test_the_few_that_come_together_are_each_identified() -> None:
     async def story() -> None:
         device = Device()
         for payload in flood(FLOOD):
-            await device.agent.arrived(DESIRED, payload)
+            device.agent.arrived(DESIRED, payload)
         await device.agent.work()
         identified = [each.activity for each in device.said() if each.status == "IDENTIFIED"]
         assert identified == [f"a{number}" for number in range(FLOOD)]
@@ -75,7 +75,7 @@ def test_one_that_is_refused_within_a_flood_is_told_why() -> None:
         waiting[5] = desired_state("again", asked("lamp"))
         waiting[7] = desired_state("again", asked("lamp", "2"))
         for payload in waiting:
-            await device.agent.arrived(DESIRED, payload)
+            device.agent.arrived(DESIRED, payload)
         await device.agent.work()
         ends = [
             (each.activity, each.status)
@@ -93,15 +93,15 @@ def test_one_that_is_refused_within_a_flood_is_told_why() -> None:
 def test_nothing_is_taken_in_while_too_much_waits_to_be_published() -> None:
     async def story() -> None:
         device = Device()
-        mail = device.journal.mail
+        mail = device.journal.mailbox("containers")
         for number in range(outbox.MOST_UNSENT):
             assert not mail.is_full()
             mail.send(outbox.Outgoing("t", b"%d" % number))
         assert mail.is_full()
-        mail.sent(mail.outbox.first(1)[0][0])
+        mail.outbox.sent(mail.outbox.first(1)[0][0])
         assert not mail.is_full()
         mail.send(outbox.Outgoing("t", b"x" * outbox.MOST_UNSENT_BYTES))
-        mail.sent(*[number for number, _ in mail.outbox.first(10)])
+        mail.outbox.sent(*[number for number, _ in mail.outbox.first(10)])
         assert mail.is_full(), "of its size"
 
     run(story())

@@ -108,7 +108,7 @@ async def hanging(case: Case, seconds: float) -> tuple[LateDevice, asyncio.Task[
     index = COMMANDS.index(case.command) if case.command in COMMANDS else 2
     await device.commands("a", *COMMANDS[:index])
     device.hanging.hangs = (case.kind, seconds)
-    await device.agent.arrived(COMMAND, command_message("a", case.command))
+    device.agent.arrived(COMMAND, command_message("a", case.command))
     work = asyncio.create_task(device.agent.work())
     await device.hanging.begun.wait()
     device.said()
@@ -140,12 +140,12 @@ def test_a_phase_says_which_step_the_engine_lets_wait(case: Case) -> None:
 
 
 async def _another(device: Device) -> None:
-    await device.agent.arrived(DESIRED, desired_state("b", asked("swap", "3"), asked("limit")))
+    device.agent.arrived(DESIRED, desired_state("b", asked("swap", "3"), asked("limit")))
 
 
 def _command(name: str) -> Callable[[Device], Awaitable[None]]:
     async def send(device: Device) -> None:
-        await device.agent.arrived(COMMAND, command_message("a", name))
+        device.agent.arrived(COMMAND, command_message("a", name))
 
     send.__name__ = name
     return send
@@ -236,7 +236,7 @@ async def pulling(*pulls: tuple[int, float, float]) -> tuple[LateDevice, asyncio
     await device.desired("a", asked("big"))
     device.said()
     device.hanging.pulls = list(pulls)
-    await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+    device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
     return device, asyncio.create_task(device.agent.work())
 
 

@@ -32,7 +32,7 @@ def activity(id_: str) -> Activity:
 
 
 def test_messages_come_out_in_the_order_in_which_they_went_in(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     for number in range(5):
         mail.take_in(f"topic/{number % 2}", b"%d" % number)
     found = []
@@ -44,7 +44,7 @@ def test_messages_come_out_in_the_order_in_which_they_went_in(journal: Journal) 
 
 
 def test_a_message_stays_until_it_is_dealt_with(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     mail.take_in("t", b"\x00\xff")
     assert mail.incoming() == mail.incoming()
     assert mail.has_heard("t", b"\x00\xff")
@@ -59,7 +59,7 @@ def test_a_message_stays_until_it_is_dealt_with(journal: Journal) -> None:
 
 def test_the_like_of_a_message_is_told_from_the_same_one(journal: Journal) -> None:
     """By the id under which the broker delivered it, which it keeps when it delivers it again."""
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     mail.take_in("t", b"go", packet=7)
     assert mail.has_heard("t", b"go", 7)
     assert not mail.has_heard("t", b"go", 8)
@@ -70,7 +70,7 @@ def test_the_like_of_a_message_is_told_from_the_same_one(journal: Journal) -> No
 
 
 def test_what_was_heard_last_is_known(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     assert not mail.heard_last("t", b"1")
     for payload in (b"1", b"2"):
         mail.take_in("t", payload)
@@ -84,7 +84,7 @@ def test_what_was_heard_last_is_known(journal: Journal) -> None:
 
 
 def test_of_what_was_dealt_with_the_newest_of_each_topic_are_remembered(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     for number in range(70):
         for topic in ("t", "u"):
             mail.take_in(topic, b"%d" % number)
@@ -95,7 +95,7 @@ def test_of_what_was_dealt_with_the_newest_of_each_topic_are_remembered(journal:
 
 
 def test_the_last_retained_message_of_each_topic_is_remembered(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     mail.take_in("t", b"1", retained=True)
     mail.take_in("t", b"2")
     assert mail.knows_retained("t", b"1")
@@ -107,37 +107,37 @@ def test_the_last_retained_message_of_each_topic_is_remembered(journal: Journal)
 
 
 def test_answers_go_out_in_order_and_stay_until_acknowledged(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     mail.send(Outgoing("a", b"1"), Outgoing("b", b"2", retain=True))
     mail.record(activity("x"), [Outgoing("c", b"3")])
-    assert mail.waiting() == 3
+    assert mail.outbox.waiting() == 3
     found = []
-    while (waiting := mail.outgoing()) is not None:
-        assert mail.outgoing() == waiting
+    while (waiting := mail.outbox.oldest()) is not None:
+        assert mail.outbox.oldest() == waiting
         found.append(waiting[1])
-        mail.sent(waiting[0])
-        mail.sent(waiting[0])
+        mail.outbox.sent(waiting[0])
+        mail.outbox.sent(waiting[0])
     assert found == [Outgoing("a", b"1"), Outgoing("b", b"2", True), Outgoing("c", b"3")]
-    assert mail.waiting() == 0
+    assert mail.outbox.waiting() == 0
 
 
 def test_of_reports_that_wait_the_newest_is_enough(journal: Journal) -> None:
     """Else a container that ends and ends fills the disk while the broker is away."""
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     for number in range(1000):
         mail.send(Outgoing("state", b"%d" % number, retain=True, latest=True))
         if number in (3, 500):
             mail.send(Outgoing("state", b"asked %d" % number, retain=True), Outgoing("feedback", b"%d" % number))
     found = []
-    while (waiting := mail.outgoing()) is not None:
+    while (waiting := mail.outbox.oldest()) is not None:
         found.append(waiting[1].payload)
-        mail.sent(waiting[0])
+        mail.outbox.sent(waiting[0])
     assert found == [b"asked 3", b"3", b"asked 500", b"500", b"999"]
 
 
 @pytest.mark.parametrize(("count", "size"), [(MOST_WAITING, 1), (2, MOST_WAITING_BYTES // 2)])
 def test_it_is_full_until_something_was_dealt_with(journal: Journal, count: int, size: int) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     with journal.at_once():
         for _ in range(count):
             assert not mail.is_full()
@@ -149,19 +149,19 @@ def test_it_is_full_until_something_was_dealt_with(journal: Journal, count: int,
 
 def test_numbers_are_never_used_again(journal: Journal) -> None:
     """An acknowledgement that comes late must not be for another message."""
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     mail.send(Outgoing("a", b"1"))
-    first = mail.outgoing()
+    first = mail.outbox.oldest()
     assert first is not None
-    mail.sent(first[0])
+    mail.outbox.sent(first[0])
     mail.send(Outgoing("a", b"2"))
-    second = mail.outgoing()
+    second = mail.outbox.oldest()
     assert second is not None
     assert second[0] > first[0]
 
 
 def test_activity_answers_and_message_are_one_transaction(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     mail.take_in("t", b"m")
     message = mail.incoming()
     assert message is not None
@@ -172,18 +172,18 @@ def test_activity_answers_and_message_are_one_transaction(journal: Journal) -> N
     open_one = mail.activity()
     assert open_one is not None
     assert open_one.id == "before"
-    assert mail.waiting() == 0
+    assert mail.outbox.waiting() == 0
     assert mail.incoming() == message
     mail.record(activity("after"), [Outgoing("t", b"fine")], message)
     open_one = mail.activity()
     assert open_one is not None
     assert open_one.id == "after"
-    assert mail.waiting() == 1
+    assert mail.outbox.waiting() == 1
     assert mail.incoming() is None
 
 
 def test_there_is_one_open_activity_or_none(journal: Journal) -> None:
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     assert mail.activity() is None
     mail.record(activity("a"))
     mail.record(activity("b"))
@@ -194,8 +194,8 @@ def test_there_is_one_open_activity_or_none(journal: Journal) -> None:
 
 
 def test_a_message_that_is_gone_is_dealt_with_without_harm(journal: Journal) -> None:
-    journal.mail.record(None, dealt_with=Incoming(99, "t", b"", 0.0, 0))
-    assert journal.mail.incoming() is None
+    journal.mailbox("containers").record(None, dealt_with=Incoming(99, "t", b"", 0.0, 0))
+    assert journal.mailbox("containers").incoming() is None
 
 
 CHILD = """
@@ -205,7 +205,7 @@ from pathlib import Path
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.journal.outbox import Outgoing
 from tests.controller.agents.test_mailbox import activity
-mail = open_journal(Path({folder!r})).mail
+mail = open_journal(Path({folder!r})).mailbox("containers")
 number = 0
 while True:
     number += 1
@@ -235,11 +235,11 @@ def test_killed_in_the_middle(tmp_path: Path, lines: int) -> None:
     dealt = [int(number) for word, number in said if word == "done"]
 
     journal = open_journal(tmp_path)
-    mail = journal.mail
+    mail = journal.mailbox("containers")
     outgoing: list[int] = []
-    while (waiting := mail.outgoing()) is not None:
+    while (waiting := mail.outbox.oldest()) is not None:
         outgoing.append(int(waiting[1].payload))
-        mail.sent(waiting[0])
+        mail.outbox.sent(waiting[0])
     incoming: list[int] = []
     while (message := mail.incoming()) is not None:
         incoming.append(int(message.payload))

@@ -20,7 +20,7 @@ from tests.controller.agents.harness import (
 )
 from tests.virtual import run
 
-from evenkeel.controller.agents import precedence
+from evenkeel.controller.agents import contents
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import ContainersMemory
@@ -82,8 +82,8 @@ def test_a_poison_message_is_answered_and_the_next_is_served(restarts: bool, dea
         if death:
             device.raised = PowerLoss("the process dies of it")
             device.reboot()
-        await device.agent.arrived(DESIRED, desired_state("bad", asked("poison")))
-        await device.agent.arrived(DESIRED, desired_state("good", asked("web")))
+        device.agent.arrived(DESIRED, desired_state("bad", asked("poison")))
+        device.agent.arrived(DESIRED, desired_state("good", asked("web")))
         assert await device.tried(restarts=restarts or death) == 3
         said = device.said()
         assert [(each.activity, each.status) for each in said] == [
@@ -111,14 +111,14 @@ def test_a_poison_message_under_the_id_of_the_open_activity_is_its_end(breaks_ag
         device = FaultyDevice()
         await device.desired("a", asked("web"))
         await device.command("a", "DOWNLOAD")
-        await device.agent.arrived(DESIRED, desired_state("a", asked("poison")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("poison")))
         if breaks_again:
             device.containers.poison = "reg.example/web:1"  # type: ignore[attr-defined]
             device.containers.planning = True  # type: ignore[attr-defined]
         await device.tried()
         said = [each for each in device.said() if each.status != "IDENTIFYING"]
         assert [(each.activity, each.status) for each in said] == [("a", "IDENTIFICATION_FAILED")]
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
         device.reboot()
         await device.settle()
         assert device.instances() == []
@@ -131,13 +131,13 @@ def test_a_power_loss_is_no_fault_of_the_message() -> None:
 
     async def work() -> None:
         device = FaultyDevice()
-        await device.agent.arrived(DESIRED, desired_state("a", asked("poison")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("poison")))
         for boot in range(5):
-            device.journal.mail._boot = f"boot-{boot}"
+            device.journal.mailbox("containers")._boot = f"boot-{boot}"
             with pytest.raises(KeyError):
                 await device.agent.work()
             device.reboot()
-        device.journal.mail._boot = "boot-5"
+        device.journal.mailbox("containers")._boot = "boot-5"
         device.containers.poison = ""  # type: ignore[attr-defined]
         await device.agent.work()
         assert statuses(device.said())[-1] == "IDENTIFIED"
@@ -148,7 +148,7 @@ def test_a_power_loss_is_no_fault_of_the_message() -> None:
 def test_tries_that_were_cut_short_in_good_order_do_not_count() -> None:
     async def work() -> None:
         device = Device()
-        await device.agent.arrived(DESIRED, desired_state("a", asked("web")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("web")))
         device.engine.script.unreachable = True
         for _ in range(5):
             asyncio.get_running_loop().call_later(1, device.stopping.set)
@@ -168,7 +168,7 @@ def test_a_command_that_breaks_again_and_again_fails() -> None:
         device = FaultyDevice()
         assert statuses(await device.desired("a", asked("web")))[-1] == "IDENTIFIED"
         device.containers.planning = True  # type: ignore[attr-defined]
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         assert await device.tried() == 2
         said = device.said()
         assert said[-1].status == "DOWNLOAD_FAILURE"
@@ -211,8 +211,8 @@ def test_a_last_look_that_breaks_again_and_again_does_not_keep_an_activity_open(
     async def work() -> None:
         device, driver = await before_its_end()
         driver.raised = PowerLoss("the process dies of it") if death else KeyError("hunter")
-        await device.agent.arrived(COMMAND, command_message("b", "CLEANUP"), packet=76)
-        await device.agent.arrived(DESIRED, desired_state("c", asked("web", "3")), packet=77)
+        device.agent.arrived(COMMAND, command_message("b", "CLEANUP"), packet=76)
+        device.agent.arrived(DESIRED, desired_state("c", asked("web", "3")), packet=77)
         assert await device.tried(restarts=restarts or death) == 4, "and once for the report after the end"
         said = device.said()
         assert [(each.activity, each.status) for each in said] == [
@@ -234,10 +234,10 @@ def test_a_last_look_that_broke_for_a_while_says_complete() -> None:
 
     async def work() -> None:
         device, driver = await before_its_end()
-        await device.agent.arrived(COMMAND, command_message("b", "CLEANUP"), packet=76)
+        device.agent.arrived(COMMAND, command_message("b", "CLEANUP"), packet=76)
         driver.raised = KeyError("hunter")
         for boot in range(5):
-            device.journal.mail._boot = f"boot-{boot}"
+            device.journal.mailbox("containers")._boot = f"boot-{boot}"
             with pytest.raises(KeyError):
                 await device.agent.work()
             device.reboot()
@@ -266,7 +266,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return reading
 
-    monkeypatch.setattr(precedence, "read_desired", breaking(precedence.read_desired))
+    monkeypatch.setattr(contents, "read_desired", breaking(contents.read_desired))
     for name in ("read_command", "read_envelope"):
         monkeypatch.setattr(updateagent, name, breaking(getattr(updateagent, name)))
 
@@ -291,14 +291,14 @@ def test_a_message_that_cannot_be_read_does_not_block_the_command_at_work(
         await device.desired("b", asked("web", "2"))
         await device.commands("b", *before)
         device.engine.script.unreachable = at_work == "CLEANUP"
-        await device.agent.arrived(COMMAND, command_message("b", at_work), packet=76)
+        device.agent.arrived(COMMAND, command_message("b", at_work), packet=76)
         working = asyncio.ensure_future(device.agent.work())
         await asyncio.sleep(1)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working
         device.reboot()
-        await device.agent.arrived(topic, payload, packet=77)
+        device.agent.arrived(topic, payload, packet=77)
         device.engine.script.unreachable = False
         assert await device.tried(restarts=restarts) == 3
         said = [(each.activity, each.status) for each in device.said()]
@@ -307,8 +307,8 @@ def test_a_message_that_cannot_be_read_does_not_block_the_command_at_work(
             assert ("b", "ACTIVATION_SUCCESS") in said
             await device.command("b", "CLEANUP")
         assert device.running() == {"web": "reg.example/web:2"}
-        assert device.journal.mail.activity() is None
-        assert device.journal.mail.incoming() is None
+        assert device.journal.mailbox("containers").activity() is None
+        assert device.journal.mailbox("containers").incoming() is None
         assert device.journal._database.all("SELECT topic, beginning FROM set_aside") == [(topic, payload)]
 
     run(work())
@@ -318,9 +318,9 @@ def test_a_message_that_cannot_be_read_does_not_block_the_command_at_work(
 def test_a_message_that_cannot_be_read_does_not_keep_others_from_arriving() -> None:
     async def work() -> None:
         device = FaultyDevice()
-        await device.agent.arrived(DESIRED, desired_state("bad", asked("poison")))
-        await device.agent.arrived(DESIRED, b"no desired state")
-        await device.agent.arrived(DESIRED, desired_state("good", asked("web")))
+        device.agent.arrived(DESIRED, desired_state("bad", asked("poison")))
+        device.agent.arrived(DESIRED, b"no desired state")
+        device.agent.arrived(DESIRED, desired_state("good", asked("web")))
         assert await device.tried() == 3
         assert [each.activity for each in device.said() if each.status == "IDENTIFIED"] == ["good"]
 
@@ -330,10 +330,10 @@ def test_a_message_that_cannot_be_read_does_not_keep_others_from_arriving() -> N
 def test_a_refusal_that_cannot_be_read_is_set_aside() -> None:
     async def work() -> None:
         device = FaultyDevice()
-        device.journal.mail.take_in(device.agent.topics.refused, b"{")
-        await device.agent.arrived(DESIRED, desired_state("good", asked("web")))
+        device.journal.mailbox("containers").take_in(device.agent.topics.refused, b"{")
+        device.agent.arrived(DESIRED, desired_state("good", asked("web")))
         broken = 0
-        while device.journal.mail.incoming() is not None:
+        while device.journal.mailbox("containers").incoming() is not None:
             try:
                 await device.agent.work()
             except ValueError:
@@ -349,7 +349,7 @@ def test_what_is_set_aside_is_bounded() -> None:
     async def work() -> None:
         device = Device()
         for number in range(30):
-            device.journal.mail.set_aside("topic", b"%d " % number * 100_000, "why")
+            device.journal.mailbox("containers").set_aside("topic", b"%d " % number * 100_000, "why")
         rows = device.journal._database.all("SELECT beginning, size FROM set_aside ORDER BY id")
         assert len(rows) == 8
         assert rows[-1][0].startswith(b"29 29")

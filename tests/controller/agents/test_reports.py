@@ -98,7 +98,7 @@ def test_who_asks_is_answered_without_an_engine_and_corrected_when_it_is_back() 
 
 async def ask(device: Device, *names: str) -> None:
     for name in names:
-        await device.agent.arrived(GET, json.dumps({"activityId": name}).encode())
+        device.agent.arrived(GET, json.dumps({"activityId": name}).encode())
 
 
 @asynccontextmanager
@@ -161,7 +161,7 @@ def test_an_activity_that_ends_without_an_engine_is_reported_later() -> None:
         reported(device)
         device.engine.script.unreachable = True
         await device.command("a", "CLEANUP")
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
         assert reported(device) == []
         device.engine.script.unreachable = False
         await device.agent.reports.report_news()

@@ -109,8 +109,8 @@ async def had(scenario: Scenario, device: Device, *cuts: int) -> Ended:
     device.cuts, device.pulses = list(cuts), []
     said = await scenario(device)
     pulses, world = list(device.pulses), device.instances()
-    assert device.journal.mail.activity() is None
-    assert device.journal.mail.incoming() is None
+    assert device.journal.mailbox("containers").activity() is None
+    assert device.journal.mailbox("containers").incoming() is None
     device.cuts = []
     await device.settle()
     assert device.instances() == world
@@ -175,7 +175,7 @@ def test_told_to_stop_in_the_middle_of_a_pull() -> None:
         device = Device(catalogue={"reg.example/big:1": Image(size=10**9)})
         device.engine.script.pull_rate = 1e7
         await device.desired("x", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("x", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("x", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(20)
         device.stopping.set()
@@ -198,7 +198,7 @@ def test_told_to_stop_while_the_engine_is_away() -> None:
     async def story() -> None:
         device = Device()
         device.engine.script.unreachable = True
-        await device.agent.arrived(DESIRED, desired_state("x", asked("lamp")))
+        device.agent.arrived(DESIRED, desired_state("x", asked("lamp")))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(5)
         device.stopping.set()
@@ -224,10 +224,10 @@ def test_a_message_that_the_broker_delivers_again_is_heard_once() -> None:
         device = Device()
         state, command = desired_state("x", asked("lamp")), command_message("x", "DOWNLOAD")
         for topic, payload in ((DESIRED, state), (COMMAND, command)):
-            await device.agent.arrived(topic, payload)
-            await device.agent.arrived(topic, payload, duplicate=True)  # still in the mailbox
+            device.agent.arrived(topic, payload)
+            device.agent.arrived(topic, payload, duplicate=True)  # still in the mailbox
             await device.agent.work()
-            await device.agent.arrived(topic, payload, duplicate=True)  # dealt with
+            device.agent.arrived(topic, payload, duplicate=True)  # dealt with
             await device.agent.work()
         assert lines(device.said()) == [
             "IDENTIFYING",
@@ -249,14 +249,14 @@ def test_the_like_of_an_old_message_that_the_broker_delivers_again_is_heard() ->
         device = Device()
         state, command = desired_state("x", asked("lamp")), command_message("x", "DOWNLOAD")
         for packet, (topic, payload) in enumerate([(DESIRED, state), (COMMAND, command)], 1):
-            await device.agent.arrived(topic, payload, packet=packet)
+            device.agent.arrived(topic, payload, packet=packet)
             await device.agent.work()
         await device.command("x", "CLEANUP")
         device.said()
         device.reboot()
         for packet, (topic, payload) in enumerate([(DESIRED, state), (COMMAND, command)], 4):
-            await device.agent.arrived(topic, payload, packet=packet, duplicate=True)
-            await device.agent.arrived(topic, payload, packet=packet, duplicate=True)
+            device.agent.arrived(topic, payload, packet=packet, duplicate=True)
+            device.agent.arrived(topic, payload, packet=packet, duplicate=True)
             await device.agent.work()
         assert statuses(device.said()) == ["IDENTIFYING", "IDENTIFIED", "DOWNLOADING", "DOWNLOAD_SUCCESS"]
         assert device.entries("message-ignored") == ["it was delivered before"] * 2
@@ -274,17 +274,17 @@ def test_no_message_that_was_dealt_with_is_heard_again() -> None:
         for moment, (topic, payload) in enumerate(messages):
             await device.send(topic, payload)
             for packet, earlier in enumerate(messages[: moment + 1], 1):
-                await device.agent.arrived(*earlier, packet=packet, duplicate=True)
+                device.agent.arrived(*earlier, packet=packet, duplicate=True)
             device.reboot()
             await device.agent.work()
             assert [each for each in device.said() if each.status.endswith("FAILURE")] == []
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
         device.states.clear()
         for packet, (topic, payload) in enumerate(messages, 1):
-            await device.agent.arrived(topic, payload, packet=packet, duplicate=True)
+            device.agent.arrived(topic, payload, packet=packet, duplicate=True)
         await device.agent.work()
         assert device.said() == []
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
         assert device.entries("message-ignored")[-1] == "it was delivered before"
         assert statuses(await device.send(*messages[0])) == ["IDENTIFYING", "IDENTIFIED"]  # said anew
 
@@ -300,7 +300,7 @@ def test_a_retained_desired_state_is_obeyed_once() -> None:
 
         async def starts() -> list[str]:
             device.reboot()
-            await device.agent.arrived(DESIRED, kept, retained=True)
+            device.agent.arrived(DESIRED, kept, retained=True)
             await device.agent.work()
             return statuses(device.said())
 
@@ -336,14 +336,14 @@ def test_a_retained_desired_state_that_was_heard_when_it_was_said_is_not_obeyed_
         await device.bring("new", asked("lamp", "2"))
         for _ in range(2):
             device.reboot()
-            await device.agent.arrived(DESIRED, kept, retained=True)
+            device.agent.arrived(DESIRED, kept, retained=True)
             await device.agent.work()
             assert device.said() == []
             (why,) = device.entries("message-ignored")
             assert why.endswith("to have it obeyed again, publish it with QoS 1, or as another activity")
         for number in range(70):  # so many that it would be forgotten, had it not been given as kept
             await device.desired(f"n{number}", asked("lamp", "2"))
-        await device.agent.arrived(DESIRED, kept, retained=True)
+        device.agent.arrived(DESIRED, kept, retained=True)
         await device.agent.work()
         assert device.said() == []
         assert device.running() == {"lamp": "reg.example/lamp:2"}
@@ -357,7 +357,7 @@ def test_a_retained_command_is_not_obeyed_and_said_so_once() -> None:
         await device.desired("x", asked("lamp"))
         for _ in range(3):
             device.reboot()
-            await device.agent.arrived(COMMAND, command_message("x", "DOWNLOAD"), retained=True)
+            device.agent.arrived(COMMAND, command_message("x", "DOWNLOAD"), retained=True)
             await device.agent.work()
         assert device.said() == []
         assert len(device.entries("message-ignored")) == 1

@@ -94,7 +94,7 @@ class Plant:
         self._packet += 1
         for tries in range(5):
             try:
-                await self.device.agent.arrived(topic, payload, packet=self._packet, duplicate=tries > 0)
+                self.device.agent.arrived(topic, payload, packet=self._packet, duplicate=tries > 0)
             except PowerLoss:
                 await self._stop()
                 self.device.reboot()

@@ -85,11 +85,11 @@ def test_a_pull_is_cut_short() -> None:
     async def story() -> None:
         device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
         await device.desired("a", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(5)
         begun = asyncio.get_running_loop().time()
-        await device.agent.arrived(DESIRED, desired_state("b", asked("small")))
+        device.agent.arrived(DESIRED, desired_state("b", asked("small")))
         await work
         assert asyncio.get_running_loop().time() - begun < 5
         said = device.said()
@@ -104,12 +104,12 @@ def test_a_pull_is_cut_short_by_one_that_came_behind_a_command() -> None:
     async def story() -> None:
         device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
         await device.desired("a", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(5)
         begun = asyncio.get_running_loop().time()
-        await device.agent.arrived(COMMAND, command_message("a", "UPDATE"))
-        await device.agent.arrived(DESIRED, desired_state("b", asked("small")))
+        device.agent.arrived(COMMAND, command_message("a", "UPDATE"))
+        device.agent.arrived(DESIRED, desired_state("b", asked("small")))
         await work
         assert asyncio.get_running_loop().time() - begun < 5
         assert [(each.activity, each.status) for each in device.said() if each.status != "DOWNLOADING"] == [
@@ -125,8 +125,8 @@ def test_a_command_that_waits_with_its_successor_behind_it_is_not_begun() -> Non
     async def story() -> None:
         device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
         await device.desired("a", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
-        await device.agent.arrived(DESIRED, desired_state("b", asked("small")))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(DESIRED, desired_state("b", asked("small")))
         begun = asyncio.get_running_loop().time()
         await device.agent.work()
         assert asyncio.get_running_loop().time() - begun < 5
@@ -164,11 +164,11 @@ def test_what_supersedes_nothing_cuts_nothing_short(message: bytes) -> None:
     async def story() -> None:
         device = Device(catalogue={"reg.example/big:1": Image(size=10**10)})
         await device.desired("a", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         for _ in range(3):
             await asyncio.sleep(2)
-            await device.agent.arrived(DESIRED, message)
+            device.agent.arrived(DESIRED, message)
         await work
         assert device.pulses.count("before Pull") == 1
         assert "DOWNLOAD_SUCCESS" in statuses(device.said())
@@ -183,8 +183,8 @@ def test_a_clean_up_before_another_desired_state_is_carried_out() -> None:
         device = Device()
         await device.desired("a", asked("lamp"))
         await device.commands("a", *PHASES)
-        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP"))
-        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp"), asked("horn")))
+        device.agent.arrived(COMMAND, command_message("a", "CLEANUP"))
+        device.agent.arrived(DESIRED, desired_state("b", asked("lamp"), asked("horn")))
         await device.agent.work()
         assert [(each.activity, each.status) for each in device.said()] == [
             ("a", "CLEANUP_SUCCESS"), ("a", "COMPLETED"), ("b", "IDENTIFYING"), ("b", "IDENTIFIED"),
@@ -205,16 +205,14 @@ def test_many_in_a_row_leave_nothing_behind() -> None:
         await device.commands("a0", "DOWNLOAD", "UPDATE")
         work = None
         for number in range(1, 20):
-            await device.agent.arrived(
-                DESIRED, desired_state(f"a{number}", asked("lamp", str(number + 2)), asked("horn"))
-            )
+            device.agent.arrived(DESIRED, desired_state(f"a{number}", asked("lamp", str(number + 2)), asked("horn")))
             work = work or asyncio.create_task(device.agent.work())
             await asyncio.sleep(0.2)
         assert work
         await work
         said = device.said()
         assert [each.activity for each in said if each.status == "SUPERSEDED"] == [f"a{n}" for n in range(19)]
-        assert device.journal.mail.activity() is not None
+        assert device.journal.mailbox("containers").activity() is not None
         assert said[-1].activity == "a19"
         assert device.instances() == world
         await device.command("a19", "CLEANUP")

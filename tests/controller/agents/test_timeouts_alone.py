@@ -42,7 +42,7 @@ def test_left_open_it_is_ended_and_undone(commands: tuple[str, ...]) -> None:
         said = await when_due(device)
         assert statuses(said) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
         assert device.instances() == world
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
         assert device.agent.due_in_s() is None
         assert any("no command for 3600 s" in entry for entry in device.entries("activity"))
 
@@ -184,9 +184,9 @@ def test_a_clock_that_jumps_back_ends_nothing() -> None:
         device = Device()
         await asyncio.sleep(100_000)
         await device.desired("a", asked("lamp"))
-        activity = device.journal.mail.activity()
+        activity = device.journal.mailbox("containers").activity()
         assert activity is not None
-        device.journal.mail.record(changed(activity, touched_at=activity.touched_at + 10**8))
+        device.journal.mailbox("containers").record(changed(activity, touched_at=activity.touched_at + 10**8))
         await device.agent.work()
         assert device.said() == []
 

@@ -201,7 +201,7 @@ class Witness:
         """Statements that were false. Whoever makes one might survive an exception, as a defect of its own."""
 
     def _hear(self) -> None:
-        for number, message in self.device.journal.mail.outbox.first(1000, self._read):
+        for number, message in self.device.journal.outbox.first(1000, self._read):
             self._read = number
             content = json.loads(message.payload)
             if "status" in content["payload"]:

@@ -67,7 +67,7 @@ async def in_trouble(trouble: Trouble) -> tuple[Device, asyncio.Task[None], Call
         stop: Callable[[], None] = partial(device.engine.catalogue.__setitem__, "reg.example/new:1", Image())
     else:
         stop = device.fail(trouble.kind, trouble.subject, trouble.why, outcome=Retry)
-    await device.agent.arrived(COMMAND, command_message("a", trouble.command))
+    device.agent.arrived(COMMAND, command_message("a", trouble.command))
     work = asyncio.create_task(device.agent.work())
     await asyncio.sleep(10)
 
@@ -84,7 +84,7 @@ def test_a_phase_that_waits_says_for_what(trouble: Trouble) -> None:
         assert said[-1].status == WORKING.get(trouble.command, trouble.command)
         assert said[-1].of(trouble.subject)[1] == trouble.why
         assert [each.of(trouble.subject)[1] for each in said].count(trouble.why) == 1
-        activity = device.journal.mail.activity()
+        activity = device.journal.mailbox("containers").activity()
         assert activity is not None
         assert f"waits: {trouble.why}" in "\n".join(activity_lines(activity, now(), width=200)), "`status` says so, too"
         heal()
@@ -97,16 +97,16 @@ def test_a_phase_that_waits_says_for_what(trouble: Trouble) -> None:
 
 
 async def _another(device: Device) -> None:
-    await device.agent.arrived(DESIRED, desired_state("b", asked("swap")))
+    device.agent.arrived(DESIRED, desired_state("b", asked("swap")))
 
 
 async def _the_same(device: Device) -> None:
-    await device.agent.arrived(DESIRED, desired_state("a", *AFTER))
+    device.agent.arrived(DESIRED, desired_state("a", *AFTER))
 
 
 def _command(name: str) -> Callable[[Device], Awaitable[None]]:
     async def send(device: Device) -> None:
-        await device.agent.arrived(COMMAND, command_message("a", name))
+        device.agent.arrived(COMMAND, command_message("a", name))
 
     send.__name__ = name
     return send
@@ -173,8 +173,8 @@ def test_no_end_is_said_while_the_same_id_is_asked_for_again() -> None:
         await device.bring("before", *BEFORE)
         await device.desired("a", *AFTER)
         await device.commands("a", "DOWNLOAD", "UPDATE", "ACTIVATE")
-        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP"))
-        await device.agent.arrived(DESIRED, desired_state("a", *AFTER))
+        device.agent.arrived(COMMAND, command_message("a", "CLEANUP"))
+        device.agent.arrived(DESIRED, desired_state("a", *AFTER))
         await device.agent.work()
         assert statuses(device.said()) == ["CLEANUP_SUCCESS", "IDENTIFYING", "IDENTIFIED"]
         assert (await device.commands("a", *COMMANDS))[-1].status == "COMPLETED"
@@ -189,7 +189,7 @@ def test_a_desired_state_that_is_refused_is_answered_at_once(trouble: Trouble) -
     async def story() -> None:
         device, work, heal = await in_trouble(trouble)
         device.said()
-        await device.agent.arrived(DESIRED, desired_state("c", asked("not a name")))
+        device.agent.arrived(DESIRED, desired_state("c", asked("not a name")))
         said = device.said()
         assert [(each.activity, each.status) for each in said] == [("c", "IDENTIFICATION_FAILED")]
         heal()
@@ -205,15 +205,15 @@ def test_a_refusal_waits_for_the_desired_states_before_it() -> None:
     async def story() -> None:
         device = Device()
         device.engine.script.unreachable = True
-        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp")))
-        await device.agent.arrived(DESIRED, desired_state("b", asked("not a name")))
+        device.agent.arrived(DESIRED, desired_state("b", asked("lamp")))
+        device.agent.arrived(DESIRED, desired_state("b", asked("not a name")))
         assert device.said() == []
         device.engine.script.unreachable = False
         await device.agent.work()
         assert [(each.activity, each.status) for each in device.said()] == [
             ("b", "IDENTIFYING"), ("b", "IDENTIFIED"), ("b", "IDENTIFICATION_FAILED"),
         ]  # fmt: skip
-        assert device.journal.mail.activity() is None
+        assert device.journal.mailbox("containers").activity() is None
 
     run(story())
 
@@ -225,7 +225,7 @@ def test_a_refusal_is_not_said_while_the_same_id_is_asked_for_again() -> None:
         device = Device()
         await device.desired("a", asked("lamp"))
         for wanted in (asked("not a name"), asked("lamp", "2")):
-            await device.agent.arrived(DESIRED, desired_state("a", wanted))
+            device.agent.arrived(DESIRED, desired_state("a", wanted))
         await device.agent.work()
         assert statuses(device.said()) == ["IDENTIFYING", "IDENTIFIED"]
         assert "another desired state of a waits already" in device.entries("message-ignored")[-1]
@@ -241,11 +241,11 @@ def test_a_download_that_goes_on_is_cut_short_by_what_gives_it_up(command: str) 
         device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
         device.engine.script.pull_rate = 1e7
         await device.desired("a", asked("big"))
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(10)
         device.said()
-        await device.agent.arrived(COMMAND, command_message("a", command))
+        device.agent.arrived(COMMAND, command_message("a", command))
         begun = asyncio.get_running_loop().time()
         await work
         assert asyncio.get_running_loop().time() - begun < 5
@@ -265,10 +265,10 @@ def test_commands_that_are_sent_together_follow_each_other() -> None:
         device.engine.script.pull_rate = 1e7
         await device.desired("a", asked("big"))
         for command in COMMANDS:
-            await device.agent.arrived(COMMAND, command_message("a", command))
+            device.agent.arrived(COMMAND, command_message("a", command))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(10)
-        await device.agent.arrived(COMMAND, command_message("other", "CLEANUP"))
+        device.agent.arrived(COMMAND, command_message("other", "CLEANUP"))
         await work
         assert device.said()[-1].status == "COMPLETED"
 
@@ -281,10 +281,10 @@ def test_one_baseline_is_not_cut_short_by_a_command_for_another() -> None:
         device.engine.script.pull_rate = 1e7
         baselines = {"one": ["containers:big"], "two": ["containers:lamp"]}
         await device.desired("a", asked("big"), asked("lamp"), baselines=baselines)
-        await device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD", "one"))
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD", "one"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(10)
-        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "two"))
+        device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "two"))
         await work
         ended = [(each.baseline, each.status) for each in device.said() if each.status != "DOWNLOADING"]
         assert ended == [("one", "DOWNLOAD_SUCCESS"), ("two", "CLEANUP_SUCCESS")]
@@ -302,12 +302,12 @@ def test_an_end_that_waits_says_for_what_and_is_cut_short() -> None:
         await device.commands("a", "DOWNLOAD", "UPDATE", "ACTIVATE")
         await device.command("a", "CLEANUP", "containers:swap")
         device.engine.script.unreachable = True
-        await device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "containers:remove-components"))
+        device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "containers:remove-components"))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(10)
         said = device.said()
         assert [(each.status, each.of("swap")[1]) for each in said[1:]] == [("CLEANUP", AWAY)]
-        await device.agent.arrived(DESIRED, desired_state("b", asked("swap", "2")))
+        device.agent.arrived(DESIRED, desired_state("b", asked("swap", "2")))
         await asyncio.sleep(1)
         assert [(each.activity, each.status) for each in device.said()][:2] == [
             ("a", "INCOMPLETE"),
@@ -355,7 +355,7 @@ async def hanging(command: str) -> tuple[Device, asyncio.Task[None]]:
     await device.desired("a", asked("lamp", "2"))
     await device.commands("a", *COMMANDS[: COMMANDS.index(command)])
     device.engine.script.observe_s = 240.0
-    await device.agent.arrived(COMMAND, command_message("a", command))
+    device.agent.arrived(COMMAND, command_message("a", command))
     return device, asyncio.create_task(device.agent.work())
 
 
@@ -394,7 +394,7 @@ def test_a_look_that_hangs_is_cut_short(command: str, behind: str, after_s: floa
         device.said()
         device.engine.script.observe_s = 0.0  # of the looks that follow
         begun = now()
-        await device.agent.arrived(COMMAND, command_message("a", behind))
+        device.agent.arrived(COMMAND, command_message("a", behind))
         await work
         assert now() - begun < 10
         said = device.said()
@@ -434,16 +434,16 @@ def test_a_desired_state_that_is_looked_at_in_time_is_not_refused_for_what_comes
     async def story() -> None:
         device = Device()
         device.engine.script.observe_s = 3.0
-        await device.agent.arrived(DESIRED, desired_state("a", asked("lamp")))
+        device.agent.arrived(DESIRED, desired_state("a", asked("lamp")))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(1)
-        await device.agent.arrived(DESIRED, desired_state("b", asked("lamp")))
+        device.agent.arrived(DESIRED, desired_state("b", asked("lamp")))
         await work
         assert [(each.activity, each.status) for each in device.said()] == [
             ("a", "IDENTIFYING"), ("a", "IDENTIFIED"), ("b", "IDENTIFYING"), ("a", "SUPERSEDED"), ("b", "IDENTIFIED"),
         ]  # fmt: skip
         device.engine.script.observe_s = 240.0
-        await device.agent.arrived(DESIRED, desired_state("c", asked("lamp", "2")))
+        device.agent.arrived(DESIRED, desired_state("c", asked("lamp", "2")))
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(10)
         assert [(each.status, each.message[-len(LATE) :]) for each in device.said()] == [
@@ -451,7 +451,7 @@ def test_a_desired_state_that_is_looked_at_in_time_is_not_refused_for_what_comes
         ]  # fmt: skip
         device.engine.script.observe_s = 0.0
         begun = now()
-        await device.agent.arrived(DESIRED, desired_state("d", asked("lamp", "2")))
+        device.agent.arrived(DESIRED, desired_state("d", asked("lamp", "2")))
         await work
         assert now() - begun < 10
         found = [(each.activity, each.status) for each in device.said()]

@@ -462,8 +462,9 @@ def with_a_message_in_force(device: Device) -> None:
     journal = open_journal(device.state)
     journal.put("files", read_files([str(device.specs)]).desired, "files")
     device.write(spec("web"), spec("wiki"))
-    for role in ("message", "desired"):
-        journal.put(role, read_files([str(device.specs)]).desired, "containersupdate/desiredstate", "a1")
+    state, topic = read_files([str(device.specs)]).desired, "containersupdate/desiredstate"
+    journal.put("message", state, topic, "a1", "containers")
+    journal.put("desired", state, topic, "a1")
     journal.close()
 
 
@@ -485,7 +486,7 @@ def remembered(device: Device) -> tuple[object, ...]:
     journal: Journal = read_journal(device.state)
     try:
         desired = journal.digest("desired")
-        roles = (journal.digest("message"), journal.digest("files"), desired, journal.origin("desired"))
+        roles = (journal.digest("message", "containers"), journal.digest("files"), desired, journal.origin("desired"))
         return (*roles, journal.attempts.of(desired), memory(journal).adopted, journal.said())
     finally:
         journal.close()

@@ -31,7 +31,9 @@ def open_activity(device: Device, before: Container, *activated: str) -> None:
     baseline = Baseline("containers:web", ("web",), "UPDATE_SUCCESS")
     topic = "containersupdate/desiredstate"
     with closing(open_journal(device.state)) as journal:
-        journal.mail.record(Activity("a1", topic, "containers", target, there, (action,), (baseline,), 0.0, 0.0))
+        journal.mailbox("containers").record(
+            Activity("a1", topic, "containers", target, there, (action,), (baseline,), 0.0, 0.0)
+        )
 
 
 def test_an_activity_that_nobody_will_command_any_more_can_be_abandoned(device: Device) -> None:
@@ -62,7 +64,7 @@ def test_what_an_abandoned_activity_began_is_taken_back_where_nothing_else_is_as
     open_activity(device, web)
     assert "`evenkeel release` gives the files their say" in device.run("release", "--abandon").stdout
     with closing(open_journal(device.state)) as journal:
-        found = journal.mail.outgoing()
+        found = journal.outbox.oldest()
         assert found is not None
         assert found[1].topic == "containersupdate/desiredstatefeedback"
         said = json.loads(found[1].payload)

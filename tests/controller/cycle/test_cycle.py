@@ -294,13 +294,15 @@ def test_what_an_activity_is_about_is_left_to_it(on_device: OnDevice) -> None:
         await device.reach(container("web"), container("db"))
         action = ActivityAction("web", "1", "recreate", "IDENTIFIED", "")
         nothing = DesiredState()
-        device.journal.mail.record(Activity("a", "t", "containers", nothing, nothing, (action,), (), 0.0, 0.0))
+        device.journal.mailbox("containers").record(
+            Activity("a", "t", "containers", nothing, nothing, (action,), (), 0.0, 0.0)
+        )
         device.engine.kill("web")
         device.engine.kill("db")
         assert await device.follow() == Waiting("an open activity is about web")
         assert device.settled() == (False, "Waiting"), "not all is as asked for"
         assert device.running() == {"db": "db:1"}
-        device.journal.mail.record(None)
+        device.journal.mailbox("containers").record(None)
         assert isinstance(await device.follow(), Settled)
         assert device.running() == {"web": "web:1", "db": "db:1"}
 

@@ -129,8 +129,8 @@ def test_revisions_that_fail_do_not_stay(journal: Journal, tmp_path: Path) -> No
         journal.put("files", state, "files")
         journal.put("desired", state, "files")
         journal.attempts.count(state.digest, "it ended with exit code 1", failed=True)
-    journal.put("message", asking("web:99").desired, "topic")
-    journal.drop("message")
+    journal.put("message", asking("web:99").desired, "topic", domain="containers")
+    journal.drop("message", "containers")
     with closing(sqlite3.connect(tmp_path / "state" / FILE)) as connection:
         assert connection.execute("SELECT count(*) FROM revision").fetchone() == (2,)
         assert connection.execute("SELECT count(*) FROM attempt WHERE failed").fetchone() == (30,)

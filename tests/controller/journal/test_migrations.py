@@ -67,8 +67,8 @@ def check_whole(journal: Journal) -> None:
     """Everything that the journal of version 4 held is there."""
     images = {
         role: [document.wanted.image for document in state.documents if document.kind == "Container"]  # type: ignore[union-attr]
-        for role in ("desired", "last-good", "files", "message")
-        if (state := journal.revision(role)) is not None  # type: ignore[arg-type]
+        for role, domain in (("desired", ""), ("last-good", ""), ("files", ""), ("message", "containers"))
+        if (state := journal.revision(role, domain)) is not None  # type: ignore[arg-type]
     }
     assert images == {
         "desired": ["db:1", "web:3"],
@@ -76,7 +76,7 @@ def check_whole(journal: Journal) -> None:
         "files": ["db:1", "web:2"],
         "message": ["db:1", "web:3"],
     }
-    origin = journal.origin("message")
+    origin = journal.origin("message", "containers")
     assert origin is not None
     assert (origin.source, origin.activity) == ("containersupdate/desiredstate", "act-1")
     attempt = journal.attempts.of(journal.digest("files"))
@@ -91,14 +91,14 @@ def check_whole(journal: Journal) -> None:
     assert [(entry.seq, entry.kind) for entry in journal.said()] == [(2, "revision-accepted"), (3, "settled")]
     assert journal.delivered("jsonl:/var/log/evenkeel/events.jsonl") == 2
     assert {each.name: each.holds for each in journal.conditions()} == {"Settled": False, "SourceValid": True}
-    activity = journal.mail.activity()
+    activity = journal.mailbox("containers").activity()
     assert activity is not None
     assert activity.id == "act-2"
-    message = journal.mail.incoming()
+    message = journal.mailbox("containers").incoming()
     assert message is not None
     assert (message.topic, message.begun) == ("containersupdate/desiredstate/command", True)
-    assert journal.mail.waiting() == 2
-    assert journal.mail.knows_retained("containersupdate/desiredstate", b"x") is False
+    assert journal.outbox.waiting() == 2
+    assert journal.mailbox("containers").knows_retained("containersupdate/desiredstate", b"x") is False
 
 
 def test_there_is_a_step_to_every_version() -> None:
@@ -144,13 +144,16 @@ def test_a_journal_of_version_7_is_whole(of_version_7: Path) -> None:
             ("containers", "EngineReachable"): True,
             ("containers", "Healthy"): False,
         }
-        activity = journal.mail.activity()
+        activity = journal.mailbox("containers").activity()
         assert activity is not None
         assert (activity.id, activity.touched_at) == ("act-2", 5.0)
         last = journal.failures.last("db")
         assert last is not None
         assert last.output.lines == ("no space",)
-        assert [journal.mail.waiting_message(number).packet for number in journal.mail.waiting_on(DESIRED)] == [7]
+        assert [
+            journal.mailbox("containers").waiting_message(number).packet
+            for number in journal.mailbox("containers").waiting_on(DESIRED)
+        ] == [7]
 
 
 def test_a_journal_of_version_7_that_knew_no_failures_is_whole(of_version_7: Path) -> None:

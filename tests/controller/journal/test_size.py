@@ -28,11 +28,11 @@ def size(state: Path) -> int:
 def burst(journal: Journal, messages: int) -> None:
     """Large messages come in and are dealt with, and answers go out."""
     for number in range(messages):
-        journal.mail.take_in("t", b"%d" % number + os.urandom(MIB))
-    while (message := journal.mail.incoming()) is not None:
-        journal.mail.record(None, [Outgoing("a", b"x" * MIB)], message)
-    while (answer := journal.mail.outgoing()) is not None:
-        journal.mail.sent(answer[0])
+        journal.mailbox("containers").take_in("t", b"%d" % number + os.urandom(MIB))
+    while (message := journal.mailbox("containers").incoming()) is not None:
+        journal.mailbox("containers").record(None, [Outgoing("a", b"x" * MIB)], message)
+    while (answer := journal.outbox.oldest()) is not None:
+        journal.outbox.sent(answer[0])
 
 
 def everyday_life(journal: Journal) -> None:

@@ -106,14 +106,14 @@ def test_a_part_that_is_lost_or_of_another_moment_is_noticed(damage: str) -> Non
         device = Agent()
         await device.desired("b", asked("lamp", "2"), asked("horn", "1"), asked("door", "1"))
         await device.commands("b", "DOWNLOAD", "UPDATE")
-        assert device.journal.mail.unreadable_activity() is None
-        assert device.journal.mail.activity() is not None
+        assert device.journal.mailbox("containers").unreadable_activity() is None
+        assert device.journal.mailbox("containers").activity() is not None
         device.die()
         with closing(sqlite3.connect(Path(device._folder.name) / FILE)) as connection, connection:
             assert connection.execute(damage).rowcount > 0
         device.boot()
-        assert device.journal.mail.activity() is None
-        assert device.journal.mail.unreadable_activity() is not None
+        assert device.journal.mailbox("containers").activity() is None
+        assert device.journal.mailbox("containers").unreadable_activity() is not None
         await device.settle()
         assert [(each.activity, each.status) for each in device.said()] == [("b", "INCOMPLETE")]
 
@@ -150,7 +150,7 @@ def test_without_an_agent_the_end_is_published_where_the_activity_came_in(topic:
         device = Agent()
         body = json.dumps({"id": "b", "topic": topic}).encode()
         device.journal._database.connection.execute("INSERT INTO activity VALUES ('containers', ?, x'')", (body,))
-        set_aside_unreadable(device.journal, device.journal.say, 1.0)
+        set_aside_unreadable(device.journal, "containers", device.journal.say, 1.0)
         found = device.journal._database.all("SELECT topic FROM outbox")
         assert [row[0] for row in found] == published
 

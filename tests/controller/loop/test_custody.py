@@ -261,7 +261,7 @@ def filled(state: Path) -> None:
     """A journal with a message in force, and entries over several pages."""
     with closing(open_journal(state)) as journal:
         journal.put("files", asking("web:1").desired, "files")
-        journal.put("message", asking("web:2").desired, "containersupdate/desiredstate", "a")
+        journal.put("message", asking("web:2").desired, "containersupdate/desiredstate", "a", "containers")
         journal.put("desired", asking("web:2").desired, "containersupdate/desiredstate", "a")
         adopt(journal, "1234", "stranger")
         journal.set_condition(Condition("Settled", True, "Converged"))
@@ -438,7 +438,7 @@ def test_what_an_operator_wrote_meanwhile_stands(tmp_path: Path, disk: Disk) -> 
     journal = _lost(tmp_path, disk)
     with closing(open_journal(tmp_path)) as operator, operator.at_once():
         operator.attempts.forgive("bad")
-        operator.drop("message")
+        operator.drop("message", "containers")
         operator.put("desired", asking("web:1").desired, "files")
         adopt(operator, "5678", "other")
         operator.say(Feedback("released", "an operator"))
@@ -448,7 +448,7 @@ def test_what_an_operator_wrote_meanwhile_stands(tmp_path: Path, disk: Disk) -> 
     assert journal.restore() is None
     assert journal.attempts.of("bad") is None
     assert journal.attempts.of("worse") is not None
-    assert journal.digest("message") == ""
+    assert journal.digest("message", "containers") == ""
     assert journal.revision("desired") == asking("web:1").desired
     assert journal.revision("last-good") == asking("web:2").desired
     assert memory(journal).adopted == {"1234": "stranger", "5678": "other"}
@@ -477,21 +477,21 @@ def test_a_transaction_that_fails_in_the_middle_is_done_in_memory_as_a_whole(tmp
 def test_messages_wait_while_nothing_can_be_stored(tmp_path: Path, disk: Disk) -> None:
     filled(tmp_path)
     journal = keep_journal(tmp_path)
-    journal.mail.send(Outgoing("t", b"stored"))
+    journal.outbox.send(Outgoing("t", b"stored"))
     disk.fill()
-    journal.mail.send(Outgoing("t", b"claimed"), Outgoing("state", b"now", True, True))
+    journal.outbox.send(Outgoing("t", b"claimed"), Outgoing("state", b"now", True, True))
     disk.free()
-    assert journal.mail.is_full()
+    assert journal.mailbox("containers").is_full()
     sent = []
-    while (found := journal.mail.outgoing()) is not None:
+    while (found := journal.outbox.oldest()) is not None:
         sent.append(found[1].payload)
-        journal.mail.sent(found[0])
+        journal.outbox.sent(found[0])
     assert sent == [b"stored", b"now"]
     assert journal.restore() is None
-    found = journal.mail.outgoing()
+    found = journal.outbox.oldest()
     assert found is not None
     assert found[1].payload == b"claimed"
-    assert not journal.mail.is_full()
+    assert not journal.mailbox("containers").is_full()
     journal.close()
 
 

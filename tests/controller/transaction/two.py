@@ -19,6 +19,7 @@ from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.loop.controller import Controller
+from evenkeel.controller.loop.ports import Serving
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.worker import Conduct
 from evenkeel.reconcilers.containers import Containers
@@ -70,7 +71,8 @@ class Engine(MemoryEngine):
 class Two:
     """The device."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, agents: Callable[[Controller], Serving] | None = None) -> None:
+        self._agents = agents
         self.done: list[tuple[str, str]] = []
         """What was done, in order: the domain and the action."""
         self.first = Engine("first", self.done, now=now)
@@ -93,6 +95,7 @@ class Two:
             (),
             timedelta(seconds=60),
             WakeUps(jitter=lambda: 0.5),
+            agents=self._agents,
             conduct=Conduct(tries=2, now=now),
         )
 

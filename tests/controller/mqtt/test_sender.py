@@ -1,19 +1,16 @@
-"""The sender of the update agent: many messages at once, in the order of each topic, also where the broker refuses one."""
+"""The sender of a connection: many messages at once, in the order of each topic, also where the broker refuses one."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.agents.bridge import Bridge
 from evenkeel.controller.journal.journal import Journal, empty_journal
 from evenkeel.controller.journal.outbox import Outgoing
-from evenkeel.controller.loop.defects import Defects
+from evenkeel.controller.mqtt.sender import Sender
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.feedback import Feedback
 
@@ -26,7 +23,6 @@ class Link:
     broker, connected, why = "b:1883", True, ""
 
     def __init__(self) -> None:
-        self.on_change: Any = None
         self.denied: set[str] = set()
         self.heard: list[str] = []
         self.tried: list[str] = []
@@ -42,43 +38,46 @@ class Link:
 
 
 def put(journal: Journal, *texts: str) -> None:
-    journal.mail.send(*[Outgoing(text[0], text[1:].encode()) for text in texts])
+    journal.outbox.send(*[Outgoing(text[0], text[1:].encode()) for text in texts])
 
 
 def test_what_waits_for_a_topic_keeps_its_order_and_holds_up_nobody() -> None:
     async def story() -> None:
         journal, link, said = empty_journal(), Link(), list[Feedback]()
-        wake: list[Any] = []
+        news: list[str] = []
 
-        def agent(to_send: Any) -> Any:
-            wake.append(to_send)
-            return SimpleNamespace(topics=SimpleNamespace(feedback="f"))
+        def nothing() -> None:
+            pass
 
-        bridge = Bridge(agent, link, journal, SimpleNamespace(), said.append, Defects(journal, said.append))  # type: ignore[arg-type]
-        sending = asyncio.ensure_future(bridge._send())
+        def changed() -> None:
+            news.append(sender.denied)
+
+        sender = Sender(link, journal, said.append, lambda topic, payload: iter(()), nothing, changed)  # type: ignore[arg-type]
+        sending = asyncio.ensure_future(sender.send())
         put(journal, "t1", "u1", "t2")
-        wake[0]()
+        sender.wake()
         await asyncio.sleep(0.5)
         assert link.heard == ["t1", "u1", "t2"]
 
         link.denied, link.heard, link.tried = {"t"}, [], []
         put(journal, "t3", "t4", "u2", "t5", "u3")
-        wake[0]()
+        sender.wake()
         await asyncio.sleep(0.5)
         assert link.heard == ["u2", "u3"], "other topics go on"
         assert [each.message for each in said] == [
             "the message was refused: not authorized; it waits, and is tried again"
         ], "it is said once"
-        assert journal.mail.waiting() == 3
+        assert journal.outbox.waiting() == 3
         link.tried = []
         await asyncio.sleep(10)
         assert link.tried == ["t"] * 3, "the oldest alone, after 1, 2 and 4 s"
         link.denied = set()
         put(journal, "u4", "t6")
-        wake[0]()
+        sender.wake()
         await asyncio.sleep(60)
         assert link.heard == ["u2", "u3", "u4", "t3", "t4", "t5", "t6"]
-        assert journal.mail.waiting() == 0
+        assert journal.outbox.waiting() == 0
+        assert news == ["t: the message was refused: not authorized, and what is to be said there waits", ""]
         sending.cancel()
         with suppress(asyncio.CancelledError):
             await sending

@@ -1,0 +1,127 @@
+"""An update agent as a role of the device's connection and as an agent of its domain's worker.
+
+The router hands messages over at any time, and the worker deals with them in its turns. A question for the current state is
+answered beside both: it waits for the engine, and what comes behind it must not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.agents.agent import UpdateAgent
+from evenkeel.controller.agents.arrivals import Room
+from evenkeel.controller.journal.mailbox import Mailbox
+from evenkeel.controller.loop.defects import Defects
+from evenkeel.specs.kanto.updateagent import shortened_feedback
+
+if TYPE_CHECKING:
+    from evenkeel.controller.mqtt import Message
+
+_SHORTER = (1000, 200, 0)
+"""Characters of each text in feedback that is too large for the broker."""
+_LOOK_AGAIN_S = 5.0
+"""After a report that is owed could not be made."""
+
+
+class AgentRole:
+    """A `Role` of the router and an `Agent` of the controller: one update agent."""
+
+    def __init__(
+        self,
+        agent: UpdateAgent,
+        mail: Mailbox,
+        wake_router: Callable[[], None],
+        defects: Defects,
+        debounce: timedelta = timedelta(seconds=1),
+        name: str = "update agent",
+    ) -> None:
+        """`wake_router`: a mailbox may have room again. `debounce`: changes of what is there are reported together."""
+        self._agent, self._mail, self._wake_router, self._defects = agent, mail, wake_router, defects
+        self._debounce_s, self.name = debounce.total_seconds(), name
+        self._changed = asyncio.Event()
+
+    # ── of the connection ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def topics(self) -> Sequence[str]:
+        topics = self._agent.topics
+        return topics.desired, topics.command, topics.get
+
+    def has_room(self) -> bool:
+        return not self._mail.is_full(*self._said_on())
+
+    def _said_on(self) -> tuple[str, str]:
+        return self._agent.topics.feedback, self._agent.topics.state
+
+    def arrived(self, message: Message) -> None:
+        if message.cut_from:
+            self._agent.arrived_cut(message.topic, message.payload, message.cut_from, retained=message.retained)
+            return
+        self._agent.arrived(
+            message.topic,
+            message.payload,
+            packet=message.packet,
+            duplicate=message.duplicate,
+            retained=message.retained,
+            room=Room(self.has_room(), not self._mail.outbox.is_full(*self._said_on())),
+        )
+
+    def set_aside(self, message: Message, why: str) -> None:
+        self._mail.set_aside(message.topic, message.payload, why)
+
+    def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
+        """Whoever commands has to hear a status: feedback with less and less text."""
+        for most in _SHORTER if topic == self._agent.topics.feedback else ():
+            yield shortened_feedback(payload, most)
+
+    async def introduce(self) -> None:
+        await self._agent.reports.introduce()
+
+    async def serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for work in (self._answer, self._report_changes, self._report_owed):
+                part = f"{self.name}, {work.__name__.strip('_')}"
+                group.create_task(self._defects.supervise(part, work))
+
+    # ── of the worker ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def domain(self) -> str:
+        return self._mail.domain
+
+    async def work(self) -> None:
+        await self._agent.work()
+        self._wake_router()
+
+    def due_in_s(self) -> float | None:
+        return self._agent.due_in_s()
+
+    def look(self) -> None:
+        self._changed.set()
+
+    def stop(self) -> None:
+        self._agent.interrupt()
+
+    # ── beside both ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _answer(self) -> None:
+        while True:
+            await self._agent.reports.asked.wait()
+            await self._agent.reports.answer()
+
+    async def _report_changes(self) -> None:
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(self._debounce_s)
+            self._changed.clear()
+            await self._agent.reports.report_news()
+
+    async def _report_owed(self) -> None:
+        """Not every engine that is back says so."""
+        while True:
+            await self._agent.reports.owing.wait()
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            await self._agent.reports.report_news()

@@ -1,0 +1,136 @@
+"""From the journal's outbox to the broker: the messages of all roles, each topic in the order in which they were stored.
+
+A message is forgotten only when the broker has acknowledged it, or will never take it. What the broker does not allow now
+waits for its topic alone (`denials`). A message too large for the broker is sent with less text, if its role knows how.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.mqtt.denials import Denials, may_pass
+from evenkeel.controller.mqtt.line import WINDOW
+from evenkeel.specs.errors import Refused, TooLarge
+from evenkeel.specs.feedback import Feedback
+
+if TYPE_CHECKING:
+    from evenkeel.controller.mqtt.link import MqttLink
+
+log = logging.getLogger(__name__)
+
+Shorter = Callable[[str, bytes], Iterator[bytes]]
+"""As `Role.shorter`, for whichever role a topic is of."""
+
+
+class Sender:
+    """The sender of one connection."""
+
+    def __init__(
+        self,
+        link: MqttLink,
+        journal: Journal,
+        say: Callable[[Feedback], None],
+        shorter: Shorter,
+        sent: Callable[[], None],
+        denials_changed: Callable[[], None],
+    ) -> None:
+        """`sent` is called whenever there is room again in the outbox, `denials_changed` when `denied` may have changed."""
+        self._link, self._journal, self._say, self._shorter = link, journal, say, shorter
+        self._sent, self._denials_changed = sent, denials_changed
+        self._waits = asyncio.Event()
+        self._denials = Denials()
+        self._taken: dict[str, int] = {}
+        """Topics → the largest message that the broker has taken."""
+
+    @property
+    def denied(self) -> str:
+        """What the broker refuses and why; "" when nothing is."""
+        return self._denials.why
+
+    def wake(self) -> None:
+        """Something may wait to be sent."""
+        self._waits.set()
+
+    def connected(self) -> None:
+        """The connection is another one: what was denied is tried again at once."""
+        self._denials.try_now()
+        self.wake()
+
+    async def send(self) -> None:
+        """Send what waits; until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            found = self._together(self._journal.outbox.first(WINDOW, but=self._denials.waiting(loop.time())))
+            if not found:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._waits.wait(), self._denials.due_in_s(loop.time()))
+                self._waits.clear()
+                continue
+            self._published(found, await asyncio.gather(*[self._publish(message) for _, message in found]))
+            self._sent()
+
+    def _published(self, found: Sequence[tuple[int, Outgoing]], refusals: Sequence[str | Refused]) -> None:
+        """Forget what the broker has acknowledged, or never will; what it may take later stays."""
+        denied = {
+            message.topic: refusal.message
+            for (_, message), refusal in zip(found, refusals, strict=True)
+            if isinstance(refusal, Refused)
+        }
+        with self._journal.at_once():
+            for (_, message), refusal in zip(found, refusals, strict=True):
+                if isinstance(refusal, str) and refusal:
+                    log.error("broker refused a message", extra={"fields": {"topic": message.topic, "why": refusal}})
+                    self._say(Feedback("message-refused", refusal, place=message.topic))
+            for topic, why in denied.items():
+                self._denied(topic, why)
+            for topic in {message.topic for _, message in found} - denied.keys():
+                if self._denials.over(topic):
+                    self._denials_changed()
+            pairs = zip(found, refusals, strict=True)
+            self._journal.outbox.sent(*[number for (number, _), refusal in pairs if isinstance(refusal, str)])
+
+    def _together(self, found: Sequence[tuple[int, Outgoing]]) -> Sequence[tuple[int, Outgoing]]:
+        """Those that are published without waiting for each other. What is larger than all that the broker has taken goes
+        alone: it may have to be sent again, with less text, and no later answer may arrive before it."""
+        for count, (_, message) in enumerate(found):
+            if len(message.payload) > self._taken.get(message.topic, 0):
+                return found[: max(1, count)]
+        return found
+
+    def _denied(self, topic: str, why: str) -> None:
+        """The broker does not let us speak there, which is told once. The next try is one message, so that none overtakes
+        another when the broker takes them again."""
+        self._taken.pop(topic, None)
+        if self._denials.met(topic, why, asyncio.get_running_loop().time()):
+            log.error("broker refuses a topic", extra={"fields": {"topic": topic, "why": why}})
+            self._say(Feedback("message-refused", f"{why}; it waits, and is tried again", place=topic))
+            self._denials_changed()
+
+    async def _publish(self, message: Outgoing) -> str | Refused:
+        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that. `Refused` where it
+        may be taken later."""
+        why = ""
+        for payload in self._shorter_and_shorter(message):
+            try:
+                await self._link.publish(message.topic, payload, qos=1, retain=message.retain)
+            except TooLarge as error:
+                why = why or error.message
+            except Refused as error:
+                return error if may_pass(error.message) else error.message
+            else:
+                self._taken[message.topic] = max(len(payload), self._taken.get(message.topic, 0))
+                return why and f"{why}; its texts were cut short, and {len(payload)} bytes were sent"
+        return f"{why}; it is given up"
+
+    def _shorter_and_shorter(self, message: Outgoing) -> Iterator[bytes]:
+        payload = message.payload
+        yield payload
+        for shortened in self._shorter(message.topic, message.payload):
+            if len(shortened) < len(payload):
+                yield (payload := shortened)
