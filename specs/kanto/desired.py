@@ -21,7 +21,8 @@ from msgspec import Struct
 from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT, Container
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Draft, SystemContainers
-from evenkeel.specs.kanto.entries import KEYS, REPORTED, Entry, container_draft, is_name
+from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entry import KEYS, REPORTED, Entry
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.walk import MOST_FAULTS, faults

@@ -21,7 +21,8 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.desired import Draft
-from evenkeel.specs.kanto.entries import Entry, container_draft, is_name
+from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entry import Entry
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.walk import faults
