@@ -13,6 +13,7 @@ from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import remembering as _remembering
 from evenkeel.reconcilers.containers import reveal as _reveal
 from evenkeel.reconcilers.containers import select as _select
+from evenkeel.reconcilers.containers import tags as _tags
 from evenkeel.reconcilers.containers.wishes import last_wishes
 from evenkeel.reconcilers.ports import Ailment, Former, Words
 from evenkeel.specs.containers.difference import ContainerDifference, of_containers
@@ -47,7 +48,7 @@ class Containers:
     def look(self, want: _select.ContainersWanted | None, memory: ContainersMemory) -> ContainersLook:
         if want is None:
             return ContainersLook(adopted=memory.adopted)
-        images = {container.image for container, _ in want.documents if _diff.follows_tag(container)}
+        images = {container.image for container, _ in want.documents if _tags.follows_tag(container)}
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
         return ContainersLook(adopted=memory.adopted, images=tuple(sorted(images)), checks=checks)
 
@@ -100,7 +101,7 @@ class Containers:
     def vindicated(
         self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
     ) -> dict[str, tuple[str, ...]]:
-        return _diff.vindicated(want, seen, memory)
+        return _tags.vindicated(want, seen, memory)
 
     def set_aside(
         self,
@@ -109,7 +110,7 @@ class Containers:
         memory: ContainersMemory,
         before: Mapping[str, SetAside],
     ) -> dict[str, SetAside]:
-        return _diff.set_aside(want, seen, memory, before)
+        return _tags.set_aside(want, seen, memory, before)
 
     def ailing(self, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]:
         return _found.ailing(seen, memory)

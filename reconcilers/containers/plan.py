@@ -16,8 +16,8 @@ from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
 from evenkeel.reconcilers.containers.compare import collide
-from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
+from evenkeel.reconcilers.containers.tags import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
 from evenkeel.reconcilers.containers.wishes import NO_WISHES, LastWishes
 from evenkeel.reconcilers.staging import stages

@@ -14,7 +14,7 @@ from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.containers.shorthand import mount_text
 from evenkeel.specs.desired import DesiredState, SystemContainers
 from evenkeel.specs.kanto.desired import desired_state_drafts
-from evenkeel.specs.kanto.entries import KEYS
+from evenkeel.specs.kanto.entry import KEYS
 from evenkeel.specs.kanto.inventory import image_version, inventory
 from evenkeel.specs.problem import Flaw
 
