@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.containers.container import Container, content_of
+from evenkeel.specs.files.file import File
 from evenkeel.specs.problem import Path, Place, Problem
 
 
@@ -21,8 +22,8 @@ class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
     names: tuple[str, ...]
 
 
-Wanted = Container | SystemContainers
-"""The normal forms of all kinds. A new kind is a member here and an entry in `specs.documents.kinds`."""
+Wanted = Container | SystemContainers | File
+"""The normal forms of all kinds. The type checker holds `specs.documents.kinds` to it; the codec needs the union itself."""
 
 
 class Draft(Struct, frozen=True):

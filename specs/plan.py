@@ -74,7 +74,8 @@ class Traits(NamedTuple):
     `fetches`: the content that it brings from elsewhere, which takes as long as that needs; "" when it brings none.
     `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at work no
     more (`begins`), or is again (`ends`). `afterwards`: what has to be said of it once it was done, in sentences: no plan tells
-    it then.
+    it then. `notifies`: pairs of a domain and a subject of it that has to begin anew once this was done, because it uses
+    what was changed.
     """
 
     text: str
@@ -84,6 +85,7 @@ class Traits(NamedTuple):
     may_be_cut: bool = False
     away: Literal["", "begins", "ends"] = ""
     afterwards: tuple[str, ...] = ()
+    notifies: tuple[tuple[str, str], ...] = ()
 
 
 @runtime_checkable

@@ -39,6 +39,7 @@ from evenkeel.specs.containers.container import (
     RestartPolicy,
     Stop,
 )
+from evenkeel.specs.containers.documents import finished
 from evenkeel.specs.containers.shorthand import (
     from_root,
     has_parts,
@@ -51,7 +52,6 @@ from evenkeel.specs.containers.shorthand import (
     port_text,
 )
 from evenkeel.specs.desired import Draft
-from evenkeel.specs.documents.kinds import finished
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.reading.quantity import parse_duration, parse_size, size_text
 from evenkeel.specs.reading.secrecy import HIDDEN, shown_name
