@@ -95,7 +95,7 @@ class Verify(Struct, frozen=True, tag="verify"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove a file that evenkeel has placed, and nothing that is no file."""
+    """Remove a file that evenkeel has placed, with the temporary files beside it. What is no file stays."""
 
     path: str
 
@@ -105,10 +105,11 @@ class Remove(Struct, frozen=True, tag="remove"):
 
 
 class Discard(Struct, frozen=True, tag="discard"):
-    """Remove temporary files beside a path. `names`: theirs in the folder."""
+    """Remove temporary files beside a path. `names`: theirs in the folder. `forgets`: evenkeel has nothing else there."""
 
     path: str
     names: tuple[str, ...]
+    forgets: bool = False
 
     @property
     def traits(self) -> Traits:

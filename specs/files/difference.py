@@ -20,9 +20,11 @@ class FileDifference(Difference, frozen=True):
 
     `file` is what is wanted, `None` when nobody wants the subject; `form` is how it has to be, `before` how it is. `fetch` the
     source into the store, `keep` what is replaced and is not evenkeel's, `write` the form beside the path, `switch` it into
-    place, `adjust` owner and mode in place, `verify` it. `restores`: the form is the original that evenkeel has replaced.
-    `told`: further containers that have to hear of a change. `removes` are paths of files to remove, `temporaries` those of
-    temporary files. `contents`: names in the store that nothing which is wanted or remembered needs.
+    place, `adjust` owner and mode in place, `verify` it. `is_foreign`: what is there is not
+    evenkeel's. `restores`: the form is the original that evenkeel has replaced.
+    `told`: further containers that have to hear of a change. `removes` are paths of files to remove; `temporaries` paths, and
+    the names of temporary files beside each. `forgets`: paths of which
+    nothing has to be remembered any more. `contents`: names in the store that nothing which is wanted or remembered needs.
     """
 
     file: File | None = None
@@ -34,10 +36,12 @@ class FileDifference(Difference, frozen=True):
     switch: bool = False
     adjust: bool = False
     verify: bool = False
+    is_foreign: bool = False
     restores: bool = False
     told: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
-    temporaries: tuple[str, ...] = ()
+    temporaries: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    forgets: tuple[str, ...] = ()
     contents: tuple[str, ...] = ()
 
 
