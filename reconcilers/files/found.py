@@ -14,8 +14,8 @@ from evenkeel.specs.files.observed import FileSeen, FilesSeen
 
 
 def as_found(seen: FilesSeen, memory: FilesMemory | None) -> DesiredState | None:
-    """What a first revision may overwrite, as if somebody had asked for it. Without a memory all files that were looked at: where
-    nobody knows what is asked for, those that evenkeel has placed stay as they are."""
+    """What a first revision may overwrite, as if somebody had asked for it. Without a memory all files that were looked at:
+    where nobody knows what is asked for, those that evenkeel has placed stay as they are."""
     files = [each for each in seen.files if each.kind in ("file", "link") and _counts(each, memory)]
     return desired_state([_original(each.subject, each.path, each.form) for each in files]) if files else None
 
