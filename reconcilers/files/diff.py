@@ -31,6 +31,7 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
         difference = _wanted(file, document, there, seen, memory) if there is not None else None
         if difference is not None:
             found[file.name] = difference
+    found = _with_former_places(found, memory)
     subjects = want.subjects
     for path in sorted(remembered_paths(memory) - {file.path for file, _ in want.documents}):
         left = _unwanted(at[path], memory, subjects) if path in at else None
@@ -41,6 +42,20 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
         count = "a stored content" if len(unneeded) == 1 else f"{len(unneeded)} stored contents"
         found[STORED] = FileDifference(STORED, "remove", f"nothing needs {count} any more", contents=unneeded)
     return tuple(found[subject] for subject in sorted(found))
+
+
+def _with_former_places(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
+    """While a file cannot be placed anew, its former place is not given to another one: it has nothing else."""
+    blocked = {subject for subject, each in found.items() if each.verb == "blocked"}
+    while blocked:
+        more = {}
+        for subject, each in found.items():
+            placed = memory.placed.get(each.file.path) if each.file is not None else None
+            if placed is not None and placed.subject in blocked - {subject} and subject not in blocked:
+                why = f"its place is still that of {placed.subject}, which is blocked"
+                more[subject] = FileDifference(subject, "blocked", why, file=each.file, asked=each.asked)
+        found, blocked = found | more, set(more)
+    return found
 
 
 def _wanted(

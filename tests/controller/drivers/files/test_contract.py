@@ -299,7 +299,7 @@ def test_without_the_journal_what_is_right_stays_and_what_differs_is_told(on: On
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("action", range(1, 12))
+@pytest.mark.parametrize("action", range(1, 15))
 def test_power_loss_at_any_action_converges(on: On, action: int, after: bool) -> None:
     async def work(it: Bench) -> None:
         it.put("source", b"source")
