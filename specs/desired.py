@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.containers.container import Container, content_of
+from evenkeel.specs.files.file import File
 from evenkeel.specs.problem import Path, Place, Problem
 
 
@@ -24,9 +25,9 @@ class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
     names: tuple[str, ...]
 
 
-Wanted = Container | SystemContainers
-"""The normal forms of all kinds. A new kind is a member here and an entry in `specs.documents.kinds`. Each says by `domain`
-which domain it asks something of."""
+Wanted = Container | SystemContainers | File
+"""The normal forms of all kinds, each with the `domain` that it asks something of. The type checker holds
+`specs.documents.kinds` to it; the codec needs the union itself."""
 _RULES = (SystemContainers,)
 """Kinds that ask for nothing themselves: they say how what others ask for is treated."""
 

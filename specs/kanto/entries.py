@@ -35,9 +35,9 @@ from evenkeel.specs.containers.container import (
     RestartPolicy,
     Stop,
 )
+from evenkeel.specs.containers.documents import finished
 from evenkeel.specs.containers.shorthand import is_variable_name, parse_extra_host
 from evenkeel.specs.desired import Draft
-from evenkeel.specs.documents.kinds import finished
 from evenkeel.specs.kanto import items
 from evenkeel.specs.kanto.entry import EMPTY_BY_DEFAULT, KEYS, MANY, NEVER_EMPTY, Entry, Reading
 from evenkeel.specs.problem import Flaw, Path, path_text

@@ -29,6 +29,9 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
                 components.append(_component(wanted, domain))
             case SystemContainers(names=names):
                 config.append({"key": "systemContainers", "value": ",".join(names)})
+            case _:
+                why = "Kanto's desired state has no words for this kind"
+                flaws.append(Flaw((document.name, document.kind), why, "ask for it in spec files"))
     payload: dict[str, Any] = {"domains": [{"id": domain, "config": config, "components": components}]}
     found: list[Flaw] = []
     drafts = desired_state_drafts(payload, found, domain)
