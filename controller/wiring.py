@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.containers.select import ContainersWanted
+    from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.containers.memory import ContainersMemory
+    from evenkeel.specs.files.memory import FilesMemory
+    from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.settings.settings import Settings
 
 MEMORY_STORE = "memory-engine.json"
+MEMORY_FILES = "memory-files.json"
 PARSED = "parsed"
 
 
@@ -64,7 +68,19 @@ def open_domains(
 ) -> tuple[Domain[Any, Any, Any], ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: that of the
     containers, where it is open already. With `readonly` nothing that a driver does is kept."""
-    return (_containers(settings, engine or open_driver(settings, readonly=readonly)),)
+    containers = engine or open_driver(settings, readonly=readonly)
+    return _files(settings, readonly=readonly), _containers(settings, containers)
+
+
+def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
+    """On the host itself, or beside the simulated engine on a simulated one."""
+    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.drivers.files import disk_files, memory_files
+    from evenkeel.reconcilers.files import Files
+
+    if settings.engine.kind == "memory":
+        return Domain(Files(), memory_files(Path(settings.state) / MEMORY_FILES, readonly=readonly))
+    return Domain(Files(), disk_files(settings.state, settings.specs))
 
 
 def _containers(

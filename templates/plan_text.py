@@ -46,6 +46,8 @@ _SUMMARY: dict[str, str] = {
 }
 _WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
 """Verbs of what is right as it is asked for, or nearly."""
+_BEGINNING = ("create", "recreate", "start", "restart", "remove")
+"""Verbs of what begins anew, or is no more."""
 _NAME = 4
 _VERB_WIDTH = 11
 _WHOLE = 1 << 20
@@ -65,9 +67,23 @@ def plan_lines(plans: Sequence[Planned], width: int = 80, style: Style = PLAIN) 
             if each.plan.differences:
                 lines.append(paint(each.plan.domain, "strong", style))
             for difference in each.plan.differences:
-                lines.extend(_Block(difference, each, columns, style).lines())
+                lines.extend(_Block(difference, each, columns, style).lines(_begins_anew(difference, each, plans)))
     lines.extend(textwrap.wrap(summary(plans), width, subsequent_indent="      "))
     return tuple(lines)
+
+
+def _begins_anew(difference: Difference, planned: Planned, plans: Sequence[Planned]) -> str:
+    """Which subjects of other domains begin anew by it, but for those that do so anyway; "" when none does."""
+    anyway = {
+        (each.plan.domain, other.subject)
+        for each in plans
+        for other in each.plan.differences
+        if other.verb in _BEGINNING
+    }
+    steps = [step for stage in planned.plan.stages for step in stage.steps if step.subject == difference.subject]
+    notified = dict.fromkeys(each for step in steps for each in step.action.traits.notifies if each not in anyway)
+    names = [one_line(subject) for _, subject in notified]
+    return f"then {', '.join(names)} {'is' if len(names) == 1 else 'are'} restarted" if names else ""
 
 
 def summary(plans: Sequence[Planned]) -> str:
@@ -121,8 +137,8 @@ class _Block:
         self._room = max(columns.place - 2 - self._body, 12)
         self._full_room = columns.width - self._body
 
-    def lines(self) -> Iterator[str]:
-        """The subject's line, its further changes, and the details below."""
+    def lines(self, more: str) -> Iterator[str]:
+        """The subject's line, its further changes, and the details below, the last of which is `more`."""
         place = _place(self._difference.asked)
         mark, colour = _MARKS[self._difference.verb]
         verb = "" if self._difference.verb == "keep" else self._difference.verb
@@ -135,7 +151,8 @@ class _Block:
         for number, (text, asked) in enumerate(self._rows()):
             shown = place if number == 0 else "" if asked == place else asked
             yield self._line(head if number == 0 else "", text, shown, colour)
-        for text in textwrap.wrap(self._planned.details(self._difference), self._full_room):
+        details = "; ".join(filter(None, (self._planned.details(self._difference), more)))
+        for text in textwrap.wrap(details, self._full_room):
             yield self._line("", text, "", None, "faint")
         for sentence, is_loss in self._planned.remarks(self._difference):
             for text in textwrap.wrap(sentence, self._full_room, break_on_hyphens=False):

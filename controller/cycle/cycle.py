@@ -94,6 +94,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._asked = desired.digest
         if self._is_idle(desired):
             self._transaction.idle(self._reconciler.domain)
+            self._record.idle()
             return Settled()
         self._transaction.busy(self._reconciler.domain)
         self._wellbeing.in_force(desired, journal.readable_revision("last-good"))

@@ -205,6 +205,10 @@ class Controller:
         while True:
             endings = await asyncio.gather(*(self._cycle(worker) for worker in self._workers.values()))
             ending = foremost(endings)
+            if isinstance(ending, Settled | Stalled | Waiting) and any(
+                each.is_woken for each in self._workers.values()
+            ):
+                ending = Progressed()  # one domain has got on since another one looked
             defects = defects + 1 if any(map(self.defects.is_broken, self._workers)) else 0
             if defects >= max(_MOST_DEFECTS, tries) and not isinstance(ending, Progressed):
                 ending = Stalled(f"a defect of evenkeel, {defects} times in a row: {self.defects.texts()}")
@@ -235,6 +239,7 @@ class Controller:
 
     async def _cycle(self, worker: Worker) -> Ending:
         ending: Ending = Retrying("a defect of evenkeel", 0.0, None)
+        worker.is_woken = False
         with self.defects.turn(worker.name):
             ending = await worker.cycles.run(self.stopping)
         return ending

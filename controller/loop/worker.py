@@ -73,6 +73,8 @@ class Worker:
         """Hears how far the steps at work are."""
         self.cut = asyncio.Event()
         """Set when what can be cut short should be: told to stop, or something newer waits."""
+        self.is_woken = False
+        """Whether there is something to do since somebody set this to False."""
         self._nudged = asyncio.Event()
         self.agent: Agent | None = None
         """Whose work is done in the turns of this worker."""
@@ -100,6 +102,7 @@ class Worker:
         later."""
         if urgent:
             self.cut.set()
+        self.is_woken = True
         self._queue.add(self.name)
 
     def look_again(self) -> None:
