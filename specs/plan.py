@@ -33,6 +33,8 @@ BARRIERS = ((Phase.DOWNLOAD,), (Phase.UPDATE,), (Phase.ACTIVATE, Phase.VERIFY), 
 something starts only when that is proven."""
 NOTHING_DONE = ("keep", "blocked")
 """Verbs of differences about which nothing is done: `keep` is never touched, `blocked` cannot be had."""
+NOTIFIED = "restart"
+"""The verb of a difference that another domain has made: the subject begins anew (`Memory.notified`)."""
 OUTSTANDING = "finish"
 """The verb of a difference that is none of content: a proof, or a clean-up, is outstanding."""
 

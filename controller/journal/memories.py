@@ -68,6 +68,12 @@ class Memories:
             connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)", rows)
         self._read.pop(domain, None)
 
+    def notified(self) -> tuple[str, ...]:
+        """The domains of which subjects have to begin anew."""
+        return tuple(
+            domain for (domain,) in self._database.all("SELECT DISTINCT domain FROM memory WHERE fact = 'notified'")
+        )
+
     def _facts(self, kind: type[Kept]) -> Kept:
         state = self._database.connection, int(self._database.one("PRAGMA data_version")[0])
         known = self._read.get(kind.domain)

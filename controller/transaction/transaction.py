@@ -48,6 +48,8 @@ class Transaction:
         """By domain: the digest of the last-good that it is back at, with nothing left to do, since the last disturbance."""
         self._back_at = ""
         """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
+        self._notified = set(journal.memories.notified())
+        """Domains that another one has notified, and of which a step was left at every look since."""
         self._idle: set[str] = set()
         """Domains of which nothing was asked when they last looked for work."""
         self.disturbances = 0
@@ -95,6 +97,8 @@ class Transaction:
 
     def seen(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
         """A domain has looked for a state, or could not: how far it is (`reconcilers.transaction.barrier.Progress`)."""
+        if pending in (None, Phase.CLEANUP) and not unseen:
+            self._notified.discard(domain)
         digest, before = self._progress.get(domain, ("", None))
         fails = before is not None and before.fails and digest == state.digest and pending is not None
         found = state.digest, Progress(self._members[domain].rank, pending, unseen, fails)
@@ -165,6 +169,7 @@ class Transaction:
         for domain, subject in notified:
             if domain in self._members:
                 self._journal.memories.notify(domain, [subject])
+                self._notified.add(domain)
                 self._reached.pop(domain, None)
                 self._back.pop(domain, None)
                 self._members[domain].wake()
@@ -223,7 +228,7 @@ class Transaction:
             name
             for name, member in self._takes_part(good).items()
             if self._back.get(name) != good.digest
-            and (desired is None or differing(member.want(desired), member.want(good)))
+            and (desired is None or differing(member.want(desired), member.want(good)) or name in self._notified)
         ]
         if missing:
             return _not_yet(missing, "back")
