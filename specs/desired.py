@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from evenkeel.specs.containers.container import Container, content_of
 from evenkeel.specs.files.file import File
+from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.problem import Path, Place, Problem
 
 
@@ -25,10 +26,10 @@ class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
     names: tuple[str, ...]
 
 
-Wanted = Container | SystemContainers | File
+Wanted = Container | SystemContainers | File | Baseline
 """The normal forms of all kinds, each with the `domain` that it asks something of. The type checker holds
 `specs.documents.kinds` to it; the codec needs the union itself."""
-_RULES = (SystemContainers,)
+_RULES = (SystemContainers, Baseline)
 """Kinds that ask for nothing themselves: they say how what others ask for is treated."""
 
 
@@ -57,6 +58,11 @@ class Document(Struct, frozen=True):
     lines: dict[str, tuple[int, int]] = {}
     whole: bool = True
 
+    @property
+    def is_rule(self) -> bool:
+        """Whether it asks for nothing itself, and says how what others ask for is treated."""
+        return isinstance(self.wanted, _RULES)
+
 
 class Decoded(Struct, frozen=True):
     """What a file holds: its documents, and its problems in order of place. Warnings are problems, too.
@@ -81,7 +87,7 @@ class DesiredState(Struct, frozen=True):
 
     def subjects(self) -> dict[tuple[str, str], Document]:
         """The documents that ask for something, by domain and name."""
-        return {(each.wanted.domain, each.name): each for each in self.documents if not isinstance(each.wanted, _RULES)}
+        return {(each.wanted.domain, each.name): each for each in self.documents if not each.is_rule}
 
     def part(self, domain: str) -> DesiredState:
         """What is asked of one domain alone."""

@@ -7,16 +7,24 @@ carry variables, and variables carry secrets.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evenkeel.specs.plan import BARRIERS, Difference, Plan, Stage, Step
 from evenkeel.specs.problem import Place
 from evenkeel.templates.planned import Planned
 
+_NO_GROUPS: Mapping[tuple[str, str], str] = {}
 
-def plan_value(plans: Sequence[Planned], revision: str = "", notes: Sequence[str] = ()) -> dict[str, Any]:
-    """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown."""
+
+def plan_value(
+    plans: Sequence[Planned],
+    revision: str = "",
+    notes: Sequence[str] = (),
+    groups: Mapping[tuple[str, str], str] = _NO_GROUPS,
+) -> dict[str, Any]:
+    """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown. `groups`: the group of each subject by its
+    domain and name."""
     verbs = Counter(difference.verb for each in plans for difference in each.plan.differences)
     totals = {name: number for each in plans for name, number in each.totals().items()}
     return {
@@ -27,7 +35,7 @@ def plan_value(plans: Sequence[Planned], revision: str = "", notes: Sequence[str
         "changes": any(each.plan.stages for each in plans),
         "notes": list(notes),
         "summary": {"verbs": dict(sorted(verbs.items())), **totals},
-        "subjects": [_subject(difference, each) for each in plans for difference in each.plan.differences],
+        "subjects": [_subject(difference, each, groups) for each in plans for difference in each.plan.differences],
         "stages": [
             {"domain": domain, "phase": str(stage.phase), "steps": [_step(step) for step in stage.steps]}
             for domain, stage in _in_order([each.plan for each in plans])
@@ -42,10 +50,11 @@ def _in_order(plans: Sequence[Plan]) -> Iterator[tuple[str, Stage]]:
             yield from ((plan.domain, stage) for stage in plan.stages if stage.phase in phases)
 
 
-def _subject(difference: Difference, planned: Planned) -> dict[str, Any]:
+def _subject(difference: Difference, planned: Planned, groups: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     return {
         "domain": planned.plan.domain,
         "name": difference.subject,
+        "group": groups.get((planned.plan.domain, difference.subject)) or None,
         "verb": difference.verb,
         "why": difference.why,
         "asked": _asked(difference.asked),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.specs.plan import Change, Difference
@@ -48,14 +48,18 @@ _WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
 """Verbs of what is right as it is asked for, or nearly."""
 _BEGINNING = ("create", "recreate", "start", "restart", "remove")
 """Verbs of what begins anew, or is no more."""
+_NO_GROUPS: Mapping[tuple[str, str], str] = {}
 _NAME = 4
 _VERB_WIDTH = 11
 _WHOLE = 1 << 20
 """Room for any values."""
 
 
-def plan_lines(plans: Sequence[Planned], width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
-    """The whole text, in the order of the domains; the summary stands last. `width`: columns of the terminal."""
+def plan_lines(
+    plans: Sequence[Planned], width: int = 80, style: Style = PLAIN, groups: Mapping[tuple[str, str], str] = _NO_GROUPS
+) -> tuple[str, ...]:
+    """The whole text, in the order of the domains; the summary stands last. `width`: columns of the terminal. `groups`: the
+    group of each subject by its domain and name."""
     width = max(width, LEAST_WIDTH)
     lines: list[str] = []
     differences = [difference for each in plans for difference in each.plan.differences]
@@ -67,7 +71,9 @@ def plan_lines(plans: Sequence[Planned], width: int = 80, style: Style = PLAIN) 
             if each.plan.differences:
                 lines.append(paint(each.plan.domain, "strong", style))
             for difference in each.plan.differences:
-                lines.extend(_Block(difference, each, columns, style).lines(_begins_anew(difference, each, plans)))
+                group = groups.get((each.plan.domain, difference.subject), "")
+                more = (_begins_anew(difference, each, plans), f"group {one_line(group)}" if group else "")
+                lines.extend(_Block(difference, each, columns, style).lines(more))
     lines.extend(textwrap.wrap(summary(plans), width, subsequent_indent="      "))
     return tuple(lines)
 
@@ -137,8 +143,8 @@ class _Block:
         self._room = max(columns.place - 2 - self._body, 12)
         self._full_room = columns.width - self._body
 
-    def lines(self, more: str) -> Iterator[str]:
-        """The subject's line, its further changes, and the details below, the last of which is `more`."""
+    def lines(self, more: Sequence[str]) -> Iterator[str]:
+        """The subject's line, its further changes, and the details below, the last of which are `more`."""
         place = _place(self._difference.asked)
         mark, colour = _MARKS[self._difference.verb]
         verb = "" if self._difference.verb == "keep" else self._difference.verb
@@ -151,7 +157,7 @@ class _Block:
         for number, (text, asked) in enumerate(self._rows()):
             shown = place if number == 0 else "" if asked == place else asked
             yield self._line(head if number == 0 else "", text, shown, colour)
-        details = "; ".join(filter(None, (self._planned.details(self._difference), more)))
+        details = "; ".join(filter(None, (self._planned.details(self._difference), *more)))
         for text in textwrap.wrap(details, self._full_room):
             yield self._line("", text, "", None, "faint")
         for sentence, is_loss in self._planned.remarks(self._difference):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from evenkeel.specs.feedback import Condition, ConditionName, Work
@@ -37,7 +37,7 @@ class Status(NamedTuple):
     not visible here; times are seconds since the epoch. `trouble`: why it works from memory, "" when it does not; `is_told`:
     the conditions are its own words all the same. `message`: what is desired came over MQTT; `waiting`: for the broker;
     `served`: the settings have an agent for activities. `work`: what the controller is doing, `None` when it did not say.
-    `said`: whose last output is kept, of those who failed."""
+    `said`: whose last output is kept, of those who failed. `groups`: those that went back to last-good, and why."""
 
     state: str
     specs: tuple[str, ...]
@@ -57,6 +57,7 @@ class Status(NamedTuple):
     served: bool = True
     work: Work | None = None
     said: tuple[str, ...] = ()
+    groups: Mapping[str, str] = {}
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -115,6 +116,7 @@ def status_value(status: Status) -> dict[str, Any]:
             "at": iso_value(failure.at),
             "givenUp": failure.given_up,
         },
+        "groups": [{"name": group or None, "failed": why} for group, why in status.groups.items()],
         "activity": activity_value(status.activity),
         "messagesWaiting": status.waiting,
         "work": work_value(status.work),
@@ -151,6 +153,10 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         "last good",
         f"{status.last_good or ('not known' if is_unknown else 'none yet')}{' (the desired one)' if same else ''}",
     )
+    for group, why in status.groups.items():
+        name = f"group {one_line(group)}" if group else "what is in no group"
+        text = f"{name} went back to last-good: {one_line(why)}"
+        yield from (_field("", line) for line in textwrap.wrap(text, max(width - _HEAD, 28)))
     yield ""
     if is_unknown:
         yield paint("as it was when the state directory was lost; what happened since is not known:", "change", style)

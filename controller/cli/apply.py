@@ -103,7 +103,9 @@ def command(
                 code = _refused(settings, journal, found, shown, yes=yes, given_up=given_up, is_repaired=is_repaired)
                 if code is not None:
                     return code
-                return runner.run(_converge(settings, domains, journal, lock, reading, timeout, retry=given_up is None))
+                return runner.run(
+                    _converge(settings, domains, journal, lock, reading, timeout, retry=given_up is None, again=retry)
+                )
             finally:
                 for domain in domains:
                     runner.run(domain.driver.close())
@@ -141,7 +143,7 @@ def _refused(
         echo(f"To repair last-good ({journal.digest('last-good')}), which is in force:")
     elif given_up is not None:
         echo("What --retry would do:")
-    for line in plan_lines(shown, terminal_width(), terminal_style()):
+    for line in plan_lines(shown, terminal_width(), terminal_style(), found.groups):
         echo_lines(line)
     for note in found.notes if found.does_something and (given_up is None or is_repaired) else ():
         echo(f"Note: {note}")
@@ -179,11 +181,14 @@ async def _converge(
     limit_s: float | None,
     *,
     retry: bool,
+    again: bool,
 ) -> int:
+    """`retry`: what is remembered of the revision as a whole is forgotten; `again`: that of groups, too."""
     import asyncio
     import signal
 
     from evenkeel.controller.cli.steps import showing
+    from evenkeel.controller.cycle.in_force import failed_groups
     from evenkeel.controller.wiring import build_controller
     from evenkeel.specs.feedback import Feedback
 
@@ -202,10 +207,12 @@ async def _converge(
         if limit_s is not None:
             loop.call_later(limit_s, stop, f"no end after {limit_s:g} s")
         controller.accept(reading)
-        failure = journal.attempts.of(reading.desired.digest)
-        if retry and failure is not None and journal.attempts.forgive_all(failure.digest):
-            why = f"an operator retries it; it had failed: {failure.why}"
-            controller.say(Feedback("revision-retried", why, revision=failure.digest))
+        digest = reading.desired.digest
+        failure, groups = journal.attempts.of(digest), failed_groups(journal) if again else {}
+        failed = [failure.why] if failure is not None and retry else list(groups.values())
+        if failed and journal.attempts.forgive_all(digest):
+            why = f"an operator retries it; it had failed: {'; '.join(failed)}"
+            controller.say(Feedback("revision-retried", why, revision=digest))
         ending = await controller.converge(show.waits, settings.retries)
     if journal.loss is not None:
         echo(f"Nothing of this could be stored: {journal.loss.trouble.why}", err=True)

@@ -85,7 +85,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     if output == "text":
         from evenkeel.templates.plan_text import plan_lines
 
-        for line in plan_lines(found.told(show_values=show_values), terminal_width(), terminal_style()):
+        for line in plan_lines(found.told(show_values=show_values), terminal_width(), terminal_style(), found.groups):
             echo_lines(line)
         for note in (*notes, *found.notes):
             echo(f"Note: {note}")
@@ -94,7 +94,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value
 
-        echo_value(plan_value(found.told(), desired.digest, (*notes, *found.notes)), output)
+        echo_value(plan_value(found.told(), desired.digest, (*notes, *found.notes), found.groups), output)
     if found.does_something:
         return 2
     return 1 if found.is_blocked else 0

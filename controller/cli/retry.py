@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo
+
+if TYPE_CHECKING:
+    from evenkeel.controller.journal.journal import Journal
 
 _BY_THE_NEXT = " by the next `evenkeel run` or `evenkeel apply`"
 
@@ -32,11 +37,12 @@ def command(options: Options) -> int:
     desired = reader.digest("desired")
     attempt = reader.attempts.of(desired) if desired else None
     rejected = reader.attempts.has_contents()
+    others = _others(reader)
     reader.close()
     if attempt is None and not rejected:
         echo("No failed revision: there is nothing to retry.")
         return 0
-    why = f"it had failed: {attempt.why}" if attempt is not None else "an image that was pushed again had failed"
+    why = f"it had failed: {attempt.why}" if attempt is not None else others
     journal = open_journal(state)
     try:
         with journal.at_once():
@@ -53,3 +59,11 @@ def command(options: Options) -> int:
     by = "" if ask_to_look_again(state) else f"{_BY_THE_NEXT}; no controller is at work now"
     echo(f"Revision {desired} is tried again{by}; {why}")
     return 0
+
+
+def _others(journal: Journal) -> str:
+    """What had failed of a revision that has not failed as a whole."""
+    from evenkeel.controller.cycle.in_force import failed_groups
+
+    groups = [f"group {group} had failed: {why}" if group else why for group, why in failed_groups(journal).items()]
+    return "; ".join(groups) or "an image that was pushed again had failed"

@@ -45,6 +45,7 @@ def command(options: Options, output: str, check: bool) -> int:
 
     from evenkeel.controller.cli.asked import message_in_force
     from evenkeel.controller.control.ask import ask_status
+    from evenkeel.controller.cycle.in_force import failed_groups
     from evenkeel.controller.journal.journal import empty_journal, read_journal
     from evenkeel.controller.journal.lock import holder
     from evenkeel.controller.process.clock import system_now
@@ -92,6 +93,7 @@ def command(options: Options, output: str, check: bool) -> int:
         served=serves(settings),
         work=work,
         said=_said(journal, conditions, attempt),
+        groups=failed_groups(journal),
     )
     journal.close()
     if output == "text":

@@ -24,6 +24,7 @@ from evenkeel.controller.cycle.turns import Turns
 from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.transaction.groups import Aimed
 from evenkeel.controller.transaction.transaction import Member, Transaction
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
@@ -100,6 +101,11 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._wellbeing.in_force(desired, journal.readable_revision("last-good"))
         attempt = journal.attempts.of(desired.digest)
         if attempt is None or not attempt.failed:
+            aimed = self._transaction.groups.aim(desired)
+            if aimed.failed or aimed.held:
+                return await self._in_part(desired, aimed, stopping)
+            if self._journal.digest("part"):
+                self._journal.drop("part")
             try:
                 ending = await self._pass("desired", desired, stopping)
             except Exception as error:
@@ -108,6 +114,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 return await self._without_plan(desired.digest, self.steps.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and not ending.counts:
                 return await self._go_on_without(desired, ending, stopping)
+            if isinstance(ending, Retrying) and self._goes_on(desired, ending):
+                return Progressed()
             if isinstance(ending, Retrying) and ending.failed:
                 kept_up = self._last_good() or desired  # without a way back, what can run does
                 is_same = kept_up.digest == desired.digest
@@ -132,6 +140,41 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 return self._record.blocked(f"{why}; on the way back to last-good, because {attempt.why}")
             case Retrying(why=why, failed=failed) if failed:
                 await self._keep_up(good, good, failed, why, stopping)
+        return ending
+
+    def _goes_on(self, desired: DesiredState, ending: Retrying) -> bool:
+        """Whether there are groups that need not wait for what could not be fetched."""
+        fetches = ending.phase == Phase.DOWNLOAD
+        return fetches and self._transaction.hold(self._reconciler.domain, desired, ending.failed)
+
+    async def _in_part(self, desired: DesiredState, aimed: Aimed, stopping: asyncio.Event) -> Ending:
+        """Some groups of what is desired have failed, or are held: what was good of these, and what is desired of others."""
+        state, good = aimed.state, self._journal.digest("last-good")
+        self._journal.put("part", state, desired.digest)
+        self._wellbeing.in_force(state, self._journal.readable_revision("last-good"))
+        if self._record.is_back():
+            self._transaction.know_back(state)
+        role: Role = "last-good" if state.digest == good else "desired"
+        ending = await self._turn(Aim(role, state, self._asked, is_part=True), stopping)
+        match ending:
+            case Settled() if aimed.held:
+                self._transaction.let_go()
+                self._record.settled_is(False, "Retrying", aimed.why)
+                return Retrying(aimed.why, 0.0, Phase.DOWNLOAD)
+            case Settled():
+                missing = self._transaction.go_back(
+                    self._reconciler.domain, state, aimed.why, self._record, aimed.groups
+                )
+                return Waiting(missing) if missing else Stalled(aimed.why)
+            case Stalled(why=why):
+                return self._record.blocked(f"{why}; beside that, {aimed.why}")
+            case Retrying(failed=failed, why=why) if failed:
+                if self._goes_on(desired, ending):
+                    return Progressed()
+                kept_up = self._last_good()
+                if kept_up is not None:
+                    stuck = failed if kept_up.digest == state.digest else {}
+                    await self._keep_up(state, kept_up, stuck, why, stopping)
         return ending
 
     def _is_idle(self, desired: DesiredState) -> bool:

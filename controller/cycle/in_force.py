@@ -6,12 +6,26 @@ of a container what nobody acts on.
 
 from __future__ import annotations
 
+from evenkeel.controller.journal.attempts import GROUPS
 from evenkeel.controller.journal.journal import Journal, Role
+from evenkeel.reconcilers.transaction.groups import groups, has_groups
 
 
 def role_in_force(journal: Journal) -> Role:
-    """`last-good` once what is desired has failed and there is another state to go back to; else `desired`."""
+    """`last-good` once what is desired, or a group of it, has failed and there is another state to go back to; else
+    `desired`."""
     desired, good = journal.digest("desired"), journal.digest("last-good")
-    attempt = journal.attempts.of(desired)
-    is_given_up = attempt is not None and attempt.failed
+    attempt, part = journal.attempts.of(desired), journal.origin("part")
+    is_in_part = part is not None and part.source == desired and journal.digest("part") == good
+    is_given_up = (attempt is not None and attempt.failed) or is_in_part
     return "last-good" if is_given_up and good not in ("", desired) else "desired"
+
+
+def failed_groups(journal: Journal) -> dict[str, str]:
+    """The groups of what is desired that have failed and are not tried again, and why."""
+    failed = journal.attempts.rejected(GROUPS)
+    desired = journal.readable_revision("desired") if failed else None
+    if desired is None or not has_groups(desired):
+        return {}
+    found = groups(desired, journal.readable_revision("last-good"))
+    return {group: failed[found.key(group)] for group in found.changed() if found.key(group) in failed}

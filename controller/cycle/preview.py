@@ -5,13 +5,15 @@ The same pure functions as in a cycle, over what is asked, a journal that is onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evenkeel.controller.cycle.domain import Domain
+from evenkeel.controller.cycle.in_force import failed_groups
 from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.ports import Former, Reconciler
+from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Observation
@@ -34,11 +36,13 @@ class Planned(NamedTuple):
 
 class Preview(NamedTuple):
     """The plans of all domains, in the order of their switches, and what has to be said about them. `fails_at`: what they
-    would fail at now, which is among the notes."""
+    would fail at now, which is among the notes. `groups`: the group of each subject by its domain and name, where any are
+    asked for."""
 
     plans: tuple[Planned, ...]
     notes: tuple[str, ...]
     fails_at: tuple[str, ...] = ()
+    groups: Mapping[tuple[str, str], str] = {}
 
     def told(self, *, show_values: bool = False) -> list[PlanTold]:
         """The plans as they are told. `show_values`: with the values that they keep to themselves, for a terminal only."""
@@ -86,7 +90,8 @@ async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, de
         fails_at += foreseen.fails_at
         notes += foreseen.notes
     told = revision_notes(journal, [each.name for each in domains], desired)
-    return Preview(tuple(plans), (*told, *asides, *fails_at, *notes), tuple(fails_at))
+    of = groups(desired, good).of if has_groups(desired) else {}
+    return Preview(tuple(plans), (*told, *asides, *fails_at, *notes), tuple(fails_at), of)
 
 
 def _provided(plans: Sequence[Planned]) -> frozenset[str]:
@@ -99,7 +104,10 @@ def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredSta
     """What is remembered of this revision, in sentences."""
     attempt = journal.attempts.of(desired.digest)
     if attempt is None:
-        return ()
+        until = "it stays as it was good until its specs change or somebody runs `evenkeel retry`"
+        return tuple(
+            f"{group_text(each)} failed before: {why}; {until}" for each, why in failed_groups(journal).items()
+        )
     if not attempt.failed:
         times = "once" if attempt.failures == 1 else f"{attempt.failures} times"
         return (f"revision {desired.digest} failed {times} so far: {attempt.why}",)

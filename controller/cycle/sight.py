@@ -23,6 +23,7 @@ class Aim(NamedTuple):
     stuck: Mapping[str, str] | None = None
     kept: Collection[str] | None = None
     proves: bool = False
+    is_part: bool = False
 
     @property
     def judges_all(self) -> bool:

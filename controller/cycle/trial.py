@@ -130,7 +130,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         excused = journal.attempts.sick_before(state.digest, self._domain) or frozenset()
         sick = {subject: why for subject, why in unwell.items() if subject not in excused}
         if sick:
-            return self._wait_for_recovery(state, counted(sick), renewed)
+            return self._wait_for_recovery(state, counted(sick), renewed, sick)
         self._unwell_since = None
         waiting = self._wait_for_checks(state, seen, excused) if begun and good else None
         if waiting is not None:
@@ -158,7 +158,9 @@ class Trial(Generic[Want, Seen, Remembered]):
         states = counted({name: each.why for name, each in unchecked.items()})
         return self._record.waits(f"it is not known yet whether what is new harms others: {states}", AGAIN_S)
 
-    def _wait_for_recovery(self, state: DesiredState, why: str, renewed: Renewed) -> Ending | None:
+    def _wait_for_recovery(
+        self, state: DesiredState, why: str, renewed: Renewed, subjects: Collection[str]
+    ) -> Ending | None:
         now = asyncio.get_running_loop().time()
         self._unwell_since = now if self._unwell_since is None else self._unwell_since
         if now - self._unwell_since >= RECOVERY_S:
@@ -170,7 +172,7 @@ class Trial(Generic[Want, Seen, Remembered]):
             if self._journal.digest("last-good") == state.digest:
                 self._journal.attempts.forget_sick()
                 return Progressed()
-            return self.give_up(state, f"{why}, since this revision")
+            return self.give_up(state, f"{why}, since this revision", subjects)
         return self._record.waits(why, AGAIN_S)
 
     @at_once
@@ -244,7 +246,7 @@ class Trial(Generic[Want, Seen, Remembered]):
                 self._journal.attempts.count(state.digest, why)
                 return Retrying(why, 0.0, None)
 
-    def give_up(self, state: DesiredState, why: str) -> Ending:
-        """The revision has failed in this domain, and so in all."""
-        self._transaction.give_up(state, why, self._record)
+    def give_up(self, state: DesiredState, why: str, subjects: Collection[str] = ()) -> Ending:
+        """The revision has failed in this domain by these subjects, and so in all."""
+        self._transaction.give_up(state, why, self._record, self._domain, subjects)
         return Progressed()

@@ -187,7 +187,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             return self._begin(sight, found.stage, renewed)
         if undecided and is_desired and not is_stuck and not blocked(plan):
             return self.trial.wait_for_first_checks(undecided)
-        return self._settle("last-good" if is_stuck else aim.role, aim.asked, plan, settled)
+        return self._settle("last-good" if is_stuck or aim.is_part else aim.role, aim.asked, plan, settled)
 
     def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
         """How it would be settled, and which subjects are not well, and why, without those that are left alone."""
@@ -285,4 +285,4 @@ class Turns(Generic[Want, Seen, Remembered]):
                 self.record.settled_is(False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
-                return self.trial.give_up(state, why)
+                return self.trial.give_up(state, why, failures(stage, outcomes))

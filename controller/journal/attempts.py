@@ -1,6 +1,7 @@
 """What was tried and failed: revisions, and contents that were pushed again under a tag in force.
 
-A revision is the whole device's, and its domain is "". A content belongs to the domain that fetches it.
+A revision is the whole device's, and its domain is "". A content belongs to the domain that fetches it. A part of a revision
+that asks something of one group fails by itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from evenkeel.specs.visible import shortened
 
 _MOST = 1000
 """Beyond these, what failed longest ago may be tried again; a fleet that is sent new failures for years fills no disk."""
+
+
+GROUPS = "groups"
+"""In the place of a domain, for what is asked of a group of subjects (`reconcilers.transaction.groups`)."""
 
 
 class Attempt(NamedTuple):

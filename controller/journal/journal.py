@@ -39,9 +39,10 @@ from evenkeel.specs.feedback import Condition, ConditionName, Feedback
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.visible import shortened
 
-Role = Literal["desired", "last-good", "files", "message", "proven"]  # the last: controller.cycle.proven
+Role = Literal["desired", "last-good", "files", "message", "proven", "part"]  # the last: controller.cycle.proven
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007). A `message` and what is
-`proven` are those of one domain; the other roles belong to the device, whose domain is ""."""
+`proven` are those of one domain; the other roles belong to the device, whose domain is "". `part`: what domains were on their
+way to last, while it was what is desired but for some groups."""
 _PLACE = "the content of revision {} (table revision), which is {},"
 
 AS_FOUND = "as found"
@@ -198,6 +199,18 @@ class Journal:
                 return False
             origin = self.origin("desired")
             self._make_good(connection, digest, *(origin[:2] if origin else ("", "")))
+        return True
+
+    def promote_part(self, digest: str, state: DesiredState) -> bool:
+        """A state that is what is desired, but for some groups, was judged good. False when something else than `digest` is
+        desired meanwhile."""
+        with self._database.writing() as connection:
+            if self.digest("desired") != digest:
+                return False
+            origin = self.origin("desired")
+            source, activity = origin[:2] if origin else ("", "")
+            self.put("last-good", state, source, activity)
+            self._make_good(connection, state.digest, source, activity)
         return True
 
     def _make_good(self, connection: Transaction, digest: str, source: str, activity: str) -> None:

@@ -7,14 +7,16 @@ business (`controller.cycle`); nothing else couples domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.transaction.groups import GivenUp, GroupTrials
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.transaction.barrier import Progress, held
+from evenkeel.reconcilers.transaction.groups import group_text
 from evenkeel.reconcilers.wanted import Wanted, differing
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
@@ -35,6 +37,7 @@ class Transaction:
 
     def __init__(self, journal: Journal) -> None:
         self._journal, self.verdict = journal, Verdict(journal)
+        self.groups = GroupTrials(journal)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
         """By domain: the digest of the state that it was last seen on its way to, and how far it was."""
@@ -105,6 +108,19 @@ class Transaction:
         if self._progress.get(domain) != found:
             self._progress[domain] = found
             self._wake_others(domain)
+
+    def hold(self, domain: str, desired: DesiredState, subjects: Mapping[str, str]) -> bool:
+        """The groups of these subjects of a domain cannot be fetched now, and why; True when there are others, which go on
+        without them."""
+        if not self.groups.hold(desired, domain, subjects):
+            return False
+        self._wake_all()
+        return True
+
+    def let_go(self) -> None:
+        """The groups that were held are tried again, with all others."""
+        self.groups.let_go()
+        self._wake_all()
 
     def fails(self, domain: str, state: DesiredState) -> None:
         """A try of a domain on its way to a state has failed. It counts as failing until nothing is left of its way."""
@@ -186,9 +202,10 @@ class Transaction:
         missing = [name for name in self._takes_part(state) if not self._is_there(name, state)]
         if missing:
             return _not_yet(missing, "there")
-        if not self._journal.promote(state.digest):
+        if not self.groups.promote(state):
             return ""
-        voice.say("revision-good", text)
+        is_whole = self._journal.digest("desired") == state.digest
+        voice.say("revision-good", text if is_whole else "what is asked of the other groups is there and proven")
         self._wake_others(domain)
         return None
 
@@ -199,8 +216,13 @@ class Transaction:
         return self._reached.get(name) == state.digest or (is_unseen and self.changes(name, state) == ())
 
     @at_once
-    def give_up(self, state: DesiredState, why: str, voice: Voice) -> None:
-        """The revision has failed, for all domains."""
+    def give_up(self, state: DesiredState, why: str, voice: Voice, domain: str, subjects: Collection[str] = ()) -> None:
+        """The revision has failed, for all domains; where groups are asked for, only those of the subjects of the domain that
+        have failed."""
+        blamed = self.groups.give_up(state, domain, subjects, why)
+        if blamed is not None:
+            self._tell_given_up(blamed, why, voice)
+            return
         self._journal.attempts.forget_sick()
         self._journal.attempts.count(state.digest, why, failed=True)
         self._back_at = ""
@@ -213,13 +235,23 @@ class Transaction:
             "rolling-back", f"going back to {good}{self._whom(state, self._journal.readable_revision('last-good'))}"
         )
         voice.settled_is(False, "RollingBack", why)
-        for member in self._members.values():
-            member.wake()
+        self._wake_all()
+
+    def _tell_given_up(self, blamed: GivenUp, why: str, voice: Voice) -> None:
+        """Some groups have failed, and the others go on."""
+        self._back_at = ""
+        for group in blamed.groups:
+            voice.say("revision-failed", f"{group_text(group)}: {why}")
+        names, goes = " and ".join(map(group_text, blamed.groups)), "goes" if len(blamed.groups) == 1 else "go"
+        voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}")
+        voice.settled_is(False, "RollingBack", why)
+        self._wake_all()
 
     @at_once
-    def go_back(self, domain: str, good: DesiredState, why: str, voice: Voice) -> str:
+    def go_back(self, domain: str, good: DesiredState, why: str, voice: Voice, part: str = "") -> str:
         """A domain is back at last-good, which is in force instead of what is desired once all are; "" then, and nothing
-        more is tried. Else which are not. Where it was in force before, it was only repaired."""
+        more is tried. Else which are not. Where it was in force before, it was only repaired. `part`: the groups that are back,
+        where all else is as desired."""
         if self._back.get(domain) != good.digest:
             self._back[domain] = good.digest
             self._wake_others(domain)
@@ -232,9 +264,15 @@ class Transaction:
         ]
         if missing:
             return _not_yet(missing, "back")
-        is_new = voice.settled_is(False, "RolledBack", f"last-good is in force; {why}")
+        text = (
+            f"all is as asked for, but for what is back at last-good: {why}"
+            if part
+            else f"last-good is in force; {why}"
+        )
+        is_new = voice.settled_is(False, "RolledBack", text)
         if is_new and self._back_at != good.digest:
-            voice.say("rolled-back", f"last-good {good.digest} is in force again{self._whom(desired, good)}")
+            what = f"{part} went back to last-good" if part else f"last-good {good.digest} is in force again"
+            voice.say("rolled-back", f"{what}{self._whom(desired, good)}")
         self._back_at = good.digest
         return ""
 
@@ -249,6 +287,10 @@ class Transaction:
         found = (differing(member.want(one), member.want(other)) for member in self._members.values())
         subjects = sorted({subject for each in found for subject in each})
         return f": {listed(subjects)}" if subjects else ""
+
+    def _wake_all(self) -> None:
+        for member in self._members.values():
+            member.wake()
 
     def _wake_others(self, domain: str) -> None:
         for name, member in self._members.items():

@@ -11,6 +11,7 @@ from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContai
 from evenkeel.specs.documents.cycles import cycles
 from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.reference import Claim, Reference
+from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, Severity, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
@@ -36,9 +37,11 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
     problems.extend(_asked_and_protected(first))
     problems.extend(_ports_taken_twice(first))
     problems.extend(_claimed_twice(first))
+    problems.extend(_grouped_twice(first))
     if complete and not any(decoded.nameless for decoded in files):
         unread = {name for decoded in files for name in decoded.unread}  # what cannot be read is not missing
         problems.extend(_references(first, unread))
+        problems.extend(_unknown_members(first, unread))
     sound: dict[tuple[str, str], Document] = {}
     for document in (each for decoded in files for each in decoded.documents):
         sound.setdefault((document.kind, document.name), document)
@@ -93,6 +96,31 @@ def _claimed_twice(documents: Documents) -> Iterable[Problem]:
                 message = f"the {claim.path} {claim.value} is that of `{there.name}`, too"
                 hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
                 yield Problem(asked_at(here, claim.path), f"spec.{claim.path}", message, hint)
+
+
+def _baselines(documents: Documents) -> Iterable[tuple[Document, Baseline]]:
+    return [(each, each.wanted) for each in documents.values() if isinstance(each.wanted, Baseline)]
+
+
+def _grouped_twice(documents: Documents) -> Iterable[Problem]:
+    """At both places, a subject that belongs to two groups."""
+    for subject in (each for each in documents.values() if not each.is_rule):
+        having = [each for each, group in _baselines(documents) if group.has(subject.name, subject.wanted)]
+        for here, there in ((having[1], having[0]), (having[0], having[1])) if len(having) > 1 else ():
+            message = f"`{subject.name}` is in the group `{there.name}`, too"
+            hint = f"leave it out of one of them; the other one is at {place_text(asked_at(there, 'members'))}"
+            yield Problem(asked_at(here, "members"), "spec.members", message, hint)
+
+
+def _unknown_members(documents: Documents, unread: set[str]) -> Iterable[Problem]:
+    """Members that nobody asks for. A warning: a message may ask for them."""
+    known = unread.union(each.name for each in documents.values() if not each.is_rule)
+    for document, group in _baselines(documents):
+        for name in group.members:
+            if name not in known:
+                hint = nearest(name, known) or "ask for it, or leave it out"
+                message = f"nothing asks for `{name}`"
+                yield Problem(asked_at(document, "members"), "spec.members", message, hint, "warning")
 
 
 def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:

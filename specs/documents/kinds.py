@@ -20,6 +20,7 @@ from evenkeel.specs.documents.reference import Claim, Reference
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.files import documents as files
 from evenkeel.specs.files.written import FileSpec
+from evenkeel.specs.groups.documents import BaselineSpec, baseline
 from evenkeel.specs.problem import Flaw, nearest
 
 Flaws = list[Flaw]
@@ -46,6 +47,7 @@ KINDS = {
     for kind in (
         Kind("Container", of_containers.ContainerSpec, containers.container, refers=containers.needed),
         Kind("SystemContainers", of_containers.SystemContainersSpec, containers.system_containers),
+        Kind("Baseline", BaselineSpec, baseline),
         Kind("File", FileSpec, files.file, files.notified, files.claimed),
     )
 }

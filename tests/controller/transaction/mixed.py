@@ -62,6 +62,8 @@ class Engine(MemoryEngine):
         """What a container has read at its start, by its name."""
         self.bad: set[str] = set()
         """Contents with which a container does not come up."""
+        self.ill: set[str] = set()
+        """Images that do not come up, whatever they read."""
 
     async def perform(self, action: Action, progress: Callable[[str, int, int], None]) -> Outcome:
         if isinstance(action, Start):
@@ -69,8 +71,8 @@ class Engine(MemoryEngine):
                 each for each in self.world.containers.values() if action.instance in (each.id, each.engine_name)
             )
             self.read[kept.container.name if kept.container else ""] = self._content()
-            broken = Image(exits_with=1) if self._content() in self.bad else Image()
-            self.catalogue[kept.image] = broken
+            is_bad = self._content() in self.bad or kept.image.removeprefix("docker.io/library/") in self.ill
+            self.catalogue[kept.image] = Image(exits_with=1) if is_bad else Image()
         outcome = await super().perform(action, progress)
         await self._power.note("containers", action, outcome)
         return outcome

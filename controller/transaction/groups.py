@@ -1,0 +1,109 @@
+"""Groups of what is desired on trial: those that failed, those that cannot be fetched now, and what is good without them.
+
+Where nobody asks for groups all is one, and nothing here has an effect. A part that failed stays in quarantine in the journal;
+one that is only held is forgotten with the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from evenkeel.controller.journal.attempts import GROUPS
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.reconcilers.transaction.groups import Groups, group_text, groups, has_groups
+from evenkeel.specs.desired import DesiredState
+
+
+class Aimed(NamedTuple):
+    """The state that domains are on their way to. `failed`: groups that went back, and why; `held`: those that cannot be
+    fetched now."""
+
+    state: DesiredState
+    failed: Mapping[str, str] = {}
+    held: Mapping[str, str] = {}
+
+    @property
+    def groups(self) -> str:
+        """The groups that went back, in words."""
+        return " and ".join(map(group_text, sorted(self.failed)))
+
+    @property
+    def why(self) -> str:
+        """Why it is not all that is desired."""
+        return "; ".join(f"{group_text(group)}: {why}" for group, why in sorted({**self.held, **self.failed}.items()))
+
+
+class GivenUp(NamedTuple):
+    """Groups that have just failed. `back`: what is desired without them."""
+
+    groups: tuple[str, ...]
+    desired: DesiredState
+    back: DesiredState
+
+
+class GroupTrials:
+    """The groups of one device."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._held: dict[str, str] = {}
+        """Groups that the others do not wait for, and why, while the state of this digest is desired."""
+        self._held_for = ""
+
+    def aim(self, desired: DesiredState) -> Aimed:
+        """What domains are on their way to when this is desired: of groups that failed, or are held, what was good."""
+        if not has_groups(desired):
+            return Aimed(desired)
+        found = self._groups(desired)
+        changed = found.changed()
+        attempts = {group: self._journal.attempts.of(found.key(group), GROUPS) for group in changed}
+        failed = {group: each.why for group, each in attempts.items() if each is not None and each.failed}
+        held = self._held if self._held_for == desired.digest else {}
+        held = {group: why for group, why in held.items() if group in changed and group not in failed}
+        if not failed and not held:
+            return Aimed(desired)
+        return Aimed(found.without(failed.keys() | held.keys()), failed, held)
+
+    def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str]) -> bool:
+        """Hold the groups of these subjects of a domain, and why. False when no other group would go on without them."""
+        if not has_groups(desired):
+            return False
+        found, aimed = self._groups(desired), self.aim(desired)
+        left = set(found.changed()) - aimed.failed.keys() - aimed.held.keys()
+        why = {group: each for subject, each in subjects.items() for group in found.of_subjects(domain, [subject])}
+        if not left.intersection(why) or left <= why.keys():
+            return False
+        self._held, self._held_for = {**aimed.held, **why}, desired.digest
+        return True
+
+    def let_go(self) -> None:
+        """No group is held any more."""
+        self._held = {}
+
+    def give_up(self, state: DesiredState, domain: str, subjects: Collection[str], why: str) -> GivenUp | None:
+        """The groups of a domain's subjects have failed on the way to a state; all that are on trial, where none of these is.
+        `None` when all is one."""
+        desired = self._journal.readable_revision("desired") if has_groups(state) else None
+        if desired is None:
+            return None
+        found = self._groups(desired)
+        left = set(found.changed()) - self.aim(desired).failed.keys()
+        blamed = tuple(sorted(left & found.of_subjects(domain, subjects) or left))
+        if not blamed:
+            return None
+        back = found.without(blamed)
+        for group in blamed:
+            self._journal.attempts.count(found.key(group), why, failed=True, domain=GROUPS)
+        self._journal.attempts.forget_sick()
+        return GivenUp(blamed, desired, back)
+
+    def promote(self, state: DesiredState) -> bool:
+        """A state is good from now on, if it is what is desired, or all of that but for some groups."""
+        desired = self._journal.readable_revision("desired") if has_groups(state) else None
+        if desired is None or desired.digest == state.digest or self.aim(desired).state.digest != state.digest:
+            return self._journal.promote(state.digest)
+        return self._journal.promote_part(desired.digest, state)
+
+    def _groups(self, desired: DesiredState) -> Groups:
+        return groups(desired, self._journal.readable_revision("last-good"))

@@ -1,0 +1,37 @@
+"""Documents about groups: what people write, and how it becomes a group in normal form."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from evenkeel.specs.documents.written import MetadataSpec, Name
+from evenkeel.specs.groups.baseline import Baseline
+from evenkeel.specs.problem import Flaw
+
+
+class BaselineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Subjects that succeed, fail and go back together. A revision that changes several groups may succeed in one and fail in
+    another. All that is in no group is one group."""
+
+    members: Annotated[
+        tuple[Name, ...],
+        Meta(description="Names of containers and files. A name stands in one group at most."),
+    ] = ()
+    member_labels: Annotated[
+        dict[str, str],
+        Meta(description="Containers that have all of these labels are members, too."),
+    ] = {}
+    all_or_nothing: Annotated[
+        bool,
+        Meta(description="All members go back when one fails. `false`: each member is a group of its own."),
+    ] = True
+
+
+def baseline(metadata: MetadataSpec, spec: BaselineSpec, flaws: list[Flaw]) -> Baseline:
+    """The normal form of a written group."""
+    if not spec.members and not spec.member_labels:
+        flaws.append(Flaw((), "a group without members", "write `members:` or `memberLabels:`"))
+    labels = tuple(sorted(spec.member_labels.items()))
+    return Baseline(tuple(sorted(set(spec.members))), labels, spec.all_or_nothing)

@@ -1,0 +1,204 @@
+"""Groups of subjects succeed, fail and go back by themselves, over domains."""
+
+from __future__ import annotations
+
+import pytest
+from tests.controller.stage import Reading
+
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.groups.baseline import Baseline
+
+from .mixed import Mixed, OnMixed, asking
+
+
+def grouped(content: str | None, *images: str, **members: tuple[str, ...]) -> Reading:
+    """What files ask for, in groups of these members."""
+    reading = asking(content, *images)
+    rules = [Document("Baseline", name, Baseline(names)) for name, names in members.items()]
+    return Reading(desired_state([*reading.desired.documents, *rules]))
+
+
+GROUPS = {"drive": ("conf", "web"), "comfort": ("lamp",)}
+
+
+async def settle(mixed: Mixed, reading: Reading) -> None:
+    mixed.source.readings.put_nowait(reading)
+    await mixed.play(200)
+    assert mixed.settled() == (True, "Converged")
+    mixed.start()
+
+
+def broken(mixed: Mixed, image: str, *, pull: bool = False) -> None:
+    mixed.engine.catalogue[f"docker.io/library/{image}"] = Image(pull="unreachable") if pull else Image(exits_with=1)
+    mixed.engine.ill.add(image)
+
+
+def test_a_group_that_fails_goes_back_alone(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", "rest:1", **GROUPS))
+        broken(mixed, "lamp:2")
+        mixed.source.readings.put_nowait(grouped("two", "web:2", "lamp:2", "rest:2", **GROUPS))
+        await mixed.play(400)
+        assert (mixed.content(), mixed.running()) == ("two", ["lamp:1", "rest:2", "web:2"])
+        assert mixed.settled() == (False, "RolledBack")
+        assert [each.message.partition(":")[0] for each in mixed.said("revision-failed")] == ["group comfort"]
+        assert [len(mixed.said(kind)) for kind in ("rolling-back", "rolled-back")] == [1, 1]
+        good = mixed.journal.revision("last-good")
+        assert good is not None
+        assert {each.image for each in good.containers().values()} == {
+            f"docker.io/library/{image}" for image in ("lamp:1", "rest:2", "web:2")
+        }
+
+    on_mixed(work)
+
+
+def test_a_group_goes_back_in_all_its_domains(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        broken(mixed, "web:2")
+        mixed.source.readings.put_nowait(grouped("two", "web:2", "lamp:2", **GROUPS))
+        await mixed.play(400)
+        assert (mixed.content(), mixed.running()) == ("one", ["lamp:2", "web:1"])
+        assert mixed.engine.read["web"] == "one"
+        assert mixed.settled() == (False, "RolledBack")
+
+    on_mixed(work)
+
+
+def test_what_is_in_no_group_is_one_group(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped(None, "web:1", "lamp:1", "rest:1", **GROUPS))
+        broken(mixed, "rest:2")
+        mixed.source.readings.put_nowait(grouped(None, "web:2", "lamp:2", "rest:2", **GROUPS))
+        await mixed.play(400)
+        assert mixed.running() == ["lamp:2", "rest:1", "web:2"]
+        assert [each.message.partition(":")[0] for each in mixed.said("revision-failed")] == ["what is in no group"]
+
+    on_mixed(work)
+
+
+def test_all_groups_that_fail_leave_what_was_good(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        good = mixed.journal.digest("last-good")
+        broken(mixed, "web:2")
+        broken(mixed, "lamp:2")
+        mixed.source.readings.put_nowait(grouped("two", "web:2", "lamp:2", **GROUPS))
+        await mixed.play(600)
+        assert (mixed.content(), mixed.running()) == ("one", ["lamp:1", "web:1"])
+        assert mixed.settled() == (False, "RolledBack")
+        assert {each.image for each in _good(mixed).containers().values()} == {
+            "docker.io/library/lamp:1",
+            "docker.io/library/web:1",
+        }
+        assert good
+
+    on_mixed(work)
+
+
+def _good(mixed: Mixed):  # type: ignore[no-untyped-def]
+    good = mixed.journal.revision("last-good")
+    assert good is not None
+    return good
+
+
+def test_a_group_that_failed_is_not_tried_again_while_another_one_changes(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        broken(mixed, "lamp:2")
+        mixed.source.readings.put_nowait(grouped("one", "web:1", "lamp:2", **GROUPS))
+        mixed.at(200, mixed.source.readings.put_nowait, grouped("one", "web:2", "lamp:2", **GROUPS))
+        await mixed.play(400)
+        assert mixed.running() == ["lamp:1", "web:2"]
+        assert len(mixed.said("revision-failed")) == 1
+        mixed.engine.catalogue.clear()
+        mixed.engine.ill.clear()
+        mixed.start()
+        mixed.source.readings.put_nowait(grouped("one", "web:2", "lamp:3", **GROUPS))
+        await mixed.play(200)
+        assert mixed.running() == ["lamp:3", "web:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_retry_tries_a_failed_group_again(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        broken(mixed, "lamp:2")
+        mixed.source.readings.put_nowait(grouped("one", "web:2", "lamp:2", **GROUPS))
+        await mixed.play(200)
+        mixed.engine.catalogue.clear()
+        mixed.engine.ill.clear()
+        mixed.journal.attempts.forgive_all(mixed.journal.digest("desired"))
+        mixed.start()
+        await mixed.play(200)
+        assert mixed.running() == ["lamp:2", "web:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_group_that_cannot_be_fetched_holds_up_no_other(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        broken(mixed, "lamp:2", pull=True)
+        mixed.source.readings.put_nowait(grouped("two", "web:2", "lamp:2", **GROUPS))
+        await mixed.play(400)
+        assert (mixed.content(), mixed.running()) == ("two", ["lamp:1", "web:2"])
+        assert mixed.settled() == (False, "Retrying")
+        assert not mixed.said("revision-failed")
+        mixed.engine.catalogue.clear()
+        mixed.engine.ill.clear()
+        mixed.start()
+        await mixed.play(400)
+        assert mixed.running() == ["lamp:2", "web:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_members_that_are_not_all_or_nothing_are_groups_of_their_own(on_mixed: OnMixed) -> None:
+    def loose(*images: str) -> Reading:
+        rule = Document("Baseline", "apps", Baseline(("web", "lamp"), all_or_nothing=False))
+        return Reading(desired_state([*asking(None, *images).desired.documents, rule]))
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, loose("web:1", "lamp:1"))
+        broken(mixed, "lamp:2")
+        mixed.source.readings.put_nowait(loose("web:2", "lamp:2"))
+        await mixed.play(400)
+        assert mixed.running() == ["lamp:1", "web:2"]
+
+    on_mixed(work)
+
+
+def test_a_first_revision_keeps_the_groups_that_came_up(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        broken(mixed, "lamp:1")
+        mixed.source.readings.put_nowait(grouped("one", "web:1", "lamp:1", **GROUPS))
+        await mixed.play(400)
+        assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
+        assert mixed.settled() == (False, "RolledBack")
+
+    on_mixed(work)
+
+
+@pytest.mark.parametrize("actions", range(1, 24))
+def test_a_process_that_dies_anywhere_leaves_each_group_where_it_belongs(on_mixed: OnMixed, actions: int) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        broken(mixed, "lamp:2")
+        asked = grouped("two", "web:2", "lamp:2", **GROUPS)
+        mixed.power.done.clear()
+        mixed.source.readings.put_nowait(asked)
+        await mixed.die(actions)
+        mixed.start()
+        mixed.source.readings.put_nowait(asked)
+        await mixed.play(900)
+        assert (mixed.content(), mixed.running()) == ("two", ["lamp:1", "web:2"])
+        assert mixed.settled() == (False, "RolledBack")
+        assert len(mixed.said("revision-failed")) == 1
+
+    on_mixed(work)
