@@ -308,13 +308,14 @@ def test_power_loss_at_any_action_converges(on: On, action: int, after: bool) ->
         it.driver.notified.clear()
         new = asking(
             file(it, "new", notify=("web",)),
-            file(it, None, "copy", at="copy", source=it.at("source")),
-            file(it, "ours", "over", at="theirs", overwrite=True, mode=0o600),
+            file(it, None, "copy", at="copy", source=it.at("source"), notify=("reader",)),
+            file(it, "ours", "over", at="theirs", overwrite=True, mode=0o600, notify=("other",)),
         )
         assert isinstance(await it.converge(new, [Cut(action, after)]), Settled)
         there = {"app.conf": "0644 new", "copy": "0644 source", "source": "0644 source", "theirs": "0600 ours"}
         assert it.tree() == there
-        assert "web" in it.driver.notified
+        assert set(it.driver.notified) == {"web", "reader", "other"}
+        assert set(it.memory().placed) == {it.at("app.conf"), it.at("copy"), it.at("theirs")}
         assert not (await it.plan(new)).differences
 
     on(work)
@@ -329,6 +330,71 @@ def test_what_was_prepared_and_is_not_asked_for_any_more_is_cleaned_up(on: On) -
         assert isinstance(await it.converge(asking()), Settled)
         assert it.tree() == {}
         assert it.memory() == type(it.memory())()
+
+    on(work)
+
+
+def test_a_change_that_was_interrupted_and_taken_back_is_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        old, new = asking(file(it, notify=("web",))), asking(file(it, "two", notify=("web",)))
+        await it.converge(old)
+        it.driver.notified.clear()
+        await it.lose_power_at(new, 2)  # in place, and not remembered
+        assert it.tree() == {"app.conf": "0644 two"}
+        await it.lose_power_at(old, 2)
+        assert it.tree() == {"app.conf": "0644 one"}
+        assert it.driver.notified == []
+        assert isinstance(await it.converge(old), Settled)
+        assert it.driver.notified == ["web"], "it may have read what was in place meanwhile"
+
+    on(work)
+
+
+def test_the_original_that_comes_back_is_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("app.conf", b"theirs")
+        await it.converge(asking(file(it, "fine", "other", at="other")))
+        over = file(it, "ours", overwrite=True, notify=("web",))
+        failing_file = file(it, "bad", "last", at="last")
+        it.driver.refuses = failing
+        assert isinstance(await it.converge(asking(over, failing_file)), Stalled)
+        assert it.tree() == {"app.conf": "0644 theirs", "other": "0644 fine"}
+        assert it.driver.notified[-1] == "web"
+
+    on(work)
+
+
+def test_what_a_way_back_needs_stays_in_the_store(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("source", b"one")
+        pinned = file(it, None, source=it.at("source"), sha256=digest_of(b"one"))
+        await it.converge(asking(pinned))
+        it.put("source", b"two")
+        it.put("theirs", b"theirs")
+        new = changed(pinned, sha256=digest_of(b"two"))
+        assert isinstance(await it.converge(asking(new, file(it, "x", "stuck", at="theirs"))), Stalled)
+        assert "one" in it.stored()
+        assert isinstance(await it.converge(asking(pinned)), Settled)
+        assert it.tree()["app.conf"] == "0644 one"
+
+    on(work)
+
+
+@pytest.mark.parametrize("spoil", ["edit", "take", "mode"])
+def test_a_file_that_changes_before_it_is_read_again_is_no_proof(on: On, spoil: str) -> None:
+    async def work(it: Bench) -> None:
+        def before(action: Action) -> Outcome | None:
+            if isinstance(action, Verify) and spoil == "edit":
+                it.put("app.conf", b"edited")
+            elif isinstance(action, Verify) and spoil == "take" and "app.conf" in it.tree():
+                it.take("app.conf")
+            elif isinstance(action, Verify):
+                it.put("app.conf", b"one", mode=0o666)
+            return None
+
+        it.driver.refuses = before
+        assert not isinstance(await it.converge(asking(file(it))), Settled)
+        assert not it.memory().placed or not any(each.proven for each in it.memory().placed.values())
 
     on(work)
 
