@@ -16,7 +16,7 @@ from tests.sampling import THOROUGH
 from .apart import DIED, follow, prepare, then
 from .bench import Bench, asking
 
-CALLS = range(0, 200, 1 if THOROUGH else 6)
+CALLS = range(0, 200, 1 if THOROUGH else 3)
 
 
 def test_every_call_may_be_the_last(tmp_path: Path) -> None:
