@@ -13,9 +13,9 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Settled, Stalled
 from evenkeel.specs.codec import changed
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.files.actions import Switch, Verify
-from evenkeel.specs.files.file import File, digest_of
-from evenkeel.specs.plan import Action, Failed, Outcome
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
+from evenkeel.specs.files.file import File, Form, digest_of, temporary_name
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 from .bench import Bench, Cut, asking, bench
 
@@ -174,6 +174,8 @@ def test_an_unknown_owner_is_told(on: On) -> None:
 
 
 def test_a_failed_first_revision_puts_the_original_back(on: On) -> None:
+    """INV-08: it was kept before it was overwritten."""
+
     async def work(it: Bench) -> None:
         it.put("app.conf", b"theirs", mode=0o640)
         it.driver.refuses = failing
@@ -360,6 +362,64 @@ def test_the_original_that_comes_back_is_told(on: On) -> None:
         assert isinstance(await it.converge(asking(over, failing_file)), Stalled)
         assert it.tree() == {"app.conf": "0644 theirs", "other": "0644 fine"}
         assert it.driver.notified[-1] == "web"
+
+    on(work)
+
+
+def test_the_original_that_a_first_revision_replaced_is_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("app.conf", b"theirs")
+        over = file(it, "ours", overwrite=True, notify=("web",))
+        it.driver.refuses = failing
+        assert isinstance(await it.converge(asking(over, file(it, "bad", "last", at="last"))), Stalled)
+        assert it.tree() == {"app.conf": "0644 theirs"}
+        assert it.driver.notified == ["web", "web"]
+
+    on(work)
+
+
+async def did(it: Bench, action: Action) -> Outcome:
+    return await it.driver.engine.perform(action, lambda *given: None)
+
+
+def test_each_action_may_be_done_again_and_loses_nothing_that_came_meanwhile(on: On) -> None:
+    async def work(it: Bench) -> None:
+        path, (uid, gid) = it.at("app.conf"), (it.driver.engine.system.uid, it.driver.engine.system.groups[0])
+        form = Form(digest_of(b"one"), uid, gid, 0o644)
+        temporary = temporary_name("app.conf", form)
+        write, switch = Write(path, temporary, form, "one"), Switch(path, temporary, form)
+        it.put("app.conf", b"theirs")
+        for _ in range(2):
+            assert isinstance(await did(it, write), Done)
+        assert isinstance(await did(it, switch), Retry)
+        assert isinstance(await did(it, changed(switch, replaces=form)), Retry), "it is another one by now"
+        assert isinstance(await did(it, Keep(path, form)), Retry)
+        assert isinstance(await did(it, Verify(path, form)), Retry)
+        assert it.tree()["app.conf"] == "0644 theirs"
+        it.take("app.conf")
+        assert isinstance(await did(it, Verify(path, form)), Retry)
+        for action in (switch, Verify(path, form), Adjust(path, changed(form, mode=0o600)), Remove(path)):
+            for _ in range(2 if not isinstance(action, Adjust) else 1):
+                assert isinstance(await did(it, action), Done)
+        assert isinstance(await did(it, switch), Retry)
+        assert it.tree() == {}
+        for action in (Discard(path, (temporary,)), Drop(("0" * 64,))):
+            assert isinstance(await did(it, action), Done)
+        it.put("source", b"one")
+        assert isinstance(await did(it, Fetch(it.at("source"), digest_of(b"two"))), Retry)
+        for _ in range(2):
+            assert isinstance(await did(it, Fetch(it.at("source"), digest_of(b"one"))), Done)
+        assert it.stored() == {"one"}
+
+    on(work)
+
+
+def test_what_is_written_beside_and_spoilt_is_not_placed(on: On) -> None:
+    async def work(it: Bench) -> None:
+        form = Form(digest_of(b"one"), it.driver.engine.system.uid, it.driver.engine.system.groups[0], 0o644)
+        it.put(".app.conf.evenkeel-00000000", b"spoilt")
+        assert isinstance(await did(it, Switch(it.at("app.conf"), ".app.conf.evenkeel-00000000", form)), Retry)
+        assert "app.conf" not in it.tree()
 
     on(work)
 
