@@ -84,8 +84,7 @@ def claimed(wanted: File) -> tuple[Claim, ...]:
 
 def _path_flaws(key: str, path: str) -> Iterator[Flaw]:
     normal = posixpath.normpath(path).replace("//", "/")
-    encoded = path.encode("utf-8", "surrogateescape") if "\0" not in path and _is_text(path) else b""
-    if not encoded:
+    if not _is_text(path):
         yield Flaw((key,), "no path has such characters")
     elif normal != path:
         yield Flaw(
@@ -93,7 +92,7 @@ def _path_flaws(key: str, path: str) -> Iterator[Flaw]:
         )
     elif path == "/":
         yield Flaw((key,), "expected the path of a file")
-    elif len(encoded) > _LONGEST_PATH or max(map(len, encoded.split(b"/"))) > _LONGEST_NAME:
+    elif len(path.encode()) > _LONGEST_PATH or max(map(len, path.encode().split(b"/"))) > _LONGEST_NAME:
         yield Flaw((key,), f"expected at most {_LONGEST_NAME} bytes in a name, and {_LONGEST_PATH} in all")
 
 

@@ -133,6 +133,8 @@ class Disk:
             _sync(folder)
 
     def remove(self, path: str) -> None:
+        if self.way(str(PurePosixPath(path).parent)).missing:
+            return
         with _folder_of(path) as (folder, name):
             try:
                 os.unlink(name, dir_fd=folder)

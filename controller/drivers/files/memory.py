@@ -133,6 +133,8 @@ class MemoryDisk:
         del self.world.entries[path]
 
     def remove(self, path: str) -> None:
+        if self.way(dirname(path)).missing:
+            return
         self._walk(path)
         if path in self.world.entries:
             if self.world.entries[path].kind == "folder":

@@ -236,7 +236,7 @@ def test_specs_in_a_sub_folder_are_told_to_be_unread(device: Device) -> None:
     assert f"warning sub-folder is not read folder={device.specs}/site\n" in errors
 
 
-@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/containers/*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/[cf]*/*.yaml")), ids=lambda path: path.stem)
 def test_examples_are_valid(device: Device, example: Path) -> None:
     assert "(warning)" not in device.run("validate", str(example)).stdout
 

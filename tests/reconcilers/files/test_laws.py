@@ -100,7 +100,7 @@ def own_paths(it: Bench) -> set[str]:
 
 
 def guard(it: Bench, overwritten: set[str]) -> None:
-    """At every action what others have made is as it was, but what may be overwritten."""
+    """INV-07: at every action what others have made is as it was, but what may be overwritten."""
     before = {name: text for name, text in it.tree().items() if name not in overwritten | own_paths(it)}
 
     def check() -> None:

@@ -100,7 +100,7 @@ class Bench:
             self.disk.simulates_sources = False
             self.disk.put_folder(self.place)
         else:
-            Path(self.place).mkdir()
+            Path(self.place).mkdir(exist_ok=True)
             engine = disk_files(self.state, [str(folder / "specs")])
         self.driver = Watched(engine)
         self.said: list[Feedback] = []
@@ -134,6 +134,16 @@ class Bench:
             if not self.driver.power_gone.is_set():
                 return await work
             await asyncio.gather(work, return_exceptions=True)
+
+    async def lose_power_at(self, state: DesiredState, action: int) -> None:
+        """Ask for a state and lose the power after the effect of the action of this number, counted from here."""
+        self.driver.cuts = [Cut(len(self.driver.done) + action, after=True)]
+        self.driver.power_gone.clear()
+        self.journal.put("desired", state, "test")
+        work = asyncio.ensure_future(self._follow(self.cycles()))
+        await self.driver.power_gone.wait()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
 
     async def _follow(self, cycles: Cycles[FilesWanted, FilesSeen, FilesMemory]) -> Ending:
         stopping, retries, settled = asyncio.Event(), 0, 0

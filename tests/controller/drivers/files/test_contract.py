@@ -13,9 +13,9 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Settled, Stalled
 from evenkeel.specs.codec import changed
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.files.actions import Switch, Verify
-from evenkeel.specs.files.file import File, digest_of
-from evenkeel.specs.plan import Action, Failed, Outcome
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
+from evenkeel.specs.files.file import File, Form, digest_of, temporary_name
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 from .bench import Bench, Cut, asking, bench
 
@@ -174,6 +174,8 @@ def test_an_unknown_owner_is_told(on: On) -> None:
 
 
 def test_a_failed_first_revision_puts_the_original_back(on: On) -> None:
+    """INV-08: it was kept before it was overwritten."""
+
     async def work(it: Bench) -> None:
         it.put("app.conf", b"theirs", mode=0o640)
         it.driver.refuses = failing
@@ -308,13 +310,14 @@ def test_power_loss_at_any_action_converges(on: On, action: int, after: bool) ->
         it.driver.notified.clear()
         new = asking(
             file(it, "new", notify=("web",)),
-            file(it, None, "copy", at="copy", source=it.at("source")),
-            file(it, "ours", "over", at="theirs", overwrite=True, mode=0o600),
+            file(it, None, "copy", at="copy", source=it.at("source"), notify=("reader",)),
+            file(it, "ours", "over", at="theirs", overwrite=True, mode=0o600, notify=("other",)),
         )
         assert isinstance(await it.converge(new, [Cut(action, after)]), Settled)
         there = {"app.conf": "0644 new", "copy": "0644 source", "source": "0644 source", "theirs": "0600 ours"}
         assert it.tree() == there
-        assert "web" in it.driver.notified
+        assert set(it.driver.notified) == {"web", "reader", "other"}
+        assert set(it.memory().placed) == {it.at("app.conf"), it.at("copy"), it.at("theirs")}
         assert not (await it.plan(new)).differences
 
     on(work)
@@ -329,6 +332,129 @@ def test_what_was_prepared_and_is_not_asked_for_any_more_is_cleaned_up(on: On) -
         assert isinstance(await it.converge(asking()), Settled)
         assert it.tree() == {}
         assert it.memory() == type(it.memory())()
+
+    on(work)
+
+
+def test_a_change_that_was_interrupted_and_taken_back_is_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        old, new = asking(file(it, notify=("web",))), asking(file(it, "two", notify=("web",)))
+        await it.converge(old)
+        it.driver.notified.clear()
+        await it.lose_power_at(new, 2)  # in place, and not remembered
+        assert it.tree() == {"app.conf": "0644 two"}
+        await it.lose_power_at(old, 2)
+        assert it.tree() == {"app.conf": "0644 one"}
+        assert it.driver.notified == []
+        assert isinstance(await it.converge(old), Settled)
+        assert it.driver.notified == ["web"], "it may have read what was in place meanwhile"
+
+    on(work)
+
+
+def test_the_original_that_comes_back_is_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("app.conf", b"theirs")
+        await it.converge(asking(file(it, "fine", "other", at="other")))
+        over = file(it, "ours", overwrite=True, notify=("web",))
+        failing_file = file(it, "bad", "last", at="last")
+        it.driver.refuses = failing
+        assert isinstance(await it.converge(asking(over, failing_file)), Stalled)
+        assert it.tree() == {"app.conf": "0644 theirs", "other": "0644 fine"}
+        assert it.driver.notified[-1] == "web"
+
+    on(work)
+
+
+def test_the_original_that_a_first_revision_replaced_is_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("app.conf", b"theirs")
+        over = file(it, "ours", overwrite=True, notify=("web",))
+        it.driver.refuses = failing
+        assert isinstance(await it.converge(asking(over, file(it, "bad", "last", at="last"))), Stalled)
+        assert it.tree() == {"app.conf": "0644 theirs"}
+        assert it.driver.notified == ["web", "web"]
+
+    on(work)
+
+
+async def did(it: Bench, action: Action) -> Outcome:
+    return await it.driver.engine.perform(action, lambda *given: None)
+
+
+def test_each_action_may_be_done_again_and_loses_nothing_that_came_meanwhile(on: On) -> None:
+    async def work(it: Bench) -> None:
+        path, (uid, gid) = it.at("app.conf"), (it.driver.engine.system.uid, it.driver.engine.system.groups[0])
+        form = Form(digest_of(b"one"), uid, gid, 0o644)
+        temporary = temporary_name("app.conf", form)
+        write, switch = Write(path, temporary, form, "one"), Switch(path, temporary, form)
+        it.put("app.conf", b"theirs")
+        for _ in range(2):
+            assert isinstance(await did(it, write), Done)
+        assert isinstance(await did(it, switch), Retry)
+        assert isinstance(await did(it, changed(switch, replaces=form)), Retry), "it is another one by now"
+        assert isinstance(await did(it, Keep(path, form)), Retry)
+        assert isinstance(await did(it, Verify(path, form)), Retry)
+        assert it.tree()["app.conf"] == "0644 theirs"
+        it.take("app.conf")
+        assert isinstance(await did(it, Verify(path, form)), Retry)
+        for action in (switch, Verify(path, form), Adjust(path, changed(form, mode=0o600)), Remove(path)):
+            for _ in range(2 if not isinstance(action, Adjust) else 1):
+                assert isinstance(await did(it, action), Done)
+        assert isinstance(await did(it, switch), Retry)
+        assert it.tree() == {}
+        for action in (Discard(path, (temporary,)), Drop(("0" * 64,))):
+            assert isinstance(await did(it, action), Done)
+        it.put("source", b"one")
+        assert isinstance(await did(it, Fetch(it.at("source"), digest_of(b"two"))), Retry)
+        for _ in range(2):
+            assert isinstance(await did(it, Fetch(it.at("source"), digest_of(b"one"))), Done)
+        assert it.stored() == {"one"}
+
+    on(work)
+
+
+def test_what_is_written_beside_and_spoilt_is_not_placed(on: On) -> None:
+    async def work(it: Bench) -> None:
+        form = Form(digest_of(b"one"), it.driver.engine.system.uid, it.driver.engine.system.groups[0], 0o644)
+        it.put(".app.conf.evenkeel-00000000", b"spoilt")
+        assert isinstance(await did(it, Switch(it.at("app.conf"), ".app.conf.evenkeel-00000000", form)), Retry)
+        assert "app.conf" not in it.tree()
+
+    on(work)
+
+
+def test_what_a_way_back_needs_stays_in_the_store(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("source", b"one")
+        pinned = file(it, None, source=it.at("source"), sha256=digest_of(b"one"))
+        await it.converge(asking(pinned))
+        it.put("source", b"two")
+        it.put("theirs", b"theirs")
+        new = changed(pinned, sha256=digest_of(b"two"))
+        assert isinstance(await it.converge(asking(new, file(it, "x", "stuck", at="theirs"))), Stalled)
+        assert "one" in it.stored()
+        assert isinstance(await it.converge(asking(pinned)), Settled)
+        assert it.tree()["app.conf"] == "0644 one"
+
+    on(work)
+
+
+@pytest.mark.parametrize("spoil", ["edit", "take", "mode"])
+def test_a_file_that_changes_before_it_is_read_again_is_no_proof(on: On, spoil: str) -> None:
+    async def work(it: Bench) -> None:
+        def before(action: Action) -> Outcome | None:
+            if isinstance(action, Verify) and spoil == "edit":
+                it.put("app.conf", b"edited")
+            elif isinstance(action, Verify) and spoil == "take" and "app.conf" in it.tree():
+                it.take("app.conf")
+            elif isinstance(action, Verify):
+                it.put("app.conf", b"one", mode=0o666)
+            return None
+
+        it.driver.refuses = before
+        assert not isinstance(await it.converge(asking(file(it))), Settled)
+        assert not it.memory().placed or not any(each.proven for each in it.memory().placed.values())
 
     on(work)
 

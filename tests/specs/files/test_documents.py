@@ -1,0 +1,176 @@
+"""Documents of kind File: what they mean, what of them cannot be, and what is never repeated of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.desired import DesiredState, Document
+from evenkeel.specs.documents.decode import decode_file
+from evenkeel.specs.documents.join import desired_from
+from evenkeel.specs.files.file import File, Form, is_temporary, temporary_name
+from evenkeel.specs.kanto.translate import kanto_payload
+from evenkeel.specs.problem import Flaw, problem_text
+
+
+def document(name: str = "cfg", **spec: Any) -> bytes:
+    return encode({"apiVersion": "evenkeel/v1", "kind": "File", "metadata": {"name": name}, "spec": spec})
+
+
+def container(name: str) -> bytes:
+    return encode(
+        {"apiVersion": "evenkeel/v1", "kind": "Container", "metadata": {"name": name}, "spec": {"image": "web:1"}}
+    )
+
+
+def system(name: str) -> bytes:
+    spec = {"names": [name]}
+    return encode(
+        {"apiVersion": "evenkeel/v1", "kind": "SystemContainers", "metadata": {"name": "system"}, "spec": spec}
+    )
+
+
+def read(*contents: bytes) -> tuple[tuple[Document, ...], list[str]]:
+    """All documents, and all problems as people read them."""
+    files = [decode_file(content, f"{number}.yaml") for number, content in enumerate(contents, 1)]
+    state, problems = desired_from(files)
+    return state.documents, [problem_text(problem) for problem in problems]
+
+
+def test_defaults() -> None:
+    (found,), problems = read(document(path="/etc/app.conf", content=""))
+    assert found.wanted == File("cfg", "/etc/app.conf", "")
+    assert problems == []
+
+
+def test_everything() -> None:
+    digest = "0123456789abcdef" * 4
+    documents, problems = read(
+        document(
+            path="/etc/app.conf",
+            source="/usr/share/app.conf",
+            sha256=digest,
+            owner="app",
+            group="007",
+            mode="640",
+            secret=True,
+            overwrite=True,
+            notify=["web", "db", "web"],
+        ),
+        container("web"),
+        container("db"),
+    )
+    assert problems == []
+    assert documents[-1].wanted == File(
+        "cfg", "/etc/app.conf", None, "/usr/share/app.conf", digest, "", "app", "7", 0o640, True, True, ("db", "web")
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ({"content": "x"}, "the key `path` is missing"),
+        ({"path": "app.conf", "content": "x"}, "spec.path: the text `app.conf` does not fit; expected an absolute path"),
+        ({"path": "/etc/../x", "content": "x"}, "or a slash at its end; write `/x`"),
+        ({"path": "//etc/x", "content": "x"}, "write `/etc/x`"),
+        ({"path": "/etc/", "content": "x"}, "write `/etc`"),
+        ({"path": "/", "content": "x"}, "expected the path of a file"),
+        ({"path": "/" + "x" * 256, "content": "x"}, "expected at most 255 bytes in a name"),
+        ({"path": "/proc/sys/x", "content": "x"}, "what is there is the kernel's"),
+        ({"path": "/x"}, "expected exactly one of `content`, `source`"),
+        ({"path": "/x", "content": "x", "source": "/y"}, "spec.source: expected exactly one of `content`, `source`"),
+        ({"path": "/x", "content": "ä" * 600_000}, "spec.content: expected at most 1 MiB; use `source`"),
+        ({"path": "/x", "source": "/x"}, "a file cannot be copied to its own place"),
+        ({"path": "/x", "content": "x", "sha256": "0" * 64}, "`sha256` goes with `source`; leave it out"),
+        ({"path": "/x", "source": "/y", "sha256": "A" * 64}, f"in lower case; write `sha256: {'a' * 64}`"),
+        ({"path": "/x", "source": "/y", "sha256": "abc"}, "expected 64 hexadecimal digits"),
+        ({"path": "/x", "content": "x", "mode": 644}, "spec.mode: expected a text, got a number; put it into quotes"),
+        ({"path": "/x", "content": "x", "mode": "0888"}, "expected three octal digits in quotes"),
+        ({"path": "/x", "content": "x", "mode": "4755"}, "expected three octal digits in quotes"),
+        ({"path": "/x", "content": "x", "mode": "644\n"}, "expected three octal digits in quotes"),
+        ({"path": "/x", "content": "x", "owner": "no one"}, "expected the name of a user or a group"),
+        ({"path": "/x", "content": "x", "group": "4294967295"}, "expected a number of at most 4294967294"),
+        ({"path": "/x", "content": "x", "contents": "y"}, "unknown key `contents`; did you mean `content`?"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(spec: dict[str, Any], problem: str) -> None:
+    documents, problems = read(document(**spec))
+    assert not documents
+    assert [text for text in problems if problem in text], problems
+    assert len(problems) == 1
+
+
+def test_a_secret_that_all_may_read_is_doubtful() -> None:
+    documents, problems = read(document(path="/x", content="x", secret=True))
+    assert documents
+    assert problems == [
+        "1.yaml:1:69: spec.mode: the file is secret, and mode 0644 lets everybody read it (warning); write `mode: '0640'`"
+    ]
+    assert read(document(path="/x", content="x", secret=True, mode="0640"))[1] == []
+
+
+def test_a_path_belongs_to_one_document() -> None:
+    _, problems = read(document("a", path="/x", content="1"), document("b", path="/x", content="2"))
+    assert problems == [
+        "1.yaml:1:75: spec.path: the path /x is that of `b`, too; give one of them another; the other one is at 2.yaml:1:75",
+        "2.yaml:1:75: spec.path: the path /x is that of `a`, too; give one of them another; the other one is at 1.yaml:1:75",
+    ]
+
+
+def test_what_cannot_be_read_claims_nothing() -> None:
+    _, problems = read(document("a", content="1"), document("b", content="2"))
+    assert len(problems) == 2
+    assert all("the key `path` is missing" in text for text in problems)
+
+
+def test_who_is_notified_may_be_unknown_and_is_told() -> None:
+    cfg = document(path="/x", content="1", notify=["weh"])
+    documents, problems = read(cfg, container("web"))
+    assert len(documents) == 2
+    assert len(problems) == 1
+    assert "no container `weh` is asked for (warning); did you mean `web`?" in problems[0]
+    _, problems = read(cfg, system("weh"))
+    assert "`weh` is a system container, which is never restarted (warning); leave it out" in problems[0]
+    assert read(cfg, container("weh"))[1] == []
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip() and len(text) > 3))
+def test_no_problem_repeats_the_content(content: str) -> None:
+    marked = f"hunter2{content}"
+    _, problems = read(
+        document("a", path="relative", content=marked, mode="9"),
+        document("b", path="/x", content=marked, source="/y"),
+        document("c", path="/x", content={"key": marked}),
+        document("d", path="/x", content=[marked]),
+    )
+    assert len(problems) >= 4
+    assert not [text for text in problems if "hunter2" in text]
+
+
+def test_it_survives_the_journal() -> None:
+    documents, _ = read(document(path="/etc/app.conf", content="ä\n", mode="0600", notify=["web"]))
+    state = DesiredState(documents, "digest")
+    assert decode(encode(state), DesiredState) == state
+
+
+def test_kanto_has_no_words_for_it() -> None:
+    documents, _ = read(document(path="/x", content="1"))
+    flaws: list[Flaw] = []
+    kanto_payload(DesiredState(documents), flaws)
+    assert [(flaw.path, flaw.message) for flaw in flaws] == [
+        (("cfg", "File"), "Kanto's desired state has no words for this kind")
+    ]
+
+
+@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=80))
+def test_temporary_names_are_recognised_and_fit(name: str) -> None:
+    temporary = temporary_name(name, Form("0" * 64, 0, 0, 0o644))
+    assert len(temporary.encode()) <= 255
+    assert is_temporary(temporary, name)
+    assert not is_temporary(temporary, f"{name}x")
+    assert not is_temporary(name, name)
+    assert temporary != temporary_name(name, Form("0" * 64, 0, 0, 0o600))
