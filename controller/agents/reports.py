@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.participants.participant import Participant
 from evenkeel.controller.process.clock import Now
-from evenkeel.reconcilers.agents.in_force import as_in_force
-from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.containers.memory import ContainersMemory
-from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
 
@@ -28,26 +24,19 @@ _LONGEST_LOOK_S = 10.0
 _MOST_ASKED = 50
 
 
-class MakeInventory(Protocol):
-    """As `specs.kanto.inventory.inventory`, for one domain."""
-
-    def __call__(self, seen: ContainersSeen, *, unknown: str = "") -> Inventory: ...
-
-
 class Reports:
     """One domain's reports. They may be made at any time; `answer` by one only."""
 
     def __init__(
         self,
         topic: str,
-        inventory: MakeInventory,
+        participant: Participant,
         journal: Journal,
-        driver: Driver[ContainersSeen],
         wake_sender: Callable[[], None],
         now: Now,
     ) -> None:
         self.topic = topic
-        self._inventory, self._journal, self._driver = inventory, journal, driver
+        self._participant, self._journal = participant, journal
         self._wake_sender, self._now = wake_sender, now
         self._reported: Inventory | None = None
         self._reporting = asyncio.Lock()  # or a slow look would be told after a quick one that came later
@@ -84,7 +73,7 @@ class Reports:
     async def _answer(self, asked: Iterable[str]) -> None:
         try:
             async with asyncio.timeout(_LONGEST_LOOK_S), self._reporting:
-                self._publish(asked, await self._look())
+                self._publish(asked, await self._participant.inventory())
         except TimeoutError:
             self._admit(asked, f"the engine does not answer within {_LONGEST_LOOK_S:g} s")
         except (Unavailable, TimedOut, Refused) as error:
@@ -93,7 +82,7 @@ class Reports:
     def _admit(self, asked: Iterable[str], why: str) -> None:
         """Answer that nothing is known. It must not be kept by the broker, nor taken for a report without containers."""
         self._reported = None
-        self._send(asked, self._inventory(ContainersSeen(""), unknown=why), retain=False)
+        self._send(asked, self._participant.unknown(why), retain=False)
         self.owing.set()
 
     async def report(self, activity_id: str) -> None:
@@ -120,7 +109,7 @@ class Reports:
             ended, introduces = self._ended, introduces or self._introduces
             self._introduces = introduces
             try:
-                found = await self._look()
+                found = await self._participant.inventory()
                 with self._journal.at_once():
                     is_news = found != self._reported and ended is None
                     if ended is not None:
@@ -138,11 +127,6 @@ class Reports:
             if self._ended == ended:  # else another one has ended since
                 self._ended = None
                 self.owing.clear()
-
-    async def _look(self) -> Inventory:
-        adopted = self._journal.memories.of(ContainersMemory).adopted
-        seen = await self._driver.observe(ContainersLook(adopted=adopted, checks={}))
-        return self._inventory(as_in_force(seen, self._journal.readable_revision("desired")))
 
     def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:
         self._send(names, found, latest=latest)

@@ -6,7 +6,7 @@ there is nothing better to go back to: no failure after the end takes back what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 from evenkeel.controller.journal.intent import put_in_force
@@ -14,8 +14,9 @@ from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.reconcilers.agents.activity import feedback, is_confirmed, reasons, verdict
-from evenkeel.reconcilers.agents.in_force import in_force, reached
+from evenkeel.reconcilers.agents.in_force import reached
 from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Refused
 from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.kanto.updateagent import feedback_bytes
@@ -33,7 +34,7 @@ def end_activity(
     mail: Mailbox,
     activity: Activity,
     how: Status | Literal[""],
-    system: Sequence[str],
+    state: DesiredState,
     now_s: float,
     say: Callable[[Feedback], object],
     *,
@@ -41,12 +42,11 @@ def end_activity(
 ) -> None:
     """The open activity of a mailbox ends. What was activated is desired from now on, even if the same once failed; what was
     not, is as it was before. Where nothing was activated, what is desired already stays so; and where nothing is, what was
-    there before is. `system`: the containers that the activity left alone. `judged`: nobody else than the agent has done
-    anything meanwhile. What was activated becomes last-good only when all of it was looked at and found well; else cycles
+    there before is. `state`: what has to stay in force because of it. `judged`: nobody else than the agent has done anything
+    meanwhile. What was activated becomes last-good only when all of it was looked at and found well; else cycles
     judge it. `how` is "" for an activity whose id goes on: nothing is published then, because whoever follows the id would
     take it for the end of what comes next."""
     with journal.at_once():
-        state = in_force(activity, system)
         if reached(activity) and judged and is_confirmed(activity):
             if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
                 put_in_force(journal, state, activity.topic, activity.id)

@@ -67,9 +67,7 @@ class Components(Protocol[Want]):
         this very moment is put up again a few times."""
         ...
 
-    async def content(
-        self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event
-    ) -> tuple[str, str]:
+    async def content(self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
         """What names the content that was fetched, "" when nothing does; and why nothing could be seen."""
         ...
 

@@ -1,9 +1,9 @@
 """The port of a participant: what a commander needs of a domain to take it through an update.
 
-A commander is an update agent, whose commands come over MQTT, or an update manager, which commands several participants in one
-operation. A participant is a domain of this device (`local`), or a remote agent. It has no state of its own: the `Activity` is
-given to it, and what becomes of that is told to the commander, which stores and publishes it. So everything may be called again
-after a crash, and does only what is left (docs/adr/0017-participants.md).
+A commander is an update agent, whose commands come over MQTT, or an update manager, which commands several participants in
+one operation. A participant is a domain of this device (`phases`, over its cycles), or a remote agent. It has no state of its
+own: the `Activity` is given to it, and what becomes of that is told to the commander, which stores and publishes it. So
+everything may be called again after a crash, and does only what is left (docs/adr/0017-participants.md).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Waits = Callable[[str], None]
 
 
 class Identified(NamedTuple):
-    """What a desired state would do. `before`: what is there now, to go back to. `left_alone`: components that are asked for and
-    are never touched. `doubts`: what the commander ought to know though all is well, in sentences."""
+    """What a desired state would do. `before`: what is there now, to go back to. `left_alone`: components that are asked
+    for and are never touched. `doubts`: what the commander ought to know though all is well, in sentences."""
 
     actions: tuple[ActivityAction, ...]
     before: DesiredState
@@ -32,8 +32,8 @@ class Identified(NamedTuple):
 
 
 class Participant(Protocol):
-    """One participant. Its commander does one thing after the other; `interrupt`, `inventory` and `unknown` may be called at any
-    time."""
+    """One participant. Its commander does one thing after the other; `interrupt`, `inventory` and `unknown` may be called
+    at any time."""
 
     @property
     def domain(self) -> str:
