@@ -29,6 +29,7 @@ from evenkeel.controller.participants.participant import Participant
 from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
 from evenkeel.controller.process.defect import defect_text
 from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.reconcilers.agents import closing
 from evenkeel.reconcilers.agents.commands import PHASES
 from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.errors import EvenkeelError
@@ -100,7 +101,7 @@ class UpdateAgent:
                 confirmed = await self._confirm(activity)
                 if confirmed is not None:
                     goes_on = self._precedence.goes_on(activity)
-                    self._answers.end(confirmed, "" if goes_on else activities.verdict(confirmed))
+                    self._answers.end(confirmed, "" if goes_on else closing.verdict(confirmed))
                     await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._precedence.has_to_give_way(activity):
                 by = self._precedence.cut_short_by(activity)
@@ -167,7 +168,7 @@ class UpdateAgent:
         activity comes to an end all the same: everything else waits for that."""
         tries = self._mail.tries_of(activity)
         if tries >= MOST_TRIES:
-            return activities.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
+            return closing.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
         begun = self._mail.begin_last_look(activity)
         tell = partial(self._tell_at_work, baseline="")
         confirmed = await self._participant.confirm(begun, tell)

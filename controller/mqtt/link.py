@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
 from evenkeel.controller.mqtt.access import broker_element, client_id_of, read_access
-from evenkeel.controller.mqtt.limits import STEADY_S, Limits, Outgoing, longest_answer_s
+from evenkeel.controller.mqtt.limits import STEADY_S, Limits, Outgoing, longest_answer_s, next_try_s
 from evenkeel.controller.mqtt.line import (
     LOST,
     SILENT,
@@ -55,8 +54,6 @@ _CLOSE_S = 5.0
 _BEGINNING = 64 * 1024
 """Bytes that are kept of what is too large."""
 _BACKOFF = Backoff()
-_LONGEST_S = 60.0
-"""Between two attempts, whatever the settings allow: a broker is asked for little, and commands wait behind it."""
 
 
 class MqttLink:
@@ -242,17 +239,12 @@ class MqttLink:
         """Rights may be given while we are connected, and not every broker ends connections then."""
         if self._asking_again is None and self._loop is not None and not self._stop.is_set():
             self._refusals += 1
-            self._asking_again = self._loop.call_later(self._wait_s(self._refusals), self._ask_again)
+            self._asking_again = self._loop.call_later(next_try_s(self._backoff, self._refusals), self._ask_again)
 
     def _ask_again(self) -> None:
         self._asking_again = None
         if self._session is not None:
             self._session.ask(self._subscriptions.missing())
-
-    def _wait_s(self, failures: int) -> float:
-        longest_s, first_s = self._backoff.longest.total_seconds(), self._backoff.first.total_seconds()
-        wait_s: float = min(_LONGEST_S, longest_s, first_s * 2 ** min(failures - 1, 30))
-        return wait_s * random.uniform(0.5, 1)
 
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
@@ -325,7 +317,7 @@ class MqttLink:
                 why = f"internal error: {type(error).__name__}"
                 self._call(self._loop_hears, error)
             failures = 1 if line.held_s > _STEADY_S else failures + 1
-            wait_s = self._wait_s(failures)
+            wait_s = next_try_s(self._backoff, failures)
             if not self._call(self._ended, line, why, wait_s):
                 line.release()
                 return

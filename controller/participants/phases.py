@@ -13,6 +13,7 @@ from typing import Generic
 from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, Want
 from evenkeel.controller.participants.participant import Tell, Waits
 from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.reconcilers.agents import closing
 from evenkeel.reconcilers.agents.commands import PHASES
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.codec import changed
@@ -60,7 +61,7 @@ class Phases(Generic[Want]):
 
     async def confirm(self, activity: Activity, tell: Tell) -> Activity | None:
         """As `Participant.confirm`: baselines may have been cleaned up long ago."""
-        good = activities.confirmed_good(activity)
+        good = closing.confirmed_good(activity)
         try:
             stands = await self._all_at_last(activity, good, tell)
         except Interrupted:
@@ -70,9 +71,9 @@ class Phases(Generic[Want]):
             stands = dict.fromkeys((action.subject for action in good), Standing("unknown", why))
         for subject, each in stands.items():
             if each.how == "unknown":
-                activity = activities.leave_unconfirmed(activity, subject, each.why)
+                activity = closing.leave_unconfirmed(activity, subject, each.why)
             elif not each.is_well:
-                activity = activities.revoke(activity, subject, each.why)
+                activity = closing.revoke(activity, subject, each.why)
         return activity
 
     async def _all_at_last(
@@ -154,7 +155,7 @@ class Phases(Generic[Want]):
         something that cannot be removed stays; the removal is tried again by cycles."""
         want, before = self._components.wanted(activity), self._components.wanted_before(activity)
         activity, all_known = await self._judge_again(activity, want, tell, cut)
-        undone = activities.undone(activity)
+        undone = closing.undone(activity)
         taken_back = {action.subject for action in undone}
         activity, well = await self._take_back(activity, undone, before, tell, cut)
         well = well and all_known
@@ -170,11 +171,11 @@ class Phases(Generic[Want]):
             if action.kind == "destroy":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
             elif (stands := await self._components.stands(action, want, waits, cut)).is_well:
-                activity = activities.left_over(activity, action.subject, why)
+                activity = closing.left_over(activity, action.subject, why)
             elif stands.how == "unknown":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
             else:
-                activity = activities.disprove(activity, action.subject, stands.why)
+                activity = closing.disprove(activity, action.subject, stands.why)
                 activity, _ = await self._take_back(activity, [action], before, tell, cut)
         activity = activities.finish(activity, well=well)
         tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
@@ -187,7 +188,7 @@ class Phases(Generic[Want]):
         counts as not activated: this is the last moment at which what it replaced is still there. False when not all could
         be looked at."""
         all_known = True
-        for action in activities.activated(activity):
+        for action in closing.activated(activity):
             waits = _Progress(activity, action, tell, "CLEANUP").waits
             stands = await self._components.stands(action, want, waits, cut)
             if stands.how == "away":
@@ -196,7 +197,7 @@ class Phases(Generic[Want]):
                 all_known = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
             elif not stands.is_well:
-                activity = activities.disprove(activity, action.subject, stands.why)
+                activity = closing.disprove(activity, action.subject, stands.why)
         return activity, all_known
 
     async def _take_back(
@@ -208,7 +209,7 @@ class Phases(Generic[Want]):
         cut: asyncio.Event,
     ) -> tuple[Activity, bool]:
         """Back to what was there before these actions. False when one of them could not be taken back."""
-        well, failed = True, activities.failed_first(activity)
+        well, failed = True, closing.failed_first(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
             why = await self._components.restore(
@@ -218,7 +219,7 @@ class Phases(Generic[Want]):
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
             else:
-                activity = activities.taken_back(activity, action.subject, failed)
+                activity = closing.taken_back(activity, action.subject, failed)
         return activity, well
 
     async def _give_way(
