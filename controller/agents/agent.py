@@ -93,7 +93,7 @@ class UpdateAgent:
     async def work(self) -> None:
         """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
         while not self._stopping.is_set() and self._journal.is_durable:
-            await asyncio.sleep(0)  # whoever sends answers is not kept from it by a flood
+            await asyncio.sleep(0)  # a flood must not keep the sender from sending answers
             self._participant.resume()
             set_aside_unreadable(self._journal, self._mail.domain, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()

@@ -78,14 +78,14 @@ class Answers:
 
     @at_once
     def identifying(self, message: Incoming, id_: str, why: str = "") -> None:
-        """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
+        """Say, once, that a desired state is being looked at: a look takes as long as registries and engine do."""
         if not message.begun:
             identifying = updateagent.FeedbackMessage(status="IDENTIFYING", message=why)
             self._mail.begin(message, self._message(id_, identifying))
             self._wake_sender()
 
     def waits(self, id_: str, why: str) -> None:
-        """Say to whoever waits for IDENTIFIED which trouble is waited out."""
+        """Say which trouble is waited out before IDENTIFIED."""
         if why:
             self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
             self._wake_sender()

@@ -147,8 +147,8 @@ class Arrivals:
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
-        """A message is here that is too large to be kept: who waits for an answer gets one, at once, unless the open
-        activity has to be taken back before."""
+        """A message is here that is too large to be kept. A desired state is answered at once, unless the open activity has
+        to be taken back before."""
         why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
         if retained and not self._is_news(topic, beginning):
             return
@@ -168,8 +168,8 @@ class Arrivals:
 
     @at_once
     def _is_news(self, topic: str, payload: bytes) -> bool:
-        """Whether what a broker kept is to be obeyed: a state that was not heard yet. A command is for who hears it when it
-        is said. It comes at every start, so its like is said once."""
+        """Whether a retained message is to be obeyed: a desired state that was not heard yet. Retained commands are stale and
+        ignored. That is told once of each, because the broker sends it again on every connection."""
         if self._mail.knows_retained(topic, payload):
             return False
         if topic != self._topics.desired:

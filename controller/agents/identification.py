@@ -1,7 +1,7 @@
 """Identify a desired state: what would have to be done, and what becomes of the activity that is open.
 
-Whoever follows one activity by its id reads one end of it, as its last word: a desired state that comes under the id of the
-open activity goes on under it without an end in between, and one that is refused under that id ends it.
+A commander that follows an activity by its id takes the first end for the last word. So a desired state that comes under the id
+of the open activity goes on under it without an end in between, and one that is refused under that id ends it.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ class Identification:
 
     @at_once
     def _begin_again(self, message: Incoming, activity: Activity) -> None:
-        """The open activity is asked for again, by an update manager that was restarted, or by whoever did not hear an
-        answer: it begins with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; what is left to do
-        is found out by each phase."""
+        """The open activity is asked for again, by an update manager that was restarted or did not hear an answer: it begins
+        with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; each phase finds out what is left to
+        do."""
         self._answers.identifying(message, activity.id)
         begun = self._touched(begin_again(activity))
         self._say(
@@ -99,9 +99,9 @@ class Identification:
         self._wake_sender()
 
     async def refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
-        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
-        whoever follows it, that is its end. When another one under this id waits, the answer to that is the answer to both:
-        whoever sent it would take this one for its own."""
+        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for its
+        commander, this is its end. While another desired state waits under this id, nothing is answered: the answer to that
+        one is taken for the answer to both."""
         if open_one is not None and has_id(open_one, id_) and not self._precedence.is_sent_again(message, id_):
             if not await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
                 return

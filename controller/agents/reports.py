@@ -1,10 +1,10 @@
-"""Reports of the current state: what is there, as others ask for it or want to know without asking.
+"""Reports of the current state: what is there, for those that ask for it and for those that only listen.
 
-On demand, on every new connection, after each activity, and when something changed. Who asks is answered in any case, and
-soon; without an engine by the agent's own node alone (container-management.md §2.7), which then says that containers are not
-known, and is not retained. What nobody asked for waits for the
-engine: the broker keeps the newest report, and one without containers says that they are gone. Only the newest counts, so of
-those that nobody asked for one that waits for the broker is enough.
+Reports are made on demand, on every new connection, after each activity, and when something changed. A question is answered in
+any case, and soon. Without an engine the answer has the agent's own node alone (container-management.md §2.7), which then says
+that nothing else is known, and it is not retained. All other reports wait for the engine: the broker keeps the newest
+report, and one without components says that they are gone. Only the newest counts, so that of reports that wait for the broker
+one is enough.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
 
 _LONGEST_LOOK_S = 10.0
-"""For so long who asks waits for an engine."""
+"""For so long a question waits for an engine."""
 _MOST_ASKED = 50
 
 
@@ -57,7 +57,7 @@ class Reports:
         self.asked.set()
 
     async def answer(self) -> None:
-        """Answer everybody who waits, in the order in which they asked, with one look."""
+        """Answer all questions that wait, in their order, with one look."""
         asked, self._asked = self._asked, {}
         self.asked.clear()
         if not asked:
@@ -80,7 +80,8 @@ class Reports:
             self._admit(asked, error.message)
 
     def _admit(self, asked: Iterable[str], why: str) -> None:
-        """Answer that nothing is known. It must not be kept by the broker, nor taken for a report without containers."""
+        """Answer that nothing is known. The broker must not keep it, and nobody may take it for a report that nothing is
+        there."""
         self._reported = None
         self._send(asked, self._participant.unknown(why), retain=False)
         self.owing.set()

@@ -45,8 +45,8 @@ def end_activity(
     not, is as it was before. Where nothing was activated, what is desired already stays so; and where nothing is, what was
     there before is. `state`: what has to stay in force because of it. `judged`: nobody else than the agent has done anything
     meanwhile. What was activated becomes last-good only when all of it was looked at and found well; else cycles
-    judge it. `how` is "" for an activity whose id goes on: nothing is published then, because whoever follows the id would
-    take it for the end of what comes next."""
+    judge it. `how` is "" for an activity whose id goes on: nothing is published then, because its commander would take it for
+    the end of what comes next."""
     with journal.at_once():
         if reached(activity) and judged and is_confirmed(activity):
             if verdict(activity) != "COMPLETED":  # what was taken back was not looked at

@@ -52,7 +52,7 @@ _COLLECT = "DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)"
 
 
 class Origin(NamedTuple):
-    """Who asked: `files`, or a topic and the activity that came over it; since when, in epoch seconds."""
+    """The origin of a state: `files`, or a topic and the activity that came over it; since when, in epoch seconds."""
 
     source: str
     activity: str
@@ -146,7 +146,7 @@ class Journal:
         return str(row[0]) if row else ""
 
     def origin(self, role: Role, domain: str = "") -> Origin | None:
-        """Who asked for the state in that role, `None` when there is none."""
+        """The origin of the state in that role, `None` when there is none."""
         row = self._database.one("SELECT source, activity, at FROM role WHERE domain = ? AND name = ?", domain, role)
         return Origin(*row) if row else None
 

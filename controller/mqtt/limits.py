@@ -30,7 +30,7 @@ _SHORTEST_ANSWER_S, _LONGEST_ANSWER_S = 5.0, 120.0
 
 @dataclass(eq=False)
 class Outgoing:
-    """A message to publish; `done` is its publisher's, who may have given up."""
+    """A message to publish; `done` is its publisher's, which may have given up."""
 
     topic: str
     payload: bytes

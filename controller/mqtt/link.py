@@ -3,10 +3,10 @@
 * `publish` returns when the broker has the message, through any number of connections. What was under way when one broke is
   published again, in order, before what came later: at least once.
 * Messages are handed over in order of arrival and acknowledged in that order, each after its consumer said `done`. The
-  session at the broker outlives connections and this process: what was not done is delivered again, and what is sent while
-  nobody is here waits. Whoever consumes has to recognise what it had already.
-* `connections` says True when all subscriptions are in force, so that whoever speaks then hears the answer. What a broker
-  refuses is asked for again on the same connection, with a back-off; what it allows is heard meanwhile.
+  session at the broker outlives connections and this process: a message that was not done is delivered again, and messages
+  that are sent while there is no connection wait. The consumer has to recognise what it had already.
+* `connections` says True when all subscriptions are in force, so that the answer to a message that is sent then is heard. A
+  refused subscription is asked for again on the same connection, with a back-off; the others are in force meanwhile.
 * A broker that answers pings but not what it is sent has lost it, or its answer: MQTT repeats nothing while a connection
   lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow network
   must not look like such a broker for ever.

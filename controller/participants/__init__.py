@@ -1,1 +1,1 @@
-"""What takes part in an update: domains of this device, driven in the phases of whoever commands them."""
+"""Participants of an update: domains of this device, driven in the phases that a commander commands."""

@@ -44,8 +44,8 @@ class Phases(Generic[Want]):
             return None
 
     async def close(self, activity: Activity, waits: Waits) -> Activity | None:
-        """As `Participant.close`. Nothing else than the end for good cuts it short, or it would be left half done and
-        forgotten. Whoever sent what takes the place hears which trouble is waited out."""
+        """As `Participant.close`. Only the end for good cuts it short, or it would be left half done and forgotten. `waits`:
+        the commander of the successor hears which trouble is waited out."""
         cleaning = changed(activity, command="CLEANUP", addressed="")
         self._components.begin(activity.target.digest)
 

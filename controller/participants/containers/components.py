@@ -68,7 +68,6 @@ class ContainerComponents:
     async def content(
         self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
     ) -> tuple[str, str]:
-        """The digest of what was fetched for a component, "" when the engine knows none; and why nothing could be seen."""
         seen = await self._driving.look_at(self._bare_look(action.subject), waits, cut)
         if isinstance(seen, str):
             return "", seen
