@@ -54,19 +54,6 @@ class Components(Protocol[Want]):
         """As far as the command's gate is open; "" when it went well, else why not."""
         ...
 
-    async def put_up(
-        self,
-        action: ActivityAction,
-        want: Want,
-        command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-    ) -> Standing:
-        """As far as the command's gate is open, and how the component stands then. One that other hands stop or remove at
-        this very moment is put up again a few times."""
-        ...
-
     async def content(self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
         """What names the content that was fetched, "" when nothing does; and why nothing could be seen."""
         ...

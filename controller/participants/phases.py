@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Generic
 
-from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, Want
+from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, StepProgress, Want, silent
 from evenkeel.controller.participants.participant import Tell, Waits
 from evenkeel.reconcilers.agents import activity as activities
 from evenkeel.reconcilers.agents import closing
 from evenkeel.reconcilers.agents.commands import PHASES
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.codec import changed
-from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command, Status
 from evenkeel.specs.plan import Step
 
 _PROGRESS_EVERY_S = 1.0
@@ -90,7 +90,7 @@ class Phases(Generic[Want]):
                 break
             for action in away:
                 waits = _Progress(activity, action, tell, "CLEANUP").waits
-                await self._components.put_up(action, want, "CLEANUP", waits, self._cut)
+                await self._put_up(action, want, "CLEANUP", waits, self._cut)
         return stands
 
     async def _go_forward(self, activity: Activity, tell: Tell) -> Activity:
@@ -103,7 +103,7 @@ class Phases(Generic[Want]):
             report = _Progress(activity, action, tell, phase.working)
             ended = False
             if command == "ACTIVATE":
-                stands = await self._components.put_up(action, want, command, report.waits, cut, report)
+                stands = await self._put_up(action, want, command, report.waits, cut, report)
                 why, ended = "" if stands.is_well else stands.why, stands.how == "ended"
             else:
                 why = await self._components.drive(action, want, command, report.waits, cut, report)
@@ -119,6 +119,27 @@ class Phases(Generic[Want]):
         activity = activities.finish(activity, well=True)
         tell(activity, phase.well)
         return activity
+
+    async def _put_up(
+        self,
+        action: ActivityAction,
+        want: Want,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+    ) -> Standing:
+        """As far as the command's gate is open, and how the component stands then. One that other hands stop or remove at
+        this very moment is put up again a few times."""
+        stands = Standing("away", "it was not looked at")
+        for _ in range(MOST_PROOFS):
+            why = await self._components.drive(action, want, command, waits, cut, progress)
+            stands = await self._components.stands(action, want, waits, cut)
+            if why and not stands.is_well:
+                return Standing(stands.how, why)
+            if why or stands.how != "away":
+                return stands
+        return stands
 
     async def _roll_back(self, activity: Activity, tell: Tell) -> Activity:
         """Back to what was there, component by component; one that fails does not keep the others from it. Also what was
@@ -192,7 +213,7 @@ class Phases(Generic[Want]):
             waits = _Progress(activity, action, tell, "CLEANUP").waits
             stands = await self._components.stands(action, want, waits, cut)
             if stands.how == "away":
-                stands = await self._components.put_up(action, want, "ACTIVATE", waits, cut)
+                stands = await self._put_up(action, want, "ACTIVATE", waits, cut)
             if stands.how == "unknown":
                 all_known = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from evenkeel.controller.participants.components import MOST_PROOFS, Interrupted, StepProgress, silent
+from evenkeel.controller.participants.components import Interrupted, StepProgress, silent
 from evenkeel.controller.participants.containers.conduct import (
     ContainerCycles,
     ContainersConduct,
@@ -130,25 +130,6 @@ class ContainerComponents:
         if proof is None:
             raise Interrupted
         return "" if isinstance(proof, Done) else proof.message
-
-    async def put_up(
-        self,
-        action: ActivityAction,
-        want: ContainersWanted,
-        command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-    ) -> Standing:
-        stands = Standing("away", "it was not looked at")
-        for _ in range(MOST_PROOFS):
-            why = await self.drive(action, want, command, waits, cut, progress)
-            stands = await self.stands(action, want, waits, cut)
-            if why and not stands.is_well:
-                return Standing(stands.how, why)
-            if why or stands.how != "away":
-                return stands
-        return stands
 
     async def drive(
         self,

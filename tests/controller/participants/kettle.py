@@ -55,6 +55,8 @@ class KettleComponents:
             await cut.wait()
             raise Interrupted
         if kettle.fails_at == command:
+            if command == "ACTIVATE":
+                self._boot(f"broken {want}")
             return f"the kettle is dry at {command}"
         if command == "DOWNLOAD":
             kettle.flashed = want
@@ -67,18 +69,6 @@ class KettleComponents:
     def _boot(self, version: str) -> None:
         self._kettle.firmware = version
         self._kettle.clock.append(version)
-
-    async def put_up(
-        self,
-        action: ActivityAction,
-        want: str,
-        command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-    ) -> Standing:
-        why = await self.drive(action, want, command, waits, cut, progress)
-        return Standing("sick", why) if why else await self.stands(action, want, waits, cut)
 
     async def content(self, action: ActivityAction, want: str, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
         return f"sum of {self._kettle.flashed}", ""

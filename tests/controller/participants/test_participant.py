@@ -14,6 +14,7 @@ from tests.virtual import now, run
 from evenkeel.controller.agents.agent import UpdateAgent
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.journal.journal import Journal, empty_journal
+from evenkeel.specs.feedback import Feedback
 
 pytestmark = pytest.mark.virtual
 
@@ -29,8 +30,11 @@ class Device:
         """A new process."""
         participant = KettleParticipant(self.kettle, self.stopping)
         self.agent = UpdateAgent(
-            AgentSettings("kettle"), self.journal, participant, self.stopping, self.journal.say, _nothing, _nothing, now
+            AgentSettings("kettle"), self.journal, participant, self.stopping, self._say, _nothing, _nothing, now
         )
+
+    def _say(self, entry: Feedback) -> None:
+        self.journal.say(entry)
 
     async def desired(self, activity: str, version: str) -> list[str]:
         component = {"id": "firmware", "version": version, "config": [{"key": "image", "value": f"k:{version}"}]}
@@ -114,10 +118,10 @@ def test_a_failure_is_rolled_back(on_kettle: OnKettle) -> None:
         await device.desired("x", "2")
         await device.command("x", "DOWNLOAD")
         await device.command("x", "UPDATE")
-        device.kettle.firmware, device.kettle.fails_at = "2", "ACTIVATE"
+        device.kettle.fails_at = "ACTIVATE"
         assert (await device.command("x", "ACTIVATE"))[-1] == "ACTIVATION_FAILURE kettle:firmware=ACTIVATION_FAILURE"
         assert (await device.command("x", "ROLLBACK"))[-1] == "ROLLBACK_SUCCESS kettle:firmware=UPDATE_FAILURE"
-        assert device.kettle.firmware == "1"
+        assert device.kettle.clock == ["broken 2", "1"]
         assert (await device.command("x", "CLEANUP"))[-2:] == ["INCOMPLETE kettle:firmware=UPDATE_FAILURE", "state 1"]
 
     on_kettle(work)
