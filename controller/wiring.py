@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, RemoteImage
@@ -17,8 +17,9 @@ from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.control.serve import Control
-    from evenkeel.controller.cycle.preview import Sizes, Surroundings
+    from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.cycle.stage import StepProgress
+    from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.containers.select import ContainersWanted
+    from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
     from evenkeel.specs.containers.memory import ContainersMemory
-    from evenkeel.specs.plan import Step
+    from evenkeel.specs.files.memory import FilesMemory
+    from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.settings.settings import Settings
 
 MEMORY_STORE = "memory-engine.json"
+MEMORY_FILES = "memory-files.json"
 PARSED = "parsed"
 
 
@@ -59,7 +63,39 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
             )
 
 
-def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
+def open_domains(
+    settings: Settings, engine: Driver[ContainersSeen] | None = None, *, readonly: bool = False
+) -> tuple[Domain[Any, Any, Any], ...]:
+    """All domains in the order of their switches, each with the driver that the settings name; `engine`: that of the
+    containers, where it is open already. With `readonly` nothing that a driver does is kept."""
+    containers = engine or open_driver(settings, readonly=readonly)
+    return _files(settings, readonly=readonly), _containers(settings, containers)
+
+
+def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
+    """On the host itself, or beside the simulated engine on a simulated one."""
+    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.drivers.files import disk_files, memory_files
+    from evenkeel.reconcilers.files import Files
+
+    if settings.engine.kind == "memory":
+        return Domain(Files(), memory_files(Path(settings.state) / MEMORY_FILES, readonly=readonly))
+    return Domain(Files(), disk_files(settings.state, settings.specs))
+
+
+def _containers(
+    settings: Settings, engine: Driver[ContainersSeen]
+) -> Domain[ContainersWanted, ContainersSeen, ContainersMemory]:
+    from functools import partial
+
+    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.cycle.surroundings import look_around
+
+    around = partial(look_around, _image_sizes(settings, engine), _surroundings(settings, engine))
+    return Domain(reconciler(settings), engine, around)
+
+
+def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
     """How to learn what a pull will fetch. Docker does not tell, so its registries are asked; the memory engine knows."""
 
     async def of_registries(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
@@ -76,7 +112,7 @@ def image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
     return of_registries if settings.engine.kind == "docker" else of_engine
 
 
-def surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:
+def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:
     """How to learn what of the host is missing or taken: the machine's own, or the simulated one."""
     if settings.engine.kind == "docker":
         from functools import partial
@@ -85,9 +121,9 @@ def surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surround
 
         return partial(look_around, settings.engine.address.removeprefix("unix://"))
     from evenkeel.controller.drivers.containers.memory import MemoryEngine
+    from evenkeel.reconcilers.containers.foresight import Host
 
-    assert isinstance(driver, MemoryEngine)
-    return driver.host
+    return driver.host if isinstance(driver, MemoryEngine) else lambda paths: Host()
 
 
 def simulated_engine(
@@ -195,7 +231,7 @@ def open_agents(
 def build_controller(
     settings: Settings,
     journal: Journal,
-    driver: Driver[ContainersSeen],
+    domains: Sequence[Domain[Any, Any, Any]],
     source: Source | None = None,
     life: Life | None = None,
     told: Callable[[Feedback], None] = lambda entry: None,
@@ -206,41 +242,15 @@ def build_controller(
     control: Control | None = None,
 ) -> Controller:
     """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
-    from evenkeel.controller.cycle.cycle import Cycles
     from evenkeel.controller.cycle.stage import Limits
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.queue import WakeUps
-    from evenkeel.controller.loop.worker import Domain, Seat
+    from evenkeel.controller.loop.worker import Conduct
 
     limits = Limits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
-    decisions = reconciler(settings)
-
-    def containers(seat: Seat) -> Cycles[ContainersWanted, ContainersSeen, ContainersMemory]:
-        def say_and_tell(entry: Feedback) -> None:
-            seat.say(entry)
-            journal.once_kept(lambda: told(entry))
-
-        def progress_and_tell(step: Step, message: str, done: int, total: int) -> None:
-            seat.progressed(step, message, done, total)
-            progress(step, message, done, total)
-
-        return Cycles(
-            decisions,
-            driver,
-            journal,
-            say_and_tell,
-            limits,
-            settings.retries,
-            now,
-            progress_and_tell,
-            seat.transaction,
-            seat.rank,
-            seat.wake,
-        )
-
     return Controller(
         journal,
-        [Domain(decisions.domain, driver, containers)],
+        domains,
         source,
         open_sinks(settings),
         settings.resync,
@@ -251,4 +261,5 @@ def build_controller(
         agents=agents,
         lock=lock,
         control=control,
+        conduct=Conduct(limits, settings.retries, now, told, progress),
     )

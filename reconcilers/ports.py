@@ -78,6 +78,11 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         """What of the desired state is this domain's."""
         ...
 
+    def is_idle(self, wants: Sequence[Want], memory: Remembered) -> bool:
+        """Whether there is nothing to look for: none of these wants asks for a subject, and nothing tells of one that was
+        there. Such a domain is as if it did not exist."""
+        ...
+
     def look(self, want: Want | None, memory: Remembered) -> Look:
         """What the driver has to find out for this want; `None` when only what is there matters."""
         ...
@@ -94,6 +99,11 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         former: Former[Want] | None = None,
     ) -> Plan:
         """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
+        ...
+
+    def revealed(self, plan: Plan, seen: SeenContra) -> Plan:
+        """The same plan with the values that it keeps to itself, for the terminal of somebody who asked to see them. Those that
+        are marked as secret stay hidden."""
         ...
 
     def begun(self, step: Step, memory: Remembered) -> Remembered:

@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
 
-from evenkeel.specs.plan import Phase, Stage, Step
-
-_RANKS = ((Phase.DOWNLOAD,), (Phase.UPDATE,), (Phase.ACTIVATE, Phase.VERIFY), (Phase.CLEANUP,))
+from evenkeel.specs.plan import BARRIERS, Stage, Step
 
 
 def stages(steps: Sequence[Step]) -> tuple[Stage, ...]:
@@ -22,7 +20,7 @@ def stages(steps: Sequence[Step]) -> tuple[Stage, ...]:
     Raises graphlib.CycleError, which is a bug of the planner that made the steps.
     """
     found: list[Stage] = []
-    for phases in _RANKS:
+    for phases in BARRIERS:
         ranked = {step.id: step for step in steps if step.phase in phases}
         sorter = TopologicalSorter(
             {id_: [need for need in step.needs if need in ranked] for id_, step in ranked.items()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, TypeGuard, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from evenkeel.specs.reading.sound import sound
 
@@ -67,11 +66,11 @@ def prepare() -> None:
     """Let msgspec learn all types now. It does so when it first meets one, and two threads that do it at once crash the
     process (0.22.0, seen at 2 of 36 starts): call this before there is a second thread."""
     from evenkeel.specs.desired import Decoded, DesiredState
-    from evenkeel.specs.documents import written
+    from evenkeel.specs.documents.kinds import KINDS
+    from evenkeel.specs.documents.written import MetadataSpec
 
-    for noun in (Decoded, DesiredState, *(kind for kind in vars(written).values() if isinstance(kind, type))):
-        if issubclass(noun, Struct):
-            msgspec.json.Decoder(noun)
+    for noun in (Decoded, DesiredState, MetadataSpec, *(kind.spec for kind in KINDS.values())):
+        msgspec.json.Decoder(noun)
 
 
 def plain(noun: object) -> Any:

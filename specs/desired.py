@@ -7,22 +7,29 @@ or a file does not make a new revision.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import msgspec
 from msgspec import Struct
 
 from evenkeel.specs.containers.container import Container, content_of
+from evenkeel.specs.files.file import File
 from evenkeel.specs.problem import Path, Place, Problem
 
 
 class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
     """Names of containers that are never touched."""
 
+    domain: ClassVar[str] = "containers"
+
     names: tuple[str, ...]
 
 
-Wanted = Container | SystemContainers
-"""The normal forms of all kinds. A new kind is a member here and an entry in `specs.documents.kinds`."""
+Wanted = Container | SystemContainers | File
+"""The normal forms of all kinds, each with the `domain` that it asks something of. The type checker holds
+`specs.documents.kinds` to it; the codec needs the union itself."""
+_RULES = (SystemContainers,)
+"""Kinds that ask for nothing themselves: they say how what others ask for is treated."""
 
 
 class Draft(Struct, frozen=True):
@@ -72,6 +79,14 @@ class DesiredState(Struct, frozen=True):
     documents: tuple[Document, ...] = ()
     digest: str = ""
 
+    def subjects(self) -> dict[tuple[str, str], Document]:
+        """The documents that ask for something, by domain and name."""
+        return {(each.wanted.domain, each.name): each for each in self.documents if not isinstance(each.wanted, _RULES)}
+
+    def part(self, domain: str) -> DesiredState:
+        """What is asked of one domain alone."""
+        return desired_state([each for each in self.documents if each.wanted.domain == domain])
+
     def containers(self) -> dict[str, Container]:
         """The containers that are asked for, by name: the subjects of this state. No other document's name is one."""
         return {each.name: each.wanted for each in self.documents if isinstance(each.wanted, Container)}
@@ -89,6 +104,12 @@ def desired_state(documents: Sequence[Document]) -> DesiredState:
     ordered = tuple(sorted(documents, key=lambda document: (document.kind, document.name)))
     content = content_of([(document.kind, document.name, document.wanted) for document in ordered])
     return DesiredState(ordered, sha256(content).hexdigest()[:16])
+
+
+def composed(base: DesiredState | None, domain: str, part: DesiredState) -> DesiredState:
+    """A state with `part` in the place of all that it asks of a domain. Where it asks nothing of others, that is `part`."""
+    others = [each for each in base.documents if each.wanted.domain != domain] if base is not None else []
+    return desired_state([*others, *part.documents]) if others else part
 
 
 def asked_at(document: Document, path: str) -> Place:

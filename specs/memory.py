@@ -16,10 +16,13 @@ class Memory(Struct, frozen=True):
     """What the journal itself adds to the facts of a domain.
 
     `rejected` maps names of contents that were tried and failed to the reason. `ends` maps ids of instances to what names their
-    newest end that was seen and its exit code, which do not show any more once they were started again.
+    newest end that was seen and its exit code, which do not show any more once they were started again. `notified`: subjects
+    that have to begin anew, because another domain has changed what they began with (`Traits.notifies`); the only one of these
+    that is a fact as those of a domain are.
     """
 
     domain: ClassVar[str] = ""
 
     rejected: dict[str, str] = field(default_factory=dict)
     ends: dict[str, tuple[str, int]] = field(default_factory=dict)
+    notified: tuple[str, ...] = ()

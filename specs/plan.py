@@ -28,8 +28,13 @@ class Phase(StrEnum):
     CLEANUP = "CLEANUP"
 
 
+BARRIERS = ((Phase.DOWNLOAD,), (Phase.UPDATE,), (Phase.ACTIVATE, Phase.VERIFY), (Phase.CLEANUP,))
+"""Everything ends with one of these before the next begins. Starting and proving belong together, because what depends on
+something starts only when that is proven."""
 NOTHING_DONE = ("keep", "blocked")
 """Verbs of differences about which nothing is done: `keep` is never touched, `blocked` cannot be had."""
+NOTIFIED = "restart"
+"""The verb of a difference that another domain has made: the subject begins anew (`Memory.notified`)."""
 OUTSTANDING = "finish"
 """The verb of a difference that is none of content: a proof, or a clean-up, is outstanding."""
 
@@ -69,12 +74,13 @@ class Difference(Struct, frozen=True):
 class Traits(NamedTuple):
     """What the controller has to know of an action.
 
-    `text`: what it does, in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and what it is done
-    to; nothing that may be secret. `own_s`: seconds that it may take by itself, beside what the driver needs for it.
+    `text`: what it does, in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and what it is
+    done to; nothing that may be secret. `own_s`: seconds that it may take by itself, beside what the driver needs for it.
     `fetches`: the content that it brings from elsewhere, which takes as long as that needs; "" when it brings none.
-    `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at work no
-    more (`begins`), or is again (`ends`). `afterwards`: what has to be said of it once it was done, in sentences: no plan tells
-    it then.
+    `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at work
+    no more (`begins`), or is again (`ends`). `notifies`: domains and subjects of theirs that have to begin anew once it was
+    done. `provides`: a path of the host that is there once it was done. `afterwards`: what has to be said of it once it was
+    done, in sentences: no plan tells it then.
     """
 
     text: str
@@ -84,6 +90,8 @@ class Traits(NamedTuple):
     may_be_cut: bool = False
     away: Literal["", "begins", "ends"] = ""
     afterwards: tuple[str, ...] = ()
+    notifies: tuple[tuple[str, str], ...] = ()
+    provides: str = ""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""A plan as plain values, for programs: the stable form behind `evenkeel plan -o json`.
+"""Plans as plain values, for programs: the stable form behind `evenkeel plan -o json`.
 
 Documented in docs/reference/plan.md; keys are only ever added. Steps are described, not serialised: the containers in them
 carry variables, and variables carry secrets.
@@ -7,41 +7,44 @@ carry variables, and variables carry secrets.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evenkeel.specs.containers.difference import ContainerDifference, of_containers, pull_sizes, pulled_for
-from evenkeel.specs.containers.observed import ContainersSeen, image_size
-from evenkeel.specs.plan import Plan, Step
+from evenkeel.specs.plan import BARRIERS, Difference, Plan, Stage, Step
 from evenkeel.specs.problem import Place
+from evenkeel.templates.planned import Planned
 
 
-def plan_value(plan: Plan, seen: ContainersSeen, revision: str = "", notes: Sequence[str] = ()) -> dict[str, Any]:
+def plan_value(plans: Sequence[Planned], revision: str = "", notes: Sequence[str] = ()) -> dict[str, Any]:
     """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown."""
-    known, unknown = pull_sizes(plan, seen)
+    verbs = Counter(difference.verb for each in plans for difference in each.plan.differences)
+    totals = {name: number for each in plans for name, number in each.totals().items()}
     return {
         "apiVersion": "evenkeel/v1",
         "kind": "Plan",
-        "domain": plan.domain,
-        "engine": seen.engine,
+        "domains": [{"name": each.plan.domain, "engine": each.seen.engine} for each in plans],
         "revision": revision,
-        "changes": bool(plan.stages),
+        "changes": any(each.plan.stages for each in plans),
         "notes": list(notes),
-        "summary": {
-            "verbs": dict(sorted(Counter(difference.verb for difference in plan.differences).items())),
-            "pullBytes": known,
-            "pullsOfUnknownSize": unknown,
-        },
-        "subjects": [_subject(difference, plan, seen) for difference in of_containers(plan.differences)],
+        "summary": {"verbs": dict(sorted(verbs.items())), **totals},
+        "subjects": [_subject(difference, each) for each in plans for difference in each.plan.differences],
         "stages": [
-            {"phase": str(stage.phase), "steps": [_step(step) for step in stage.steps]} for stage in plan.stages
+            {"domain": domain, "phase": str(stage.phase), "steps": [_step(step) for step in stage.steps]}
+            for domain, stage in _in_order([each.plan for each in plans])
         ],
     }
 
 
-def _subject(difference: ContainerDifference, plan: Plan, seen: ContainersSeen) -> dict[str, Any]:
-    image = pulled_for(difference, plan)
+def _in_order(plans: Sequence[Plan]) -> Iterator[tuple[str, Stage]]:
+    """As they are performed: all domains come to a barrier before one of them passes it."""
+    for phases in BARRIERS:
+        for plan in plans:
+            yield from ((plan.domain, stage) for stage in plan.stages if stage.phase in phases)
+
+
+def _subject(difference: Difference, planned: Planned) -> dict[str, Any]:
     return {
+        "domain": planned.plan.domain,
         "name": difference.subject,
         "verb": difference.verb,
         "why": difference.why,
@@ -57,10 +60,9 @@ def _subject(difference: ContainerDifference, plan: Plan, seen: ContainersSeen) 
             for change in difference.changes
         ],
         "lost": list(difference.lost),
-        "volumes": [{"place": each.place, "volume": each.volume, "fate": each.fate} for each in difference.volumes],
         "secondsAway": difference.away_s,
         "secondsAwayAtMost": difference.away_most_s,
-        "pull": {"image": image, "bytes": image_size(image, seen) or None} if image else None,
+        **planned.facts(difference),
     }
 
 

@@ -1,4 +1,4 @@
-"""A plan as text for people.
+"""Plans as text for people, one block for each domain.
 
 One line for each subject, in columns: what happens, to what, why or from what to what, and where it was asked. Below it what
 else matters to somebody who has to say yes: whether it is away for a moment, and what is to be pulled. Pure text and
@@ -7,28 +7,17 @@ widths; no template engine, because this is printed by a command that has to fee
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from evenkeel.specs.containers.difference import (
-    ALTERABLE,
-    IN_PLACE,
-    ContainerDifference,
-    of_containers,
-    pull_sizes,
-    pulled_for,
-)
-from evenkeel.specs.containers.observed import ContainersSeen, image_size
-from evenkeel.specs.plan import Change, Plan
+from evenkeel.specs.plan import Change, Difference
 from evenkeel.specs.problem import Place, place_text
-from evenkeel.specs.reading.quantity import rough_size_text
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.fitting import cut, fitting_change, fitting_image, fitting_pair, fitting_place, hidden_change
+from evenkeel.templates.fitting import cut, fitting_change, fitting_pair, fitting_place, hidden_change
+from evenkeel.templates.planned import Planned
 from evenkeel.templates.style import PLAIN, Role, Style, paint
-from evenkeel.templates.volume_text import volume_texts
 
 LEAST_WIDTH = 72
 
@@ -37,6 +26,7 @@ _MARKS: dict[str, tuple[str, Role | None]] = {
     "recreate": ("~", "change"),
     "update": ("~", "change"),
     "start": ("~", "change"),
+    "restart": ("~", "change"),
     "connect": ("~", "change"),
     "finish": ("~", "change"),
     "remove": ("-", "remove"),
@@ -48,92 +38,65 @@ _SUMMARY: dict[str, str] = {
     "recreate": "to recreate",
     "update": "to update in place",
     "start": "to start",
+    "restart": "to restart",
     "connect": "to connect",
     "finish": "to finish",
     "remove": "to remove",
     "blocked": "blocked",
 }
+_WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
+"""Verbs of what is right as it is asked for, or nearly."""
+_BEGINNING = ("create", "recreate", "start", "restart", "remove")
+"""Verbs of what begins anew, or is no more."""
 _NAME = 4
 _VERB_WIDTH = 11
-_MOST_NAMES = 3
 _WHOLE = 1 << 20
 """Room for any values."""
 
 
-def plan_lines(plan: Plan, seen: ContainersSeen, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
-    """The whole text; the summary stands last. `width`: columns of the terminal."""
+def plan_lines(plans: Sequence[Planned], width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
+    """The whole text, in the order of the domains; the summary stands last. `width`: columns of the terminal."""
     width = max(width, LEAST_WIDTH)
     lines: list[str] = []
-    differences = of_containers(plan.differences)
+    differences = [difference for each in plans for difference in each.plan.differences]
     if differences:
-        lines.append(paint(plan.domain, "strong", style))
         names = [len(difference.subject) for difference in differences]
         places = [len(place) for difference in differences for place in _places(difference)]
         columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)))
-        for difference in differences:
-            block = _Block(difference, columns, style)
-            lines.extend(block.lines(_details(difference, plan, seen)))
-    lines.extend(textwrap.wrap(summary(plan, seen), width, subsequent_indent="      "))
+        for each in plans:
+            if each.plan.differences:
+                lines.append(paint(each.plan.domain, "strong", style))
+            for difference in each.plan.differences:
+                lines.extend(_Block(difference, each, columns, style).lines(_begins_anew(difference, each, plans)))
+    lines.extend(textwrap.wrap(summary(plans), width, subsequent_indent="      "))
     return tuple(lines)
 
 
-def summary(plan: Plan, seen: ContainersSeen) -> str:
+def _begins_anew(difference: Difference, planned: Planned, plans: Sequence[Planned]) -> str:
+    """Which subjects of other domains begin anew by it, but for those that do so anyway; "" when none does."""
+    anyway = {
+        (each.plan.domain, other.subject)
+        for each in plans
+        for other in each.plan.differences
+        if other.verb in _BEGINNING
+    }
+    steps = [step for stage in planned.plan.stages for step in stage.steps if step.subject == difference.subject]
+    notified = dict.fromkeys(each for step in steps for each in step.action.traits.notifies if each not in anyway)
+    names = [one_line(subject) for _, subject in notified]
+    return f"then {', '.join(names)} {'is' if len(names) == 1 else 'are'} restarted" if names else ""
+
+
+def summary(plans: Sequence[Planned]) -> str:
     """`Plan: 1 to create, 2 to remove. 43 MB to pull.`, or that there is nothing to do."""
-    counts = Counter(difference.verb for difference in plan.differences)
+    counts = Counter(difference.verb for each in plans for difference in each.plan.differences)
     parts = [f"{counts[verb]} {words}" for verb, words in _SUMMARY.items() if counts[verb]]
     if not parts:
         return "Nothing to do."
-    known, unknown = pull_sizes(plan, seen)
-    pulls = [f"{rough_size_text(known)}"] if known else []
-    if unknown:
-        pulls.append(f"{unknown} image{'s' if unknown > 1 else ''} of unknown size")
-    return f"Plan: {', '.join(parts)}." + (f" {' and '.join(pulls)} to pull." if pulls else "")
+    fetches = "; ".join(filter(None, (each.fetches() for each in plans)))
+    return f"Plan: {', '.join(parts)}." + (f" {fetches}." if fetches else "")
 
 
-def _details(difference: ContainerDifference, plan: Plan, seen: ContainersSeen) -> str:
-    parts = [f"a new container because of {', '.join(forcing)}"] if (forcing := _forcing(difference)) else []
-    if difference.away_s is not None:
-        parts.append(f"new beside old, {_away_text(difference.away_s, difference.away_most_s)} without it")
-    image = pulled_for(difference, plan)
-    if image:
-        size = image_size(image, seen)
-        parts.append(f"pull {rough_size_text(size)}" if size else "pull of unknown size")
-    if left := _left_over(difference, seen):
-        parts.append(f"{' and '.join(left)} {'is' if len(left) == 1 else 'are'} left over and removed")
-    return "; ".join(parts)
-
-
-def _left_over(difference: ContainerDifference, seen: ContainersSeen) -> list[str]:
-    """Instances that are removed besides what the verb says: that a container is replaced, or goes."""
-    if difference.verb == "blocked":
-        return []
-    others = sorted(
-        one_line(each.engine_name) for each in seen.containers if each.id in difference.others and not each.holds
-    )
-    return others[1:] if difference.verb in ("recreate", "remove") else others  # the plain name stands first
-
-
-def _forcing(difference: ContainerDifference) -> list[str]:
-    """What needs a new container, where not all that differs does, or where another value would need none."""
-    if difference.verb != "recreate":
-        return []
-    shown = [change for change in difference.changes if change.path and not _follows(change, difference)]
-    forcing = [change.path for change in shown if change.why != IN_PLACE]
-    is_usual = len(forcing) == len(shown) and not any(path.startswith(ALTERABLE) for path in forcing)
-    if is_usual:
-        return []
-    first = [one_line(path) for path in forcing[:_MOST_NAMES]]
-    return [*first, f"{len(forcing) - len(first)} more"] if len(forcing) > len(first) else first
-
-
-def _away_text(usual_s: float, most_s: float | None) -> str:
-    """`about 0.2 to 11 s`: how long what is replaced takes to end depends on what it is just doing, and on nothing that could
-    be known from the last switch; only for how long it may is known."""
-    least = max(round(min(usual_s, 1.0), 1), 0.1)
-    return f"about {least:g} s" if most_s is None or most_s <= least else f"about {least:g} to {math.ceil(most_s)} s"
-
-
-def _places(difference: ContainerDifference) -> Iterator[str]:
+def _places(difference: Difference) -> Iterator[str]:
     """All places that are shown of a difference."""
     yield _place(difference.asked)
     for change in difference.changes:
@@ -167,14 +130,15 @@ class _Columns(NamedTuple):
 class _Block:
     """The lines of one subject."""
 
-    def __init__(self, difference: ContainerDifference, columns: _Columns, style: Style) -> None:
-        self._difference, self._columns, self._style = difference, columns, style
+    def __init__(self, difference: Difference, planned: Planned, columns: _Columns, style: Style) -> None:
+        self._difference, self._planned = difference, planned
+        self._columns, self._style = columns, style
         self._body = columns.verb if difference.verb == "keep" else columns.body
         self._room = max(columns.place - 2 - self._body, 12)
         self._full_room = columns.width - self._body
 
-    def lines(self, details: str) -> Iterator[str]:
-        """The subject's line, its further changes, and the details below."""
+    def lines(self, more: str) -> Iterator[str]:
+        """The subject's line, its further changes, and the details below, the last of which is `more`."""
         place = _place(self._difference.asked)
         mark, colour = _MARKS[self._difference.verb]
         verb = "" if self._difference.verb == "keep" else self._difference.verb
@@ -187,15 +151,14 @@ class _Block:
         for number, (text, asked) in enumerate(self._rows()):
             shown = place if number == 0 else "" if asked == place else asked
             yield self._line(head if number == 0 else "", text, shown, colour)
+        details = "; ".join(filter(None, (self._planned.details(self._difference), more)))
         for text in textwrap.wrap(details, self._full_room):
             yield self._line("", text, "", None, "faint")
-        for sentence, is_loss in volume_texts(self._difference.volumes):
+        for sentence, is_loss in self._planned.remarks(self._difference):
             for text in textwrap.wrap(sentence, self._full_room, break_on_hyphens=False):
                 yield self._line("", text, "", None, "bad" if is_loss else "faint")
         if self._difference.lost:
-            lost = (
-                f"the new container will be without what no spec can say: {one_line(', '.join(self._difference.lost))}"
-            )
+            lost = f"{self._planned.loses}: {one_line(', '.join(self._difference.lost))}"
             for text in textwrap.wrap(lost, self._full_room):
                 yield self._line("", text, "", None, "bad")
 
@@ -213,11 +176,13 @@ class _Block:
         """Texts of the body column, each with its place; what has no place of its own may be as long as the line."""
         difference = self._difference
         asked = _place(difference.asked)
-        if difference.verb == "create" and difference.container is not None:
-            yield fitting_image(difference.container.image, self._room), asked
+        brings = self._planned.brings(difference, self._room) if difference.verb == "create" else ""
+        if brings:
+            yield brings, asked
             return
-        changes = [change for change in difference.changes if change.path and not _follows(change, difference)]
-        if not changes or difference.verb in ("connect", "start", "finish"):
+        implied = self._planned.is_implied
+        changes = [change for change in difference.changes if change.path and not implied(change, difference)]
+        if not changes or difference.verb in _WITHOUT_CHANGES:
             yield from ((text, asked) for text in self._wrapped(self._why(), self._room if asked else self._full_room))
             return
         path_width = min(max(len(change.path) for change in changes), self._room)
@@ -249,15 +214,6 @@ class _Block:
         head = first[0] if len(first[0]) <= room else ""
         yield head
         yield from textwrap.wrap(text[len(head) :].strip(), self._full_room, break_on_hyphens=False)
-
-
-def _follows(change: Change, difference: ContainerDifference) -> bool:
-    """Whether a change follows from another one: swap that nobody asked for is twice the memory, and none without a limit."""
-    if change.path != "resources.memorySwap" or difference.container is None:
-        return False
-    resources = difference.container.resources
-    derived = resources.memory is None or resources.memory_swap == 2 * resources.memory
-    return derived and any(other.path == "resources.memory" for other in difference.changes)
 
 
 def _values(change: Change, room: int) -> str:

@@ -7,7 +7,8 @@ only as fresh as the controller that wrote it; without one at work every conditi
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 from evenkeel.specs.feedback import Condition, ConditionName, Work
@@ -94,6 +95,7 @@ def status_value(status: Status) -> dict[str, Any]:
         "conditions": [
             {
                 "name": condition.name,
+                "domain": condition.domain,
                 "holds": condition.holds,
                 "reason": condition.reason,
                 "message": condition.message,
@@ -154,10 +156,12 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         yield paint("as it was when the state directory was lost; what happened since is not known:", "change", style)
     elif status.conditions and status.pid is None:
         yield paint("as the last controller left it; what happened since is not known:", "change", style)
-    name_width = max([_NAME, *(len(condition.name) + 1 for condition in status.conditions)])
+    labels = _labels(status.conditions)
+    name_width = max([_NAME, *(len(label) + 1 for label in labels.values())])
     since_width = max((len(_since(condition, now)) for condition in status.conditions), default=0)
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
-        yield from _condition(condition, name_width, since_width, now, width, style)
+        label = labels[condition.name, condition.domain]
+        yield from _condition(condition, f"{label:<{name_width}}", since_width, now, width, style)
     if status.activity is not None:
         yield ""
         yield from activity_lines(status.activity, now, width, style, served=status.served)
@@ -184,18 +188,27 @@ def _field(name: str, value: str) -> str:
 
 
 def _condition(
-    condition: Condition, name_width: int, since_width: int, now: float, width: int, style: Style
+    condition: Condition, label: str, since_width: int, now: float, width: int, style: Style
 ) -> Iterator[str]:
     """The time belongs to the yes or no, and stands beside it: the reason may be a newer one."""
     mark = paint("yes", "good", style) if condition.holds else paint("no ", "bad", style)
     since = paint(f"{_since(condition, now):<{since_width}}", "faint", style)
-    yield f"{condition.name:<{name_width}}{mark} {since}  {condition.reason}".rstrip()
+    yield f"{label}{mark} {since}  {condition.reason}".rstrip()
     if condition.message and not (condition.holds and condition.reason == "Converged"):
         yield from _indented(condition.message, width)
     if condition.refused is not None:
         yield from _indented(f"{when_text(condition.refused.at, now)} {condition.refused.text}", width)
     if condition.reason == "Empty":
         yield from _indented(_MEANT, width)
+
+
+def _labels(conditions: Sequence[Condition]) -> dict[tuple[str, str], str]:
+    """What each condition is called: its name, and whose it is where several domains have one of that name."""
+    times = Counter(condition.name for condition in conditions)
+    return {
+        (each.name, each.domain): f"{each.name} ({each.domain})" if times[each.name] > 1 else each.name
+        for each in conditions
+    }
 
 
 def _since(condition: Condition, now: float) -> str:

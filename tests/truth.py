@@ -30,7 +30,7 @@ class Truth:
 
     def ends_by_itself(self, name: str) -> bool:
         """Whether an instance of this name is of content that does not run for ever."""
-        return any(self.engine._behaviour(each).exits_with is not None for each in self.own(name))
+        return any(self.engine.simulation.behaviour(each).exits_with is not None for each in self.own(name))
 
     def not_up(self, name: str, image: str, contents: Collection[str] = ()) -> str:
         """Why a container does not run under its name, alone, of this image, on its network. `contents`: the ids of content
@@ -43,7 +43,7 @@ class Truth:
             return f"{name} runs as {only.engine_name}"
         if contents and only.image_id not in contents:
             return f"{name} runs other content than is asked for: {only.image_id[:15]}"
-        return f"{name} is cut off" if self.engine._cut_off(only) else ""
+        return f"{name} is cut off" if self.engine.simulation.cut_off(only) else ""
 
     def not_there(self, wanted: Container, contents: Collection[str] = ()) -> str:
         """Why a container is not there as it is asked for: one instance of it, under its name, of this image with these limits
@@ -58,7 +58,7 @@ class Truth:
             return f"{wanted.name} is of {is_as.image} with {is_as.resources} and {is_as.restart}"
         if contents and only.image_id not in contents:
             return f"{wanted.name} is of other content than is asked for: {only.image_id[:15]}"
-        if only.state in _UP and self.engine._cut_off(only):
+        if only.state in _UP and self.engine.simulation.cut_off(only):
             return f"{wanted.name} is cut off"
         if only.state in _UP:
             return ""
@@ -74,7 +74,7 @@ class Truth:
             if each.engine_name != wanted.name:  # an old one, left over
                 continue
             check = _check(wanted, each)
-            if each.state == "running" and check and not self.engine._behaviour(each).healthy:
+            if each.state == "running" and check and not self.engine.simulation.behaviour(each).healthy:
                 return f"{wanted.name} fails its check"
             if each.state == "running" and each.restart_count:  # one that flaps
                 return f"{wanted.name} was started again"
@@ -90,13 +90,13 @@ class Truth:
         for each in own:
             if each.state not in _UP:
                 continue
-            if self.engine._cut_off(each):
+            if self.engine.simulation.cut_off(each):
                 return f"{name} is cut off"
             if each.state == "restarting" and each.exit_code:
                 return f"{name} keeps ending"
             if each.state == "running" and each.restart_count:  # one that flaps
                 return f"{name} was started again"
-            behaves = self.engine._behaviour(each)
+            behaves = self.engine.simulation.behaviour(each)
             fails = each.state == "running" and not behaves.healthy and behaves.newest_check != "none yet"
             if fails and asked and all(_check(wanted, each) for wanted in asked):
                 return f"{name} fails its check"
@@ -117,7 +117,7 @@ class Truth:
         """Why nobody knows whether a container that runs is well: its newest check failed, if not often enough."""
         for each in self.own(wanted.name):
             runs = each.engine_name == wanted.name and each.state == "running"
-            if runs and _check(wanted, each) and self.engine._behaviour(each).newest_check == "failed":
+            if runs and _check(wanted, each) and self.engine.simulation.behaviour(each).newest_check == "failed":
                 return f"{wanted.name} has failed its newest check"
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,16 +21,15 @@ from evenkeel.controller.cli.options import (
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
+    from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.cycle.endings import Ending
     from evenkeel.controller.cycle.preview import Preview
     from evenkeel.controller.journal.attempts import Attempt
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.ports import Reading
-    from evenkeel.reconcilers.ports import Driver
-    from evenkeel.specs.containers.observed import ContainersSeen
-    from evenkeel.specs.plan import Plan
     from evenkeel.specs.settings.settings import Settings
+    from evenkeel.templates.planned import Planned
 
 
 @click.command("apply")
@@ -65,8 +64,7 @@ def command(
     from evenkeel.controller.journal.journal import keep_journal, read_journal
     from evenkeel.controller.journal.lock import sole_controller
     from evenkeel.controller.process import logs
-    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
-    from evenkeel.reconcilers.containers.reveal import revealed
+    from evenkeel.controller.wiring import open_domains
     from evenkeel.specs.errors import JournalError
 
     if show_values:
@@ -90,25 +88,25 @@ def command(
             echo(f"Note: works from memory, because {journal.loss.trouble.why}", err=True)
         reading = asked(settings, readonly=False, allow_empty=allow_empty, journal=journal)
         with asyncio.Runner() as runner:
-            driver = open_driver(settings)
+            domains = open_domains(settings)
             try:
-                sizes, around = image_sizes(settings, driver), surroundings(settings, driver)
                 given_up = _given_up(journal, reading) if not retry else None
                 good = journal.revision("last-good") if given_up is not None else None
-                looking = preview(reconciler(settings), driver, journal, good or reading.desired, sizes, around)
+                looking = preview(domains, journal, good or reading.desired)
                 found = runner.run(_looked(settings, looking))
-                is_repaired = good is not None and good.digest != reading.desired.digest and bool(found.plan.stages)
+                is_repaired = good is not None and good.digest != reading.desired.digest and found.does_something
                 if good is not None and not is_repaired:  # as `plan`, which tells what a retry would do
-                    looking = preview(reconciler(settings), driver, journal, reading.desired, sizes, around)
+                    looking = preview(domains, journal, reading.desired)
                     found = runner.run(_looked(settings, looking))
                 # Not within the loop, which would keep the first Ctrl-C from ending the question.
-                shown = revealed(found.plan, found.seen) if show_values else found.plan
+                shown = found.told(show_values=show_values)
                 code = _refused(settings, journal, found, shown, yes=yes, given_up=given_up, is_repaired=is_repaired)
                 if code is not None:
                     return code
-                return runner.run(_converge(settings, driver, journal, lock, reading, timeout, retry=given_up is None))
+                return runner.run(_converge(settings, domains, journal, lock, reading, timeout, retry=given_up is None))
             finally:
-                runner.run(driver.close())
+                for domain in domains:
+                    runner.run(domain.driver.close())
 
 
 async def _looked(settings: Settings, looking: Coroutine[Any, Any, Preview]) -> Preview:
@@ -128,7 +126,7 @@ def _refused(
     settings: Settings,
     journal: Journal,
     found: Preview,
-    shown: Plan,
+    shown: Sequence[Planned],
     *,
     yes: bool,
     given_up: Attempt | None,
@@ -143,9 +141,9 @@ def _refused(
         echo(f"To repair last-good ({journal.digest('last-good')}), which is in force:")
     elif given_up is not None:
         echo("What --retry would do:")
-    for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
+    for line in plan_lines(shown, terminal_width(), terminal_style()):
         echo_lines(line)
-    for note in found.notes if found.plan.stages and (given_up is None or is_repaired) else ():
+    for note in found.notes if found.does_something and (given_up is None or is_repaired) else ():
         echo(f"Note: {note}")
     say_simulated(settings)
     if given_up is not None:
@@ -154,7 +152,7 @@ def _refused(
         echo("error: it is not tried again as it is; --retry tries it nevertheless", err=True)
         if not is_repaired:
             return 1
-    if yes or not found.plan.stages:
+    if yes or not found.does_something:
         for sentence in found.fails_at:
             echo(f"warning: {sentence}; it is tried all the same", err=True)
         return None
@@ -174,7 +172,7 @@ def _refused(
 
 async def _converge(
     settings: Settings,
-    driver: Driver[ContainersSeen],
+    domains: Sequence[Domain[Any, Any, Any]],
     journal: Journal,
     lock: Lock,
     reading: Reading,
@@ -191,7 +189,7 @@ async def _converge(
 
     stopped: list[str] = []
     with showing(on_terminal(), terminal_style()) as show:
-        controller = build_controller(settings, journal, driver, told=show.told, progress=show.progress, lock=lock)
+        controller = build_controller(settings, journal, domains, told=show.told, progress=show.progress, lock=lock)
 
         def stop(why: str) -> None:
             stopped.append(why)

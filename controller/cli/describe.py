@@ -161,7 +161,7 @@ def _described(
     from evenkeel.controller.cycle.in_force import role_in_force
     from evenkeel.controller.wiring import reconciler
     from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
-    from evenkeel.reconcilers.containers.diff import is_proven
+    from evenkeel.reconcilers.containers.instances import is_proven
     from evenkeel.reconcilers.containers.reveal import revealed_difference
     from evenkeel.reconcilers.containers.select import protects
     from evenkeel.specs.desired import DesiredState

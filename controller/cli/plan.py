@@ -41,6 +41,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
       ~  recreate   a new one beside the old, then the switch; the line below says for how long it is away
       ~  update     limits and restart policy, in place
       ~  start      it is there and does not run
+      ~  restart    it runs with what was changed since it was started
       ~  connect    it is cut off from its network, and is put back
       ~  finish     all but done: its health is not proven, or an old instance is left over
       -  remove     nobody asks for it any more
@@ -59,7 +60,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.cycle.preview import Preview, preview
     from evenkeel.controller.journal.journal import read_journal
-    from evenkeel.controller.wiring import image_sizes, open_driver, reconciler, surroundings
+    from evenkeel.controller.wiring import open_domains
 
     if show_values:
         check_values_may_show(output)
@@ -71,22 +72,20 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     notes = _notes(message, next(iter(journal.activities().values()), None), files)
 
     async def look() -> Preview:
-        driver = open_driver(settings, readonly=True)
+        domains = open_domains(settings, readonly=True)
         try:
-            around, sizes = surroundings(settings, driver), image_sizes(settings, driver)
             with awaiting_engine(settings):
-                return await preview(reconciler(settings), driver, journal, desired, sizes, around)
+                return await preview(domains, journal, desired)
         finally:
-            await driver.close()
+            for domain in domains:
+                await domain.driver.close()
 
     found = asyncio.run(look())
     journal.close()
     if output == "text":
-        from evenkeel.reconcilers.containers.reveal import revealed
         from evenkeel.templates.plan_text import plan_lines
 
-        shown = revealed(found.plan, found.seen) if show_values else found.plan
-        for line in plan_lines(shown, found.seen, terminal_width(), terminal_style()):
+        for line in plan_lines(found.told(show_values=show_values), terminal_width(), terminal_style()):
             echo_lines(line)
         for note in (*notes, *found.notes):
             echo(f"Note: {note}")
@@ -95,10 +94,10 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value
 
-        echo_value(plan_value(found.plan, found.seen, desired.digest, (*notes, *found.notes)), output)
-    if found.plan.stages:
+        echo_value(plan_value(found.told(), desired.digest, (*notes, *found.notes)), output)
+    if found.does_something:
         return 2
-    return 1 if any(difference.verb == "blocked" for difference in found.plan.differences) else 0
+    return 1 if found.is_blocked else 0
 
 
 def _notes(message: Message | None, activity: Activity | None, files: bool) -> tuple[str, ...]:

@@ -88,7 +88,8 @@ def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
     from evenkeel.specs.kanto import desired as kanto
     from evenkeel.specs.kanto.translate import kanto_payload
     from evenkeel.specs.problem import Place, Problem, errors, problem_text
-    from evenkeel.specs.reading.text import nearest_position, read_trees
+    from evenkeel.specs.reading.text import read_trees
+    from evenkeel.specs.reading.tree import nearest_position
 
     content = read_bounded(Path(file))
     element = f"file:{file}"

@@ -40,7 +40,7 @@ def command(options: Options, kanto_config: str | None) -> int:
     from evenkeel.controller.journal.lock import sole_controller
     from evenkeel.controller.process import logs
     from evenkeel.controller.process.notify import systemd_of
-    from evenkeel.controller.wiring import build_controller, open_agents, open_driver, open_source, serves
+    from evenkeel.controller.wiring import build_controller, open_agents, open_domains, open_driver, open_source, serves
     from evenkeel.specs.problem import problem_text
 
     notes: list[Problem] = []
@@ -53,10 +53,11 @@ def command(options: Options, kanto_config: str | None) -> int:
     async def work() -> None:
         life = systemd_of(os.environ)
         driver = open_driver(settings)
+        domains = open_domains(settings, driver)
         agents = open_agents(settings, journal, driver) if serves(settings) else None
         source, control = open_source(settings), Control(state)
         controller = build_controller(
-            settings, journal, driver, source, life, agents=agents, lock=lock, control=control
+            settings, journal, domains, source, life, agents=agents, lock=lock, control=control
         )
         await controller.run()
 

@@ -14,7 +14,7 @@ from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Kind
-from evenkeel.specs.plan import NOTHING_DONE, Difference, Plan
+from evenkeel.specs.plan import NOTHING_DONE, NOTIFIED, Difference, Plan
 from evenkeel.specs.problem import place_text
 
 Differing = Callable[[DesiredState, DesiredState], tuple[str, ...]]
@@ -51,7 +51,7 @@ class Announcements:
         news = tuple(self._news(by, plan))
         back = self._going_back(role, state)
         for difference, by_nobody in news:
-            kind: Kind = "drift" if by_nobody else "plan"
+            kind: Kind = "drift" if by_nobody and difference.verb != NOTIFIED else "plan"
             is_back = difference.subject in back and difference.verb in _SWITCHES
             message = f"{difference.verb}: {_BACK if is_back else difference.why}"
             self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))

@@ -9,6 +9,7 @@ from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.journal.journal import AS_FOUND, Journal
 from evenkeel.controller.process.stopping import unless
+from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -23,29 +24,41 @@ class AsFound(Generic[Want, Seen, Remembered]):
         looks: Looks[Seen],
         journal: Journal,
         record: Record,
+        transaction: Transaction,
     ) -> None:
-        self._reconciler, self._looks, self._journal, self._record = reconciler, looks, journal, record
+        self._reconciler, self._looks, self._journal = reconciler, looks, journal
+        self._record, self._transaction = record, transaction
 
     async def look(self, stopping: asyncio.Event) -> DesiredState | None:
-        """What runs now; `None` when nothing does, or nobody can look."""
+        """What runs in this domain now; `None` when nothing does, or nobody can look."""
+        _, found = await self._look(stopping)
+        return found
+
+    async def _look(self, stopping: asyncio.Event) -> tuple[bool, DesiredState | None]:
         look = self._reconciler.look(None, self._journal.memories.of(self._reconciler.memory))
         try:
             seen = await unless(stopping, self._looks.observe(look))
         except (Unavailable, TimedOut, Refused):
-            return None
-        return None if seen is None else self._reconciler.as_found(seen, None)
+            return False, None
+        return seen is not None, None if seen is None else self._reconciler.as_found(seen, None)
+
+    async def _in_all(self, stopping: asyncio.Event) -> DesiredState | None:
+        """What runs in all domains; `None` when nothing does, or one of them was not looked at."""
+        is_seen, found = await self._look(stopping)
+        return self._transaction.stands(self._reconciler.domain, found) if is_seen else None
 
     async def hold(self, stopping: asyncio.Event) -> None:
-        """Nobody knows what is in force: what runs now is."""
+        """Nobody knows what is in force: what runs now is, in all domains."""
         if self._journal.digest("desired"):
             return
-        found = await self.look(stopping)
-        if found is not None:
+        found = await self._in_all(stopping)
+        if found is not None and not self._journal.digest("desired"):
             self._journal.put("desired", found, AS_FOUND)
 
     async def instead(self, stopping: asyncio.Event) -> DesiredState | None:
-        """What is desired has failed and last-good cannot be read: what is found takes its place and is kept up."""
-        found = await self.look(stopping)
+        """What is desired has failed and last-good cannot be read: what is found in all domains takes its place and is kept
+        up. `None` while one of them was not looked at."""
+        found = await self._in_all(stopping)
         if found is not None:
             with self._journal.at_once():
                 self._journal.put("last-good", found, AS_FOUND)

@@ -62,7 +62,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
         self.steps, self._tries, self._now = turns.steps, tries, now
         self._stored = Stored(journal, say)
-        self._as_found = AsFound(reconciler, turns.looks, journal, turns.record)
+        self._as_found = AsFound(reconciler, turns.looks, journal, turns.record, self._transaction)
         self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
         """One subject's way towards what an activity asks for."""
         self._asked = ""
@@ -92,6 +92,11 @@ class Cycles(Generic[Want, Seen, Remembered]):
             self._record.settled_is(False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
+        if self._is_idle(desired):
+            self._transaction.idle(self._reconciler.domain)
+            self._record.idle()
+            return Settled()
+        self._transaction.busy(self._reconciler.domain)
         self._wellbeing.in_force(desired, journal.readable_revision("last-good"))
         attempt = journal.attempts.of(desired.digest)
         if attempt is None or not attempt.failed:
@@ -128,6 +133,16 @@ class Cycles(Generic[Want, Seen, Remembered]):
             case Retrying(why=why, failed=failed) if failed:
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
+
+    def _is_idle(self, desired: DesiredState) -> bool:
+        """Whether nothing is asked of the domain, and nothing has to be taken back in it."""
+        wants, memory = [self._reconciler.select(desired)], self.memory()
+        if not self._reconciler.is_idle(wants, memory):
+            return False
+        good = self._last_good()
+        if good is None:
+            return not self._journal.digest("last-good")
+        return self._reconciler.is_idle([*wants, self._reconciler.select(good)], memory)
 
     async def observe(self, look: Look) -> Seen:
         """One look at the engine. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it

@@ -1,68 +1,101 @@
 """What a controller would do now, without one: observe and decide, and nothing else.
 
-The same pure functions as in a cycle, over what is asked, a journal that is only read, and one look at the engine. When
-something is to be pulled its registry is asked how large it is, because that is worth knowing before somebody says yes.
+The same pure functions as in a cycle, over what is asked, a journal that is only read, and one look at each engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
-from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
-from evenkeel.reconcilers.ports import Driver, Former, Reconciler, Remembered, Want
-from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.difference import pulls
-from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, image_size
+from evenkeel.reconcilers.ports import Former, Reconciler
 from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Observation
 from evenkeel.specs.plan import Plan
+from evenkeel.templates.planned import Planned as PlanTold
+from evenkeel.templates.planned import planned
 
-Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]
-"""What registries say of images; those that do not answer are absent. The second argument is told why."""
 
+class Planned(NamedTuple):
+    """The plan of one domain, and what it was made from."""
 
-Surroundings = Callable[[Sequence[str]], Host]
-"""The host of the engine; the argument is paths that are looked for."""
+    reconciler: Reconciler[Any, Any, Any]
+    plan: Plan
+    seen: Observation
+
+    def revealed(self) -> Planned:
+        """The same with values, for a terminal only."""
+        return self._replace(plan=self.reconciler.revealed(self.plan, self.seen))
 
 
 class Preview(NamedTuple):
-    """A plan, what it was made from, and what has to be said about it. `fails_at`: what it would fail at now, which is
-    among the notes."""
+    """The plans of all domains, in the order of their switches, and what has to be said about them. `fails_at`: what they
+    would fail at now, which is among the notes."""
 
-    plan: Plan
-    seen: ContainersSeen
+    plans: tuple[Planned, ...]
     notes: tuple[str, ...]
     fails_at: tuple[str, ...] = ()
 
+    def told(self, *, show_values: bool = False) -> list[PlanTold]:
+        """The plans as they are told. `show_values`: with the values that they keep to themselves, for a terminal only."""
+        plans = [each.revealed() for each in self.plans] if show_values else self.plans
+        return [planned(each.plan, each.seen) for each in plans]
 
-async def preview(
-    reconciler: Reconciler[Want, ContainersSeen, Remembered],
-    driver: Driver[ContainersSeen],
-    journal: Journal,
-    desired: DesiredState,
-    sizes: Sizes,
-    surroundings: Surroundings = lambda paths: Host(),
-) -> Preview:
-    """The plan from what is to `desired`, and what it would fail at now. Raises Unavailable, TimedOut, JournalError."""
-    want, memory = reconciler.select(desired), journal.memories.of(reconciler.memory)
-    seen = await driver.observe(reconciler.look(want, memory))
-    differences = reconciler.diff(want, seen, memory)
+    @property
+    def does_something(self) -> bool:
+        """Whether any plan has a step."""
+        return any(each.plan.stages for each in self.plans)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether something that is asked for cannot be done."""
+        return any(difference.verb == "blocked" for each in self.plans for difference in each.plan.differences)
+
+
+async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, desired: DesiredState) -> Preview:
+    """The plans from what is to `desired`, and what they would fail at now. A domain of which nothing is asked, and which
+    cannot be looked at, is a note. Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")
-    former = Former(reconciler.select(good) if good is not None else None, want)
-    plan = reconciler.plan(differences, seen, memory, former)
-    unknown = [image for image in pulls(plan) if not image_size(image, seen)]
-    refused: list[str] = []
-    if unknown:
-        seen = changed(seen, remote={**seen.remote, **await sizes(unknown, refused.append)})
-    kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
-    aside = tuple(f"{name}: {each.why}; {kept}" for name, each in reconciler.set_aside(want, seen, memory, {}).items())
-    fails_at = foreseen(plan, seen, surroundings(paths_of(starting(plan))))
-    return Preview(plan, seen, (*notes(journal, reconciler.domain, desired), *aside, *fails_at, *refused), fails_at)
+    plans: list[Planned] = []
+    asides: list[str] = []
+    fails_at: list[str] = []
+    notes: list[str] = []
+    for each in domains:
+        reconciler = each.reconciler
+        want, memory = reconciler.select(desired), journal.memories.of(reconciler.memory)
+        former = Former(reconciler.select(good) if good is not None else None, want)
+        if reconciler.is_idle([want, *([former.good] if former.good is not None else [])], memory):
+            continue
+        try:
+            seen = await each.driver.observe(reconciler.look(want, memory))
+        except (Unavailable, TimedOut, Refused) as error:
+            if want.subjects or len(domains) == 1:
+                raise
+            notes.append(f"{each.name}: nothing is asked for, and nobody could look: {error.message}")
+            continue
+        plan = reconciler.plan(reconciler.diff(want, seen, memory), seen, memory, former)
+        foreseen = await each.foresee(plan, seen, _provided(plans))
+        plans.append(Planned(reconciler, plan, foreseen.seen))
+        kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
+        aside = reconciler.set_aside(want, foreseen.seen, memory, {})
+        asides += [f"{name}: {each.why}; {kept}" for name, each in aside.items()]
+        fails_at += foreseen.fails_at
+        notes += foreseen.notes
+    told = revision_notes(journal, [each.name for each in domains], desired)
+    return Preview(tuple(plans), (*told, *asides, *fails_at, *notes), tuple(fails_at))
 
 
-def notes(journal: Journal, domain: str, desired: DesiredState) -> tuple[str, ...]:
+def _provided(plans: Sequence[Planned]) -> frozenset[str]:
+    """Paths of the host that these plans provide."""
+    steps = [step for each in plans for stage in each.plan.stages for step in stage.steps]
+    return frozenset(step.action.traits.provides for step in steps) - {""}
+
+
+def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredState) -> tuple[str, ...]:
     """What is remembered of this revision, in sentences."""
     attempt = journal.attempts.of(desired.digest)
     if attempt is None:
@@ -72,7 +105,7 @@ def notes(journal: Journal, domain: str, desired: DesiredState) -> tuple[str, ..
         return (f"revision {desired.digest} failed {times} so far: {attempt.why}",)
     good = journal.digest("last-good")
     kept = f"the controller keeps {good} (last good)" if good and good != desired.digest else ""
-    kept = kept or kept_text(proven_in(journal, domain, desired.digest))
+    kept = kept or kept_text(*(proven_in(journal, domain, desired.digest) for domain in domains))
     return (
         f"revision {desired.digest} failed before: {attempt.why}",
         f"{kept} until the specs change or somebody runs `evenkeel retry`; the plan is what a retry would do",

@@ -34,7 +34,7 @@ def proven_in(journal: Journal, domain: str, digest: str) -> DesiredState | None
     return journal.readable_revision("proven", domain) if is_of_it else None
 
 
-def kept_text(proven: DesiredState | None) -> str:
-    """What is done although a revision failed, where there is nothing to go back to."""
-    names = sorted(each.name for each in proven.documents) if proven is not None else []
+def kept_text(*proven: DesiredState | None) -> str:
+    """What is done although a revision failed, where there is nothing to go back to, by what was proven in each domain."""
+    names = sorted(each.name for state in proven if state is not None for each in state.documents)
     return f"what was proven in it is kept up ({listed(names)})" if names else "nothing is done about it"

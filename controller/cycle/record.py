@@ -33,6 +33,12 @@ class Record:
         """Whether anything was told since it was last told that all is settled; maybe by an earlier process."""
         self.revision = ""
 
+    def idle(self) -> None:
+        """Nothing is asked of the domain: nothing is said of it, either."""
+        for condition in self._journal.conditions():
+            if condition.domain == self._domain:
+                self._journal.drop_condition(condition.name, self._domain)
+
     def begin(self) -> None:
         """Another cycle."""
         self._cycle += 1

@@ -11,6 +11,7 @@ from typing import Generic
 
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.journal.journal import Journal, Role, at_once
+from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Former, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.output import logs_hint, says_something
 from evenkeel.specs.plan import Difference, Done, Failed, Outcome, Proof, Retry, Step
@@ -21,8 +22,15 @@ _ROLES: tuple[Role, Role] = ("last-good", "desired")
 class Remembering(Generic[Want, Seen, Remembered]):
     """The memory of one domain."""
 
-    def __init__(self, reconciler: Reconciler[Want, Seen, Remembered], journal: Journal, record: Record) -> None:
-        self._reconciler, self._journal, self._record = reconciler, journal, record
+    def __init__(
+        self,
+        reconciler: Reconciler[Want, Seen, Remembered],
+        journal: Journal,
+        record: Record,
+        transaction: Transaction,
+    ) -> None:
+        self._reconciler, self._journal = reconciler, journal
+        self._record, self._transaction = record, transaction
         self._away_since: dict[str, float] = {}
         """Since when a subject is away, by the clock of the event loop."""
 
@@ -64,6 +72,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
             case Done(message=message):
                 if step.action.traits.away == "ends":
                     self._away_since.pop(step.subject, None)
+                self._transaction.notify(step.action.traits.notifies)
                 text = "; ".join((message, *step.action.traits.afterwards))
                 self._record.say("step-done", text, step=step, seconds=seconds)
             case Retry(message=message):

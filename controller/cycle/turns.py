@@ -60,7 +60,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.asks_afresh = False
         """Set by whoever wants registries asked again at the next look, whatever is known of them."""
         self.record = Record(reconciler.domain, reconciler.words, journal, say, transaction.verdict)
-        self.memory = Remembering(reconciler, journal, self.record)
+        self.memory = Remembering(reconciler, journal, self.record, transaction)
         self.looks, self._absences = Looks(driver, self.record), Absences()
         self.steps = Steps(driver, limits, self.memory)
         self.trial = Trial(reconciler, journal, self.record, self.memory, transaction)
@@ -281,6 +281,7 @@ class Turns(Generic[Want, Seen, Remembered]):
                     return Progressed()
                 if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
                     self._journal.attempts.count(state.digest, why)
+                self._transaction.fails(self._reconciler.domain, state)
                 self.record.settled_is(False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):

@@ -1,9 +1,9 @@
 """The journal's tables: rows are read, and written in transactions that are on the disk when they return.
 
 A command needs the file; without it every call is a JournalError. A controller must go on. It opens the file to *keep* it: when
-the disk is full, read-only, broken, or the file is gone or damaged, everything goes on in memory with what could be read, and
-not one caller notices, because a transaction that could not be stored is done again in memory, statement by statement.
-`is_durable` is false meanwhile, and nothing may be claimed that a loss of power would make untrue. `restore` writes back what
+the disk is full, read-only, broken, or the file is gone or damaged, everything goes on in memory with what could be read.
+Callers do not notice, because a transaction that could not be stored is done again in memory, statement by statement.
+`loss` says why meanwhile, and nothing may be claimed that a loss of power would make untrue. `restore` writes back what
 has changed and goes on with the file.
 """
 
@@ -19,22 +19,18 @@ from typing import Any, NamedTuple, TypeVar
 from evenkeel.controller.journal.file import (
     FILE,
     PATIENCE_S,
-    Rescued,
     Trouble,
-    copied,
-    fault,
-    fault_on_disk,
     is_passing,
     journal_error,
-    memory,
     open_file,
     read_file,
-    rescued,
     trouble,
 )
+from evenkeel.controller.journal.footprint import Displacement, Stamp, compare, footprint, stamp
+from evenkeel.controller.journal.integrity import fault, fault_on_disk
 from evenkeel.controller.journal.merge import Snapshot, append_feedback, fill, is_older, merge
-from evenkeel.controller.journal.migrations import migrate
-from evenkeel.controller.journal.size import give_back, is_cut_short
+from evenkeel.controller.journal.rescue import empty, rescued, salvage
+from evenkeel.controller.journal.size import give_back
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import decode, is_sound
 from evenkeel.specs.errors import JournalError
@@ -43,13 +39,12 @@ Kept = TypeVar("Kept")
 Values = Iterable[Any]
 
 _SHORT_PATIENCE_S = 0.5
-"""For how long a controller stands still for another process that writes; after that it goes on in memory."""
+"""For how long a controller waits for another process that writes; after that it goes on in memory."""
 
 
 class Loss(NamedTuple):
-    """Why everything happens in memory. `base`: what the file held when it was lost, `None` where that is not known.
-    `missing`: tables of which something could not be read. `is_replaced`: another file lies where the journal was. `is_torn`:
-    the file lacks what it held last."""
+    """Why everything happens in memory. `base`: the content of the file when it was lost, `None` where that is not known.
+    `missing`: tables of which something could not be read. `is_replaced`, `is_torn`: as in `Displacement`."""
 
     trouble: Trouble
     base: Snapshot | None
@@ -99,15 +94,15 @@ class Database:
         """`keeps`: go on in memory when the file is lost; `loss`: it is."""
         self.connection, self._path, self.now, self._keeps = connection, path, now, keeps
         self._loss = loss
-        self._identity = _identity(path) if keeps and loss is None else None
-        self._checked: _Stamp | None = None
+        self._footprint = footprint(path) if keeps and loss is None else None
+        self._checked: Stamp | None = None
         """The file when it was last looked through."""
         self._transaction: Transaction | None = None
         self._once_kept: list[Callable[[], object]] = []
         self.on_loss: Callable[[], object] = _nothing
         """Called when the file was lost."""
         self.before_writing: Callable[[], object] = _nothing
-        """Called before every transaction; what it raises keeps that from happening."""
+        """Called before every transaction; an exception of it prevents the transaction."""
 
     # ── rows ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,50 +214,39 @@ class Database:
         return self._loss.base.numbers.get(table, 0) if self._loss.base is not None else 0
 
     def damaged(self, why: str) -> JournalError:
-        """What is stored is not what was written."""
+        """The error for stored content that is not what was written."""
         return journal_error(self._path, "cannot be read", ValueError(why))
 
     def supplement(self, *statements: tuple[str, Values]) -> None:
-        """Add to the copy in memory what the file did not give. It may happen within a transaction."""
+        """Add rows to the copy in memory that the file did not give. It may happen within a transaction."""
         for statement, values in statements:
             self.connection.execute(statement, tuple(values))
 
     def check_place(self) -> None:
-        """Whether the path still leads to the open file: else what was said would be gone with the process. One that was put
-        in its place, such as an older one that was restored, is opened."""
-        if self._loss is not None or self._identity is None or self._transaction is not None:
+        """Go on in memory when the path no longer leads to the open file: what is written there would be gone with the process.
+        A file that was put in its place, such as an older one that was restored, is opened by `restore`."""
+        if self._loss is not None or self._footprint is None or self._transaction is not None:
             return
-        try:
-            found, before = _identity(self._path), self._identity
-        except (FileNotFoundError, NotADirectoryError):
-            self._lose(Trouble("Gone", f"{self._path} is gone"))
-            return
-        except OSError as error:
-            self._lose(trouble(self._path, error))
-            return
-        if found.file != before.file:
-            self._lose(Trouble("Gone", f"{self._path} is another file than before"), is_replaced=True)
-        elif before.log is not None and found.log != before.log:
-            self._lose(Trouble("Gone", f"{self._path}-wal is gone, with what was written last"), is_torn=True)
-        elif found.size < before.size and is_cut_short(self.connection, found.size):
-            self._lose(trouble(self._path, ValueError("the file was cut short")))
+        found = compare(self._path, self._footprint, self.connection)
+        if isinstance(found, Displacement):
+            self._lose(found.trouble, is_replaced=found.is_replaced, is_torn=found.is_torn)
         else:
-            self._identity = found
+            self._footprint = found
 
     def check(self) -> None:
-        """As `check_place`, and whether the file is what was written into it: what this process has cached hides that
-        somebody else wrote. The file is looked through only after somebody did."""
+        """As `check_place`, and go on in memory when the file is damaged. The cache of this process hides what others have
+        written, so the file itself is looked through, but only after somebody has written into it."""
         self.check_place()
-        if self._loss is not None or self._identity is None or self._transaction is not None:
+        if self._loss is not None or self._footprint is None or self._transaction is not None:
             return
-        stamp = _stamp(self._path)
-        if stamp != self._checked:
-            self._checked = stamp
-            if (found := fault_on_disk(self._path)) is not None:
-                self.lose(found)
+        found = stamp(self._path)
+        if found != self._checked:
+            self._checked = found
+            if (why := fault_on_disk(self._path)) is not None:
+                self.lose(why)
 
     def lose(self, error: Exception) -> None:
-        """Go on in memory because of an error; raises it as a JournalError where that is no answer to it."""
+        """Go on in memory because of an error; raises it as a JournalError where that would not help."""
         if not self._can_lose(error):
             raise journal_error(self._path, "cannot be written", error) from error
         with suppress(sqlite3.Error):
@@ -298,7 +282,7 @@ class Database:
             self._loss = self._loss._replace(trouble=trouble(self._path, error, os.W_OK))
             return self._loss.trouble
         self.connection.close()
-        self.connection, self._loss, self._identity, self._checked = file, None, _identity(self._path), None
+        self.connection, self._loss, self._footprint, self._checked = file, None, footprint(self._path), None
         return None
 
     def _write_back(self, file: sqlite3.Connection, *, is_new: bool) -> None:
@@ -330,37 +314,13 @@ def keep_database(state: Path, now: Now = system_now) -> Database:
         connection = open_file(path, _SHORT_PATIENCE_S)
     except (sqlite3.Error, OSError, ValueError, TypeError) as error:
         why = trouble(path, error, os.W_OK)
-        copy, loss = _without(path, why)
-        return Database(copy, path, now, keeps=True, loss=loss)
+        copy, is_whole = salvage(path)
+        loss = Loss(why, Snapshot(copy.connection)) if is_whole else Loss(why, None, copy.lost)
+        return Database(copy.connection, path, now, keeps=True, loss=loss)
     database = Database(connection, path, now, keeps=True)
     if (found := fault(connection)) is not None:
         database.lose(found)
     return database
-
-
-def _without(path: Path, why: Trouble) -> tuple[sqlite3.Connection, Loss]:
-    """What can be read of a file that cannot be opened, in memory."""
-    try:
-        copy, lost = copied(path)
-    except FileNotFoundError:
-        found, missing = _empty()
-        if not path.exists():
-            return found, Loss(why, Snapshot(found))
-    except (sqlite3.Error, OSError, ValueError, TypeError):
-        found, missing = _empty()
-    else:
-        found, missing = rescued(copy)
-        missing |= lost
-        if fault(copy) is None and not missing:
-            return found, Loss(why, Snapshot(found))
-    return found, Loss(why, None, missing)
-
-
-def _empty() -> Rescued:
-    empty = memory()
-    migrate(empty)
-    tables = frozenset(row[0] for row in empty.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
-    return Rescued(empty, tables)
 
 
 def read_database(state: Path) -> Database:
@@ -376,39 +336,8 @@ def read_database(state: Path) -> Database:
 
 def empty_database(path: Path = Path(":memory:")) -> Database:
     """Tables without rows, in memory."""
-    return Database(_empty().connection, path, system_now)
-
-
-class _Identity(NamedTuple):
-    """Which files are open: device and inode of the database, and of its log; and how large the database was."""
-
-    file: tuple[int, int]
-    log: tuple[int, int] | None
-    size: int
-
-
-def _identity(path: Path) -> _Identity:
-    found, log = path.stat(), None
-    with suppress(FileNotFoundError):
-        beside = path.with_name(f"{path.name}-wal").stat()
-        log = beside.st_dev, beside.st_ino
-    return _Identity((found.st_dev, found.st_ino), log, found.st_size)
-
-
-_Stamp = tuple[tuple[int, int, int] | None, ...]
-"""Inode, size and time of the last write of the database, and of its log."""
-
-
-def _stamp(path: Path) -> _Stamp:
-    found: list[tuple[int, int, int] | None] = []
-    for file in (path, path.with_name(f"{path.name}-wal")):
-        try:
-            it = file.stat()
-            found.append((it.st_ino, it.st_size, it.st_mtime_ns))
-        except OSError:
-            found.append(None)
-    return tuple(found)
+    return Database(empty().connection, path, system_now)
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """The default of both hooks."""

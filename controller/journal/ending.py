@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from evenkeel.controller.journal.intent import put_in_force
+from evenkeel.controller.journal.intent import message_in_force
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
@@ -50,12 +50,11 @@ def end_activity(
     with journal.at_once():
         if reached(activity) and judged and is_confirmed(activity):
             if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
-                put_in_force(journal, state, activity.topic, activity.id)
+                message_in_force(journal, mail.domain, state, activity.topic, activity.id)
             journal.reach(state, activity.topic, activity.id, mail.domain)
         elif reached(activity) or not journal.digest("desired"):
-            journal.attempts.forgive(state.digest)
-            journal.put("message", state, activity.topic, activity.id, mail.domain)
-            put_in_force(journal, state, activity.topic, activity.id)
+            message_in_force(journal, mail.domain, state, activity.topic, activity.id)
+            journal.attempts.forgive(journal.digest("desired"))
         if not how:
             say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
             mail.record(None)
@@ -72,9 +71,8 @@ def end_activity(
 def tell_ended(journal: Journal, domain: str, id_: str, how: Status, why: str) -> None:
     """Let the status tell how the newest activity of a domain ended, also when what is desired is another's by then."""
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
-    journal.drop_condition(
-        "ActivityCompleted", domain
-    )  # each end is news with a time of its own, even if like the last
+    # each end is news with a time of its own, also where it is like the last
+    journal.drop_condition("ActivityCompleted", domain)
     journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text, domain=domain))
 
 

@@ -1,8 +1,8 @@
-"""The journal's file: opening it to read or to write, rescuing what is in it when that fails, and saying why it fails.
+"""The journal's file: opening it to read or to write, and saying why that fails.
 
 One SQLite database, WAL and `synchronous=FULL`. It holds whatever specs hold, variables with secrets too: only its owner may
-read it. Readers never create or change a file. A file that cannot be opened where it is, because its disk is full or cannot
-be written, is copied to memory with what its log holds; the file itself stays as it is.
+read it. Readers never create or change a file: one that cannot be opened where it is, because its disk is full or cannot be
+written, is copied to memory (`rescue`).
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import errno
 import os
 import shlex
-import shutil
 import sqlite3
 import stat
-import tempfile
 import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evenkeel.controller.journal.migrations import BEFORE_MEMORY, OLDEST, VERSION, is_current, migrate, version_of
+from evenkeel.controller.journal.integrity import DAMAGED
+from evenkeel.controller.journal.migrations import check_version, is_current, migrate
+from evenkeel.controller.journal.rescue import copied, memory
 from evenkeel.controller.journal.size import bound_log, convert, lay_out
 from evenkeel.controller.process.atomic import denied
 from evenkeel.specs.errors import JournalError
@@ -27,12 +27,8 @@ from evenkeel.specs.errors import JournalError
 FILE = "journal.sqlite"
 PATIENCE_S = 10.0
 """For how long a command waits for another process that reads or writes."""
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_LARGEST_CHECK = 8 * 1024**2
-"""Of a file, that is looked through whole while a controller is at work; it takes a tenth of a second."""
 _ROOM = 256 * 1024
 """SQLite needs room for its index and its log; with less, whatever fails fails for that."""
-_OTHER_DISKS = ("/dev/shm", "/run", "/tmp")
 
 Reason = Literal["Full", "ReadOnly", "Denied", "Damaged", "Gone", "Locked", "Failing"]
 
@@ -47,13 +43,6 @@ class Trouble(NamedTuple):
     def mark(self) -> str:
         """Both, for `status`."""
         return f"{self.reason}: {self.why}"
-
-
-class Rescued(NamedTuple):
-    """What could be read of a journal, in memory, and the names of the tables that could not."""
-
-    connection: sqlite3.Connection
-    lost: frozenset[str] = frozenset()
 
 
 def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
@@ -115,125 +104,6 @@ def read_file(path: Path) -> sqlite3.Connection:
     return copy
 
 
-def copied(path: Path) -> Rescued:
-    """The content of a file and its log, in memory, by way of a folder on another disk that is gone afterwards. Where damage
-    keeps a file of an earlier version from being migrated, what can be read of it. Raises as `open_file`. Nobody else may have
-    the file open in this process: closing it would end SQLite's locks."""
-    error: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    for disk in _OTHER_DISKS:
-        try:
-            folder = tempfile.mkdtemp(prefix="evenkeel-", dir=disk)
-        except OSError as why:
-            error = why
-            continue
-        try:
-            shutil.copyfile(path, Path(folder) / FILE)
-            with suppress(FileNotFoundError):
-                shutil.copyfile(path.with_name(f"{FILE}-wal"), Path(folder) / f"{FILE}-wal")
-            with closing(sqlite3.connect(Path(folder) / FILE, isolation_level=None)) as there:
-                check_version(there, path)
-                return _migrated(there)
-        except OSError as why:
-            error = why
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    raise error
-
-
-def _migrated(source: sqlite3.Connection) -> Rescued:
-    copy = memory()
-    with suppress(sqlite3.Error, ValueError, TypeError):
-        source.backup(copy)
-        migrate(copy)
-        return Rescued(copy)
-    copy.close()
-    copy = memory()
-    own = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'index'"
-    for (statement,) in source.execute(own).fetchall():
-        copy.execute(statement)
-    lost = {name for (name,) in source.execute(TABLES).fetchall() if not _copy_table(source, copy, name)}
-    copy.execute(f"PRAGMA user_version = {version_of(source)}")
-    migrate(copy)
-    return Rescued(copy, frozenset("memory" if name in BEFORE_MEMORY else name for name in lost))
-
-
-def rescued(connection: sqlite3.Connection) -> Rescued:
-    """A copy in memory of what an open file still gives."""
-    copy = memory()
-    try:
-        connection.backup(copy)
-        if is_current(copy) and fault(copy) is None:
-            copy.execute("PRAGMA foreign_keys = ON")
-            return Rescued(copy)
-    except (sqlite3.Error, ValueError):
-        pass
-    copy.close()
-    copy = memory()
-    migrate(copy)
-    lost = {name for (name,) in copy.execute(TABLES) if not _copy_table(connection, copy, name)}
-    copy.execute("PRAGMA foreign_keys = ON")
-    return Rescued(copy, frozenset(lost))
-
-
-def fault(connection: sqlite3.Connection) -> Exception | None:
-    """What SQLite finds wrong in a database, when it looks through all of it."""
-    try:
-        found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-        return error
-    return None if found == "ok" else ValueError(found.splitlines()[-1])
-
-
-def fault_on_disk(path: Path) -> Exception | None:
-    """What is wrong with the file as others read it, whatever an open connection has cached of it: all of it where it is
-    small, else its schema and the beginning of each table. `None` also when that cannot be told now."""
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    try:
-        with closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=0)) as there:
-            if path.stat().st_size <= _LARGEST_CHECK:
-                found = fault(there)
-            else:
-                found = None
-                for (name,) in there.execute(TABLES).fetchall():
-                    there.execute(f"SELECT * FROM {name} LIMIT 1").fetchall()
-    except (sqlite3.Error, OSError, UnicodeDecodeError, TypeError) as error:
-        found = error
-    is_damage = getattr(found, "sqlite_errorcode", 0) & 0xFF in _DAMAGED or isinstance(found, ValueError | TypeError)
-    return found if is_damage else None
-
-
-TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-
-
-def _copy_table(source: sqlite3.Connection, copy: sqlite3.Connection, name: str) -> bool:
-    """Copy the rows of a table, as far as they can be read; whether all could."""
-    try:
-        for row in source.execute(f"SELECT * FROM {name}"):
-            marks = ", ".join("?" * len(row))
-            copy.execute(f"INSERT OR IGNORE INTO {name} VALUES ({marks})", row)
-    except (sqlite3.Error, UnicodeDecodeError, TypeError):
-        return False
-    return True
-
-
-def memory() -> sqlite3.Connection:
-    """An empty database in memory, without tables."""
-    return sqlite3.connect(":memory:", isolation_level=None)
-
-
-def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what this evenkeel cannot read. 0 is a file without tables."""
-    version = version_of(connection)
-    if version > VERSION:
-        why = (
-            f"has version {version}, written by a newer evenkeel; this one knows versions up to {VERSION}."
-            " Nothing was changed: start the newer one again"
-        )
-        raise JournalError(f"journal:{path}", why)
-    if 0 < version < OLDEST:
-        raise JournalError(f"journal:{path}", f"has version {version}, which no released evenkeel has written")
-
-
 def trouble(path: Path, error: Exception, access: int | None = None) -> Trouble:
     """What is the matter, and what to do about it where that does not follow. `access` was needed: SQLite does not tell a
     file that one may not open from one that it cannot, nor a full disk from a broken one."""
@@ -245,7 +115,7 @@ def trouble(path: Path, error: Exception, access: int | None = None) -> Trouble:
         return Trouble("ReadOnly", f"{why}; the file system of {path.parent} is mounted read-only")
     if _is_denied(path, error, access):
         return Trouble("Denied", denied(path.parent))
-    if isinstance(error, ValueError | TypeError) or code in _DAMAGED:
+    if isinstance(error, ValueError | TypeError) or code in DAMAGED:
         return Trouble("Damaged", f"{why}; {_way_out(path)}")
     if code == sqlite3.SQLITE_FULL or disk == "Full" or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
         return Trouble("Full", f"{why}; the disk of {path.parent} is full")
@@ -262,7 +132,7 @@ def journal_error(path: Path, what: str, error: Exception, access: int | None = 
 def is_passing(error: sqlite3.Error) -> bool:
     """Whether an error comes from the disk or from another process, and not from the statement."""
     return error.sqlite_errorcode & 0xFF in (
-        *_DAMAGED,
+        *DAMAGED,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_READONLY,

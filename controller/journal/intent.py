@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evenkeel.controller.journal.journal import Journal, Role
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, composed
 from evenkeel.specs.feedback import Condition
 
 
@@ -21,6 +21,44 @@ def put_in_force(journal: Journal, state: DesiredState | None, source: str, acti
         if known != (state.digest if state is not None else ""):
             journal.set_condition(unsettled)
     return is_new
+
+
+def with_messages(journal: Journal, files: DesiredState) -> DesiredState | None:
+    """What is asked of the device when the files ask for this: of a domain with a message in force, what the message asks for
+    (docs/adr/0007). Where that cannot be read, it is what is desired of the domain now; `None` where that cannot be, either."""
+    state = files
+    for domain in journal.overruled():
+        part = journal.readable_revision("message", domain)
+        if part is None:
+            desired = journal.readable_revision("desired")
+            if desired is None:
+                return None
+            part = desired.part(domain)
+        state = composed(state, domain, part)
+    return state
+
+
+def files_in_force(journal: Journal, files: DesiredState) -> bool:
+    """From now on the files ask for this; True when something new is desired by that."""
+    state = with_messages(journal, files)
+    if state is None:
+        return False
+    origins = (journal.origin("message", domain) for domain in journal.overruled())
+    newest = next((origin for origin in origins if origin is not None), None)
+    if newest is None:
+        return put_in_force(journal, state, "files")
+    return put_in_force(journal, state, newest.source, newest.activity)
+
+
+def message_in_force(journal: Journal, domain: str, part: DesiredState, source: str, activity: str) -> bool:
+    """From now on a message asks for this part of what is desired; True when that is new."""
+    journal.put("message", part, source, activity, domain)
+    return put_in_force(journal, composed(_others(journal), domain, part), source, activity)
+
+
+def _others(journal: Journal) -> DesiredState | None:
+    """What is asked of all domains, as far as it can be read."""
+    return journal.readable_revision("desired") or journal.readable_revision("files")
 
 
 def files_before(journal: Journal) -> DesiredState | None:

@@ -36,7 +36,7 @@ from evenkeel.controller.journal.outbox import Outbox
 from evenkeel.controller.process.boot import boot_id
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import encode
-from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.desired import DesiredState, composed
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.kanto.activity import Activity
 
@@ -178,11 +178,15 @@ class Journal:
 
     def reach(self, state: DesiredState, source: str, activity: str, domain: str) -> None:
         """What an activity of a domain reached is in force and is last-good, in one write: nothing takes it back any more.
-        What else is remembered of it is forgotten."""
+        What else is remembered of it is forgotten. What is asked of other domains stays as it is, and so does what was good
+        of them."""
         with self._database.writing() as connection:
             self.put("message", state, source, activity, domain)
-            self.put("desired", state, source, activity)
-            self._make_good(connection, state.digest, source, activity)
+            asked, good = (self.readable_revision(role) for role in ("desired", "last-good"))
+            good = composed(good, domain, state)
+            self.put("desired", composed(asked, domain, state), source, activity)
+            self.put("last-good", good, source, activity)
+            self._make_good(connection, good.digest, source, activity)
 
     def drop(self, role: Role, domain: str = "") -> bool:
         """Nothing has that role any more; False when nothing had."""

@@ -7,7 +7,7 @@ kept, because a plan of many steps asks for it at each of them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from evenkeel.controller.journal.attempts import Attempts
@@ -20,7 +20,8 @@ Kept = TypeVar("Kept", bound=Memory)
 Rows = dict[tuple[str, str], bytes]
 """Fact and key → value as JSON, in the order in which they were written."""
 
-_OF_THE_JOURNAL = frozenset(Memory.__struct_fields__)
+_OF_THE_JOURNAL = frozenset({"rejected", "ends"})
+"""What is stored elsewhere."""
 
 
 class _Read(NamedTuple):
@@ -59,6 +60,19 @@ class Memories:
             connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)", news)
         self._read.pop(domain, None)
         return True
+
+    def notify(self, domain: str, subjects: Iterable[str]) -> None:
+        """These subjects of a domain have to begin anew (`Memory.notified`), whether the domain is at work now or not."""
+        rows = [(domain, "notified", subject, encode(True)) for subject in subjects]
+        with self._database.writing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)", rows)
+        self._read.pop(domain, None)
+
+    def notified(self) -> tuple[str, ...]:
+        """The domains of which subjects have to begin anew."""
+        return tuple(
+            domain for (domain,) in self._database.all("SELECT DISTINCT domain FROM memory WHERE fact = 'notified'")
+        )
 
     def _facts(self, kind: type[Kept]) -> Kept:
         state = self._database.connection, int(self._database.one("PRAGMA data_version")[0])

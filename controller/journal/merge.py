@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from evenkeel.controller.journal.file import TABLES
+from evenkeel.controller.journal.integrity import TABLES
 
 Rows = Mapping[tuple[Any, ...], int]
 """Key of a row → hash of the row."""

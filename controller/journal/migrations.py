@@ -11,6 +11,9 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from pathlib import Path
+
+from evenkeel.specs.errors import JournalError
 
 VERSION = 8
 OLDEST = 4
@@ -184,3 +187,16 @@ def migrate(connection: sqlite3.Connection) -> None:
     for version in range(found + 1, VERSION + 1) if found else ():
         MIGRATIONS[version](connection)
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """JournalError for a version that this evenkeel cannot read. Version 0 is a file without tables."""
+    version = version_of(connection)
+    if version > VERSION:
+        why = (
+            f"has version {version}, written by a newer evenkeel; this one knows versions up to {VERSION}."
+            " Nothing was changed: start the newer one again"
+        )
+        raise JournalError(f"journal:{path}", why)
+    if 0 < version < OLDEST:
+        raise JournalError(f"journal:{path}", f"has version {version}, which no released evenkeel has written")

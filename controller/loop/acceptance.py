@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 
 from evenkeel.controller.cycle.recurrences import Recurrences
-from evenkeel.controller.journal.intent import files_before, put_in_force
+from evenkeel.controller.journal.intent import files_before, files_in_force
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.loop.ports import Reading
 from evenkeel.reconcilers.emptied import emptied, lost
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Kind
 from evenkeel.specs.problem import errors, problems_text
 
@@ -66,20 +67,17 @@ class Acceptance:
             )
             self._source_is("source-overruled", "Unknown", why)
             return False
-        before = self._journal.digest("files")
+        before = self._journal.readable_revision("files")
         is_new = self._journal.put("files", reading.desired, "files")
-        if self._journal.overruled():
-            if reading.desired.digest != before:
-                self._say(
-                    Feedback("source-overruled", "a message is in force; `evenkeel release` gives the files their say")
-                )
-            return False
+        if any(_differs(before, reading.desired, domain) for domain in self._journal.overruled()):
+            what = "a message is in force; `evenkeel release` gives the files their say"
+            self._say(Feedback("source-overruled", what))
         known = self._journal.digest("desired")
-        is_new = put_in_force(self._journal, reading.desired, "files") or is_new
-        if reading.desired.digest != known:
+        is_new = files_in_force(self._journal, reading.desired) or is_new
+        if is_new and self._journal.digest("desired") != known:
             count = len(reading.desired.documents)
             what = f"{count} document{'s' * (count != 1)}" + (f"; {doubts}" if doubts else "")
-            self._say(Feedback("revision-accepted", what, revision=reading.desired.digest))
+            self._say(Feedback("revision-accepted", what, revision=self._journal.digest("desired")))
         return is_new
 
     def _is_bad(self) -> bool:
@@ -95,9 +93,9 @@ class Acceptance:
         if self._empty_removes_all:
             return ""
         if reading.is_empty:
-            return f"no container is asked for in {', '.join(reading.paths) or 'the source'}"
+            return f"nothing is asked for in {', '.join(reading.paths) or 'the source'}"
         found = emptied(files_before(self._journal), reading.desired, reading.paths)
-        return f"no container is asked for any more in {', '.join(found)}" if found else ""
+        return f"nothing is asked for any more in {', '.join(found)}" if found else ""
 
     def is_hasty(self, reading: Reading) -> bool:
         """After what could not be taken over, files may still be on their way back: what removes something can wait."""
@@ -137,6 +135,11 @@ class Acceptance:
         """Texts may have megabytes, and are told apart by their digests."""
         text = "" if trouble is None else hashlib.sha256(f"{trouble.kind} {trouble.message}".encode()).hexdigest()
         return self._troubles.is_news({"source": text}, _now_s())
+
+
+def _differs(before: DesiredState | None, now: DesiredState, domain: str) -> bool:
+    """Whether something else is asked of a domain now."""
+    return before is None or before.part(domain).digest != now.part(domain).digest
 
 
 def _now_s() -> float:

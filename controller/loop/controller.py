@@ -13,8 +13,10 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from typing import Any
 
 from evenkeel.controller.control.serve import Control
+from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting, foremost
 from evenkeel.controller.cycle.stage import first
 from evenkeel.controller.journal.journal import Journal
@@ -28,7 +30,7 @@ from evenkeel.controller.loop.ports import Life, Reading, Serving, Sink, Source
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.telling import Telling
 from evenkeel.controller.loop.work import merged
-from evenkeel.controller.loop.worker import Domain, Worker
+from evenkeel.controller.loop.worker import Conduct, Worker
 from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.specs.codec import changed, encode
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_CLEAN_UP_S = 5.0
 """One command tries to remove what is left over until the next try is further away than this."""
+_CONDUCT = Conduct()
 _ALL = "all domains"
 _MOST_DEFECTS = 5
 """A command ends when so many cycles in a row broke; not before a revision has failed for it, and last-good is back."""
@@ -52,7 +55,7 @@ class Controller:
     def __init__(
         self,
         journal: Journal,
-        domains: Sequence[Domain],
+        domains: Sequence[Domain[Any, Any, Any]],
         source: Source | None = None,
         sinks: Sequence[Sink] = (),
         resync: timedelta = timedelta(seconds=60),
@@ -63,6 +66,7 @@ class Controller:
         agents: Callable[[Controller], Serving] | None = None,
         lock: Lock | None = None,
         control: Control | None = None,
+        conduct: Conduct = _CONDUCT,
     ) -> None:
         """`domains` in the order of their switches. `keep`: entries of feedback that stay in the journal. `lock`: it is looked
         after while the controller is at work. `control`: commands ask over it."""
@@ -74,12 +78,13 @@ class Controller:
         self._resync_s, self._queue = resync.total_seconds(), wake_ups or WakeUps()
         self.stopping = asyncio.Event()
         """Set when the controller was told to stop."""
-        transaction = Transaction(journal)
+        self.transaction = Transaction(journal)
+        """The way of a revision over all domains."""
         self._workers = {
             domain.name: Worker(
                 domain,
                 rank,
-                transaction,
+                self.transaction,
                 journal,
                 self.say,
                 self.defects,
@@ -87,6 +92,7 @@ class Controller:
                 self._queue,
                 self._resync_s,
                 self.stopping,
+                conduct,
             )
             for rank, domain in enumerate(domains)
         }
@@ -102,6 +108,8 @@ class Controller:
         self._serving = agents(self) if agents is not None else None
         for agent in self._serving.agents if self._serving is not None else ():
             self._workers[agent.domain].agent = agent
+        for worker in self._workers.values():
+            worker.serves = self._serving is not None
 
     def worker(self, domain: str) -> Worker:
         """The worker of a domain, for an agent to drive."""
@@ -197,6 +205,10 @@ class Controller:
         while True:
             endings = await asyncio.gather(*(self._cycle(worker) for worker in self._workers.values()))
             ending = foremost(endings)
+            if isinstance(ending, Settled | Stalled | Waiting) and any(
+                each.is_woken for each in self._workers.values()
+            ):
+                ending = Progressed()  # one domain has got on since another one looked
             defects = defects + 1 if any(map(self.defects.is_broken, self._workers)) else 0
             if defects >= max(_MOST_DEFECTS, tries) and not isinstance(ending, Progressed):
                 ending = Stalled(f"a defect of evenkeel, {defects} times in a row: {self.defects.texts()}")
@@ -227,6 +239,7 @@ class Controller:
 
     async def _cycle(self, worker: Worker) -> Ending:
         ending: Ending = Retrying("a defect of evenkeel", 0.0, None)
+        worker.is_woken = False
         with self.defects.turn(worker.name):
             ending = await worker.cycles.run(self.stopping)
         return ending

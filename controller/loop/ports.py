@@ -15,7 +15,7 @@ from evenkeel.specs.problem import Place, Problem
 
 
 class Reading(Protocol):
-    """What a source found: a state, all problems, whether any container is asked for, where it looked, which of these
+    """What a source found: a state, all problems, whether anything is asked for, where it looked, which of these
     places are gone, and which documents ask for nothing."""
 
     @property

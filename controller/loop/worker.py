@@ -13,15 +13,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle.stage import Limits
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Signs
 from evenkeel.controller.loop.ports import Agent
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.work import WorkAtHand
+from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.transaction.transaction import Transaction
-from evenkeel.reconcilers.ports import Driver
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Step
 
@@ -34,23 +36,15 @@ Voice = Callable[[Feedback], None]
 Far = Callable[[Step, str, int, int], None]
 
 
-class Seat(NamedTuple):
-    """What a domain's cycles need of the controller. `say`: their entries. `progressed`: how far a step is. `wake`: the
-    worker has something to do. `rank`: the domain's place in the order of switches."""
+class Conduct(NamedTuple):
+    """How all domains work. `tries`: how often a disturbing phase of a revision may fail. `told` hears every entry right after
+    it was stored, `progress` how far long steps are."""
 
-    transaction: Transaction
-    rank: int
-    say: Voice
-    progressed: Far
-    wake: Callable[[], object]
-
-
-class Domain(NamedTuple):
-    """A domain as the controller runs it. `cycles` builds them for a seat."""
-
-    name: str
-    driver: Driver[Any]
-    cycles: Callable[[Seat], Cycles[Any, Any, Any]]
+    limits: Limits | None = None
+    tries: int = 5
+    now: Now = system_now
+    told: Voice = lambda entry: None
+    progress: Far = lambda step, message, done, total: None
 
 
 class Worker:
@@ -58,7 +52,7 @@ class Worker:
 
     def __init__(
         self,
-        domain: Domain,
+        domain: Domain[Any, Any, Any],
         rank: int,
         transaction: Transaction,
         journal: Journal,
@@ -68,6 +62,7 @@ class Worker:
         queue: WakeUps,
         resync_s: float,
         stopping: asyncio.Event,
+        conduct: Conduct,
     ) -> None:
         self.name, self.driver = domain.name, domain.driver
         self._journal, self._say, self._defects = journal, say, defects
@@ -78,11 +73,27 @@ class Worker:
         """Hears how far the steps at work are."""
         self.cut = asyncio.Event()
         """Set when what can be cut short should be: told to stop, or something newer waits."""
+        self.is_woken = False
+        """Whether there is something to do since somebody set this to False."""
         self._nudged = asyncio.Event()
         self.agent: Agent | None = None
         """Whose work is done in the turns of this worker."""
-        seat = Seat(transaction, rank, self._hears, self._progressed, self.wake)
-        self.cycles = domain.cycles(seat)
+        self.serves = False
+        """Whether messages may ask for something, in any domain."""
+        self._conduct = conduct
+        self.cycles: Cycles[Any, Any, Any] = Cycles(
+            domain.reconciler,
+            domain.driver,
+            journal,
+            self._hears,
+            conduct.limits,
+            conduct.tries,
+            conduct.now,
+            self._progressed,
+            transaction,
+            rank,
+            self.wake,
+        )
         self.cycles.steps.broke = partial(defects.met, domain.name)
         self.cycles.steps.at_work = signs.works
 
@@ -91,6 +102,7 @@ class Worker:
         later."""
         if urgent:
             self.cut.set()
+        self.is_woken = True
         self._queue.add(self.name)
 
     def look_again(self) -> None:
@@ -154,10 +166,11 @@ class Worker:
 
     async def _turn(self) -> Ending:
         """The agent's work, then a cycle. A defect in one keeps the other from nothing."""
+        if self.serves and not self._journal.knows_intent:
+            with self._defects.turn(self.name):
+                await self.cycles.hold(self._stopping)
         if self.agent is not None:
             with self._defects.turn(self.agent.name):
-                if not self._journal.knows_intent:
-                    await self.cycles.hold(self._stopping)
                 await self.agent.work()
         ending: Ending = Retrying("a defect of evenkeel; the condition Defect says where", 0.0, None)
         with self._defects.turn(self.name):
@@ -170,7 +183,9 @@ class Worker:
         self.signs.looks()
         self.work.told(feedback)
         self._say(feedback)
+        self._journal.once_kept(lambda: self._conduct.told(feedback))
 
     def _progressed(self, step: Step, message: str, done: int, total: int) -> None:
         self.signs.looks()
         self.work.progressed(step, message, done, total)
+        self._conduct.progress(step, message, done, total)

@@ -20,7 +20,7 @@ from evenkeel.specs.kanto.settings import PASSWORD, SECTIONS, kanto_password, ka
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.reading.secrecy import shown_path
-from evenkeel.specs.reading.text import Value, nearest_position
+from evenkeel.specs.reading.tree import Value, nearest_position
 from evenkeel.specs.settings.settings import Settings, written
 from evenkeel.specs.visible import visible_lines
 

@@ -19,7 +19,7 @@ from evenkeel.specs.reading.secrecy import shown_path
 from evenkeel.specs.settings.settings import Settings, settings_from
 
 if TYPE_CHECKING:
-    from evenkeel.specs.reading.text import Tree, Value
+    from evenkeel.specs.reading.tree import Tree, Value
 
 DEFAULT_PATH = Path("/etc/evenkeel/config.yaml")
 
@@ -45,7 +45,7 @@ def load_settings(
         return settings_of({}, overrides or {}, lambda keys: (Place(str(file)), keys), problems, file)
     if content is None:
         raise _missing(file)
-    from evenkeel.specs.reading.text import nearest_position
+    from evenkeel.specs.reading.tree import nearest_position
 
     tree = _tree(content, file, problems)
 
@@ -114,7 +114,8 @@ def _content(file: Path) -> bytes | None:
 
 def _tree(content: bytes, file: Path, problems: list[Problem]) -> Tree:
     """The one document in `content`, an empty mapping when there is none."""
-    from evenkeel.specs.reading.text import Tree, read_trees
+    from evenkeel.specs.reading.text import read_trees
+    from evenkeel.specs.reading.tree import Tree
 
     trees, found = read_trees(content, str(file))
     problems.extend(found)

@@ -7,7 +7,7 @@ business (`controller.cycle`); nothing else couples domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.journal.journal import Journal, at_once
@@ -42,10 +42,16 @@ class Transaction:
         """By domain: the digest of the state that it has reached and proven since the last disturbance."""
         self._found: dict[str, DesiredState | None] = {}
         """By domain: what was at work there at the last look, while there is no last-good."""
+        self._stands: dict[str, tuple[int, DesiredState | None]] = {}
+        """By domain: what runs there, and after how many disturbances it was looked at."""
         self._back: dict[str, str] = {}
         """By domain: the digest of the last-good that it is back at, with nothing left to do, since the last disturbance."""
         self._back_at = ""
         """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
+        self._notified = set(journal.memories.notified())
+        """Domains that another one has notified, and of which a step was left at every look since."""
+        self._idle: set[str] = set()
+        """Domains of which nothing was asked when they last looked for work."""
         self.disturbances = 0
         """How often something was done to the world."""
 
@@ -64,13 +70,47 @@ class Transaction:
         want = self._members[domain].want
         return differing(want(one), want(other))
 
+    def idle(self, domain: str) -> None:
+        """Nothing is asked of a domain, and nothing of it is there: it takes no part until something is."""
+        if domain not in self._idle:
+            self._idle.add(domain)
+            self.verdict.leave(domain)
+            for each in (self._progress, self._reached, self._found, self._stands, self._back):
+                each.pop(domain, None)
+            self._wake_others(domain)
+
+    def busy(self, domain: str) -> None:
+        """There is something to look for in a domain."""
+        if domain in self._idle:
+            self._idle.remove(domain)
+            self.verdict.join(domain)
+
+    def _takes_part(self, state: DesiredState | None) -> dict[str, Member]:
+        """The domains that have something to do with a state, or with the world."""
+        return {
+            name: member
+            for name, member in self._members.items()
+            if name not in self._idle or (state is not None and member.want(state).subjects)
+        }
+
     # ── how far a domain may go ────────────────────────────────────────────────────────────────────────────────
 
     def seen(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
         """A domain has looked for a state, or could not: how far it is (`reconcilers.transaction.barrier.Progress`)."""
-        found = state.digest, Progress(self._members[domain].rank, pending, unseen)
+        if pending in (None, Phase.CLEANUP) and not unseen:
+            self._notified.discard(domain)
+        digest, before = self._progress.get(domain, ("", None))
+        fails = before is not None and before.fails and digest == state.digest and pending is not None
+        found = state.digest, Progress(self._members[domain].rank, pending, unseen, fails)
         if self._progress.get(domain) != found:
             self._progress[domain] = found
+            self._wake_others(domain)
+
+    def fails(self, domain: str, state: DesiredState) -> None:
+        """A try of a domain on its way to a state has failed. It counts as failing until nothing is left of its way."""
+        digest, progress = self._progress.get(domain, ("", None))
+        if progress is not None and digest == state.digest and not progress.fails:
+            self._progress[domain] = digest, progress._replace(fails=True)
             self._wake_others(domain)
 
     def held(self, domain: str, state: DesiredState, phase: Phase) -> str:
@@ -103,8 +143,16 @@ class Transaction:
 
     def found(self) -> DesiredState | None:
         """What was at work in all domains; `None` when nothing was."""
-        documents = [each for found in self._found.values() if found is not None for each in found.documents]
-        return desired_state(documents) if documents else None
+        return _joined(self._found.values())
+
+    def stands(self, domain: str, found: DesiredState | None) -> DesiredState | None:
+        """What runs in a domain now. What runs in all of them once each was looked at since the last disturbance; `None` until
+        then, or when nothing runs."""
+        if self._stands.get(domain) != (self.disturbances, found):
+            self._stands[domain] = self.disturbances, found
+            self._wake_others(domain)
+        newest = [found for at, found in self._stands.values() if at == self.disturbances]
+        return _joined(newest) if len(newest) == len(self._takes_part(None)) else None
 
     def _progress_of(self, name: str, state: DesiredState) -> Progress:
         digest, found = self._progress.get(name, ("", Progress(0, None)))
@@ -116,6 +164,16 @@ class Transaction:
         self._reached.clear()
         self._back.clear()
 
+    def notify(self, notified: Iterable[tuple[str, str]]) -> None:
+        """Subjects of domains have to begin anew, because a step has changed what they began with."""
+        for domain, subject in notified:
+            if domain in self._members:
+                self._journal.memories.notify(domain, [subject])
+                self._notified.add(domain)
+                self._reached.pop(domain, None)
+                self._back.pop(domain, None)
+                self._members[domain].wake()
+
     # ── how it ends ────────────────────────────────────────────────────────────────────────────────────────────
 
     @at_once
@@ -125,7 +183,7 @@ class Transaction:
         self._reached[domain] = state.digest
         if self._journal.digest("last-good") == state.digest:
             return None
-        missing = [name for name in self._members if not self._is_there(name, state)]
+        missing = [name for name in self._takes_part(state) if not self._is_there(name, state)]
         if missing:
             return _not_yet(missing, "there")
         if not self._journal.promote(state.digest):
@@ -168,9 +226,9 @@ class Transaction:
         desired = self._journal.readable_revision("desired")
         missing = [
             name
-            for name, member in self._members.items()
+            for name, member in self._takes_part(good).items()
             if self._back.get(name) != good.digest
-            and (desired is None or differing(member.want(desired), member.want(good)))
+            and (desired is None or differing(member.want(desired), member.want(good)) or name in self._notified)
         ]
         if missing:
             return _not_yet(missing, "back")
@@ -196,6 +254,11 @@ class Transaction:
         for name, member in self._members.items():
             if name != domain:
                 member.wake()
+
+
+def _joined(states: Iterable[DesiredState | None]) -> DesiredState | None:
+    documents = [each for state in states if state is not None for each in state.documents]
+    return desired_state(documents) if documents else None
 
 
 def _changes(member: Member, state: DesiredState, other: DesiredState | None) -> tuple[str, ...]:

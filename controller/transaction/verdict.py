@@ -44,6 +44,10 @@ class Verdict:
         """One more domain has a say."""
         self._said[domain] = None
 
+    def leave(self, domain: str) -> None:
+        """A domain has no say, until it says something: nothing is asked of it."""
+        self._said.pop(domain, None)
+
     def say(self, domain: str, holds: bool, reason: str, message: str) -> bool:
         """A domain says how it is; True when the device says something new by that."""
         desired = self._journal.digest("desired")
@@ -61,7 +65,7 @@ class Verdict:
     def own(self, domain: str) -> tuple[bool, str] | None:
         """Whether a domain is settled, and the reason, as it said last; as the device was known to be, before it has said
         anything."""
-        said = self._said[domain]
+        said = self._said.get(domain)
         if said is not None and len(self._said) > 1 and said.desired == self._journal.digest("desired"):
             return said.holds, said.reason
         known = self._journal.condition("Settled")

@@ -11,7 +11,9 @@ from evenkeel.reconcilers.containers import diff as _diff
 from evenkeel.reconcilers.containers import found as _found
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import remembering as _remembering
+from evenkeel.reconcilers.containers import reveal as _reveal
 from evenkeel.reconcilers.containers import select as _select
+from evenkeel.reconcilers.containers import tags as _tags
 from evenkeel.reconcilers.containers.wishes import last_wishes
 from evenkeel.reconcilers.ports import Ailment, Former, Words
 from evenkeel.specs.containers.difference import ContainerDifference, of_containers
@@ -39,10 +41,14 @@ class Containers:
         asked = desired.containers()
         return _select.select(desired, (*self._protected, *(name for name in self._reserved if name not in asked)))
 
+    def is_idle(self, wants: Sequence[_select.ContainersWanted], memory: ContainersMemory) -> bool:
+        """Never: containers that evenkeel created are known by their labels, whatever is remembered."""
+        return False
+
     def look(self, want: _select.ContainersWanted | None, memory: ContainersMemory) -> ContainersLook:
         if want is None:
             return ContainersLook(adopted=memory.adopted)
-        images = {container.image for container, _ in want.documents if _diff.follows_tag(container)}
+        images = {container.image for container, _ in want.documents if _tags.follows_tag(container)}
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
         return ContainersLook(adopted=memory.adopted, images=tuple(sorted(images)), checks=checks)
 
@@ -59,6 +65,9 @@ class Containers:
         former: Former[_select.ContainersWanted] | None = None,
     ) -> Plan:
         return _plan.plan(of_containers(differences), seen, memory, last_wishes(differences, former or Former()))
+
+    def revealed(self, plan: Plan, seen: ContainersSeen) -> Plan:
+        return _reveal.revealed(plan, seen)
 
     def begun(self, step: Step, memory: ContainersMemory) -> ContainersMemory:
         return _remembering.begun(step, memory)
@@ -92,7 +101,7 @@ class Containers:
     def vindicated(
         self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
     ) -> dict[str, tuple[str, ...]]:
-        return _diff.vindicated(want, seen, memory)
+        return _tags.vindicated(want, seen, memory)
 
     def set_aside(
         self,
@@ -101,7 +110,7 @@ class Containers:
         memory: ContainersMemory,
         before: Mapping[str, SetAside],
     ) -> dict[str, SetAside]:
-        return _diff.set_aside(want, seen, memory, before)
+        return _tags.set_aside(want, seen, memory, before)
 
     def ailing(self, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]:
         return _found.ailing(seen, memory)

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from evenkeel.reconcilers.containers.causes import exit_text
 from evenkeel.reconcilers.containers.compare import collide, same_identity
-from evenkeel.reconcilers.containers.diff import age, matches, moved_digest
 from evenkeel.reconcilers.containers.health import is_put_up_again
+from evenkeel.reconcilers.containers.instances import age, matches
 from evenkeel.reconcilers.containers.naming import engine_name, succession
 from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.containers.tags import moved_digest
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container

@@ -16,8 +16,8 @@ from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
 from evenkeel.reconcilers.containers.compare import collide
-from evenkeel.reconcilers.containers.diff import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
+from evenkeel.reconcilers.containers.tags import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
 from evenkeel.reconcilers.containers.wishes import NO_WISHES, LastWishes
 from evenkeel.reconcilers.staging import stages
@@ -119,6 +119,13 @@ def _steps(
             stop = changed(_stop(subject, other, container.stop.timeout), needs=needs)
             needs = (*needs, stop.id)
             yield stop
+    if candidate is not None and difference.stop:
+        stop = changed(_stop(subject, candidate, container.stop.timeout), needs=needs)
+        needs, starts = (
+            (*needs, stop.id),
+            starts and not candidate.vanishes,
+        )  # then the next look finds none, and creates one
+        yield stop
     if difference.connect:
         yield Step(f"connect:{subject}", subject, Phase.ACTIVATE, Connect(target, container), needs)
         needs = (*needs, f"connect:{subject}")

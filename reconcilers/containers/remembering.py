@@ -21,7 +21,10 @@ def begun(step: Step, memory: ContainersMemory) -> ContainersMemory:
     match step.action:
         case End(instance=instance):
             return changed(_met(memory, instance), stopped=_with(memory.stopped, instance))
-        case Start(instance=instance) | Connect(instance=instance) | Update(instance=instance, is_limited=True):
+        case Start(instance=instance):
+            known = changed(_met(memory, instance), proven=_without(memory.proven, [instance]))
+            return changed(known, notified=_but(memory.notified, step.subject))  # a later word means another start
+        case Connect(instance=instance) | Update(instance=instance, is_limited=True):
             return changed(_met(memory, instance), proven=_without(memory.proven, [instance]))
         case Verify(instance=instance, container=container):
             kept = memory.kept if container.image_volumes == "discard" else _with(memory.kept, instance)

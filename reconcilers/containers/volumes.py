@@ -12,7 +12,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping
 
-from evenkeel.reconcilers.containers.diff import began_empty, rank
+from evenkeel.reconcilers.containers.instances import began_empty, rank
 from evenkeel.reconcilers.containers.wishes import LastWishes
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.difference import ContainerDifference, VolumeFate

@@ -15,11 +15,13 @@ from evenkeel.specs.plan import Phase, Plan
 
 class Progress(NamedTuple):
     """How far a domain is with a revision. `rank`: its place in the order of switches. `pending`: the first phase of which a
-    step is left, `None` when none is. `unseen`: not "", why nobody knows how far it is."""
+    step is left, `None` when none is. `unseen`: not "", why nobody knows how far it is. `fails`: the last try on its way
+    failed."""
 
     rank: int
     pending: Phase | None
     unseen: str = ""
+    fails: bool = False
 
 
 def pending(plan: Plan) -> Phase | None:
@@ -30,16 +32,18 @@ def pending(plan: Plan) -> Phase | None:
 
 def held(domain: str, phase: Phase, others: Mapping[str, Progress], rank: int, *, back: bool = False) -> str:
     """Why a domain of this `rank` has to wait with a phase; "" when it may go on. `others`: all other domains that the revision
-    changes. `back`: it is a way back. Then nothing waits for a domain that cannot be looked at: what failed is taken back
-    wherever that is possible."""
+    changes. `back`: it is a way back. Then nothing waits for a domain that cannot be looked at, or whose last try failed: what
+    failed is taken back wherever that is possible, and one domain may need what another one brings back."""
     if phase == Phase.DOWNLOAD:
         return ""
     mine = _place(phase, rank, back)
     waits = []
     for name, each in sorted(others.items()):
-        if each.unseen and not back:
+        if back and (each.unseen or each.fails):
+            continue
+        if each.unseen:
             waits.append(f"{name} ({each.unseen})")
-        elif not each.unseen and each.pending is not None and _place(each.pending, each.rank, back) < mine:
+        elif each.pending is not None and _place(each.pending, each.rank, back) < mine:
             waits.append(f"{name} ({each.pending})")
     return f"{phase} waits for {', '.join(waits)}" if waits else ""
 

@@ -10,7 +10,7 @@ Invariants: frozen, hashable, no sets; `None` means "not asked for", never "defa
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -138,6 +138,8 @@ can ask for another."""
 
 class Container(Struct, frozen=True, tag="Container"):
     """One container in normal form. Build it with `specs.containers.normalise.normal_container`, not by hand."""
+
+    domain: ClassVar[str] = "containers"
 
     name: str
     image: str

@@ -12,8 +12,9 @@ from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.observed import ContainersSeen, image_size
 from evenkeel.specs.plan import NOTHING_DONE, Difference, Plan
 
-Verb = Literal["create", "recreate", "update", "connect", "start", "finish", "remove", "keep", "blocked"]
-"""What a plan has in store for a container. `connect`: it is put back on its network. `finish`: right already, but proof, a
+Verb = Literal["create", "recreate", "update", "connect", "start", "restart", "finish", "remove", "keep", "blocked"]
+"""What a plan has in store for a container. `connect`: it is put back on its network. `restart`: it runs
+with what another domain has changed since. `finish`: right already, but proof, a
 name or the removal of an old instance is outstanding. `finish`, `keep` and `blocked` are everybody's (`specs.plan`)."""
 
 IN_PLACE = "changes in place"
@@ -34,10 +35,10 @@ class VolumeFate(Struct, frozen=True):
 class ContainerDifference(Difference, frozen=True):
     """All that differs for one container, and which instances are concerned.
 
-    `container` is what is wanted, `None` when nobody wants the subject. `candidate` is the id of the instance that is, or is
-    to become, the one; "" while it has to be created. `others` are ids of instances that it replaces. What has to be done to
-    the candidate: `update` it in place, `connect` it, `start` it, `verify` it. `volumes`: what becomes of the volumes of
-    `others`. `compared`: the id of the instance that `changes` tells the differences to.
+    `container` is what is wanted, `None` when nobody wants the subject. `candidate` is the id of the instance that is, or
+    is to become, the one; "" while it has to be created. `others` are ids of instances that it replaces. What has to be
+    done to the candidate: `update` it in place, `connect` it, `stop` it first, `start` it, `verify` it. `volumes`: what
+    becomes of the volumes of `others`. `compared`: the id of the instance that `changes` tells the differences to.
     """
 
     container: Container | None = None
@@ -49,6 +50,7 @@ class ContainerDifference(Difference, frozen=True):
     verify: bool = False
     volumes: tuple[VolumeFate, ...] = ()
     compared: str = ""
+    stop: bool = False
 
 
 def of_containers(differences: Iterable[Difference]) -> tuple[ContainerDifference, ...]:

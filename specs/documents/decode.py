@@ -16,7 +16,8 @@ from evenkeel.specs.documents import written
 from evenkeel.specs.documents.kinds import KINDS, kind_of, reserved_labels
 from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Found, Path, Place, Problem, Severity, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words, shown_address, shown_path
-from evenkeel.specs.reading.text import Tree, Value, nearest_position, read_trees
+from evenkeel.specs.reading.text import read_trees
+from evenkeel.specs.reading.tree import Tree, Value, nearest_position
 from evenkeel.specs.reading.walk import Sound, beyond, faults, in_words, sound_part
 
 Noun = TypeVar("Noun")

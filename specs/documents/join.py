@@ -1,5 +1,5 @@
 """What several files ask for, as one desired state, and what in it cannot be: names that are asked for twice or both asked
-for and protected, dependencies that lead nowhere or round."""
+for and protected, references that lead nowhere, needs that go round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
 from evenkeel.specs.documents.cycles import cycles
-from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, nearest, place_text
+from evenkeel.specs.documents.kinds import KINDS
+from evenkeel.specs.documents.reference import Claim, Reference
+from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, Severity, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
 """By kind and name, with what is sound of broken ones."""
@@ -33,9 +35,10 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
             first.setdefault(key, document)
     problems.extend(_asked_and_protected(first))
     problems.extend(_ports_taken_twice(first))
+    problems.extend(_claimed_twice(first))
     if complete and not any(decoded.nameless for decoded in files):
         unread = {name for decoded in files for name in decoded.unread}  # what cannot be read is not missing
-        problems.extend(_dependencies(first, unread))
+        problems.extend(_references(first, unread))
     sound: dict[tuple[str, str], Document] = {}
     for document in (each for decoded in files for each in decoded.documents):
         sound.setdefault((document.kind, document.name), document)
@@ -78,22 +81,49 @@ def _protected_by(document: Document) -> tuple[str, ...]:
     return document.wanted.names if isinstance(document.wanted, SystemContainers) else ()
 
 
-def _dependencies(documents: Documents, unread: set[str]) -> Iterable[Problem]:
-    """Dependencies on what nobody asks for or provides, and on each other; `unread` names what cannot be read."""
-    containers = {name: document for (kind, name), document in documents.items() if kind == "Container"}
-    known = unread.union(containers, *(_protected_by(document) for document in documents.values()))
-    needs = {
-        name: document.wanted.depends_on
-        for name, document in containers.items()
-        if isinstance(document.wanted, Container)
-    }
-    for name, needed in needs.items():
-        for missing in needed:
-            if missing not in known:
-                hint = nearest(missing, known - {name}) or "ask for it, or leave it out"
-                message = f"no container `{missing}` is asked for"
-                yield Problem(asked_at(containers[name], "dependsOn"), "spec.dependsOn", message, hint)
+def _claimed_twice(documents: Documents) -> Iterable[Problem]:
+    """At both places, what no two documents of a kind may have."""
+    first: dict[tuple[str, Claim], Document] = {}
+    for document in documents.values():
+        for claim in KINDS[document.kind].claims(document.wanted):
+            other = first.setdefault((document.kind, claim), document)
+            if other is document:
+                continue
+            for here, there in ((other, document), (document, other)):
+                message = f"the {claim.path} {claim.value} is that of `{there.name}`, too"
+                hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
+                yield Problem(asked_at(here, claim.path), f"spec.{claim.path}", message, hint)
+
+
+def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
+    """Names of containers that nobody asks for or provides, and needs that go round; `unread` names what cannot be read."""
+    asked = unread.union(name for kind, name in documents if kind == "Container")
+    protected = {name for document in documents.values() for name in _protected_by(document)} - asked
+    needs: dict[str, tuple[str, ...]] = {}
+    for (kind, name), document in documents.items():
+        for reference in KINDS[kind].refers(document.wanted):
+            yield from _missing(document, reference, asked, protected)
+            if kind == "Container" and reference.is_need:
+                needs[name] = reference.names
     for round_ in cycles(needs):
         text = " → ".join((*round_, round_[0]))
-        place = asked_at(containers[round_[0]], "dependsOn")
+        place = asked_at(documents["Container", round_[0]], "dependsOn")
         yield Problem(place, "spec.dependsOn", f"depends on itself: {text}", "remove one of these")
+
+
+def _missing(document: Document, reference: Reference, asked: set[str], protected: set[str]) -> Iterable[Problem]:
+    """Of names that a document refers to those that lead nowhere. Where nothing needs them it is a warning: a message may ask
+    for the container."""
+    place, path = asked_at(document, reference.path), f"spec.{reference.path}"
+    severity: Severity = "error" if reference.is_need else "warning"
+    known = asked | protected if reference.is_need else asked
+    own = {document.name} if document.kind == "Container" else set()
+    for name in reference.names:
+        if name in known:
+            continue
+        if name in protected:
+            message = f"`{name}` is a system container, which is never restarted"
+            yield Problem(place, path, message, "leave it out", severity)
+        else:
+            hint = nearest(name, known - own) or "ask for it, or leave it out"
+            yield Problem(place, path, f"no container `{name}` is asked for", hint, severity)

@@ -13,15 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT, Container
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Draft, SystemContainers
-from evenkeel.specs.kanto.entries import KEYS, REPORTED, Entry, container_draft, is_name
+from evenkeel.specs.kanto.baselines import check_baselines
+from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entry import KEYS, REPORTED, Entry
+from evenkeel.specs.kanto.payload import (
+    Message,
+    Payload,
+    below,
+    mappings,
+    payload_of,
+    payload_path,
+    settings,
+    texts,
+)
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.walk import MOST_FAULTS, faults
@@ -36,57 +47,7 @@ _HINTS = {
     "unknown key `timestamp`": "it stands beside `payload`, and `domains` below that",
     "unknown key `specification`": "this is an older form; write `payload`, and below it `domains` and `baselines`",
 }
-
-
 _UNKNOWN = "unknown key"
-
-
-class KeyValue(Struct, frozen=True, forbid_unknown_fields=True):
-    """One setting. Kanto leaves an empty `value` out when it writes."""
-
-    key: str
-    value: str | None = ""
-
-
-class Component(Struct, frozen=True, forbid_unknown_fields=True):
-    """One container; its id is the container's name."""
-
-    id: str | None = ""
-    version: str | None = ""
-    config: tuple[KeyValue, ...] | None = ()
-
-
-class Domain(Struct, frozen=True, forbid_unknown_fields=True):
-    """All that one agent is asked for."""
-
-    id: str | None = ""
-    config: tuple[KeyValue, ...] | None = ()
-    components: tuple[Component, ...] | None = ()
-
-
-class Baseline(Struct, frozen=True, forbid_unknown_fields=True):
-    """Components, written `domain:id`, that commands address together."""
-
-    title: str
-    description: str | None = ""
-    preconditions: str | None = ""
-    components: tuple[str, ...] | None = ()
-
-
-class Payload(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked for."""
-
-    domains: tuple[Domain, ...] | None = ()
-    baselines: tuple[Baseline, ...] | None = ()
-
-
-class Message(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The envelope of the wire. `blueprint_metadata` is what Leda's blueprint selector shows of it."""
-
-    activity_id: str | None = ""
-    timestamp: int | None = 0
-    payload: Payload | None = None
-    blueprint_metadata: Any = None
 
 
 def is_desired_state(value: Mapping[str, object]) -> bool:
@@ -98,8 +59,8 @@ def is_desired_state(value: Mapping[str, object]) -> bool:
 
 
 class Manner(NamedTuple):
-    """How a desired state is read. `stop_timeout`: what a container's process is given to end, because a desired state cannot
-    say. `takes_unknown_keys`: a key that nobody here knows is passed over with a warning."""
+    """How a desired state is read. `stop_timeout`: the time that a container's process is given to end, which a desired state
+    cannot say. `takes_unknown_keys`: an unknown key is passed over with a warning."""
 
     stop_timeout: timedelta = KANTO_STOP_TIMEOUT
     takes_unknown_keys: bool = False
@@ -119,21 +80,21 @@ def desired_state_drafts(
 
 
 def _passed_over(flaw: Flaw) -> Flaw:
-    """An unknown key as a doubt, unless it is known to be a mistake that changes what is asked for. Beside the payload
-    nobody asks for anything, and on the wire nobody looks there."""
+    """A flaw about an unknown key as a warning, unless the key is known as a mistake that changes what is asked for."""
     if not flaw.message.startswith(_UNKNOWN) or flaw.message in _HINTS:
         return flaw
     return msgspec.structs.replace(flaw, message=f"{flaw.message}, which is passed over", warning=True)
 
 
 def _drafts(value: object, flaws: list[Flaw], domain: str, stop_timeout: timedelta) -> list[Draft]:
-    root = _payload_path(value)
-    payload = _payload(value)
+    root = payload_path(value)
+    payload = payload_of(value)
     for flaw in faults(value, Message if root else Payload):
         helped = msgspec.structs.replace(flaw, hint=_HINTS.get(flaw.message, flaw.hint))
+        # Keys beside the payload ask for nothing, and on the wire nobody reads them.
         flaws.append(_passed_over(helped) if payload and len(flaw.path) == len(root) == 1 else helped)
     drafts: list[Draft] = []
-    found = list(_mappings(payload, "domains", root))
+    found = list(mappings(payload, "domains", root))
     if len(found) != 1:
         message = f"one domain expected in desired state specification, but got {len(found)}"
         hint = f"leave only `{domain}`; other domains have other agents" if found else f"expected the domain `{domain}`"
@@ -146,7 +107,7 @@ def _drafts(value: object, flaws: list[Flaw], domain: str, stop_timeout: timedel
             message = f"domain id mismatch - expecting {domain}, received {item.get('id', '')}"
             flaws.append(Flaw((*path, "id"), message, nearest(str(item.get("id", "")), [domain])))
     if all(item.get("id") == domain for _, item in found):
-        _check_baselines(payload, root, domain, flaws)
+        check_baselines(payload, root, domain, flaws)
     _check_ports(drafts, flaws)
     return drafts
 
@@ -158,22 +119,22 @@ def baselines(value: object, domain: str = DOMAIN) -> tuple[tuple[str, tuple[str
     return tuple(
         (
             str(item.get("title", "")),
-            tuple(name.removeprefix(prefix) for _, name in _texts(item, "components", path) if name.startswith(prefix)),
+            tuple(name.removeprefix(prefix) for _, name in texts(item, "components", path) if name.startswith(prefix)),
         )
-        for path, item in _mappings(_payload(value), "baselines", ())
+        for path, item in mappings(payload_of(value), "baselines", ())
     )
 
 
 def rejection(value: object, flaw: Flaw) -> str:
     """The whole message with which Kanto rejects `value` for this reason (§1.7)."""
-    match flaw.path[len(_payload_path(value)) :]:
+    match flaw.path[len(payload_path(value)) :]:
         case ("domains", int(), "components", int(), *_):
-            component = _below(value, flaw.path[: len(_payload_path(value)) + 4])
+            component = below(value, flaw.path[: len(payload_path(value)) + 4])
             name = component.get("id", "") if isinstance(component, dict) else ""
             start = "cannot convert desired state components to container configurations: "
             return f"{start}invalid configuration for container {name}: {flaw.message}"
         case ("baselines", int(), *_):
-            baseline = _below(value, flaw.path[: len(_payload_path(value)) + 2])
+            baseline = below(value, flaw.path[: len(payload_path(value)) + 2])
             title = baseline.get("title", "") if isinstance(baseline, dict) else ""
             start = "cannot process desired state baselines with containers: "
             return f"{start}problem with baseline {title}: {flaw.message}"
@@ -185,7 +146,7 @@ def _components(
     domain: Mapping[str, object], root: Path, domain_id: str, flaws: list[Flaw], stop_timeout: timedelta
 ) -> Iterator[Draft]:
     first: dict[str, Path] = {}
-    for path, component in _mappings(domain, "components", root):
+    for path, component in mappings(domain, "components", root):
         before = len(flaws)
         name = component.get("id")
         entries = [*_version_image(component, path, flaws), *_entries(component, path, flaws)]
@@ -212,7 +173,7 @@ def _components(
 
 def _version_image(component: Mapping[str, object], path: Path, flaws: list[Flaw]) -> list[Entry]:
     """The image that id and version make when no key `image` is there (§1.6)."""
-    if any(entry.get("key") == "image" for _, entry in _mappings(component, "config", path)):
+    if any(entry.get("key") == "image" for _, entry in mappings(component, "config", path)):
         return []
     name, version = component.get("id"), component.get("version")
     if not version:
@@ -223,7 +184,7 @@ def _version_image(component: Mapping[str, object], path: Path, flaws: list[Flaw
 
 
 def _entries(component: Mapping[str, object], root: Path, flaws: list[Flaw]) -> Iterator[Entry]:
-    for path, key, text in _settings(component, root):
+    for path, key, text in settings(component, root):
         if key in KEYS:
             yield Entry(key, text, (*path, "value"))
         elif key not in REPORTED:
@@ -234,7 +195,7 @@ def _entries(component: Mapping[str, object], root: Path, flaws: list[Flaw]) -> 
 def _system_containers(domain: Mapping[str, object], root: Path, name: str, flaws: list[Flaw]) -> list[Draft]:
     """Names between commas; the last entry wins, and an empty one means that there are none (§1.5)."""
     drafts: list[Draft] = []
-    for path, key, text in _settings(domain, root):
+    for path, key, text in settings(domain, root):
         if key != "systemContainers":
             flaws.append(Flaw((*path, "key"), key_words(_UNKNOWN, key), nearest(key, ["systemContainers"])))
             continue
@@ -254,7 +215,7 @@ def _system_containers(domain: Mapping[str, object], root: Path, name: str, flaw
 
 
 def _check_ports(drafts: list[Draft], flaws: list[Flaw]) -> None:
-    """No two components can have one port of the host; of system containers nothing is asked."""
+    """Two components cannot have one port of the host. System containers are not checked, because nothing is asked of them."""
     protected = {name for each in drafts if isinstance(each.wanted, SystemContainers) for name in each.wanted.names}
     claims = [
         (draft, port)
@@ -266,89 +227,3 @@ def _check_ports(drafts: list[Draft], flaws: list[Flaw]) -> None:
         for here, there in ((other, one), (one, other)) if one is not other else ():
             message = f"host port {port.host_port}/{port.protocol} is taken by {there.name}, too"
             flaws.append(Flaw(here.paths.get("ports", here.root), message, "give one of them another"))
-
-
-def _check_baselines(payload: Mapping[str, object], root: Path, domain: str, flaws: list[Flaw]) -> None:
-    components = (
-        item for _, each in _mappings(payload, "domains", root) for _, item in _mappings(each, "components", ())
-    )
-    known = {str(item["id"]) for item in components if isinstance(item.get("id"), str)}
-    taken: dict[str, str] = {}
-    titles: set[str] = set()
-    for path, baseline in _mappings(payload, "baselines", root):
-        title = baseline.get("title")
-        if isinstance(title, str):
-            if title in titles:
-                flaws.append(
-                    Flaw(
-                        (*path, "title"),
-                        f"the baseline `{title}` stands here again",
-                        "commands name baselines by title",
-                    )
-                )
-            titles.add(title)
-            if title in ("", "*", f"{domain}:remove-components"):
-                named = f"`{title}` stands for what the agent puts there"
-                flaws.append(
-                    Flaw((*path, "title"), f"a baseline cannot be called that, {named}", "choose another title")
-                )
-        for where, name in _texts(baseline, "components", path):
-            message = f"cannot find container component {name}"
-            own = name.removeprefix(f"{domain}:")
-            if own == name:
-                if name in known:
-                    flaws.append(Flaw(where, f"`{name}` names no domain", f"write `{domain}:{name}`", warning=True))
-            elif own not in known:
-                flaws.append(Flaw(where, message, nearest(own, known)))
-            elif own in taken:
-                flaws.append(Flaw(where, message, f"the baseline `{taken[own]}` has it already"))
-            else:
-                taken[own] = str(title)
-    for path, baseline in _mappings(payload, "baselines", root):
-        own = str(baseline.get("title")).removeprefix(f"{domain}:")
-        if own in known and own not in taken and own != baseline.get("title"):
-            message = f"the component `{own}` is in no baseline, so that it has one of its own, of this title"
-            flaws.append(Flaw((*path, "title"), message, "choose another title"))
-
-
-def _payload_path(value: object) -> Path:
-    """Where the payload is: below the envelope unless there is none."""
-    has_envelope = isinstance(value, dict) and ("payload" in value or not ("domains" in value or "baselines" in value))
-    return ("payload",) if has_envelope and value else ()
-
-
-def _payload(value: object) -> Mapping[str, object]:
-    payload = _below(value, _payload_path(value))
-    return payload if isinstance(payload, dict) else {}
-
-
-def _below(value: Any, path: Path) -> object:
-    """The value at a path, `None` where there is none."""
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
-
-
-def _mappings(owner: Mapping[str, object], key: str, root: Path) -> Iterator[tuple[Path, dict[str, object]]]:
-    """The mappings in the list at a key; anything else there was reported by its shape."""
-    items = owner.get(key)
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        if isinstance(item, dict):
-            yield (*root, key, index), item
-
-
-def _texts(owner: Mapping[str, object], key: str, root: Path) -> Iterator[tuple[Path, str]]:
-    items = owner.get(key)
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        if isinstance(item, str):
-            yield (*root, key, index), item
-
-
-def _settings(owner: Mapping[str, object], root: Path) -> Iterator[tuple[Path, str, str]]:
-    for path, entry in _mappings(owner, "config", root):
-        key, text = entry.get("key"), entry.get("value")
-        if isinstance(key, str) and isinstance(text, str | None):
-            yield path, key, text or ""

@@ -1,145 +1,47 @@
 """Kanto's words for a container → a container in normal form.
 
-A component of a desired state is a list of keys and texts, and a container manifest says the same in another shape. Both are
-brought here as `Entry` values, each with the path where it stands, so that there is one reading, one set of error texts
-and one way back from a difference to the line that asked for it (container-management.md §1.6, §1.7).
+Both shapes of them, the components of desired states and container manifests, are brought here as entries (`entry`), so that
+there is one reading, one set of error texts and one way back from a difference to the line that asked for it
+(container-management.md §1.6, §1.7).
 
 Error texts are Kanto's own where it has one, because they travel to the same people over the same topics; the hint says
-what was expected. Deliberate differences: what Kanto drops or replaces with a warning in its log (a device, port or mount
-it cannot read, a bool or number that is none: defects A9, B24) is an error, and so is an unknown key. Wider than Kanto:
-`restartTimeout` is also read as the duration that inventories print, and there are `hostName`, `domainName` and `capability`.
-Texts of variables and commands are never repeated in a message: they may be secrets. Reports of the current state do not have
-them either, so one that is pasted into a desired state is refused: it would take them away from the container.
+what was expected. Deliberate differences: where Kanto drops or replaces something with a warning in its log (a device, port or
+mount it cannot read, a bool or number that is none: defects A9, B24), there is an error, as there is for an unknown key. Wider
+than Kanto: `restartTimeout` is also read as the duration that inventories print, and there are `hostName`, `domainName` and
+`capability`. Texts of variables and commands are never repeated in a message: they may be secrets. Reports of the current
+state do not have them either, so one that is pasted into a desired state is refused: the container would lose them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar, get_args
+from typing import get_args
 
 import msgspec
-from msgspec import Struct
 
 from evenkeel.specs.containers.container import (
     KANTO_STOP_TIMEOUT,
     NAME_PATTERN,
     UNLIMITED,
     Container,
-    Device,
     Log,
     LogDriver,
     LogMode,
-    Mount,
     Network,
-    Port,
     Resources,
     Restart,
     RestartPolicy,
     Stop,
 )
-from evenkeel.specs.containers.shorthand import (
-    from_root,
-    has_parts,
-    is_variable_name,
-    parse_device,
-    parse_extra_host,
-    parse_mount,
-    parse_port,
-    parse_variable,
-    port_text,
-)
+from evenkeel.specs.containers.documents import finished
+from evenkeel.specs.containers.shorthand import is_variable_name, parse_extra_host
 from evenkeel.specs.desired import Draft
-from evenkeel.specs.documents.kinds import finished
-from evenkeel.specs.problem import Flaw, Path, nearest, path_text
-from evenkeel.specs.reading.quantity import parse_duration, parse_size, size_text
-from evenkeel.specs.reading.secrecy import HIDDEN, shown_name
-
-KEYS = {
-    "image": "image",
-    "terminal": "terminal",
-    "interactive": "interactive",
-    "privileged": "privileged",
-    "restartPolicy": "restart.policy",
-    "restartMaxRetries": "restart.maxRetries",
-    "restartTimeout": "restart.timeout",
-    "device": "devices",
-    "port": "ports",
-    "network": "network",
-    "host": "extraHosts",
-    "mount": "mounts",
-    "env": "env",
-    "cmd": "command",
-    "logDriver": "log.driver",
-    "logMaxFiles": "log.maxFiles",
-    "logMaxSize": "log.maxSize",
-    "logPath": "log.path",
-    "logMode": "log.mode",
-    "logMaxBufferSize": "log.maxBufferSize",
-    "memory": "resources.memory",
-    "memoryReservation": "resources.memoryReservation",
-    "memorySwap": "resources.memorySwap",
-    "hostName": "hostName",
-    "domainName": "domainName",
-    "capability": "capabilities",
-}
-"""Every key, and the path of the same thing below our own `spec`."""
-
-MANY = ("device", "port", "host", "mount", "env", "cmd", "capability")
-"""Keys of which every entry counts; of the others the last one does."""
-
-_NEVER_EMPTY = ("image", "restartPolicy")
-"""Of the keys with one value those that Kanto refuses when they are empty."""
-_NO_WORD = ("memory", "memoryReservation", "memorySwap", "logPath", "hostName", "domainName")
-"""Nothing is what these default to, so that an empty value says just that."""
-
-REPORTED = (
-    "status",
-    "finishedAt",
-    "exitCode",
-    "created",
-    "restartCount",
-    "manuallyStopped",
-    "startedSuccessfullyBefore",
-)
-"""Keys that only inventories use; ignored, so that a node of one can be pasted into a desired state."""
-
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")
-_FALSE = ("0", "f", "F", "FALSE", "false", "False")
-_NOT_SHOWN = f"`{HIDDEN}` stands in reports for what is not shown"
-_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
-
-Choice = TypeVar("Choice", bound=str)
-Item = TypeVar("Item")
-
-
-class Entry(Struct, frozen=True):
-    """One key, its text, and the path where the text stands in what was written."""
-
-    key: str
-    text: str
-    path: Path
-
-
-class _Reading(Struct, frozen=True):
-    """The entries of one container by key, the flaws found so far, and the fields of the container they spoil."""
-
-    entries: dict[str, list[Entry]]
-    flaws: list[Flaw]
-    spoilt: set[str]
-
-    def last(self, key: str) -> Entry | None:
-        """The entry that counts; `None` also when it is empty and asks for nothing by that."""
-        entry = self.entries[key][-1] if key in self.entries else None
-        return None if entry is not None and not entry.text and key not in _NEVER_EMPTY else entry
-
-    def fail(self, entry: Entry, message: str, hint: str = "") -> None:
-        self.flaws.append(Flaw(entry.path, message, hint))
-        self.spoilt.add(KEYS[entry.key].partition(".")[0])
-
-    def warn(self, entry: Entry, message: str, hint: str = "") -> None:
-        self.flaws.append(Flaw(entry.path, message, hint, warning=True))
+from evenkeel.specs.kanto import items
+from evenkeel.specs.kanto.entry import EMPTY_BY_DEFAULT, KEYS, MANY, NEVER_EMPTY, Entry, Reading
+from evenkeel.specs.problem import Flaw, Path, path_text
+from evenkeel.specs.reading.quantity import size_text
 
 
 def is_name(text: str) -> bool:
@@ -156,7 +58,7 @@ def container_draft(
     by_key: dict[str, list[Entry]] = {}
     for entry in entries:
         by_key.setdefault(entry.key, []).append(entry)
-    reading = _Reading(by_key, [], set())
+    reading = Reading(by_key, [], set())
     _warn_of_overridden(reading)
     _warn_of_empty(reading)
     raw = msgspec.structs.replace(_container(name, reading), stop=Stop(timeout=stop_timeout))
@@ -172,9 +74,9 @@ def container_draft(
     return None if wanted is None or reading.spoilt else Draft("Container", name, wanted, root, paths)
 
 
-def _warn_of_overridden(reading: _Reading) -> None:
-    """The last entry counts, as with Kanto: whoever wrote two has to hear which one does nothing. What they say is not
-    repeated, it may be secret."""
+def _warn_of_overridden(reading: Reading) -> None:
+    """The last entry of a key counts, as with Kanto, and the author is told that the others do nothing. Their texts are not
+    repeated, because they may be secret."""
     for key, entries in reading.entries.items():
         by_name: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -191,15 +93,15 @@ def _warn_of_overridden(reading: _Reading) -> None:
                 reading.warn(entry, f"{name} is given again further down, and only the last one counts", hint)
 
 
-def _warn_of_empty(reading: _Reading) -> None:
+def _warn_of_empty(reading: Reading) -> None:
     """An empty value is the default, as with Kanto: templates and generators write them."""
     for key, entries in reading.entries.items():
-        if key not in (*MANY, *_NEVER_EMPTY, *_NO_WORD) and not entries[-1].text:
+        if key not in (*MANY, *NEVER_EMPTY, *EMPTY_BY_DEFAULT) and not entries[-1].text:
             reading.warn(entries[-1], f"`{key}` is empty, which means the default", "leave it out, or give a value")
 
 
-def _named(reading: _Reading, key: str, network: Network) -> str | None:
-    """A name on the network, which on that of the device is the device's; inventories repeat that."""
+def _named(reading: Reading, key: str, network: Network) -> str | None:
+    """A name on the network. On the network of the device it is the device's, and inventories repeat it."""
     entry = reading.last(key)
     if entry is not None and network == "host":
         reading.warn(entry, f"`{key}` has no effect in network mode host, where it is the device's", "leave it out")
@@ -207,49 +109,48 @@ def _named(reading: _Reading, key: str, network: Network) -> str | None:
     return entry.text if entry is not None else None
 
 
-def _container(name: str, reading: _Reading) -> Container:
-    network = _choice(reading, "network", get_args(Network), "bridge", "unsupported network mode {}")
+def _container(name: str, reading: Reading) -> Container:
+    network = reading.choice("network", get_args(Network), "bridge", "unsupported network mode {}")
     return Container(
         name=name,
         image=_image(reading),
-        command=_each(reading, "cmd", _word),
-        env=_each(reading, "env", _variable),
-        ports=_each(reading, "port", lambda entry: _port(reading, entry)),
-        mounts=_each(reading, "mount", lambda entry: _mount(reading, entry)),
-        devices=_each(reading, "device", _device),
+        command=reading.each("cmd", items.word),
+        env=reading.each("env", items.variable),
+        ports=reading.each("port", lambda entry: items.port(reading, entry)),
+        mounts=reading.each("mount", lambda entry: items.mount(reading, entry)),
+        devices=reading.each("device", items.device),
         network=network,
-        extra_hosts=_each(reading, "host", lambda entry: parse_extra_host(entry.text)),
+        extra_hosts=reading.each("host", lambda entry: parse_extra_host(entry.text)),
         host_name=_named(reading, "hostName", network),
         domain_name=_named(reading, "domainName", network),
-        privileged=_flag(reading, "privileged"),
-        capabilities=_each(reading, "capability", _capability),
+        privileged=reading.flag("privileged"),
+        capabilities=reading.each("capability", items.capability),
         restart=_restart(reading),
         resources=Resources(
-            _size(reading, "memory", None, "invalid format of memory - {}"),
-            _size(reading, "memoryReservation", None, "invalid format of memory reservation - {}"),
+            reading.size("memory", None, "invalid format of memory - {}"),
+            reading.size("memoryReservation", None, "invalid format of memory reservation - {}"),
             UNLIMITED
-            if _text(reading, "memorySwap") == "-1"
-            else _size(reading, "memorySwap", None, "invalid format of swap memory - {}"),
+            if reading.text("memorySwap") == "-1"
+            else reading.size("memorySwap", None, "invalid format of swap memory - {}"),
         ),
         log=_log(reading),
-        terminal=_flag(reading, "terminal"),
-        interactive=_flag(reading, "interactive"),
+        terminal=reading.flag("terminal"),
+        interactive=reading.flag("interactive"),
     )
 
 
-def _image(reading: _Reading) -> str:
+def _image(reading: Reading) -> str:
     entry = reading.last("image")
     if entry is not None and not entry.text:
         reading.fail(entry, "the containers image configuration is invalid", "expected registry/repository:tag")
     return entry.text if entry is not None and entry.text else "unknown"
 
 
-def _restart(reading: _Reading) -> Restart:
-    policy = _choice(
-        reading, "restartPolicy", get_args(RestartPolicy), "unless-stopped", "unsupported restart policy type {}"
-    )
-    retries = _number(reading, "restartMaxRetries", 0, "restart policy max retry count cannot be negative")
-    timeout = _retry_timeout(reading)
+def _restart(reading: Reading) -> Restart:
+    unsupported = "unsupported restart policy type {}"
+    policy = reading.choice("restartPolicy", get_args(RestartPolicy), "unless-stopped", unsupported)
+    retries = reading.number("restartMaxRetries", 0, "restart policy max retry count cannot be negative")
+    timeout = reading.duration("restartTimeout", "restart policy retry timeout cannot be negative")
     if policy == "on-failure" or "restart" in reading.spoilt:
         return Restart(policy, retries, timeout or None)
     for key, value in (("restartMaxRetries", retries), ("restartTimeout", timeout)):
@@ -260,31 +161,14 @@ def _restart(reading: _Reading) -> Restart:
     return Restart(policy)
 
 
-def _retry_timeout(reading: _Reading) -> timedelta:
-    """Whole seconds, as Kanto reads them, or a duration, as Kanto's inventory prints them (§2.8)."""
-    entry = reading.last("restartTimeout")
-    if entry is None:
-        return timedelta(0)
-    if entry.text.startswith("-"):
-        reading.fail(entry, "restart policy retry timeout cannot be negative")
-        return timedelta(0)
-    if _NUMBER.fullmatch(entry.text):
-        return timedelta(seconds=int(entry.text))
-    try:
-        return parse_duration(entry.text)
-    except ValueError:
-        reading.fail(entry, f"expected seconds or a duration, got `{entry.text}`", "for example 30 or 1m30s")
-        return timedelta(0)
-
-
-def _log(reading: _Reading) -> Log:
+def _log(reading: Reading) -> Log:
     usual = Log()
-    driver = _choice(reading, "logDriver", get_args(LogDriver), "json-file", "unsupported log driver configuration")
-    mode = _choice(reading, "logMode", get_args(LogMode), "blocking", "unsupported log mode configuration")
-    files = _number(reading, "logMaxFiles", usual.max_files, "max log files cannot be < 1")
-    size = _size(reading, "logMaxSize", usual.max_size, "invalid format of max logs size - {}")
-    buffer = _size(reading, "logMaxBufferSize", usual.max_buffer_size, "invalid format of max buffer size - {}")
-    path = _text(reading, "logPath")
+    driver = reading.choice("logDriver", get_args(LogDriver), "json-file", "unsupported log driver configuration")
+    mode = reading.choice("logMode", get_args(LogMode), "blocking", "unsupported log mode configuration")
+    files = reading.number("logMaxFiles", usual.max_files, "max log files cannot be < 1")
+    size = reading.size("logMaxSize", usual.max_size, "invalid format of max logs size - {}")
+    buffer = reading.size("logMaxBufferSize", usual.max_buffer_size, "invalid format of max buffer size - {}")
+    path = reading.text("logPath")
     if (entry := reading.last("logPath")) is not None and path and not path.startswith("/"):
         reading.fail(entry, "expected an absolute path")
     if "log" not in reading.spoilt:
@@ -301,158 +185,21 @@ def _log(reading: _Reading) -> Log:
     return Log(driver, files or usual.max_files, size or usual.max_size, path, mode, buffer or usual.max_buffer_size)
 
 
-def _log_keys_without_effect(reading: _Reading, driver: LogDriver, mode: LogMode) -> set[str]:
-    """Warn of what driver or mode have no use for. The default mode is no request: verbose inventories repeat it."""
+def _log_keys_without_effect(reading: Reading, driver: LogDriver, mode: LogMode) -> set[str]:
+    """Warn of keys that driver or mode make useless, and return them. The default mode is no request, because verbose
+    inventories repeat it."""
     useless: dict[str, tuple[str, str]] = {}
     if mode == "blocking":
         useless["logMaxBufferSize"] = ("the log mode is blocking", "use the mode non-blocking, or leave it out")
     if driver == "none":
-        keys = [
-            "logMaxFiles",
-            "logMaxSize",
-            "logPath",
-            "logMaxBufferSize",
-            *(["logMode"] if mode != "blocking" else []),
-        ]
+        keys = ["logMaxFiles", "logMaxSize", "logPath", "logMaxBufferSize"]
+        if mode != "blocking":
+            keys.append("logMode")
         useless |= dict.fromkeys(keys, ("the log driver is none", "leave it out"))
     for key, (because, hint) in useless.items():
         if (entry := reading.last(key)) is not None and entry.text:
             reading.warn(entry, f"`{key}` has no effect when {because}", hint)
     return set(useless)
-
-
-def _text(reading: _Reading, key: str) -> str:
-    entry = reading.last(key)
-    return "" if entry is None else entry.text
-
-
-def _flag(reading: _Reading, key: str) -> bool:
-    """Go's ParseBool (§1.6, note 1)."""
-    entry = reading.last(key)
-    if entry is None or entry.text in _FALSE:
-        return False
-    if entry.text not in _TRUE:
-        reading.fail(entry, f"expected true or false, got `{entry.text}`")
-    return True
-
-
-def _number(reading: _Reading, key: str, default: int, negative: str) -> int:
-    entry = reading.last(key)
-    if entry is None:
-        return default
-    if not _NUMBER.fullmatch(entry.text):
-        reading.fail(entry, f"expected a whole number, got `{entry.text}`")
-        return default
-    number = int(entry.text)
-    if number < 0:
-        reading.fail(entry, negative)
-        return default
-    return number
-
-
-def _choice(reading: _Reading, key: str, choices: tuple[Choice, ...], default: Choice, message: str) -> Choice:
-    entry = reading.last(key)
-    if entry is None:
-        return default
-    for choice in choices:
-        if choice == entry.text:
-            return choice
-    reading.fail(entry, message.format(entry.text), nearest(entry.text, choices))
-    return default
-
-
-def _size(reading: _Reading, key: str, default: int | None, invalid: str) -> int | None:
-    """Bytes."""
-    entry = reading.last(key)
-    if entry is None:
-        return default
-    try:
-        return parse_size(entry.text)
-    except ValueError as error:
-        reading.fail(entry, invalid.format(entry.text), str(error))
-        return default
-
-
-def _shown(text: str) -> str:
-    """What is no port, mount or device, as it may be told (ADR 0014): in parts, or the number of a port."""
-    return text if has_parts(text) or (text.isdecimal() and len(text) <= 5) else HIDDEN
-
-
-def _each(reading: _Reading, key: str, convert: Callable[[Entry], Item]) -> tuple[Item, ...]:
-    """Every entry of a key; an error's text is the message and what it came from, if anything, the hint."""
-    items = []
-    for entry in reading.entries.get(key, ()):
-        try:
-            items.append(convert(entry))
-        except ValueError as error:
-            reading.fail(entry, str(error), str(error.__cause__ or ""))
-    return tuple(items)
-
-
-def _word(entry: Entry) -> str:
-    if entry.text == HIDDEN:
-        raise ValueError(_NOT_SHOWN) from ValueError("give the word itself")
-    return entry.text
-
-
-def _variable(entry: Entry) -> tuple[str, str | None]:
-    if entry.text.partition("=")[2] == HIDDEN:
-        raise ValueError(_NOT_SHOWN) from ValueError("give the value itself")
-    try:
-        return parse_variable(entry.text)
-    except ValueError as error:
-        name, equals, _ = entry.text.partition("=")
-        shown = shown_name(name) if name and equals else ""
-        raise ValueError(f"invalid environmental variable declaration provided : {shown}") from error
-
-
-def _port(reading: _Reading, entry: Entry) -> Port:
-    try:
-        port, warning = parse_port(entry.text)
-    except ValueError as error:
-        raise ValueError(f"Incorrect port mapping configuration {_shown(entry.text)}") from error
-    if warning:
-        reading.warn(entry, warning, f"write {port_text(port)}")
-    return port
-
-
-def _mount(reading: _Reading, entry: Entry) -> Mount:
-    text = from_root(entry.text)
-    try:
-        mount = parse_mount(text)
-    except ValueError as error:
-        parts = entry.text.split(":")
-        if not 2 <= len(parts) <= 3:
-            message = f"Incorrect number of parameters of the mount point {_shown(entry.text)}"
-        elif not parts[0] or not parts[1]:
-            message = "source and destination must be set for a mount point"
-        elif not parts[0].startswith("/") or not parts[1].startswith("/"):
-            message = f"incorrect path of the mount point {entry.text}"
-        else:
-            message = "propagation mode must be set to one of the supported modes"
-        raise ValueError(message) from error
-    if text != entry.text:
-        message = f"the destination is relative; read as {mount.destination}, as with Kanto"
-        reading.warn(entry, message, f"write {mount.destination}")
-    return mount
-
-
-def _device(entry: Entry) -> Device:
-    try:
-        return parse_device(entry.text)
-    except ValueError as error:
-        host, colon, rest = entry.text.partition(":")
-        if colon and not (host and rest.partition(":")[0]):
-            raise ValueError(
-                "both path on the host and in the container must be specified for a device mapping"
-            ) from error
-        raise ValueError(f"incorrect configuration value for device mapping {_shown(entry.text)}") from error
-
-
-def _capability(entry: Entry) -> str:
-    if not entry.text:
-        raise ValueError("expected the name of a capability, for example CAP_NET_ADMIN")
-    return entry.text
 
 
 def _paths(entries: Sequence[Entry]) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.suggest import for_key
-from evenkeel.specs.reading.text import Value
+from evenkeel.specs.reading.tree import Value
 
 
 class _Left(NamedTuple):

@@ -18,150 +18,30 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from evenkeel.specs.desired import Draft
-from evenkeel.specs.kanto.entries import Entry, container_draft, is_name
+from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entry import Entry
+from evenkeel.specs.kanto.manifest_shape import (
+    DriverConfig,
+    HostConfig,
+    Image,
+    IoConfig,
+    Limits,
+    LogConfig,
+    Manifest,
+    ModeConfig,
+    PortMapping,
+    Process,
+    RestartPolicy,
+)
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.walk import faults
 
 _RUNC = ("io.containerd.runc.v2", "io.containerd.runc.v1", "io.containerd.runtime.v1.linux")
 _LEAST_NANOSECONDS = 1_000_000
-"""A smaller `retry_timeout` would be less than a millisecond; whoever wrote it meant seconds (B9)."""
-
-
-class Image(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to run."""
-
-    name: str | None = None
-    decrypt_config: Any = None
-
-
-class MountPoint(Struct, frozen=True, forbid_unknown_fields=True):
-    """A path of the host inside the container."""
-
-    source: str | None = None
-    destination: str | None = None
-    propagation_mode: str | None = None
-
-
-class PortMapping(Struct, frozen=True, forbid_unknown_fields=True):
-    """A port of the host that leads to one of the container."""
-
-    container_port: int | None = None
-    host_port: int | None = None
-    host_port_end: int | None = None
-    host_ip: str | None = None
-    proto: str | None = None
-    protocol: str | None = None
-
-
-class DeviceMapping(Struct, frozen=True, forbid_unknown_fields=True):
-    """A device node of the host inside the container."""
-
-    path_on_host: str | None = None
-    path_in_container: str | None = None
-    cgroup_permissions: str | None = None
-
-
-class RestartPolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`retry_timeout` is in nanoseconds."""
-
-    type: str | None = None
-    maximum_retry_count: int | None = None
-    retry_timeout: int | None = None
-
-
-class DriverConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where output goes."""
-
-    type: str | None = None
-    max_files: int | None = None
-    max_size: str | None = None
-    root_dir: str | None = None
-
-
-class ModeConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How output gets there."""
-
-    mode: str | None = None
-    max_buffer_size: str | None = None
-
-
-class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How output is kept."""
-
-    driver_config: DriverConfig | None = None
-    mode_config: ModeConfig | None = None
-
-
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Sizes with a unit."""
-
-    memory: str | None = None
-    memory_reservation: str | None = None
-    memory_swap: str | None = None
-
-
-class HostConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the container shares with the host."""
-
-    devices: tuple[DeviceMapping, ...] | None = None
-    network_mode: str | None = None
-    privileged: bool | None = None
-    restart_policy: RestartPolicy | None = None
-    runtime: str | None = None
-    extra_hosts: tuple[str, ...] | None = None
-    extra_capabilities: tuple[str, ...] | None = None
-    port_mappings: tuple[PortMapping, ...] | None = None
-    log_config: LogConfig | None = None
-    resources: Limits | None = None
-
-
-class IoConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Only `open_stdin` and `tty` describe the container, the rest an attached client."""
-
-    open_stdin: bool | None = None
-    tty: bool | None = None
-    attach_stderr: Any = None
-    attach_stdin: Any = None
-    attach_stdout: Any = None
-    stdin_once: Any = None
-
-
-class Process(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the container runs."""
-
-    env: tuple[str, ...] | None = None
-    cmd: tuple[str, ...] | None = None
-
-
-class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Both spellings at once. Keys of type `Any` belong to the engine and are ignored, except `hooks`."""
-
-    container_name: str | None = None
-    name: str | None = None
-    image: Image | None = None
-    host_name: str | None = None
-    domain_name: str | None = None
-    mount_points: tuple[MountPoint, ...] | None = None
-    mounts: tuple[MountPoint, ...] | None = None
-    config: Process | None = None
-    host_config: HostConfig | None = None
-    io_config: IoConfig | None = None
-    hooks: Any = None
-    container_id: Any = None
-    id: Any = None
-    resolv_conf_path: Any = None
-    hosts_path: Any = None
-    hostname_path: Any = None
-    network_settings: Any = None
-    state: Any = None
-    created: Any = None
-    restart_count: Any = None
-    manually_stopped: Any = None
-    started_successfully_before: Any = None
+"""A smaller `retry_timeout` would be less than a millisecond; it is meant in seconds (B9)."""
 
 
 def is_manifest(value: Mapping[str, object]) -> bool:
@@ -193,19 +73,19 @@ def manifest_drafts(value: object, flaws: list[Flaw]) -> list[Draft]:
 
 
 Kept = dict[Path, list[int]]
-"""For a list of which entries were left out, by its path: the original indexes of the others."""
+"""By the path of a list from which entries were left out: the original indexes of the others."""
 
 
 def _as_meant(flaw: Flaw) -> Flaw:
-    """A key of Kanto's in another place is not mistyped."""
+    """The flaw, with the message that fits when a key of Kanto's stands in the wrong place."""
     if flaw.path and flaw.path[-1] == "decrypt_config" and flaw.message.startswith("unknown key"):
         return msgspec.structs.replace(flaw, message="encrypted images are not supported", hint="leave it out")
     return flaw
 
 
 def _sound(value: Any, faulty: Collection[Path], path: Path, kept: Kept) -> Any:
-    """`value` without what is faulty, so that the meaning of the rest can be checked. Of a list an entry with a fault in it is
-    left out whole."""
+    """`value` without its faulty parts, so that the meaning of the rest can be checked. In a list an entry with a fault in it
+    is left out whole."""
     if isinstance(value, dict):
         sound = {key: (*path, key) for key in value if (*path, key) not in faulty}
         return {key: _sound(value[key], faulty, below, kept) for key, below in sound.items()}
@@ -219,8 +99,8 @@ def _sound(value: Any, faulty: Collection[Path], path: Path, kept: Kept) -> Any:
 
 
 def _no_consequences(meaning: Iterable[Flaw], shape: Collection[Flaw], kept: Kept) -> Iterator[Flaw]:
-    """Flaws of meaning with their original paths, but for those that may follow from what was left out: what is at, around
-    or beside it."""
+    """Flaws of meaning with their original paths. Those that may follow from a part that was left out, because they are at,
+    around or beside it, are dropped."""
     spoilt = {flaw.path[:-1] if len(flaw.path) > _DEEP else flaw.path for flaw in shape}
     names = {("container_name",), ("name",)}
     for flaw in meaning:
@@ -233,7 +113,7 @@ def _no_consequences(meaning: Iterable[Flaw], shape: Collection[Flaw], kept: Kep
 
 
 _DEEP = 2
-"""Further down a mapping is one thing, such as limits, whose parts mean something together only."""
+"""A mapping further down, such as limits, is one thing: a fault in it may explain every other flaw of it."""
 
 
 def _name(manifest: Manifest, flaws: list[Flaw]) -> str:

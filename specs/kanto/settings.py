@@ -26,7 +26,7 @@ from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.suggest import for_key
-from evenkeel.specs.reading.text import Value
+from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import faults, in_words
 from evenkeel.specs.settings.mqtt import CredentialsInAddress, broker_address
 from evenkeel.specs.settings.settings import SettingsSpec

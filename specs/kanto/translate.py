@@ -14,7 +14,7 @@ from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.containers.shorthand import mount_text
 from evenkeel.specs.desired import DesiredState, SystemContainers
 from evenkeel.specs.kanto.desired import desired_state_drafts
-from evenkeel.specs.kanto.entries import KEYS
+from evenkeel.specs.kanto.entry import KEYS
 from evenkeel.specs.kanto.inventory import image_version, inventory
 from evenkeel.specs.problem import Flaw
 
@@ -29,6 +29,9 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
                 components.append(_component(wanted, domain))
             case SystemContainers(names=names):
                 config.append({"key": "systemContainers", "value": ",".join(names)})
+            case _:
+                why = "Kanto's desired state has no words for this kind"
+                flaws.append(Flaw((document.name, document.kind), why, "ask for it in spec files"))
     payload: dict[str, Any] = {"domains": [{"id": domain, "config": config, "components": components}]}
     found: list[Flaw] = []
     drafts = desired_state_drafts(payload, found, domain)

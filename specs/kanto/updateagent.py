@@ -23,7 +23,7 @@ from evenkeel.specs.kanto.activity import ActionStatus, Status
 from evenkeel.specs.kanto.activity import Command as CommandName
 from evenkeel.specs.problem import Flaw, Place, Problem, nearest, path_text
 from evenkeel.specs.reading.secrecy import shown_path
-from evenkeel.specs.reading.text import Value
+from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import MOST_FAULTS, in_words, type_words
 from evenkeel.specs.reading.wire import read_json, rescued_activity
 

@@ -16,7 +16,7 @@ from typing import Any
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.sound import is_sound_text, sound_text
-from evenkeel.specs.reading.text import MOST_DEPTH, Value
+from evenkeel.specs.reading.tree import MOST_DEPTH, Value
 
 MOST_BYTES = 4 * 1024**2
 

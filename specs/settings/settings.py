@@ -33,7 +33,7 @@ from evenkeel.specs.settings.mqtt import (
 from evenkeel.specs.settings.texts import duration_from, file_from
 
 if TYPE_CHECKING:
-    from evenkeel.specs.reading.text import Value
+    from evenkeel.specs.reading.tree import Value
 
 EngineKind = Literal["memory", "docker"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from tests.memories import adopt
 
 from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Waiting
 from evenkeel.controller.cycle.preview import preview
 from evenkeel.controller.journal.journal import open_journal
@@ -123,10 +124,7 @@ class Device:
     async def plan(self, wish: Wish | None) -> Plan:
         """What `evenkeel plan` shows."""
 
-        async def sizes(images: object, said: object) -> dict[str, Any]:
-            return {}
-
-        return (await preview(Containers(), self, self.journal, state_of(wish), sizes)).plan
+        return (await preview([Domain(Containers(), self)], self.journal, state_of(wish))).plans[0].plan
 
     async def fates(self, wish: Wish | None) -> tuple[VolumeFate, ...]:
         return tuple(

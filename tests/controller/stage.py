@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from tests.virtual import now
 
-from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.stage import Limits
 from evenkeel.controller.drivers.containers.memory import MemoryEngine
 from evenkeel.controller.journal.journal import Journal, keep_journal
 from evenkeel.controller.journal.lock import Lock
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
-from evenkeel.controller.loop.worker import Domain, Seat
+from evenkeel.controller.loop.worker import Conduct
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
@@ -148,27 +148,16 @@ class Stage:
     def make(self) -> Controller:
         """A controller, as after a start."""
 
-        def cycles(seat: Seat) -> Cycles:
-            return Cycles(
-                self.containers,
-                self.engine,
-                self.journal,
-                seat.say,
-                self.limits,
-                now=self.now,
-                progress=seat.progressed,
-                transaction=seat.transaction,
-            )
-
         return Controller(
             self.journal,
-            [Domain("containers", self.engine, cycles)],
+            [Domain(self.containers, self.engine)],
             self.source,
             self.sinks,
             timedelta(seconds=RESYNC_S),
             WakeUps(jitter=lambda: 0.5),
             life=self.heart,
             lock=self.lock,
+            conduct=Conduct(self.limits, now=self.now),
             **self.settings,
         )
 

@@ -15,7 +15,7 @@ from tests.engines.registry import Registry
 from tests.sampling import sampled
 from tests.until import soon
 
-from evenkeel.controller.drivers.containers.docker import DockerEngine, engine
+from evenkeel.controller.drivers.containers.docker import DockerEngine, fetch
 
 from .activity_story import Activity
 from .bench import CALL_TIMEOUT_S, Bench, Story
@@ -78,7 +78,7 @@ async def test_an_activity_completes_whatever_happens_to_one_request(
     clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("_PULL_SILENCE_S", "_UNPACKING_SILENCE_S"):
-        monkeypatch.setattr(engine, limit, CALL_TIMEOUT_S)
+        monkeypatch.setattr(fetch, limit, CALL_TIMEOUT_S)
     registry.push("web", "1")
     images = (*pushed(registry), registry.reference("web", "1"))
 
@@ -103,7 +103,7 @@ async def test_a_pull_goes_on_whatever_happens_to_it(
     clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("_PULL_SILENCE_S", "_UNPACKING_SILENCE_S"):
-        monkeypatch.setattr(engine, limit, CALL_TIMEOUT_S)
+        monkeypatch.setattr(fetch, limit, CALL_TIMEOUT_S)
     images = pushed(registry)
 
     def tell(dockerd: Dockerd, proxy: Proxy, folder: Path) -> Story:

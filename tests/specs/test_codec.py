@@ -29,13 +29,14 @@ from evenkeel.specs.containers.container import (
     Restart,
     Stop,
 )
+from evenkeel.specs.containers.written import ContainerSpec
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
-from evenkeel.specs.documents import written
 from evenkeel.specs.documents.cycles import cycles
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.lacking import for_lacking
+from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.problem import Place, errors, problem_text
 from evenkeel.specs.reading.sound import foreign_json
@@ -480,7 +481,7 @@ def test_what_others_can_ask_for_and_nobody_here_is_known(more: str, told: str) 
 
 
 def test_what_is_lacking_is_no_key_of_a_container() -> None:
-    fields = {field.encode_name for field in msgspec.structs.fields(written.ContainerSpec)}
+    fields = {field.encode_name for field in msgspec.structs.fields(ContainerSpec)}
     assert [name for name in sorted(fields) if for_lacking(name, tuple(fields))] == []
 
 
@@ -751,7 +752,7 @@ def _types(kind: inspect.Type) -> list[inspect.Type]:
 
 def test_every_pattern_that_people_can_miss_has_words() -> None:
     kinds = [each for kind in (*KINDS.values(),) for each in _types(inspect.type_info(kind.spec))]
-    kinds += _types(inspect.type_info(written.MetadataSpec))
+    kinds += _types(inspect.type_info(MetadataSpec))
     patterns = {kind.pattern for kind in kinds if isinstance(kind, inspect.StrType) and kind.pattern}
     assert len(patterns) >= 5
     assert [pattern for pattern in patterns if "expected the form" in for_pattern(pattern)] == []

@@ -20,6 +20,7 @@ from evenkeel.specs.plan import Plan
 from evenkeel.specs.problem import Place
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
+from evenkeel.templates.planned import planned
 from evenkeel.templates.style import COLOURED
 
 BROKER = "ghcr.io/eclipse/kuksa.val/databroker"
@@ -103,7 +104,7 @@ def everything() -> tuple[Plan, ContainersSeen]:
 
 @pytest.mark.parametrize("width", [40, 80, 100, 120])
 def test_every_verb(width: int, snapshot: SnapshotAssertion) -> None:
-    text = "\n".join(plan_lines(*everything(), width))
+    text = "\n".join(plan_lines([planned(*everything())], width))
     assert f"\n{text}\n" == snapshot
 
 
@@ -118,45 +119,45 @@ def test_the_example_of_the_issue(snapshot: SnapshotAssertion) -> None:
             for stage in plan.stages
         ),
     )
-    assert "\n" + "\n".join(plan_lines(plan, seen, 110)) + "\n" == snapshot
+    assert "\n" + "\n".join(plan_lines([planned(plan, seen)], 110)) + "\n" == snapshot
 
 
 @pytest.mark.parametrize("width", range(72, 200, 7))
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    assert [line for line in plan_lines(*everything(), width) if len(line) > width] == []
+    assert [line for line in plan_lines([planned(*everything())], width) if len(line) > width] == []
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_colours_change_nothing_but_colours(width: int) -> None:
-    coloured = plan_lines(*everything(), width, COLOURED)
+    coloured = plan_lines([planned(*everything())], width, COLOURED)
     bare = tuple(re.sub(r"\x1b\[[\d;]*m", "", line) for line in coloured)
-    assert bare == plan_lines(*everything(), width)
+    assert bare == plan_lines([planned(*everything())], width)
     assert coloured != bare
 
 
 def test_nothing_to_do_is_one_line() -> None:
-    assert plan_lines(Plan("containers"), ContainersSeen("memory")) == ("Nothing to do.",)
+    assert plan_lines([planned(Plan("containers"), ContainersSeen("memory"))]) == ("Nothing to do.",)
 
 
 def test_control_characters_of_a_spec_do_not_reach_the_terminal() -> None:
     evil = container("evil", env=(("A", "\x1b[2J\rgone\n\u202e"),))
     document = asked("e.yaml", 1, changed(evil, env=(("A", "\x1b]0;title\x07"),)))
     seen = ContainersSeen("memory", containers=(there(evil),))
-    text = "".join(plan_lines(decide(desired_state((document,)), seen, ContainersMemory()), seen, 120))
+    text = "".join(plan_lines([planned(decide(desired_state((document,)), seen, ContainersMemory()), seen)], 120))
     assert "env.A" in text
     assert not set(text) & set("\x1b\r\n\x07\u202e")
 
 
 def test_the_value_for_programs_says_the_same(snapshot: SnapshotAssertion) -> None:
-    assert plan_value(*everything(), "0123456789abcdef", ("a note",)) == snapshot
+    assert plan_value([planned(*everything())], "0123456789abcdef", ("a note",)) == snapshot
 
 
 def test_the_value_for_programs_holds_no_secret() -> None:
     secret = container("app", env=(("DB_PASSWORD", "hunter2"),))
     seen = ContainersSeen("memory")
     plan = decide(desired_state((asked("a.yaml", 1, secret),)), seen, ContainersMemory())
-    assert "hunter2" not in str(plan_value(plan, seen))
-    assert "hunter2" not in "".join(plan_lines(plan, seen))
+    assert "hunter2" not in str(plan_value([planned(plan, seen)]))
+    assert "hunter2" not in "".join(plan_lines([planned(plan, seen)]))
 
 
 def test_nothing_is_fetched_and_nobody_is_away_for_what_is_blocked() -> None:
@@ -171,10 +172,10 @@ def test_nothing_is_fetched_and_nobody_is_away_for_what_is_blocked() -> None:
         "memory", containers=(there(old),), remote={"docker.io/library/app:2": RemoteImage("sha256:4", 40_000_000)}
     )
     plan = decide(desired_state(documents), seen, ContainersMemory(proven={there(old).id: ""}))
-    text = "\n".join(plan_lines(plan, seen, 120))
+    text = "\n".join(plan_lines([planned(plan, seen)], 120))
     assert text.count("pull 40 MB") == 1
     assert "without it" not in text
-    found = {each["name"]: each for each in plan_value(plan, seen)["subjects"]}
+    found = {each["name"]: each for each in plan_value([planned(plan, seen)])["subjects"]}
     assert {name: (each["verb"], each["pull"] is None, each["secondsAway"]) for name, each in found.items()} == {
         "other": ("create", False, None),
         "never": ("blocked", True, None),
@@ -198,7 +199,7 @@ def test_how_long_somebody_is_away_is_a_range(measured_s: float | None, stop_s: 
     memory = ContainersMemory(proven={there(old).id: ""}, switch_s={} if measured_s is None else {"web": measured_s})
     seen = ContainersSeen("memory", containers=(there(old),))
     plan = decide(desired_state((asked("app.yaml", 1, new),)), seen, memory)
-    assert told in "\n".join(plan_lines(plan, seen, 120))
+    assert told in "\n".join(plan_lines([planned(plan, seen)], 120))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_what_is_left_of_a_switch_is_named(verb: Verb, names: tuple[str, ...], s
     """S28: nothing told that it goes."""
     left = tuple(ContainerSeen(name, "web", name, "sha256:1", "exited") for name in names)
     plan = Plan("containers", (ContainerDifference("web", verb, "for a reason", others=names),))
-    details = [line.strip() for line in plan_lines(plan, ContainersSeen("none", containers=left), 100)[2:-1]]
+    details = [line.strip() for line in plan_lines([planned(plan, ContainersSeen("none", containers=left))], 100)[2:-1]]
     assert " ".join(details) == said
 
 
@@ -242,7 +243,7 @@ def test_a_plan_says_which_differences_force_a_new_container(
     was = normal(changed(wanted, **old))
     seen = ContainersSeen("docker", "finite", containers=(there(was),))
     plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, ContainersMemory(proven={"id-app": ""}))
-    text = " ".join(" ".join(plan_lines(plan, seen, 120)).split())
+    text = " ".join(" ".join(plan_lines([planned(plan, seen)], 120)).split())
     assert told in text
     assert not untold or untold not in text
 
@@ -252,4 +253,4 @@ def test_another_restart_policy_of_what_the_engine_removes_is_what_forces_a_new_
     was = changed(there(changed(wanted, restart=Restart("no"))), vanishes=True)
     seen = ContainersSeen("docker", "finite", containers=(was,))
     plan = decide(desired_state((asked("app.yaml", 1, wanted),)), seen, ContainersMemory(proven={"id-app": ""}))
-    assert "a new container because of restart.policy;" in " ".join(plan_lines(plan, seen, 120))
+    assert "a new container because of restart.policy;" in " ".join(plan_lines([planned(plan, seen)], 120))

@@ -19,10 +19,9 @@ from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.process.clock import system_now
 from evenkeel.controller.wiring import (
     build_controller,
-    image_sizes,
+    open_domains,
     open_source,
     read_files,
-    reconciler,
     simulated_engine,
 )
 from evenkeel.specs.containers.container import Container
@@ -76,7 +75,7 @@ class Demo:
         controller = build_controller(
             self._settings,
             self._journal,
-            self._engine,
+            open_domains(self._settings, self._engine),
             open_source(self._settings),
             told=self._told,
             progress=self._screen.show.progress,
@@ -157,17 +156,11 @@ class Demo:
     async def _plan(self, act: str, verbs: dict[Verb, int]) -> None:
         """Show the plan for files that are not in force yet."""
         desired = read_files([str(SPECS / act)]).desired
-        found = await preview(
-            reconciler(self._settings),
-            self._engine,
-            self._journal,
-            desired,
-            image_sizes(self._settings, self._engine),
-        )
+        found = await preview(open_domains(self._settings, self._engine), self._journal, desired)
         self._screen.echo(paint("\n$ evenkeel plan", "faint", self._screen.style))
-        for line in plan_lines(found.plan, found.seen, self._screen.width, self._screen.style):
+        for line in plan_lines(found.told(), self._screen.width, self._screen.style):
             self._screen.echo(line)
-        shown = [difference.verb for difference in found.plan.differences]
+        shown = [difference.verb for each in found.plans for difference in each.plan.differences]
         self._check(f"the plan is {verbs}", {verb: shown.count(verb) for verb in shown} == verbs)
         await self._pause(2)
 

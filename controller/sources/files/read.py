@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.sources.files import cache as parsed
-from evenkeel.specs.containers.container import Container
 from evenkeel.specs.desired import Decoded, DesiredState
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.problem import MOST_IN_ALL, Found, Place, Problem, errors
@@ -44,9 +43,8 @@ class Reading(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """No container is asked for, and no error hides that one is."""
-        asking = any(isinstance(document.wanted, Container) for document in self.desired.documents)
-        return not asking and not errors(self.problems)
+        """Nothing is asked for, and no error hides that something is."""
+        return not self.desired.subjects() and not errors(self.problems)
 
 
 class Contents(NamedTuple):

@@ -190,7 +190,7 @@ class Play:
 
     def _content(self, name: str, version: str) -> str:
         image = f"reg.example/{name}:{version}"
-        return image_id(image, self.engine._offered(image).version)
+        return image_id(image, self.engine.simulation.offered(image).version)
 
     def _there(self) -> dict[str, list[tuple[str, str]]]:
         """Contents and states of all instances, by name."""

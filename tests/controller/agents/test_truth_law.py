@@ -236,7 +236,7 @@ class Witness:
         up = [each for each in own if each.state in ("running", "restarting")]
         if len(up) != 1 or _instance(up[0]) not in before or (len(before) == 1 and len(own) != 1):
             return f"{name} was {before} and is {[(_instance(each), each.state) for each in own]}"
-        return f"{name} is cut off" if self.device.engine._cut_off(up[0]) else ""
+        return f"{name} is cut off" if self.device.engine.simulation.cut_off(up[0]) else ""
 
     def _check(self, id_: str, payload: dict[str, Any]) -> None:
         status, wrong = payload["status"], []
@@ -488,7 +488,7 @@ class Witness:
         ours = {each.image_id for each in self.truth.own(name)}
         for tag in ("1", "2", "crash", "late"):
             image = start + tag
-            engine.catalogue[image] = replace(engine._offered(image), healthy=healthy)
+            engine.catalogue[image] = replace(engine.simulation.offered(image), healthy=healthy)
         for content in ours & engine.world.pulled.keys():
             engine.world.pulled[content] = replace(engine.world.pulled[content], healthy=healthy)
 

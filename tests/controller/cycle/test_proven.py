@@ -8,7 +8,7 @@ from tests.controller.device import Device, OnDevice, container
 from tests.memories import adopt, memory
 
 from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
-from evenkeel.controller.cycle.preview import notes
+from evenkeel.controller.cycle.preview import revision_notes
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.actions import Create, Start, Verify
 from evenkeel.specs.containers.container import Device as HostDevice
@@ -65,7 +65,7 @@ def test_the_note_of_a_plan_tells_what_is_kept_up(on_device: OnDevice) -> None:
         await fail(device)
         desired = device.journal.revision("desired")
         assert desired is not None
-        assert notes(device.journal, "containers", desired)[1].startswith(
+        assert revision_notes(device.journal, ["containers"], desired)[1].startswith(
             "what was proven in it is kept up (map, web) until"
         )
 

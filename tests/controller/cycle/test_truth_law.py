@@ -34,7 +34,7 @@ from evenkeel.controller.cli.apply import _verdict
 from evenkeel.controller.cycle.endings import Ending, Progressed, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.containers.memory.world import image_id
-from evenkeel.controller.wiring import build_controller
+from evenkeel.controller.wiring import build_controller, open_domains
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.codec import changed
@@ -300,7 +300,7 @@ class Witness:
 
     def _named_now(self, wanted: Container) -> str:
         """The id of the content that the registry has under the tag; "" when it does not say, or nobody is to follow it."""
-        offered = self.device.engine._offered(wanted.image)
+        offered = self.device.engine.simulation.offered(wanted.image)
         return image_id(wanted.image, offered.version) if _follows(wanted) and offered.pull == "ok" else ""
 
     def _runs(self, name: str) -> str:
@@ -414,7 +414,9 @@ class Witness:
         """As the command does it, and its exit code."""
         device, stopped = self.device, list[str]()
         options = Settings(state=str(device.state))
-        controller = build_controller(options, device.journal, device.engine, told=self._heard, now=now)
+        controller = build_controller(
+            options, device.journal, open_domains(options, device.engine), told=self._heard, now=now
+        )
 
         def stop() -> None:
             stopped.append("no end")
@@ -468,7 +470,7 @@ class Witness:
     def _offer(self, name: str, **behaviour: Any) -> None:
         for tag in TAGS:
             image = f"reg.example/{name}:{tag}"
-            self.device.engine.catalogue[image] = replace(self.device.engine._offered(image), **behaviour)
+            self.device.engine.catalogue[image] = replace(self.device.engine.simulation.offered(image), **behaviour)
 
     def _behave(self, name: str, **behaviour: Any) -> None:
         """Whatever runs of a name, or is fetched later, behaves so from now on."""
@@ -480,7 +482,7 @@ class Witness:
     def _push(self, name: str, **behaviour: Any) -> None:
         """The tag that most ask for names other content from now on."""
         image = f"reg.example/{name}:1"
-        before = self.device.engine._offered(image)
+        before = self.device.engine.simulation.offered(image)
         self.device.engine.catalogue[image] = Image(version=before.version + 1, pull=before.pull, **behaviour)
 
 

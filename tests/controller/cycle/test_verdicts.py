@@ -562,7 +562,7 @@ def test_two_contents_of_a_tag_that_both_fail_are_not_exchanged_without_a_pause(
     async def work(device: Device) -> None:
         await device.reach(checked("app", pull_policy="Always"))
         engine = device.engine
-        sick = replace(engine._offered("docker.io/library/app:1"), healthy=False)
+        sick = replace(engine.simulation.offered("docker.io/library/app:1"), healthy=False)
         engine.world.pulled |= dict.fromkeys(engine.world.pulled, sick)
         engine.catalogue["docker.io/library/app:1"] = replace(sick, version=2)
         began = asyncio.get_running_loop().time()

@@ -172,7 +172,7 @@ def test_one_path_of_two_that_turned_empty_removes_nothing_and_is_named(on_stage
         await stage.play(200)
         assert stage.running() == {"web": "web:1", "store": "store:1", "log": "log:1"}
         (told,) = [entry for entry in stage.sink.taken if entry.kind == "source-empty"]
-        assert told.message == "no container is asked for any more in /mnt/b; what was in force stays in force"
+        assert told.message == "nothing is asked for any more in /mnt/b; what was in force stays in force"
 
     on_stage(work)
 

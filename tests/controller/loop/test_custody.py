@@ -16,8 +16,7 @@ import pytest
 from tests.controller.stage import RESYNC_S, OnStage, Stage, asking
 from tests.memories import adopt, memory, remember
 
-from evenkeel.controller.journal import database
-from evenkeel.controller.journal import file as files
+from evenkeel.controller.journal import database, integrity
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.lock import Lock, holder
@@ -320,8 +319,8 @@ def test_a_journal_that_is_damaged_while_nothing_is_written_is_noticed(
 
 def test_a_large_journal_is_not_looked_through_at_once(on_stage: OnStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """But a file that is none any more is noticed all the same."""
-    monkeypatch.setattr(files, "_LARGEST_CHECK", 0)
-    monkeypatch.setattr(files, "fault", lambda _: None)
+    monkeypatch.setattr(integrity, "_LARGEST_CHECK", 0)
+    monkeypatch.setattr(integrity, "fault", lambda _: None)
 
     async def work(stage: Stage) -> None:
         stage.say(asking("web:1"))

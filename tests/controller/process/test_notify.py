@@ -19,7 +19,7 @@ from evenkeel.controller.drivers.containers.memory import MemoryEngine, Script
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.process import logs
 from evenkeel.controller.process.notify import Systemd, systemd_of
-from evenkeel.controller.wiring import build_controller
+from evenkeel.controller.wiring import build_controller, open_domains
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
@@ -98,7 +98,8 @@ def fed(engine: MemoryEngine, state: Path, seconds: float, *more: Container) -> 
         journal = open_journal(state, now)
         asked = [normal(each) for each in (Container("web", "docker.io/library/nginx:1"), *more)]
         journal.put("desired", desired_state([Document("Container", each.name, each) for each in asked]), "test")
-        controller = build_controller(Settings(state=str(state)), journal, engine, life=life, now=now)
+        settings = Settings(state=str(state))
+        controller = build_controller(settings, journal, open_domains(settings, engine), life=life, now=now)
         working = asyncio.ensure_future(controller.run())
         await asyncio.sleep(seconds)
         controller.stop()

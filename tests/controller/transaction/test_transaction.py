@@ -212,3 +212,79 @@ def test_a_journal_that_was_lost_leaves_both_domains_something_to_go_back_to(on_
         assert two.settled() == (False, "RolledBack")
 
     on_two(work)
+
+
+def test_a_domain_that_cannot_go_back_keeps_no_other_from_it(on_two: OnTwo) -> None:
+    """It may need what the other one brings back."""
+
+    async def work(two: Two) -> None:
+        await two.settle("a:1", "b:1")
+        two.refuse(two.second, "b:1", "b:2")
+        two.ask("a:2", "b:2")
+        await two.play(300)
+        assert "a:1" in two.running()
+        assert two.settled() == (False, "Retrying")
+        two.second.catalogue.clear()
+        two.second.world.pulled.clear()
+        two.second.world.containers.clear()
+        two.start()
+        two.ask("a:2", "b:2")
+        await two.play(300)
+        assert two.running() == ["a:1", "b:1"]
+        assert two.settled() == (False, "RolledBack")
+
+    on_two(work)
+
+
+def test_what_is_found_in_both_domains_takes_the_place_of_a_last_good_that_cannot_be_read(on_two: OnTwo) -> None:
+    async def work(two: Two) -> None:
+        await two.settle("a:1", "b:1")
+        two.refuse(two.second, "b:2")
+        two.ask("a:2", "b:2")
+        await two.play(300)
+        assert two.settled() == (False, "RolledBack")
+        what = "UPDATE revision SET content = x'00' WHERE digest = (SELECT digest FROM role WHERE name = 'last-good')"
+        two.journal._database.connection.execute(what)
+        two.restart()
+        two.ask("a:2", "b:2")
+        two.at(100, two.first.kill, "a")
+        two.at(100, two.second.kill, "b")
+        await two.play(300)
+        assert two.running() == ["a:1", "b:1"]
+        good = two.journal.revision("last-good")
+        assert good is not None
+        assert sorted(good.containers()) == ["a", "b"]
+        assert [each.message for each in two.said("state-lost")][-1].endswith("takes its place and is kept up")
+
+    on_two(work)
+
+
+def test_what_another_domain_has_changed_begins_anew_once(on_two: OnTwo) -> None:
+    async def work(two: Two) -> None:
+        await two.settle("a:1", "b:1")
+        two.ask("a:1", "b:1")
+        two.at(50, two.controller.transaction.notify, [("second", "b"), ("second", "nobody"), ("third", "b")])
+        await two.play(200)
+        assert two.done == [("second", "stop"), ("second", "start"), ("second", "verify")]
+        assert two.settled() == (True, "Converged")
+        assert two.journal.memories.of(SecondMemory).notified == ("nobody",)
+
+    on_two(work)
+
+
+@pytest.mark.parametrize("actions", range(1, 4))
+def test_a_process_that_dies_while_a_subject_begins_anew_does_not_forget_it(on_two: OnTwo, actions: int) -> None:
+    async def work(two: Two) -> None:
+        await two.settle("a:1", "b:1")
+        begun = next(iter(two.second.world.containers.values())).started_at
+        two.journal.memories.notify("second", ["b"])
+        two.ask("a:1", "b:1")
+        assert await two.die(actions)
+        two.start()
+        two.ask("a:1", "b:1")
+        await two.play(200)
+        assert next(iter(two.second.world.containers.values())).started_at > begun
+        assert two.running() == ["a:1", "b:1"]
+        assert two.settled() == (True, "Converged")
+
+    on_two(work)

@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 from tests.controller.stage import Scripted, asking
 from tests.virtual import now
 
-from evenkeel.controller.cycle.cycle import Cycles
+from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.ports import Serving
 from evenkeel.controller.loop.queue import WakeUps
-from evenkeel.controller.loop.worker import Domain, Seat
+from evenkeel.controller.loop.worker import Conduct
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.specs.containers.memory import ContainersMemory
@@ -85,35 +85,25 @@ class Two:
         """A new process."""
         self.source = Scripted()
 
-        def domain(kind: type[ContainersMemory], engine: Engine, is_mine: Callable[[str], bool]) -> Domain:
-            def cycles(seat: Seat) -> Cycles[Any, Any, Any]:
-                return Cycles(
-                    Half(kind, is_mine),
-                    engine,
-                    self.journal,
-                    seat.say,
-                    tries=2,
-                    now=now,
-                    progress=seat.progressed,
-                    transaction=seat.transaction,
-                    rank=seat.rank,
-                    wake=seat.wake,
-                )
-
-            return Domain(kind.domain, engine, cycles)
-
         self.controller = Controller(
             self.journal,
             [
-                domain(FirstMemory, self.first, lambda name: name.startswith("a")),
-                domain(SecondMemory, self.second, lambda name: not name.startswith("a")),
+                Domain(Half(FirstMemory, lambda name: name.startswith("a")), self.first),
+                Domain(Half(SecondMemory, lambda name: not name.startswith("a")), self.second),
             ],
             self.source,
             (),
             timedelta(seconds=60),
             WakeUps(jitter=lambda: 0.5),
             agents=self._agents,
+            conduct=Conduct(tries=2, now=now),
         )
+
+    def restart(self) -> None:
+        """A new process, which reads everything from the disk."""
+        self.journal.close()
+        self.journal = open_journal(self._state, now)
+        self.start()
 
     def lose_journal(self) -> None:
         """It is gone, and the next process begins another."""

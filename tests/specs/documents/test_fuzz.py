@@ -17,7 +17,7 @@ from evenkeel.specs.desired import Decoded
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.documents.schema import reference
-from evenkeel.specs.kanto.entries import KEYS
+from evenkeel.specs.kanto.entry import KEYS
 from evenkeel.specs.problem import errors, problem_text
 
 WORDS = sorted(

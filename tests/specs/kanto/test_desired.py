@@ -15,7 +15,7 @@ from evenkeel.specs.containers.container import UNLIMITED, Container, Device, Lo
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.kanto import desired as kanto
-from evenkeel.specs.kanto.entries import KEYS, MANY
+from evenkeel.specs.kanto.entry import KEYS, MANY
 from evenkeel.specs.problem import Flaw, Place, errors, path_text, problem_text
 
 MIB = 1024**2

@@ -9,7 +9,8 @@ import pytest
 from tests.sampling import THOROUGH
 
 from evenkeel.specs.problem import problem_text
-from evenkeel.specs.reading.text import MOST_BYTES, Value, read_trees
+from evenkeel.specs.reading.text import MOST_BYTES, read_trees
+from evenkeel.specs.reading.tree import Value
 
 
 def read(content: str | bytes, file: str = "x.yaml") -> Value:

@@ -1,11 +1,10 @@
 """Docker as a driver of the containers domain.
 
-The looking is `observer`; here is the doing, and the judgement of failures: final (`Failed`) or worth another try (`Retry`).
-What has to be said to the engine is `render`.
+It performs actions and judges failures: final (`Failed`) or worth another try (`Retry`). `observer` looks, `render` writes the
+requests; `fetch` and `creation` are the two long actions.
 
-Every action may be performed twice. A name conflict on creation is success when the holder is what was to be created;
-stopping what is stopped, or removing what is gone, is done. What was created or updated is read again: an engine that made
-something else of it would be asked for the same for ever.
+Every action may be performed twice: stopping a stopped container, or removing one that is gone, is done. A container that was
+created or updated is read again, because an engine that made something else of it would be asked for the same for ever.
 """
 
 from __future__ import annotations
@@ -13,50 +12,44 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from evenkeel.controller.drivers.containers.docker import holding, pull, volumes
-from evenkeel.controller.drivers.containers.docker.answers import Created, ImageInspected, PullLine, Updated
+from evenkeel.controller.drivers.containers.docker import holding, volumes
+from evenkeel.controller.drivers.containers.docker.answers import Updated
 from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
+from evenkeel.controller.drivers.containers.docker.creation import create, difference_text
 from evenkeel.controller.drivers.containers.docker.events import ends_of, events
+from evenkeel.controller.drivers.containers.docker.fetch import fetch
+from evenkeel.controller.drivers.containers.docker.interfaces import address_of
 from evenkeel.controller.drivers.containers.docker.logs import last_output
 from evenkeel.controller.drivers.containers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
-from evenkeel.controller.drivers.containers.docker.parse import is_owner
 from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
 from evenkeel.controller.drivers.containers.docker.refusals import outcome, shown
 from evenkeel.controller.drivers.containers.docker.registries import Registries
-from evenkeel.controller.drivers.containers.docker.render import as_kept, create_body, endpoint_body, update_body
+from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.codec import changed, fits, misfit
+from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.containers.observed import ContainersSeen, at_containers
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
-from evenkeel.specs.reading.secrecy import HIDDEN
 
 _AT_ONCE = 8
-_PULL_SILENCE_S = 30.0
-"""A registry that hangs makes the engine silent without limit; then the pull is begun again. Shorter than the patience of a
-command, so that there is a second try."""
-_UNPACKING_SILENCE_S = 120.0
-"""An engine to which everything has come is silent while a slow disk takes it."""
 _GONE = "it is not there any more"
 _DOUBLED = (
     "there are several networks {}, and containers that are not evenkeel's are on more than one of them. Take them from all but"
     " one (docker network disconnect -f), and it is mended by itself"
 )
 _REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
-"""For so long a removal that is under way already is waited for."""
+"""For how long a removal that is under way already is waited for."""
 
 
 class DockerEngine:
@@ -134,7 +127,7 @@ class DockerEngine:
     async def _perform(self, action: Action, progress: Progress) -> Outcome:
         match action:
             case Pull():
-                return await self._pull(action, progress)
+                return await fetch(self._client, self._registries, action, progress)
             case Create():
                 return await self._create(action)
             case Connect(instance=instance, container=container):
@@ -154,85 +147,14 @@ class DockerEngine:
             case _:
                 raise TypeError(f"not an action of containers: {action.traits.text}")
 
-    async def _pull(self, action: Pull, progress: Progress) -> Outcome:
-        ref = parse_image(action.image)
-        query = {"fromImage": f"{ref.registry}/{ref.repository}", "tag": ref.digest or ref.tag}
-        headers = await self._registries.auth(ref.registry)
-        layers, error = pull.Layers(), ""
-        try:
-            async with (
-                self._client.stream("POST", "/images/create", query, headers) as lines,
-                asyncio.timeout(_PULL_SILENCE_S) as limit,
-            ):
-                progress("pulling", 0, 0)
-                async for line in lines:
-                    if not fits(line, PullLine):
-                        why = f"POST /images/create: the answer is none of an engine: {misfit(line, PullLine)}"
-                        return Retry(why, outside=True)
-                    error = error or line.get("error", "")
-                    before, layers = layers, pull.advance(layers, line)
-                    if layers is not before:
-                        progress("pulling", layers.done, layers.total)
-                    if layers is not before or pull.is_waiting(line):
-                        limit.reschedule(asyncio.get_running_loop().time() + _silence_s(layers))
-        except TimeoutError:
-            why = f"nothing has come for {_silence_s(layers):g} s, after {layers.done} of {layers.total} bytes"
-            return Retry(f"{action.image} cannot be pulled: {why}", outside=True)
-        except EngineAnswer as answer:
-            error = answer.message
-        if error:
-            return pull.outcome(action.image, error)
-        self._registries.forget(action.image)
-        found = await self._client.get(f"/images/{action.image}/json", ImageInspected)
-        if not any(name.endswith(f"@{action.digest}") for name in found.get("RepoDigests") or ()) and action.digest:
-            return Retry(
-                f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…"
-            )
-        return Done(f"pulled {action.image}")
-
     async def _create(self, action: Create) -> Outcome:
         container = action.container
         if container.network == "bridge":
             await self._networks.ensure()
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
         word = secrets.token_hex(8)
-        body = create_body(container, self._network, _address_of, self._owner, attached, instance=word)
-        try:
-            answer = await self._client.make("/containers/create", Created, body, {"name": action.engine_name})
-        except EngineAnswer as conflict:
-            if conflict.status != 409:
-                raise
-            holder = await self._observer.inspect(action.engine_name)
-            if (
-                holder is not None
-                and set(attached) <= set(holder.seen.volumes)
-                and holder.seen.container == as_kept(container)
-                and is_owner(holder.seen.owner, self._owner)
-            ):
-                return Done("was there", holder.seen.id)
-            return Retry(conflict.message)
-        differs = await self._what_was_made_of(container, attached, answer["Id"])
-        if differs:  # once more: a verdict wants more than one answer
-            differs = await self._what_was_made_of(container, attached, answer["Id"])
-        if differs is None:
-            return Retry("it disappeared while it was created")
-        if differs:
-            return Failed(f"the engine made something else of it: {differs}")
-        warnings = list(answer.get("Warnings") or [])
-        if container.log.path:
-            warnings.append("the engine keeps logs in its own folder; log.path has no effect")
-        return Done("; ".join(["created", *warnings]), answer["Id"])
-
-    async def _what_was_made_of(
-        self, container: Container, attached: Sequence[tuple[str, str]], instance: str
-    ) -> str | None:
-        """What of a container that was just created is not as it was asked for; `None` when it is gone."""
-        made = await self._observer.inspect(instance)
-        if made is None or made.seen.container is None:
-            return None
-        if missing := set(attached) - set(made.seen.volumes):
-            return ", ".join(f"the volume {volume} is not at {place}" for place, volume in sorted(missing))
-        return "" if made.seen.container == as_kept(container) else _what_differs(container, made.seen.container)
+        body = create_body(container, self._network, address_of, self._owner, attached, instance=word)
+        return await create(self._client, self._observer, action, attached, body, self._owner)
 
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
@@ -247,14 +169,14 @@ class DockerEngine:
         if after is not None and after.seen.container is not None:
             wanted = changed(after.seen.container, restart=action.restart, resources=action.resources)
             if compare.in_place_differs(wanted, after.seen.container):
-                return Retry(f"the engine did not do it: {_what_differs(wanted, after.seen.container)}")
+                return Retry(f"the engine did not do it: {difference_text(wanted, after.seen.container)}")
         return Done("; ".join(["updated in place", *(answer.get("Warnings") or [])]))
 
     async def _connect(self, instance: str, container: Container) -> Outcome:
         found = await self._observer.read(instance)
         if found is None:
             return Retry(_GONE)
-        await self._networks.join(found["Id"], attachment(found), endpoint_body(container, _address_of))
+        await self._networks.join(found["Id"], attachment(found), endpoint_body(container, address_of))
         return Done("connected to its network")
 
     async def _verify(self, action: Verify, progress: Progress) -> Outcome:
@@ -363,11 +285,6 @@ def _removed(names: Sequence[str], left: Sequence[str]) -> Done:
     return Done(f"{what}, but for {', '.join(left)}: another container has it" if left else what)
 
 
-def _silence_s(layers: pull.Layers) -> float:
-    """For how long a pull that has come so far may be silent."""
-    return _PULL_SILENCE_S if layers.is_fetching else _UNPACKING_SILENCE_S
-
-
 def _is_about_its_network(answer: EngineAnswer) -> bool:
     """Whether a start failed because its network is gone, or because there are two of its name (measured, 20.10)."""
     lower = answer.message.lower()
@@ -377,28 +294,3 @@ def _is_about_its_network(answer: EngineAnswer) -> bool:
 def _without_values(told: Outcome, action: Action) -> Outcome:
     container = action.container if isinstance(action, Create | Connect | Verify) else None
     return changed(told, message=shown(told.message, container))
-
-
-def _what_differs(wanted: Container, made: Container) -> str:
-    def words(field: compare.Field) -> str:
-        if HIDDEN in (field.old, field.new):
-            return f"{field.path} is another"
-        return f"{field.path} is {field.new or 'not there'} instead of {field.old or 'none'}"
-
-    return ", ".join(map(words, compare.fields(wanted, made)))
-
-
-def _address_of(interface: str) -> str:
-    """The first IPv4 address of an interface of the host (Kanto's `host_ip_<interface>`)."""
-    import fcntl
-    import struct
-
-    request = struct.pack("256s", interface.encode()[:15])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        try:
-            answer = fcntl.ioctl(asking.fileno(), 0x8915, request)  # SIOCGIFADDR
-        except OSError:
-            raise Unavailable(
-                f"interface:{interface}", f"the host has no interface {interface} with an IPv4 address"
-            ) from None
-    return socket.inet_ntoa(answer[20:24])

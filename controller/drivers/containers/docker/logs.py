@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from evenkeel.controller.drivers.containers.docker import answers
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
-from evenkeel.controller.drivers.containers.docker.parse import variable
+from evenkeel.controller.drivers.containers.docker.configuration import variable
 from evenkeel.controller.drivers.containers.docker.render import asked_from
 from evenkeel.specs.containers.output import MOST_LINES, last_lines
 from evenkeel.specs.output import Output

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker import answers, parse
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.containers.docker.configuration import Abilities
 from evenkeel.controller.drivers.containers.docker.events import NewestEnds, is_reason_to_look
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
 from evenkeel.controller.drivers.containers.docker.networks import (
@@ -72,7 +73,7 @@ class Observer:
         """Containers of evenkeel's, and the ids of the networks that each was on at the last look."""
         self._version, self._version_of = "", -1
         self._is_podman = False
-        self._abilities: parse.Abilities | None = None
+        self._abilities: Abilities | None = None
         self._image_configs: dict[str, answers.Config] = {}
         self._inheritance = Inheritance()
 
@@ -148,7 +149,7 @@ class Observer:
             image_config = None
             if asked_from(inspected["Config"].get("Labels") or {}) is None:
                 image_config = await self._image_config(inspected.get("Image", ""))
-            abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else parse.Abilities()
+            abilities = await self._what_it_keeps() if parse.lost_limits(inspected) else Abilities()
             seen = parse.parse_container(inspected, self._networks.name, image_config, abilities, subject)
             up_s = self._uptimes.look(seen.id, inspected["State"].get("Pid", 0), seen.started_at)
             it = attachment(inspected)
@@ -207,11 +208,11 @@ class Observer:
         lost_some = self._abilities is not None and not all(self._abilities)
         return "none" if self._is_podman or lost_some else "finite"
 
-    async def _what_it_keeps(self) -> parse.Abilities:
+    async def _what_it_keeps(self) -> Abilities:
         """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""
         if self._abilities is None:
             found = await self._client.get("/info", answers.SystemAnswer)
-            self._abilities = parse.Abilities(found.get("MemoryLimit", False), found.get("SwapLimit", False))
+            self._abilities = Abilities(found.get("MemoryLimit", False), found.get("SwapLimit", False))
         return self._abilities
 
     async def _image_config(self, image_id: str) -> answers.Config:

@@ -44,7 +44,7 @@ OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL, HOLDS_LABEL)
 HOST_GATEWAY = "host-gateway"
 
 AddressOf = Callable[[str], str]
-"""The IPv4 address of an interface of the host; raises Refused when it has none."""
+"""The IPv4 address of an interface of the host; raises Unavailable when it has none."""
 
 
 def create_body(

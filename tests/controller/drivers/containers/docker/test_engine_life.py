@@ -23,7 +23,7 @@ from tests.engines.scripted import Server, mute
 from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
-from evenkeel.controller.drivers.containers.docker import DockerEngine, engine, registries
+from evenkeel.controller.drivers.containers.docker import DockerEngine, fetch, registries
 from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S
 from evenkeel.controller.loop import liveness
@@ -364,7 +364,7 @@ async def test_a_registry_that_hangs_is_tried_again_later(
     clean_dockerd: Dockerd, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.push("slow", "1", build("slow:1", ["/bin/sleep", "1"], size=12_000_000))
-    monkeypatch.setattr(engine, "_PULL_SILENCE_S", 1.0)
+    monkeypatch.setattr(fetch, "_PULL_SILENCE_S", 1.0)
     with Gate(registry.port, 6_000_000) as gate:
         reference = f"localhost:{gate.port}/slow:1"
         config = {

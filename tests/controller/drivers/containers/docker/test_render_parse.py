@@ -16,8 +16,8 @@ from msgspec import UNSET
 from tests.controller.drivers.containers.docker.inspecting import ID, RECORDED, inspection
 
 from evenkeel.controller.drivers.containers.docker.answers import PublishedPort
+from evenkeel.controller.drivers.containers.docker.configuration import Abilities
 from evenkeel.controller.drivers.containers.docker.parse import (
-    Abilities,
     entry_name,
     is_ours,
     lost_limits,

@@ -1,0 +1,32 @@
+"""What a plan of containers can foresee beside the engine: how large images are, and what of the host is missing or taken.
+
+When something is to be pulled its registry is asked how large it is, because that is worth knowing before somebody says yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from evenkeel.controller.cycle.domain import Foreseen
+from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.difference import pulls
+from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, image_size
+from evenkeel.specs.plan import Plan
+
+Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]
+"""What registries say of images; those that do not answer are absent. The second argument is told why."""
+Surroundings = Callable[[Sequence[str]], Host]
+"""The host of the engine; the argument is paths that are looked for."""
+
+
+async def look_around(
+    sizes: Sizes, surroundings: Surroundings, plan: Plan, seen: ContainersSeen, provided: Collection[str]
+) -> Foreseen[ContainersSeen]:
+    """`Domain.foresee` of the containers domain."""
+    unknown = [image for image in pulls(plan) if not image_size(image, seen)]
+    refused: list[str] = []
+    if unknown:
+        seen = changed(seen, remote={**seen.remote, **await sizes(unknown, refused.append)})
+    paths = [path for path in paths_of(starting(plan)) if path not in provided]
+    return Foreseen(seen, foreseen(plan, seen, surroundings(paths)), tuple(refused))

@@ -1,0 +1,220 @@
+"""A file system in memory: for rehearsals on a laptop, and the kit that others test with.
+
+It is no mock: it refuses what a file system refuses, and can be made to run out of space, to become read-only, and to take
+rights away. Everybody who is asked for as an owner exists, with a made-up number. A source that is not there has a made-up
+content, as images of the memory engine have. With `store` it outlives the process.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import basename, dirname
+
+from evenkeel.controller.drivers.files.engine import FilesEngine
+from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
+from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.errors import DriverError
+from evenkeel.specs.files.file import Form
+from evenkeel.specs.files.observed import FileKind
+
+STATE = "/var/lib/evenkeel"
+"""The state directory of the simulated host."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the world."""
+
+    kind: FileKind
+    content: bytes = b""
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o644
+    target: str = ""
+
+
+@dataclass
+class World:
+    """All entries by path; the root is always there."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+
+def memory_files(store: Path | None = None, *, readonly: bool = False) -> FilesEngine:
+    """The driver of a simulated host, kept in the file `store`. With `readonly` that file stays as it is. Raises DriverError
+    when it holds no simulated host."""
+    world = World()
+    if store is not None and store.exists():
+        try:
+            world = decode(store.read_bytes(), World)
+        except ValueError as error:
+            why = f"is damaged and holds no simulated files; remove {store} to begin with none"
+            raise DriverError(f"file:{store}", why) from error
+    system = MemoryDisk(world, None if readonly else store)
+    return FilesEngine(system, f"{STATE}/files", {STATE: f"{STATE} is the state directory of evenkeel"})
+
+
+class MemoryDisk:
+    """A `FileSystem`. `fails`: not `None`, the error of everything that changes something. `simulates_sources`: one that is not
+    there has a made-up content."""
+
+    name = "memory (simulated)"
+    uid = 0
+    groups = (0,)
+    blocks = False
+
+    def __init__(self, world: World | None = None, store: Path | None = None) -> None:
+        self.world, self._store = world or World(), store
+        self.fails: int | None = None
+        self.simulates_sources = True
+
+    def user(self, name: str) -> int | None:
+        return 0 if name == "root" else 1000 + int(hashlib.sha256(name.encode()).hexdigest()[:4], 16)
+
+    def group(self, name: str) -> int | None:
+        return self.user(name)
+
+    def way(self, folder: str) -> Way:
+        path = ""
+        for part in folder.split("/")[1:] if folder != "/" else ():
+            path = f"{path}/{part}"
+            found = self.world.entries.get(path)
+            if found is None:
+                return Way(missing=path)
+            if found.kind == "link":
+                return Way(obstacle=f"{path} is a symbolic link to {found.target}; write the path without it")
+            if found.kind != "folder":
+                return Way(obstacle=f"{path} is no folder")
+        return Way()
+
+    def node(self, path: str) -> Node:
+        self._walk(path)
+        found = self.world.entries.get(path)
+        return Node("absent") if found is None else _node(found)
+
+    def source(self, path: str) -> Node:
+        return _node(self._source(path))
+
+    def entries(self, folder: str) -> list[str]:
+        self._walk(f"{folder}/.")
+        return [basename(path) for path in self.world.entries if dirname(path) == folder]
+
+    def read(self, path: str, most: int) -> bytes:
+        self._walk(path)
+        return _content(self.world.entries.get(path), most)
+
+    def read_source(self, path: str, most: int) -> bytes:
+        return _content(self._source(path), most)
+
+    def make_folders(self, folder: str, mode: int = FOLDER_MODE) -> None:
+        while missing := self.way(folder).missing:
+            self._change(missing, Entry("folder", uid=self.uid, gid=self.groups[0], mode=mode))
+
+    def write(self, path: str, content: bytes, form: Form) -> None:
+        self._walk(path)
+        if path in self.world.entries:
+            raise _error(errno.EEXIST)
+        link = Entry("link", target=form.link, mode=0o777)
+        self._change(path, link if form.link else Entry("file", content, form.uid, form.gid, form.mode))
+
+    def rename(self, path: str, name: str) -> None:
+        self._walk(path)
+        entry, target = self.world.entries.get(path), f"{dirname(path).rstrip('/')}/{name}"
+        if entry is None:
+            raise _error(errno.ENOENT)
+        if target in self.world.entries and self.world.entries[target].kind == "folder":
+            raise _error(errno.EISDIR)
+        self._change(target, entry)
+        del self.world.entries[path]
+
+    def remove(self, path: str) -> None:
+        self._walk(path)
+        if path in self.world.entries:
+            if self.world.entries[path].kind == "folder":
+                raise _error(errno.EISDIR)
+            self._change(path, None)
+
+    def adjust(self, path: str, form: Form) -> None:
+        self._walk(path)
+        content = _content(self.world.entries.get(path), 1 << 40)
+        self._change(path, Entry("file", content, form.uid, form.gid, form.mode))
+
+    def save(self) -> None:
+        if self._store is not None:
+            write_atomically(self._store, encode(self.world), mode=0o600)
+
+    # ── other people's hands ───────────────────────────────────────────────────────────────────────────────────
+
+    def put(self, path: str, content: bytes, *, uid: int = 0, gid: int = 0, mode: int = 0o644) -> None:
+        """Somebody else writes a file."""
+        self._put(path, Entry("file", content, uid, gid, mode))
+
+    def put_link(self, path: str, target: str) -> None:
+        """Somebody else makes a symbolic link."""
+        self._put(path, Entry("link", target=target, mode=0o777))
+
+    def put_folder(self, path: str) -> None:
+        """Somebody else makes a folder."""
+        self._put(path, Entry("folder", mode=0o755))
+
+    def take(self, path: str) -> None:
+        """Somebody else removes what is at a path."""
+        self.world.entries.pop(path, None)
+
+    def _put(self, path: str, entry: Entry) -> None:
+        parent = dirname(path)
+        while parent != "/":
+            self.world.entries.setdefault(parent, Entry("folder", mode=0o755))
+            parent = dirname(parent)
+        self.world.entries[path] = entry
+
+    # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _walk(self, path: str) -> None:
+        """Raise what a file system says when the folder of a path cannot be reached."""
+        way = self.way(dirname(path))
+        if way.missing or way.obstacle:
+            raise _error(errno.ENOENT if way.missing else errno.ENOTDIR)
+
+    def _source(self, path: str) -> Entry:
+        for _ in range(40):
+            found = self.world.entries.get(path)
+            if found is None and self.simulates_sources:
+                return Entry("file", f"simulated content of {path}\n".encode())
+            if found is None:
+                raise _error(errno.ENOENT)
+            if found.kind != "link":
+                return found
+            path = found.target
+        raise _error(errno.ELOOP)
+
+    def _change(self, path: str, entry: Entry | None) -> None:
+        if self.fails is not None:
+            raise _error(self.fails)
+        if entry is None:
+            del self.world.entries[path]
+        else:
+            self.world.entries[path] = entry
+
+
+def _node(entry: Entry) -> Node:
+    return Node(entry.kind, entry.uid, entry.gid, entry.mode, len(entry.content), entry.target)
+
+
+def _content(entry: Entry | None, most: int) -> bytes:
+    if entry is None:
+        raise _error(errno.ENOENT)
+    if entry.kind != "file":
+        raise _error(errno.ELOOP if entry.kind == "link" else errno.EINVAL)
+    if len(entry.content) > most:
+        raise _error(errno.EFBIG)
+    return entry.content
+
+
+def _error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))

@@ -1,0 +1,116 @@
+"""What the driver of files needs of a file system.
+
+No operation follows a symbolic link, neither on the way to a path nor at its end, except those on sources: a link could lead a
+write elsewhere. What an operation has changed is on the disk when it returns. All raise OSError.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from evenkeel.specs.files.file import Form
+from evenkeel.specs.files.observed import FileKind
+
+FOLDER_MODE = 0o755
+"""Of folders that are made for a file."""
+
+
+class Node(NamedTuple):
+    """What is at a path. `target`: of a link. `stamp` is another one as soon as the content of a file is; `None` when nothing
+    is known that tells it."""
+
+    kind: FileKind
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0
+    size: int = 0
+    target: str = ""
+    stamp: tuple[int, ...] | None = None
+
+
+class Way(NamedTuple):
+    """The way to a folder. `missing`: the uppermost part that is not there. `obstacle`: why the way cannot be gone, as a
+    sentence."""
+
+    missing: str = ""
+    obstacle: str = ""
+
+
+class FileSystem(Protocol):
+    """A file system. Paths are absolute and normal."""
+
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+        ...
+
+    @property
+    def blocks(self) -> bool:
+        """Whether operations may take their time, and belong into a thread."""
+        ...
+
+    @property
+    def uid(self) -> int:
+        """The number of the user that evenkeel is."""
+        ...
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The numbers of its groups, its main one first."""
+        ...
+
+    def user(self, name: str) -> int | None:
+        """The number of a user, `None` when there is none of that name."""
+        ...
+
+    def group(self, name: str) -> int | None:
+        """The number of a group, `None` when there is none of that name."""
+        ...
+
+    def way(self, folder: str) -> Way:
+        """Whether a folder can be reached."""
+        ...
+
+    def node(self, path: str) -> Node:
+        """What is at a path."""
+        ...
+
+    def source(self, path: str) -> Node:
+        """What is where links at a path lead to."""
+        ...
+
+    def entries(self, folder: str) -> list[str]:
+        """The names in a folder."""
+        ...
+
+    def read(self, path: str, most: int) -> bytes:
+        """The content of a file; EFBIG when it has more than `most` bytes."""
+        ...
+
+    def read_source(self, path: str, most: int) -> bytes:
+        """The content of the file that links at a path lead to."""
+        ...
+
+    def make_folders(self, folder: str, mode: int = FOLDER_MODE) -> None:
+        """Make what is missing of a folder and of the way to it."""
+        ...
+
+    def write(self, path: str, content: bytes, form: Form) -> None:
+        """Make a new file, or a new link, of this form; EEXIST when something is there."""
+        ...
+
+    def rename(self, path: str, name: str) -> None:
+        """Give the file at a path another name in its folder; what has that name is replaced."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove the file or link at a path; nothing when there is none."""
+        ...
+
+    def adjust(self, path: str, form: Form) -> None:
+        """Give a file the owner, the group and the mode of a form."""
+        ...
+
+    def save(self) -> None:
+        """Keep what was changed, where that does not keep itself."""
+        ...

@@ -1,0 +1,97 @@
+"""What wakes the files domain: a change at a path that is asked for, or of a source.
+
+inotify is a hint and nothing more: a folder that is replaced, a network file system and what is beyond the bounds are seen at
+the next resync. A watch sits on the folder of a path, because a watch on a file is deaf after its first replacement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from posixpath import dirname
+
+log = logging.getLogger(__name__)
+
+MOST_FOLDERS = 100
+"""So many are watched; a device has 8192 watches for everybody by default."""
+_STEP_MS, _DEBOUNCE_MS = 50, 500
+_PAUSE_S = 1.0
+"""Between two nudges, whatever happens in the folders."""
+_DEAF_S = 60.0
+"""Until the next attempt where inotify is not to be had."""
+
+
+class Watch:
+    """Watches the folders of paths while there are any."""
+
+    def __init__(self) -> None:
+        self._paths: tuple[str, ...] = ()
+        self._inodes: dict[str, int] = {}
+        """Folders that are watched; one that was replaced is another one."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._others: asyncio.Event | None = None
+
+    def of(self, paths: tuple[str, ...]) -> None:
+        """These from now on. May be called in another thread."""
+        inodes = {folder: _inode(folder) for folder in sorted({dirname(path) for path in paths})}
+        inodes = {folder: inode for folder, inode in inodes.items() if inode}
+        if (paths, inodes) == (self._paths, self._inodes):
+            return
+        self._paths, self._inodes = paths, inodes
+        if self._loop is not None and self._others is not None:
+            self._loop.call_soon_threadsafe(self._others.set)
+
+    async def nudges(self) -> AsyncIterator[None]:
+        """Whenever something may have changed, without end."""
+        self._loop, self._others = asyncio.get_running_loop(), asyncio.Event()
+        while True:
+            others = self._others
+            others.clear()
+            if not self._inodes:
+                await others.wait()
+                continue
+            event = asyncio.create_task(_event(frozenset(self._paths), tuple(self._inodes)[:MOST_FOLDERS]))
+            moved = asyncio.create_task(others.wait())
+            try:
+                await asyncio.wait({event, moved}, return_when=asyncio.FIRST_COMPLETED)
+                happened = event.done() and event.result()
+            finally:
+                event.cancel()
+                moved.cancel()
+                await asyncio.gather(event, moved, return_exceptions=True)
+            if happened:
+                yield
+                await asyncio.sleep(_PAUSE_S)
+
+
+async def _event(paths: frozenset[str], folders: tuple[str, ...]) -> bool:
+    """True after something happened at a path; False when nothing can be watched for now."""
+    from watchfiles import awatch
+
+    try:
+        async with aclosing(
+            awatch(
+                *folders,
+                watch_filter=lambda _, path: path in paths,
+                step=_STEP_MS,
+                debounce=_DEBOUNCE_MS,
+                recursive=False,
+                ignore_permission_denied=True,
+            )
+        ) as events:
+            await anext(events)
+        return True
+    except (OSError, RuntimeError, ExceptionGroup) as error:
+        log.debug("cannot watch files", extra={"fields": {"why": str(error)}})
+        await asyncio.sleep(_DEAF_S)
+        return False
+
+
+def _inode(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_ino
+    except OSError:
+        return 0

@@ -1,0 +1,81 @@
+"""Differences → steps in stages.
+
+A change goes this way: read the source into the store; write the new file beside the old one; rename it into place; read it
+again. A crash between any two of these leaves a state from which `diff` finds the way, forward or, with last-good as the
+desired state, back.
+
+INV-08  a file that evenkeel did not place is overwritten only after it was kept
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from posixpath import basename
+
+from evenkeel.reconcilers.files.select import FilesWanted
+from evenkeel.reconcilers.ports import Former
+from evenkeel.reconcilers.staging import stages
+from evenkeel.specs.codec import changed
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
+from evenkeel.specs.files.difference import STORED, FileDifference
+from evenkeel.specs.files.file import File, temporary_name
+from evenkeel.specs.files.memory import FilesMemory
+from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
+
+_DOMAIN = FilesMemory.domain
+
+
+def plan(differences: Sequence[FileDifference], former: Former[FilesWanted]) -> Plan:
+    """All steps from here to there. Only the first stage is ever applied; then the files are looked at again."""
+    judged = tuple(judgement for each in differences if (judgement := _but_needed(each, former)) is not None)
+    steps = [step for each in judged if each.verb not in NOTHING_DONE for step in _steps(each)]
+    return Plan(_DOMAIN, judged, stages(steps))
+
+
+def _but_needed(difference: FileDifference, former: Former[FilesWanted]) -> FileDifference | None:
+    """Contents that the ways back and forth need stay in the store."""
+    if difference.subject != STORED:
+        return difference
+    needed = frozenset[str]().union(*(want.pinned for want in former if want is not None))
+    contents = tuple(name for name in difference.contents if name not in needed)
+    return changed(difference, contents=contents) if contents else None
+
+
+def _steps(difference: FileDifference) -> Iterator[Step]:
+    subject, file = difference.subject, difference.file
+    needs: tuple[str, ...] = ()
+    if file is not None:
+        for step in _changing(difference, file):
+            yield step
+            needs = (step.id,)
+    for path in difference.removes:
+        yield Step(f"remove:{path}", subject, Phase.ACTIVATE, Remove(path), needs)
+    discarded: dict[str, tuple[str, ...]] = dict.fromkeys(difference.forgets, ()) | dict(difference.temporaries)
+    for path, names in discarded.items():
+        discard = Discard(path, names, path in difference.forgets)
+        yield Step(f"discard:{path}", subject, Phase.CLEANUP, discard)
+    if difference.contents:
+        yield Step("drop", subject, Phase.CLEANUP, Drop(difference.contents))
+
+
+def _changing(difference: FileDifference, file: File) -> Iterator[Step]:
+    """The steps of one path, each in order after the one before it."""
+    subject, path, form = difference.subject, file.path, difference.form
+    temporary = temporary_name(basename(path), form)
+    needs: tuple[str, ...] = ()
+    if difference.fetch:
+        yield Step(f"fetch:{subject}", subject, Phase.DOWNLOAD, Fetch(file.source, form.digest))
+    if difference.keep and difference.before is not None:
+        yield Step(f"keep:{subject}", subject, Phase.UPDATE, Keep(path, difference.before))
+    if difference.write:
+        yield Step(f"write:{subject}", subject, Phase.UPDATE, Write(path, temporary, form, file.content))
+    if difference.switch:
+        switch = Switch(path, temporary, form, difference.before, not difference.is_foreign)
+        yield Step(f"switch:{subject}", subject, Phase.ACTIVATE, switch)
+        needs = (f"switch:{subject}",)
+    if difference.adjust:
+        yield Step(f"adjust:{subject}", subject, Phase.ACTIVATE, Adjust(path, form))
+        needs = (f"adjust:{subject}",)
+    if difference.verify:
+        verify = Verify(path, form, file.notify, difference.told, difference.restores)
+        yield Step(f"verify:{subject}", subject, Phase.VERIFY, verify, needs)

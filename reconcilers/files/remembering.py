@@ -1,0 +1,69 @@
+"""What has to be remembered of a step that is begun or has ended, and of what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TypeVar
+
+from evenkeel.specs.codec import changed
+from evenkeel.specs.files.actions import Adjust, Discard, Keep, Remove, Switch, Verify, Write
+from evenkeel.specs.files.file import form_name
+from evenkeel.specs.files.memory import FilesMemory, Placed
+from evenkeel.specs.plan import Done, Outcome, Step
+
+Value = TypeVar("Value")
+
+
+def begun(step: Step, memory: FilesMemory) -> FilesMemory:
+    """The memory when a step is about to be performed: a loss of power may follow."""
+    match step.action:
+        case Write(path=path):
+            return changed(memory, prepared={**memory.prepared, path: step.subject})
+        case Switch(path=path, form=form) | Adjust(path=path, form=form):
+            return changed(memory, begun={**memory.begun, path: form_name(form)})
+        case _:
+            return memory
+
+
+def remembered(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemory:
+    """The memory after a step has ended."""
+    if not isinstance(outcome, Done):
+        return memory
+    match step.action:
+        case Keep(path=path, form=form):
+            return changed(memory, originals={**memory.originals, path: form})
+        case Switch(path=path) | Adjust(path=path):
+            before = memory.placed.get(path)
+            placed = Placed(step.subject, "", before.notify if before is not None else ())
+            return changed(memory, placed={**memory.placed, path: placed})
+        case Verify(path=path, restores=True):
+            return forgotten(memory, [path])
+        case Verify(path=path, form=form, notify=notify):
+            placed = Placed(step.subject, form_name(form), notify)
+            return changed(
+                memory,
+                placed={**memory.placed, path: placed},
+                begun=_without(memory.begun, [path]),
+                prepared=_without(memory.prepared, [path]),
+            )
+        case Remove(path=path):
+            return forgotten(memory, [path])
+        case Discard(path=path, forgets=True):
+            return forgotten(memory, [path])
+        case _:
+            return memory
+
+
+def forgotten(memory: FilesMemory, gone: Collection[str]) -> FilesMemory:
+    """The memory without what is known of these paths."""
+    return changed(
+        memory,
+        placed=_without(memory.placed, gone),
+        begun=_without(memory.begun, gone),
+        prepared=_without(memory.prepared, gone),
+        originals=_without(memory.originals, gone),
+    )
+
+
+def _without(facts: Mapping[str, Value], keys: Collection[str]) -> dict[str, Value]:
+    return {key: value for key, value in facts.items() if key not in keys}

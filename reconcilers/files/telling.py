@@ -1,0 +1,72 @@
+"""Differences of files in words. A content is told by its digest, of a secret one only that it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.specs.desired import Document, asked_at
+from evenkeel.specs.files.file import File, Form
+from evenkeel.specs.files.observed import FileSeen
+from evenkeel.specs.plan import Change
+from evenkeel.specs.reading.secrecy import HIDDEN
+
+_SHOWN = 12
+"""Digits of a digest."""
+
+
+def changes(file: File, document: Document, there: FileSeen, form: Form) -> tuple[Change, ...]:
+    """Every differing value of a file that is there."""
+    return tuple(_changes(file, document, there, form))
+
+
+def _changes(file: File, document: Document, there: FileSeen, form: Form) -> Iterator[Change]:
+    old = there.form
+    if old.link or form.link or old.digest != form.digest:
+        key = "content" if file.content is not None else "sha256" if file.sha256 else "source"
+        new = _content_text(file, form, len(file.content.encode()) if file.content is not None else None)
+        why = "the content differs"
+        yield Change(file.name, "content", _content_text(file, old, there.size), new, why, asked_at(document, key))
+    if old.link or form.link:
+        return
+    if old.uid != form.uid:
+        asked = asked_at(document, "owner")
+        yield Change(file.name, "owner", str(old.uid), str(form.uid), "the owner differs", asked)
+    if old.gid != form.gid:
+        asked = asked_at(document, "group")
+        yield Change(file.name, "group", str(old.gid), str(form.gid), "the group differs", asked)
+    if old.mode != form.mode:
+        asked = asked_at(document, "mode")
+        yield Change(file.name, "mode", f"{old.mode:04o}", f"{form.mode:04o}", "the mode differs", asked)
+
+
+def _content_text(file: File, form: Form, size: int | None) -> str:
+    if form.link:
+        return f"link to {form.link}"
+    if file.secret:
+        return HIDDEN
+    digest = f"sha256 {form.digest[:_SHOWN]}…" if form.digest else "content"
+    return digest if size is None else f"{digest}, {size:,} bytes"
+
+
+def foreign_text(file: File, there: FileSeen, form: Form) -> str:
+    """Why nothing is placed where something is that evenkeel did not make."""
+    remedy = "`overwrite: true` replaces it"
+    if there.kind == "link":
+        return f"{file.path} is a symbolic link to {there.form.link}, which evenkeel did not make; {remedy}"
+    if there.form.digest == form.digest and there.form.digest:
+        old, new = there.form, form
+        both = f"{old.uid}:{old.gid} {old.mode:04o}, not {new.uid}:{new.gid} {new.mode:04o}"
+        return f"{file.path} has the content, but is {both}, and evenkeel did not make it; {remedy}"
+    return f"{file.path} has another content, and evenkeel did not make it; {remedy}"
+
+
+def source_text(file: File, there: FileSeen) -> str:
+    """Why the content that is asked for cannot be had."""
+    source = there.source
+    if source is None:
+        return "its content is not in the store any more"
+    if source.why:
+        return f"{file.source} {source.why}"
+    if file.secret:
+        return f"{file.source} has another content than the one that is asked for"
+    return f"{file.source} has the content {source.digest[:_SHOWN]}…, and {file.sha256[:_SHOWN]}… is asked for"

@@ -1,0 +1,130 @@
+"""Documents about files: how what was written becomes a file in normal form, and what of it cannot be."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from msgspec import UnsetType
+
+from evenkeel.specs.documents.reference import Claim, Reference
+from evenkeel.specs.documents.written import MetadataSpec
+from evenkeel.specs.files.file import MOST_CONTENT, USUAL_MODE, File
+from evenkeel.specs.files.written import DIGEST_PATTERN, MODE_PATTERN, OWNER_PATTERN, FileSpec
+from evenkeel.specs.problem import Flaw
+
+Flaws = list[Flaw]
+
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+"""In bytes, as Linux has it."""
+_MOST_ID = 2**32 - 2
+"""The highest number of a user or a group; the one above it means none."""
+_KERNELS = ("/proc", "/sys", "/dev")
+
+
+def file(metadata: MetadataSpec, spec: FileSpec, flaws: Flaws) -> File:
+    """The normal form of a written file. Paths of flaws begin below `spec`. No flaw repeats the content."""
+    content = None if isinstance(spec.content, UnsetType) else spec.content
+    source = "" if isinstance(spec.source, UnsetType) else spec.source
+    sha256 = "" if isinstance(spec.sha256, UnsetType) else spec.sha256
+    mode = USUAL_MODE
+    if re.search(_to_the_end(MODE_PATTERN), spec.mode):
+        mode = int(spec.mode, 8)
+    else:
+        flaws.append(
+            Flaw(("mode",), "expected three octal digits in quotes, a 0 before them or not", "write `mode: '0644'`")
+        )
+    flaws.extend(_path_flaws("path", spec.path))
+    if any(f"{spec.path}/".startswith(f"{kernel}/") for kernel in _KERNELS):
+        flaws.append(Flaw(("path",), "what is there is the kernel's, and is no file that could be replaced"))
+    if (content is None) == (not source):
+        flaws.append(Flaw(("source",) if source else (), "expected exactly one of `content`, `source`"))
+    if content is not None:
+        flaws.extend(_content_flaws(content))
+    if source:
+        flaws.extend(_path_flaws("source", source))
+        if source == spec.path:
+            flaws.append(Flaw(("source",), "a file cannot be copied to its own place", "leave the document out"))
+    if sha256 and not source:
+        flaws.append(Flaw(("sha256",), "`sha256` goes with `source`", "leave it out"))
+    elif sha256 and not re.search(_to_the_end(DIGEST_PATTERN), sha256):
+        hint = f"write `sha256: {sha256.lower()}`" if re.search(_to_the_end(DIGEST_PATTERN), sha256.lower()) else ""
+        flaws.append(Flaw(("sha256",), "expected 64 hexadecimal digits in lower case", hint or "see sha256sum(1)"))
+    for key, value in (("owner", spec.owner), ("group", spec.group)):
+        if not isinstance(value, UnsetType):
+            flaws.extend(_id_flaws(key, value))
+    if spec.secret and mode & 0o004:
+        message = f"the file is secret, and mode {mode:04o} lets everybody read it"
+        flaws.append(Flaw(("mode",), message, f"write `mode: '{mode & 0o770:04o}'`", warning=True))
+    return File(
+        name=metadata.name,
+        path=spec.path,
+        content=content,
+        source=source,
+        sha256=sha256,
+        owner=_normal_id(spec.owner),
+        group=_normal_id(spec.group),
+        mode=mode,
+        secret=spec.secret,
+        overwrite=spec.overwrite,
+        notify=tuple(sorted(set(spec.notify))),
+    )
+
+
+def notified(wanted: File) -> tuple[Reference, ...]:
+    """The containers that are restarted after a change."""
+    return (Reference("notify", wanted.notify, is_need=False),)
+
+
+def claimed(wanted: File) -> tuple[Claim, ...]:
+    """The path, which belongs to one document. One that could not be read is nobody's."""
+    return (Claim("path", wanted.path),) if wanted.path.startswith("/") else ()
+
+
+def _path_flaws(key: str, path: str) -> Iterator[Flaw]:
+    normal = posixpath.normpath(path).replace("//", "/")
+    encoded = path.encode("utf-8", "surrogateescape") if "\0" not in path and _is_text(path) else b""
+    if not encoded:
+        yield Flaw((key,), "no path has such characters")
+    elif normal != path:
+        yield Flaw(
+            (key,), "expected a path without `.`, `..`, doubled slashes, or a slash at its end", f"write `{normal}`"
+        )
+    elif path == "/":
+        yield Flaw((key,), "expected the path of a file")
+    elif len(encoded) > _LONGEST_PATH or max(map(len, encoded.split(b"/"))) > _LONGEST_NAME:
+        yield Flaw((key,), f"expected at most {_LONGEST_NAME} bytes in a name, and {_LONGEST_PATH} in all")
+
+
+def _id_flaws(key: str, value: str) -> Iterator[Flaw]:
+    if not re.search(_to_the_end(OWNER_PATTERN), value):
+        yield Flaw((key,), "expected the name of a user or a group, or its number in quotes")
+    elif value.isdecimal() and int(value) > _MOST_ID:
+        yield Flaw((key,), f"expected a number of at most {_MOST_ID}")
+
+
+def _to_the_end(pattern: str) -> str:
+    """In JSON Schema `$` means the end, to Python also the place before a last line break."""
+    return rf"{pattern[:-1]}\Z"
+
+
+def _content_flaws(content: str) -> Iterator[Flaw]:
+    if not _is_text(content):
+        yield Flaw(("content",), "expected text that UTF-8 can express", "use `source` for anything else")
+    elif len(content.encode()) > MOST_CONTENT:
+        yield Flaw(("content",), "expected at most 1 MiB", "use `source`")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _normal_id(value: str | UnsetType) -> str:
+    if isinstance(value, UnsetType):
+        return ""
+    return str(int(value)) if value.isdecimal() else value

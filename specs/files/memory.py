@@ -1,0 +1,36 @@
+"""What is remembered of files, because no look can tell it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct, field
+
+from evenkeel.specs.files.file import File, Form
+from evenkeel.specs.memory import Memory
+
+
+class Placed(Struct, frozen=True):
+    """A file that evenkeel has placed. `proven` names the form (`file.form_name`) that was read back, "" while none was
+    since the last change. `notify`: the containers that heard of it last."""
+
+    subject: str
+    proven: str = ""
+    notify: tuple[str, ...] = ()
+
+
+class FilesMemory(Memory, frozen=True):
+    """The facts of the files domain, by path.
+
+    `placed`: files that evenkeel has placed; what is there, and is a file, is its own. `begun` names the form that was about to
+    be placed and is not proven yet: where that is what is there, it is evenkeel's own, too, so that a crash right after the
+    switch ends with a proof and a notification. `prepared`: subjects of paths beside which temporary files may be.
+    `originals`: what was there before evenkeel replaced it, with its content in the store.
+    """
+
+    domain: ClassVar[str] = File.domain
+
+    placed: dict[str, Placed] = field(default_factory=dict)
+    begun: dict[str, str] = field(default_factory=dict)
+    prepared: dict[str, str] = field(default_factory=dict)
+    originals: dict[str, Form] = field(default_factory=dict)

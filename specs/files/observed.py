@@ -1,0 +1,90 @@
+"""What a driver of files may report, and what it is asked for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from evenkeel.specs.files.file import Form
+from evenkeel.specs.look import Look
+
+FileKind = Literal["absent", "file", "link", "folder", "special", "unknown"]
+"""`special`: a device, a socket or a pipe. `unknown`: it could not be looked at."""
+
+
+class Sought(Struct, frozen=True):
+    """One path that is looked at. `owner` and `group` are to be resolved, `source` is to be read; `is_wanted` says whether
+    somebody asks for a file there, and `overwrites` that it may replace what evenkeel did not make."""
+
+    path: str
+    subject: str
+    owner: str = ""
+    group: str = ""
+    source: str = ""
+    is_wanted: bool = True
+    overwrites: bool = False
+
+
+class FilesLook(Look, frozen=True):
+    """What one look at the files has to find out."""
+
+    files: tuple[Sought, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        return "the file system"
+
+
+def at_files(look: Look) -> FilesLook:
+    """A look of this domain; one that asks for nothing else becomes one."""
+    return look if isinstance(look, FilesLook) else FilesLook(look.subject, look.fresh, look.here_only)
+
+
+class SourceSeen(Struct, frozen=True):
+    """What a source holds: its digest and size in bytes; or `why` it cannot be had, as what follows its name in a sentence."""
+
+    digest: str = ""
+    size: int = 0
+    why: str = ""
+
+
+class TemporarySeen(Struct, frozen=True):
+    """A file beside a path in which evenkeel has prepared a form, by its name in the folder."""
+
+    name: str
+    form: Form
+
+
+class FileSeen(Struct, frozen=True):
+    """What is at one path. `form` is that of a file or a link, `size` in bytes. `temporaries` are beside it.
+
+    `uid` and `gid` are the numbers of the owner and the group that are asked for. `refused`: not "", why nothing can be placed
+    there, whatever is there. `trouble`: why it is not known what is there. `missing`: the uppermost folder on the way that is
+    not there. The last three are sentences about the path.
+    """
+
+    path: str
+    subject: str
+    kind: FileKind = "absent"
+    form: Form = Form()
+    size: int = 0
+    temporaries: tuple[TemporarySeen, ...] = ()
+    uid: int = 0
+    gid: int = 0
+    refused: str = ""
+    trouble: str = ""
+    missing: str = ""
+    source: SourceSeen | None = None
+    is_wanted: bool = True
+    overwrites: bool = False
+
+
+class FilesSeen(Struct, frozen=True):
+    """One look at the files of a host. `stored` are the names in the store of contents, which are digests, but for what an
+    interrupted write has left there. Not "": `only` this subject was looked at."""
+
+    engine: str
+    files: tuple[FileSeen, ...] = ()
+    stored: tuple[str, ...] = ()
+    only: str = ""

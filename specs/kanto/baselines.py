@@ -1,0 +1,49 @@
+"""Faults of the baselines of a Kanto desired state: groups of components that commands address together.
+
+They ask for nothing by themselves. A component stands in one baseline at most; one that stands in none has a baseline of its
+own, with its id as title (container-management.md §2.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evenkeel.specs.kanto.payload import mappings, texts
+from evenkeel.specs.problem import Flaw, Path, nearest
+
+
+def check_baselines(payload: Mapping[str, object], root: Path, domain: str, flaws: list[Flaw]) -> None:
+    """Every fault of titles and components. `root`: the path of the payload in what was written."""
+    components = (
+        item for _, each in mappings(payload, "domains", root) for _, item in mappings(each, "components", ())
+    )
+    known = {str(item["id"]) for item in components if isinstance(item.get("id"), str)}
+    taken: dict[str, str] = {}
+    titles: set[str] = set()
+    for path, baseline in mappings(payload, "baselines", root):
+        title, place = baseline.get("title"), (*path, "title")
+        if isinstance(title, str):
+            if title in titles:
+                message = f"the baseline `{title}` stands here again"
+                flaws.append(Flaw(place, message, "commands name baselines by title"))
+            titles.add(title)
+            if title in ("", "*", f"{domain}:remove-components"):
+                message = f"a baseline cannot be called that, `{title}` stands for what the agent puts there"
+                flaws.append(Flaw(place, message, "choose another title"))
+        for where, name in texts(baseline, "components", path):
+            message = f"cannot find container component {name}"
+            own = name.removeprefix(f"{domain}:")
+            if own == name:
+                if name in known:
+                    flaws.append(Flaw(where, f"`{name}` names no domain", f"write `{domain}:{name}`", warning=True))
+            elif own not in known:
+                flaws.append(Flaw(where, message, nearest(own, known)))
+            elif own in taken:
+                flaws.append(Flaw(where, message, f"the baseline `{taken[own]}` has it already"))
+            else:
+                taken[own] = str(title)
+    for path, baseline in mappings(payload, "baselines", root):
+        own = str(baseline.get("title")).removeprefix(f"{domain}:")
+        if own in known and own not in taken and own != baseline.get("title"):
+            message = f"the component `{own}` is in no baseline, so that it has one of its own, of this title"
+            flaws.append(Flaw((*path, "title"), message, "choose another title"))

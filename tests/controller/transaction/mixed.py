@@ -1,0 +1,193 @@
+"""One device with the two domains that ship: files on a simulated host, and containers that mount them.
+
+Each start of a container notes what its file held: a container works with what it has read at its start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.controller.stage import Reading, Scripted
+from tests.virtual import now
+
+from evenkeel.controller.cycle.domain import Domain
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
+from evenkeel.controller.drivers.files import FilesEngine, memory_files
+from evenkeel.controller.drivers.files.memory import Entry, MemoryDisk
+from evenkeel.controller.journal.journal import Journal, open_journal
+from evenkeel.controller.loop.controller import Controller
+from evenkeel.controller.loop.queue import WakeUps
+from evenkeel.controller.loop.worker import Conduct
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.files import Files
+from evenkeel.specs.containers.actions import Start
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.files.file import File
+from evenkeel.specs.look import Look
+from evenkeel.specs.plan import Action, Done, Outcome
+
+PATH = "/etc/app/app.conf"
+
+
+class Power:
+    """Goes after so many actions of any domain."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str]] = []
+        """The domain and the action, in order."""
+        self.lasts, self.gone = -1, asyncio.Event()
+
+    async def note(self, domain: str, action: Action, outcome: Outcome) -> None:
+        if isinstance(outcome, Done):
+            self.done.append((domain, action.traits.facts["action"]))
+            if len(self.done) == self.lasts:
+                self.gone.set()
+                await asyncio.sleep(3600)  # the process is gone before it hears of it
+
+
+class Engine(MemoryEngine):
+    """The memory engine. `content` tells what a file holds."""
+
+    def __init__(self, power: Power, content: Callable[[], str]) -> None:
+        super().__init__(now=now)
+        self._power, self._content = power, content
+        self.read: dict[str, str] = {}
+        """What a container has read at its start, by its name."""
+        self.bad: set[str] = set()
+        """Contents with which a container does not come up."""
+
+    async def perform(self, action: Action, progress: Callable[[str, int, int], None]) -> Outcome:
+        if isinstance(action, Start):
+            kept = next(
+                each for each in self.world.containers.values() if action.instance in (each.id, each.engine_name)
+            )
+            self.read[kept.container.name if kept.container else ""] = self._content()
+            broken = Image(exits_with=1) if self._content() in self.bad else Image()
+            self.catalogue[kept.image] = broken
+        outcome = await super().perform(action, progress)
+        await self._power.note("containers", action, outcome)
+        return outcome
+
+
+class Disk(FilesEngine):
+    """The simulated host."""
+
+    def __init__(self, power: Power, engine: FilesEngine) -> None:
+        self._power, self._engine = power, engine
+
+    async def observe(self, look: Look = Look()) -> Any:
+        return await self._engine.observe(look)
+
+    async def perform(self, action: Action, progress: Callable[[str, int, int], None]) -> Outcome:
+        outcome = await self._engine.perform(action, progress)
+        await self._power.note("files", action, outcome)
+        return outcome
+
+    def nudges(self) -> Any:
+        return self._engine.nudges()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+
+class Mixed:
+    """The device."""
+
+    def __init__(self, state: Path) -> None:
+        self.power = Power()
+        files = memory_files()
+        assert isinstance(files.system, MemoryDisk)
+        self.disk = files.system
+        self.engine = Engine(self.power, self.content)
+        self._domains = [Domain(Files(), Disk(self.power, files)), Domain(Containers(), self.engine)]
+        self.journal: Journal = open_journal(state, now)
+        self.start()
+
+    def start(self) -> None:
+        """A new process."""
+        self.source = Scripted()
+        conduct = Conduct(tries=2, now=now)
+        wake_ups = WakeUps(jitter=lambda: 0.5)
+        self.controller = Controller(
+            self.journal, self._domains, self.source, (), timedelta(seconds=60), wake_ups, conduct=conduct
+        )
+
+    # ── the world ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def content(self) -> str:
+        """What the file holds; "" when it is not there."""
+        found = self.disk.world.entries.get(PATH)
+        return found.content.decode() if found is not None else ""
+
+    def write(self, content: str) -> None:
+        """Somebody else writes the file."""
+        for folder in ("/etc", "/etc/app"):
+            self.disk.world.entries.setdefault(folder, Entry("folder", mode=0o755))
+        self.disk.world.entries[PATH] = Entry("file", content.encode())
+
+    def running(self) -> list[str]:
+        return sorted(each.removeprefix("docker.io/library/") for each in self.engine.running().values())
+
+    # ── what is asked and told ─────────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, content: str | None, *images: str, **file: Any) -> None:
+        """The files ask for this from now on; the container `web` is notified of the content."""
+        self.source.readings.put_nowait(asking(content, *images, **file))
+
+    def at(self, seconds: float, act: Callable[..., object], *given: object) -> None:
+        asyncio.get_running_loop().call_later(seconds, act, *given)
+
+    async def play(self, seconds: float) -> None:
+        """Run the controller for so long."""
+        self.at(seconds, self.controller.stop)
+        await self.controller.run()
+
+    async def settle(self, content: str | None, *images: str, **file: Any) -> None:
+        """Ask for this, and reach it."""
+        self.ask(content, *images, **file)
+        await self.play(200)
+        assert (self.content(), self.running()) == (content or "", sorted(images))
+        assert self.settled() == (True, "Converged")
+        self.start()
+        self.power.done.clear()
+
+    async def die(self, actions: int) -> bool:
+        """Run the controller until so many actions were done, and end it then without a word; False when there were fewer."""
+        self.power.lasts, self.power.gone = actions, asyncio.Event()
+        work = asyncio.ensure_future(self.controller.run())
+        death = asyncio.ensure_future(self.power.gone.wait())
+        await asyncio.wait({work, death}, timeout=600.0, return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, death):
+            task.cancel()
+        await asyncio.gather(work, death, return_exceptions=True)
+        self.power.lasts = -1
+        return self.power.gone.is_set()
+
+    def settled(self) -> tuple[bool, str]:
+        known = self.journal.condition("Settled")
+        assert known is not None
+        return known.holds, known.reason
+
+    def said(self, kind: str) -> list[Feedback]:
+        return [entry for entry in self.journal.said(limit=100_000) if entry.kind == kind]
+
+
+def asking(content: str | None, *images: str, **file: Any) -> Reading:
+    """What files ask for. Without a `content` they ask for no file."""
+    containers = [normal(Container(image.partition(":")[0], image)) for image in images]
+    documents = [Document("Container", each.name, each) for each in containers]
+    if content is not None:
+        wanted = File("conf", PATH, content, notify=("web",), **file)
+        documents.append(Document("File", wanted.name, wanted))
+    return Reading(desired_state(documents))
+
+
+Work = Callable[[Mixed], Coroutine[Any, Any, None]]
+OnMixed = Callable[[Work], None]

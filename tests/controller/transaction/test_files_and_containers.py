@@ -1,0 +1,240 @@
+"""One revision over files and the containers that mount them: order, failure, ways back, a loss of power after any action."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from evenkeel.controller.journal.intent import message_in_force
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import Document, desired_state
+
+from .mixed import PATH, Mixed, OnMixed, asking
+
+MOST_ACTIONS = 24
+"""More than any of the stories below has."""
+
+
+def test_a_container_starts_with_the_file_that_its_revision_asks_for(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        assert mixed.engine.read == {"web": "one"}
+        mixed.ask("two", "web:2")
+        await mixed.play(200)
+        assert mixed.engine.read == {"web": "two"}
+        assert mixed.settled() == (True, "Converged")
+        starts = [each for each in mixed.power.done if each == ("containers", "start")]
+        assert len(starts) == 1, "it is replaced anyway, and needs no second start"
+        assert mixed.power.done.index(("containers", "pull")) < mixed.power.done.index(("files", "write"))
+        assert mixed.power.done.index(("containers", "create")) < mixed.power.done.index(("files", "switch"))
+        assert mixed.power.done.index(("files", "verify")) < mixed.power.done.index(("containers", "stop"))
+
+    on_mixed(work)
+
+
+def test_a_container_begins_anew_with_the_file_that_it_mounts(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1", "other:1")
+        mixed.ask("two", "web:1", "other:1")
+        await mixed.play(200)
+        assert mixed.engine.read == {"web": "two", "other": "one"}
+        assert [what for domain, what in mixed.power.done if domain == "containers"] == ["stop", "start", "verify"]
+        good = mixed.said("revision-good")
+        assert len(good) == 2
+        assert good[-1].seq > mixed.said("step-done")[-1].seq, "it is not good before the container is proven with it"
+
+    on_mixed(work)
+
+
+def test_a_file_with_which_a_container_does_not_come_up_is_taken_back(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1", "other:1")
+        mixed.engine.bad.add("two")
+        mixed.ask("two", "web:1", "other:1")
+        await mixed.play(600)
+        assert mixed.content() == "one"
+        assert mixed.engine.read == {"web": "one", "other": "one"}
+        assert mixed.running() == ["other:1", "web:1"]
+        assert mixed.settled() == (False, "RolledBack")
+        assert [len(mixed.said(kind)) for kind in ("revision-failed", "rolling-back", "rolled-back")] == [1, 1, 1]
+        assert mixed.said("rolled-back")[0].seq > mixed.said("step-done")[-1].seq, (
+            "not before the container is proven again"
+        )
+        assert not mixed.said("drift"), "nobody else has changed anything"
+
+    on_mixed(work)
+
+
+def test_both_go_back_when_the_new_container_fails_with_the_new_file(on_mixed: OnMixed) -> None:
+    """The old container does not come up with the new file, either."""
+
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        mixed.engine.bad.add("two")
+        mixed.ask("two", "web:2")
+        await mixed.play(900)
+        assert mixed.content() == "one"
+        assert mixed.running() == ["web:1"]
+        assert mixed.engine.read == {"web": "one"}
+        assert mixed.settled() == (False, "RolledBack")
+
+    on_mixed(work)
+
+
+def test_a_file_that_cannot_be_written_disturbs_no_container(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        mixed.disk.fails = errno.EROFS
+        mixed.ask("two", "web:2")
+        await mixed.play(300)
+        assert mixed.running() == ["web:1"]
+        assert ("containers", "stop") not in mixed.power.done
+        mixed.disk.fails = None
+        mixed.start()
+        mixed.ask("three", "web:2")
+        await mixed.play(300)
+        assert (mixed.content(), mixed.running()) == ("three", ["web:2"])
+
+    on_mixed(work)
+
+
+def test_a_foreign_file_is_blocked_and_stays(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        mixed.write("theirs")
+        mixed.ask("one", "web:1")
+        await mixed.play(100)
+        assert mixed.content() == "theirs"
+        assert mixed.settled() == (False, "Blocked")
+
+    on_mixed(work)
+
+
+def test_a_foreign_file_that_is_overwritten_comes_back_when_the_first_revision_fails(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        mixed.write("theirs")
+        mixed.engine.bad.add("one")
+        mixed.ask("one", "web:1", overwrite=True)
+        await mixed.play(600)
+        assert mixed.content() == "theirs"
+        assert mixed.settled()[0] is False
+        assert len(mixed.said("revision-failed")) == 1
+
+    on_mixed(work)
+
+
+def test_a_file_that_somebody_edits_is_repaired_and_its_container_reads_it_again(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        mixed.ask("one", "web:1")
+        mixed.at(100, mixed.write, "edited")
+        await mixed.play(300)
+        assert mixed.content() == "one"
+        assert [what for domain, what in mixed.power.done if domain == "containers"] == ["stop", "start", "verify"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_file_that_nobody_asks_for_any_more_goes_and_its_domain_is_idle_again(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        mixed.ask(None, "web:1")
+        await mixed.play(300)
+        assert (mixed.content(), mixed.running()) == ("", ["web:1"])
+        assert mixed.settled() == (True, "Converged")
+        mixed.start()
+        mixed.ask(None, "web:1")
+        await mixed.play(100)
+        assert {each.domain for each in mixed.journal.conditions()} == {"", "containers"}
+
+    on_mixed(work)
+
+
+def test_a_domain_that_nobody_asks_anything_of_is_not_even_looked_at(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        mixed.disk.fails = errno.EIO
+        await mixed.settle(None, "web:1")
+        assert {each.domain for each in mixed.journal.conditions()} == {"", "containers"}
+        assert {domain for domain, _ in mixed.power.done} <= {"containers"}
+
+    on_mixed(work)
+
+
+def test_a_message_overrules_its_own_domain_alone(on_mixed: OnMixed) -> None:
+    """What the files ask of another domain stays, and changes, beside it."""
+
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        commanded = normal(Container("web", "web:7"))
+        part = desired_state([Document("Container", "web", commanded)])
+        message_in_force(mixed.journal, "containers", part, "containersupdate/desiredstate", "act-1")
+        await mixed.play(200)
+        assert (mixed.content(), mixed.running()) == ("one", ["web:7"])
+        mixed.start()
+        mixed.ask("two", "web:1")
+        await mixed.play(200)
+        assert (mixed.content(), mixed.running()) == ("two", ["web:7"])
+        assert mixed.engine.read == {"web": "two"}
+        assert len(mixed.said("source-overruled")) == 0, "what the files ask of containers is as before"
+        mixed.start()
+        mixed.ask("two", "web:2")
+        await mixed.play(200)
+        assert (mixed.content(), mixed.running()) == ("two", ["web:7"])
+        assert len(mixed.said("source-overruled")) == 1
+
+    on_mixed(work)
+
+
+def test_what_an_activity_reached_makes_nothing_good_of_another_domain(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        part = desired_state([Document("Container", "web", normal(Container("web", "web:7")))])
+        mixed.journal.put("desired", asking("two", "web:1").desired, "files")
+        mixed.journal.reach(part, "containersupdate/desiredstate", "act-1", "containers")
+        desired, good = (mixed.journal.revision(role) for role in ("desired", "last-good"))
+        assert desired is not None
+        assert good is not None
+        assert desired.part("containers").digest == good.part("containers").digest == part.digest
+        assert desired.part("files").digest == asking("two").desired.part("files").digest
+        assert good.part("files").digest == asking("one").desired.part("files").digest
+
+    on_mixed(work)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+@pytest.mark.parametrize("actions", range(1, MOST_ACTIONS))
+@pytest.mark.parametrize("image", ["web:1", "web:2"])
+def test_a_process_that_dies_anywhere_leaves_a_state_from_which_the_next_converges(
+    on_mixed: OnMixed, actions: int, bad: bool, image: str
+) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        if bad:
+            mixed.engine.bad.add("two")
+        mixed.ask("two", image)
+        await mixed.die(actions)
+        mixed.start()
+        mixed.ask("two", image)
+        await mixed.play(1200)
+        expected = ("one", ["web:1"]) if bad else ("two", [image])
+        assert (mixed.content(), mixed.running()) == expected
+        assert mixed.engine.read == {"web": expected[0]}, "it works with what is in place"
+        assert mixed.settled() == ((False, "RolledBack") if bad else (True, "Converged"))
+        assert list(mixed.disk.world.entries) == ["/etc", "/etc/app", PATH] or not [
+            each for each in mixed.disk.world.entries if ".evenkeel" in each
+        ]
+
+    on_mixed(work)
+
+
+def test_the_stories_have_fewer_actions_than_are_tried(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        mixed.engine.bad.add("two")
+        mixed.ask("two", "web:2")
+        assert not await mixed.die(10**6)
+        assert len(mixed.power.done) < MOST_ACTIONS * 2
+
+    on_mixed(work)
