@@ -192,31 +192,35 @@ def open_agents(
     """The update agents on their broker, for the controller whose workers they share."""
     from evenkeel.controller.agents.agent import UpdateAgent
     from evenkeel.controller.agents.conduct import AgentSettings
-    from evenkeel.controller.agents.phases import Phases
     from evenkeel.controller.agents.role import AgentRole
     from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt import MqttLink
     from evenkeel.controller.mqtt.router import Router
+    from evenkeel.controller.participants.containers.conduct import ContainersConduct
+    from evenkeel.controller.participants.containers.participant import ContainersParticipant
     from evenkeel.specs.kanto.desired import Manner
 
     asked = settings.update_agent
-    conduct = AgentSettings(
+    manner = Manner(asked.stop_timeout, asked.unknown_keys == "accept")
+    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, manner)
+    conduct = ContainersConduct(
         domain=asked.domain,
         system_containers=asked.system_containers,
         protected=settings.system_containers,
         verbose=asked.verbose_inventory,
         reported_values="unmarked" if asked.report_values else "none",
-        operation_timeout=asked.operation_timeout,
-        alone_after=asked.autonomous.after,
-        manner=Manner(asked.stop_timeout, asked.unknown_keys == "accept"),
     )
 
     def build(controller: Controller) -> Serving:
         link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
         router, decisions = Router(link, journal, controller.say, controller.defects), reconciler(settings)
         worker, mail = controller.worker(decisions.domain), journal.mailbox(decisions.domain)
-        phases = Phases(driver, worker.cycles, controller.stopping, conduct.patience, worker.signs.looks)
-        agent = UpdateAgent(conduct, journal, driver, decisions, phases, controller.say, worker.wake, router.wake, now)
+        participant = ContainersParticipant(
+            conduct, journal, driver, decisions, worker.cycles, controller.stopping, worker.signs.looks
+        )
+        agent = UpdateAgent(
+            own, journal, participant, controller.stopping, controller.say, worker.wake, router.wake, now
+        )
         role = AgentRole(agent, mail, router.wake, controller.defects, asked.report_debounce)
         router.add(role)
         return Serving((role,), router.serve)

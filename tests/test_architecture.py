@@ -192,6 +192,7 @@ PURE = "pure folders touch no world"
 MSGSPEC = "msgspec is known to specs only"
 CLIENTS = "each third-party client is imported in one place"
 ROOMS = "rooms of the controller import only what stands below them"
+NO_DOMAIN = "agents and what drives any domain know no domain"
 DRIVERS = "drivers of different domains do not know each other"
 WIRING = "only wiring names concrete sources, drivers and sinks"
 
@@ -250,6 +251,18 @@ PLANTED = {
             "evenkeel.controller.cycle.x -> evenkeel.controller.agents (l.1)",
             "evenkeel.controller.mqtt.x -> evenkeel.controller.control (l.1)",
             "- evenkeel.controller.cupboard",
+        ],
+    ),
+    NO_DOMAIN: (
+        {
+            "controller/agents/x.py": "from evenkeel.reconcilers import containers",
+            "controller/agents/y.py": "from evenkeel.controller.participants import containers",
+            "controller/participants/x.py": "from evenkeel.specs import containers",
+        },
+        [
+            "evenkeel.controller.agents.x -> evenkeel.reconcilers.containers (l.1)",
+            "evenkeel.controller.agents.y -> evenkeel.controller.participants.containers",
+            "evenkeel.controller.participants.x -> evenkeel.specs.containers (l.1)",
         ],
     ),
     WIRING: (

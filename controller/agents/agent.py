@@ -1,8 +1,8 @@
 """The update agent: desired states and commands in, activities driven, feedback out.
 
 Speaks as Kanto's Containers Update Agent does (container-management.md §1 and §2) over topics below `<domain>update/`. What
-may happen is decided in `reconcilers.agents.activity`, what has to be done to containers by the same planner as for files;
-here both meet the journal, which holds every message until it is dealt with and every answer until the broker has it.
+may happen is decided in `reconcilers.agents.activity`, and done by the `Participant` of the domain; here both meet the journal,
+which holds every message until it is dealt with and every answer until the broker has it.
 
 Messages are dealt with strictly in order, by the controller's one worker; what does not wait is `arrivals`.
 """
@@ -16,30 +16,26 @@ from typing import Literal
 
 from evenkeel.controller.agents.answers import Answers
 from evenkeel.controller.agents.arrivals import Arrivals
-from evenkeel.controller.agents.conduct import AgentSettings, topics_of, wanted, wanted_before
+from evenkeel.controller.agents.conduct import AgentSettings, topics_of
 from evenkeel.controller.agents.contents import Contents, peek
 from evenkeel.controller.agents.identification import Identification
 from evenkeel.controller.agents.idle import IdleTime
-from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.agents.precedence import Precedence, has_id
 from evenkeel.controller.agents.reports import Reports
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
+from evenkeel.controller.participants.participant import Participant
 from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
 from evenkeel.controller.process.defect import defect_text
 from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.reconcilers.agents import closing
 from evenkeel.reconcilers.agents.commands import PHASES
-from evenkeel.reconcilers.containers.select import ContainersWanted
-from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.specs.codec import changed, decode, encode
-from evenkeel.specs.containers.memory import ContainersMemory
-from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity, Status, name_of
-from evenkeel.specs.kanto.inventory import inventory
 from evenkeel.specs.problem import problems_text
 from evenkeel.specs.reading.wire import rescued_activity
 
@@ -55,9 +51,8 @@ class UpdateAgent:
         self,
         settings: AgentSettings,
         journal: Journal,
-        driver: Driver[ContainersSeen],
-        reconciler: Reconciler[ContainersWanted, ContainersSeen, ContainersMemory],
-        phases: Phases,
+        participant: Participant,
+        stopping: asyncio.Event,
         say: Callable[[Feedback], None],
         wake_worker: Callable[..., None],
         wake_sender: Callable[[], None],
@@ -65,34 +60,30 @@ class UpdateAgent:
         clock: Clock = system_clock,
     ) -> None:
         self.topics = self._topics = topics = topics_of(settings.domain)
-        mail = journal.mailbox(reconciler.domain)
+        mail = journal.mailbox(participant.domain)
         self._settings, self._journal, self._mail = settings, journal, mail
-        self._phases, self._say, self._wake_sender, self._now = phases, say, wake_sender, now
+        self._participant, self._stopping = participant, stopping
+        self._say, self._wake_sender, self._now = say, wake_sender, now
         self._idle = IdleTime(clock)
         self._broken: tuple[tuple[str, str], int] | None = None
         """A command by its activity, and how often in a row it broke."""
-        system = {*settings.system_containers, *settings.protected}
-        described = partial(
-            inventory, settings.domain, verbose=settings.verbose, system=system, values=settings.reported_values
-        )
-        self.reports = Reports(topics.state, described, journal, driver, wake_sender, now)
+        self.reports = Reports(topics.state, participant, journal, wake_sender, now)
         self._contents = contents = Contents(settings, topics, mail)
-        self._precedence = Precedence(topics, mail, contents)
-        self._answers = Answers(settings, topics, journal, mail, say, wake_sender, now)
+        self._precedence = precedence = Precedence(topics, mail, contents)
+        self._answers = answers = Answers(topics, journal, mail, participant.kept, say, wake_sender, now)
         self._arrivals = Arrivals(
-            topics, journal, mail, contents, self._precedence, self._answers, self.reports, phases, wake_worker
+            topics, journal, mail, contents, precedence, answers, self.reports, participant.interrupt, wake_worker
         )
         self.arrived, self.arrived_cut = self._arrivals.arrived, self._arrivals.arrived_cut
-        self.interrupt = phases.interrupt
+        self.interrupt = participant.interrupt
         self._identification = Identification(
             settings,
             journal,
             mail,
             contents,
-            reconciler,
-            phases,
-            self._precedence,
-            self._answers,
+            participant,
+            precedence,
+            answers,
             say,
             wake_sender,
             self._touched,
@@ -101,16 +92,16 @@ class UpdateAgent:
 
     async def work(self) -> None:
         """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
-        while not self._phases.stopping.is_set() and self._journal.is_durable:
-            await asyncio.sleep(0)  # whoever sends answers is not kept from it by a flood
-            self._phases.resume()
+        while not self._stopping.is_set() and self._journal.is_durable:
+            await asyncio.sleep(0)  # a flood must not keep the sender from sending answers
+            self._participant.resume()
             set_aside_unreadable(self._journal, self._mail.domain, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
             if activity is not None and activities.is_over(activity):
                 confirmed = await self._confirm(activity)
                 if confirmed is not None:
                     goes_on = self._precedence.goes_on(activity)
-                    self._answers.end(confirmed, "" if goes_on else activities.verdict(confirmed))
+                    self._answers.end(confirmed, "" if goes_on else closing.verdict(confirmed))
                     await self.reports.report(activity.id)
             elif activity is not None and activity.command and not self._precedence.has_to_give_way(activity):
                 by = self._precedence.cut_short_by(activity)
@@ -173,14 +164,14 @@ class UpdateAgent:
         self._answers.tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
 
     async def _confirm(self, activity: Activity) -> Activity | None:
-        """As `Phases.confirm`. Where that broke again and again, also over restarts, nothing is confirmed, and the activity
-        comes to an end all the same: everything else waits for that."""
+        """As `Participant.confirm`. Where that broke again and again, also over restarts, nothing is confirmed, and the
+        activity comes to an end all the same: everything else waits for that."""
         tries = self._mail.tries_of(activity)
         if tries >= MOST_TRIES:
-            return activities.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
+            return closing.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
         begun = self._mail.begin_last_look(activity)
         tell = partial(self._tell_at_work, baseline="")
-        confirmed = await self._phases.confirm(begun, wanted(self._settings, activity.target), tell)
+        confirmed = await self._participant.confirm(begun, tell)
         if confirmed is None:
             self._mail.end_last_look(tries)
         return confirmed
@@ -189,8 +180,7 @@ class UpdateAgent:
         """The command at work, to its end or until it is interrupted."""
         tell = partial(self._tell_at_work, baseline=activity.addressed)
         try:
-            want, before = wanted(self._settings, activity.target), wanted_before(self._settings, activity)
-            ended = await self._phases.carry_out(activity, want, before, tell)
+            ended = await self._participant.carry_out(activity, tell)
         except Exception as error:
             if isinstance(error, EvenkeelError) or not self._has_broken_often(activity):
                 raise

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from evenkeel.controller.agents.conduct import AgentSettings, Topics, wanted
+from evenkeel.controller.agents.conduct import Topics
 from evenkeel.controller.journal.ending import end_activity, tell_refused
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity, Status, name_of
@@ -25,15 +26,16 @@ class Answers:
 
     def __init__(
         self,
-        settings: AgentSettings,
         topics: Topics,
         journal: Journal,
         mail: Mailbox,
+        kept: Callable[[Activity], DesiredState],
         say: Callable[[Feedback], None],
         wake_sender: Callable[[], None],
         now: Now,
     ) -> None:
-        self._settings, self._topics, self._journal, self._mail = settings, topics, journal, mail
+        """`kept`: as for `Participant`."""
+        self._topics, self._journal, self._mail, self._kept = topics, journal, mail, kept
         self._say, self._wake_sender, self._now = say, wake_sender, now
 
     def tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
@@ -76,22 +78,21 @@ class Answers:
 
     @at_once
     def identifying(self, message: Incoming, id_: str, why: str = "") -> None:
-        """A look takes as long as registries and engine do, and who waits hears, once, that it goes on."""
+        """Say, once, that a desired state is being looked at: a look takes as long as registries and engine do."""
         if not message.begun:
             identifying = updateagent.FeedbackMessage(status="IDENTIFYING", message=why)
             self._mail.begin(message, self._message(id_, identifying))
             self._wake_sender()
 
     def waits(self, id_: str, why: str) -> None:
-        """Say to whoever waits for IDENTIFIED which trouble is waited out."""
+        """Say which trouble is waited out before IDENTIFIED."""
         if why:
             self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
             self._wake_sender()
 
     def end(self, activity: Activity, how: Status | Literal[""]) -> None:
         """The end of an activity, as `end_activity`."""
-        system = wanted(self._settings, activity.target).system
-        end_activity(self._journal, self._mail, activity, how, system, self._now(), self._say)
+        end_activity(self._journal, self._mail, activity, how, self._kept(activity), self._now(), self._say)
         self._wake_sender()
 
     def _now_ms(self) -> int:

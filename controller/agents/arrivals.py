@@ -12,7 +12,6 @@ from typing import NamedTuple
 from evenkeel.controller.agents.answers import Answers
 from evenkeel.controller.agents.conduct import Topics
 from evenkeel.controller.agents.contents import Contents, peek
-from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.agents.precedence import Precedence, has_id
 from evenkeel.controller.agents.reports import Reports
 from evenkeel.controller.journal.journal import Journal, at_once
@@ -49,12 +48,13 @@ class Arrivals:
         precedence: Precedence,
         answers: Answers,
         reports: Reports,
-        phases: Phases,
+        interrupt: Callable[[], None],
         wake_worker: Callable[..., None],
     ) -> None:
+        """`interrupt`: as for `Participant`."""
         self._topics, self._journal, self._mail, self._contents = topics, journal, mail, contents
         self._precedence, self._answers, self._reports = precedence, answers, reports
-        self._phases, self._wake_worker = phases, wake_worker
+        self._interrupt, self._wake_worker = interrupt, wake_worker
 
     def arrived(
         self,
@@ -124,7 +124,7 @@ class Arrivals:
             or self._precedence.has_to_give_way(activity)
             or self._precedence.cut_short_by(activity) is not None
         ):
-            self._phases.interrupt()
+            self._interrupt()
 
     @at_once
     def _say_what_it_waits_for(self, activity: Activity | None) -> None:
@@ -147,8 +147,8 @@ class Arrivals:
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
-        """A message is here that is too large to be kept: who waits for an answer gets one, at once, unless the open
-        activity has to be taken back before."""
+        """A message is here that is too large to be kept. A desired state is answered at once, unless the open activity has
+        to be taken back before."""
         why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
         if retained and not self._is_news(topic, beginning):
             return
@@ -168,8 +168,8 @@ class Arrivals:
 
     @at_once
     def _is_news(self, topic: str, payload: bytes) -> bool:
-        """Whether what a broker kept is to be obeyed: a state that was not heard yet. A command is for who hears it when it
-        is said. It comes at every start, so its like is said once."""
+        """Whether a retained message is to be obeyed: a desired state that was not heard yet. Retained commands are stale and
+        ignored. That is told once of each, because the broker sends it again on every connection."""
         if self._mail.knows_retained(topic, payload):
             return False
         if topic != self._topics.desired:

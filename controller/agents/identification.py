@@ -1,48 +1,29 @@
 """Identify a desired state: what would have to be done, and what becomes of the activity that is open.
 
-Whoever follows one activity by its id reads one end of it, as its last word: a desired state that comes under the id of the
-open activity goes on under it without an end in between, and one that is refused under that id ends it.
+A commander that follows an activity by its id takes the first end for the last word. So a desired state that comes under the id
+of the open activity goes on under it without an end in between, and one that is refused under that id ends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from evenkeel.controller.agents.answers import Answers
-from evenkeel.controller.agents.components import Waits
-from evenkeel.controller.agents.conduct import AgentSettings, wanted, wanted_before
+from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.agents.contents import Contents
-from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.agents.precedence import Precedence, asks_again, has_id
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
+from evenkeel.controller.participants.participant import Identified, Participant, Waits
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents.asked import Asked, joined
-from evenkeel.reconcilers.agents.identify import AtWork, baselines, begin_again, identify
-from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of, restoring, unanswered
-from evenkeel.reconcilers.containers.select import ContainersWanted
-from evenkeel.reconcilers.ports import Reconciler
-from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.memory import ContainersMemory
-from evenkeel.specs.containers.observed import ContainersSeen, at_containers
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.reconcilers.agents.identify import baselines, begin_again
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import Activity, name_of
-from evenkeel.specs.kanto.inventory import image_version
-from evenkeel.specs.plan import Difference
 
 _PASSED_AT_ONCE = 20
 """Others have their turn in between."""
-
-
-class _Found(NamedTuple):
-    """What a look at a desired state's containers found. `doubts`: what registries did not answer, in sentences."""
-
-    seen: ContainersSeen
-    differences: Sequence[Difference]
-    doubts: tuple[str, ...]
 
 
 class Identification:
@@ -54,8 +35,7 @@ class Identification:
         journal: Journal,
         mail: Mailbox,
         contents: Contents,
-        reconciler: Reconciler[ContainersWanted, ContainersSeen, ContainersMemory],
-        phases: Phases,
+        participant: Participant,
         precedence: Precedence,
         answers: Answers,
         say: Callable[[Feedback], None],
@@ -64,8 +44,7 @@ class Identification:
         now: Now,
     ) -> None:
         self._settings, self._journal, self._mail, self._contents = settings, journal, mail, contents
-        self._reconciler, self._phases = reconciler, phases
-        self._precedence, self._answers = precedence, answers
+        self._participant, self._precedence, self._answers = participant, precedence, answers
         self._say, self._wake_sender, self._touched, self._now = say, wake_sender, touched, now
 
     async def deal_with(self, message: Incoming, open_one: Activity | None) -> None:
@@ -80,12 +59,12 @@ class Identification:
             return
         self._answers.identifying(message, asked.activity_id)
         waits = partial(self._answers.waits, asked.activity_id)
-        found = await self._look(asked, waits)
-        if open_one is not None and isinstance(found, _Found):
+        found = await self._participant.identify(asked.target, asked.components, waits)
+        if open_one is not None and isinstance(found, Identified):
             if not await self._take_back(open_one, asked.activity_id, waits):
                 return
-            open_one, found = None, await self._look(asked, waits)
-        if isinstance(found, _Found):
+            open_one, found = None, await self._participant.identify(asked.target, asked.components, waits)
+        if isinstance(found, Identified):
             self._identify(message, asked, found)
         elif found is not None:
             await self.refuse(asked.activity_id, found, message, open_one)
@@ -108,9 +87,9 @@ class Identification:
 
     @at_once
     def _begin_again(self, message: Incoming, activity: Activity) -> None:
-        """The open activity is asked for again, by an update manager that was restarted, or by whoever did not hear an
-        answer: it begins with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; what is left to do
-        is found out by each phase."""
+        """The open activity is asked for again, by an update manager that was restarted or did not hear an answer: it begins
+        with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; each phase finds out what is left to
+        do."""
         self._answers.identifying(message, activity.id)
         begun = self._touched(begin_again(activity))
         self._say(
@@ -120,9 +99,9 @@ class Identification:
         self._wake_sender()
 
     async def refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
-        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for
-        whoever follows it, that is its end. When another one under this id waits, the answer to that is the answer to both:
-        whoever sent it would take this one for its own."""
+        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for its
+        commander, this is its end. While another desired state waits under this id, nothing is answered: the answer to that
+        one is taken for the answer to both."""
         if open_one is not None and has_id(open_one, id_) and not self._precedence.is_sent_again(message, id_):
             if not await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
                 return
@@ -136,53 +115,16 @@ class Identification:
     async def _take_back(self, activity: Activity, successor: str, waits: Waits) -> bool:
         """Undo what an open activity began, keep what it activated, and say that it is superseded, unless its id goes on. False
         when told to stop meanwhile. `successor`: the id of what takes its place."""
-        want, before = wanted(self._settings, activity.target), wanted_before(self._settings, activity)
-        ended = await self._phases.end_silently(activity, want, before, waits)
+        ended = await self._participant.close(activity, waits)
         if ended is None:
             return False
         goes_on = activity.id == successor or self._precedence.goes_on(activity)
         self._answers.end(ended, "" if goes_on else "SUPERSEDED")
         return True
 
-    async def _look(self, asked: Asked, waits: Waits) -> _Found | str | None:
-        """What differs, or why nothing can be said of it; `None` when told to stop."""
-        want = wanted(self._settings, asked.target)
-        memory = self._journal.memories.of(self._reconciler.memory)
-        look = changed(at_containers(self._reconciler.look(want, memory)), fresh=True)
-        try:
-            seen = await self._phases.observe(look, waits)
-        except (Unavailable, TimedOut, Refused) as error:
-            return error.message
-        if seen is None:
-            return None
-        self._forgive_images(want, seen)
-        differences = self._reconciler.diff(want, seen, self._journal.memories.of(self._reconciler.memory))
-        blocked = [f"{each.subject}: {each.why}" for each in differences if each.verb == "blocked"]
-        return joined(blocked) if blocked else _Found(seen, differences, tuple(unanswered(look.images, seen)))
-
     @at_once
-    def _forgive_images(self, want: ContainersWanted, seen: ContainersSeen) -> None:
-        """Content that failed is tried again where this desired state asks for it, and where the engine has it no more: it
-        may be what a registry names now."""
-        asked_for = content_of({container.image for container, _ in want.documents}, seen)
-        here = {*seen.images.values(), *seen.digests.values()}
-        for image in self._journal.memories.of(self._reconciler.memory).rejected:
-            if image in asked_for or image not in here:
-                self._journal.attempts.forgive(image, self._reconciler.domain)
-
-    @at_once
-    def _identify(self, message: Incoming, asked: Asked, found: _Found) -> None:
-        seen, differences, doubts = found
-        instances = at_work(seen, self._journal.memories.of(self._reconciler.memory))
-        there = {
-            name: AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
-            for name, each in instances.items()
-        }
-        want = wanted(self._settings, asked.target)
-        followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
-        promised = {name: seen.remote[image].digest for name, image in followed.items()}
-        actions = identify(asked.components, differences, there, want.system, promised)
-        notes = "; ".join(filter(None, [asked.notes, joined(doubts)]))
+    def _identify(self, message: Incoming, asked: Asked, found: Identified) -> None:
+        actions, notes = found.actions, "; ".join(filter(None, [asked.notes, joined(found.doubts)]))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]
         activity = Activity(
@@ -190,7 +132,7 @@ class Identification:
             topic=message.topic,
             domain=domain,
             target=asked.target,
-            before=restoring(instances),
+            before=found.before,
             actions=actions,
             baselines=baselines(domain, asked.baselines, names, actions),
             begun_at=now,
@@ -199,7 +141,7 @@ class Identification:
             notes=notes,
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
-        left_alone = "".join(f"; {name} is a system container and left alone" for name in names if name in want.system)
+        left_alone = "".join(f"; {name} is a system container and left alone" for name in found.left_alone)
         doubted = f"; {notes}" if notes else ""
         text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}{doubted}"
         self._say(Feedback("activity", text, revision=asked.target.digest))

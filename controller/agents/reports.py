@@ -1,37 +1,27 @@
-"""Reports of the current state: what is there, as others ask for it or want to know without asking.
+"""Reports of the current state: what is there, for those that ask for it and for those that only listen.
 
-On demand, on every new connection, after each activity, and when something changed. Who asks is answered in any case, and
-soon; without an engine by the agent's own node alone (container-management.md §2.7), which then says that containers are not
-known, and is not retained. What nobody asked for waits for the
-engine: the broker keeps the newest report, and one without containers says that they are gone. Only the newest counts, so of
-those that nobody asked for one that waits for the broker is enough.
+Reports are made on demand, on every new connection, after each activity, and when something changed. A question is answered in
+any case, and soon. Without an engine the answer has the agent's own node alone (container-management.md §2.7), which then says
+that nothing else is known, and it is not retained. All other reports wait for the engine: the broker keeps the newest
+report, and one without components says that they are gone. Only the newest counts, so that of reports that wait for the broker
+one is enough.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.participants.participant import Participant
 from evenkeel.controller.process.clock import Now
-from evenkeel.reconcilers.agents.in_force import as_in_force
-from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.containers.memory import ContainersMemory
-from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
 
 _LONGEST_LOOK_S = 10.0
-"""For so long who asks waits for an engine."""
+"""For so long a question waits for an engine."""
 _MOST_ASKED = 50
-
-
-class MakeInventory(Protocol):
-    """As `specs.kanto.inventory.inventory`, for one domain."""
-
-    def __call__(self, seen: ContainersSeen, *, unknown: str = "") -> Inventory: ...
 
 
 class Reports:
@@ -40,14 +30,13 @@ class Reports:
     def __init__(
         self,
         topic: str,
-        inventory: MakeInventory,
+        participant: Participant,
         journal: Journal,
-        driver: Driver[ContainersSeen],
         wake_sender: Callable[[], None],
         now: Now,
     ) -> None:
         self.topic = topic
-        self._inventory, self._journal, self._driver = inventory, journal, driver
+        self._participant, self._journal = participant, journal
         self._wake_sender, self._now = wake_sender, now
         self._reported: Inventory | None = None
         self._reporting = asyncio.Lock()  # or a slow look would be told after a quick one that came later
@@ -68,7 +57,7 @@ class Reports:
         self.asked.set()
 
     async def answer(self) -> None:
-        """Answer everybody who waits, in the order in which they asked, with one look."""
+        """Answer all questions that wait, in their order, with one look."""
         asked, self._asked = self._asked, {}
         self.asked.clear()
         if not asked:
@@ -84,16 +73,17 @@ class Reports:
     async def _answer(self, asked: Iterable[str]) -> None:
         try:
             async with asyncio.timeout(_LONGEST_LOOK_S), self._reporting:
-                self._publish(asked, await self._look())
+                self._publish(asked, await self._participant.inventory())
         except TimeoutError:
             self._admit(asked, f"the engine does not answer within {_LONGEST_LOOK_S:g} s")
         except (Unavailable, TimedOut, Refused) as error:
             self._admit(asked, error.message)
 
     def _admit(self, asked: Iterable[str], why: str) -> None:
-        """Answer that nothing is known. It must not be kept by the broker, nor taken for a report without containers."""
+        """Answer that nothing is known. The broker must not keep it, and nobody may take it for a report that nothing is
+        there."""
         self._reported = None
-        self._send(asked, self._inventory(ContainersSeen(""), unknown=why), retain=False)
+        self._send(asked, self._participant.unknown(why), retain=False)
         self.owing.set()
 
     async def report(self, activity_id: str) -> None:
@@ -120,7 +110,7 @@ class Reports:
             ended, introduces = self._ended, introduces or self._introduces
             self._introduces = introduces
             try:
-                found = await self._look()
+                found = await self._participant.inventory()
                 with self._journal.at_once():
                     is_news = found != self._reported and ended is None
                     if ended is not None:
@@ -138,11 +128,6 @@ class Reports:
             if self._ended == ended:  # else another one has ended since
                 self._ended = None
                 self.owing.clear()
-
-    async def _look(self) -> Inventory:
-        adopted = self._journal.memories.of(ContainersMemory).adopted
-        seen = await self._driver.observe(ContainersLook(adopted=adopted, checks={}))
-        return self._inventory(as_in_force(seen, self._journal.readable_revision("desired")))
 
     def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:
         self._send(names, found, latest=latest)

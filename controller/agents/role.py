@@ -73,7 +73,7 @@ class AgentRole:
         self._mail.set_aside(message.topic, message.payload, why)
 
     def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
-        """Whoever commands has to hear a status: feedback with less and less text."""
+        """Feedback with less and less text: its commander has to hear a status in any case."""
         for most in _SHORTER if topic == self._agent.topics.feedback else ():
             yield shortened_feedback(payload, most)
 

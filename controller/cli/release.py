@@ -73,6 +73,7 @@ def _abandon(settings: Settings, state: Path) -> None:
     from evenkeel.controller.journal.journal import open_journal
     from evenkeel.controller.journal.lock import holder, sole_controller
     from evenkeel.controller.process.clock import system_now
+    from evenkeel.reconcilers.agents.in_force import in_force
     from evenkeel.specs.codec import changed
     from evenkeel.specs.errors import Busy, EvenkeelError
 
@@ -85,7 +86,8 @@ def _abandon(settings: Settings, state: Path) -> None:
             system = sorted({*settings.system_containers, *settings.update_agent.system_containers})
             for domain, activity in activities.items():
                 ended, mail = changed(activity, because="abandoned by an operator"), journal.mailbox(domain)
-                end_activity(journal, mail, ended, "INCOMPLETE", system, system_now(), journal.say, judged=False)
+                kept = in_force(ended, system)
+                end_activity(journal, mail, ended, "INCOMPLETE", kept, system_now(), journal.say, judged=False)
             message = message_in_force(journal)
     except Busy as busy:
         found = holder(state)

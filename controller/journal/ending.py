@@ -6,16 +6,18 @@ there is nothing better to go back to: no failure after the end takes back what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 from evenkeel.controller.journal.intent import message_in_force
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
-from evenkeel.reconcilers.agents.activity import feedback, is_confirmed, reasons, verdict
-from evenkeel.reconcilers.agents.in_force import in_force, reached
+from evenkeel.reconcilers.agents.activity import feedback
+from evenkeel.reconcilers.agents.closing import is_confirmed, reasons, verdict
+from evenkeel.reconcilers.agents.in_force import reached
 from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Refused
 from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.kanto.updateagent import feedback_bytes
@@ -33,7 +35,7 @@ def end_activity(
     mail: Mailbox,
     activity: Activity,
     how: Status | Literal[""],
-    system: Sequence[str],
+    state: DesiredState,
     now_s: float,
     say: Callable[[Feedback], object],
     *,
@@ -41,12 +43,11 @@ def end_activity(
 ) -> None:
     """The open activity of a mailbox ends. What was activated is desired from now on, even if the same once failed; what was
     not, is as it was before. Where nothing was activated, what is desired already stays so; and where nothing is, what was
-    there before is. `system`: the containers that the activity left alone. `judged`: nobody else than the agent has done
-    anything meanwhile. What was activated becomes last-good only when all of it was looked at and found well; else cycles
-    judge it. `how` is "" for an activity whose id goes on: nothing is published then, because whoever follows the id would
-    take it for the end of what comes next."""
+    there before is. `state`: what has to stay in force because of it. `judged`: nobody else than the agent has done anything
+    meanwhile. What was activated becomes last-good only when all of it was looked at and found well; else cycles
+    judge it. `how` is "" for an activity whose id goes on: nothing is published then, because its commander would take it for
+    the end of what comes next."""
     with journal.at_once():
-        state = in_force(activity, system)
         if reached(activity) and judged and is_confirmed(activity):
             if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
                 message_in_force(journal, mail.domain, state, activity.topic, activity.id)
@@ -70,9 +71,8 @@ def end_activity(
 def tell_ended(journal: Journal, domain: str, id_: str, how: Status, why: str) -> None:
     """Let the status tell how the newest activity of a domain ended, also when what is desired is another's by then."""
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
-    journal.drop_condition(
-        "ActivityCompleted", domain
-    )  # each end is news with a time of its own, even if like the last
+    # each end is news with a time of its own, also where it is like the last
+    journal.drop_condition("ActivityCompleted", domain)
     journal.set_condition(Condition("ActivityCompleted", how == "COMPLETED", _REASONS[how], text, domain=domain))
 
 

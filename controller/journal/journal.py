@@ -3,18 +3,20 @@
 What a method returned from is on the disk (`controller.journal.database`). A settled device writes nothing. Everything in
 here can be lost without losing a container: the engine is asked again; only memory of failed revisions, of proofs and of
 unread feedback would be gone. Parts of it: a `mailbox` for the messages of each domain, the `outbox` of all of them, `attempts`
-for what was tried and failed, `memories` for what each domain remembers, `failures` for how subjects failed.
+for what was tried and failed, `memories` for what each domain remembers, `failures` for how subjects failed, `entries` for what
+was said, `conditions` for what holds. Of the last two the journal has the methods as its own, because all speak through them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from evenkeel.controller.journal.attempts import Attempts
+from evenkeel.controller.journal.conditions import Conditions
 from evenkeel.controller.journal.database import (
     Database,
     Loss,
@@ -24,6 +26,7 @@ from evenkeel.controller.journal.database import (
     open_database,
     read_database,
 )
+from evenkeel.controller.journal.entries import Entries
 from evenkeel.controller.journal.failures import Failures
 from evenkeel.controller.journal.file import Trouble
 from evenkeel.controller.journal.mailbox import Mailbox
@@ -32,12 +35,10 @@ from evenkeel.controller.journal.migrations import checksum
 from evenkeel.controller.journal.outbox import Outbox
 from evenkeel.controller.process.boot import boot_id
 from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.specs.codec import changed, encode
+from evenkeel.specs.codec import encode
 from evenkeel.specs.desired import DesiredState, composed
 from evenkeel.specs.errors import JournalError
-from evenkeel.specs.feedback import Condition, ConditionName, Feedback
 from evenkeel.specs.kanto.activity import Activity
-from evenkeel.specs.visible import shortened
 
 Role = Literal["desired", "last-good", "files", "message", "proven", "part"]  # the last: controller.cycle.proven
 """`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007). A `message` and what is
@@ -52,7 +53,7 @@ _COLLECT = "DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)"
 
 
 class Origin(NamedTuple):
-    """Who asked: `files`, or a topic and the activity that came over it; since when, in epoch seconds."""
+    """The origin of a state: `files`, or a topic and the activity that came over it; since when, in epoch seconds."""
 
     source: str
     activity: str
@@ -70,6 +71,13 @@ class Journal:
         self.outbox = Outbox(database)
         """What all roles have to say over their one connection, in one order."""
         self.failures = Failures(database)
+        entries = Entries(database)
+        self.say, self.said, self.last_seq = entries.say, entries.said, entries.last_seq
+        self.delivered, self.confirm, self.trim = entries.delivered, entries.confirm, entries.trim
+        conditions = Conditions(database)
+        self.conditions, self.condition = conditions.all, conditions.of
+        self.set_condition, self.drop_condition = conditions.set, conditions.drop
+        self.unreadable_conditions = conditions.unreadable
         self.attempts = Attempts(database)
         self.memories = Memories(database, self.attempts, self.failures)
         self._contents: dict[str, bytes] = {}
@@ -139,7 +147,7 @@ class Journal:
         return str(row[0]) if row else ""
 
     def origin(self, role: Role, domain: str = "") -> Origin | None:
-        """Who asked for the state in that role, `None` when there is none."""
+        """The origin of the state in that role, `None` when there is none."""
         row = self._database.one("SELECT source, activity, at FROM role WHERE domain = ? AND name = ?", domain, role)
         return Origin(*row) if row else None
 
@@ -226,82 +234,6 @@ class Journal:
             (domain, role, digest, self._now(), source, activity),
         )
         connection.execute(_COLLECT)
-
-    # ── feedback and conditions ────────────────────────────────────────────────────────────────────────────────
-
-    def say(self, feedback: Feedback) -> Feedback:
-        """Number, date and store an entry; the stored entry is returned, and only that may be published."""
-        with self._database.writing() as connection:
-            dated = changed(feedback, at=self._now(), message=shortened(feedback.message))
-            seq = connection.execute("INSERT INTO feedback (body) VALUES (?)", (encode(dated),)).lastrowid
-        assert seq is not None
-        return changed(dated, seq=seq)
-
-    def said(self, after: int = 0, limit: int = 1000) -> tuple[Feedback, ...]:
-        """Entries with a number above `after`, the oldest first. In the place of one that cannot be read stands an entry that
-        says so: no sink waits for it for ever, and none misses its number."""
-        rows = self._database.all("SELECT seq, body FROM feedback WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
-        lost = Feedback("state-lost", "what was said under this number cannot be read")
-        return tuple(changed(self._database.readable(body, Feedback) or lost, seq=seq) for seq, body in rows)
-
-    def last_seq(self) -> int:
-        """The number of the newest entry, 0 when there is none."""
-        row = self._database.one("SELECT max(seq) FROM feedback")
-        return int(row[0]) if row and row[0] is not None else 0
-
-    def delivered(self, sink: str) -> int:
-        """Up to which number a sink has everything."""
-        row = self._database.one("SELECT seq FROM cursor WHERE sink = ?", sink)
-        return int(row[0]) if row else 0
-
-    def confirm(self, sink: str, seq: int) -> None:
-        """A sink has everything up to `seq`."""
-        with self._database.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (sink, seq))
-
-    def trim(self, keep: int, sinks: Iterable[str]) -> None:
-        """Drop the oldest entries beyond `keep`, but none that one of these `sinks` still waits for. A sink that took
-        nothing yet waits for everything; one that is not named, because the settings name it no more, for nothing."""
-        bound = min([self.last_seq() - keep, *(self.delivered(sink) for sink in sinks)])
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM feedback WHERE seq <= ?", (bound,))
-
-    def conditions(self) -> tuple[Condition, ...]:
-        """All conditions, by domain and name. One that cannot be read is as if it had never been set
-        (`controller.journal.unreadable`)."""
-        rows = self._database.all("SELECT domain, body FROM condition ORDER BY domain, name")
-        found = ((domain, self._database.readable(body, Condition)) for domain, body in rows)
-        return tuple(changed(each, domain=domain) for domain, each in found if each is not None)
-
-    def condition(self, name: ConditionName, domain: str = "") -> Condition | None:
-        """One condition of a domain, or of the whole device; `None` when nothing is known of it."""
-        query = "SELECT body FROM condition WHERE domain = ? AND name = ?"
-        row = self._database.one(query, domain, name)
-        found = self._database.readable(row[0], Condition) if row else None
-        return changed(found, domain=domain) if found is not None else None
-
-    def unreadable_conditions(self) -> list[tuple[str, str, bytes, str]]:
-        """Domain, name and body of the conditions that cannot be read, and why they cannot."""
-        rows = self._database.all("SELECT domain, name, body FROM condition ORDER BY domain, name")
-        found = ((domain, name, body, self._database.why_unreadable(body, Condition)) for domain, name, body in rows)
-        return [each for each in found if each[3]]
-
-    def set_condition(self, condition: Condition) -> bool:
-        """Store a condition if it says something new; `since` moves only when `holds` changes. True when stored."""
-        old = self.condition(condition.name, condition.domain)
-        since = old.since if old is not None and old.holds == condition.holds else self._now()
-        new = changed(condition, since=since, message=shortened(condition.message))
-        if new == old:
-            return False
-        with self._database.writing() as connection:
-            row = (new.domain, new.name, encode(new))
-            connection.execute("INSERT OR REPLACE INTO condition VALUES (?, ?, ?)", row)
-        return True
-
-    def drop_condition(self, name: str, domain: str = "") -> None:
-        """It means nothing any more."""
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM condition WHERE domain = ? AND name = ?", (domain, name))
 
     def at_once(self) -> AbstractContextManager[object]:
         """All writes within are one: on the disk together, or not at all. Nothing may be awaited within."""

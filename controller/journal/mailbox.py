@@ -78,8 +78,7 @@ class Mailbox:
 
     def has_heard(self, topic: str, payload: bytes, packet: int | None = None) -> bool:
         """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under that
-        id: a broker delivers again under the id of the first time, and by that the like of it that is sent later is told
-        from it."""
+        id: a redelivery keeps its packet id, an identical new message does not."""
         waiting = "SELECT 1 FROM inbox WHERE topic = ?1 AND payload = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
         dealt = "SELECT 1 FROM dealt WHERE topic = ?1 AND digest = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
         return (
@@ -101,7 +100,7 @@ class Mailbox:
         return self._database.one(query, topic, _digest(payload)) is not None
 
     def remember_retained(self, topic: str, payload: bytes) -> None:
-        """The broker keeps this message, and gives it to everybody who begins to listen: once is enough."""
+        """The broker retains this message, and sends it again to every new subscriber: once is enough."""
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO retained VALUES (?, ?)", (topic, _digest(payload)))
 

@@ -1,7 +1,7 @@
 """Topics on which the broker does not take what it is sent, as MQTT 5 says, and when they are tried again.
 
-It is for whoever keeps the broker's access list to correct, which may happen at any time and ends no connection. So what is
-said on such a topic waits, in its order, and the oldest of it is tried again and again; other topics go on.
+The broker's access list may be corrected at any time, which ends no connection. So messages for such a topic wait, in their
+order, and the oldest of them is tried again and again. Other topics go on.
 """
 
 from __future__ import annotations

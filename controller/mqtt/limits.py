@@ -10,23 +10,27 @@ connections for topics) and for an hour, because brokers are set up anew.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 
 from evenkeel.specs.errors import TooLarge
+from evenkeel.specs.settings.settings import Backoff
 
 STEADY_S = 2.0
 """For so long a connection has to hold before it is a witness."""
 _AT_ONCE_S = 10.0
 _SUSPECTED, _GIVEN_UP = 3, 5
 _REMEMBERED_S = 3600.0
+_LONGEST_WAIT_S = 60.0
+"""Between two attempts, whatever the settings allow: a broker is asked for little, and commands wait behind it."""
 _SHORTEST_ANSWER_S, _LONGEST_ANSWER_S = 5.0, 120.0
 
 
 @dataclass(eq=False)
 class Outgoing:
-    """A message to publish; `done` is its publisher's, who may have given up."""
+    """A message to publish; `done` is its publisher's, which may have given up."""
 
     topic: str
     payload: bytes
@@ -81,6 +85,13 @@ def longest_answer_s(keep_alive: timedelta, unanswered: int) -> float:
     network takes to be noticed, twice as long each time."""
     first_s = min(_LONGEST_ANSWER_S, max(_SHORTEST_ANSWER_S, 2 * keep_alive.total_seconds()))
     return float(first_s * 2 ** min(unanswered, 10))
+
+
+def next_try_s(backoff: Backoff, failures: int) -> float:
+    """In how many seconds to try again after so many failures, with a share of chance."""
+    longest_s, first_s = backoff.longest.total_seconds(), backoff.first.total_seconds()
+    wait_s: float = min(_LONGEST_WAIT_S, longest_s, first_s * 2 ** min(failures - 1, 30))
+    return wait_s * random.uniform(0.5, 1)
 
 
 def _packet_bytes(outgoing: Outgoing) -> int:

@@ -3,7 +3,7 @@
 A line lives once. paho's own reconnecting is not used: it keeps messages, packet ids and credentials from one connection to
 the next, retries with secrets that were replaced meanwhile, and its thread dies of what it does not expect. What happens is
 told as an `Event`, from this thread. `publish`, `subscribe`, `acknowledge` and `leave` may be called from another
-thread while the line runs; `release` must be called when it has ended, by whoever calls those.
+thread while the line runs; `release` must be called when it has ended, by the caller of those.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ class Line:
         return self._why or self._lost(access)
 
     def _question(self, error: Exception, access: Access) -> str:
-        """What to ask whoever has the broker: one that does not know TLS resets the connection, or answers something else."""
+        """A question that helps to find the mistake: a broker that does not know TLS resets the connection, or answers
+        something else."""
         if access.tls is None or self._accepted_at:
             return ""
         is_plain = isinstance(error, ConnectionResetError) or getattr(error, "reason", "") in _NO_TLS

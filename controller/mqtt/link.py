@@ -3,10 +3,10 @@
 * `publish` returns when the broker has the message, through any number of connections. What was under way when one broke is
   published again, in order, before what came later: at least once.
 * Messages are handed over in order of arrival and acknowledged in that order, each after its consumer said `done`. The
-  session at the broker outlives connections and this process: what was not done is delivered again, and what is sent while
-  nobody is here waits. Whoever consumes has to recognise what it had already.
-* `connections` says True when all subscriptions are in force, so that whoever speaks then hears the answer. What a broker
-  refuses is asked for again on the same connection, with a back-off; what it allows is heard meanwhile.
+  session at the broker outlives connections and this process: a message that was not done is delivered again, and messages
+  that are sent while there is no connection wait. The consumer has to recognise what it had already.
+* `connections` says True when all subscriptions are in force, so that the answer to a message that is sent then is heard. A
+  refused subscription is asked for again on the same connection, with a back-off; the others are in force meanwhile.
 * A broker that answers pings but not what it is sent has lost it, or its answer: MQTT repeats nothing while a connection
   lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow network
   must not look like such a broker for ever.
@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
 from evenkeel.controller.mqtt.access import broker_element, client_id_of, read_access
-from evenkeel.controller.mqtt.limits import STEADY_S, Limits, Outgoing, longest_answer_s
+from evenkeel.controller.mqtt.limits import STEADY_S, Limits, Outgoing, longest_answer_s, next_try_s
 from evenkeel.controller.mqtt.line import (
     LOST,
     SILENT,
@@ -55,8 +54,6 @@ _CLOSE_S = 5.0
 _BEGINNING = 64 * 1024
 """Bytes that are kept of what is too large."""
 _BACKOFF = Backoff()
-_LONGEST_S = 60.0
-"""Between two attempts, whatever the settings allow: a broker is asked for little, and commands wait behind it."""
 
 
 class MqttLink:
@@ -242,17 +239,12 @@ class MqttLink:
         """Rights may be given while we are connected, and not every broker ends connections then."""
         if self._asking_again is None and self._loop is not None and not self._stop.is_set():
             self._refusals += 1
-            self._asking_again = self._loop.call_later(self._wait_s(self._refusals), self._ask_again)
+            self._asking_again = self._loop.call_later(next_try_s(self._backoff, self._refusals), self._ask_again)
 
     def _ask_again(self) -> None:
         self._asking_again = None
         if self._session is not None:
             self._session.ask(self._subscriptions.missing())
-
-    def _wait_s(self, failures: int) -> float:
-        longest_s, first_s = self._backoff.longest.total_seconds(), self._backoff.first.total_seconds()
-        wait_s: float = min(_LONGEST_S, longest_s, first_s * 2 ** min(failures - 1, 30))
-        return wait_s * random.uniform(0.5, 1)
 
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
@@ -325,7 +317,7 @@ class MqttLink:
                 why = f"internal error: {type(error).__name__}"
                 self._call(self._loop_hears, error)
             failures = 1 if line.held_s > _STEADY_S else failures + 1
-            wait_s = self._wait_s(failures)
+            wait_s = next_try_s(self._backoff, failures)
             if not self._call(self._ended, line, why, wait_s):
                 line.release()
                 return

@@ -30,7 +30,7 @@ class Role(Protocol):
 
     def arrived(self, message: Message) -> None:
         """A message is here. When this returns it is stored, or need not be, and will be acknowledged. Without room it is
-        refused: whoever waits for an answer to it is told. Raises JournalError when it cannot be stored."""
+        refused, and its sender is told if it waits for an answer. Raises JournalError when it cannot be stored."""
         ...
 
     def set_aside(self, message: Message, why: str) -> None:
@@ -43,7 +43,7 @@ class Role(Protocol):
         ...
 
     async def introduce(self) -> None:
-        """A connection was made, and all subscriptions are in force: whoever answers is heard."""
+        """A connection was made, and all subscriptions are in force: an answer is heard."""
         ...
 
     async def serve(self) -> None:

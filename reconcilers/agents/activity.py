@@ -1,4 +1,4 @@
-"""The decisions of an update agent: allow or refuse a command, mark progress, judge the end. Pure.
+"""The decisions of an update agent: allow or refuse a command, mark progress, end a command. Pure.
 
 The order of commands and every text that travels on the wire are those of Kanto's agent (container-management.md §2.2 to
 §2.5), except where the original is wrong: a rollback is allowed after every failure, one machine for each baseline serves
@@ -97,7 +97,7 @@ def to_roll_back(activity: Activity) -> tuple[ActivityAction, ...]:
     return tuple(
         action
         for action in to_do(activity)
-        if (action.status, action.message) != ("UPDATE_FAILURE", _rolled_back_text(action))
+        if (action.status, action.message) != ("UPDATE_FAILURE", rolled_back_text(action))
     )
 
 
@@ -130,7 +130,7 @@ def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
     return by in gives_up.get(activity.command, ()) and bool(working & concerned)
 
 
-def _rolled_back_text(action: ActivityAction) -> str:
+def rolled_back_text(action: ActivityAction) -> str:
     """A rollback after a failed activation is told in the original's words alone."""
     why = _update_failure(action)
     return f"{ROLLBACK_TEXT[action.kind]} It had failed: {why}" if why else ROLLBACK_TEXT[action.kind]
@@ -198,7 +198,7 @@ def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False)
     if ended and activity.command == "ACTIVATE" and action.kind == "check":
         return mark(activity, action.subject, phase.action_well, HAS_ENDED)
     if activity.command == "ROLLBACK":
-        return mark(activity, action.subject, "UPDATE_FAILURE", _rolled_back_text(action))
+        return mark(activity, action.subject, "UPDATE_FAILURE", rolled_back_text(action))
     if activity.command == "CLEANUP" and action.kind != "destroy":
         return wait(activity, action.subject, "")
     return mark(activity, action.subject, phase.action_well, ENDED_WELL.get((activity.command, action.kind)))
@@ -235,122 +235,9 @@ def break_off(activity: Activity, why: str) -> tuple[Status, Activity]:
     return phase.badly, finish(activity, well=False)
 
 
-def disprove(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which what was activated has turned out to be not well after all."""
-    return changed(
-        mark(activity, subject, "ACTIVATION_FAILURE", why),
-        baselines=tuple(
-            changed(b, status="ACTIVATION_FAILURE", proven=False) if subject in b.subjects and is_activated(b) else b
-            for b in activity.baselines
-        ),
-    )
-
-
-def _action(activity: Activity, subject: str) -> ActivityAction:
-    return next(action for action in activity.actions if action.subject == subject)
-
-
-def failed_first(activity: Activity) -> str:
-    """The first subject that could not be activated; "" when none failed."""
-    return next((action.subject for action in activity.actions if action.status == "ACTIVATION_FAILURE"), "")
-
-
-def taken_back(activity: Activity, subject: str, failed: str) -> Activity:
-    """The activity after a clean-up put back what was there before a subject. `failed`: the subject for which its baseline
-    was not activated, "" when there is none."""
-    action = _action(activity, subject)
-    if action.status != "ACTIVATION_SUCCESS":
-        return activity
-    why = f", because {failed} failed" if failed else ""
-    return mark(activity, subject, "ACTIVATION_FAILURE", f"It was activated, and was taken back{why}.")
-
-
-def left_over(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which the old instance of a subject could not be removed: what replaced it is at work all the same."""
-    action = _action(activity, subject)
-    text = f"{action.message} The old container instance could not be removed, and is tried again: {why}"
-    return mark(activity, subject, action.status, text)
-
-
-def confirmed_good(activity: Activity) -> tuple[ActivityAction, ...]:
-    """Actions that an end as COMPLETED speaks of, but for removals."""
-    good = {subject for baseline in activity.baselines if baseline.good for subject in baseline.subjects}
-    return tuple(action for action in activity.actions if action.subject in good and action.kind != "destroy")
-
-
-def is_confirmed(activity: Activity) -> bool:
-    """Whether all that was activated was found well when it was cleaned up, and since."""
-    acting = {action.subject for action in activity.actions}
-    return all(b.good for b in activity.baselines if is_activated(b) and acting.intersection(b.subjects))
-
-
-def leave_unconfirmed(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which nobody could look at what was cleaned up well: it stays in force, but is not called complete."""
-    activity = mark(activity, subject, "REMOVAL_FAILURE", why)
-    return changed(
-        activity,
-        baselines=tuple(changed(b, good=False) if subject in b.subjects else b for b in activity.baselines),
-    )
-
-
-def leave_all_unconfirmed(activity: Activity, why: str) -> Activity:
-    """The activity in which nobody could look at anything that was cleaned up well."""
-    for action in confirmed_good(activity):
-        activity = leave_unconfirmed(activity, action.subject, why)
-    return activity
-
-
-def revoke(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which what was cleaned up well is not well after all."""
-    activity = mark(activity, subject, "ACTIVATION_FAILURE", why)
-    return changed(
-        activity,
-        baselines=tuple(
-            changed(b, status="ACTIVATION_FAILURE", good=False, proven=False) if subject in b.subjects else b
-            for b in activity.baselines
-        ),
-    )
-
-
-def activated(activity: Activity) -> tuple[ActivityAction, ...]:
-    """Actions of the baselines at work that were activated, but for removals."""
-    subjects = {s for b in at_work(activity) if is_activated(b) for s in b.subjects}
-    return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "destroy")
-
-
 def is_over(activity: Activity) -> bool:
     """Whether every baseline was cleaned up, or there was nothing to do from the beginning."""
     return not activity.actions or all(baseline.closed for baseline in activity.baselines)
-
-
-def verdict(activity: Activity) -> Status:
-    """COMPLETED when every baseline was activated and cleaned up well; one without actions has nothing to fail at."""
-    acting = {action.subject for action in activity.actions}
-    idle = [b for b in activity.baselines if not acting.intersection(b.subjects)]
-    return "COMPLETED" if all(b.good or b in idle for b in activity.baselines) else "INCOMPLETE"
-
-
-def reasons(activity: Activity) -> tuple[str, ...]:
-    """Why actions of an activity failed, in sentences: which command failed first, and what its failure or that of another
-    left behind. That something was taken back says nothing where it is known what failed."""
-    knows = any(action.failure for action in activity.actions)
-    found = []
-    for action in activity.actions:
-        if not action.status.endswith("_FAILURE"):
-            continue
-        why = [f"{action.failed_at or 'UPDATE'} failed: {action.failure}"] if action.failure else []
-        is_told = action.message == action.failure or (knows and action.message == _rolled_back_text(action))
-        if not is_told:
-            why.append(action.message)
-        if why:
-            found.append(f"{action.subject}: {'; '.join(why)}")
-    return tuple(found)
-
-
-def undone(activity: Activity) -> tuple[ActivityAction, ...]:
-    """Actions of the baselines at work that a clean-up has to take back, because they were not activated."""
-    subjects = {s for b in at_work(activity) if not is_activated(b) for s in b.subjects}
-    return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "check")
 
 
 def is_activated(baseline: Baseline) -> bool:

@@ -1,7 +1,7 @@
 """What a desired-state message asks for, or every reason why it cannot be read.
 
 Decides nothing about containers: it turns one message, in Kanto's words (container-management.md §1), into the desired state
-that an activity is about, and into sentences for whoever sent it.
+that an activity is about, and into sentences for its sender.
 """
 
 from __future__ import annotations

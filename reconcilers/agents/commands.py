@@ -1,4 +1,4 @@
-"""What the commands of an update manager mean: in statuses, in steps, and in the words of the original.
+"""What the commands of an update manager mean: in statuses, and in the words of the original.
 
 The vocabulary of activities as tables (container-management.md §2.4, §2.5); what follows from it for one activity is decided in
 `reconcilers.agents.activity`.
@@ -6,12 +6,10 @@ The vocabulary of activities as tables (container-management.md §2.4, §2.5); w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.kanto.activity import ActionKind, ActionStatus, Command, Status
-from evenkeel.specs.plan import Step
 
 IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
     "create": "New container will be created and started.",
@@ -31,7 +29,7 @@ ROLLBACK_TEXT: Mapping[ActionKind, str] = {
 
 
 class Phase(NamedTuple):
-    """What a command does, in statuses and in steps."""
+    """What a command does, in statuses."""
 
     allowed_after: tuple[Status, ...]
     working: Status
@@ -42,22 +40,21 @@ class Phase(NamedTuple):
     action_well: ActionStatus
     action_badly: ActionStatus
     concerns: tuple[ActionKind, ...]
-    opens: tuple[type, ...]
 
 
 PHASES: Mapping[Command, Phase] = {
     "DOWNLOAD": Phase(
         ("IDENTIFIED",), "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE",
-        "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", ("create", "recreate"), (Pull, Create),
+        "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", ("create", "recreate"),
     ),
     "UPDATE": Phase(
         ("DOWNLOAD_SUCCESS",), "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", "UPDATE_FAILURE",
-        "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", ("recreate", "update", "destroy"), (Update, Rename, End),
+        "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", ("recreate", "update", "destroy"),
     ),
     "ACTIVATE": Phase(
         ("UPDATE_SUCCESS",), "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_FAILURE",
         "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE",
-        ("create", "recreate", "update", "check"), (Rename, End, Connect, Start, Verify),
+        ("create", "recreate", "update", "check"),
     ),
     "ROLLBACK": Phase(
         (
@@ -65,15 +62,14 @@ PHASES: Mapping[Command, Phase] = {
             "DOWNLOAD_FAILURE", "UPDATE_FAILURE", "ROLLBACK_FAILURE",
         ),
         "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE", "ROLLBACK_FAILURE",
-        "UPDATING", "UPDATE_FAILURE", "UPDATE_FAILURE", ("create", "recreate", "update", "destroy"), (),
+        "UPDATING", "UPDATE_FAILURE", "UPDATE_FAILURE", ("create", "recreate", "update", "destroy"),
     ),
     "CLEANUP": Phase(
         (), "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE", "CLEANUP",
-        "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"), (Remove,),
+        "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"),
     ),
 }  # fmt: skip
-"""`opens` is what a command adds to those before it; a gate that was opened stays open, so that what fell over since is put up
-again. ROLLBACK opens everything: its desired state is another. CLEANUP is allowed at any time."""
+"""CLEANUP is allowed at any time. Which steps a command opens is the domain's (`reconcilers.containers.commanded`)."""
 
 ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("DOWNLOAD", "create"): "New container created.",
@@ -100,18 +96,3 @@ WAY: Sequence[Status] = (
     "INCOMPLETE", "COMPLETED", "SUPERSEDED",
 )  # fmt: skip
 """Statuses by how far they are."""
-
-
-def opens(command: Command) -> Callable[[Step], bool]:
-    """The gate of a command: which kinds of steps it lets run."""
-    kinds: tuple[type, ...] = ()
-    for name, phase in PHASES.items():
-        kinds += phase.opens
-        if name == command:
-            break
-    return lambda step: command == "ROLLBACK" or isinstance(step.action, kinds)
-
-
-def gives_way(step: Step) -> bool:
-    """The gate of the first half of a way back: all that is new gives way before anything old takes its place."""
-    return not isinstance(step.action, (Start, Verify, Remove))

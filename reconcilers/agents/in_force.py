@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from evenkeel.reconcilers.agents.activity import is_activated
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, PullPolicy
-from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.problem import Place
@@ -50,21 +49,6 @@ def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
         for action in activity.actions
         if action.kind != "check" or theirs.get(action.subject) != ours.get(action.subject)
     )
-
-
-def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:
-    """What is there, with the retry timeout that is in force: no engine has one, so what was written down when a container
-    was created stays behind when its restart policy is changed in place."""
-    wanted = state.containers() if state is not None else {}
-    return changed(seen, containers=tuple(_with_timeout(each, wanted.get(each.name)) for each in seen.containers))
-
-
-def _with_timeout(instance: ContainerSeen, wanted: Container | None) -> ContainerSeen:
-    own = instance.container
-    if own is None or wanted is None:
-        return instance
-    restart = changed(own.restart, timeout=wanted.restart.timeout)
-    return changed(instance, container=changed(own, restart=restart)) if restart == wanted.restart else instance
 
 
 def asked_now(state: DesiredState) -> DesiredState:

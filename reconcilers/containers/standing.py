@@ -7,28 +7,14 @@ with exit code 0.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
 from evenkeel.reconcilers.containers.diff import diff
 from evenkeel.reconcilers.containers.found import ailing
 from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
-
-
-class Standing(NamedTuple):
-    """`proven`: at work and proven. `ended`: proven, and its process has come to its end. `away`: something has to be done
-    before it is at work and proven, and what. `sick`: it is there, and by its own doing not well. `unknown`: it could not be
-    looked at, which says nothing against it."""
-
-    how: Literal["proven", "ended", "away", "sick", "unknown"]
-    why: str = ""
-
-    @property
-    def is_well(self) -> bool:
-        return self.how in ("proven", "ended")
 
 
 def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory) -> Standing:

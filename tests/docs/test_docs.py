@@ -257,6 +257,20 @@ def reasons_in_code() -> set[str]:
     return found.union(get_args(Reason)) - set(get_args(ConditionName))
 
 
+def test_the_way_of_a_desired_state_names_functions_that_there_are() -> None:
+    """The drawing in architecture.md."""
+    drawing = (
+        (DOCS / "architecture.md").read_text().partition("### The way of a desired state over MQTT")[2].split("```")[1]
+    )
+    rooms = [file.read_text() for file in (ROOT / "controller").rglob("*.py")]
+    rooms.append((ROOT / "reconcilers/ports.py").read_text())
+    named = re.findall(r"\b([A-Z]\w+)\.(_?[a-z]\w*)", drawing)
+    assert len(named) > 20
+    for owner, function in named:
+        bodies = [body for text in rooms for body in re.split(rf"^class {owner}\b", text, flags=re.MULTILINE)[1:]]
+        assert any(re.search(rf"(def |self\.){function}\b", body) for body in bodies), f"{owner}.{function}"
+
+
 def test_every_invariant_is_listed_where_it_is_stated() -> None:
     rows = re.findall(r"^\| (INV-\d+) \| (.+?) \| `(.+?)` \|", (DOCS / "architecture.md").read_text(), re.MULTILINE)
     listed = {id_: (text, path) for id_, text, path in rows}

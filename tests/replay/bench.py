@@ -9,6 +9,7 @@ from tests.controller.agents.harness import Device, asked
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.participants.containers.conduct import ContainersConduct
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import State
@@ -44,13 +45,20 @@ _BROUGHT_BY_HAND: tuple[tuple[str, State], ...] = (("lamp", "running"), ("horn",
 
 def settings_of(recording: Recording) -> AgentSettings:
     """The recorded program's flags."""
-    system, stop_timeout = recording.flag("ua-system-containers"), recording.flag("cm-deflt-ctrs-stop-timeout")
+    stop_timeout = parse_duration(recording.flag("cm-deflt-ctrs-stop-timeout") or "30s")
     return AgentSettings(
-        domain=recording.flag("ua-domain") or "containers",
+        recording.flag("ua-domain") or "containers", manner=Manner(stop_timeout, takes_unknown_keys=True)
+    )
+
+
+def conduct_of(recording: Recording) -> ContainersConduct:
+    """The recorded program's flags, as far as they are about containers."""
+    system = recording.flag("ua-system-containers")
+    return ContainersConduct(
+        recording.flag("ua-domain") or "containers",
         system_containers=(system,) if system else (),
         verbose=bool(recording.flag("ua-verbose-inventory-report")),
         reported_values="all",
-        manner=Manner(parse_duration(stop_timeout or "30s"), takes_unknown_keys=True),
     )
 
 
@@ -58,7 +66,7 @@ async def play_in_memory(recording: Recording, late: str = "") -> Transcript:
     """What evenkeel says, on a device of its own. `late`: a container of `exit1` that runs until somebody asks for the current
     state, and ends with 1 then."""
     lasting = {f"{REGISTRY}/exit1:1": Image()} if late else {}
-    device = Device(settings=settings_of(recording), catalogue={**IMAGES, **lasting})
+    device = Device(settings=settings_of(recording), conduct=conduct_of(recording), catalogue={**IMAGES, **lasting})
     system = recording.flag("ua-system-containers")
     device.engine.script.absent |= _ABSENT
     if system and recording.name != "system-container-absent":

@@ -21,7 +21,7 @@ from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 
-from .bench import play_in_memory, settings_of
+from .bench import conduct_of, play_in_memory, settings_of
 from .differences import difference
 from .player import replayed
 from .recording import recordings
@@ -66,7 +66,13 @@ def test_docker_says_what_memory_says(name: str, clean_dockerd: Dockerd, _pushed
     async def play() -> Transcript:
         engine = DockerEngine(clean_dockerd.address, docker_config=str(_pushed.docker_config))
         try:
-            device = Device(settings=settings_of(recording), driver=Hasty(engine), clock=time.time, patience=_PATIENCE)
+            device = Device(
+                settings=settings_of(recording),
+                conduct=conduct_of(recording),
+                driver=Hasty(engine),
+                clock=time.time,
+                patience=_PATIENCE,
+            )
             return await replayed(recording, device, {}, _pushed.host, paced=False)
         finally:
             await engine.close()

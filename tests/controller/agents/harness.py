@@ -23,11 +23,12 @@ from tests.virtual import now
 
 from evenkeel.controller.agents.agent import UpdateAgent
 from evenkeel.controller.agents.conduct import AgentSettings
-from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Progressed
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.journal.journal import Journal, open_journal
+from evenkeel.controller.participants.containers.conduct import ContainersConduct
+from evenkeel.controller.participants.containers.participant import ContainersParticipant
 from evenkeel.controller.process.clock import Uptime
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Driver, Progress
@@ -176,6 +177,7 @@ class Device:
         system: tuple[str, ...] = (),
         catalogue: dict[str, Image] | None = None,
         settings: AgentSettings | None = None,
+        conduct: ContainersConduct | None = None,
         patience: timedelta = timedelta(minutes=2),
         driver: Driver[ContainersSeen] | None = None,
         clock: Callable[[], float] = now,
@@ -185,11 +187,11 @@ class Device:
         self.engine = MemoryEngine(now=self._now, catalogue=catalogue)
         self.engine.script.pull_rate = 1e9
         self._driver: Driver[ContainersSeen] = driver or self.engine
-        self.settings = settings or AgentSettings(system_containers=system)
+        self.settings = settings or AgentSettings()
+        self.conduct = (conduct or ContainersConduct(system_containers=system))._replace(patience=patience)
         self.pulses: list[str] = []
         self.packet = 0
         self.cuts: list[int] = []
-        self._patience = patience
         self._folder = tempfile.TemporaryDirectory(prefix="ek-agent-", dir=_FAST if Path(_FAST).is_dir() else None)
         DEVICES.append(self)
         self.states: list[dict[str, Any]] = []
@@ -205,13 +207,14 @@ class Device:
         self.containers = self.decisions()
         driver = Cuttable(self._driver, self.pulse)
         self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
-        self.phases = Phases(driver, self.cycles, self.stopping, self._patience)
+        participant = ContainersParticipant(
+            self.conduct, self.journal, driver, self.containers, self.cycles, self.stopping
+        )
         self.agent = UpdateAgent(
             self.settings,
             self.journal,
-            driver,
-            self.containers,
-            self.phases,
+            participant,
+            self.stopping,
             self._say,
             _nothing,
             self._stored,
@@ -224,7 +227,7 @@ class Device:
 
     def decisions(self) -> Containers:
         """What decides about containers."""
-        return Containers(self.settings.protected, self.settings.system_containers)
+        return Containers(self.conduct.protected, self.conduct.system_containers)
 
     def _now(self) -> float:
         return self._clock() + self.clock_is_ahead_s
@@ -240,7 +243,7 @@ class Device:
 
     def twin(self) -> Self:
         """Another device on which the same has happened."""
-        other = type(self)(settings=self.settings, catalogue=dict(self.engine.catalogue))
+        other = type(self)(settings=self.settings, conduct=self.conduct, catalogue=dict(self.engine.catalogue))
         other.die()
         for file in Path(self._folder.name).iterdir():
             shutil.copy(file, other._folder.name)

@@ -28,6 +28,7 @@ from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings, topic_prefix
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.participants.containers.conduct import ContainersConduct
 
 _THINGS = "things are another interface (Ditto's), which is not offered"
 
@@ -67,14 +68,17 @@ def test_files_that_reasons_name_exist() -> None:
 
 def test_group_01_a_new_agent_has_its_settings() -> None:
     async def story() -> None:
-        device = Device(settings=AgentSettings(domain="my-containers", system_containers=("sua",)))
+        device = Device(
+            settings=AgentSettings(domain="my-containers"),
+            conduct=ContainersConduct(domain="my-containers", system_containers=("sua",)),
+        )
         agent = device.agent
         assert agent.topics.desired == "mycontainersupdate/desiredstate"
         assert agent.topics.command == "mycontainersupdate/desiredstate/command"
         assert agent.topics.get == "mycontainersupdate/currentstate/get"
         assert agent.reports.topic == "mycontainersupdate/currentstate"
         assert agent.topics.feedback == "mycontainersupdate/desiredstatefeedback"
-        assert not AgentSettings().verbose
+        assert not ContainersConduct().verbose
         agent.arrived(agent.topics.get, b'{"activityId":"q"}')
         await agent.reports.answer()
         waiting = device.journal.outbox.oldest()
@@ -179,7 +183,7 @@ def test_a_system_container_that_its_own_message_asked_for_is_kept_up() -> None:
 
 def test_nobody_touches_what_is_protected_whatever_a_message_says() -> None:
     async def story() -> None:
-        device = Device(settings=AgentSettings(protected=("sys",)))
+        device = Device(conduct=ContainersConduct(protected=("sys",)))
         await device.bring("boot", asked("sys"), asked("app"), config=[("systemContainers", "")])
         assert device.entries("activity")[0] == "boot: IDENTIFIED, 1 action; sys is a system container and left alone"
         assert sorted(device.running()) == ["app"]

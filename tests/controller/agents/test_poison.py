@@ -56,7 +56,7 @@ class FaultyDevice(Device):
     raised: BaseException = KeyError("hunter")
 
     def decisions(self) -> Faulty:
-        faulty = Faulty(self.settings.protected, self.settings.system_containers)
+        faulty = Faulty(self.conduct.protected, self.conduct.system_containers)
         faulty.planning, faulty.raised = self.planning, self.raised
         return faulty
 
@@ -152,7 +152,7 @@ def test_tries_that_were_cut_short_in_good_order_do_not_count() -> None:
         device.engine.script.unreachable = True
         for _ in range(5):
             asyncio.get_running_loop().call_later(1, device.stopping.set)
-            asyncio.get_running_loop().call_later(1, device.phases.interrupt)
+            asyncio.get_running_loop().call_later(1, device.agent.interrupt)
             await device.agent.work()
             device.reboot()
         device.engine.script.unreachable = False
@@ -244,7 +244,7 @@ def test_a_last_look_that_broke_for_a_while_says_complete() -> None:
         driver.raised = Unavailable("engine", "is away")
         for _ in range(5):
             asyncio.get_running_loop().call_later(1, device.stopping.set)
-            asyncio.get_running_loop().call_later(1, device.phases.interrupt)
+            asyncio.get_running_loop().call_later(1, device.agent.interrupt)
             await device.agent.work()
             device.reboot()
         driver.raised = None

@@ -179,7 +179,7 @@ def test_told_to_stop_in_the_middle_of_a_pull() -> None:
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(20)
         device.stopping.set()
-        device.phases.interrupt()
+        device.agent.interrupt()
         await work
         before = device.said()
         assert {each.status for each in before} == {"DOWNLOADING"}
@@ -202,7 +202,7 @@ def test_told_to_stop_while_the_engine_is_away() -> None:
         work = asyncio.create_task(device.agent.work())
         await asyncio.sleep(5)
         device.stopping.set()
-        device.phases.interrupt()
+        device.agent.interrupt()
         await work
         said = device.said()
         assert [(each.status, each.message) for each in said] == [

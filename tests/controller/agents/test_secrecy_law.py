@@ -15,8 +15,8 @@ from tests.controller.agents.harness import COMMANDS, Asked, Device, asked
 from tests.sampling import examples
 from tests.virtual import run
 
-from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.participants.containers.conduct import ContainersConduct
 from evenkeel.specs.codec import plain
 
 words = st.text("qxzQXZ79äß王é", min_size=6, max_size=20)
@@ -36,7 +36,7 @@ def test_nothing_that_is_said_over_mqtt_has_a_secret(
         return asked("web", "1", ("env", f"JWT={secret}"), ("env", f"N=7{secret}"), ("cmd", secret))
 
     async def story() -> Device:
-        device = Device(settings=AgentSettings(verbose=verbose))
+        device = Device(conduct=ContainersConduct(verbose=verbose))
         await device.bring("a1", component(first))
         await device.inventory()
         if not runs:
@@ -85,7 +85,7 @@ def test_a_report_that_is_pasted_back_is_refused_and_takes_nothing_away() -> Non
 @pytest.mark.parametrize("values", ["none", "unmarked"])
 def test_values_are_reported_only_where_somebody_relies_on_them(values: str) -> None:
     async def story() -> None:
-        device = Device(settings=AgentSettings(reported_values="unmarked" if values == "unmarked" else "none"))
+        device = Device(conduct=ContainersConduct(reported_values="unmarked" if values == "unmarked" else "none"))
         await device.bring("a1", asked("web", "1", ("env", "JWT=x"), ("cmd", "serve")))
         (_, node) = (await device.inventory())["payload"]["softwareNodes"]
         shown = [each["value"] for each in node["parameters"] if each["key"] in ("env", "cmd")]

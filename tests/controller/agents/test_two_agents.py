@@ -14,11 +14,12 @@ from tests.virtual import now, run
 
 from evenkeel.controller.agents.agent import UpdateAgent
 from evenkeel.controller.agents.conduct import AgentSettings
-from evenkeel.controller.agents.phases import Phases
 from evenkeel.controller.agents.role import AgentRole
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.ports import Serving
 from evenkeel.controller.mqtt.router import Router
+from evenkeel.controller.participants.containers.conduct import ContainersConduct
+from evenkeel.controller.participants.containers.participant import ContainersParticipant
 
 pytestmark = pytest.mark.virtual
 
@@ -49,9 +50,17 @@ class TwoAgents(Two):
     def _role(self, controller: Controller, router: Router, decisions: Half, engine: Engine) -> AgentRole:
         settings = AgentSettings(domain=decisions.domain)
         worker = controller.worker(decisions.domain)
-        phases = Phases(engine, worker.cycles, controller.stopping, settings.patience, worker.signs.looks)
+        participant = ContainersParticipant(
+            ContainersConduct(decisions.domain),
+            self.journal,
+            engine,
+            decisions,
+            worker.cycles,
+            controller.stopping,
+            worker.signs.looks,
+        )
         agent = UpdateAgent(
-            settings, self.journal, engine, decisions, phases, controller.say, worker.wake, router.wake, now
+            settings, self.journal, participant, controller.stopping, controller.say, worker.wake, router.wake, now
         )
         mail = self.journal.mailbox(decisions.domain)
         role = AgentRole(agent, mail, router.wake, controller.defects, name=f"update agent of {decisions.domain}")

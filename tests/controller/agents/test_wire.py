@@ -17,6 +17,7 @@ from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.participants.containers.conduct import ContainersConduct
 from evenkeel.specs.containers.container import Restart, Stop
 from evenkeel.specs.kanto.desired import Manner
 
@@ -96,7 +97,7 @@ def test_a_container_on_the_network_of_the_device_has_the_names_of_the_device(ve
     """Recordings `currentstate-get` and `currentstate-get-verbose`; such a node asks for the same container."""
 
     async def story() -> None:
-        device = Device(settings=AgentSettings(verbose=verbose))
+        device = Device(conduct=ContainersConduct(verbose=verbose))
         await device.bring("before", asked("net", "1", ("network", "host")))
         shown = parameters(await device.inventory(), "net")
         assert shown["hostName"] == "device"

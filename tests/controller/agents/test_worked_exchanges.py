@@ -17,8 +17,8 @@ import pytest
 from tests.controller.agents.harness import COMMAND, DESIRED, GET, Device, Said, asked, lines
 from tests.virtual import run
 
-from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.participants.containers.conduct import ContainersConduct
 from evenkeel.specs.containers.actions import Start
 
 TOPICS = {"desiredstate": DESIRED, "desiredstate/command": COMMAND, "currentstate/get": GET}
@@ -85,7 +85,7 @@ async def all_as_recorded(device: Device, exchanges: Sequence[Exchange]) -> None
 
 async def with_lamp(level: int) -> Device:
     """Where W1 (`level` 1) or W2 (`level` 2) ended."""
-    device = Device(settings=AgentSettings(system_containers=("sua",), reported_values="unmarked"))
+    device = Device(conduct=ContainersConduct(system_containers=("sua",), reported_values="unmarked"))
     await all_as_recorded(device, RECORDED["W0"])
     await all_as_recorded(device, RECORDED["W1"])
     if level == 2:

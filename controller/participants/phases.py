@@ -1,85 +1,51 @@
-"""Carry out the phases of an activity, one component after the other.
+"""Carry out the commands of an activity on a local domain, one component after the other.
 
 Level-based like everything else: a phase that was interrupted, by a crash or by a newer desired state, is begun again and
-does only what is left of it. What happens to one component, and how it stands, is `components`.
+does only what is left of it. What happens to one component, and how it stands, is for the domain's `Components` to say.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from typing import Generic
 
-from evenkeel.controller.agents.components import MOST_PROOFS, Components, Interrupted, Waits
-from evenkeel.controller.agents.conduct import ContainerCycles
+from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, StepProgress, Want, silent
+from evenkeel.controller.participants.participant import Tell, Waits
 from evenkeel.reconcilers.agents import activity as activities
-from evenkeel.reconcilers.agents.commands import PHASES, gives_way
-from evenkeel.reconcilers.containers.select import ContainersWanted
-from evenkeel.reconcilers.containers.standing import Standing
-from evenkeel.reconcilers.ports import Driver
+from evenkeel.reconcilers.agents import closing
+from evenkeel.reconcilers.agents.commands import PHASES
+from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.observed import ContainersSeen
-from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
-from evenkeel.specs.look import Look
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command, Status
 from evenkeel.specs.plan import Step
-
-Tell = Callable[[Activity, Status], None]
-"""Store what an activity has become and say it."""
 
 _PROGRESS_EVERY_S = 1.0
 
 
-class Phases:
-    """The commands of an update agent, carried out."""
+class Phases(Generic[Want]):
+    """The commands of one domain, carried out. `cut` ends what can be cut short, `stopping` is for good."""
 
-    def __init__(
-        self,
-        driver: Driver[ContainersSeen],
-        cycles: ContainerCycles,
-        stopping: asyncio.Event,
-        patience: timedelta = timedelta(minutes=2),
-        alive: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`patience` and `alive` as for `Components`."""
-        self._components = Components(driver, cycles, stopping, patience, alive)
-        self._interrupted = asyncio.Event()
-        self.stopping = stopping
+    def __init__(self, components: Components[Want], cut: asyncio.Event, stopping: asyncio.Event) -> None:
+        self._components, self._cut, self._stopping = components, cut, stopping
 
-    def interrupt(self) -> None:
-        """Cut short what can be cut short."""
-        self._interrupted.set()
-
-    def resume(self) -> None:
-        """Forget an interruption, unless it was meant for good."""
-        if not self.stopping.is_set():
-            self._interrupted.clear()
-
-    async def observe(self, look: Look, waits: Waits) -> ContainersSeen | None:
-        """As `Components.observe`, cut short by `interrupt`."""
-        return await self._components.observe(look, waits, self._interrupted)
-
-    async def carry_out(
-        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell
-    ) -> Activity | None:
-        """The activity after its command ended, well or badly; `None` when it was interrupted."""
+    async def carry_out(self, activity: Activity, tell: Tell) -> Activity | None:
+        """As `Participant.carry_out`."""
         self._components.begin((activity.before if activity.command == "ROLLBACK" else activity.target).digest)
         try:
             match activity.command:
                 case "ROLLBACK":
-                    return await self._roll_back(activity, before, tell)
+                    return await self._roll_back(activity, tell)
                 case "CLEANUP":
-                    return await self._clean_up(activity, want, before, tell, self._interrupted)
+                    return await self._clean_up(activity, tell, self._cut)
                 case _:
-                    return await self._go_forward(activity, want, tell)
+                    return await self._go_forward(activity, tell)
         except Interrupted:
             return None
 
-    async def end_silently(
-        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, waits: Waits
-    ) -> Activity | None:
-        """Clean up an activity that another takes the place of, without a word of it; `None` when told to stop meanwhile.
-        Nothing else cuts it short, or it would be left half done and forgotten. Whoever sent the other hears which trouble
-        is waited out."""
+    async def close(self, activity: Activity, waits: Waits) -> Activity | None:
+        """As `Participant.close`. Only the end for good cuts it short, or it would be left half done and forgotten. `waits`:
+        the commander of the successor hears which trouble is waited out."""
         cleaning = changed(activity, command="CLEANUP", addressed="")
         self._components.begin(activity.target.digest)
 
@@ -89,46 +55,46 @@ class Phases:
                     waits(f"{action.subject}: {action.waits_for}")
 
         try:
-            return await self._clean_up(cleaning, want, before, tell, self.stopping)
+            return await self._clean_up(cleaning, tell, self._stopping)
         except Interrupted:
             return None
 
-    async def confirm(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity | None:
-        """The activity by one more look at everything that it activated, right before its end is said: baselines may have
-        been cleaned up long ago. `None` when told to stop meanwhile. When cut short, the rest is not confirmed."""
-        good = activities.confirmed_good(activity)
+    async def confirm(self, activity: Activity, tell: Tell) -> Activity | None:
+        """As `Participant.confirm`: baselines may have been cleaned up long ago."""
+        good = closing.confirmed_good(activity)
         try:
-            stands = await self._all_at_last(activity, good, want, tell)
+            stands = await self._all_at_last(activity, good, tell)
         except Interrupted:
-            if self.stopping.is_set():
+            if self._stopping.is_set():
                 return None
             why = "something else was asked for before it could be looked at again"
             stands = dict.fromkeys((action.subject for action in good), Standing("unknown", why))
         for subject, each in stands.items():
             if each.how == "unknown":
-                activity = activities.leave_unconfirmed(activity, subject, each.why)
+                activity = closing.leave_unconfirmed(activity, subject, each.why)
             elif not each.is_well:
-                activity = activities.revoke(activity, subject, each.why)
+                activity = closing.revoke(activity, subject, each.why)
         return activity
 
     async def _all_at_last(
-        self, activity: Activity, good: Sequence[ActivityAction], want: ContainersWanted, tell: Tell
+        self, activity: Activity, good: Sequence[ActivityAction], tell: Tell
     ) -> Mapping[str, Standing]:
         """How all that is good stands by one look, after what other hands took down was put up again."""
+        want = self._components.wanted(activity)
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
             waits = _Progress(activity, good[0], tell, "CLEANUP").waits
-            stands = await self._components.all_stand(good, want, waits, self._interrupted)
+            stands = await self._components.all_stand(good, want, waits, self._cut)
             away = [action for action in good if stands[action.subject].how == "away"]
             if not away:
                 break
             for action in away:
                 waits = _Progress(activity, action, tell, "CLEANUP").waits
-                await self._components.put_up(action, want, "CLEANUP", waits, self._interrupted)
+                await self._put_up(action, want, "CLEANUP", waits, self._cut)
         return stands
 
-    async def _go_forward(self, activity: Activity, want: ContainersWanted, tell: Tell) -> Activity:
-        command, cut = activity.command, self._interrupted
+    async def _go_forward(self, activity: Activity, tell: Tell) -> Activity:
+        command, cut, want = activity.command, self._cut, self._components.wanted(activity)
         assert command
         phase = PHASES[command]
         for action in activities.to_do(activity):
@@ -137,7 +103,7 @@ class Phases:
             report = _Progress(activity, action, tell, phase.working)
             ended = False
             if command == "ACTIVATE":
-                stands = await self._components.put_up(action, want, command, report.waits, cut, report)
+                stands = await self._put_up(action, want, command, report.waits, cut, report)
                 why, ended = "" if stands.is_well else stands.why, stands.how == "ended"
             else:
                 why = await self._components.drive(action, want, command, report.waits, cut, report)
@@ -154,9 +120,31 @@ class Phases:
         tell(activity, phase.well)
         return activity
 
-    async def _roll_back(self, activity: Activity, before: ContainersWanted, tell: Tell) -> Activity:
+    async def _put_up(
+        self,
+        action: ActivityAction,
+        want: Want,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+    ) -> Standing:
+        """As far as the command's gate is open, and how the component stands then. One that other hands stop or remove at
+        this very moment is put up again a few times."""
+        stands = Standing("away", "it was not looked at")
+        for _ in range(MOST_PROOFS):
+            why = await self._components.drive(action, want, command, waits, cut, progress)
+            stands = await self._components.stands(action, want, waits, cut)
+            if why and not stands.is_well:
+                return Standing(stands.how, why)
+            if why or stands.how != "away":
+                return stands
+        return stands
+
+    async def _roll_back(self, activity: Activity, tell: Tell) -> Activity:
         """Back to what was there, component by component; one that fails does not keep the others from it. Also what was
         not begun is compared with what was there, but it is told only when that fails."""
+        before = self._components.wanted_before(activity)
         subjects = {subject for baseline in activities.at_work(activity) for subject in baseline.subjects}
         actions = [action for action in activity.actions if action.subject in subjects]
         left = activities.to_roll_back(activity)
@@ -164,14 +152,14 @@ class Phases:
         if told:
             activity = activities.mark(activity, told[0].subject, "UPDATING")
             tell(activity, "ROLLBACK")
-        await self._give_way(activity, left, before, tell, self._interrupted)
+        await self._give_way(activity, left, before, tell, self._cut)
         well = True
         for action in left:
             if action in told[1:]:
                 activity = activities.mark(activity, action.subject, "UPDATING")
                 tell(activity, "ROLLBACK")
             waits = _Progress(activity, action, tell, "ROLLBACK").waits
-            why = await self._components.restore(action, before, waits, self._interrupted)
+            why = await self._components.restore(action, before, waits, self._cut)
             well = well and not why
             if why:
                 activity = activities.mark(activity, action.subject, "UPDATE_FAILURE", why)
@@ -183,13 +171,12 @@ class Phases:
         tell(activity, "ROLLBACK_SUCCESS" if well else "ROLLBACK_FAILURE")
         return activity
 
-    async def _clean_up(
-        self, activity: Activity, want: ContainersWanted, before: ContainersWanted, tell: Tell, cut: asyncio.Event
-    ) -> Activity:
+    async def _clean_up(self, activity: Activity, tell: Tell, cut: asyncio.Event) -> Activity:
         """Remove what was replaced where it was activated and is well, and what was begun where it was not. What replaced
         something that cannot be removed stays; the removal is tried again by cycles."""
+        want, before = self._components.wanted(activity), self._components.wanted_before(activity)
         activity, all_known = await self._judge_again(activity, want, tell, cut)
-        undone = activities.undone(activity)
+        undone = closing.undone(activity)
         taken_back = {action.subject for action in undone}
         activity, well = await self._take_back(activity, undone, before, tell, cut)
         well = well and all_known
@@ -205,43 +192,45 @@ class Phases:
             if action.kind == "destroy":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
             elif (stands := await self._components.stands(action, want, waits, cut)).is_well:
-                activity = activities.left_over(activity, action.subject, why)
+                activity = closing.left_over(activity, action.subject, why)
             elif stands.how == "unknown":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
             else:
-                activity = activities.disprove(activity, action.subject, stands.why)
+                activity = closing.disprove(activity, action.subject, stands.why)
                 activity, _ = await self._take_back(activity, [action], before, tell, cut)
         activity = activities.finish(activity, well=well)
         tell(activity, "CLEANUP_SUCCESS" if well else "CLEANUP_FAILURE")
         return activity
 
     async def _judge_again(
-        self, activity: Activity, want: ContainersWanted, tell: Tell, cut: asyncio.Event
+        self, activity: Activity, want: Want, tell: Tell, cut: asyncio.Event
     ) -> tuple[Activity, bool]:
         """Hours may have passed since something was activated. What is not well by its own doing, or cannot be put up again,
         counts as not activated: this is the last moment at which what it replaced is still there. False when not all could
         be looked at."""
         all_known = True
-        for action in activities.activated(activity):
+        for action in closing.activated(activity):
             waits = _Progress(activity, action, tell, "CLEANUP").waits
-            stands = await self._components.stands_at_last(action, want, "ACTIVATE", waits, cut)
+            stands = await self._components.stands(action, want, waits, cut)
+            if stands.how == "away":
+                stands = await self._put_up(action, want, "ACTIVATE", waits, cut)
             if stands.how == "unknown":
                 all_known = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
             elif not stands.is_well:
-                activity = activities.disprove(activity, action.subject, stands.why)
+                activity = closing.disprove(activity, action.subject, stands.why)
         return activity, all_known
 
     async def _take_back(
         self,
         activity: Activity,
         undone: Sequence[ActivityAction],
-        before: ContainersWanted,
+        before: Want,
         tell: Tell,
         cut: asyncio.Event,
     ) -> tuple[Activity, bool]:
         """Back to what was there before these actions. False when one of them could not be taken back."""
-        well, failed = True, activities.failed_first(activity)
+        well, failed = True, closing.failed_first(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
             why = await self._components.restore(
@@ -251,14 +240,14 @@ class Phases:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
             else:
-                activity = activities.taken_back(activity, action.subject, failed)
+                activity = closing.taken_back(activity, action.subject, failed)
         return activity, well
 
     async def _give_way(
         self,
         activity: Activity,
         actions: Sequence[ActivityAction],
-        before: ContainersWanted,
+        before: Want,
         tell: Tell,
         cut: asyncio.Event,
     ) -> None:
@@ -267,7 +256,7 @@ class Phases:
         status: Status = "ROLLBACK" if activity.command == "ROLLBACK" else "CLEANUP"
         for action in actions if len(actions) > 1 else ():
             waits = _Progress(activity, action, tell, status).waits
-            await self._components.restore(action, before, waits, cut, gives_way)
+            await self._components.restore(action, before, waits, cut, gives_way=True)
 
 
 class _Progress:

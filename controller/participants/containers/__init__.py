@@ -1,0 +1,1 @@
+"""The containers domain as a participant."""
