@@ -158,8 +158,8 @@ def asked_text(container: Container) -> str:
 
 
 def as_kept(container: Container) -> Container:
-    """The container as it can be read back. An HTTP check with a query is kept as a TCP check of its port, which holds for every
-    container that passes it: the query may be secret, and checks are taken from the wanted container."""
+    """The container as it can be read back. An HTTP check with a query is kept as a TCP check of its port, which every
+    container passes that passes the first: the query may be secret, and checks are taken from the wanted container."""
     health = container.health
     if health is None or not isinstance(health.probe, HttpProbe) or "?" not in health.probe.path:
         return container
