@@ -1,8 +1,9 @@
-"""What of Kanto's `config.json` has no place in the settings of evenkeel, and what to do by hand.
+"""The parts of Kanto's `config.json` that have no place in the settings of evenkeel, each with its remedy.
 
-Every key that somebody gave is either carried over (`specs.kanto.settings`) or named here: a setting that is gone without a
-word is found out when a device is in the field. Keys and their meaning: container-management.md §3.4, §4. Most of them are
-about the engine, which is Docker now, and are named together. Values are not repeated; of registries the hosts are.
+Every key that is given is either carried over (`specs.kanto.settings`) or named here: a setting that is dropped without
+a warning is noticed when a device is in the field. Keys and their meaning: container-management.md §3.4, §4. Most of
+them are about the engine, which is Docker now, and are named together. Values are not repeated; of registries the hosts
+are.
 """
 
 from __future__ import annotations
@@ -90,12 +91,12 @@ _CARRIED = {
     "connection": (),
     "update_agent": (),
 }
-"""Keys that are looked at one by one. Whatever else there is in the last two is looked at in `specs.kanto.settings`."""
+"""Keys that are looked at one by one. The others in the last two sections are looked at in `specs.kanto.settings`."""
 _LOOKED_AT = ("connection", "update_agent")
 
 
 def left_over(value: Value) -> Iterator[Flaw]:
-    """A warning for whatever is given and not carried over; the paths are those of Kanto's configuration."""
+    """A warning for every key that is given and not carried over; the paths are those of Kanto's configuration."""
     if not isinstance(value, dict):
         return
     sections = {left.section: [each for each in _LEFT if each.section == left.section] for left in _LEFT}
