@@ -57,7 +57,7 @@ def end_activity(
             journal.put("message", state, activity.topic, activity.id)
             put_in_force(journal, state, activity.topic, activity.id)
         if not how:
-            say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
+            say(Feedback("activity", f"{name_of(activity.id)}: replaced by a newer desired state of the same activity"))
             journal.mail.record(None)
             return
         because = f", {activity.because}" if activity.because else ""
@@ -96,5 +96,5 @@ def forget_ended(journal: Journal) -> None:
     if known is None or known.refused is None:
         journal.drop_condition("ActivityCompleted", journal.mail.domain)
     else:
-        text = "what the newest activity had asked for was released"
+        text = "the desired state of the newest activity was released"
         journal.set_condition(changed(known, holds=True, reason="Released", message=text))

@@ -150,8 +150,8 @@ def _way_out(path: Path) -> str:
     aside = path.parent / "damaged"
     files = f"{shlex.quote(str(path))}*"
     return (
-        "the file is damaged. Without it all containers are found again; gone are what failed before, proofs, events"
-        " that nobody read, adoptions, and what came over MQTT. To go on without it: "
+        "the file is damaged. Without it all containers are found again; earlier failures, proofs, unread"
+        " events, adoptions and the state from MQTT are lost. To go on without it: "
         f"mkdir -p {shlex.quote(str(aside))} && mv {files} {shlex.quote(str(aside))}/"
     )
 

@@ -43,7 +43,9 @@ _LEFT = (
     ),
     _Left("deployment", ("home_dir",), _ENGINES),
     _Left(
-        "deployment", ("mode",), "spec files are followed whenever they change, and who is taken out of them is removed"
+        "deployment",
+        ("mode",),
+        "spec files are followed whenever they change, and a container that is taken out of them is removed",
     ),
     _Left("manager", ("home_dir", "exec_root_dir", "container_client_sid", "network_manager_sid"), _ENGINES),
     _Left(
@@ -145,7 +147,7 @@ def _stop_timeout(value: dict[str, Value]) -> Iterator[Flaw]:
     text = agent.get("stopTimeout") if isinstance(agent, dict) else None
     if isinstance(text, str) and parse_duration(text) > KANTO_STOP_TIMEOUT:
         usual = duration_text(KANTO_STOP_TIMEOUT)
-        message = f"`{STOP_TIMEOUT}` counts for what is asked for over MQTT; files of Kanto's are given {usual}"
+        message = f"`{STOP_TIMEOUT}` counts for desired states over MQTT; containers of Kanto's files are given {usual}"
         yield _named(("manager", STOP_TIMEOUT), message, "write `stop: {timeout: …}` in an evenkeel document for more")
 
 

@@ -153,7 +153,7 @@ class Backoff(Struct, frozen=True):
     first: timedelta = timedelta(seconds=1)
     """Short: most hiccups are over soon."""
     longest: timedelta = timedelta(minutes=5)
-    """The longest wait after the engine or the link came back."""
+    """A device waits this long at most after its engine or its link came back."""
 
 
 class EventSettings(Struct, frozen=True):

@@ -543,7 +543,7 @@ def test_the_way_out_of_a_damaged_journal_leads_out(journal: Journal, state: Pat
             opened.close()
 
     for open_it in (open_journal, read_journal):
-        with pytest.raises(JournalError, match="all containers are found again; gone are what failed") as raised:
+        with pytest.raises(JournalError, match="all containers are found again; earlier failures, proofs") as raised:
             use(open_it)
         assert raised.value.element == f"journal:{state / FILE}"
     _, _, remedy = raised.value.message.partition("To go on without it: ")

@@ -259,7 +259,7 @@ class EngineClient:
         try:
             major, minor = map(int, engines.split("."))
         except ValueError:
-            raise Unavailable(self.element, "what listens here does not say which engine API it speaks") from None
+            raise Unavailable(self.element, "the listener here does not say which engine API it speaks") from None
         if (major, minor) < _OLDEST:
             why = f"the engine is too old: it speaks API {engines}; evenkeel needs {_OLDEST[0]}.{_OLDEST[1]} (Docker 19.03)"
             raise Unavailable(self.element, why)

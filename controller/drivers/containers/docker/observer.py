@@ -258,7 +258,7 @@ class Observer:
             if isinstance(error, EngineAnswer):
                 raise Unavailable(self._client.element, f"{error.request}: {error.message}") from None
             if isinstance(error, _NONSENSE):
-                why = f"what it says of {about} cannot be read: {type(error).__name__} {error}"
+                why = f"its answer about {about} cannot be read: {type(error).__name__} {error}"
                 raise Unavailable(self._client.element, why) from error
             raise error from None
 

@@ -107,7 +107,7 @@ class Registries:
                 if self._silent.get(registry, begun - 1) >= begun:
                     raise TimedOut(f"registry:{registry}", "it did not answer about another image")
                 headers = await self.auth(registry)
-                with waiting_for(f"what the engine hears of the registry {registry}"):
+                with waiting_for(f"the engine's answer about the registry {registry}"):
                     answer = await self._client.get(
                         f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
                     )
