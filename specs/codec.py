@@ -1,6 +1,6 @@
-"""Nouns ⇄ JSON, for our own data: the journal, the caches, and what programs read.
+"""Nouns ⇄ JSON, for evenkeel's own data: the journal, the caches, and output for programs.
 
-What people write comes in elsewhere, through `specs.documents.decode`, with a place for every fault. This module loads
+Documents of people are decoded elsewhere, by `specs.documents.decode`, with a place for every fault. This module loads
 nothing of that, so that a status need not either.
 """
 
@@ -48,8 +48,8 @@ def is_sound(content: bytes) -> bool:
 
 
 def misfit(value: object, shape: Any) -> str:
-    """Where plain values that somebody else sent differ from a type such as a TypedDict, in words; "" when they do not.
-    Keys that the type does not have are not looked at."""
+    """The differences between plain values from elsewhere and a type such as a TypedDict, in words; "" when there are
+    none. Keys that the type does not have are ignored."""
     try:
         msgspec.convert(value, shape)
     except (ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
-"""What evenkeel says about its work: numbered feedback, and conditions.
+"""Feedback of evenkeel about its work: numbered entries, and conditions.
 
-Feedback is a stream of things that happened; each entry gets a number and is stored before anybody is told, so that nothing
-said is lost and nothing is said twice under one number. A condition is a named truth about the device now. Wire dialects
+Feedback is a stream of events; each entry gets a number and is stored before anybody is told, so that nothing said is
+lost and nothing is said twice under one number. A condition is a named truth about the device now. Wire dialects
 (Kanto's status messages and others) are made from these two at the edge and from nothing else.
 """
 
@@ -82,14 +82,16 @@ _AND_MORE = re.compile(r"\band [\d,]+ more\b")
 
 
 def is_about(entry: Feedback, subject: str) -> bool:
-    """Whether an entry is about a subject, or may be: one that names only some of many may be about any, and is better read
-    in vain than missed. Whom it counts besides is not stored: that would be as long as the fleet, in every such entry."""
+    """Whether an entry is about a subject, or may be. An entry that names only some of many subjects may be about any,
+    and reading it in vain is better than missing it. The others are not stored: they would be as long as the fleet, in
+    every such entry."""
     is_counted = not entry.subject and entry.kind in _OF_MANY and _AND_MORE.search(entry.message) is not None
     return is_counted or is_surely_about(entry, subject)
 
 
 def is_surely_about(entry: Feedback, subject: str) -> bool:
-    """Whether an entry is about a subject, or names it: what is said of a whole revision names whom it failed by."""
+    """Whether an entry is about a subject, or names it: an entry about a whole revision names the subjects that it
+    failed by."""
     return subject in (entry.subject, entry.message) or (not entry.subject and names(entry.message, subject))
 
 
@@ -143,8 +145,8 @@ class Condition(Struct, frozen=True):
 
 
 class StepAtWork(Struct, frozen=True):
-    """A step that is being performed. `text`: what it does. `far`: how far it is, in words. `for_s`: for how many seconds it
-    has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown."""
+    """A step that is being performed. `text`: its action. `far`: its progress, in words. `for_s`: for how many seconds
+    it has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown."""
 
     subject: str
     phase: str
@@ -156,8 +158,9 @@ class StepAtWork(Struct, frozen=True):
 
 
 class Work(Struct, frozen=True):
-    """What the controller is doing. `error`: why the newest try failed, "" when nothing fails. `waits_for`: what nothing can
-    be done without. `again_s`: seconds until it looks again by itself for either of the two, 0 when it does not know."""
+    """The work of the controller. `error`: why the newest try failed, "" when nothing fails. `waits_for`: the part of
+    the world without which nothing can be done. `again_s`: seconds until it looks again by itself for either of the
+    two, 0 when it does not know."""
 
     steps: tuple[StepAtWork, ...] = ()
     error: str = ""
@@ -166,8 +169,8 @@ class Work(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """How the device is now, in the words of the controller at work. `trouble`: why it works from memory; "" when it does not,
-    and the journal holds the same conditions and digests. `work` is stored nowhere."""
+    """The state of the device now, in the words of the controller at work. `trouble`: why it works from memory; "" when
+    it does not, and the journal holds the same conditions and digests. `work` is stored nowhere."""
 
     conditions: tuple[Condition, ...]
     desired: str = ""

@@ -1,4 +1,4 @@
-"""Looking at the world: what every domain's look and every observation have in common."""
+"""Looks at the world: the common part of every domain's look and of every observation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from msgspec import Struct
 
 
 class Look(Struct, frozen=True):
-    """What one look has to find out. Each domain adds what its own driver needs.
+    """The questions of one look. Each domain adds those of its own driver.
 
-    `subject` limits the look to this one of evenkeel's own subjects; "" means all. With `fresh` an answer that is remembered
-    does not count. `here_only`: nobody but the engine is asked, no registry for example.
+    `subject` limits the look to this one of evenkeel's own subjects; "" means all. With `fresh` an answer that is
+    remembered does not count. `here_only`: nothing but the engine is asked, no registry for example.
     """
 
     subject: str = ""
@@ -20,14 +20,14 @@ class Look(Struct, frozen=True):
 
     @property
     def asked(self) -> str:
-        """Who is asked, in words."""
+        """The part of the world that is asked, in words."""
         return "the engine"
 
 
 class Observation(Protocol):
-    """What a driver has seen."""
+    """The observation of a driver."""
 
     @property
     def engine(self) -> str:
-        """What was looked at, in words, with its version."""
+        """The part of the world that was looked at, in words, with its version."""
         ...

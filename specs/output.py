@@ -1,7 +1,7 @@
-"""What an instance has written itself, and how a subject failed the last time.
+"""The output of an instance, and the last failure of a subject.
 
-It is the first thing that somebody wants who looks for the cause of a failure, and it may hold secrets. So it goes into the
-journal and to whoever asks for it (`evenkeel logs`), and never into an error, an entry, a log or a message.
+It is the first thing to look at for the cause of a failure, and it may hold secrets. So it goes into the journal and to
+an operator who asks for it (`evenkeel logs`), and never into an error, an entry, a log or a message.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 _FEW = 4
-"""As many names are listed."""
+"""The most names that are listed."""
 
 
 class Output(Struct, frozen=True):
-    """What one instance has said last. `lines`: of its own output, `check`: of the newest result of the engine's check;
+    """The last output of one instance. `lines`: of its own output, `check`: of the newest result of the engine's check;
     `unread`: why the lines could not be read. `exit_code` is `None` while it runs."""
 
     lines: tuple[str, ...] = ()
@@ -23,8 +23,8 @@ class Output(Struct, frozen=True):
 
 
 class LastFailure(Struct, frozen=True):
-    """How a subject failed the last time, and what it said: `why` in evenkeel's words, `at` in seconds since the epoch. `end`
-    names which end of the instance it was (an engine's own name for it); "" where it was none, or that is not known."""
+    """The last failure of a subject, with its output: `why` in evenkeel's words, `at` in seconds since the epoch. `end`
+    is the engine's name for the end of the instance; "" where it did not end, or that is not known."""
 
     subject: str
     at: float
@@ -41,7 +41,7 @@ def says_something(output: Output) -> bool:
 
 
 def logs_hint(*subjects: str) -> str:
-    """Where to read what containers have said, at least one: for texts in which their output must not be."""
+    """The command that shows the output of containers, at least one: for texts that must not have the output itself."""
     if len(subjects) == 1:
         return f"`evenkeel logs {subjects[0]}` shows its last lines"
     few = ", ".join(subjects[:_FEW]) + f" and {len(subjects) - _FEW} more" * (len(subjects) > _FEW)

@@ -1,9 +1,9 @@
-"""Differences, actions, steps and plans: what has to happen, as values.
+"""Differences, actions, steps and plans: the work to be done, as values.
 
-A plan can be printed, compared and thrown away; it cannot be executed from here. An action is one thing that a
-driver can do; each domain has actions and differences of its own, and this module knows what all of them have in common. A
-step puts an action into a phase and an order; a stage is a set of steps without order between them, after which the world is
-looked at again.
+A plan can be printed, compared and thrown away; it cannot be executed from here. An action is one thing that a driver
+can do; each domain has actions and differences of its own, and this module has their common part. A step puts an action
+into a phase and an order; a stage is a set of steps without order between them, after which the world is looked at
+again.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ BARRIERS = ((Phase.DOWNLOAD,), (Phase.UPDATE,), (Phase.ACTIVATE, Phase.VERIFY), 
 """Everything ends with one of these before the next begins. Starting and proving belong together, because what depends on
 something starts only when that is proven."""
 NOTHING_DONE = ("keep", "blocked")
-"""Verbs of differences about which nothing is done: `keep` is never touched, `blocked` cannot be had."""
+"""Verbs of differences that cause no work: `keep` is never touched, `blocked` cannot be done."""
 NOTIFIED = "restart"
 """The verb of a difference that another domain has made: the subject begins anew (`Memory.notified`)."""
 OUTSTANDING = "finish"
-"""The verb of a difference that is none of content: a proof, or a clean-up, is outstanding."""
+"""The verb of a difference without a change: a proof, or a clean-up, is outstanding."""
 
 
 class Change(Struct, frozen=True):
-    """One differing value. `path` is in the words of the spec (`resources.memory`), `old` and `new` are texts for people;
-    of what may be secret they say only that it is there."""
+    """One differing value. `path` is in the words of the spec (`resources.memory`), `old` and `new` are texts for
+    people; for a value that may be secret they say only that it is there."""
 
     subject: str
     path: str
@@ -54,10 +54,10 @@ class Change(Struct, frozen=True):
 class Difference(Struct, frozen=True):
     """All that differs for one subject. Each domain adds what its own planner needs.
 
-    `verb` is the domain's word for what a plan has in store for the subject. `in_place`: it works, and goes on working while
-    nothing is done. `lost` is what goes with what is replaced, because no spec can say it, in words. `away_s`: for how many
-    seconds the subject was away at its last switch, or usually is, and `away_most_s`: for how many it may be; `None` when
-    nothing that is at work is replaced.
+    `verb` is the domain's word for the purpose of a plan for the subject. `in_place`: it works, and goes on working
+    while nothing is done. `lost` are the settings that go with a replaced instance, because no spec can express them,
+    in words. `away_s`: for how many seconds the subject was away at its last switch, or usually is, and `away_most_s`:
+    for how many it may be; `None` when nothing that is at work is replaced.
     """
 
     subject: str
@@ -72,15 +72,15 @@ class Difference(Struct, frozen=True):
 
 
 class Traits(NamedTuple):
-    """What the controller has to know of an action.
+    """The traits of an action that the controller needs.
 
-    `text`: what it does, in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and what it is
-    done to; nothing that may be secret. `own_s`: seconds that it may take by itself, beside what the driver needs for it.
-    `fetches`: the content that it brings from elsewhere, which takes as long as that needs; "" when it brings none.
-    `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at work
-    no more (`begins`), or is again (`ends`). `notifies`: domains and subjects of theirs that have to begin anew once it was
-    done. `provides`: a path of the host that is there once it was done. `afterwards`: what has to be said of it once it was
-    done, in sentences: no plan tells it then.
+    `text`: the action in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and its objects;
+    nothing that may be secret. `own_s`: seconds that it may take by itself, beside the time that the driver needs.
+    `fetches`: the content that it brings from elsewhere, which has a time limit of its own; "" when it brings none.
+    `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at
+    work no more (`begins`), or is again (`ends`). `notifies`: pairs of a domain and a subject of it that has to begin anew
+    once this was done. `provides`: a path of the host that is there once this was done. `afterwards`: sentences that have
+    to be told once this was done, because no plan tells them then.
     """
 
     text: str
@@ -100,7 +100,7 @@ class Action(Protocol):
 
     @property
     def traits(self) -> Traits:
-        """What the controller has to know of it."""
+        """The traits that the controller needs."""
         ...
 
 
@@ -114,7 +114,7 @@ class Proof(Protocol):
         ...
 
     def discreet(self, output: Output) -> Output:
-        """What the instance has said, without the secrets that it was asked for with."""
+        """The output of the instance, without the secrets that it was asked for with."""
         ...
 
 
@@ -136,7 +136,7 @@ class Stage(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What differs and what will be done about it. No stages: nothing to do."""
+    """The differences and the steps against them. No stages: nothing to do."""
 
     domain: str
     differences: tuple[Difference, ...] = ()
@@ -144,7 +144,7 @@ class Plan(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True, tag="done"):
-    """The step ended well; `instance` is the id of what it created, if it did."""
+    """The step ended well; `instance` is the id of the instance that it created, if it did."""
 
     message: str = ""
     instance: str = ""
@@ -162,7 +162,7 @@ class Retry(Struct, frozen=True, tag="retry"):
 
 
 class Failed(Struct, frozen=True, tag="failed"):
-    """The step will not succeed for this revision. `output`: what the instance has said last, where it was watched."""
+    """The step will not succeed for this revision. `output`: the last output of the instance, where it was watched."""
 
     message: str
     output: Output | None = None

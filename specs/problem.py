@@ -1,8 +1,8 @@
-"""Where something was asked, and what is wrong with it.
+"""Places in sources, and problems at them.
 
-A `Place` points into a source: a line of a file, or a topic and the activity that arrived there. A `Problem` is one thing
-wrong at one path. Both are plain values so that the same problem can be printed on a terminal, stored in the journal and
-sent as feedback without being built three times.
+A `Place` points into a source: a line of a file, or a topic and the activity that arrived there. A `Problem` is one
+thing wrong at one path. Both are plain values so that the same problem can be printed on a terminal, stored in the
+journal and sent as feedback without being built three times.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ Path = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
 
 MOST_PROBLEMS = 200
-"""Of each severity, listed of one file. Nobody reads more; what is beyond is counted."""
+"""The most problems of each severity that are listed of one file. Nobody reads more; the others are counted."""
 MOST_IN_ALL = 500
-"""Of each severity, listed of all files together."""
+"""The most problems of each severity that are listed of all files together."""
 MOST_TOLD = 20
-"""In one message."""
+"""The most problems in one message."""
 
 _LONGEST_WORD = 100
 _LONGEST_TEXT = 1000
 _MOST_CHOICES = 500
-"""Beyond these, looking for the nearest word takes longer than the reader would."""
+"""Beyond these bounds, looking for the nearest word takes longer than the reader would."""
 
 
 class Place(Struct, frozen=True, order=True):
@@ -43,8 +43,8 @@ class Place(Struct, frozen=True, order=True):
 
 
 class Problem(Struct, frozen=True, order=True):
-    """One thing wrong (or, as a warning, doubtful) at one path of one source; or so many that are not listed, of which the
-    first is at that place."""
+    """One thing wrong (or, as a warning, doubtful) at one path of one source; or a number of problems that are not
+    listed, the first of which is at that place."""
 
     place: Place
     path: str
@@ -55,7 +55,7 @@ class Problem(Struct, frozen=True, order=True):
 
 
 class Flaw(Struct, frozen=True):
-    """What is wrong at a path below `spec`, before anybody knows the file it stands in."""
+    """A problem at a path below `spec`, before its file is known."""
 
     path: Path
     message: str
@@ -109,7 +109,7 @@ def total(problems: Iterable[Problem]) -> int:
 
 
 def count_text(problems: Iterable[Problem]) -> str:
-    """How many keep specs from being read, as `validate` and whoever acts on specs says it. A warning keeps nothing."""
+    """How many problems keep specs from being read, in words. A warning keeps none."""
     count = total(errors(problems))
     return f"{count:,} problem{'s' * (count != 1)}"
 
@@ -122,7 +122,7 @@ class Found:
         self._room: dict[Severity, int] = {"error": most, "warning": most}
         self._more: dict[Severity, Problem] = {}
         self.errors = 0
-        """How many are no warnings, those that are not listed, too."""
+        """The number of problems that are no warnings, those that are not listed, too."""
 
     def append(self, problem: Problem) -> None:
         """One more."""

@@ -13,11 +13,11 @@ from msgspec import Struct
 from evenkeel.specs.feedback import Feedback
 
 _TURN = 4
-"""So many entries in a row may be repeated as one: a step begins and fails, and so does another one beside it."""
+"""The most entries in a row that may be repeated as one: a step begins and fails, and so does another one beside it."""
 
 
 class Repeated(Struct, frozen=True):
-    """What was said `times` times with nothing else in between: the newest entry, and when it was first said (epoch
+    """An entry that came `times` times with nothing else in between: the newest one, and when the first came (epoch
     seconds)."""
 
     entry: Feedback
@@ -26,7 +26,7 @@ class Repeated(Struct, frozen=True):
 
 
 def folded(entries: Iterable[Feedback]) -> list[Repeated]:
-    """In the order in which each was last said."""
+    """In the order of the newest entries."""
     found: list[Repeated] = []
     for entry in entries:
         recent = range(max(len(found) - _TURN, 0), len(found))

@@ -1,8 +1,9 @@
 """Texts of unknown origin, as they may be shown: nothing in them acts on a screen, and none is too long.
 
-Names, values, file names, answers of engines and messages of a broker are not trusted by a terminal. A character that is not
-printed as itself (control, C1, DEL, bidi, line separators, halves of surrogate pairs, what is not assigned) is shown as its
-escape sequence, so that one sees what is there. In JSON the same characters are escaped as JSON does it: the value stays.
+Names, values, file names, answers of engines and messages of a broker are not trusted by a terminal. A character that
+is not printed as itself (control, C1, DEL, bidi, line separators, halves of surrogate pairs, unassigned ones) is shown
+as its escape sequence, so that one sees what is there. In JSON the same characters are escaped as JSON does it: the
+value stays.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What a registry says of an image before it is pulled: its digest and its compressed size.
+"""The registry's facts about an image before it is pulled: its digest and its compressed size.
 
-Engines do not tell how much a pull will fetch; the registry does, in the manifest. Read only, for plans that people look at:
-whatever goes wrong here makes a size unknown and nothing else. Protocol: OCI distribution, with Basic and Bearer
+Engines do not tell how much a pull will fetch; the registry does, in the manifest. Read only, for plans that people
+look at: any failure here makes a size unknown and nothing else. Protocol: OCI distribution, with Basic and Bearer
 authentication; certificates of private registries are where Docker keeps them, and count for their own host.
 
-A registry names the place that gives tokens for it, and credentials go there: to the registry's own host, to hosts below it, to
-those that are known to be of its organisation (auth.docker.io for registry-1.docker.io), and to those that `engine.tokenRealms`
-lists; nowhere else.
+A registry names the place that gives tokens for it, and credentials go there: to the registry's own host, to hosts
+below it, to those that are known to be of its organisation (auth.docker.io for registry-1.docker.io), and to those that
+`engine.tokenRealms` lists; nowhere else.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 8.0
 _SILENCE_S = 3.0
-"""Less than the whole: httpx closes what it gives up by itself, and loses a connection that is cancelled in its handshake."""
+"""Less than the limit of the whole: httpx itself closes a request that it gives up, and loses a connection that is
+cancelled in its handshake."""
 _AT_ONCE = 4
 _MOST_BYTES = 4 * 1024**2
-"""Of an answer; registries take no larger manifest."""
+"""The largest answer; registries take no larger manifest."""
 _MOST_SIZE = 1 << 50
-"""Bytes of an image, one PiB: what is more is no size."""
+"""The largest size of an image, one PiB."""
 _LONGEST_REASON = 80
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -87,9 +88,9 @@ async def look_up(
     realms: Sequence[str] = (),
     refused: Callable[[str], None] = lambda why: None,
 ) -> dict[str, RemoteImage]:
-    """Digest and size of every reference whose registry answers within a few seconds; the others are absent. `realms`: hosts
-    that may have the credentials of any registry. `refused` is told of a registry that wanted them sent elsewhere, and of
-    which images which registry did not tell the size, with the reason."""
+    """Digest and size of every reference whose registry answers within a few seconds; the others are absent. `realms`:
+    hosts that may have the credentials of any registry. `refused` is told of each registry that wanted them sent
+    elsewhere, and of each that did not tell the size of its images, with the reason."""
     places, silent = asyncio.Semaphore(_AT_ONCE), dict[tuple[str, str], list[str]]()
 
     async def one(image: str) -> RemoteImage | None:
@@ -147,7 +148,7 @@ async def _look_up(ref: ImageRef, docker_config: str, realms: Sequence[str]) -> 
 
 
 def _reason(error: BaseException) -> str:
-    """What an operating system or a TLS library said: it stands at the end of what led to it."""
+    """The message of an operating system or a TLS library, at the end of a chain of errors."""
     seen, inner = [error], error.__cause__ or error.__context__
     while inner is not None and len(seen) < 10:
         seen.append(inner)
@@ -163,7 +164,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _client(host: str, registry: str) -> httpx.AsyncClient:
-    """What is trusted for this host beyond the system's authorities is trusted for no other, also where it redirects to."""
+    """Authorities beyond the system's are trusted for this host and for no other, also where it redirects to."""
     import httpx
 
     own = httpx.AsyncHTTPTransport(verify=_trust(registry))
@@ -177,7 +178,7 @@ def _client(host: str, registry: str) -> httpx.AsyncClient:
 
 
 async def _get(client: httpx.AsyncClient, url: str, **more: Any) -> tuple[httpx.Response, bytes]:
-    """An answer and its body, which is bounded: what is packed is not unpacked."""
+    """An answer and its body, which is bounded and not unpacked."""
     async with client.stream("GET", url, **more) as answer:
         body = b""
         if answer.headers.get("Content-Encoding", "identity") != "identity":
@@ -222,7 +223,7 @@ async def _ask(
 
 
 def _read(body: bytes, shape: type[_Shape]) -> _Shape:
-    """JSON of a registry, held against what it has to be: another value in the place of one that is read is no answer."""
+    """JSON of a registry, checked against its type; a wrong value in the place of one that is read is no answer."""
     try:
         return decode(body, shape)
     except (ValueError, RecursionError):
@@ -279,7 +280,7 @@ def _is_ours(platform_: _Platform) -> bool:
 
 
 def _trust(registry: str) -> ssl.SSLContext:
-    """The system's authorities, and those that Docker was told to trust for this registry."""
+    """The system's authorities, and those that Docker's configuration trusts for this registry."""
     context = ssl.create_default_context()
     folder = _CERTIFICATES / registry
     for certificate in sorted(folder.glob("*.crt")) if folder.is_dir() else ():

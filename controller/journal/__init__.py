@@ -1,1 +1,2 @@
-"""What survives a power loss: one SQLite file per state directory, and the lock that makes it one controller's."""
+"""The state that survives a power loss: one SQLite file per state directory, and the lock that makes it one
+controller's."""

@@ -17,9 +17,9 @@ from evenkeel.specs.kanto.activity import Activity
 
 _PARTS = ("target", "before", "notes")
 _LISTS = ("actions", "baselines")
-"""Of these every item is a part."""
+"""Fields of which every item is a part."""
 _FACTS = ("subject", "version", "kind", "promised", "image_before")
-"""Of an action, what stays as it was identified is a part of its own."""
+"""The fields of an action that stay as they were identified; together they are a part of their own."""
 
 Parts = Mapping[tuple[str, int], bytes]
 """Field and place in it → JSON."""
@@ -33,12 +33,12 @@ class Stored(NamedTuple):
 
     @property
     def is_changed(self) -> bool:
-        """Whether it is not what was stored: a damaged one may still be read as another activity."""
+        """Whether it is not what was stored. A damaged activity may still be read as another one."""
         return bool(self.known) and self.known != checksum(self.body)
 
 
 def stored_activity(database: Database, domain: str) -> Stored | None:
-    """What is stored of the open activity of a domain, `None` when none is open."""
+    """The stored parts of the open activity of a domain, `None` when none is open."""
     row = database.one("SELECT body, checksum FROM activity WHERE domain = ?", domain)
     return Stored(_joined(row[0], _parts(database, domain)), row[1]) if row else None
 
@@ -81,7 +81,7 @@ def _split(activity: Activity) -> tuple[bytes, Parts]:
 
 
 def _joined(head: bytes, parts: Parts) -> bytes:
-    """The whole; a head of an earlier version has no parts beside it."""
+    """The whole activity. A head of an earlier version has no parts beside it."""
     if not parts:
         return head
     bodies = [_field(field, parts[field, 0]) for field in _PARTS if (field, 0) in parts]

@@ -1,4 +1,4 @@
-"""What was tried and failed: revisions, and contents that were pushed again under a tag in force.
+"""Attempts that failed: of revisions, and of contents that were pushed again under a tag in force.
 
 A revision is the whole device's, and its domain is "". A content belongs to the domain that fetches it. A part of a revision
 that asks something of one group fails by itself.
@@ -14,7 +14,8 @@ from evenkeel.specs.reading.sound import sound_text
 from evenkeel.specs.visible import shortened
 
 _MOST = 1000
-"""Beyond these, what failed longest ago may be tried again; a fleet that is sent new failures for years fills no disk."""
+"""The most attempts that are kept, so that a fleet that is sent new failures for years fills no disk. The oldest
+failure may be tried again."""
 
 
 GROUPS = "groups"
@@ -22,7 +23,7 @@ GROUPS = "groups"
 
 
 class Attempt(NamedTuple):
-    """What became of a revision, or of a content, so far. `failed`: in quarantine until it changes or is retried."""
+    """The attempts at a revision, or at a content, so far. `failed`: in quarantine until it changes or is retried."""
 
     digest: str
     failures: int
@@ -38,14 +39,14 @@ class Attempts:
         self._database = database
 
     def of(self, digest: str, domain: str = "") -> Attempt | None:
-        """What is remembered of a revision, or of a content of a domain, that did not succeed at once."""
+        """The attempts at a revision, or at a content of a domain, that did not succeed at once."""
         query = "SELECT digest, failures, why, at, failed FROM attempt WHERE domain = ? AND digest = ?"
         row = self._database.one(query, domain, digest)
         return Attempt(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
 
     def count(self, digest: str, why: str, *, failed: bool = False, domain: str = "") -> Attempt:
-        """One more failure; with `failed` it goes into quarantine. The row is replaced, so that `rowid` has the order of the
-        failures: the time of day has it not on a device that lost its clock."""
+        """One more failure; with `failed` it goes into quarantine. The row is replaced, so that `rowid` has the order
+        of the failures. The time of day does not have it on a device that lost its clock."""
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO attempt SELECT ?1, ?2, ifnull(max(failures), 0) + 1, ?3, ?4,"
@@ -96,11 +97,13 @@ class Attempts:
     def record_sick(self, digest: str, domain: str, subjects: Iterable[str]) -> None:
         """Record which subjects of a domain are not well before a revision disturbs anything."""
         with self._database.writing() as connection:
-            rows = [(digest, domain, subject) for subject in ("", *subjects)]  # the empty one says that it was recorded
+            rows = [
+                (digest, domain, subject) for subject in ("", *subjects)
+            ]  # an empty subject says that it was recorded
             connection.executemany("INSERT OR IGNORE INTO sick_before VALUES (?, ?, ?)", rows)
 
     def forget_sick(self, but: Collection[str] = ()) -> None:
-        """Drop what was recorded of all others: when one of them is asked for again, it finds another device."""
+        """Drop the records of all other revisions: when one of them is asked for again, the device has changed."""
         others = set(self._database.all("SELECT DISTINCT digest FROM sick_before")).difference((each,) for each in but)
         if others:
             with self._database.writing() as connection:

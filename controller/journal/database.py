@@ -54,7 +54,7 @@ class Loss(NamedTuple):
 
 
 class Transaction:
-    """The statements of one transaction. What the disk refuses is done again in memory."""
+    """The statements of one transaction. When the disk refuses one, all are done again in memory."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -77,7 +77,8 @@ class Transaction:
             self.execute(statement, row)
 
     def fall_back(self, error: Exception) -> None:
-        """Go on in memory, where everything so far is done again; raises where that is not allowed, or no help."""
+        """Go on in memory, where everything so far is done again; raises where that is not allowed, or does not
+        help."""
         self._database.lose(error)
         connection = self._database.connection
         connection.execute("BEGIN IMMEDIATE")
@@ -86,7 +87,7 @@ class Transaction:
 
 
 class Database:
-    """The open file, or what is in memory instead. Every failure of a read or a write is a JournalError."""
+    """The open file, or a database in memory instead. Every failure of a read or a write is a JournalError."""
 
     def __init__(
         self, connection: sqlite3.Connection, path: Path, now: Now, *, keeps: bool = False, loss: Loss | None = None
@@ -124,7 +125,7 @@ class Database:
             return self.all(query, *values)
 
     def value(self, content: bytes, kind: type[Kept], place: str = "") -> Kept:
-        """What was stored as `content`; JournalError, which names its `place`, when it cannot be read."""
+        """The value that was stored as `content`; JournalError, which names its `place`, when it cannot be read."""
         try:
             return decode(content, kind)
         except (ValueError, TypeError, RecursionError) as error:
@@ -135,7 +136,8 @@ class Database:
             raise journal_error(self._path, "cannot be read", ValueError(what)) from error
 
     def readable(self, content: bytes, kind: type[Kept]) -> Kept | None:
-        """What was stored as `content`, `None` when it cannot be read. For rows that the controller goes on without."""
+        """The value that was stored as `content`, `None` when it cannot be read. For rows that the controller goes on
+        without."""
         try:
             return self.value(content, kind)
         except JournalError:
@@ -151,7 +153,7 @@ class Database:
 
     @property
     def is_writing(self) -> bool:
-        """Whether a transaction is open, so that what was written may still be taken back."""
+        """Whether a transaction is open, so that its writes may still be taken back."""
         return self._transaction is not None
 
     @contextmanager
@@ -265,7 +267,7 @@ class Database:
         self.on_loss()
 
     def restore(self) -> Trouble | None:
-        """Write back what has changed and go on with the file; why not, if that fails. Not within a transaction."""
+        """Write the changes back and go on with the file; the reason, if that fails. Not within a transaction."""
         assert self._loss is not None
         try:
             was_there = self._path.exists() and self._path.stat().st_size > 0

@@ -1,7 +1,7 @@
-"""The end of an activity: what it reached is kept in force and is last-good, and how it ended is said, in one write.
+"""The end of an activity: its result is kept in force and is last-good, and its ending is said, in one write.
 
-The agent and an operator both end an activity here. What was activated is proven, and the rest is as it was found, so that
-there is nothing better to go back to: no failure after the end takes back what was said.
+The agent and an operator both end an activity here. The activated components are proven, and the rest is as it was
+found, so there is nothing better to go back to: no failure after the end takes back what was said.
 """
 
 from __future__ import annotations
@@ -41,22 +41,25 @@ def end_activity(
     *,
     judged: bool = True,
 ) -> None:
-    """The open activity of a mailbox ends. What was activated is desired from now on, even if the same once failed; what was
-    not, is as it was before. Where nothing was activated, what is desired already stays so; and where nothing is, what was
-    there before is. `state`: what has to stay in force because of it. `judged`: nobody else than the agent has done anything
-    meanwhile. What was activated becomes last-good only when all of it was looked at and found well; else cycles
-    judge it. `how` is "" for an activity whose id goes on: nothing is published then, because its commander would take it for
-    the end of what comes next."""
+    """End the open activity of a mailbox. Its activated components are desired from now on, even if the same once failed;
+    the others are as before. Where nothing was activated, the desired state stays as it is, or becomes the state before if
+    there is none.
+
+    `state`: the state that stays in force because of it. `judged`: nobody but the agent has done anything meanwhile.
+    Activated components become last-good only when all of them were looked at and found well; else cycles judge them.
+    `how` is "" for an activity whose id goes on: nothing is published then, because it would be taken for the end of
+    the activity that follows under this id.
+    """
     with journal.at_once():
         if reached(activity) and judged and is_confirmed(activity):
-            if verdict(activity) != "COMPLETED":  # what was taken back was not looked at
+            if verdict(activity) != "COMPLETED":  # components that were taken back were not looked at
                 message_in_force(journal, mail.domain, state, activity.topic, activity.id)
             journal.reach(state, activity.topic, activity.id, mail.domain)
         elif reached(activity) or not journal.digest("desired"):
             message_in_force(journal, mail.domain, state, activity.topic, activity.id)
             journal.attempts.forgive(journal.digest("desired"))
         if not how:
-            say(Feedback("activity", f"{name_of(activity.id)}: replaced by what came under the same activity"))
+            say(Feedback("activity", f"{name_of(activity.id)}: replaced by a newer desired state of the same activity"))
             mail.record(None)
             return
         because = f", {activity.because}" if activity.because else ""
@@ -69,7 +72,7 @@ def end_activity(
 
 
 def tell_ended(journal: Journal, domain: str, id_: str, how: Status, why: str) -> None:
-    """Let the status tell how the newest activity of a domain ended, also when what is desired is another's by then."""
+    """Let the status tell how the newest activity of a domain ended, also when the desired state is another's by then."""
     text = f"activity {name_of(id_)}: {how}" + (f", {why}" if why else "")
     # each end is news with a time of its own, also where it is like the last
     journal.drop_condition("ActivityCompleted", domain)
@@ -77,8 +80,8 @@ def tell_ended(journal: Journal, domain: str, id_: str, how: Status, why: str) -
 
 
 def tell_refused(journal: Journal, domain: str, id_: str, why: str, now_s: float) -> None:
-    """Let the status tell of a message that became no activity, beside how the newest activity ended: nothing that is in force
-    failed by it, and it must not hide what did."""
+    """Let the status tell of a message that became no activity, beside the end of the newest activity: nothing in force
+    failed by it, and it must not hide a failure."""
     none = Condition("ActivityCompleted", True, "NoneEnded", "no activity has ended yet", domain=domain)
     before = journal.condition("ActivityCompleted", domain) or none
     text = shortened(f"a desired state was refused: {name_of(id_)}: {why}")
@@ -86,10 +89,11 @@ def tell_refused(journal: Journal, domain: str, id_: str, why: str, now_s: float
 
 
 def forget_ended(journal: Journal, domain: str) -> None:
-    """What came over MQTT was released: how it ended matters no more. A message that was refused since is still told of."""
+    """The state that came over MQTT was released: its end matters no more. A message that was refused since is still
+    told of."""
     known = journal.condition("ActivityCompleted", domain)
     if known is None or known.refused is None:
         journal.drop_condition("ActivityCompleted", domain)
     else:
-        text = "what the newest activity had asked for was released"
+        text = "the desired state of the newest activity was released"
         journal.set_condition(changed(known, holds=True, reason="Released", message=text))

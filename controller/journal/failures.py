@@ -1,11 +1,12 @@
-"""How each container failed the last time, and what it had said: the part of the journal that `evenkeel logs` reads.
+"""The last failure of each container, with its last output: the part of the journal that `evenkeel logs` reads.
 
-One record for each subject; a newer failure replaces the older one. Only the newest few are kept, each within the bounds of
-`specs.containers.output`. A record stays when the subject is well again, or gone: that is when somebody asks. One whose
-output says something stays until another says something, too.
+One record for each subject; a newer failure replaces the older one. Only the newest few are kept, each within the
+bounds of `specs.containers.output`. A record stays when the subject is well again, or gone, because people ask for it
+then. A record with output stays until another has output, too.
 
-The newest may be in memory alone: one that ends every few seconds would else be written as often. Then the controller tells it
-to whoever asks (`hear` is the other side), and writes it when its caller says so, or when it stops.
+The newest may be in memory alone: a container that ends every few seconds would else be written as often. The
+controller then sends it to commands that ask (`hear` is the other side), and writes it when its caller says so, or when
+it stops.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from evenkeel.specs.feedback import names
 from evenkeel.specs.output import LastFailure, Output, says_something
 
 MOST = 20
-"""So many subjects; the one that failed longest ago is forgotten."""
+"""The most subjects; the one that failed longest ago is forgotten."""
 
 
 _Ends = dict[str, tuple[str, str, int]]
-"""By subject: the instance, what names its newest end, and the exit code of that."""
+"""By subject: the instance, a name of its newest end, and the exit code of that."""
 
 
 class Failures:
@@ -31,7 +32,7 @@ class Failures:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._held: dict[str, LastFailure] = {}
-        """The newest that are not written, or that another process has told."""
+        """The newest records that are not written, or that another process has sent."""
         self._ends: _Ends | None = None
         """`None` until they were read."""
 
@@ -54,12 +55,12 @@ class Failures:
         return tuple(self._held.values())
 
     def hear(self, held: Iterable[LastFailure]) -> None:
-        """Take over what the controller at work has told that it has not written."""
+        """Take over the unwritten records that the controller at work has sent."""
         for each in held:
             self._hold(each)
 
     def ends(self) -> dict[str, tuple[str, int]]:
-        """By instance what names its newest end that was seen to have an exit code, and that."""
+        """By instance: a name of its newest end that was seen to have an exit code, and that code."""
         if self._ends is None:
             self._ends = {}
             for each in reversed(self.all()):
@@ -75,9 +76,9 @@ class Failures:
     def keep(
         self, subject: str, instance: str, revision: str, why: str, output: Output, end: str = "", *, write: bool = True
     ) -> bool:
-        """Keep how a subject has just failed, in memory alone unless it is to `write`. False, and nothing changes, when the
-        instance has said nothing new since its last failure and has not ended since, or has said nothing at all where the
-        output of an earlier failure is known."""
+        """Keep the failure that a subject has just had, in memory alone unless it is to `write`. False, and nothing
+        changes, when the instance has neither new output nor a new end since its last failure, or has no output at all
+        where that of an earlier failure is known."""
         known = self.last(subject)
         is_known = known is not None and (known.instance, known.output) == (instance, output)
         if known is not None and is_known and known.end in ("", end):
@@ -95,7 +96,7 @@ class Failures:
         return True
 
     def flush(self) -> None:
-        """Write what is in memory alone."""
+        """Write the records that are in memory alone."""
         for each in tuple(self._held.values()):
             self._write(each)
 

@@ -28,7 +28,7 @@ FILE = "journal.sqlite"
 PATIENCE_S = 10.0
 """For how long a command waits for another process that reads or writes."""
 _ROOM = 256 * 1024
-"""SQLite needs room for its index and its log; with less, whatever fails fails for that."""
+"""SQLite needs room for its index and its log. With less free space any failure is taken for a full disk."""
 
 Reason = Literal["Full", "ReadOnly", "Denied", "Damaged", "Gone", "Locked", "Failing"]
 
@@ -50,7 +50,7 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
     for what the disk does, JournalError for a version that cannot be read."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     _make_private(path)
-    if not os.access(path, os.W_OK, effective_ids=True):  # SQLite would open it to read only, without a word
+    if not os.access(path, os.W_OK, effective_ids=True):  # SQLite would open it to read only, without an error
         code = errno.EROFS if _disk(path) == "ReadOnly" else errno.EACCES
         raise OSError(code, os.strerror(code), str(path))
     connection = sqlite3.connect(path, isolation_level=None, timeout=patience_s)
@@ -97,7 +97,7 @@ def read_file(path: Path) -> sqlite3.Connection:
         raise
     if is_current(connection):
         return connection
-    copy = memory()  # of an earlier evenkeel, or somebody is just making it
+    copy = memory()  # of an earlier evenkeel, or another process is just making it
     with closing(connection):
         connection.backup(copy)
     migrate(copy)
@@ -105,8 +105,9 @@ def read_file(path: Path) -> sqlite3.Connection:
 
 
 def trouble(path: Path, error: Exception, access: int | None = None) -> Trouble:
-    """What is the matter, and what to do about it where that does not follow. `access` was needed: SQLite does not tell a
-    file that one may not open from one that it cannot, nor a full disk from a broken one."""
+    """The trouble that an error means, and the remedy where it does not follow. `access`: the access that was needed.
+    SQLite does not distinguish a file without permission from one that cannot be opened, nor a full disk from a broken
+    one."""
     code, why = getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error)
     if isinstance(error, OSError) and error.strerror:
         why = error.strerror
@@ -125,7 +126,7 @@ def trouble(path: Path, error: Exception, access: int | None = None) -> Trouble:
 
 
 def journal_error(path: Path, what: str, error: Exception, access: int | None = None) -> JournalError:
-    """What could not be done, and why."""
+    """The error for `what` could not be done, with the reason."""
     return JournalError(f"journal:{path}", f"{what}: {trouble(path, error, access).why}")
 
 
@@ -149,8 +150,8 @@ def _way_out(path: Path) -> str:
     aside = path.parent / "damaged"
     files = f"{shlex.quote(str(path))}*"
     return (
-        "the file is damaged. Without it all containers are found again; gone are what failed before, proofs, events"
-        " that nobody read, adoptions, and what came over MQTT. To go on without it: "
+        "the file is damaged. Without it all containers are found again; earlier failures, proofs, unread"
+        " events, adoptions and the state from MQTT are lost. To go on without it: "
         f"mkdir -p {shlex.quote(str(aside))} && mv {files} {shlex.quote(str(aside))}/"
     )
 
@@ -170,7 +171,7 @@ def _is_denied(path: Path, error: Exception, access: int | None) -> bool:
 
 
 def _disk(path: Path) -> Reason | None:
-    """What is wrong with the disk itself, as far as it says so."""
+    """The fault of the disk itself, as far as the system tells it."""
     place = path.parent
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -184,7 +185,7 @@ def _disk(path: Path) -> Reason | None:
 
 
 def _keep_a_log(connection: sqlite3.Connection, patience_s: float) -> None:
-    """Turn a new file to WAL. SQLite itself does not wait here for another that is just doing the same."""
+    """Turn a new file to WAL. SQLite itself does not wait here for another process that is just doing the same."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -197,13 +198,14 @@ def _keep_a_log(connection: sqlite3.Connection, patience_s: float) -> None:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file if there is none, and take from others what an earlier version let them read. SQLite gives its own
-    files beside it the same rights. Nothing is opened that is there: closing it would end SQLite's locks."""
+    """Make the file if there is none, and take the rights of others away that an earlier version gave them. SQLite
+    gives its own files beside it the same rights. A file that is there is not opened, because closing it would end
+    SQLite's locks."""
     if not path.exists():
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     for file in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
-        with suppress(OSError):  # it is somebody else's, or cannot be changed, which opening it tells
+        with suppress(OSError):  # it is another user's, or cannot be changed, which shows when it is opened
             found = file.stat()
             if found.st_uid == os.geteuid() and found.st_mode & 0o077:
                 file.chmod(stat.S_IMODE(found.st_mode) & 0o700)

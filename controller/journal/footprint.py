@@ -1,7 +1,7 @@
-"""Which files lie at the journal's path, to notice that they are others than those that are open.
+"""The identity of the files at the journal's path, to notice that they are not the open ones any more.
 
-An open file goes on working after somebody has removed or replaced it, and everything that is written then is gone with the
-process. `compare` notices that by device, inode and size. `stamp` notices that anybody has written.
+An open file goes on working after it was removed or replaced, and everything that is written then is gone with the
+process. `compare` notices that by device, inode and size. `stamp` notices that any process has written.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def footprint(path: Path) -> Footprint:
 
 
 class Displacement(NamedTuple):
-    """Why the files at the path are not the open ones. `is_replaced`: another file lies where the journal was. `is_torn`: the
-    file lacks what it held last."""
+    """Why the files at the path are not the open ones. `is_replaced`: another file lies where the journal was.
+    `is_torn`: the file lacks its last writes."""
 
     trouble: Trouble
     is_replaced: bool = False

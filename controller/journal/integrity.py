@@ -1,4 +1,4 @@
-"""Whether a database file is sound: SQLite looks through it, as an open connection or as other processes read it."""
+"""The soundness of a database file: SQLite looks through it, as an open connection or as other processes read it."""
 
 from __future__ import annotations
 

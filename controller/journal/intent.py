@@ -1,4 +1,4 @@
-"""Changes of what is desired, each as one write with what it means for the conditions."""
+"""Changes of the desired state, each as one write with its consequences for the conditions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from evenkeel.specs.feedback import Condition
 
 
 def put_in_force(journal: Journal, state: DesiredState | None, source: str, activity: str = "") -> bool:
-    """From now on this is desired, `None` for nothing; True when that is new. What was found of another revision says nothing
-    of this one, until somebody has looked."""
+    """From now on this is desired, `None` for nothing; True when that is new. For another revision the condition
+    `Settled` begins anew."""
     with journal.at_once():
         known = journal.digest("desired")
         if state is None:
@@ -62,8 +62,8 @@ def _others(journal: Journal) -> DesiredState | None:
 
 
 def files_before(journal: Journal) -> DesiredState | None:
-    """What the files asked for before. Where that cannot be read, what is desired or last-good stands for it, because each
-    document knows its file."""
+    """The files' desired state from before. Where it cannot be read, the desired state or last-good stands for it,
+    because each document knows its file."""
     roles: tuple[Role, ...] = ("files", "desired", "last-good")
     found = (journal.readable_revision(role) for role in roles)
     return next((state for state in found if state is not None), None)

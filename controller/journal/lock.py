@@ -1,8 +1,9 @@
-"""Only one controller per state directory.
+"""The lock by which a state directory has only one controller.
 
-A lock of the operating system on the directory, and one on a file in it; they are gone when their holder is, however it died.
-The file tells others what the holder cannot tell through the journal: that it works from memory, and why. Process ids are
-asked of the kernel, which knows them as they are where one asks, also when the holder lives in another container.
+A lock of the operating system on the directory, and one on a file in it; they are gone when their holder is, however it
+died. The file has what the holder cannot tell through the journal: that it works from memory, and why. Process ids are
+asked of the kernel, which tells them as they are for the asking process, also when the holder lives in another
+container.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Lock:
         self._trouble: str | None = None
 
     def take(self) -> None:
-        """Hold it; Busy when another controller does, JournalError when it may not be written. Where the disk does not let a
-        file be made, what is there is held."""
+        """Take the lock; Busy when another controller has it, JournalError when the directory may not be written. Where
+        the disk does not let a file be made, the directory alone is locked."""
         taken = {path: handle for path, handle in self._handles.items() if _leads_to(path, handle)}
         kept = set(taken)
         try:
@@ -73,19 +74,21 @@ class Lock:
         self.mark(trouble)
 
     def check(self) -> None:
-        """What is held is what others find at its place; else it is taken again there. Busy when another has it."""
+        """See that the locked files are those that others find at their places; else lock these. Busy when another
+        controller has them."""
         if all(_leads_to(path, handle) for path, handle in self._handles.items()):
             return
         _warn("lock was replaced", {"state": str(self._state)})
         self.take()
 
     def mark(self, trouble: str) -> None:
-        """Tell others why the controller works from memory, as far as the file can be written; "" when it does not."""
+        """Write for others why the controller works from memory, as far as the file can be written; "" when it does
+        not."""
         if trouble == self._trouble or self._state / _NAME not in self._handles:
             return
         line = " ".join(trouble.split()).encode(errors="replace")[: _SIZE - 100].decode(errors="ignore")
         content = f"{os.getpid()}\n{_namespace()}\n{line}\n".encode().ljust(_SIZE, b"\n")
-        with suppress(OSError):  # what is held may be open to read only, from a time when nothing could be written
+        with suppress(OSError):  # the locked file may be open to read only, from a time when nothing could be written
             handle = os.open(self._state / _NAME, os.O_WRONLY | os.O_CLOEXEC)
             try:
                 os.pwrite(handle, content, 0)
@@ -94,7 +97,7 @@ class Lock:
             self._trouble = trouble
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         _close(self._handles)
         self._handles = {}
 
@@ -141,7 +144,7 @@ def _holder_of(handle: int, state: Path) -> Holder:
 
 
 def _read_only(state: Path) -> str:
-    """What a controller cannot write down: that nothing can be written."""
+    """The trouble that a controller cannot write down: that the disk cannot be written."""
     with suppress(OSError):
         if os.statvfs(state).f_flag & os.ST_RDONLY:
             return f"ReadOnly: the file system of {state} is mounted read-only"
@@ -149,7 +152,8 @@ def _read_only(state: Path) -> str:
 
 
 def _pid_by_kernel(handle: int) -> int | None:
-    """Who holds the exclusive lock of an open file, by the ids of this process's namespace (proc(5), /proc/locks)."""
+    """The holder of the exclusive lock of an open file, by the ids of this process's namespace (proc(5),
+    /proc/locks)."""
     found = os.fstat(handle)
     place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
     with suppress(OSError):
@@ -180,7 +184,7 @@ def _open_folder(path: Path) -> int:
 
 
 def _open_lock(path: Path) -> int:
-    """To write; to read only on a file system that is mounted so."""
+    """Open it to write; to read only on a file system that is mounted so."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except PermissionError:
@@ -207,8 +211,8 @@ def _close(handles: Mapping[Path, int], but: Collection[Path] = ()) -> None:
 
 
 def _locked(handle: int) -> bool:
-    """Whether the lock could be had. Who asks for the holder has one, too, for a moment that is long where the machine is
-    busy; but a shared one, and what can be shared has no holder yet."""
+    """Whether the lock could be had. A process that asks for the holder has a lock, too, for a moment that is long on a
+    busy machine. But its lock is shared, and a lock that can be shared has no holder yet."""
     for attempt in range(1000):
         if attempt:
             time.sleep(0.01)

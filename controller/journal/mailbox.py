@@ -1,8 +1,8 @@
 """The messages of one domain on their way in, and the activity that they make up: the journal's part that belongs to the wire.
 
-A message that came in is stored before the broker is told that it arrived, and one that goes out is stored before it is
-published and forgotten only when the broker has acknowledged it. What an activity has become and what is said about it are
-written in one transaction, so that no crash separates the two.
+A message that came in is stored before it is acknowledged to the broker. One that goes out is stored before it is
+published, and forgotten only when the broker has acknowledged it. The state of an activity and the messages about it
+are written in one transaction, so that no crash separates the two.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.reading.sound import sound_text
 
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
-"""Beyond either of these, messages are left to the broker until some have been dealt with."""
+"""Bounds of the inbox. Beyond either, messages are left to the broker until some have been dealt with."""
 
 
 _REMEMBERED = 64
-"""Messages of one topic that were dealt with. A broker delivers again what it had no acknowledgement for, and it has no
-more than a window of those under way."""
+"""Messages of one topic that were dealt with. A broker delivers a message again that was not acknowledged, and it has
+at most a window of those under way."""
 
 
 _COLUMNS = "id, topic, payload, at, packet, begun, tries, tried_in"
 _MOST_SET_ASIDE, _MOST_BEGINNING = 8, 64 * 1024
-"""Messages that were set aside are kept for people to look at: the newest, and of each its beginning."""
+"""Messages that were set aside are kept for people to look at: the newest ones, and the beginning of each."""
 
 
 class Incoming(NamedTuple):
-    """A message that has not been dealt with. `at`: epoch seconds of its arrival. `packet`: the id under which the broker
-    delivered it, 0 when it had none. `begun`: it was said that it is being dealt with. `tries`: how often that was begun and
-    broke, or ended with the process."""
+    """A message that has not been dealt with. `at`: epoch seconds of its arrival. `packet`: the id under which the
+    broker delivered it, 0 when it had none. `begun`: it was said that it is being dealt with. `tries`: how often that
+    was begun and raised an error, or ended with the process."""
 
     id: int
     topic: str
@@ -50,7 +50,7 @@ class Mailbox:
     """Inbox and open activity of one domain. Topics are not shared by domains; the outbox is, as the connection is."""
 
     def __init__(self, database: Database, boot: str, domain: str, outbox: Outbox) -> None:
-        """`boot`: which boot of the machine this is."""
+        """`boot`: the id of this boot of the machine."""
         self.domain, self.outbox = domain, outbox
         self._database, self._boot = database, boot
 
@@ -67,9 +67,9 @@ class Mailbox:
         return number
 
     def is_full(self, *said_on: str) -> bool:
-        """Whether nothing more should be taken in for now: so much of this domain waits to be dealt with, or to be published,
-        or nothing can be stored. `said_on`: the topics on which the domain's answers are published; without them everything
-        that waits to be published counts."""
+        """Whether no more messages should be taken in for now: too many of this domain wait to be dealt with or to be
+        published, or nothing can be stored. `said_on`: the topics on which the domain's answers are published; without
+        them every message that waits to be published counts."""
         if self._database.loss is not None:
             return True
         query = "SELECT count(*), total(length(payload)) FROM inbox WHERE domain = ?"
@@ -77,8 +77,8 @@ class Mailbox:
         return bool(count >= MOST_WAITING or size >= MOST_WAITING_BYTES) or self.outbox.is_full(*said_on)
 
     def has_heard(self, topic: str, payload: bytes, packet: int | None = None) -> bool:
-        """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under that
-        id: a redelivery keeps its packet id, an identical new message does not."""
+        """Whether this message waits to be dealt with, or was dealt with lately. With `packet` only when it came under
+        that id: a redelivery keeps its packet id, an identical new message does not."""
         waiting = "SELECT 1 FROM inbox WHERE topic = ?1 AND payload = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
         dealt = "SELECT 1 FROM dealt WHERE topic = ?1 AND digest = ?2 AND packet = ifnull(?3, packet) LIMIT 1"
         return (
@@ -87,7 +87,7 @@ class Mailbox:
         )
 
     def heard_last(self, topic: str, payload: bytes) -> bool:
-        """Whether nothing else was heard on its topic since."""
+        """Whether no other message came on its topic since."""
         waiting = self._database.one("SELECT payload FROM inbox WHERE topic = ? ORDER BY id DESC LIMIT 1", topic)
         if waiting is not None:
             return bool(waiting[0] == payload)
@@ -95,12 +95,12 @@ class Mailbox:
         return dealt is not None and dealt[0] == _digest(payload)
 
     def knows_retained(self, topic: str, payload: bytes) -> bool:
-        """Whether this is what the broker last had to give on this topic."""
+        """Whether this is the retained message of this topic that the broker sent last."""
         query = "SELECT 1 FROM retained WHERE topic = ? AND digest = ?"
         return self._database.one(query, topic, _digest(payload)) is not None
 
     def remember_retained(self, topic: str, payload: bytes) -> None:
-        """The broker retains this message, and sends it again to every new subscriber: once is enough."""
+        """Store the retained message of this topic, because the broker sends it again at every subscription."""
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO retained VALUES (?, ?)", (topic, _digest(payload)))
 
@@ -116,7 +116,7 @@ class Mailbox:
             connection.execute("UPDATE inbox SET tries = ?, tried_in = ? WHERE id = ?", row)
 
     def end_try(self, message: Incoming) -> None:
-        """The try has ended in good order. Where the message was not dealt with, because something else came first, the try
+        """The try has ended in good order. Where another thing came first and the message was not dealt with, the try
         does not count."""
         with self._database.writing() as connection:
             connection.execute("UPDATE inbox SET tries = ? WHERE id = ?", (message.tries, message.id))
@@ -128,17 +128,17 @@ class Mailbox:
         return begun
 
     def end_last_look(self, tries: int) -> None:
-        """It was given up in good order, and that try does not count; there were `tries` before."""
+        """The look was given up in good order, and that try does not count; there were `tries` before."""
         activity = self.activity()
         if activity is not None:
             self.record(changed(activity, tries=tries))
 
     def tries_of(self, activity: Activity) -> int:
-        """How often the look before its end broke."""
+        """How often the look before its end raised an error."""
         return self._counted(activity.tries, activity.tried_in)
 
     def _counted(self, tries: int, boot: str) -> int:
-        """Tries that another boot of the machine cut short count for nothing: a power loss is nobody's fault."""
+        """Tries that a power loss cut short, in another boot of the machine, do not count."""
         return tries if boot == self._boot else 0
 
     def set_aside(self, topic: str, payload: bytes, why: str) -> None:
@@ -152,7 +152,7 @@ class Mailbox:
             )
 
     def begin(self, message: Incoming, said: Outgoing) -> None:
-        """Say of a message, once, that it is being dealt with."""
+        """Record that a message is being dealt with, and send `said` about it."""
         with self._database.writing() as connection:
             connection.execute("UPDATE inbox SET begun = 1 WHERE id = ?", (message.id,))
             self.send(said)
@@ -166,12 +166,13 @@ class Mailbox:
         return int(self._database.one("SELECT ifnull(min(id), 0) FROM inbox WHERE domain = ?", self.domain)[0])
 
     def waiting_message(self, number: int) -> Incoming:
-        """One of them."""
+        """A message by its number."""
         return self._incoming(self._database.one(f"SELECT {_COLUMNS} FROM inbox WHERE id = ?", number))
 
     @property
     def place(self) -> object:
-        """Another object whenever the number of a message may be another message's: where they are stored now."""
+        """An object that is another one whenever numbers may have been given anew: the place where messages are stored
+        now."""
         return self._database.connection
 
     def _incoming(self, row: tuple[int, str, bytes, float, int, int, int, str]) -> Incoming:
@@ -182,12 +183,12 @@ class Mailbox:
         self.outbox.send(*messages)
 
     def activity(self) -> Activity | None:
-        """The open activity. One that cannot be read is as if none were open (`controller.journal.unreadable`)."""
+        """The open activity. One that cannot be read counts as none (`controller.journal.unreadable`)."""
         found = stored_activity(self._database, self.domain)
         return self._database.readable(found.body, Activity) if found and not found.is_changed else None
 
     def unreadable_activity(self) -> tuple[bytes, str] | None:
-        """What is stored of an open activity that cannot be read, and why it cannot; `None` when there is none."""
+        """The stored open activity that cannot be read, and the reason; `None` when there is none."""
         found = stored_activity(self._database, self.domain)
         if found is None:
             return None
@@ -197,7 +198,8 @@ class Mailbox:
     def record(
         self, activity: Activity | None, messages: Sequence[Outgoing] = (), dealt_with: Incoming | None = None
     ) -> None:
-        """What the activity has become (`None`: none is open), what is said about it, and which message that answers."""
+        """Store the state of the activity (`None`: none is open), the messages about it, and the message that they
+        answer."""
         with self._database.writing() as connection:
             store_activity(self._database, connection, self.domain, activity)
             self.send(*messages)

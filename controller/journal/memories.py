@@ -1,7 +1,7 @@
-"""What is remembered for each domain: the rows behind the domain's own noun (`specs.memory`).
+"""The memory of each domain: the rows behind the domain's own noun (`specs.memory`).
 
-A domain says what its memory becomes, as a value; here the rows that differ are written, and no others. What was read last is
-kept, because a plan of many steps asks for it at each of them.
+A domain returns its new memory as a value; the rows that differ are written here, and no others. The last memory is
+kept as it was read, because a plan of many steps asks for it at each of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OF_THE_JOURNAL = frozenset({"rejected", "ends"})
 
 
 class _Read(NamedTuple):
-    """Facts as they were read, and what names that state of the file."""
+    """Facts as they were read, and a mark of the state of the file at that time."""
 
     state: tuple[sqlite3.Connection, int]
     facts: Memory
@@ -44,8 +44,9 @@ class Memories:
         return changed(facts, rejected=self._attempts.rejected(kind.domain), ends=self._failures.ends())
 
     def keep(self, before: Kept, after: Kept) -> bool:
-        """A domain's memory was `before`, as far as whoever calls knows, and is `after` from now on; False when that is no
-        change. What another process has written meanwhile stays: only what differs between the two is written."""
+        """Store that a domain's memory is `after` from now on; the caller read it as `before`. False when that is no
+        change. Rows that another process has written meanwhile stay: only the differences between the two are
+        written."""
         domain = after.domain
         gone, news = list[tuple[str, str, str]](), list[tuple[str, str, str, bytes]]()
         for fact in _facts_of(type(after)):
@@ -81,7 +82,7 @@ class Memories:
             return known.facts
         query = "SELECT fact, key, body FROM memory WHERE domain = ? ORDER BY rowid"
         facts = _joined(kind, {(fact, key): body for fact, key, body in self._database.all(query, kind.domain)})
-        if not self._database.is_writing:  # what is written may still be taken back
+        if not self._database.is_writing:  # these writes may still be taken back
             self._read[kind.domain] = _Read((self._database.connection, state[1]), facts)
         return facts
 
@@ -97,7 +98,8 @@ def _values(memory: Memory, fact: str) -> Mapping[str, Any]:
 
 
 def _joined(kind: type[Kept], rows: Rows) -> Kept:
-    """Rows that cannot be read are left out, each by itself: what is remembered less is looked at, or proven, once more."""
+    """Rows that cannot be read are left out, each by itself: a container that is not remembered is looked at, or
+    proven, once more."""
     try:
         return decode(_text(kind, rows), kind)
     except (ValueError, TypeError, RecursionError):

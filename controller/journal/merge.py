@@ -1,8 +1,8 @@
-"""Writing back what changed in memory while the journal's file could not be written.
+"""Writing back the changes that were made in memory while the journal's file could not be written.
 
-Other processes may have written to the file meanwhile: an operator's `retry`, `release` or `adopt`. So what is written back
-are the rows that differ from those that were there when the file was lost, and not the whole. Where both changed the same row,
-an operator's word stands. Entries of feedback keep their numbers, unless the file has given these away; then they get the
+Other processes may have written to the file meanwhile: an operator's `retry`, `release` or `adopt`. So only the rows
+are written back that differ from those that were there when the file was lost. Where both changed the same row, the
+operator's counts. Entries of feedback keep their numbers, unless the file has given these to others; then they get the
 next ones, in their order.
 """
 
@@ -21,11 +21,11 @@ _FEEDBACK = "feedback"
 _OPERATORS = ("role", "attempt", "memory")
 """Tables in which commands write beside the controller."""
 _CONTROLLERS = ("condition",)
-"""What is true of the controller, whatever the file says."""
+"""Tables that are about the controller itself, so that the file's rows do not count."""
 
 
 class Snapshot:
-    """What the file held when it was lost, in hashes."""
+    """The content of the file when it was lost, in hashes."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.rows: dict[str, Rows] = {
@@ -35,13 +35,13 @@ class Snapshot:
 
 
 def is_older(file: sqlite3.Connection, base: Snapshot) -> bool:
-    """Whether the file lacks entries that it held: what was written last is gone with its log."""
+    """Whether the file lacks entries that it held, because its last writes are gone with its log."""
     return _numbers(file).get(_FEEDBACK, 0) < base.numbers.get(_FEEDBACK, 0)
 
 
 def merge(memory: sqlite3.Connection, file: sqlite3.Connection, base: Snapshot | None) -> None:
-    """Write what changed in `memory` since `base` into `file`, within a transaction of the caller's. Without a base the file
-    was never read: then it is believed, and only entries and conditions are added to it."""
+    """Write the changes in `memory` since `base` into `file`, within a transaction of the caller's. Without a base the
+    file was never read: then its rows count, and only entries and conditions are added to it."""
     file.execute("PRAGMA defer_foreign_keys = ON")
     for name in _tables(memory):
         if name == _FEEDBACK:
@@ -67,14 +67,14 @@ def fill(memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
 
 
 def append_feedback(memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
-    """Where `file` is an earlier state of the same journal, such as one that was restored: add the entries it lacks, so that
-    no number is used twice. Within a transaction of the caller's."""
+    """Where `file` is an earlier state of the same journal, such as one that was restored: add the entries it lacks, so
+    that no number is used twice. Within a transaction of the caller's."""
     last = _last(file)
     body = "SELECT body FROM feedback WHERE seq = ?"
     if file.execute(body, (last,)).fetchone() == memory.execute(body, (last,)).fetchone():
         _upsert(file, _FEEDBACK, memory.execute("SELECT * FROM feedback WHERE seq > ?", (last,)))
         _raise_number(file, _FEEDBACK, _numbers(memory).get(_FEEDBACK, 0))
-        _upsert(file, "cursor", memory.execute("SELECT * FROM cursor"))  # what sinks have they are not given again
+        _upsert(file, "cursor", memory.execute("SELECT * FROM cursor"))  # sinks are not given again what they have
 
 
 def _merge_feedback(memory: sqlite3.Connection, file: sqlite3.Connection, since: int | None) -> None:
@@ -103,7 +103,7 @@ def _merge_rows(memory: sqlite3.Connection, file: sqlite3.Connection, name: str,
 
 
 def _keep_references(memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
-    """A role whose revision somebody removed meanwhile gets it back."""
+    """A role whose revision another process has removed meanwhile gets it back."""
     missing = file.execute("SELECT digest FROM role WHERE digest NOT IN (SELECT digest FROM revision)").fetchall()
     for row in missing:
         _upsert(file, "revision", memory.execute("SELECT * FROM revision WHERE digest = ?", row))
@@ -138,7 +138,7 @@ def _hashes(connection: sqlite3.Connection, name: str) -> Rows:
 
 
 def _numbers(connection: sqlite3.Connection) -> dict[str, int]:
-    """The last number that each table with numbers gave away."""
+    """The last number that was given in each table with numbers."""
     return dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
 
 

@@ -94,8 +94,8 @@ def _to_6(connection: sqlite3.Connection) -> None:
 
 
 def _to_7(connection: sqlite3.Connection) -> None:
-    """Parts of the open activity and of what it says, and the waiting messages by topic. What is stored whole stays so until
-    it is stored again."""
+    """Parts of the open activity and of its messages, and the waiting messages by topic. A body that is stored whole
+    stays so until it is stored again."""
     for statement in (
         "CREATE INDEX inbox_topic ON inbox (topic)",
         (
@@ -113,7 +113,7 @@ def _to_7(connection: sqlite3.Connection) -> None:
 
 
 def _to_8(connection: sqlite3.Connection) -> None:
-    """A domain in every key. All there was before belongs to containers, but for what is the whole device's."""
+    """A domain in every key. All rows from before belong to containers, but for those of the whole device."""
     connection.execute(_LATE)
     for table, columns, values in (
         ("role", "domain, name, digest, at, source, activity", "iif(name = 'message', 'containers', ''), *"),
@@ -154,16 +154,17 @@ _OF_CONTAINERS = "('EngineReachable', 'Healthy', 'ContentCurrent', 'CleanedUp', 
 
 
 def _statement(beginning: str) -> str:
-    """The statement of the present tables that begins so. A later version that changes it takes a copy into this step."""
+    """The statement of the present tables with this beginning. A later version that changes it takes a copy into this
+    step."""
     return next(each.strip() for each in SCHEMA.split(";") if each.strip().startswith(beginning))
 
 
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6, 7: _to_7, 8: _to_8}
-"""By the version that a step leads to from the one before."""
+"""By version: the step that leads to it from the one before."""
 
 
 def checksum(content: bytes) -> bytes:
-    """What tells that a stored revision or activity is still what was stored: SQLite itself keeps no sums of its pages."""
+    """A checksum of a stored revision or activity, because SQLite itself keeps none of its pages."""
     return sha256(content).digest()
 
 

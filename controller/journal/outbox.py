@@ -1,8 +1,9 @@
-"""Messages that wait to be published, stored so that an activity of many components costs no more than what it says anew.
+"""Messages that wait to be published, stored so that an activity of many components costs no more than the news in
+them.
 
-Each message of feedback repeats all actions of its activity, and almost all of them are as they were in the message before. So
-an action is stored when it changes (table `told`), and a message has the version up to which these rows are its own. What is
-published is put together again, byte for byte.
+Each message of feedback repeats all actions of its activity, and almost all of them are as they were in the message
+before. So an action is stored when it changes (table `told`), and a message has the version up to which these rows are
+its own. Published messages are put together again, byte for byte.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from evenkeel.controller.journal.database import Database, Transaction
 from evenkeel.specs.kanto.updateagent import joined_feedback, split_feedback
 
 MOST_UNSENT, MOST_UNSENT_BYTES = 500, 8 * 1024**2
-"""Beyond either of these, nothing is taken in that would have to be answered, until some have been published."""
+"""Bounds of the outbox. Beyond either, no message that has to be answered is taken in until some have been
+published."""
 
 _COLUMNS = "id, topic, payload, retain, latest, actions, version"
 _KEPT = "(latest OR id <= ?)"
-"""Nothing is claimed that is not stored; a report of the present is no claim."""
+"""The messages that may be published: those that are stored for certain, and reports of the present, which need not
+be."""
 
 
 class Outgoing(NamedTuple):
-    """A message to be published. `latest`: only the newest of its topic counts, so that it takes the place of such a one that
-    still waits; an outage must not fill the disk with what nobody will want to know."""
+    """A message to be published. `latest`: only the newest of its topic counts, so that it replaces one that still
+    waits; an outage must not fill the disk with outdated reports."""
 
     topic: str
     payload: bytes
@@ -51,7 +54,7 @@ class Outbox:
                 )
 
     def _tell(self, connection: Transaction, actions: Sequence[bytes]) -> int:
-        """Store those actions that are others than was told last; the version that has all of them."""
+        """Store the actions that differ from those that were told last; the version that has all of them."""
         newest = int(self._database.one("SELECT ifnull(max(version), 0) FROM told")[0])
         known = self._actions(len(actions), newest)
         news = [(place, newest + 1, action) for place, action in enumerate(actions) if known.get(place) != action]
@@ -66,8 +69,8 @@ class Outbox:
         return {place: body for place, body, _ in self._database.all(query, count, version)}
 
     def first(self, most: int, after: int = 0, but: Sequence[str] = ()) -> list[tuple[int, Outgoing]]:
-        """The oldest messages that the broker has not acknowledged, with their numbers, which are above `after`. `but`: on
-        these topics nothing can be said now."""
+        """The oldest messages that the broker has not acknowledged, with their numbers, which are above `after`. `but`:
+        topics that cannot be published to now."""
         others = f"topic NOT IN ({', '.join('?' * len(but))})"
         rows = self._database.all(
             f"SELECT {_COLUMNS} FROM outbox WHERE id > ? AND {_KEPT} AND {others} ORDER BY id LIMIT ?",
@@ -91,7 +94,8 @@ class Outbox:
             self._forget_told(connection)
 
     def _forget_told(self, connection: Transaction) -> None:
-        """Drop what no message needs any more; while an activity is open, its next message needs what was told last."""
+        """Drop rows that no message needs any more. While an activity is open, its next message needs the actions that
+        were told last."""
         if self._database.one("SELECT 1 FROM told LIMIT 1") is None:
             return
         oldest = self._database.one("SELECT min(version) FROM outbox WHERE actions > 0")[0]
@@ -110,7 +114,7 @@ class Outbox:
         return int(self._database.one("SELECT count(*) FROM outbox")[0])
 
     def is_full(self, *topics: str) -> bool:
-        """Whether so much waits to be published, on these topics or on all, that nothing should be added for now."""
+        """Whether so many messages wait to be published, on these topics or on all, that no more should be added for now."""
         on = f" WHERE topic IN ({', '.join('?' * len(topics))})" if topics else ""
         count, size = self._database.one(f"SELECT count(*), total(length(payload)) FROM outbox{on}", *topics)
         return bool(count >= MOST_UNSENT or size >= MOST_UNSENT_BYTES)

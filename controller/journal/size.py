@@ -1,9 +1,9 @@
-"""How large the journal's files are: small pages, a short log, and room that is given back.
+"""The size of the journal's files: small pages, a short log, and free room that is given back.
 
-A transaction costs whole pages, so small ones spare the flash. SQLite keeps for ever what a burst of messages once needed, in
-the file and in its log, unless it is told otherwise. The room of what was deleted is given back after the transaction that
-deleted it; what is in use is moved for that only by SQLite, within a transaction. What fails here fails for a full disk or
-another process, changes nothing, and is tried again after a later write.
+A transaction costs whole pages, so small ones spare the flash. Unless it is told otherwise, SQLite keeps the room for
+ever that a burst of messages once needed, in the file and in its log. The room of deleted rows is given back after the
+transaction that deleted them. Only SQLite moves pages in use for that, within a transaction. Failures here come from a
+full disk or from another process; they change nothing, and it is tried again after a later write.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 _PAGE = 1024
 _LOG = 256 * 1024
-"""Of the log, after which it is written into the file and begun again."""
+"""The size of the log after which it is written into the file and begun again."""
 _SPARE = 128 * 1024
 """Free room that stays in the file, so that everyday writes do not move its end to and fro."""
 _AT_ONCE = 8 * 1024**2
-"""Given back after one transaction: nothing waits long for it."""
+"""The most room that is given back after one transaction, so that nothing waits long for it."""
 _LARGEST_REWRITE = 8 * 1024**2
 _INCREMENTAL = 2
 
@@ -38,8 +38,8 @@ def bound_log(connection: sqlite3.Connection) -> None:
 
 
 def convert(connection: sqlite3.Connection, path: Path) -> None:
-    """Let a file of an earlier version give back room. It is written anew for that, in one transaction: only while what is in
-    use is small and the disk has room for it several times."""
+    """Let a file of an earlier version give back room. It is written anew for that, in one transaction, but only while
+    its content is small and the disk has room for it several times."""
     if _value(connection, "auto_vacuum") == _INCREMENTAL:
         return
     used = (_value(connection, "page_count") - _value(connection, "freelist_count")) * _value(connection, "page_size")
@@ -53,7 +53,7 @@ def convert(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def give_back(connection: sqlite3.Connection) -> None:
-    """Shorten the file by what is free in it, beyond a spare. Not within a transaction."""
+    """Shorten the file by its free room, beyond a spare. Not within a transaction."""
     with suppress(sqlite3.Error):
         page = _value(connection, "page_size")
         free = _value(connection, "freelist_count") * page
@@ -64,13 +64,13 @@ def give_back(connection: sqlite3.Connection) -> None:
 
 
 def _shorten(connection: sqlite3.Connection) -> None:
-    """Write the log into the file, which gets its length by that. It waits for nobody: while another process reads, a later
-    write does it."""
+    """Write the log into the file, which gets its length by that. It does not wait: while another process reads, a
+    later write does it."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def is_cut_short(connection: sqlite3.Connection, size: int) -> bool:
-    """Whether a file that is shorter than it was lacks something: it may have been given back."""
+    """Whether a file that is shorter than before lacks something. It does not if the room was given back."""
     try:
         return size < max(1, _value(connection, "page_count")) * _value(connection, "page_size")
     except sqlite3.Error:

@@ -1,8 +1,8 @@
 """Stored conditions and activities that cannot be read: a damaged body, or a noun of another version of evenkeel.
 
-Such a row is read as absent, so that it stops neither the repair of what is in force nor the next message. Only the worker
-sets it aside, for people to look at, and says so once. A condition is written anew by the part that knows it. An activity ends
-as INCOMPLETE: what it reached is not known, what is in force stays so, and cycles undo the rest.
+Such a row is read as absent, so that it stops neither the repair of what is in force nor the next message. Only the
+worker sets it aside, for people to look at, and says so once. A condition is written anew by the part that knows it. An
+activity ends as INCOMPLETE: its result is not known, the state in force stays so, and cycles undo the rest.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _TOPIC = re.compile(r"[a-z0-9]+update/desiredstate")
 def set_aside_unreadable(
     journal: Journal, domain: str, say: Callable[[Feedback], object], now_s: float, topic: str = ""
 ) -> None:
-    """Set aside what cannot be read: conditions, and the open activity of a domain. `topic`: where its desired states come in;
-    without it the one that the activity names, if that can be read, tells where its end is published."""
+    """Set aside rows that cannot be read: conditions, and the open activity of a domain. `topic`: the topic of its desired
+    states; without it the end of the activity is published by the topic that the activity names, if that can be read."""
     mail = journal.mailbox(domain)
     activity, conditions = mail.unreadable_activity(), journal.unreadable_conditions()
     if activity is None and not conditions:
@@ -65,8 +65,9 @@ def _end(
 
 
 def _rescued(body: bytes) -> tuple[str | None, str]:
-    """Id and topic of an activity that cannot be read: `None` and "" when they cannot be told. Where the body is no JSON any
-    more, they are only taken from its beginning: what people asked for stands behind them and may hold the same keys."""
+    """Id and topic of an activity that cannot be read: `None` and "" when they cannot be told. Where the body is no
+    JSON any more, they are only taken from its beginning, because the desired state behind it may hold the same
+    keys."""
     try:
         fields: dict[str, object] = decode(body, dict)
     except (ValueError, RecursionError):

@@ -27,8 +27,8 @@ from evenkeel.specs.plan import Difference, Outcome, Plan, Step
 
 
 class Containers:
-    """The reconciler of the containers domain. `protected`: names that settings declare system containers, whatever is asked.
-    `reserved`: names that settings keep from messages; whoever asks for one by files has it, and nobody loses it."""
+    """The reconciler of the containers domain. `protected`: names that settings declare system containers, whatever is
+    asked. `reserved`: names that settings keep from messages: files may ask for one, and it is never removed."""
 
     memory = ContainersMemory
     domain = memory.domain

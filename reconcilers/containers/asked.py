@@ -1,4 +1,4 @@
-"""What a container is asked to be beyond the defaults, as the paths and texts of its spec."""
+"""The settings of a container that differ from the defaults, as paths and texts of its spec."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evenkeel.specs.reading.secrecy import shown_target
 
 
 def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tuple[str, str], ...]:
-    """In order of path, the image first. What `fields` hides is hidden here, too."""
+    """In order of path, the image first. Values that `fields` hides are hidden here, too."""
     usual = normal(Container(container.name, container.image))
     found = {each.path: each.new for each in fields(usual, container, show_values=show_values) if each.new}
     if container.health is not None:
@@ -27,8 +27,8 @@ def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tup
 
 
 def otherwise(kept: Container | None, wish: Container | None) -> tuple[Field, ...]:
-    """What `wish` asks for otherwise than what is `kept`, in order of path; of a container that only one of them asks for,
-    the image."""
+    """The settings in which `wish` differs from `kept`, in order of path; the image, for a container that only one of
+    them asks for."""
     if kept is None or wish is None:
         old, new = (each.image if each is not None else "" for each in (kept, wish))
         return (Field("", old, new),) if old or new else ()

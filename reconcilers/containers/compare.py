@@ -1,14 +1,14 @@
-"""Two containers in normal form → what differs, in the words of the spec.
+"""The fields in which two containers in normal form differ, in the words of the spec.
 
-Equal components never come here: equality of the whole value is checked first, which is what keeps a plan of thousands of
-components fast. Inside a changed one deepdiff finds the paths; lists are compared as mappings by their key (destination,
-port, variable), because index differences of reordered lists tell nobody anything.
+Equal components never come here: equality of the whole value is checked first, which is what keeps a plan of thousands
+of components fast. Inside a changed one deepdiff finds the paths; lists are compared as mappings by their key
+(destination, port, variable), because index differences of reordered lists mean nothing to people.
 
-Fields divide into three: those an engine changes in place (limits, restart policy), those that are evenkeel's own conduct
-and never need a new container (`with_conduct_of`), and all others.
+Fields divide into three: those an engine changes in place (limits, restart policy), those that are evenkeel's own
+conduct and never need a new container (`with_conduct_of`), and all others.
 
-Differences are printed, stored and sent, so they name variables, and the places of words in commands, and not what these are.
-Only `fields(…, show_values=True)` has values, for one terminal (`reconcilers.containers.reveal`).
+Differences are printed, stored and sent, so they have the names of variables and the places of words in commands, and
+not the values. Only `fields(…, show_values=True)` has values, for one terminal (`reconcilers.containers.reveal`).
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _CONDUCT = ("pull_policy", "depends_on", "stable_for", "image_volumes", "secrets
 
 
 def with_conduct_of(container: Container, other: Container) -> Container:
-    """The container with another's conduct. Conduct is read from what is wanted whenever it matters, so that an instance that
-    was created under another is as good as new. How long a process may take to end belongs to it, because that is told to
-    the engine when it stops it."""
+    """The container with another's conduct. Conduct is read from the wanted container whenever it matters, so that an
+    instance that was created under another is as good as new. The time that a process is given to end belongs to it,
+    because the engine is told when it stops it."""
     conduct = {name: getattr(other, name) for name in _CONDUCT}
     return changed(container, **conduct, stop=changed(container.stop, timeout=other.stop.timeout))
 
 
 InPlace = Literal["all", "finite", "none"]
-"""What an engine is able to change without a new container; see `ContainersSeen.in_place`."""
+"""The ability of an engine to change settings without a new container; see `ContainersSeen.in_place`."""
 
 _SIZES = ("resources.", "log.maxSize", "log.maxBufferSize")
 _MOST_WORDS = 8
-"""Of a command in which more words differ nobody wants a list of places."""
+"""The most differing words of a command whose places are listed."""
 
 
 class Field(NamedTuple):
@@ -87,7 +87,8 @@ def identity(container: Container) -> Container:
 
 
 def _with_propagation(mount: Mount) -> Mount:
-    """One that asks for none, and one that asks for the usual one, are alike: labels of older containers always have it."""
+    """The mount with a propagation. None and the usual one are alike, because labels of older containers always have
+    it."""
     return mount if mount.propagation else changed(mount, propagation=USUAL_PROPAGATION)
 
 
@@ -110,8 +111,8 @@ def can_update(wanted: Resources, seen: Resources, in_place: InPlace) -> bool:
 
 
 def changes_in_place(path: str, wanted: Container, seen: Container, in_place: InPlace) -> bool:
-    """Whether an engine of this ability changes what is at `path` without a new container."""
-    if path == "resources.memory":  # not for what its swap is
+    """Whether an engine of this ability changes the value at `path` without a new container."""
+    if path == "resources.memory":  # memory alone, whatever becomes of its swap
         return can_update(Resources(wanted.resources.memory), Resources(seen.resources.memory), in_place)
     if path == "resources.memorySwap":
         return can_update(wanted.resources, seen.resources, in_place)
@@ -126,7 +127,7 @@ def fields(old: Container, new: Container, *, show_values: bool = False) -> tupl
     from deepdiff import DeepDiff
 
     before, after = _keyed(old), _keyed(new)
-    # Most is the same in both, and deepdiff would take that apart to the last leaf, too.
+    # Most fields are the same in both, and deepdiff would take them apart to the last leaf, too.
     for key in [key for key in before.keys() & after.keys() if before[key] == after[key]]:
         del before[key], after[key]
     found = DeepDiff(
@@ -145,7 +146,7 @@ def fields(old: Container, new: Container, *, show_values: bool = False) -> tupl
 
 
 def in_order(path: str) -> list[list[str | int]]:
-    """What sorts paths as people count: `env.V2` before `env.V10`."""
+    """A key that sorts paths as people count: `env.V2` before `env.V10`."""
     return [
         [int(each) if each.isdecimal() else each for each in re.split(r"([0-9]+)", part)] for part in path.split(".")
     ]
@@ -156,7 +157,8 @@ def _policy(container: Container) -> tuple[str, int]:
 
 
 def _keyed(container: Container) -> dict[str, Any]:
-    """The container as nested mappings in the words of the spec, without conduct and without what is not there."""
+    """The container as nested mappings in the words of the spec, without conduct and without fields that are not
+    given."""
     value: dict[str, Any] = plain(container)
     keyed: dict[str, Any] = {
         "image": container.image,
@@ -198,7 +200,7 @@ def _camel(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The paths of the plain values at and below `path`; deepdiff names a whole mapping when all of it came or went."""
+    """The paths of the plain values at and below `path`. deepdiff names a whole mapping when all of it came or went."""
     here = _at(value, path)
     if isinstance(here, dict):
         for key in here:
@@ -250,7 +252,8 @@ def _check(container: Container) -> tuple[str, ...]:
 
 
 def _word_fields(path: str, old: Sequence[str], new: Sequence[str], *, show_values: bool) -> Iterator[Field]:
-    """The places of words that came, went or changed, counted from 0 as in errors; the whole where it came or went."""
+    """The places of words that came, went or changed, counted from 0 as in errors; the whole command where it came or
+    went."""
     if old == new:
         return
     before, after = _shown_words(old, show_values=show_values), _shown_words(new, show_values=show_values)
@@ -268,7 +271,8 @@ def _word_fields(path: str, old: Sequence[str], new: Sequence[str], *, show_valu
 
 
 def _shown_words(command: Sequence[str], *, show_values: bool) -> list[str]:
-    """Without the values of options that look secret, written `--token=x`, `--token x` or `TOKEN=x`."""
+    """The words for people: all hidden, or without the values of options that look secret, written `--token=x`,
+    `--token x` or `TOKEN=x`."""
     if not show_values:
         return [HIDDEN] * len(command)
     shown: list[str] = []

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.changes import field_changes, replacement_changes
-from evenkeel.reconcilers.containers.instances import is_kept, is_proven, lacks_data, matches, rank, why_start
+from evenkeel.reconcilers.containers.instances import is_kept, is_proven, lacks_kept_volumes, matches, rank, why_start
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.containers.tags import has_content, image_is_there, moved_digest
@@ -102,7 +102,7 @@ def _difference(
     moved = moved_digest(container, seen, memory)
     matching = [each for each in instances if matches(container, each, seen) and has_content(each, moved, seen)]
     if container.image_volumes != "discard":
-        matching = [each for each in matching if not lacks_data(each, instances, memory)]
+        matching = [each for each in matching if not lacks_kept_volumes(each, instances, memory)]
     if matching:
         candidate = max(matching, key=lambda instance: rank(instance, memory))
         others = [each for each in instances if each.id != candidate.id]

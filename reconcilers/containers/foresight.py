@@ -1,7 +1,7 @@
-"""What a plan would fail at, as far as it can be seen before: a path or a port of the host, or a limit that is too low.
+"""Foreseeable failures of a plan: a path or a port of the host, or a limit that is too low.
 
-It is said beside the plan and changes nothing of it: the cause may be gone when the step is reached, and an engine that is
-elsewhere sees another host.
+They are told beside the plan and change nothing of it: the cause may be gone when the step is reached, and an engine on
+another machine sees another host.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from evenkeel.specs.reading.quantity import size_text
 
 
 class Listener(NamedTuple):
-    """Somebody who listens on a port of the host. `holder`: the name, "" when it is not known."""
+    """A socket that listens on a port of the host. `holder`: the name of its owner, "" when it is not known."""
 
     protocol: Protocol
     address: str
@@ -67,7 +67,7 @@ def foreseen(plan: Plan, seen: ContainersSeen, host: Host) -> tuple[str, ...]:
 
 
 def _published(seen: ContainersSeen) -> Iterator[Listener]:
-    """What containers of others publish. The kernel does not tell whose a port is."""
+    """The ports that containers of others publish. The kernel does not tell the owner of a port."""
     for each in seen.containers:
         if each.container is None and each.state in AWAKE:
             for port in each.ports:

@@ -1,4 +1,4 @@
-"""What observations say beyond differences: states worth going back to, what runs, and containers that are not well."""
+"""The meaning of an observation beyond differences: states worth going back to, and containers that are not well."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ _NEVER_WORKED = ("created", "dead")
 def as_found(seen: ContainersSeen, but: Collection[str], *, well: bool = False) -> DesiredState | None:
     """The containers of evenkeel that work or should, as if somebody had asked for them; `None` when there are none.
 
-    Where the journal knows no last-good state, because it is new or was lost, this is what a failed revision goes back to.
-    Of several instances of one name the one that was replaced counts: nothing is removed before its successor is proven, so
-    it was good until its replacement began, and may be stopped for just that. Names tell it: it steps aside under a name of
-    its own, and a successor that waits for the switch has one, too. What ended, may end and is alone does not count, nor do
-    the instances whose ids are in `but`. With `well` something of it has to be well: of what crashes again and again nothing
-    is worth going back to. Beside one that is well it stays in, or going back would remove it. One that has a host port of
-    another that was replaced came after that one, with what replaced it.
+    A failed revision goes back to this where the journal knows no last-good state, because it is new or was lost. Of
+    several instances of one name the one that was replaced counts. Nothing is removed before its successor is proven,
+    so it was good until its replacement began, and it may be stopped for just that. Names tell it: it steps aside under
+    a name of its own, and a successor that waits for the switch has one, too.
+
+    An instance that has ended, may end and is alone does not count, nor do those whose ids are in `but`. With `well` at
+    least one of the containers has to be well, because a state in which everything crashes is not worth going back to;
+    beside a container that is well the others stay in, or going back would remove them. A container that has a host
+    port of another that was replaced is left out: it came with the replacement.
     """
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
@@ -65,9 +67,9 @@ def _lasts(container: Container) -> bool:
 
 
 def at_work(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, ContainerSeen]:
-    """Of every name of evenkeel's the instance that a rollback has to restore. In the middle of a switch that is the old one:
-    it was proven, and may be stopped for just that switch. So it is when a switch has failed and was left like that: the new
-    one was proven, too, but is not well any more."""
+    """By name of evenkeel's: the instance that a rollback has to restore. In the middle of a switch that is the old
+    one: it was proven, and may be stopped for just that switch. It is the old one, too, when a switch failed and was
+    left like that: the new one was proven, but is not well any more."""
     found: dict[str, ContainerSeen] = {}
     for each in seen.containers:
         if each.container is None or each.holds:
@@ -90,7 +92,7 @@ def _standing(each: ContainerSeen, memory: ContainersMemory) -> tuple[bool, bool
 def superseded(
     differences: Sequence[ContainerDifference], seen: ContainersSeen, memory: ContainersMemory
 ) -> tuple[Document, ...]:
-    """Of the adopted instances at work those that are replaced or removed, as if somebody had asked for them."""
+    """The adopted instances at work that are replaced or removed, as if somebody had asked for them."""
     instances = at_work(seen, memory)
     found = ((each, instances.get(each.subject)) for each in differences)
     return tuple(
@@ -105,7 +107,7 @@ def superseded(
 
 
 def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
-    """What was there, as if somebody had asked for it: exactly that content, whatever a tag names by now."""
+    """These instances as if somebody had asked for them, with exactly their content, whatever a tag names by now."""
     return desired_state(
         [
             Document("Container", name, changed(each.container, pull_policy="IfNotPresent"))
@@ -116,7 +118,7 @@ def restoring(instances: Mapping[str, ContainerSeen]) -> DesiredState:
 
 
 def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
-    """The digest under which the engine knows the content of an instance; "" when under none."""
+    """The digest under which the engine knows the content of an instance; "" when it knows none."""
     if instance.container is None:
         return ""
     ref = parse_image(instance.container.image)
@@ -128,7 +130,8 @@ def digest_of(instance: ContainerSeen, seen: ContainersSeen) -> str:
 def youngest(
     subject: str, want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
 ) -> ContainerSeen | None:
-    """Of the instances that are as they are asked for, the one that was created last; of any, if none is so."""
+    """The instance of a subject that was created last, among those that are as they are asked for, or among all if none
+    is."""
     own = [each for each in seen.containers if each.name == subject and each.container is not None]
     asked = next((container for container, _ in want.documents if container.name == subject), None)
     alike = [each for each in own if asked and each.container and same_identity(asked, each.container)]
@@ -136,7 +139,7 @@ def youngest(
 
 
 def content_of(images: Collection[str], seen: ContainersSeen) -> set[str]:
-    """The ids of what these references name, here and at their registries, as far as the engine knows it."""
+    """The ids of the content of these references, here and at their registries, as far as the engine knows it."""
     ids = {seen.images[image] for image in images if image in seen.images}
     for image in images:
         ref = parse_image(image)
@@ -146,7 +149,7 @@ def content_of(images: Collection[str], seen: ContainersSeen) -> set[str]:
 
 
 def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
-    """A sentence for each image that registries were asked about and said nothing of, where one is here and is taken."""
+    """A sentence for each image that is taken as it is here, because its registry was asked and did not answer."""
     for image in images:
         if image in seen.images and image not in seen.remote:
             why = seen.unasked.get(image, "it has not answered")
@@ -156,9 +159,10 @@ def unanswered(images: Sequence[str], seen: ContainersSeen) -> Iterator[str]:
 def renewed(
     differences: Sequence[ContainerDifference], seen: ContainersSeen, memory: ContainersMemory
 ) -> dict[str, tuple[str, ...]]:
-    """Subjects of which one instance replaces another that differs in nothing but the content of its image: its tag was pushed
-    again. With the names of the new content: the image id, and `registry/repository@digest` where that is known. What is
-    replaced because its own content has failed is nothing to go back to."""
+    """Subjects of which one instance replaces another that differs only in the content of its image, because its tag
+    was pushed again; with the names of the new content: the image id, and `registry/repository@digest` where that is
+    known. An instance that is replaced because its own content has failed does not count, because there is no way back
+    to it."""
     by_id = {instance.id: instance for instance in seen.containers}
     found: dict[str, tuple[str, ...]] = {}
     for each in differences:
@@ -175,17 +179,18 @@ def renewed(
 
 
 def is_restless(instance: ContainerSeen) -> bool:
-    """Whether it was started again and again and has not stayed up for a minute since; why it ended does not show while it
-    is up."""
+    """Whether it was started again and again and has not stayed up for a minute since. Why it ended does not show while
+    it is up."""
     up = instance.state == "running" and not instance.lately_started
     return instance.restart_count >= 3 and instance.state in ("running", "restarting") and not up
 
 
 def ailing(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]:
-    """Containers of evenkeel that are unhealthy, do not stay up, or are not up although their restart policy wants that.
+    """Containers of evenkeel that are unhealthy, do not stay up, or are not up although their restart policy wants
+    that.
 
-    It is about what is there; that something is missing is for `diff` to tell. What evenkeel itself stopped or has yet to
-    start, in the middle of a switch, ails nothing, nor does an instance beside which another of its name is up.
+    It is about containers that are there; `diff` tells those that are missing. An instance that evenkeel itself stopped
+    or has yet to start, in the middle of a switch, is not ailing, nor is one beside which another of its name is up.
     """
     found: dict[str, Ailment] = {}
     own = [instance for instance in seen.containers if instance.container is not None]
@@ -205,7 +210,7 @@ def ailing(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]
                 Ailment(passing, refutes=False, instance=by_itself, end=end_of(instance), is_passing=True),
             )
         if why:
-            # one that ends well and is started again each time was proven so; while it is up that does not show
+            # A container that ends well and is started again each time was proven so; while it is up that does not show.
             ends_well = is_restless(instance) and instance.state == "restarting" and not instance.exit_code
             by_itself = instance.id if _ails_by_itself(instance, memory) else ""
             found.setdefault(instance.name, Ailment(why, not ends_well, by_itself, end_of(instance)))
@@ -213,8 +218,8 @@ def ailing(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]
 
 
 def ended(seen: ContainersSeen) -> tuple[str, ...]:
-    """Containers of evenkeel that have ended with exit code 0, where their restart policy lets them. A server that somebody
-    stopped looks like that, too."""
+    """Containers of evenkeel that have ended with exit code 0, where their restart policy lets them. A server that was
+    stopped by hand looks like that, too."""
     own = [each for each in seen.containers if each.container is not None]
     up = {each.name for each in own if each.state in AWAKE}
     over = {each.name for each in own if each.state == "exited" and not each.exit_code and not _not_up(each)}
@@ -222,8 +227,8 @@ def ended(seen: ContainersSeen) -> tuple[str, ...]:
 
 
 def down(seen: ContainersSeen, memory: ContainersMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
-    """Containers of evenkeel of which no instance is up, unless one has ended by itself as it may, and none is to follow; and
-    `expected` ones of which there is none."""
+    """Containers of evenkeel of which no instance is up, and those of `expected` that are not there. A container that
+    has ended by itself, as it may, is not down unless a new instance is to follow."""
     by_name: dict[str, list[ContainerSeen]] = {}
     for instance in seen.containers:
         if instance.container is not None and not instance.holds:
@@ -242,13 +247,13 @@ def down(seen: ContainersSeen, memory: ContainersMemory, expected: Collection[st
 
 
 def last_checks(seen: ContainersSeen) -> dict[str, str]:
-    """What names the newest result of the check of each container that runs and has one, by subject."""
+    """By subject: a name of the newest result of the check, for each container that runs and has one."""
     return {each.name: f"{each.id} {each.check.last}" for each in seen.containers if each.check is not None}
 
 
 def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailment]:
-    """Containers that have a check and have not passed it since `last_checks` said this. It refutes when they have failed it,
-    though not often enough to be unhealthy; there may be none since."""
+    """Containers that have a check and have not passed it since `last_checks` returned `since`. It refutes only when
+    they have failed it, though not often enough to be unhealthy; they may not have been checked."""
     found = {}
     newest = last_checks(seen)
     for each in seen.containers:
@@ -263,8 +268,9 @@ def unchecked(seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailme
 
 
 def undecided(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, str]:
-    """Why it is not known how proven containers are that run: their checks have told nothing yet, since their start or since
-    evenkeel's own. Of those that are being proven the proof tells."""
+    """Proven containers that run and whose check has no result yet, since their start or since evenkeel's own: with the
+    reason why their health is not known. Containers that are being proven are left out, because the proof tells of
+    them."""
     return {
         each.name: "has a check that has told nothing yet"
         for each in seen.containers
@@ -273,8 +279,9 @@ def undecided(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, str]:
 
 
 def _not_well(instance: ContainerSeen, exit_code: int | None = None) -> str:
-    """A container between two restarts looks well for a moment, hence `is_restless`. `exit_code`: that of its newest end, which
-    the engine does not tell any more once it is up again; `None` when nobody knows it."""
+    """Why a container that is up is not well; "" when it is. Between two restarts it looks well for a moment, hence
+    `is_restless`. `exit_code`: that of its newest end, which the engine does not tell once it is up again; `None` when
+    it is not known."""
     if instance.cut_off:
         return f"is cut off from its network: {instance.cut_off}"
     if instance.state == "running" and instance.health == "unhealthy":
@@ -290,7 +297,7 @@ def _not_well(instance: ContainerSeen, exit_code: int | None = None) -> str:
 
 
 def _exit_code(instance: ContainerSeen, memory: ContainersMemory) -> int | None:
-    """The exit code of its newest end, `None` when nobody heard or saw it."""
+    """The exit code of its newest end, `None` when it was not observed."""
     if instance.ended_with is not None:
         return instance.ended_with
     known = memory.ends.get(instance.id)
@@ -298,7 +305,8 @@ def _exit_code(instance: ContainerSeen, memory: ContainersMemory) -> int | None:
 
 
 def _just_ended(instance: ContainerSeen, memory: ContainersMemory) -> str:
-    """Of one that its engine has put up again less than a minute ago, unless it is known to have ended well."""
+    """Why a container is told of that its engine has started again less than a minute ago; "" when it is known to have
+    ended well."""
     if instance.state != "running" or not instance.lately_started or not instance.restart_count:
         return ""
     code = _exit_code(instance, memory)
@@ -309,7 +317,8 @@ def _just_ended(instance: ContainerSeen, memory: ContainersMemory) -> str:
 
 
 def _not_up(instance: ContainerSeen) -> str:
-    """One that was created and has no error was never started, which is no illness."""
+    """Why a container that is not up should be; "" when it need not. One that was created and has no error was never
+    started."""
     if instance.state == "created":
         return f"does not start: {instance.error}" if instance.error else ""
     if instance.state == "dead":
@@ -322,8 +331,8 @@ def _not_up(instance: ContainerSeen) -> str:
 
 
 def _ails_by_itself(instance: ContainerSeen, memory: ContainersMemory) -> bool:
-    """Whether what it has written may tell why it is not well: it has run, nobody has cut it off or paused it, and it has not
-    ended with exit code 0, as a server does that somebody stops."""
+    """Whether its output may tell why it is not well: it has run, nobody has cut it off or paused it, and it has not
+    ended with exit code 0, as a server does that is stopped by hand."""
     if instance.state not in ("running", "restarting", "exited") or instance.cut_off:
         return False
     is_up = instance.state == "running"

@@ -1,13 +1,14 @@
-"""When a started container counts as proven.
+"""The proof of a container that was started.
 
-A pure fold over observations: `judge` takes what is known of a watch, one look at the instance and the time, and returns
-what is known now and, once there is one, the verdict. Without a health check a container is proven when it has stayed up
-for its `stableFor`, or has ended well; with one, when it was healthy for that long, and an end before disproves it. A
-process that ends badly disproves it at once: a start that returns is no activation (defect A11). An end that was not its
-own doing, but somebody's or that of its engine, says nothing, whatever its exit code: where it can be told here, the watch
-is over without a verdict about the container, which is started and watched again; the rest is told by the engine
-(`controller/drivers/containers/verify.py`). Nor does anything that happens while a container is cut off from its network:
-it is connected and watched from the beginning.
+A pure fold over observations: `judge` takes the watch so far, one look at the instance and the time, and returns the
+watch and, at its end, the verdict. Without a health check a container is proven when it has stayed up for its
+`stableFor`, or has ended well; with one, when it was healthy for that long, and an end before disproves it. A process
+that ends badly disproves it at once: a start that returns is no activation (defect A11).
+
+An end that was caused by somebody else or by the engine proves nothing, whatever its exit code. Where that can be told
+here, the watch is over without a verdict about the container, which is started and watched again; the rest is told by
+the engine (`controller/drivers/containers/verify.py`). Nothing is proven, either, while a container is cut off from its
+network: it is connected and watched from the beginning.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from evenkeel.specs.containers.observed import ContainerSeen, HealthSeen
 
 
 class Watch(NamedTuple):
-    """What is known of an instance under watch. Times are seconds on one clock."""
+    """The state of a watch. Times are seconds on one clock."""
 
     since: float
     good_since: float | None = None
     bad_probes: int = 0
     restarts: int = 0
     is_unexplained: bool = False
-    """Whether the engine has put it up again after an end of which it has not told yet how it was."""
+    """Whether the engine has started it again after an end whose exit code is not told yet."""
     bad_at: float | None = None
     """When a failed probe was last counted."""
     ended: bool = False
-    """Whether it was good since then for having ended well rather than for being up."""
+    """Whether it has been good since then because it had ended well, and not because it was up."""
     began_unhealthy: bool = False
-    """Whether the first look found it unhealthy. What the engine says then comes from before the watch."""
+    """Whether the first look found it unhealthy. The engine's word for that comes from before the watch."""
 
 
 class Verdict(NamedTuple):
@@ -94,16 +95,17 @@ def look_again_after(container: Container) -> float:
 
 
 def is_put_up_again(restart: Restart, seen: ContainerSeen) -> bool:
-    """Whether this policy has the engine start what ended like this. Such a one is never "exited" by its own doing, it is
-    "restarting" (measured with Docker 20.10): it was stopped by somebody, or with its engine."""
+    """Whether this policy has the engine start a container again that has ended like this. Such a container is never
+    "exited" by its own doing, but "restarting" (measured with Docker 20.10): it was stopped by hand, or with its
+    engine."""
     if restart.policy == "on-failure":
         return seen.exit_code != 0 and (not restart.max_retries or seen.restart_count < restart.max_retries)
     return restart.policy in ("always", "unless-stopped")
 
 
 class Probed(NamedTuple):
-    """What probes have told of a container so far; `failures` in a row since it was found healthy, the newest counted at
-    `counted_at` (seconds on one clock)."""
+    """The results of probes of a container so far; `failures` in a row since it was found healthy, the newest counted
+    at `counted_at` (seconds on one clock)."""
 
     health: HealthSeen
     failures: int = 0
@@ -111,9 +113,9 @@ class Probed(NamedTuple):
 
 
 def after_probe(check: Health, known: Probed | None, *, well: bool, now: float, up_s: float) -> Probed:
-    """What is known after one more probe, counted as engines count the results of commands: who was found healthy is so
-    until the check failed `retries` times in a row, at most once an interval. Before that a single probe decides, except
-    that who has been up for less than the start period (`up_s`) is still starting."""
+    """The results after one more probe, counted as engines count those of commands. A healthy container stays so until
+    the check failed `retries` times in a row, at most once an interval. Before it is healthy a single probe decides,
+    except that a container that has been up for less than the start period (`up_s`) is still starting."""
     if well:
         return Probed("healthy")
     if known is None or known.health != "healthy":
@@ -125,9 +127,9 @@ def after_probe(check: Health, known: Probed | None, *, well: bool, now: float, 
 
 
 def _count_failure(health: Health, watch: Watch, now: float) -> Watch:
-    """One more failed probe. It counts once an interval, however often one looks, and not while the container starts; a
-    command is counted by the engine, which says "unhealthy" when there were enough. It may say so of a time before the watch,
-    when the container was cut off, until the command has run again."""
+    """One more failed probe. It counts once an interval, however often one looks, and not while the container starts. A
+    command is counted by the engine, which says "unhealthy" after enough failures. That may be about a time before the
+    watch, when the container was cut off, until the command has run again."""
     watch = watch._replace(good_since=None)
     if isinstance(health.probe, ExecProbe):
         runs_again_s = (health.interval + health.timeout).total_seconds()
@@ -141,7 +143,7 @@ def _count_failure(health: Health, watch: Watch, now: float) -> Watch:
 
 
 def _cause(seen: ContainerSeen) -> str:
-    """Why the newest check has failed, where that is well known."""
+    """Why the newest check has failed, where the cause is well known."""
     return f": {seen.check.cause}" if seen.check is not None and seen.check.cause else ""
 
 

@@ -69,7 +69,7 @@ def began_empty(instance: ContainerSeen, memory: ContainersMemory) -> bool:
     return discards and id_ not in memory.proven and id_ not in memory.kept
 
 
-def lacks_data(instance: ContainerSeen, instances: Sequence[ContainerSeen], memory: ContainersMemory) -> bool:
+def lacks_kept_volumes(instance: ContainerSeen, instances: Sequence[ContainerSeen], memory: ContainersMemory) -> bool:
     """Whether an instance that was never good lacks the data that are to be kept. They are in another of the `instances` of its
     name, or were in one that it stepped aside for and that may have been removed by hand since."""
     if not began_empty(instance, memory):

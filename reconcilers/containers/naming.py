@@ -1,7 +1,7 @@
 """Names in the engine.
 
-evenkeel's name of a container is a label; the engine's name only has to be unique and welcome to people. One instance
-carries the plain name; an instance that is created beside it waits under a name of its own until the switch.
+evenkeel's name of a container is a label; the engine's name only has to be unique and readable. One instance carries
+the plain name; an instance that is created beside it waits under a name of its own until the switch.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 def engine_name(name: str) -> str:
     """The plain name; engines want two characters and no leading underscore (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`).
 
-    No two names share one: what looks like a name that was given its prefix here gets another one.
+    No two names share one: a name that looks as if it had been given the prefix here gets the prefix, too.
     """
     return name if _is_engine_name(name) else f"{_PREFIX}{name}"
 
 
 def free_name(container: Container, taken: Collection[str]) -> str:
-    """The plain name when it is free, else one that tells what it waits for."""
+    """The plain name when it is free, else one with the digest of the container that waits under it."""
     plain = engine_name(container.name)
     if plain not in taken:
         return plain
@@ -38,9 +38,9 @@ def aside_name(plain: str, instance: str, taken: Collection[str]) -> str:
 
 
 def succession(plain: str, name: str) -> int:
-    """Where an instance stands between its predecessor and its successor, by its name in the engine: 0 when it stepped aside
-    for another one, 1 with the plain name, 2 when it waits under a name of its own for the switch. Any other name was given
-    by somebody, and counts as the plain one."""
+    """The place of an instance between its predecessor and its successor, by its name in the engine: 0 when it stepped
+    aside for another one, 1 with the plain name, 2 when it waits under a name of its own for the switch. Any other name
+    was given by hand, and counts as the plain one."""
     if name.startswith(f"{plain}.old-"):
         return 0
     return 2 if name.startswith(f"{plain}.next-") else 1

@@ -52,7 +52,7 @@ def plan(
 
 
 def _blocked_with(differences: Sequence[ContainerDifference]) -> Iterator[ContainerDifference]:
-    """What depends on something blocked is blocked, too, unless it is at work already."""
+    """Differences, of which those are blocked, too, that depend on a blocked one, unless they are at work already."""
     blocked = {difference.subject for difference in differences if difference.verb == "blocked"}
     verbs = {difference.subject: difference for difference in differences}
     for _ in differences if blocked else ():
@@ -144,7 +144,8 @@ def _removals(
     by_id: dict[str, ContainerSeen],
     needs: tuple[str, ...] = (),
 ) -> Iterator[Step]:
-    """What holds the volumes of one that is there goes after that one: the engine would take them along."""
+    """A container that only holds the volumes of another is removed after that one, because the engine would remove
+    them with it."""
     for other in others:
         if other.holds not in by_id:
             action = Remove(other.id, removed_with(other, difference.volumes), left_by(other, difference.volumes))
@@ -152,9 +153,9 @@ def _removals(
 
 
 def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: set[str]) -> Iterator[Step]:
-    """The candidate gets the plain name; whoever has it steps aside first, be it an instance that it replaces or one of
-    another subject that somebody renamed. All while the old is still at work, so that nothing but stopping and starting
-    falls into the time without it."""
+    """The candidate gets the plain name. The holder of that name steps aside first, be it an instance that it replaces
+    or one of another subject that was renamed by hand. All while the old one is still at work, so that only stopping
+    and starting fall into the time without it."""
     plain = engine_name(subject)
     if name == plain:
         return
@@ -189,9 +190,9 @@ def _with_asides(steps: list[Step]) -> list[Step]:
 
 
 def _stop(subject: str, instance: ContainerSeen, wanted: timedelta) -> Step:
-    """An instance is stopped with the signal that it was created for. It is given the time that it was created with, or what
-    has been `wanted` for its subject since, whichever is longer: it may be saving what it knows. The volumes of one
-    that the engine removes at its end are held, whatever is to become of them: the way back needs them."""
+    """An instance is stopped with the signal that it was created for. It is given the time that it was created with, or
+    the time that has been `wanted` for its subject since, whichever is longer: it may be saving data. The volumes of
+    one that the engine removes at its end are held, whatever becomes of them later, because the way back needs them."""
     stop = instance.container.stop if instance.container else Stop()
     stop = changed(stop, timeout=max(stop.timeout, wanted))
     held_as = subject if instance.vanishes else ""
@@ -201,8 +202,8 @@ def _stop(subject: str, instance: ContainerSeen, wanted: timedelta) -> Step:
 def _with_dependencies(
     steps: list[Step], differences: Sequence[ContainerDifference], by_id: dict[str, ContainerSeen]
 ) -> list[Step]:
-    """Add the order between subjects: what is depended on is proven first and stopped last, and a host port is free
-    before it is taken. What frees a port or a name for another subject waits for nobody, or both would wait for ever."""
+    """Add the order between subjects: a dependency is proven first and stopped last, and a host port is free before it
+    is taken. A step that frees a port or a name for another subject waits for nothing, or both would wait for ever."""
     ids = {step.id for step in steps}
     frees = _port_needs(steps, differences, by_id)
     names = {step.id for step in steps if isinstance(step.action, Rename) and _is_of_another(step, step.action, by_id)}

@@ -1,4 +1,4 @@
-"""What has to be remembered of a step that is begun or has ended, of an adoption, and of what is gone."""
+"""The memory of steps that are begun or have ended, of adoptions, and of instances that are gone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.plan import Done, Failed, Outcome, Step
 
 _MOST_SWITCHES = 1000
-"""Beyond these, the subject that was switched longest ago is forgotten."""
+"""The most subjects with a switch time; the one that was switched longest ago is forgotten."""
 Value = TypeVar("Value")
 
 

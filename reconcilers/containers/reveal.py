@@ -1,7 +1,7 @@
-"""A plan with the values that it keeps to itself, for the terminal of somebody who asked to see them.
+"""A plan with the values that it hides, for the terminal of an operator who asked to see them.
 
-A plan is stored, printed for programs and sent, so it has none. They are taken once more from what is wanted and what was
-seen. What a spec marks as secret, or looks so by its name, stays hidden here, too.
+A plan is stored, printed for programs and sent, so it has no values. They are taken once more from the wanted and the
+observed containers. A value that a spec marks as secret, or that looks so by its name, stays hidden here, too.
 """
 
 from __future__ import annotations

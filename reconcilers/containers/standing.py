@@ -1,8 +1,8 @@
-"""How one container stands against what is asked for: what a verdict about it is derived from.
+"""The standing of one container against the desired state, from which a verdict about it is derived.
 
-A verdict is about the very instance that is to be the one: it is at work, it is what is asked for, and it was proven with
-the check that is asked for now. That something of it ended is well only where its restart policy lets it end and it ended
-with exit code 0.
+A verdict is about the one instance that is the candidate: it is at work, it is as it is asked for, and it was proven
+with the check that is asked for now. It ended well only where its restart policy lets it end and it ended with exit
+code 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
 
 
 def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory) -> Standing:
-    """Of a subject that is asked for in `want`. How an instance ended that evenkeel stopped to replace it says nothing."""
+    """The standing of a subject that is asked for in `want`. The end of an instance that evenkeel stopped to replace it
+    says nothing."""
     own = tuple(
         each
         for each in seen.containers
@@ -34,5 +35,5 @@ def standing(subject: str, want: ContainersWanted, seen: ContainersSeen, memory:
 
 
 def _needs_more(difference: ContainerDifference) -> bool:
-    """Whether more is to be done than to remove or rename what was replaced."""
+    """Whether more is to be done than to remove or rename replaced instances."""
     return difference.verb not in ("keep", "finish") or difference.verify

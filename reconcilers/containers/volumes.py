@@ -1,10 +1,10 @@
-"""What becomes of the volumes that containers have because of their images, and of those that no spec can ask for.
+"""The fate of volumes that containers have because of their images, and of those that no spec can ask for.
 
-An image declares places for its data; where a spec mounts nothing there, the engine makes a volume, which nobody asked for
-and without which the data are lost. So a new instance gets the volumes of its predecessor, and one that goes for good
-leaves them behind. Only `imageVolumes: discard` lets them go. A volume stays with its subject although a later image does
-not declare the place any more: what is in it was written by the subject, and the way back needs it. Volumes that somebody
-else gave a container that was adopted are left behind in any case. Pure.
+An image declares places for its data. Where a spec mounts nothing there, the engine makes a volume, which nobody asked
+for and without which the data are lost. So a new instance gets the volumes of its predecessor, and one that is removed
+leaves them behind. Only `imageVolumes: discard` removes them. A volume stays with its subject although a later image
+does not declare the place any more: its content was written by the subject, and the way back needs it. Volumes that
+somebody else gave a container that was adopted are left behind in any case. Pure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def fates(
     memory: ContainersMemory,
     wishes: LastWishes,
 ) -> tuple[VolumeFate, ...]:
-    """For each volume of an instance that goes, in order of place. None of it for what is blocked, which keeps all."""
+    """For each volume of an instance that goes, in order of place; nothing for a blocked difference, which keeps
+    all."""
     if difference.verb == "blocked":
         return ()
     container, candidate = difference.container, by_id.get(difference.candidate)
@@ -56,8 +57,8 @@ def fates(
 
 
 def _lets_go(instance: ContainerSeen, memory: ContainersMemory) -> bool:
-    """Whether `discard` may be about what an instance has. When a revision has failed that wanted to keep it, last-good, which
-    is gone back to, may say `discard`; nobody has said that of what the failed instance found."""
+    """Whether `discard` may be about the volumes of an instance. When a revision that wanted to keep them has failed,
+    last-good may say `discard`, but nobody has said that of the volumes of the failed instance."""
     return (instance.holds or instance.id) in memory.proven or began_empty(instance, memory)
 
 
@@ -68,15 +69,15 @@ def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tupl
 
 
 def left_by(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[tuple[str, str], ...]:
-    """Where what an instance had stays behind when it goes."""
+    """Places and names of the volumes of an instance that stay behind when it goes."""
     own = {volume for _, volume in (*instance.volumes, *instance.other_volumes)}
     return tuple((each.place, each.volume) for each in volumes if each.fate == "left" and each.volume in own)
 
 
 def uncovered(container: Container, places: Iterable[str]) -> tuple[str, ...]:
-    """Which of these places a volume is needed for: those where the spec mounts nothing. A mount above a place does not
-    count, because the engine makes a volume inside of it (measured, 20.10). A place that is not absolute cannot be asked for
-    in words that an engine takes; what it makes of it itself is left to it."""
+    """Those of these places that need a volume, because the spec mounts nothing there. A mount above a place does not
+    count, because the engine makes a volume inside of it (measured, 20.10). A place that is not absolute is left to the
+    engine, which takes no request for it."""
     mounted = {tidy(mount.destination) for mount in container.mounts}
     return tuple(place for place in map(_tidied, places) if place.startswith("/") and place not in mounted)
 
@@ -91,8 +92,8 @@ def _tidied(place: str) -> str:
 
 
 def _inherited(container: Container, others: Iterable[ContainerSeen]) -> dict[str, str]:
-    """The volumes for a new instance; for each place that of the first of these: what is held is what was there before a
-    switch that has not come to its end."""
+    """The volumes for a new instance: for each place that of the first of `others` that has one there. Holders come
+    first, because they have the volumes from before a switch that has not come to its end."""
     found: dict[str, str] = {}
     for other in others:
         volumes = dict(other.volumes)

@@ -1,4 +1,4 @@
-"""How subjects that nobody wants any more are treated: as they were last asked to be."""
+"""The last wishes for subjects that are not asked for any more: how they are to be treated when they are removed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NO_WISHES = LastWishes({}, frozenset())
 
 
 def last_wishes(differences: Iterable[Difference], former: Former[ContainersWanted]) -> LastWishes:
-    """The last wishes for all that is to be removed. That a subject's volumes may go counts only where it was good, too: what
-    failed may have been wrong in this."""
+    """The last wishes for all subjects that are to be removed. `discard` counts only where the subject was good, too,
+    because a failed wish may have been wrong in this."""
     gone = {difference.subject for difference in differences if difference.verb == "remove"}
     good = former.good.subjects if former.good is not None else {}
     latest = {**good, **(former.desired.subjects if former.desired is not None else {})}

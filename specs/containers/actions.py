@@ -1,6 +1,6 @@
-"""What a container engine can be told to do, each to one container or image.
+"""The actions of a container engine, each on one container or image.
 
-Every action knows what the controller has to know of it (`specs.plan.Action`): its words, how long it takes by itself, and
+Every action has its traits for the controller (`specs.plan.Action`): its words, how long it takes by itself, and
 whether it may be cut short.
 """
 
@@ -15,8 +15,8 @@ from evenkeel.specs.plan import Traits
 
 
 class Pull(Struct, frozen=True, tag="pull"):
-    """Fetch an image. Disturbs nothing. `digest`: the content that its registry has just named, if it was asked; other
-    content, from a mirror that lags behind, is not what was to be fetched."""
+    """Fetch an image. Disturbs nothing. `digest`: the content that its registry has just named, if it was asked. Other
+    content, from a mirror that lags behind, is not accepted."""
 
     image: str
     policy: PullPolicy
@@ -128,13 +128,13 @@ class Verify(Struct, frozen=True, tag="verify"):
         )
 
     def discreet(self, output: Output) -> Output:
-        """Output without what the container's spec marks as secret."""
+        """Output without the values that the container's spec marks as secret."""
         return as_marked(output, [self.container])
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove an instance; by force if it runs. Its volumes stay, but for `volumes` that nobody else has. `left`: places, and
-    the volumes in which what was there stays behind, for whoever looks for it afterwards."""
+    """Remove an instance; by force if it runs. Its volumes stay, but for those of `volumes` that no other container
+    has. `left`: places, and the volumes that stay behind with their content, which is told afterwards."""
 
     instance: str
     volumes: tuple[str, ...] = ()

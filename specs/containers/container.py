@@ -1,8 +1,8 @@
 """A container in normal form: the one shape in which desired and observed are compared.
 
-Whatever somebody wrote (an evenkeel document, a Kanto desired state, a Kanto manifest) and whatever an engine reports ends
-up here, through `specs.containers.normalise`: references expanded, defaults filled in, sizes in bytes, everything without a
-meaningful order sorted. Equality of two values is therefore equality of what was asked, and a second plan is empty.
+Documents (evenkeel's, Kanto's desired states and manifests) and the reports of engines end up here, through
+`specs.containers.normalise`: references expanded, defaults filled in, sizes in bytes, everything without a meaningful
+order sorted. So two values are equal when the same is asked for, and a second plan is empty.
 
 Invariants: frozen, hashable, no sets; `None` means "not asked for", never "default".
 """
@@ -19,7 +19,7 @@ NAME_PATTERN = r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$"
 """Kanto's rule for names (container-management.md §1.7)."""
 
 OWN_LABELS = "dev.evenkeel."
-"""What labels begin with that evenkeel gives to containers itself."""
+"""The beginning of labels that evenkeel itself gives to containers."""
 
 UNLIMITED = -1
 """As `Resources.memory_swap`: swap without limit."""
@@ -66,7 +66,8 @@ class Device(Struct, frozen=True, order=True):
 
 
 class Restart(Struct, frozen=True):
-    """What the engine does when the process ends. `max_retries` (0: no limit) and `timeout` go with `on-failure` only."""
+    """The engine's reaction when the process ends. `max_retries` (0: no limit) and `timeout` go with `on-failure`
+    only."""
 
     policy: RestartPolicy = "unless-stopped"
     max_retries: int = 0
@@ -168,10 +169,10 @@ class Container(Struct, frozen=True, tag="Container"):
     depends_on: tuple[str, ...] = ()
     pull_policy: PullPolicy = "IfNotPresent"
     image_volumes: Literal["discard"] | UnsetType = UNSET
-    """Whether what is in the volumes that the image declares goes with each instance. Where it is kept the field is absent, as
-    it was before it existed: digests of then name the same content now."""
+    """Whether the content of the volumes that the image declares is discarded with each instance. Where it is kept the
+    field is absent, as before it existed, so that older digests name the same content now."""
     secrets: tuple[str, ...] = ()
-    """Names of variables whose values nobody is shown, whatever they ask for. It is about showing alone: no difference."""
+    """Names of variables whose values are not shown to anybody. It is about showing alone, and makes no difference."""
 
 
 def container_digest(container: Container) -> str:
@@ -182,8 +183,8 @@ def container_digest(container: Container) -> str:
 
 
 def content_of(value: object) -> bytes:
-    """What digests are made of. A mark that is not set is no part of it, so that what was there before there were marks is
-    still what is asked for. In texts the quotes would be escaped."""
+    """The content that digests are made of. A mark that is not set is no part of it, so that containers from before
+    there were marks are still as they are asked for. In texts the quotes would be escaped."""
     return msgspec.json.encode(value).replace(b',"secrets":[]', b"")
 
 
@@ -199,22 +200,22 @@ def check_digest(container: Container) -> str:
 
 
 _LET_GO = " discard"
-"""At the end of a proof: what is in the volumes of the image is not found again for a successor."""
+"""The end of a proof after which the volumes of the image are not found again for a successor."""
 
 
 def proof_name(container: Container) -> str:
-    """What a proof of an instance of this container holds for: its network check, and what becomes of its volumes, because a
-    proof is also when an engine is told to find them again."""
+    """The conditions under which a proof of an instance of this container holds: its network check, and what becomes of
+    its volumes, because at the proof the engine is told to find them again."""
     return check_digest(container) + (_LET_GO if container.image_volumes == "discard" else "")
 
 
 def proven_check(proof: str) -> str:
-    """The `check_digest` that a proof was made with."""
+    """The `check_digest` of a proof."""
     return proof.removesuffix(_LET_GO)
 
 
 def keeps_volumes(proof: str) -> bool:
-    """Whether the volumes of what was proven so are found again."""
+    """Whether the volumes of an instance with this proof are found again."""
     return not proof.endswith(_LET_GO)
 
 
@@ -224,7 +225,7 @@ def host_ports(port: Port) -> range:
 
 
 _SLACK = timedelta(seconds=30)
-"""For engines and devices that are slow, beyond what a check allows by its own words."""
+"""Time for slow engines and devices, beyond that which a check itself allows."""
 
 
 def longest_proof(container: Container) -> timedelta:

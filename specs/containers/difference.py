@@ -1,4 +1,4 @@
-"""What differs for one container, and what of a plan concerns images."""
+"""The differences of containers, and the images of a plan."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from evenkeel.specs.containers.observed import ContainersSeen, image_size
 from evenkeel.specs.plan import NOTHING_DONE, Difference, Plan
 
 Verb = Literal["create", "recreate", "update", "connect", "start", "restart", "finish", "remove", "keep", "blocked"]
-"""What a plan has in store for a container. `connect`: it is put back on its network. `restart`: it runs
-with what another domain has changed since. `finish`: right already, but proof, a
-name or the removal of an old instance is outstanding. `finish`, `keep` and `blocked` are everybody's (`specs.plan`)."""
+"""The purpose of a plan for a container. `connect`: it is put back on its network. `restart`: it runs with a state that
+another domain has changed since. `finish`: right already, but proof, a name or the removal of an old instance is outstanding.
+`restart`, `finish`, `keep` and `blocked` are everybody's (`specs.plan`)."""
 
 IN_PLACE = "changes in place"
-"""Why a change needs no new container."""
+"""The reason of a change that needs no new container."""
 ALTERABLE = ("resources.", "restart.")
-"""What the paths begin with of all that an engine may be able to change in place."""
+"""The beginnings of the paths that an engine may be able to change in place."""
 
 
 class VolumeFate(Struct, frozen=True):
-    """What becomes of what is in a volume that an instance has at `place`, when the instance goes: its successor has the volume
+    """The fate of a volume that an instance has at `place`, when the instance goes: its successor has the volume
     (`carried`), the volume stays behind (`left`), or it is removed (`removed`)."""
 
     place: str
@@ -35,10 +35,10 @@ class VolumeFate(Struct, frozen=True):
 class ContainerDifference(Difference, frozen=True):
     """All that differs for one container, and which instances are concerned.
 
-    `container` is what is wanted, `None` when nobody wants the subject. `candidate` is the id of the instance that is, or
-    is to become, the one; "" while it has to be created. `others` are ids of instances that it replaces. What has to be
-    done to the candidate: `update` it in place, `connect` it, `stop` it first, `start` it, `verify` it. `volumes`: what
-    becomes of the volumes of `others`. `compared`: the id of the instance that `changes` tells the differences to.
+    `container` is the wanted one, `None` when the subject is not asked for. `candidate` is the id of the instance that
+    is, or is to become, the one; "" while it has to be created. `others` are ids of instances that it replaces. The
+    work on the candidate: `update` it in place, `connect` it, `stop` it first, `start` it, `verify` it. `volumes`: the
+    fates of the volumes of `others`. `compared`: the id of the instance that the old values of `changes` are from.
     """
 
     container: Container | None = None
@@ -54,7 +54,7 @@ class ContainerDifference(Difference, frozen=True):
 
 
 def of_containers(differences: Iterable[Difference]) -> tuple[ContainerDifference, ...]:
-    """Those that are about containers, which is all of them in this domain."""
+    """Those that are about containers, which are all of them in this domain."""
     return tuple(each for each in differences if isinstance(each, ContainerDifference))
 
 

@@ -1,4 +1,4 @@
-"""Who takes which port of the host, and who takes it twice."""
+"""Claims of host ports, and ports that are claimed twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ Owner = TypeVar("Owner")
 
 
 def taken_twice(claims: Iterable[tuple[Owner, Port]]) -> Iterator[tuple[Owner, Owner, Port]]:
-    """Who claims a port, who claimed it before, and the port. Of a range the engine takes a free one."""
+    """The second claimant, the first one, and the port. A range does not count, because the engine takes a free port of
+    it."""
     taken: dict[tuple[int, str, str], dict[str, Owner]] = {}
     for owner, port in claims:
         if len(host_ports(port)) != 1:
@@ -28,7 +29,7 @@ def taken_twice(claims: Iterable[tuple[Owner, Port]]) -> Iterator[tuple[Owner, O
 
 def addresses_clash(one: str, other: str) -> bool:
     """Whether a host cannot give the same port at both addresses: they are equal, or one is a wildcard that covers the
-    other. `::` is for both families, as Linux has it unless a program says otherwise."""
+    other. `::` is for both families, as in Linux unless a program sets it otherwise."""
     if one == other or "::" in (one, other):
         return True
     return "0.0.0.0" in (one, other) and ":" not in one + other

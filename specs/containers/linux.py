@@ -14,7 +14,7 @@ SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM
 """
 
 _REAL_TIME = (*(f"RTMIN+{number}" for number in range(1, 16)), *(f"RTMAX-{number}" for number in range(1, 15)))
-"""Those that Docker has words for."""
+"""Capabilities that Docker has words for."""
 
 SIGNALS = frozenset(f"SIG{name}" for name in (*_SIGNALS.split(), *_REAL_TIME))
 """signal(7)."""

@@ -1,4 +1,4 @@
-"""What is remembered of containers, because no look can tell it."""
+"""The memory of containers: facts that no look can tell."""
 
 from __future__ import annotations
 

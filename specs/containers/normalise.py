@@ -1,8 +1,8 @@
-"""The one code path that brings a container into normal form, whoever described it.
+"""The one code path that brings a container into normal form, from any description.
 
-Written documents, Kanto messages, Kanto manifests and engine reports are first turned into a raw `Container` and then pass
-through `normal`; comparing two results is comparing what was meant. Each rule here cures a phantom difference of the
-original: image names, swap filled in on one side only (B1), defined-but-empty (B10), `localhost` (B13), order of
+Written documents, Kanto messages, Kanto manifests and engine reports are first turned into a raw `Container` and then
+pass through `normal`, so that comparing two results compares their meaning. Each rule here cures a phantom difference
+of the original: image names, swap filled in on one side only (B1), defined-but-empty (B10), `localhost` (B13), order of
 variables, units of sizes (container-management.md §2.2, §8.1).
 
 `contradictions` finds combinations that no engine can honour. Its texts are Kanto's where Kanto has one (§1.7), because
@@ -70,7 +70,7 @@ def _mount_key(mount: Mount) -> tuple[str, str, str, bool]:
 
 
 def contradictions(container: Container) -> Iterator[Flaw]:
-    """What cannot be honoured in a container in normal form, each with the path below `spec` to change."""
+    """The settings of a container in normal form that cannot be honoured, each with the path below `spec` to change."""
     yield from _networking(container)
     yield from _rights(container)
     yield from _memory(container.resources)

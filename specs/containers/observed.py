@@ -1,8 +1,8 @@
-"""What a driver may report: the world as it was just now, never cached across stages.
+"""The observation of a driver: the world as it was just now, never cached across stages.
 
-The same `Container` in normal form stands for what an engine runs as for what somebody asked for; around it stand the
-facts that nobody asks for, such as ids and states. An absent or unreachable engine is not described here: drivers raise
-`Unavailable`, and nothing is decided on an empty observation that is really a missing one.
+The same `Container` in normal form stands for a container of an engine and for one that is asked for; around it stand
+the facts that nobody asks for, such as ids and states. An absent or unreachable engine is not described here: drivers
+raise `Unavailable`, and nothing is decided on an empty observation that is really a missing one.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from evenkeel.specs.look import Look
 
 State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
 AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
-"""The states of a container that has a process, or will have one again without anybody's doing."""
+"""The states of a container that has a process, or will have one again by itself."""
 LATELY_S = 60.0
-"""A process that was started less than so many seconds ago may still end as the one before it."""
+"""A process that was started less than this many seconds ago may still end as the one before it."""
 HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
 
 
 class CheckSeen(Struct, frozen=True):
-    """The newest result of a health check. `last` names it, "" while there is none: another name is a newer result. `passed`:
-    it was good; one that was bad makes nobody unhealthy yet. `cause`: why it was bad, where that is well known."""
+    """The newest result of a health check. `last` is its name, "" while there is none: another name is a newer result.
+    `passed`: it was good; a single bad one does not make a container unhealthy. `cause`: why it was bad, where that is
+    well known."""
 
     last: str = ""
     passed: bool = False
@@ -34,19 +35,22 @@ class CheckSeen(Struct, frozen=True):
 class ContainerSeen(Struct, frozen=True):
     """One container as the engine reports it.
 
-    `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one that
-    is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner` is the
-    state directory of the evenkeel that created it. `unspoken` is what one that was adopted has beyond `container`, in words:
-    what no spec can say, and a new container in its place is without. `cut_off` says why it cannot be reached over the network
-    that it has to be on, "" when it can. Times are seconds since the epoch, 0 when there is none; they are for people: clocks
-    are set, so that nothing is decided by them. `lately_started`: its process is up for less than `LATELY_S`, by a clock that
-    is never set. `ended_with`: the exit code of its newest end, which the engine told as it happened and does not tell any more
-    once it is up again; `None` when nobody heard it. `check` is what the check that it was given says while it runs; `None`
-    when it was given none. `device_name` is what a container on the network of its device is called by, the device's own name;
-    else "". `volumes` are those that it has because an image declares them: the places inside, and the volumes' names;
-    `other_volumes` are those of an adopted one that no spec can ask for. `vanishes`: the engine removes it when it ends, and
-    with it the volumes without a name that nobody else has. `holds`: not "", it was created to have the volumes of the instance
-    with this id, and never starts. `ports` are those that one of others publishes.
+    `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one
+    that is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner`
+    is the state directory of the evenkeel that created it. `unspoken` has, in words, the settings of an adopted one
+    that no spec can express and that a new container in its place does not have. `cut_off` says why it cannot be
+    reached over the network that it has to be on, "" when it can.
+
+    Times are seconds since the epoch, 0 when there is none. They are for people; nothing is decided by them, because
+    clocks are set. `lately_started`: its process is up for less than `LATELY_S`, by a clock that is never set.
+    `ended_with`: the exit code of its newest end, which the engine told as it happened and does not tell any more once
+    it is up again; `None` when it was not heard. `check` is the newest result of its check while it runs; `None` when
+    it has no check. `device_name` is the device's own name for a container on the network of its device; else "".
+
+    `volumes` are those that it has because an image declares them: the places inside, and the volumes' names;
+    `other_volumes` are those of an adopted one that no spec can ask for. `vanishes`: the engine removes it when it
+    ends, and with it the volumes without a name that no other container has. `holds`: the id of the instance whose
+    volumes it was created to have; it never starts. `ports` are those that a container of others publishes.
     """
 
     id: str
@@ -79,12 +83,12 @@ class ContainerSeen(Struct, frozen=True):
 
 
 class ContainersLook(Look, frozen=True):
-    """What one look at a container engine has to find out.
+    """The questions of one look at a container engine.
 
     `adopted` maps ids of instances that count as evenkeel's own, although it did not create them, to their subjects.
-    `images` are references whose digest the registry is asked for.
-    `checks` are the health checks now asked for, by subject: a network check is probed as it stands here, whatever the
-    container was created with, and a subject without one is not probed. `None` means the checks of the creation.
+    `images` are references whose digest the registry is asked for. `checks` are the health checks now asked for, by
+    subject: a network check is probed as it stands here, whatever the container was created with, and a subject without
+    one is not probed. `None` means the checks of the creation.
     """
 
     adopted: dict[str, str] = field(default_factory=dict)
@@ -102,7 +106,7 @@ def at_containers(look: Look) -> ContainersLook:
 
 
 class RemoteImage(Struct, frozen=True):
-    """What a registry says of a reference: the digest it names now, and compressed bytes (0: unknown)."""
+    """The registry's answer about a reference: the digest it names now, and compressed bytes (0: unknown)."""
 
     digest: str
     size: int = 0
@@ -112,11 +116,10 @@ class ContainersSeen(Struct, frozen=True):
     """One look at one engine.
 
     `images` maps the normal form of every local reference to its image id, `digests` every known repository digest
-    (`registry/repository@sha256:…`) to its image id, `remote` what registries said of references they were asked about, and
-    `unasked` why they said nothing of the others.
-    Not "": of what is evenkeel's, `only` this subject was looked at.
-    `in_place` says which limits the engine changes without a restart: all, only from one finite value to another, or none.
-    `reconnects`: the engine puts a container back on its network, so that no new one is needed.
+    (`registry/repository@sha256:…`) to its image id, `remote` has the answers of registries about references, and
+    `unasked` why there is none about the others. `only`: if set, own containers of other subjects are missing from this
+    observation. `in_place` says which limits the engine changes without a restart: all, only from one finite value to
+    another, or none. `reconnects`: the engine puts a container back on its network, so that no new one is needed.
     """
 
     engine: str
@@ -131,11 +134,11 @@ class ContainersSeen(Struct, frozen=True):
 
 
 def end_of(instance: ContainerSeen) -> str:
-    """What names the newest end of its process: another name is a newer one; "" while it has had none."""
+    """A name of the newest end of its process: another name is a newer one; "" while it has had none."""
     has_ended = instance.restart_count or instance.finished_at
     return f"{instance.restart_count} {instance.finished_at}" if has_ended else ""
 
 
 def image_size(image: str, seen: ContainersSeen) -> int:
-    """Compressed bytes of what its registry has under a reference; 0 when nobody knows."""
+    """Compressed bytes of the image that the registry has under a reference; 0 when that is not known."""
     return seen.remote[image].size if image in seen.remote else 0

@@ -1,11 +1,11 @@
-"""What engines and programs say of a container, without the values that the container was asked for with.
+"""Messages of engines and output of programs, without values of the container's spec.
 
-Engines quote: a program that cannot be started, an option that they refuse. Each value is replaced by its place, which is
-what somebody needs who has to mend the spec.
+Engines quote: a program that cannot be started, an option that they refuse. Each value is replaced by its place, which
+the author of the spec needs to mend it.
 
-Programs write what they like, and their output is read to find out why they failed. So only values that are known to be
-secret are replaced in it: those that a spec marks, those whose name looks secret, and passwords in addresses. A log level is
-left as it is.
+Programs write anything, and their output is read to find out why they failed. So only values that are known to be
+secret are replaced in it: those that a spec marks, those whose name looks secret, and passwords in addresses. A log
+level is left as it is.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SHORT_LINE = 8
 
 
 def redacted(text: str, container: Container | None) -> str:
-    """`text` with `(env.NAME)`, `(command[0])` in the place of values; and with addresses in short, whosever they are."""
+    """`text` with `(env.NAME)`, `(command[0])` in the place of values, and with all addresses in short."""
     if not text:
         return text
     return shown_address(_replaced(text, {} if container is None else dict(_values(container))))
 
 
 def without_secrets(text: str, env: Iterable[tuple[str, str | None]], marked: Collection[str]) -> str:
-    """What a program has written, with `(env.NAME)` in the place of the values of secret variables. `marked`: the names of
+    """A program's output, with `(env.NAME)` in the place of the values of secret variables. `marked`: the names of
     those that a spec marks. A program that starts or ends in the middle of a value has its lines replaced."""
     values: dict[str, str] = {}
     for name, value in env:

@@ -1,9 +1,9 @@
 """The one-line forms that Kanto's users know: ports, mounts, devices, variables and extra hosts.
 
-Formats: container-management.md §1.6. Kanto drops an entry it cannot read and starts the container without it (defects A9,
-B24); here every entry either becomes what was asked or is a `ValueError` that says what was expected. Deliberately wider than
-Kanto: IPv6 addresses in brackets, `localhost`, `ro` on mounts, and the swapped port form of Leda's published desired state.
-A relative destination of a mount is read in Kanto's own documents only (`from_root`).
+Formats: container-management.md §1.6. Kanto drops an entry it cannot read and starts the container without it (defects
+A9, B24); here every entry that cannot be read is a `ValueError` that names the expected form. Deliberately wider than
+Kanto: IPv6 addresses in brackets, `localhost`, `ro` on mounts, and the swapped port form of Leda's published desired
+state. A relative destination of a mount is read in Kanto's own documents only (`from_root`).
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def parse_variable(text: str) -> tuple[str, str | None]:
 
 
 VARIABLE_NAME = "a name is made of letters from A to Z or a to z, digits and _, and begins with no digit"
-"""What is allowed, for who wrote something else."""
+"""The allowed form of a variable, for error messages."""
 
 
 def is_variable_name(name: str) -> bool:
@@ -172,7 +172,7 @@ def parse_extra_host(text: str) -> tuple[str, str]:
 
 
 def has_parts(text: str) -> bool:
-    """Whether a text is of parts, as all that is written in one line. A word alone may be anything, and is not repeated."""
+    """Whether a text has parts, as every one-line form has. A single word may be anything, and is not repeated."""
     return ":" in text or "/" in text
 
 

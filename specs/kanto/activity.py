@@ -1,7 +1,7 @@
-"""One desired state's life on the wire, from identification to clean-up, as a value that can be stored.
+"""The life of one desired state on the wire, from identification to clean-up, as a value that can be stored.
 
-An activity outlives the process and the connection: everything that is needed to answer the next command, to report truthfully
-and to go back is in here. Vocabulary and statuses are Kanto's (container-management.md §1.2, §2).
+An activity outlives the process and the connection: everything that is needed to answer the next command, to report
+truthfully and to go back is in here. Vocabulary and statuses are Kanto's (container-management.md §1.2, §2).
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ ActionStatus = Literal[
 
 
 class ActivityAction(Struct, frozen=True, omit_defaults=True):
-    """What is done about one component. `progress` is 0 to 100, 0 unknown.
+    """The action on one component. `progress` is 0 to 100, 0 unknown.
 
-    `digest` names the content that is meant by the image, from when that is settled: what was checked when the action was
-    identified, or what was fetched; "" when the engine knows none. `promised` is what the registry named when the action was
-    identified, "" when it did not say. `image_before` is the id of the image that was at work.
+    `digest` names the content that is meant by the image, from when that is settled: it was checked when the action was
+    identified, or fetched; "" when the engine knows none. `promised` is the registry's content when the action was
+    identified, "" when it did not answer. `image_before` is the id of the image that was at work.
 
-    `begun`: something was done about it before the activity was asked for again. `failure` is why it failed first,
-    and `failed_at` the command that did, kept through a rollback; "" is UPDATE. `waits_for` is the trouble that is being waited
-    out right now; on the wire it stands in the place of `message`.
+    `begun`: it was begun before the activity was asked for again. `failure` is why it failed first, and `failed_at` the
+    command that did, kept through a rollback; "" is UPDATE. `waits_for` is the trouble that is being waited out right
+    now; on the wire it stands in the place of `message`.
     """
 
     subject: str
@@ -94,13 +94,13 @@ class Baseline(Struct, frozen=True, omit_defaults=True):
 
 
 class Activity(Struct, frozen=True, omit_defaults=True):
-    """An open operation. `target` is what was asked for, `before` what was there when it was identified first.
+    """An open operation. `target` is the state that was asked for, `before` the state when it was identified first.
 
     `addressed` is the baseline of the command at work ("" and "*" are all), `command` that command, "" when none is.
-    `content` names what it was asked for. `alone`: nobody commands, the agent does. `because`: why it is ended by nobody's
-    command. `notes`: the message of its IDENTIFIED. Times are epoch seconds, for people;
-    `touched_boot` and `touched_up_s` say when it was touched last in seconds since the boot of that id. `tries`: how often the
-    look before its end was begun and broke, or ended with the process, in the boot `tried_in`.
+    `content` is the digest of its desired state. `alone`: the agent goes on by itself, without commands. `because`: why
+    it is ended without a command. `notes`: the message of its IDENTIFIED. Times are epoch seconds, for people;
+    `touched_boot` and `touched_up_s` say when it was touched last in seconds since the boot of that id. `tries`: how
+    often the look before its end was begun and raised an error, or ended with the process, in the boot `tried_in`.
     """
 
     id: str
@@ -128,5 +128,5 @@ _LONGEST_NAME = 200
 
 
 def name_of(id_: str) -> str:
-    """What to call an activity in a sentence: a sender may leave its id out, or write a book into it."""
+    """A name of an activity for sentences: a sender may leave its id out, or write a book into it."""
     return (id_ if len(id_) <= _LONGEST_NAME else f"{id_[:_LONGEST_NAME]}…") or "(no activityId)"

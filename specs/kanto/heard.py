@@ -1,6 +1,7 @@
-"""What an update agent said: feedback as it is read from the wire, from evenkeel's agent, Kanto's or anybody's.
+"""Feedback of an update agent, evenkeel's, Kanto's or any other, as it is read from the wire.
 
-Lenient on purpose: it is shown to people and decides what is commanded next, nothing more. What is no feedback is `None`.
+Lenient on purpose: it is shown to people and decides the next command, nothing more. A message that is no feedback is
+`None`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from evenkeel.specs.kanto.updateagent import read_envelope
 
 ENDS = ("COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FAILED", "SUPERSEDED")
-"""After these statuses of an operation (not of one baseline of it) nothing more is said of it."""
+"""The final statuses of an operation (not of one baseline of it)."""
 
 
 class HeardAction(NamedTuple):

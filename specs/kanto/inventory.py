@@ -1,19 +1,21 @@
-"""What an engine runs → the inventory that Kanto's Containers Update Agent reports (container-management.md §2.7).
+"""The containers of an engine → the inventory that Kanto's Containers Update Agent reports (container-management.md
+§2.7).
 
-Parameters, their order and when each is left out are Kanto's. Three things are ours: nodes are ordered by name instead of by
-chance; a name stands for one node, also while one instance replaces another (the one that is most at work); and what a
-container of evenkeel's has beyond Kanto's words stays readable (`:ro` behind a mount, `memorySwap` of `-1`), so that a node
-pasted into a desired state asks for the same container, `restartTimeout` included (§2.8).
+Parameters, their order and when each is left out are Kanto's. Three things are ours: nodes are ordered by name instead
+of by chance; a name stands for one node, also while one instance replaces another (the one that is most at work); and
+settings of evenkeel's that Kanto has no words for stay readable (`:ro` behind a mount, `memorySwap` of `-1`), so that a
+node pasted into a desired state asks for the same container, `restartTimeout` included (§2.8).
 
-The image is the reference in normal form (`docker.io/library/nginx:1`): an engine keeps no other text of it, and it is the
-one Kanto's users have to write. A reference without a tag therefore has the version `latest`; in Kanto's inventory `n/a`.
+The image is the reference in normal form (`docker.io/library/nginx:1`): an engine keeps no other text of it, and it is
+the one Kanto's users have to write. A reference without a tag therefore has the version `latest`; in Kanto's inventory
+`n/a`.
 
-Kanto's agent owns all containers of its engine; evenkeel shares one. Nodes are the containers that evenkeel created or was
-told to adopt, and the system containers, of which only image, state and time of creation are known.
+Kanto's agent owns all containers of its engine; evenkeel shares one. Nodes are the containers that evenkeel created or
+was told to adopt, and the system containers, of which only image, state and time of creation are known.
 
-Kanto reports variables and commands as they are, and its report is kept by the broker for whoever comes. Here `(hidden)` stands
-for the value of a variable and for each word of a command; a desired state into which such a report is pasted is refused for
-it (`specs.kanto.entries`). Whoever relies on values has a setting (ADR 0014).
+Kanto reports variables and commands as they are, and its report is kept by the broker for every later subscriber. Here
+`(hidden)` stands for the value of a variable and for each word of a command; a desired state into which such a report
+is pasted is refused for it (`specs.kanto.entries`). A setting lets reports have the values (ADR 0014).
 """
 
 from __future__ import annotations
@@ -148,7 +150,7 @@ def _parameters(instance: ContainerSeen, values: Values) -> Iterator[_Item]:
 
 
 def _asked(container: Container, device_name: str, values: Values) -> Iterator[_Item]:
-    """What can be asked for. On the device's network a container has the device's name."""
+    """The parameters that can be asked for. On the device's network a container has the device's name."""
     on_host = container.network == "host"
     domain = container.domain_name or (f"{container.name}-domain" if on_host else "")
     host = container.host_name or (device_name if on_host else "")
@@ -203,7 +205,7 @@ def _limits(resources: Resources) -> Iterator[_Item]:
 
 
 def _state(instance: ContainerSeen, container: Container) -> Iterator[_Item]:
-    """What became of it. Engines keep the end of the run before; a process that is alive has not ended."""
+    """The parameters of its state. Engines keep the end of the run before; a process that is alive has not ended."""
     running, stopped = instance.state == "running", _was_stopped(instance, container)
     finished = "" if instance.state in _ALIVE else _time(instance.finished_at)
     exit_code = 0 if instance.state in _ALIVE else instance.exit_code
@@ -218,7 +220,7 @@ def _state(instance: ContainerSeen, container: Container) -> Iterator[_Item]:
 
 
 def _was_stopped(instance: ContainerSeen, container: Container) -> bool:
-    """Whether somebody stopped it, as far as can be told: an engine would have started it again otherwise."""
+    """Whether it was stopped by hand, as far as can be told: an engine would have started it again otherwise."""
     if instance.state != "exited":
         return False
     policy = container.restart.policy

@@ -1,8 +1,9 @@
-"""What of Kanto's `config.json` has no place in the settings of evenkeel, and what to do by hand.
+"""The parts of Kanto's `config.json` that have no place in the settings of evenkeel, each with its remedy.
 
-Every key that somebody gave is either carried over (`specs.kanto.settings`) or named here: a setting that is gone without a
-word is found out when a device is in the field. Keys and their meaning: container-management.md §3.4, §4. Most of them are
-about the engine, which is Docker now, and are named together. Values are not repeated; of registries the hosts are.
+Every key that is given is either carried over (`specs.kanto.settings`) or named here: a setting that is dropped without
+a warning is noticed when a device is in the field. Keys and their meaning: container-management.md §3.4, §4. Most of
+them are about the engine, which is Docker now, and are named together. Values are not repeated; of registries the hosts
+are.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ _LEFT = (
     ),
     _Left("deployment", ("home_dir",), _ENGINES),
     _Left(
-        "deployment", ("mode",), "spec files are followed whenever they change, and who is taken out of them is removed"
+        "deployment",
+        ("mode",),
+        "spec files are followed whenever they change, and a container that is taken out of them is removed",
     ),
     _Left("manager", ("home_dir", "exec_root_dir", "container_client_sid", "network_manager_sid"), _ENGINES),
     _Left(
@@ -90,12 +93,12 @@ _CARRIED = {
     "connection": (),
     "update_agent": (),
 }
-"""Keys that are looked at one by one. Whatever else there is in the last two is looked at in `specs.kanto.settings`."""
+"""Keys that are looked at one by one. The others in the last two sections are looked at in `specs.kanto.settings`."""
 _LOOKED_AT = ("connection", "update_agent")
 
 
 def left_over(value: Value) -> Iterator[Flaw]:
-    """A warning for whatever is given and not carried over; the paths are those of Kanto's configuration."""
+    """A warning for every key that is given and not carried over; the paths are those of Kanto's configuration."""
     if not isinstance(value, dict):
         return
     sections = {left.section: [each for each in _LEFT if each.section == left.section] for left in _LEFT}
@@ -144,7 +147,7 @@ def _stop_timeout(value: dict[str, Value]) -> Iterator[Flaw]:
     text = agent.get("stopTimeout") if isinstance(agent, dict) else None
     if isinstance(text, str) and parse_duration(text) > KANTO_STOP_TIMEOUT:
         usual = duration_text(KANTO_STOP_TIMEOUT)
-        message = f"`{STOP_TIMEOUT}` counts for what is asked for over MQTT; files of Kanto's are given {usual}"
+        message = f"`{STOP_TIMEOUT}` counts for desired states over MQTT; containers of Kanto's files are given {usual}"
         yield _named(("manager", STOP_TIMEOUT), message, "write `stop: {timeout: …}` in an evenkeel document for more")
 
 

@@ -237,7 +237,7 @@ def _port_text(port: PortMapping) -> str:
 
 
 def _given(*rows: tuple[str, str | int | None, Path]) -> Iterator[Entry]:
-    """Entries for what was given; false is like nothing, because it is every flag's default."""
+    """Entries for the rows with a value; false is like nothing, because it is every flag's default."""
     for key, value, path in rows:
         if value:
             yield Entry(key, "true" if value is True else str(value), path)

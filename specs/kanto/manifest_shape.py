@@ -1,7 +1,7 @@
-"""The shape of Kanto's container manifest: every key of both spellings, and nothing of what they mean.
+"""The shape of Kanto's container manifest: every key of both spellings, without their meaning.
 
-Every key may be left out or null, because the programs that write manifests write every field (container-management.md §3.1,
-§3.4; leda-image.md §2). An unknown key is a fault.
+Every key may be left out or null, because the programs that write manifests write every field (container-management.md
+§3.1, §3.4; leda-image.md §2). An unknown key is a fault.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 
 class Image(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to run."""
+    """The image of the container."""
 
     name: str | None = None
     decrypt_config: Any = None
@@ -54,7 +54,7 @@ class RestartPolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DriverConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where output goes."""
+    """The destination of output."""
 
     type: str | None = None
     max_files: int | None = None
@@ -63,14 +63,14 @@ class DriverConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModeConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How output gets there."""
+    """The way of output to its destination."""
 
     mode: str | None = None
     max_buffer_size: str | None = None
 
 
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How output is kept."""
+    """The keeping of output."""
 
     driver_config: DriverConfig | None = None
     mode_config: ModeConfig | None = None
@@ -85,7 +85,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HostConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the container shares with the host."""
+    """The part of the host that the container shares."""
 
     devices: tuple[DeviceMapping, ...] | None = None
     network_mode: str | None = None
@@ -111,7 +111,7 @@ class IoConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Process(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the container runs."""
+    """The process of the container."""
 
     env: tuple[str, ...] | None = None
     cmd: tuple[str, ...] | None = None

@@ -1,13 +1,12 @@
 """Kanto's `config.json` → the settings of evenkeel, in their written form.
 
 Two sections mean something here: `connection` and `update_agent` (container-management.md §1.4, §4), of `manager`
-`default_ctrs_stop_timeout`, and of `deployment` the folder of manifests. What else there is, and what to do about it, is
-`specs.kanto.left`. In the two, Kanto takes no
-notice of what it does not know, so that `verbose_inventory` of its own sample does nothing; here it does nothing either, and
-is a warning with the nearest key. Go takes keys in any case; one that is spelled like that is an error, because to pass over
-what Kanto obeys could lead to another broker.
+`default_ctrs_stop_timeout`, and of `deployment` the folder of manifests. `specs.kanto.left` names the rest, with
+remedies. In the two sections Kanto ignores unknown keys, so that `verbose_inventory` of its own sample does nothing;
+here it does nothing either, and is a warning with the nearest key. Go takes keys in any case; a known key in another
+case is an error, because ignoring it could lead to another broker than Kanto's.
 
-A configuration that works for Kanto works here. Certificates beside an address without encryption, which Kanto passes over,
+A configuration that works for Kanto works here. Certificates beside an address without encryption, which Kanto ignores,
 and timeouts of its own, which it never uses, are left out. The password is not in the result: it stays where it is.
 """
 
@@ -33,7 +32,7 @@ from evenkeel.specs.settings.settings import SettingsSpec
 
 SECTIONS = ("connection", "update_agent")
 _ALL_SECTIONS = frozenset((*SECTIONS, "containers", "deployment", "grpc_server", "log", "manager", "network", "things"))
-"""Of Kanto's configuration (container-management.md §3.4); evenkeel has `log`, too."""
+"""The sections of Kanto's configuration (container-management.md §3.4); evenkeel has `log`, too."""
 _DESIRED = {"payload", "baselines", "domains", "specification"}
 """Keys of a desired state."""
 PASSWORD = ("connection", "client_password")
@@ -56,7 +55,7 @@ class _Connection(Struct, frozen=True, forbid_unknown_fields=True):
     disconnect_timeout: Any = ""
     client_username: str | None = ""
     client_password: Any = ""
-    """A text; but what it is instead is not repeated."""
+    """A text; a value that is none is not repeated."""
     connect_timeout: Any = ""
     acknowledge_timeout: Any = ""
     subscribe_timeout: Any = ""
@@ -89,7 +88,7 @@ _SAME: dict[Path, Path] = {
     ("updateAgent", "stopTimeout"): ("manager", STOP_TIMEOUT),
     ("specs",): ("deployment", "ctr_dir"),
 }
-"""Where Kanto has what our settings have."""
+"""The places of settings of evenkeel in Kanto's configuration."""
 _USED = ("keep_alive", "connect_timeout")
 UNUSED = ("disconnect_timeout", "acknowledge_timeout", "subscribe_timeout", "unsubscribe_timeout")
 
@@ -137,8 +136,8 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
 
 
 def _what_else(value: dict[str, Value]) -> Flaw | None:
-    """What a file is that has nothing of Kanto's in it; `None` when it has something, or is empty as Kanto's may be. Kanto
-    passes over what it does not know, so that any file would do nothing, and would look migrated."""
+    """The kind of a file that has nothing of Kanto's in it; `None` when it has something, or is empty as Kanto's may
+    be. Kanto ignores unknown keys, so that any file would do nothing, and would look migrated."""
     theirs = _ALL_SECTIONS.intersection(key.lower() for key in value)
     own = {field.encode_name for field in msgspec.structs.fields(SettingsSpec)} - _ALL_SECTIONS
     if theirs <= {"log"} and not own.isdisjoint(value):
@@ -157,7 +156,7 @@ def kanto_password(value: Value) -> str | None:
 
 
 def _known(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) -> Value:
-    """`value` without the keys that Kanto passes over, each of which is told."""
+    """`value` without the keys that Kanto ignores, each of which is told."""
     if not isinstance(value, dict):
         return value
     fields = expected.__struct_fields__
@@ -173,7 +172,8 @@ def _known(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) 
 
 
 def _stop_timeout(manager: Value, flaws: list[Flaw]) -> Value:
-    """The one key of the manager that means something here: a duration, or whole seconds. What is neither is the default."""
+    """The one key of the manager that means something here: a duration, or whole seconds. Any other value is the
+    default."""
     given = manager.get(STOP_TIMEOUT) if isinstance(manager, dict) else None
     if given is None or given == "":
         return None
@@ -206,7 +206,8 @@ def _other_spelling(path: Path) -> Flaw:
 
 
 def _check_address(url: Value, flaws: list[Flaw]) -> None:
-    """Credentials have keys of their own in Kanto's configuration, too; what else is wrong, the settings tell."""
+    """Credentials have keys of their own in Kanto's configuration, too. Their other faults are found by the
+    settings."""
     try:
         broker_address(url if isinstance(url, str) else "")
     except CredentialsInAddress:

@@ -1,7 +1,7 @@
-"""Our own documents → Kanto's desired state, where Kanto has the words for it.
+"""evenkeel's own documents → Kanto's desired state, as far as Kanto has the words for it.
 
-The keys of a component are those that inventories report; whether they say everything is not assumed but tried: what was
-written is read again, and a container that would come back as another one is a flaw that names what gets lost.
+The keys of a component are those that inventories report. That they say everything is not assumed but tried: the result
+is read again, and a container that would come back as another one is a flaw that names the loss.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from evenkeel.specs.problem import Flaw
 
 
 def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "containers") -> dict[str, Any]:
-    """A payload that asks for the same. Flaws have the path `(name, what cannot be said)`."""
+    """A payload that asks for the same. Flaws have the path `(name, setting that cannot be said)`."""
     components: list[dict[str, Any]] = []
     config: list[dict[str, str]] = []
     for document in state.documents:
@@ -62,7 +62,7 @@ def _camel(key: str) -> str:
 
 
 def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
-    """How long a process may take to end cannot be said; who asked for nothing special gets Kanto's time, which is longer."""
+    """A desired state cannot give a stop timeout. A container with evenkeel's default gets Kanto's, which is longer."""
     if isinstance(again, Container) and asked.stop == Stop():
         again = changed(again, stop=asked.stop)
     if isinstance(again, Container):

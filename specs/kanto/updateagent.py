@@ -1,13 +1,14 @@
-"""The messages of Kanto's Containers Update Agent: what stands on `containersupdate/…`, out and in.
+"""The messages of Kanto's Containers Update Agent on `containersupdate/…`, out and in.
 
-Written: feedback and inventory, with Kanto's key order; like Kanto, everything empty is left out (container-management.md
-§1.2), but not the envelope's own three keys. Nothing that was made of nouns fails to be written.
+Written: feedback and inventory, with Kanto's key order; like Kanto, everything empty is left out
+(container-management.md §1.2), but not the envelope's own three keys. A message that is made of nouns can always be
+written.
 
-Read: envelopes and commands, from anybody who may publish. Reading never raises and is bounded in size and depth. Keys are
-taken in any case and unknown ones of the envelope are ignored, as Go does (update-manager.md §2.2); what Go drops without a
-word (a wrong type, a number that is none) is a problem that names its place, and so are equal keys, of which Go takes the
-last. The activity is found even in a message of which nothing else can be read, so that its sender can be answered; one
-that is too long is a problem, too.
+Read: envelopes and commands, from anybody who may publish. Reading never raises and is bounded in size and depth. Keys
+are taken in any case and unknown ones of the envelope are ignored, as Go does (update-manager.md §2.2). A wrong type or
+a number that is none, which Go drops silently, is a problem that names its place, and so are equal keys, of which Go
+takes the last. The activity is found even in a message that cannot be read otherwise, so that its sender can be
+answered; one that is too long is a problem, too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ NodeType = Literal["IMAGE", "RAW", "DATA", "APPLICATION", "CONTAINER"]
 
 
 class Component(Struct, frozen=True, omit_defaults=True):
-    """What an action is about: `<domain>:<container name>`."""
+    """The subject of an action: `<domain>:<container name>`."""
 
     id: str = ""
     version: str = ""
@@ -51,7 +52,7 @@ class Action(Struct, frozen=True, omit_defaults=True):
 
 
 class FeedbackMessage(Struct, frozen=True, omit_defaults=True):
-    """How far an operation, or one baseline of it, has come."""
+    """The progress of an operation, or of one baseline of it."""
 
     baseline: str = ""
     status: Status | Literal[""] = ""
@@ -107,8 +108,8 @@ class Command(Struct, frozen=True):
 
 
 class Received(NamedTuple):
-    """An envelope that arrived: its payload (`None` when there is none), in which keys are spelled as Kanto spells them,
-    and all that is wrong. With problems the payload may be incomplete; `activity_id` is right if it was readable."""
+    """An envelope that arrived: its payload (`None` when there is none), in which keys are spelled as Kanto spells
+    them, and all problems. With problems the payload may be incomplete; `activity_id` is right if it was readable."""
 
     activity_id: str
     payload: Value
@@ -159,8 +160,8 @@ def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Inventory) -
 
 
 def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> Received:
-    """Whatever arrived. `topic` is only used to name the place of problems. `answer`: an agent said it, and whatever
-    activity it was given is not its fault."""
+    """A message that arrived. `topic` is only used to name the place of problems. `answer`: an agent sent it, and its
+    activity may be any, because the agent did not choose it."""
     flaws: list[Flaw] = []
     root = read_json(content, flaws)
     fields: dict[str, Value] = {}
@@ -194,7 +195,7 @@ def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> R
 
 
 def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ...]:
-    """The command, or why it is none; every problem's place has the activity."""
+    """The command, or why the message is none; every problem's place has the activity."""
     received = read_envelope(content, topic)
     place = Place(topic=topic, activity_id=_short(received.activity_id))
     problems = list(received.problems)
@@ -212,5 +213,5 @@ def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ..
 
 
 def _short(text: str) -> str:
-    """A path or an activity for people; what strangers call something may be long."""
+    """A path or an activity for people, shortened, because strangers may choose long names."""
     return text if len(text) <= 200 else f"{text[:199]}…"

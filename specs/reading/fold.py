@@ -40,7 +40,7 @@ class Folder:
         self._doubled: list[Path] = []
         self._positions: dict[Path, Position] = {}
         self._trail: list[tuple[Path, Position]] = []
-        """The positions again, in the order in which they were found: what stands below a value is a slice of it."""
+        """The positions again, in the order in which they were found: those below a value are a slice of it."""
 
     def documents(self, events: Iterator[Any]) -> Iterator[Tree]:
         for event in events:

@@ -1,8 +1,8 @@
-"""What is shown to nobody: values of variables, words of commands, and what stands in addresses beside the host and path.
+"""Values that are shown to nobody: of variables, words of commands, and the parts of addresses beside host and path.
 
-A message about one of them names its place, its name and its type, never the value: it goes into logs, journals, events and to
-update managers, and none of these is a place for secrets. The rule knows places, not contents. Guessing by name
-(`looks_secret`) only ever hides more: labels, and values that a person asked to see.
+A message about one of them names its place, its name and its type, never the value: it goes into logs, journals, events
+and to update managers, and none of these is a place for secrets. The rule knows places, not contents. Guessing by name
+(`looks_secret`) only ever hides more: labels, and values that an operator asked to see.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ HIDDEN = "(hidden)"
 
 _NAMES = ("PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CONNECTION_STRING", "AUTH")
 _VARIABLES = ("env", "environment")
-"""Below these stand names of variables, and values below the names."""
+"""Keys below which the keys are names of variables, and the values theirs."""
 _WORDS = ("command", "args", "cmd", "exec", "entrypoint")
-"""All that stands below these is the words of a command."""
+"""Keys below which every text is a word of a command."""
 _ENTRIES = "config"
 """Kanto's list of keys and values, variables and commands among them."""
 _OWN_KEYS = ("key", "value", "secret")
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,40}", re.ASCII)
 _PLAIN_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}", re.ASCII)
 _ADDRESS = re.compile(r"//(\S+)")
-"""Also without its scheme, which a text may be split at. Where it ends nobody can tell, because people write any character into
-passwords: it goes on to the next blank."""
+"""An address, also without its scheme, at which a text may be split. It goes on to the next blank, because people write
+any character into passwords."""
 _AT = re.compile(r"@(?!sha256:[0-9a-f]{64})")
-"""What ends users and passwords: the last one, which is not before the digest of an image."""
+"""The last `@`, which ends users and passwords, unless it begins the digest of an image."""
 _QUERY = re.compile(r"\?\S+")
 
 
@@ -37,7 +37,7 @@ def looks_secret(text: str) -> bool:
 
 
 def is_private(path: Sequence[str | int]) -> bool:
-    """Whether a value at this path of what somebody wrote may be secret. Of a variable that is the value, not the name."""
+    """Whether a value at this path of a document may be secret. Of a variable that is the value, not the name."""
     for index, part in enumerate(path):
         behind = path[index + 1 :]
         if part in _WORDS or part in _VARIABLES:
@@ -48,13 +48,13 @@ def is_private(path: Sequence[str | int]) -> bool:
 
 
 def key_words(kind: str, key: str, path: Sequence[str | int] = ()) -> str:
-    """`unknown key` and the key, if it is a word and no value that came to stand there. `path`: where the key stands."""
+    """`unknown key` and the key, if the key is a word and not a misplaced value. `path`: where the key stands."""
     is_name = bool(path) and path[-1] in _VARIABLES
     return f"{kind} `{key}`" if _PLAIN_KEY.fullmatch(key) and (is_name or not is_private(path)) else kind
 
 
 def shown_name(name: str) -> str:
-    """The name of a variable, `HIDDEN` for what is none and may be its value."""
+    """The name of a variable, `HIDDEN` for a text that is none and may be a value."""
     return name if _PLAIN_PART.fullmatch(name) and "/" not in name else HIDDEN
 
 
@@ -72,7 +72,7 @@ def _is_shown(part: str, above: Sequence[str | int]) -> bool:
 
 
 def without_password(text: str) -> str:
-    """A value that somebody asked to see, without the passwords of addresses in it."""
+    """A value that an operator asked to see, without the passwords of addresses in it."""
     return _ADDRESS.sub(lambda found: f"//{_without_password(found[1])}", text)
 
 
@@ -102,12 +102,13 @@ def _without_user(address: str) -> str:
 
 
 def _split(address: str) -> tuple[str, str]:
-    """What is behind `//`, before the last `@` and from there on; all of it is the second without one."""
+    """The two parts of a text behind `//`: before the last `@`, and from there on. Without an `@` the first is
+    empty."""
     at = max((found.start() for found in _AT.finditer(address)), default=0)
     return address[:at], address[at:]
 
 
 def shown_target(path: str) -> str:
-    """The path of a request, without its query, which goes to the end whatever stands in it."""
+    """The path of a request, without its query, which begins at the first `?`."""
     start, mark, _ = _without_users(path).partition("?")
     return start + (f"?{HIDDEN}" if mark else "")

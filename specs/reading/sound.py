@@ -1,8 +1,8 @@
-"""Texts that UTF-8 can express, whatever they came from.
+"""Texts that UTF-8 can express, from any origin.
 
-JSON can hold half of a surrogate pair (`"\\ud800"`), and Python decodes it; so it does a file name or an environment that is no
-UTF-8. No journal, socket or screen takes such a text. So whatever comes from elsewhere is made sound where it comes in: JSON
-by `foreign_json`, all else by `sound_text`. Half characters become U+FFFD, as Go has it.
+JSON can hold half of a surrogate pair (`"\\ud800"`), and Python decodes it, as it does file names and environments that
+are not UTF-8. No journal, socket or screen takes such a text. So every text from elsewhere is made sound where it comes
+in: JSON by `foreign_json`, all else by `sound_text`. Half characters become U+FFFD, as in Go.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def sound(value: Any) -> Any:
 
 
 def foreign_json(content: bytes) -> Any:
-    """The plain values in JSON of an engine, a registry or another program. Raises ValueError and RecursionError for what is
-    none."""
+    """The plain values in JSON of an engine, a registry or another program. Raises ValueError and RecursionError for
+    content that is not JSON."""
     text = content.decode()
     value = json.loads(text)
     return sound(value) if _ESCAPED.search(text) else value

@@ -1,8 +1,8 @@
-"""What somebody meant who wrote what cannot be: the words behind a fault of shape.
+"""Hints for faults of shape: the words that lead to something valid.
 
-A hint has to lead to something valid in one step, because people type what it says. So a number where a duration or a size
-stands becomes the text for it, a word where a mapping stands becomes the mapping, and the keys of compose files and of
-Kubernetes become evenkeel's. Pure text; what is wrong at all is decided in `specs.reading.walk`.
+A hint has to do that in one step, because people type it as it is. So a number in the place of a duration or a size
+becomes the text for it, a word in the place of a mapping becomes the mapping, and the keys of compose files and of
+Kubernetes become evenkeel's. Pure text; `specs.reading.walk` finds the faults.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _ELSEWHERE = {
 """Keys of compose files and of Kubernetes, in lower case, and evenkeel's word for each; `metadata` stands beside `spec`."""
 
 _COMMANDS = ("command", "exec")
-"""Keys whose list is the words of a command."""
+"""Keys whose list holds the words of a command."""
 
 _EXAMPLES = {
     SIZE_PATTERN: "expected a size with a unit, for example 64M, 1.5G or 512K",
@@ -69,11 +69,11 @@ _NOUNS = {SIZE_PATTERN: "a size", SWAP_PATTERN: "a size", DURATION_PATTERN: "a d
 _UNITS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h"}
 _FOLLOWING = {"d": "h", "day": "h", "h": "m", "m": "s", "s": "ms"}
 _LONGEST = 60
-"""What is longer is not repeated in a hint."""
+"""The longest text that is repeated in a hint."""
 
 
 def for_key(key: str, known: Iterable[str]) -> str:
-    """What to write instead of a key that is not known."""
+    """A hint for a key that is not known."""
     known = tuple(known)
     word = _ELSEWHERE.get(key.lower(), "")
     place = word.partition(".")[0]
@@ -82,7 +82,7 @@ def for_key(key: str, known: Iterable[str]) -> str:
 
 
 def noun(pattern: str | None) -> str:
-    """What a text of this pattern is to people."""
+    """The name that people have for a text of this pattern."""
     return _NOUNS.get(pattern or "", "a text")
 
 
@@ -107,7 +107,7 @@ def for_text(text: str, pattern: str) -> str:
 
 
 def for_pattern(pattern: str) -> str:
-    """What a text of this pattern looks like."""
+    """An example of a text of this pattern."""
     return _EXAMPLES.get(pattern, f"expected the form {pattern}")
 
 
@@ -129,7 +129,7 @@ def for_list(value: object, path: Path) -> str:
 
 
 def for_scalar(value: object, path: Path) -> str:
-    """How to write what is neither a text nor a mapping where both may stand: variables are texts."""
+    """A hint for a value that is neither a text nor a mapping where both may stand: variables are texts."""
     if len(path) > 1 and path[-2] == "ports" and isinstance(value, int) and 0 < value < 65536:
         return f'write "{value}:{value}"'
     return "put it into quotes" if isinstance(value, int | float) and is_private(path) else ""

@@ -16,17 +16,18 @@ MOST_VALUES = 500_000
 
 
 class Tree(Struct, frozen=True):
-    """One document: its value, and for each path in it where the value stands (for keys of mappings: the key)."""
+    """One document: its value, and by path the position of each value in it (for keys of mappings: of the key)."""
 
     value: Value
     positions: dict[Path, Position]
     start: Position
     doubled: tuple[Path, ...] = ()
-    """Keys that stand there more than once, of which the value is the last: nothing else can be said of what they mean."""
+    """Keys that stand there more than once. Their value is the last one, and nothing else can be said of their
+    meaning."""
 
 
 def nearest_position(tree: Tree, path: Path) -> Position:
-    """Where a value stands, or the nearest one around it that is there."""
+    """The position of a value, or of the nearest one around it that is there."""
     while path and path not in tree.positions:
         path = path[:-1]
     return tree.positions.get(path, tree.start)

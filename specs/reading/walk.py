@@ -1,12 +1,12 @@
 """Every fault of shape at once.
 
-msgspec stops at the first error, and its patterns let a line break pass at the end of a text. This walker compares a value
-with a type and yields all faults, each with its path and the nearest valid key or choice; what it lets pass, msgspec
-converts. It knows the shapes that written types use and fails loudly on any other, so that a new kind cannot slip through
-unchecked.
+msgspec stops at the first error, and its patterns let a line break pass at the end of a text. This walker compares a
+value with a type and yields all faults, each with its path and the nearest valid key or choice; msgspec converts every
+value that it accepts. It knows the shapes that written types use and fails loudly on any other, so that a new kind
+cannot slip through unchecked.
 
-What was found is repeated only where it had to be one of certain words, a number, or a text of a certain form, and may not be
-secret by its place. Of everything else the type is said: what stands in the wrong place may be a password.
+A faulty value is repeated only where it had to be one of certain words, a number, or a text of a certain form, and
+where its place is not one of secrets. Otherwise only its type is told, because a misplaced value may be a password.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from evenkeel.specs.reading.secrecy import is_private, key_words
 Written = TypeVar("Written")
 
 MOST_FAULTS = 1000
-"""Nobody reads more, and suggestions take time."""
+"""The most faults that are told: nobody reads more, and suggestions take time."""
 
 
 def faults(value: object, expected: type) -> Iterator[Flaw]:
@@ -41,7 +41,7 @@ def faults(value: object, expected: type) -> Iterator[Flaw]:
 
 
 class Sound(Struct, Generic[Written], frozen=True):
-    """What remains of a value without its faults: made so that the meaning of the rest can be checked nevertheless.
+    """The rest of a value without its faults, made so that the meaning of the rest can be checked nevertheless.
 
     `spoilt` are the keys with a fault. Of a list only the entries with a fault are left out; `kept` has the original
     indexes of the others.
@@ -53,7 +53,7 @@ class Sound(Struct, Generic[Written], frozen=True):
 
 
 def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) -> Sound[Written] | None:
-    """`value` without what `found` names; required texts are made up. `None` when nothing useful remains."""
+    """`value` without the places of `found`; required texts are made up. `None` when nothing useful remains."""
     whole: type = expected
     kind = _inspected(whole)
     if not isinstance(value, dict) or not isinstance(kind, inspect.StructType):
@@ -81,7 +81,8 @@ def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) ->
 
 
 def beyond(sound: Sound[Written], flaws: Iterable[Flaw]) -> Iterator[Flaw]:
-    """Of flaws in the sound part those that are no consequence of what was left out, with their original paths."""
+    """The flaws in the sound part, with their original paths, except those that follow from parts that were left
+    out."""
     for flaw in flaws:
         match flaw.path:
             case (key, int() as index, *rest) if key in sound.kept:
@@ -247,7 +248,7 @@ def _type_name(kind: inspect.Type) -> str:
 
 
 def in_words(value: object) -> str:
-    """What a value is, short enough for a message. Only for values that cannot be secret."""
+    """A value in a message, shortened. Only for values that cannot be secret."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -260,7 +261,7 @@ def in_words(value: object) -> str:
 
 
 def type_words(value: object) -> str:
-    """Of which type a value is; nothing of the value."""
+    """The type of a value in words; nothing of the value."""
     match value:
         case None:
             return "nothing"

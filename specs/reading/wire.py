@@ -1,8 +1,8 @@
 """JSON from strangers → plain values, with every flaw and its path, in bounded size and depth.
 
-Messages of Kanto's protocols come from anybody who may publish. Nothing in here raises for content: wrong encoding, nesting
-without end, numbers that are none, half characters, NUL and equal keys are flaws, and what remains is usable. Known keys are
-brought into Kanto's spelling, because Go takes them in any case (update-manager.md §2.2).
+Messages of Kanto's protocols come from anybody who may publish. No content raises an exception: wrong encoding, nesting
+without end, numbers that are none, half characters, NUL and equal keys are flaws, and the rest is usable. Known keys
+are brought into Kanto's spelling, because Go takes them in any case (update-manager.md §2.2).
 """
 
 from __future__ import annotations

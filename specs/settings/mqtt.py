@@ -148,7 +148,7 @@ class MqttSettings(Struct, frozen=True):
     client_id: str = ""
     """"" is one made from the machine's id: sessions, and with them messages sent meanwhile, need one that stays."""
     version: MqttVersion = "3.1.1"
-    """What every broker speaks."""
+    """Every broker speaks it."""
     keep_alive: timedelta = timedelta(seconds=20)
     """A silent network is noticed within twice this time."""
     connect_timeout: timedelta = timedelta(seconds=30)
@@ -176,7 +176,7 @@ class UpdateAgentSettings(Struct, frozen=True):
     system_containers: tuple[str, ...] = ()
     verbose_inventory: bool = False
     report_values: bool = False
-    """A broker keeps the newest report for whoever may read the topic, and values may be secrets."""
+    """A broker keeps the newest report for every reader of the topic, and values may be secrets."""
     operation_timeout: timedelta = timedelta(hours=1)
     """Longer than any update manager waits for a phase, so that no operation is left half-way for ever."""
     stop_timeout: timedelta = KANTO_STOP_TIMEOUT

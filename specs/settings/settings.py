@@ -1,8 +1,8 @@
-"""Settings: what an operator decides about evenkeel itself, as opposed to what is asked of the device.
+"""Settings: the operator's decisions about evenkeel itself, as opposed to the desired state of the device.
 
-Two shapes of the same thing. The written one (`…Spec`) is what people put into `/etc/evenkeel/config.yaml`, with keys in
-camelCase, texts for durations, and a word about each key for editors. The noun is what the controller works with; it gives
-units, defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
+Two shapes of the same thing. The written one (`…Spec`) is the content of `/etc/evenkeel/config.yaml`, with keys in
+camelCase, texts for durations, and a description of each key for editors. The noun is the controller's; it gives units,
+defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
 the first. The defaults of both are held together by a test.
 
 The sections of the broker and of the update agent are in `specs.settings.mqtt`.
@@ -153,7 +153,7 @@ class Backoff(Struct, frozen=True):
     first: timedelta = timedelta(seconds=1)
     """Short: most hiccups are over soon."""
     longest: timedelta = timedelta(minutes=5)
-    """What a device waits at most after its engine or its link came back."""
+    """A device waits this long at most after its engine or its link came back."""
 
 
 class EventSettings(Struct, frozen=True):
@@ -262,7 +262,7 @@ def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
 
 
 _OF_KANTO_ONLY = ("password_key",)
-"""What only a configuration of Kanto's says."""
+"""Settings that only a configuration of Kanto's has."""
 
 
 def written(noun: Any, usual: Any = None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def duration_from(text: str, path: Path, flaws: list[Flaw], shortest: timedelta 
 
 
 def file_from(text: str, path: Path, flaws: list[Flaw], others: tuple[str, ...] = ("",)) -> str:
-    """An absolute path, or one of `others`. What it is instead is not repeated: it may be the password itself."""
+    """An absolute path, or one of `others`. A wrong value is not repeated, because it may be the password itself."""
     if not text.startswith("/") and text not in others:
         flaws.append(Flaw(path, "expected an absolute path"))
     return text

@@ -1,8 +1,9 @@
-"""Health probes over the network, which are evenkeel's own to make: HTTP and TCP, against a container's address.
+"""Health probes over the network, which evenkeel makes itself: HTTP and TCP, against a container's address.
 
-A command is probed by the engine, over and over. Here each look at a container starts one probe, unless one is at work
-already; the probe runs beside the look. The look waits for it only for a moment, whatever the check allows, and otherwise
-reports what earlier probes told. `Probes` remembers that, so that one late answer does not make a container sick.
+A command is probed by the engine, over and over. Here each look at a container starts one probe, unless one is under
+way already; the probe runs beside the look. The look waits for it only for a moment, whatever the check allows, and
+otherwise reports the results of earlier probes. `Probes` remembers these, so that one late answer does not make a
+container sick.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _NO_HTTP = "the answer is no HTTP"
 _SAFE = "/?&=%:@!$'()*+,;~"
 """Characters that belong to a path and its query are sent as they are."""
 _FIRST_WAIT_S, _WAIT_S = 1.0, 0.25
-"""A look waits so long for the first probe of a container, and for each later one."""
+"""For how long a look waits for the first probe of a container, and for each later one."""
 
 
 @dataclass
@@ -43,19 +44,19 @@ class Probes:
     """The probes of one engine's containers."""
 
     def __init__(self, look_again: Callable[[], None]) -> None:
-        """`look_again` is called when a probe told something new, and when it is time to look into a failure."""
+        """`look_again` is called when a probe has a new result, and when it is time to look into a failure."""
         self._look_again = look_again
         self._of: dict[str, _Probing] = {}
 
     async def once(self, seen: ContainerSeen, check: Health | None) -> ContainerSeen:
-        """A container with the result of one probe of `check`, whatever was known before."""
+        """A container with the result of one probe of `check`, without those before."""
         if check is None or not _is_probed(seen, check):
             return seen
         cause = await fault(check, _address(seen))
         return changed(seen, health="unhealthy" if cause else "healthy", check=CheckSeen("", not cause, cause))
 
     async def over_time(self, seen: ContainerSeen, check: Health | None, up_s: float) -> ContainerSeen:
-        """A container with what probes of `check` have told so far; "starting" while they have told nothing. Another start
+        """A container with the results of the probes of `check` so far; "starting" while there is none. Another start
         or another check begins anew. `up_s`: for how many seconds it is up."""
         if check is None or not _is_probed(seen, check):
             return seen
@@ -88,7 +89,7 @@ class Probes:
             _end(self._of.pop(id_))
 
     async def close(self) -> None:
-        """End the probes at work."""
+        """End the probes that are under way."""
         probing, self._of = list(self._of.values()), {}
         for each in probing:
             _end(each)
@@ -101,7 +102,7 @@ def _end(probing: _Probing | None) -> None:
 
 
 def _is_probed(seen: ContainerSeen, check: Health) -> bool:
-    """Whether the check has to be made here: the container is up, and the engine does not make it."""
+    """Whether evenkeel has to make the check: the container is up, and the engine does not make it."""
     return seen.state == "running" and not isinstance(check.probe, ExecProbe)
 
 
@@ -110,10 +111,10 @@ def _address(seen: ContainerSeen) -> str:
 
 
 async def fault(check: Health, address: str) -> str:
-    """Why one try of a check over the network fails, "" when it succeeds within the check's timeout. Never raises for what the
-    container does.
+    """Why one try of a check over the network fails, "" when it succeeds within the check's timeout. Never raises for
+    anything that the container does.
 
-    A container without an address has no health: "" would be asked of the host itself.
+    A container without an address has no health: a request to "" would go to the host itself.
     """
     probe = check.probe
     if isinstance(probe, ExecProbe):

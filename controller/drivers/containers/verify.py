@@ -17,9 +17,10 @@ from evenkeel.specs.containers.observed import ContainerSeen
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry
 
 Life = Callable[[], int]
-"""Which life of the engine this is: another number after it ended and came back."""
+"""The life of the engine: another number after it ended and came back."""
 WasKilled = Callable[[], Awaitable[bool]]
-"""Whether the watched container has ended, and had been killed through its engine: for somebody, or by its end."""
+"""Whether the watched container has ended and was killed through its engine: on request, or because the engine
+ended."""
 LookAt = Callable[[str, Health | None], Awaitable[ContainerSeen | None]]
 """One look at one instance, by id or engine name, with this check probed; `None` when it is not there."""
 

@@ -1,8 +1,8 @@
-"""The answers of the Docker Engine API, as far as they are read here: their shapes, for `EngineClient` to hold them against.
+"""The answers of the Docker Engine API, as far as they are read here: their shapes, which `EngineClient` checks.
 
-An answer of another shape is a failure of the engine, or of a proxy before it, and never read in part: a text where a list
-has to be would otherwise be a list of letters, and a container that differs from what was asked. What the engine may leave
-out or answer with null is marked so; keys that are not read are not looked at.
+An answer of another shape is a failure of the engine, or of a proxy before it, and is never read in part: a text where
+a list has to be would otherwise be a list of letters, and the container would differ from its spec. Fields that the
+engine may leave out or answer with null are marked so; other keys are ignored.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class DeviceEntry(TypedDict):
 
 
 class HostConfig(TypedDict):
-    """What a container gets of the host; more of it is told by `unspoken`."""
+    """The part of the host that a container gets; `unspoken` reads more of it."""
 
     NetworkMode: NotRequired[str]
     PortBindings: NotRequired[dict[str, list[PortTarget] | None] | None]
@@ -142,7 +142,7 @@ class Healthcheck(TypedDict):
 
 
 class Config(TypedDict):
-    """What a container, or an image, is told to run."""
+    """The process of a container, or of an image."""
 
     Labels: NotRequired[dict[str, str] | None]
     Image: NotRequired[str]

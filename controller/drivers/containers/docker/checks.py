@@ -1,4 +1,4 @@
-"""Health checks in the engine's words: which one a container has, and what the engine has found with it."""
+"""Health checks in the engine's words: the check that a container has, and the results that the engine has."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _HEALTH: dict[str, HealthSeen] = {"starting": "starting", "healthy": "healthy", 
 
 
 def health_of(state: answers.State) -> HealthSeen:
-    """What the engine says of its check."""
+    """The engine's word for the result of its check."""
     return _HEALTH.get((state.get("Health") or {}).get("Status", ""), "none")
 
 
 def newest_check(state: answers.State, check: Health | None) -> CheckSeen | None:
-    """The newest result of the engine's check. Its time names it, which is compared with nothing but itself. A container that
-    does not run keeps the results of its life before; they are none, nor are those of an image's own check, which proves
-    nothing."""
+    """The newest result of the engine's check. Its time names it, and is compared only with that of another result. The
+    results of a container that does not run are from its life before and do not count. Neither do those of an image's
+    own check, which proves nothing."""
     told = state.get("Health")
     if told is None or check is None or state.get("Status") != "running":
         return None
@@ -38,8 +38,8 @@ def _cause(result: answers.HealthResult, check: Health) -> str:
 def asked_check(check: answers.Healthcheck, asked: Container | None, image_config: answers.Config) -> Health | None:
     """The check of a container. Probes over the network are evenkeel's own; a command is the engine's.
 
-    An image's own check is nobody's wish: it is in force where none was asked for, and lends its start period to one that
-    has none.
+    An image's own check was not asked for: it is in force where a spec has none, and lends its start period to one
+    without.
     """
     wish = asked.health if asked else None
     if asked is not None and (wish is None or not isinstance(wish.probe, ExecProbe)):
@@ -57,7 +57,7 @@ def asked_check(check: answers.Healthcheck, asked: Container | None, image_confi
 
 
 _ENGINES_HEALTH = Health(ExecProbe(()), interval=timedelta(seconds=30), timeout=timedelta(seconds=30), retries=3)
-"""What the engine does where a check says nothing."""
+"""The engine's defaults for a check."""
 
 
 def _duration(nanoseconds: int | None) -> timedelta:

@@ -1,12 +1,12 @@
-"""HTTP to the Docker engine: keeps a few connections, repeats what may be repeated, and names what went wrong.
+"""HTTP to the Docker engine: it keeps a few connections, repeats requests that may be repeated, and names failures.
 
-It knows HTTP, JSON and the engine's way of saying no (`{"message": …}` under a status from 400 up, raised as `EngineAnswer`
-for the caller to classify), and nothing about containers. Whatever else an engine answers, or a proxy before it, that is not of
-the shape that was asked for is `Unavailable` and names the request. Invariants:
+It knows HTTP, JSON and the engine's way of saying no (`{"message": …}` under a status from 400 up, raised as
+`EngineAnswer` for the caller to classify), and nothing about containers. Any other answer of an engine, or of a proxy
+before it, that does not have the requested shape is `Unavailable` and names the request. Invariants:
 
 * A connection is used again only after a complete answer; a cancelled or failed call closes its own.
 * A request is repeated once at most, when it only reads and the engine had closed a kept connection before saying anything,
-  as it does when it restarts. Whatever changes the world is never repeated here: it may have happened.
+  as it does when it restarts. A request that changes the world is never repeated here: it may have been carried out.
 * Streams (pulls, events) have connections of their own outside the limit. Leaving one closes it, which cancels a pull.
 * Nothing is logged.
 """
@@ -42,12 +42,12 @@ _WHY: dict[type[Exception], str] = {
 
 
 NOTHING = "no JSON"
-"""In the place of JSON that did not come; null is another thing."""
+"""Stands for JSON that did not come; null is another thing."""
 Shape = TypeVar("Shape")
 
 
 class EngineAnswer(DriverError):
-    """The engine answered and said no: `status` is HTTP's, `message` the engine's own text, `request` what was asked."""
+    """The engine answered and said no: `status` is HTTP's, `message` the engine's own text, `request` the request."""
 
     def __init__(self, element: str, status: int, message: str, request: str) -> None:
         super().__init__(element, message)
@@ -65,7 +65,8 @@ class EngineClient:
         self._idle: list[Wire] = []
         self._version: str | None = None
         self.meetings = 0
-        """How often the engine was asked for its version; what is known of it may be of another one after the next time."""
+        """How often the engine was asked for its version. After each time it may be another engine, and earlier answers
+        may be wrong."""
 
     async def call(
         self,
@@ -78,8 +79,8 @@ class EngineClient:
         timeout_s: float | None = None,
         queues: bool = True,
     ) -> tuple[int, object]:
-        """Status and decoded JSON, `NOTHING` where there is none. The time includes waiting for one of the `limit`
-        places, which a call that does not queue has no need of."""
+        """Status and decoded JSON, `NOTHING` where there is none. The time includes the wait for one of the `limit`
+        places; a call that does not queue needs none."""
         request = Request(method, path, query, body, headers)
         async with self._guarded(request, timeout_s or self.timeout_s), self._slots if queues else nullcontext():
             answer, content = await self._exchange(request)
@@ -103,8 +104,8 @@ class EngineClient:
         return self._shaped(found, shape, f"GET {path}")
 
     async def get_list(self, path: str, item: type[Shape], query: Mapping[str, object] | None = None) -> list[Shape]:
-        """The engine's answer to a question, a list. Some engines answer null when it is empty; an engine that means it says
-        it twice."""
+        """The engine's answer to a question, a list. Some engines answer null when it is empty, so null counts when it
+        comes twice."""
         _, found = await self.call("GET", path, query)
         if found is None:
             _, found = await self.call("GET", path, query)
@@ -133,7 +134,7 @@ class EngineClient:
     async def make(
         self, path: str, shape: type[Shape], body: object, query: Mapping[str, object] | None = None
     ) -> Shape:
-        """Have something made or changed that the engine tells of in its answer."""
+        """Make or change something; the engine's answer tells about it."""
         return self._shaped((await self.call("POST", path, query, body))[1], shape, f"POST {path}")
 
     async def post(
@@ -144,11 +145,11 @@ class EngineClient:
         *,
         timeout_s: float | None = None,
     ) -> None:
-        """Have something done whose answer says nothing."""
+        """Request an action whose answer is empty."""
         await self.call("POST", path, query, body, timeout_s=timeout_s)
 
     async def delete(self, path: str, query: Mapping[str, object] | None = None) -> None:
-        """Have something removed."""
+        """Remove something."""
         await self.call("DELETE", path, query)
 
     @asynccontextmanager
@@ -161,8 +162,8 @@ class EngineClient:
         *,
         timeout_s: float | None = None,
     ) -> AsyncIterator[AsyncIterator[object]]:
-        """The JSON objects of an endless or long answer. It has to begin within `timeout_s`; how long it may pause then is the
-        caller's to know. An answer that breaks off is `Unavailable`."""
+        """The JSON objects of an endless or long answer. It has to begin within `timeout_s`; the caller decides how
+        long it may pause then. An answer that breaks off is `Unavailable`."""
         request = Request(method, path, query, None, headers)
         wire: Wire | None = None
         try:
@@ -208,7 +209,7 @@ class EngineClient:
         return answer, content
 
     async def _ask(self, wire: Wire, request: Request) -> h11.Response:
-        """Asks for the version first when it is not known: an engine may come back as another one."""
+        """Asks for the version first when it is not known, because another engine may have come back."""
         if self._version is None:
             answer = await wire.ask(Request("GET", "/_ping"))
             await wire.rest()
@@ -258,7 +259,7 @@ class EngineClient:
         try:
             major, minor = map(int, engines.split("."))
         except ValueError:
-            raise Unavailable(self.element, "what listens here does not say which engine API it speaks") from None
+            raise Unavailable(self.element, "the listener here does not say which engine API it speaks") from None
         if (major, minor) < _OLDEST:
             why = f"the engine is too old: it speaks API {engines}; evenkeel needs {_OLDEST[0]}.{_OLDEST[1]} (Docker 19.03)"
             raise Unavailable(self.element, why)
@@ -277,8 +278,8 @@ class EngineClient:
         raise Unavailable(self.element, f"{request}: the answer is none of an engine: {misfit(value, shape)}")
 
     def _check(self, answer: h11.Response, content: bytes, request: Request) -> None:
-        """Raises for an answer that is none, and for a no. An engine that was replaced behind a proxy, which keeps the
-        connection, does not speak the version of the one before."""
+        """Raises for an answer of the wrong shape, and for a no. An engine that was replaced behind a proxy, which
+        keeps the connection, does not speak the version of the one before."""
         if answer.status_code >= 400:
             no = self._no(answer, content, request)
             if no.status == 400 and no.message.startswith("client version "):

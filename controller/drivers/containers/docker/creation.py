@@ -1,7 +1,8 @@
 """Creating a container, and reading what the engine made of it.
 
-A name conflict is success when the holder is what was to be created, so that a creation may be tried twice. What was created is
-read again, twice before it is called another: an engine that made something else of it would be asked for the same for ever.
+A name conflict is success when the holder is the container that was to be created, so that a creation may be tried
+twice. The new container is read again, twice before it counts as another: an engine that made something else of it
+would be asked for the same for ever.
 """
 
 from __future__ import annotations

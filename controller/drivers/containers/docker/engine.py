@@ -64,9 +64,9 @@ class DockerEngine:
         call_timeout_s: float = CALL_TIMEOUT_S,
         look_timeout_s: float = LOOK_TIMEOUT_S,
     ) -> None:
-        """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials. `owner`:
-        the name of this evenkeel among those that share the engine; it leaves the containers of the others alone.
-        `call_timeout_s`: for how long an answer is waited for; `look_timeout_s`: for how long all those of one look."""
+        """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
+        `owner`: the name of this evenkeel among those that share the engine; it leaves the containers of the others
+        alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
@@ -180,8 +180,9 @@ class DockerEngine:
         return Done("connected to its network")
 
     async def _verify(self, action: Verify, progress: Progress) -> Outcome:
-        """An engine that is about to end kills its containers first, and answers all the while. Volumes that others have made
-        are remembered before, from an adopted container on."""
+        """The engine says whether a container was killed, because an engine that is about to end kills its containers
+        first and goes on answering. Volumes that others have made are remembered before, so that an adopted container's
+        data are found again."""
         name, found = action.container.name, await self._observer.inspect(action.instance)
         others = [each for each in found.seen.volumes if each[1] != volume_name(name, each[0])] if found else []
         if action.container.image_volumes != "discard":
@@ -197,8 +198,8 @@ class DockerEngine:
             return await watch_until_proven(look, action, progress, life, was_killed)
 
     async def _start(self, instance: str) -> Outcome:
-        """One that was disconnected from its network would start without a word, and without a network; one whose network is
-        gone, or has a double, does not start (measured, 20.10). Both are put back on it first."""
+        """A disconnected container would start without an error, and without a network. A container whose network is
+        gone, or has a double, does not start (measured, 20.10). Both are put back on their network first."""
         found = await self._observer.inspect(instance)
         if found is None or found.seen.container is None:
             return Retry(_GONE)
@@ -238,8 +239,8 @@ class DockerEngine:
         return Done("stopped, and removed by the engine")
 
     async def _rename(self, instance: str, engine_name: str) -> Outcome:
-        """One that waits to be restarted has no network, and the engine fails to tell that network of the new name, which
-        leaves it without one (measured, 20.10). So its wait is ended for as long as it takes."""
+        """A container that waits to be restarted has no network, and the engine fails to tell that network of the new
+        name, which leaves the container without one (measured, 20.10). So its wait is ended while it is renamed."""
         found = await self._observer.read(instance)
         if found is None:
             return Retry(_GONE)
@@ -256,8 +257,9 @@ class DockerEngine:
         return Done(f"named {engine_name}")
 
     async def _remove(self, instance: str, names: Sequence[str]) -> Outcome:
-        """Of a container of evenkeel's the engine takes along the volumes without a name that nobody else has; what it would
-        take along of one that was adopted may be more than was asked for. The others go after it, by their names."""
+        """With a container of evenkeel's the engine removes the volumes without a name that no other container has.
+        With an adopted container that may be more than was asked for, so it removes none. Named volumes are removed
+        after the container."""
         found = await self._observer.read(instance)
         if found is None:
             return _removed(names, await volumes.removed(self._client, names))

@@ -1,8 +1,8 @@
-"""When something happens to a container or its network, the engine says so; what, is seen by looking.
+"""The engine's events: they say that something has happened to a container or its network, and a look shows the result.
 
-Whatever the engine answers, the following goes on: an engine that is away, too old or speaks nonsense may be another one soon.
-It is asked less and less often until an answer has lasted: a proxy before it may accept each request and end each answer at
-once, and every end is a reason to look.
+Whatever the engine answers, the following goes on: an engine that is away, too old or speaks nonsense may be another
+one soon. It is asked less and less often until an answer has lasted: a proxy before it may accept each request and end
+each answer at once, and every end is a reason to look.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _OF_CONTAINERS = ("create", "start", "die", "stop", "rename", "update", "pause",
 _OF_NETWORKS = ("connect", "disconnect")
 _OF_BOTH = ("destroy",)
 _DATE_S = 0.001
-"""Dates are rounded."""
+"""Tolerance, because dates are rounded."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
 
 
 class NewestEnds:
-    """With which exit code containers ended the last time. The engine tells it when it happens, and forgets it when it has
-    started them again."""
+    """The exit codes of the newest ends of containers. The engine tells each when it happens, and forgets it when it
+    has started the container again."""
 
     def __init__(self) -> None:
         self._ends: dict[str, tuple[float, int]] = {}
-        """By id: when the engine told of it, by the engine's clock, and the code."""
+        """By id: the time of the event, by the engine's clock, and the code."""
 
     def hear(self, event: object) -> None:
-        """The next event. Of an end whose code is not told nothing is known."""
+        """The next event. An end without a code makes the code unknown."""
         match event:
             case {
                 "Action": "die",
@@ -55,13 +55,13 @@ class NewestEnds:
         return code if finished_at and told_at >= finished_at - _DATE_S else None
 
     def forget_all_but(self, ids: Collection[str]) -> None:
-        """Containers that are gone."""
+        """Forget containers that are gone."""
         self._ends = {id_: end for id_, end in self._ends.items() if id_ in ids}
 
 
 def is_reason_to_look(event: object, containers: Collection[str], networks: Collection[str]) -> bool:
-    """Whether an event may have changed what is seen: any of a container, and of a network what happens to these `containers`
-    and to these `networks` (ids). Networks of others come and go as often as they like."""
+    """Whether an event may have changed an observation: any event of a container, and those of a network that are about
+    these `containers` or these `networks` (ids). Networks of others come and go without effect."""
     match event:
         case {"Type": "network", "Action": "connect" | "disconnect", "Actor": {"Attributes": {"container": str(id_)}}}:
             return id_ in containers
@@ -136,8 +136,8 @@ class Ends:
 
 @asynccontextmanager
 async def ends_of(client: EngineClient, instance: str, hear: Callable[[object], None]) -> AsyncIterator[Ends]:
-    """Listen to how a container ends, from the beginning of the engine's log on: what is in it stands in the order in which
-    it happened, whatever was done to the clock meanwhile. `hear` hears it, too."""
+    """Listen for the end of a container, from the beginning of the engine's log on: its order is that in which things
+    happened, even if the clock was set meanwhile. `hear` gets each event, too."""
     ends = Ends(client.element)
     filters = json.dumps({"type": ["container"], "event": ["start", "kill", "die"], "container": [instance]})
 

@@ -1,9 +1,9 @@
 """Ending a container that the engine removes by itself when it ends (`docker run --rm`).
 
-The engine takes along each volume without a name that no other container has (measured, 20.10). It cannot be told otherwise
-later. So a second container is given all of the volumes first: the holder, which never starts. It counts as an instance of
-the same subject, from which a successor gets the volumes, and is removed when that is done. A crash in between leaves a holder
-that the next look finds.
+The engine removes each volume without a name that no other container has with it (measured, 20.10), and that cannot be
+changed later. So a second container gets all of the volumes first: the holder, which never starts. It counts as an
+instance of the same subject, from which a successor gets the volumes, and is removed when that is done. A crash in
+between leaves a holder that the next look finds.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from evenkeel.specs.errors import TimedOut
 
 
 async def hold(client: EngineClient, held: answers.Inspected, subject: str, owner: str, word: str) -> None:
-    """See that a container of `subject` has the volumes of `held`. One of that name which is there was created by an earlier
-    try, or else by somebody, and then the volumes are not held: the engine's message is raised as for any other conflict.
-    `word` as for `create_body`."""
+    """See that a container of `subject` has the volumes of `held`. A container with the holder's name was created by an
+    earlier try; if it is another one, the volumes are not held, and the engine's message is raised as for any other
+    conflict. `word` as for `create_body`."""
     name = f"{held['Name'].removeprefix('/')}.volumes"
     body = holder_body(held["Id"], held.get("Image", ""), subject, owner, word)
     try:

@@ -1,9 +1,10 @@
-"""Labels of evenkeel's that a container has from its image: they say nothing of who created it.
+"""Labels of evenkeel's that a container has from its image: they do not tell its creator.
 
-An engine copies the labels of a container into the image that somebody makes of it (`docker commit`, to look for a mistake),
-and the labels of an image into each container of it. So a container that has evenkeel's labels exactly as its image has them
-did not get them from evenkeel, and is shown without them. One that evenkeel creates from such an image differs from it in the
-label of the instance. One of an evenkeel that did not write that label yet may be equal to its image; its name tells it.
+An engine copies the labels of a container into an image that is made of it (`docker commit`, to look for a mistake),
+and the labels of an image into each container of it. So a container that has evenkeel's labels exactly as its image has
+them did not get them from evenkeel, and is shown without them. A container that evenkeel creates from such an image
+differs from it in the label of the instance. Versions of evenkeel before that label made containers that may be equal
+to their image; these are told by their names.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Inheritance:
         self._of_images: dict[str, _Labels] = {}
 
     def learn(self, entries: Sequence[ContainerEntry], images: Sequence[ImageEntry]) -> None:
-        """What a look has listed."""
+        """Take over the lists of a look."""
         found = {image["Id"]: _ours(image.get("Labels")) for image in images}
         in_use = {entry.get("ImageID", "") for entry in entries}
         kept = {id_: labels for id_, labels in self._of_images.items() if id_ in in_use}
@@ -52,7 +53,8 @@ class Inheritance:
 
 
 def are_all_known(entries: Sequence[ContainerEntry], images: Sequence[ImageEntry]) -> bool:
-    """Whether the image of each container with labels of evenkeel's is listed. One may have been made since."""
+    """Whether the image of each container with labels of evenkeel's is listed. An image may have been made since the
+    list."""
     known = {image["Id"] for image in images}
     return all(entry.get("ImageID") in known for entry in entries if _ours(entry.get("Labels")))
 

@@ -1,8 +1,8 @@
-"""The last lines that a container has written, and the last words of its check, as the engine has kept them.
+"""The last lines that a container has written, and the last output of its check, as the engine has kept them.
 
-With a terminal (`tty`) the engine gives the bytes as they were written, else frames: a header of eight bytes, of which the last
-four are the length of what follows (Engine API, ContainerAttach; measured with 20.10, which does not tell the two apart by
-their content type). Drivers such as `none` cannot be read, which is the engine's to say.
+With a terminal (`tty`) the engine gives the bytes as they were written, else frames: a header of eight bytes, of which
+the last four are the length of the rest (Engine API, ContainerAttach; measured with 20.10, which does not tell the two
+apart by their content type). Drivers such as `none` cannot be read, and the engine says so.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from evenkeel.specs.containers.output import MOST_LINES, last_lines
 from evenkeel.specs.output import Output
 
 _MOST_BYTES = 256 << 10
-"""Of one answer. Lines may be of any length: when the last ones are too long, fewer are asked for."""
+"""The limit of one answer. Lines may be of any length: when the last ones are too long, fewer are asked for."""
 _HEADER_BYTES = 8
 _UP = ("running", "paused", "created")
 
 
 async def last_output(client: EngineClient, found: answers.Inspected) -> Output:
-    """What a container that was inspected has said last."""
+    """The last output of a container that was inspected."""
     state, config = found["State"], found["Config"]
     asked = asked_from(config.get("Labels") or {})
     env, marked = [variable(each) for each in config.get("Env") or ()], asked.secrets if asked is not None else ()
@@ -46,7 +46,7 @@ async def _text(client: EngineClient, id_: str, *, is_tty: bool) -> str:
 
 
 def unframed(content: bytes) -> bytes:
-    """What stands in the frames, those of both streams in the order in which they came; a last one may be cut short."""
+    """The content of the frames of both streams, in the order in which they came; a last one may be cut short."""
     text, at = bytearray(), 0
     while at + _HEADER_BYTES <= len(content):
         length = int.from_bytes(content[at + 4 : at + _HEADER_BYTES], "big")

@@ -1,12 +1,12 @@
-"""The network that stands for mode bridge: there once, whoever made it, and made again when it is gone.
+"""The network that stands for mode bridge: there is one, whoever made it, and it is made again when it is gone.
 
-An engine makes a second network of the same name when two ask at once, and starts nothing on either of them afterwards
-(measured, 20.10). So the networks of the name are listed again after one was made, all but one are removed, and every
-controller on the engine chooses the same one: one in use before one that is not, and the smallest id of those alike. Only a
-network that no container points to is ever removed, not even a stopped one.
+An engine makes a second network of the same name when two clients ask at once, and starts nothing on either of them
+afterwards (measured, 20.10). So the networks of the name are listed again after one was made, all but one are removed,
+and every controller on the engine chooses the same one: one in use before one that is not, and the smallest id of those
+alike. Only a network that no container points to is ever removed, not even a stopped one.
 
-A container points to its network by id. When the network is removed, a stopped container cannot be started any more, also
-not after one of the same name was made; one that was disconnected starts, and is on no network (measured, 20.10).
+A container points to its network by id. When the network is removed, a stopped container cannot be started any more,
+also not after one of the same name was made; a disconnected container starts, and is on no network (measured, 20.10).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Attachment(NamedTuple):
-    """What one container's inspection tells of its networks: ids by name ("" until it is first started), whether it has an
+    """The networks of one container by its inspection: ids by name ("" until it is first started), whether it has an
     endpoint on each that it has to be on, and its network mode."""
 
     mode: str
@@ -47,14 +47,14 @@ def attachment(inspected: Inspected) -> Attachment:
 
 
 def needs_network(it: Attachment) -> bool:
-    """Whether a network has to be there for it: not for one on the host's, on none, or on another container's."""
+    """Whether the container needs a network: not on the host's, on none, or on another container's."""
     return it.mode not in ("host", "none") and not it.mode.startswith("container:")
 
 
 def cut_off(it: Attachment, network: str, there: Mapping[str, str] | None, kept: str = "") -> str:
-    """Why a container is cut off from its network, "" when it is not. `network`: the name for mode bridge. `there`: the ids of
-    all networks → their names, `None` when nobody asked. `kept`: the id of the one network of the name, if several have it.
-    """
+    """Why a container is cut off from its network, "" when it is not. `network`: the name for mode bridge. `there`: the
+    ids of all networks → their names, `None` when they were not listed. `kept`: the id of the one network of the name,
+    if several have it."""
     if not needs_network(it):
         return ""
     if not it.ids:
@@ -74,7 +74,7 @@ def cut_off(it: Attachment, network: str, there: Mapping[str, str] | None, kept:
 
 
 def is_doubtful(found: Mapping[str, Attachment]) -> bool:
-    """Whether networks have to be listed to tell: a container that runs keeps its network, so only one that does not, or one
+    """Whether networks have to be listed. A container that runs keeps its network, so only one that does not run, or is
     on another network than the others, may be cut off."""
     kept = {id_ for it in found.values() if it.is_running and it.has_endpoint for id_ in it.ids.values()}
     ours = {id_ for it in found.values() if it.is_ours for id_ in it.ids.values() if id_}
@@ -111,8 +111,8 @@ class Networks:
             return ranked[0].id
 
     async def join(self, instance: str, it: Attachment, endpoint: Mapping[str, Any]) -> None:
-        """Put a container on its network, whether it runs or not, and take it from those that are gone. `endpoint`: how it is
-        reached on the network for mode bridge. One that was adopted returns to the network that it was created for."""
+        """Put a container on its network, whether it runs or not, and take it from those that are gone. `endpoint`: its
+        settings on the network for mode bridge. An adopted container returns to the network that it was created for."""
         if not needs_network(it):
             return
         there = await self.there()
@@ -176,7 +176,7 @@ class Networks:
         try:
             await self._client.post("/networks/create", body=body)
         except EngineAnswer as answer:
-            if answer.status != 409:  # another has just made it
+            if answer.status != 409:  # another client has just made it
                 raise
 
     async def _remove(self, network: str) -> None:
@@ -191,7 +191,7 @@ class Networks:
 
 
 class _Ranked(NamedTuple):
-    """A network of the name, in the order in which one is chosen."""
+    """Sorts networks of the name, the one to be used first."""
 
     is_unused: bool = False
     is_empty: bool = False

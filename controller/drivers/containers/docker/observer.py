@@ -1,12 +1,12 @@
-"""What is there, seen through the Docker Engine API.
+"""Observations through the Docker Engine API.
 
 One look costs two lists and one inspection for each container of evenkeel's, a few at a time, over connections that are
-kept; containers of others cost nothing. Networks are listed only when the inspections leave a doubt. What never changes (the
-engine's version, the settings of an image, the abilities of the kernel) is asked once for each engine. What the answers mean
-is `parse`.
+kept; containers of others cost nothing. Networks are listed only when the inspections leave a doubt. Answers that never
+change (the engine's version, the settings of an image, the abilities of the kernel) are asked for once for each engine.
+`parse` reads the answers.
 
-An answer that cannot be read is no observation, and neither are two that contradict each other: a container that is listed
-and cannot be inspected would be missing from what is seen, and made a second time.
+An answer that cannot be read is no observation, and neither are two that contradict each other: a container that is
+listed and cannot be inspected would be missing from the observation, and made a second time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 LOOK_TIMEOUT_S = 240.0
 """No look takes longer than a watchdog waits for one (`controller.loop.liveness`)."""
 _NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-"""What reading raises when values of the right type make no sense."""
+"""The errors of reading, when values of the right type make no sense."""
 
 
 class Inspection(NamedTuple):
@@ -51,7 +51,7 @@ class Inspection(NamedTuple):
 
 
 class Observer:
-    """The eyes of one engine's driver."""
+    """The looks of one engine's driver."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Observer:
         self._networks, self._owner, self._look_timeout_s = networks, owner, look_timeout_s
         self._probes, self._uptimes = Probes(look_again), Uptimes()
         self.ends = NewestEnds()
-        """Hears how containers ended."""
+        """The exit codes of containers, from events."""
         self._networks_of: dict[str, frozenset[str]] = {}
         """Containers of evenkeel's, and the ids of the networks that each was on at the last look."""
         self._version, self._version_of = "", -1
@@ -78,7 +78,8 @@ class Observer:
         self._inheritance = Inheritance()
 
     async def observe(self, look: ContainersLook) -> ContainersSeen:
-        """As `Driver.observe`. Each answer of an engine that drags itself along may come in time, and all of them too late."""
+        """As `Driver.observe`. The whole look has a limit, because each answer of a slow engine may come in time, and
+        all together too late."""
         try:
             async with asyncio.timeout(self._look_timeout_s):
                 return await self._observe(look)
@@ -131,7 +132,7 @@ class Observer:
         return is_reason_to_look(event, self._networks_of, frozenset().union(*self._networks_of.values()))
 
     async def close(self) -> None:
-        """End what runs beside the looks."""
+        """End the tasks that run beside the looks."""
         await self._probes.close()
 
     async def at_this_moment(self, instance: str, check: Health | None) -> ContainerSeen | None:
@@ -140,8 +141,8 @@ class Observer:
         return await self._probes.once(found.seen, check) if found else None
 
     async def inspect(self, id_: str, subject: str = "") -> Inspection | None:
-        """One container, but for its health over the network, and for what only a list of networks tells of its own; `None`
-        when there is none. `subject`: what it is, if somebody else than itself tells."""
+        """One container, without its health over the network and without faults that only a list of networks shows;
+        `None` when there is none. `subject`: the name under which it was adopted."""
         with self._asking(f"container {id_[:12]}"):
             inspected = await self.read(id_)
             if inspected is None:
@@ -162,8 +163,8 @@ class Observer:
             return Inspection(seen, it)
 
     async def read(self, instance: str) -> answers.Inspected | None:
-        """The inspection of a container, by id or name, without inherited labels; `None` when there is none, as the list of
-        all confirms."""
+        """The inspection of a container, by id or name, without inherited labels; `None` when there is none, which the
+        list of all has to confirm."""
         try:
             found = await self._client.get(f"/containers/{instance}/json", answers.Inspected)
         except EngineAnswer as answer:
@@ -203,21 +204,22 @@ class Observer:
         ]
 
     def _in_place(self) -> Literal["finite", "none"]:
-        """Docker changes limits but does not lift them, and keeps none of those that the kernel does not know; Podman's copy
-        of the API has no update at all."""
+        """Docker changes limits but does not lift them, and keeps none of those that the kernel does not know. Podman's
+        copy of the API has no update at all."""
         lost_some = self._abilities is not None and not all(self._abilities)
         return "none" if self._is_podman or lost_some else "finite"
 
     async def _what_it_keeps(self) -> Abilities:
-        """Which limits the kernel below the engine allows; asked when a container has lost some, for it is a slow question."""
+        """The limits that the kernel below the engine allows. It is a slow question, asked only when a container has
+        lost some."""
         if self._abilities is None:
             found = await self._client.get("/info", answers.SystemAnswer)
             self._abilities = Abilities(found.get("MemoryLimit", False), found.get("SwapLimit", False))
         return self._abilities
 
     async def _image_config(self, image_id: str) -> answers.Config:
-        """The settings of an image, none of one that is gone, as the list of all confirms. An id names content, so what was
-        read once holds for ever."""
+        """The settings of an image, empty for one that is gone, which the list of all has to confirm. An id names
+        content, so they hold for ever."""
         if image_id not in self._image_configs:
             try:
                 found = await self._client.get(f"/images/{image_id}/json", answers.ImageInspected)
@@ -236,7 +238,7 @@ class Observer:
         return await self._client.get_list("/images/json", answers.ImageEntry, {"all": "1"})
 
     async def _engine_version(self) -> str:
-        """An engine that was met anew may be another one."""
+        """Forget what was read: after a new meeting the engine may be another one."""
         if not self._version or self._version_of != self._client.meetings:
             answer = await self._client.get("/version", answers.Version)
             parts = answer.get("Components") or ()
@@ -247,7 +249,8 @@ class Observer:
 
     @contextmanager
     def _asking(self, about: str) -> Iterator[None]:
-        """A no, and an answer of the right shape that cannot be read all the same, mean that the engine cannot be asked."""
+        """A no, and an answer of the right shape that cannot be read all the same, count as an engine that is
+        unavailable."""
         try:
             yield
         except (DriverError, ExceptionGroup, *_NONSENSE) as raised:
@@ -255,7 +258,7 @@ class Observer:
             if isinstance(error, EngineAnswer):
                 raise Unavailable(self._client.element, f"{error.request}: {error.message}") from None
             if isinstance(error, _NONSENSE):
-                why = f"what it says of {about} cannot be read: {type(error).__name__} {error}"
+                why = f"its answer about {about} cannot be read: {type(error).__name__} {error}"
                 raise Unavailable(self._client.element, why) from error
             raise error from None
 

@@ -1,8 +1,8 @@
-"""Where the `docker` command would look for an engine, and evenkeel does not: the environment and Docker's contexts.
+"""Engines that the `docker` command would use and evenkeel does not: those of the environment and of Docker's contexts.
 
-A controller that is started by the system has another environment than the shell of whoever set it up, so that only
-`engine.address` counts. Whoever set one of the others looks for the mistake in the wrong place when the engine is away, and is
-told then.
+A controller that is started by the system has another environment than an operator's shell, so that only
+`engine.address` counts. An operator who has set one of the others would look for the mistake in the wrong place when
+the engine is away, so the error names them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from evenkeel.controller.process.bounded import read_bounded
 
 
 def passed_over() -> str:
-    """What is set and does not count, as the end of a sentence; "" when there is nothing."""
+    """The settings that do not count, as the end of a sentence; "" when there are none."""
     found = [f"${name}" for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if os.environ.get(name)]
     if _context() not in ("", "default"):
         found.append("the context of the docker command")

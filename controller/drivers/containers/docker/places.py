@@ -1,4 +1,4 @@
-"""Which volumes a container has because of its image, and which others. Pure."""
+"""The volumes that a container has because of its image, and its other volumes. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from evenkeel.reconcilers.containers.volumes import tidy
 
 
 def volumes_of(inspected: answers.Inspected, image_config: answers.Config) -> tuple[tuple[str, str], ...]:
-    """The places and volumes that a container has because of its image. evenkeel asks for no others; of a container of
-    somebody else's they are those at places that its image declares. One that cannot be written to is none of these."""
+    """The places and volumes that a container has because of its image. evenkeel asks for no others. For a container of
+    others they are those at places that its image declares and that can be written to."""
     asks_for_all = has_our_volumes(inspected)
     declared = {tidy(place) for place in image_config.get("Volumes") or ()}
     return tuple(
@@ -23,7 +23,7 @@ def volumes_of(inspected: answers.Inspected, image_config: answers.Config) -> tu
 
 
 def other_volumes_of(inspected: answers.Inspected, image_config: answers.Config) -> tuple[tuple[str, str], ...]:
-    """The places and names of the volumes that a container of somebody else's has besides: a new one is without them."""
+    """The places and names of the other volumes of a container of somebody else's; its successor does not have them."""
     because_of_image = {place for place, _ in volumes_of(inspected, image_config)}
     return tuple(
         sorted(
@@ -35,6 +35,7 @@ def other_volumes_of(inspected: answers.Inspected, image_config: answers.Config)
 
 
 def has_our_volumes(inspected: answers.Inspected) -> bool:
-    """Whether evenkeel has given a container its volumes. What holds those of somebody else's has what that one had."""
+    """Whether evenkeel has given a container its volumes. A holder has the volumes of its container, which may be
+    somebody else's."""
     labels = inspected["Config"].get("Labels") or {}
     return NAME_LABEL in labels and HOLDS_LABEL not in labels

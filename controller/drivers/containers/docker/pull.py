@@ -1,7 +1,7 @@
-"""A pull's stream of lines → bytes done and in total, and a failure → whether trying again may help. Pure.
+"""The stream of a pull → bytes done and in total; and its failure → whether another try may help. Pure.
 
-Docker reports every layer by itself and learns of their sizes while it goes; the total therefore only grows, and what is
-done never shrinks.
+Docker reports every layer by itself and learns of their sizes on the way. So the total only grows, and the bytes done
+never shrink.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ _FINAL = (
     "unsupported media type",
     "client sent an http request to an https server",
 )
-"""Texts with which a registry, or the engine for it, says no to what was asked. A certificate that nobody vouches for is
-none: a portal of a wireless network shows one, too. Neither is a 404 whose text is a page. An engine that asks over HTTP does
-so because the registry, whose word this is, refused it over HTTPS; for one on localhost that is how it says "unauthorized"."""
+"""Messages of a registry, or of the engine for it, that are final. An unknown certificate is not: a portal of a
+wireless network shows one, too. Neither is a 404 whose text is a page. An engine asks over HTTP because the registry
+refused it over HTTPS, so its message about that is final; for a registry on localhost it means "unauthorized"."""
 _FINAL_FORM = re.compile(r'failed to resolve reference ".*": \S+: not found$')
-"""As an engine says it that keeps images in containerd."""
+"""The message of an engine that keeps images in containerd."""
 _MOST_LAYERS = 1000
-"""An image has 127 at most; a stream that names more is none of an engine, and must not fill the memory."""
+"""An image has 127 at most. A stream that names more is not an engine's, and must not fill the memory."""
 
 
 class Layers(NamedTuple):
-    """Bytes by layer: `(done, total)`. `said`: what was last said of each layer, its status and how far that is."""
+    """Bytes by layer: `(done, total)`. `said`: the last status of each layer, and the bytes in it."""
 
     by_id: Mapping[str, tuple[int, int]] = {}
     said: Mapping[str, tuple[str, int]] = {}
 
     @property
     def is_fetching(self) -> bool:
-        """Whether the registry has something to send. Else the engine unpacks, on a disk that may be slow."""
+        """Whether the registry has more to send. Else the engine unpacks, on a disk that may be slow."""
         statuses = [status for status, _ in self.said.values()]
         return not statuses or any(status.startswith(_FETCHING) for status in statuses)
 
@@ -64,7 +64,7 @@ class Layers(NamedTuple):
 
 
 def is_waiting(line: PullLine) -> bool:
-    """Whether the engine tells how long it waits before it asks its registry again."""
+    """Whether the line is about the engine's wait before it asks its registry again."""
     return line.get("status", "").startswith("Retrying")
 
 
@@ -89,7 +89,8 @@ def advance(layers: Layers, line: PullLine) -> Layers:
 
 
 def outcome(image: str, message: str) -> Outcome:
-    """How a pull ends that failed with these words. What is not known to be final is worth another try: nothing was disturbed.
+    """The outcome of a pull that failed with this message. A message that is not known to be final is worth another
+    try, because nothing was disturbed.
 
     Docker answers 500 to wrong credentials and to a dead network alike, so only the text tells (measured texts in the
     tests).

@@ -1,9 +1,9 @@
-"""What a refusal of the engine means: final, passing, or passing with a cause outside of the container.
+"""The meaning of an engine's refusal: final, passing, or passing with a cause outside of the container.
 
-Only what is known to be final is final: texts that an engine was seen to answer to a spec that cannot work (measured with
-Docker 20.10.24; `docs/engines.md` has the table). Everything else may pass and counts against the tries of a revision: a
-status alone says nothing, because engines answer 500, 400 and 409 to mistakes of a spec, to a full disk and to their own
-confusion alike, and proxies answer whatever they like.
+Only messages that are known to be final are final: texts that an engine was seen to answer to a spec that cannot work
+(measured with Docker 20.10.24; `docs/engines.md` has the table). Everything else may pass and counts against the tries
+of a revision. The status says nothing, because engines answer 500, 400 and 409 to mistakes of a spec, to a full disk
+and to their own confusion alike, and proxies answer with any status.
 """
 
 from __future__ import annotations
@@ -77,13 +77,14 @@ _OUTSIDE = re.compile(
     )
 )
 _ENDPOINT_ID = re.compile(r" \([0-9a-f]{64}\)")
-"""Of an endpoint there is another one at each try (measured, 20.10), and it leads nowhere."""
+"""The id of an endpoint differs at each try (measured, 20.10), and means nothing to people."""
 _EXEC = re.compile(r'unable to start container process: (?:error during container init: )?exec: "([^"]*)": ')
 
 
 def outcome(message: str, mounted: Sequence[str] = ()) -> Outcome:
-    """How a step ends that the engine refused with these words. `mounted`: where in the container paths of the host are
-    mounted. A program that is to come from there may come late, as a disk does that is mounted after the engine was started."""
+    """The outcome of a step that the engine refused with this message. `mounted`: the places in the container where
+    paths of the host are mounted. A program that comes from there may come late, as with a disk that is mounted after
+    the engine was started."""
     lower = message.lower()
     if _OUTSIDE.search(lower) or _is_brought(message, mounted):
         return Retry(message, outside=True)
@@ -91,13 +92,13 @@ def outcome(message: str, mounted: Sequence[str] = ()) -> Outcome:
 
 
 def shown(message: str, container: Container | None) -> str:
-    """The engine's words as they may be shown, of what concerns this container: the same for the same cause."""
+    """The engine's message without values of this container: the same text for the same cause."""
     program = (container.command or ("",))[0] if container is not None else ""
     return start_cause(message, program) or redacted(_ENDPOINT_ID.sub("", message), container)
 
 
 def _is_brought(message: str, mounted: Sequence[str]) -> bool:
-    """Whether the program that cannot be run may be one that the host brings: by its path, or anywhere in $PATH."""
+    """Whether the program that cannot be run may come from a mount of the host: by its path, or anywhere in $PATH."""
     found = _EXEC.search(message)
     if found is None:
         return False

@@ -1,8 +1,8 @@
 """The content that registries have under a tag now, asked through the engine, which has the network and the trust.
 
-An answer holds for a while, and so does silence: every look at the engine would otherwise wait for a registry that is away.
-`fresh` asks again whatever is known, for an image that somebody has just asked for. However many images a spec names, a look
-waits for all of them together only for so long; what is asked goes on behind it, and the next look has the answer.
+An answer holds for a while, and so does silence, because every look at the engine would otherwise wait for a registry
+that is away. `fresh` asks again in any case, for an image that an operator has just asked for. However many images a
+spec names, a look waits for all of them together for a limited time; later answers serve the next look.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from evenkeel.specs.visible import shortened
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 10.0
-"""For one image, from when it has one of the places."""
+"""The time limit for one image, from when it has one of the places."""
 _AT_ONCE = 4
-"""Places of their own: a registry that is slow takes none from the looks."""
+"""Places of their own, so that a slow registry takes none from the looks."""
 _PATIENCE_S = 15.0
-"""For all images of one look together."""
+"""The time limit for all images of one look together."""
 _FRESH_S = 300.0
-"""For so long a registry's answer about a moving tag is good enough."""
+"""For how long a registry's answer about a moving tag is good enough."""
 _LOST_S = 60.0
-"""For so long a registry that does not answer is not asked again."""
+"""For how long a registry that does not answer is not asked again."""
 _LONGEST_WHY = 120
 _DIGEST = re.compile(DIGEST_PATTERN)
 
@@ -44,7 +44,8 @@ class Registries:
     """All registries, behind one engine."""
 
     def __init__(self, client: EngineClient, docker_config: str, answered: Callable[[], None]) -> None:
-        """`docker_config` has the credentials. `answered` is called when an answer has come for which no look waited."""
+        """`docker_config` has the credentials. `answered` is called when an answer has come for which no look
+        waited."""
         self._client, self._docker_config, self._answered = client, docker_config, answered
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
@@ -55,8 +56,8 @@ class Registries:
         self._asking: dict[str, asyncio.Task[RemoteImage | None]] = {}
 
     async def look_up(self, images: Sequence[str], *, fresh: bool = False) -> dict[str, RemoteImage]:
-        """The content under each tag now; an image whose registry cannot be asked is absent, which is no reason to change
-        anything. `fresh`: whatever is known of it already."""
+        """The content under each tag now. An image whose registry cannot be asked is absent, which is no reason to
+        change anything. `fresh`: ask again in any case."""
         found: dict[str, RemoteImage] = {}
         waiting: dict[str, asyncio.Task[RemoteImage | None]] = {}
         now = asyncio.get_running_loop().time()
@@ -78,7 +79,7 @@ class Registries:
         return found
 
     def why(self, image: str) -> str:
-        """Why nothing is known of an image, in few words: the last part of what the engine says is what happened."""
+        """Why nothing is known of an image, in few words: the last part of the engine's message is the cause."""
         return self._whys.get(image, f"it has not answered within {_PATIENCE_S:g} s")
 
     def _is_late(self, task: asyncio.Task[RemoteImage | None]) -> None:
@@ -106,7 +107,7 @@ class Registries:
                 if self._silent.get(registry, begun - 1) >= begun:
                     raise TimedOut(f"registry:{registry}", "it did not answer about another image")
                 headers = await self.auth(registry)
-                with waiting_for(f"what the engine hears of the registry {registry}"):
+                with waiting_for(f"the engine's answer about the registry {registry}"):
                     answer = await self._client.get(
                         f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
                     )
@@ -131,7 +132,7 @@ class Registries:
         await asyncio.gather(*asking, return_exceptions=True)
 
     def forget(self, image: str) -> None:
-        """It was pulled: what was known of it is old."""
+        """Forget the answer about an image, because it was pulled."""
         self._known.pop(image, None)
         self._whys.pop(image, None)
 

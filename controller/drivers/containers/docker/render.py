@@ -1,11 +1,12 @@
-"""A container in normal form → what the Docker Engine API is asked to create. Pure.
+"""A container in normal form → the requests of the Docker Engine API that create and change it. Pure.
 
-Containers in network mode `bridge` join one user-defined network, because Docker resolves names only there: a container is
-reachable under its own name and its host name, and Kanto's `container_<host name>` becomes a link, which follows its target
-when that gets another address and needs not exist yet (measured with 20.10; docs/engines.md, ADR 0004).
+Containers in network mode `bridge` join one user-defined network, because Docker resolves names only there: a container
+is reachable under its own name and its host name, and Kanto's `container_<host name>` becomes a link, which follows its
+target when that gets another address and needs not exist yet (measured with 20.10; docs/engines.md, ADR 0004).
 
-What the engine cannot keep travels in a label, so that a container tells all by itself what was asked for. What may be secret
-is not repeated there: labels are listed, sent with every event of an engine, and exported by collectors.
+Settings that the engine cannot keep are in a label, so that a container tells by itself how it was asked for. Values
+that may be secret are not repeated there: labels are listed, sent with every event of an engine, and exported by
+collectors.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ SPEC_LABEL = "dev.evenkeel.spec"
 OWNER_LABEL = "dev.evenkeel.owner"
 INSTANCE_LABEL = "dev.evenkeel.instance"
 HOLDS_LABEL = "dev.evenkeel.holds"
-"""On a container that never starts: the id of the one whose volumes it has."""
+"""On a container that never starts: the id of the container whose volumes it has."""
 STANDS_FOR_LABEL = "dev.evenkeel.stands-for"
-"""On an empty volume: the name of the one for which it stands."""
+"""On an empty volume: the name of the volume for which it stands."""
 OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL, HOLDS_LABEL)
 HOST_GATEWAY = "host-gateway"
 
@@ -55,9 +56,10 @@ def create_body(
     volumes: Sequence[tuple[str, str]] = (),
     instance: str = "",
 ) -> dict[str, Any]:
-    """The body of POST /containers/create. Raises Refused for what this engine cannot do at all. `owner`: which evenkeel
-    creates it; `instance`: a word that no other container has, which tells this one from those of an image that is made of
-    it (`inherited`). "" leaves a label out. `volumes`: places, and the volumes that it gets there."""
+    """The body of POST /containers/create. Raises Refused for settings that this engine cannot have at all. `owner`:
+    the name of the evenkeel that creates it; `instance`: a word that no other container has, which distinguishes this
+    one from containers of an image that is made of it (`inherited`). "" leaves a label out. `volumes`: places, and the
+    volumes that it gets there."""
     host, _ = _hosts(container, address_of)
     ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container)}
     ours |= _given({OWNER_LABEL: owner, INSTANCE_LABEL: instance})
@@ -107,8 +109,8 @@ def create_body(
 
 
 def holder_body(held: str, image_id: str, subject: str, owner: str, instance: str) -> dict[str, Any]:
-    """The body of POST /containers/create for a container that has all the volumes of another one, `held`, and is not made to
-    be started. It has the image of that one, which is there as long as that one is. The rest as for `create_body`."""
+    """The body of POST /containers/create for a container that has all the volumes of another one, `held`, and is never
+    started. It has the image of that one, which is there as long as that one is. The rest as for `create_body`."""
     labels = {NAME_LABEL: subject, HOLDS_LABEL: held, OWNER_LABEL: owner, INSTANCE_LABEL: instance}
     return {"Image": image_id, "Labels": _given(labels), "HostConfig": {"VolumesFrom": [held]}}
 
@@ -118,7 +120,7 @@ def _given(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def endpoint_body(container: Container, address_of: AddressOf) -> dict[str, Any]:
-    """How a container is reached, and reaches others, on the network for mode bridge."""
+    """The names and links of a container on the network for mode bridge."""
     _, links = _hosts(container, address_of)
     return {"Aliases": [name for name in (container.name, container.host_name) if name], "Links": links}
 
@@ -138,13 +140,13 @@ def update_body(restart: Restart, resources: Resources) -> dict[str, Any]:
 
 
 def restart_body(restart: Restart) -> dict[str, Any]:
-    """Docker's restart policy; its growing delay has no limit that could be set."""
+    """Docker's restart policy. The limit of its growing delay cannot be set."""
     return {"Name": restart.policy, "MaximumRetryCount": restart.max_retries}
 
 
 def asked_text(container: Container) -> str:
-    """The label's text: the normal form, of variables only the names, and of commands only that there is one; the engine
-    keeps the rest."""
+    """The text of the label: the normal form with only the names of variables, and only whether there is a command; the
+    engine keeps the rest."""
     kept = as_kept(container)
     health = kept.health
     if health is not None and isinstance(health.probe, ExecProbe):
@@ -156,8 +158,8 @@ def asked_text(container: Container) -> str:
 
 
 def as_kept(container: Container) -> Container:
-    """The container as it can be read back. The query of a check is nowhere but in what is asked for, where checks are taken
-    from; what is kept in its place is true of every container that answers it."""
+    """The container as it can be read back. An HTTP check with a query is kept as a TCP check of its port, which every
+    container passes that passes the first: the query may be secret, and checks are taken from the wanted container."""
     health = container.health
     if health is None or not isinstance(health.probe, HttpProbe) or "?" not in health.probe.path:
         return container
@@ -165,7 +167,7 @@ def as_kept(container: Container) -> Container:
 
 
 def asked_from(labels: Mapping[str, str]) -> Container | None:
-    """The container that a label tells of; `None` without one, or when an evenkeel of another age wrote it."""
+    """The container of a label; `None` without one, or when another version of evenkeel wrote it."""
     try:
         return decode(labels[SPEC_LABEL], Container) if SPEC_LABEL in labels else None
     except ValueError:

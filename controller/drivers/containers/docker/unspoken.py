@@ -1,8 +1,8 @@
-"""What a container of somebody else's has that no spec can say. Pure.
+"""Settings of a container of somebody else's that no spec can express. Pure.
 
-A container that evenkeel creates in its place is without it, so whoever gives it to evenkeel has to know. All that is set in
-`HostConfig` and neither has a word (`parse` reads those) nor is what an engine sets by itself is told, so that what engines
-learn tomorrow is not lost without a word. Names and numbers alone: commands and options may hold secrets.
+A container that evenkeel creates in its place is without them, so the operator who adopts it has to know. By exclusion,
+so that new engine options are reported, too: everything in `HostConfig` is told that is neither read by `configuration`
+nor an engine's default. Only names and numbers are told, because commands and options may hold secrets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SPOKEN = frozenset(
         *("ContainerIDFile", "ConsoleSize", "Isolation", "Cgroup", "MaskedPaths", "ReadonlyPaths"),
     )
 )
-"""Keys of `HostConfig` that have words, are told below in words of their own, or are an engine's notes."""
+"""Keys of `HostConfig` that a spec can express, that are told below in other words, or that are an engine's notes."""
 _ORDINARY: Mapping[str, tuple[object, ...]] = {
     "CgroupnsMode": ("host", "private"),
     "IpcMode": ("private", "shareable"),
@@ -41,7 +41,7 @@ _ORDINARY: Mapping[str, tuple[object, ...]] = {
     "Runtime": ("runc", "io.containerd.runc.v2"),
     "ShmSize": (64 << 20,),
 }
-"""What engines set where nobody asked for anything, besides nothing."""
+"""Defaults of engines that are not empty."""
 _WORDS = {
     "AutoRemove": "removal by the engine when it ends (--rm; going back from a failed update creates it anew)",
     "CapDrop": "dropped capabilities",
@@ -56,7 +56,7 @@ _ROOT = ("", "0", "root", "0:0", "root:root")
 
 
 def unspoken(inspected: answers.Inspected, network: str, image_config: answers.Config) -> tuple[str, ...]:
-    """What would be lost, in words; nothing for an ordinary container. `network` and `image_config` as for
+    """The settings that would be lost, in words; empty for an ordinary container. `network` and `image_config` as for
     `parse.parse_container`."""
     config, host = inspected["Config"], inspected["HostConfig"]
     found = (
@@ -87,7 +87,8 @@ def _of_process(config: answers.Config, image_config: answers.Config) -> Iterato
 
 
 def _of_storage(inspected: answers.Inspected, image_config: answers.Config) -> Iterator[str]:
-    """A new container gets the volumes that the old one has because of its image; what is in others stays behind."""
+    """A new container gets the volumes that the old one has because of its image; the content of others stays
+    behind."""
     carried = {place for place, _ in volumes_of(inspected, image_config)}
     for mount in inspected.get("Mounts") or ():
         kind, place = mount.get("Type"), mount.get("Destination")
@@ -139,7 +140,7 @@ def _of_host(host: answers.HostConfig) -> Iterator[str]:
 
 
 def _text(key: str, value: object) -> str:
-    """A value in short; of options and mappings the names alone."""
+    """A value in short; only the names of options and mappings."""
     if key == "NanoCpus" and isinstance(value, int):
         return f"{value / 1e9:g}"
     if key == "ShmSize" and isinstance(value, int):

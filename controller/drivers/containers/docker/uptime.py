@@ -39,17 +39,17 @@ class Uptimes:
         return self._up_s[id_]
 
     def known_s(self, id_: str) -> float:
-        """The same as the last look found it."""
+        """The seconds of the last look, counted on."""
         return self._up_s.get(id_, 0.0)
 
     def forget_all_but(self, ids: Collection[str]) -> None:
-        """Containers that are gone."""
+        """Forget containers that are gone."""
         self._seen_first = {id_: seen for id_, seen in self._seen_first.items() if id_ in ids}
         self._up_s = {id_: up_s for id_, up_s in self._up_s.items() if id_ in ids}
 
 
 def _begun_s(id_: str, pid: int) -> float | None:
-    """When the process was started, in seconds since boot; `None` when it is not the container's as far as one can see."""
+    """When the process was started, in seconds since boot; `None` when it is not visible, or not the container's."""
     process = Path("/proc", str(pid))
     try:
         if id_ not in (process / "cgroup").read_text():

@@ -1,12 +1,13 @@
 """Volumes for the places that images declare.
 
-Where nothing is mounted at such a place, the engine makes a volume without a name for each container, and nobody can find it
-again. So each gets a volume with a name here: that of the predecessor, or one that is named after container and place.
+Where nothing is mounted at such a place, the engine makes a volume without a name for each container, which cannot be
+found again. So each place gets a volume with a name here: that of the predecessor, or one that is named after container
+and place.
 
-A volume of an adopted container mostly has no name that tells whose it is, and the labels of a volume cannot be changed. So a
-second volume stands for it: empty, named after container and place, with a label that names the first. By it the data are found
-again after somebody has removed the container.
-What becomes of volumes is decided in `reconcilers.containers.volumes`.
+A volume of an adopted container mostly has a name that does not tell its container, and the labels of a volume cannot
+be changed. So a second volume stands for it: empty, named after container and place, with a label that names the first.
+By it the data are found again after the container was removed by hand. `reconcilers.containers.volumes` decides what
+becomes of volumes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ async def volumes_for(
     client: EngineClient, container: Container, carried: Iterable[tuple[str, str]], owner: str
 ) -> tuple[tuple[str, str], ...]:
     """The places and volumes that a new container needs besides its mounts; volumes that are not there are made. Raises
-    Unavailable for one that somebody else made, because what is in it is not this container's."""
+    Unavailable for a volume that somebody else made, because its content is not this container's."""
     if container.image_volumes == "discard":
         return ()
     image = await client.get(f"/images/{container.image}/json", answers.ImageInspected)
@@ -99,7 +100,7 @@ async def _made(client: EngineClient, container: str, place: str, owner: str) ->
 
 
 async def removed(client: EngineClient, names: Iterable[str]) -> tuple[str, ...]:
-    """Remove volumes that nobody has any more; those that somebody has."""
+    """Remove volumes that no container has any more; the names of the others."""
     return tuple([name for name in names if not await _is_removed(client, name)])
 
 

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection to an engine: asyncio carries the bytes, h11 understands them.
 
-A wire does one request at a time and does not decide anything: whether to use it again, to repeat a request or to give up
-is `client`'s. It closes only by being closed. Neither bodies nor headers appear in errors: they hold environments and
+A wire does one request at a time and decides nothing: `client` decides whether to use it again, to repeat a request or
+to give up. It closes only by being closed. Neither bodies nor headers appear in errors: they hold environments and
 passwords.
 """
 
@@ -23,7 +23,7 @@ _ANSWER_BYTES, _READ_BYTES = 32 << 20, 1 << 16
 
 
 def socket_path(address: str) -> str:
-    """The path in an address. There is no other than unix:///path: an engine that listens to the network without TLS gives
+    """The path in an address. Only unix:///path is accepted: an engine that listens to the network without TLS gives
     every host in it the rights of root."""
     scheme, _, path = address.partition("://")
     if scheme != "unix" or not path.startswith("/"):
@@ -32,7 +32,7 @@ def socket_path(address: str) -> str:
 
 
 class Request(NamedTuple):
-    """What is asked. Query values other than text are sent as JSON. Its text is for errors: no query, headers or body."""
+    """A request. Query values other than text are sent as JSON. Its text is for errors: no query, headers or body."""
 
     method: str
     path: str
@@ -108,7 +108,7 @@ class Wire:
         return True
 
     def is_dead(self) -> bool:
-        """Whether it cannot be used again: it was closed, or something came that nobody had asked for."""
+        """Whether it cannot be used again: it was closed, or bytes came that nobody had asked for."""
         return self._reader.at_eof() or self._reader.waiting > 0 or self._writer.is_closing()
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""What containers of the memory engine write, and what their checks do."""
+"""The output of containers of the memory engine, and the results of their checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evenkeel.specs.output import Output
 
 
 def said(kept: Kept, image: Image) -> Output:
-    """What a container has written since it was first started. As real ones, it needs a log that can be read."""
+    """The output of a container since it was first started. As with real engines, it needs a log that can be read."""
     env, marked = (kept.container.env, kept.container.secrets) if kept.container is not None else ((), ())
     lines = last_lines(image.output, env, marked) if kept.started_at else ()
     is_checked = kept.container is not None and kept.container.health is not None and not image.healthy
@@ -30,7 +30,7 @@ def is_well(check: Health, image: Image) -> bool:
 
 
 def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
-    """The newest result with why it is bad, where that is scripted."""
+    """The newest result, with the cause if it is bad and that is scripted."""
     if newest.passed or is_well(check, image):
         return newest
     match check.probe:
@@ -43,7 +43,8 @@ def failed_check(newest: CheckSeen, check: Health, image: Image) -> CheckSeen:
 
 
 def check_in_force(container: Container, look: ContainersLook) -> Health | None:
-    """A command is the engine's to run, as it was at creation; a network check is made as it is asked for now."""
+    """The check that is in force: a command of the engine's as it was at creation, or a network check as it is asked
+    for now."""
     created_with = container.health
     if look.checks is None or (created_with is not None and isinstance(created_with.probe, ExecProbe)):
         return created_with

@@ -1,7 +1,7 @@
-"""The engine in memory at work: what its containers do by themselves, what it does when it is told to, and what it refuses.
+"""The memory engine at work: its containers' own behaviour, the actions on them, and the refusals.
 
-It refuses what a real engine refuses: creating without the image, a name that is taken, starting what is paused, a host port
-that is in use, removing what is not there. Nothing here waits; latency and scripted failures are the driver's (`engine`).
+It refuses what a real engine refuses: creating without the image, a name that is taken, starting a dead container, a host
+port that is in use. Nothing here waits; latency and scripted failures are the driver's (`engine`).
 """
 
 from __future__ import annotations

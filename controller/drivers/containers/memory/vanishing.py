@@ -23,7 +23,8 @@ def hold(world: World, held: Kept, subject: str) -> None:
 
 
 def end(world: World, ended: Kept, *, with_volumes: bool = True) -> None:
-    """Keep a container that has just ended as it is, unless it vanishes. An engine that ends itself leaves volumes there."""
+    """Keep a container that has just ended as it is, unless it vanishes. With an engine that ends itself its volumes
+    stay."""
     if not ended.vanishes:
         world.containers[ended.id] = ended
         return

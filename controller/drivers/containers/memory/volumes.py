@@ -1,6 +1,6 @@
 """Volumes of the memory engine: as Docker's, a container gets one for each place that its image declares.
 
-What is in a volume is one text, which somebody's hands write and read.
+The content of a volume is one text, which tests write and read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Volume:
 def attached(
     volumes: dict[str, Volume], container: Container, declared: Iterable[str], carried: Places, id_: str
 ) -> Places:
-    """What evenkeel has its new container get at places that its image declares; volumes that are not there are made. One
+    """The volumes of a new container at places that its image declares; volumes that are not there are made. A volume
     that another stands for is found again."""
     places = uncovered(container, declared)
     if container.image_volumes == "discard":
@@ -52,8 +52,8 @@ def attached(
 
 
 def remember(volumes: dict[str, Volume], container: Container, places: Iterable[tuple[str, str]]) -> None:
-    """See that these volumes are found again for a container of this name, as Docker's are: another one stands for each that is
-    not named after container and place."""
+    """See that these volumes are found again for a container of this name, as with Docker: another volume stands for
+    each that is not named after container and place."""
     if container.image_volumes == "discard":
         return
     for place, name in places:
@@ -67,14 +67,14 @@ def _stand_in(container: str, place: str) -> str:
 
 
 def without_names(volumes: dict[str, Volume], places: Iterable[str], id_: str) -> Places:
-    """What the engine makes by itself for a container of this id. No two have one name."""
+    """The volumes that the engine makes by itself for a container of this id. No two have one name."""
     found = {place: hashlib.sha256(f"{id_} {place} {len(volumes)}".encode()).hexdigest() for place in places}
     volumes.update({name: Volume() for name in found.values()})
     return tuple(sorted(found.items()))
 
 
 def removed(volumes: dict[str, Volume], names: Iterable[str], in_use: Iterable[Places]) -> None:
-    """Remove volumes but those that somebody has."""
+    """Remove volumes that no container has."""
     used = {name for places in in_use for _, name in places}
     for name in names:
         if name not in used:

@@ -1,4 +1,4 @@
-"""The world of the memory engine: images, containers and a network, as values, and what is scripted about it."""
+"""The world of the memory engine: images, containers and a network, as values, and the script for it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ FOREIGN = "foreign-"
 
 @dataclass(frozen=True)
 class Image:
-    """What a registry offers under a reference, and how containers of it behave.
+    """The image that a registry offers under a reference, and the behaviour of its containers.
 
-    `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which its
-    process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it is asked
-    to; `None` ignores the signal. `flaps`: where its engine starts it again, it is seen up between two ends, each time for as
-    long as the first time. `start_error`: why no engine can start it. `healthy`: what its health checks
-    find; `answers`: the status of the answer to a GET of a path, where it is another than 200; `newest_check`: what the newest
-    check said of who is not unhealthy for it. `volumes`: the places that it declares. `output`: what its process writes;
-    `check_output`: what the command of its check writes when it fails, with `check_exit`.
+    `pull`: whether it can be fetched, does not exist, or is out of reach now. `exits_with`: the exit code with which
+    its process ends after `exits_after_s`; `None` runs for ever. `stops_with`: the exit code with which it ends when it
+    is asked to; `None` ignores the signal. `flaps`: where its engine starts it again, it is seen up between two ends,
+    each time for as long as the first time. `start_error`: why no engine can start it.
+
+    `healthy`: the result of its health checks; `answers`: the status of the answer to a GET of a path, where it is
+    another than 200; `newest_check`: the newest result of a check that has not failed often enough to be unhealthy.
+    `volumes`: the places that it declares. `output`: the output of its process; `check_output`: that of its check's
+    command when it fails, with `check_exit`.
     """
 
     size: int = 20_000_000
@@ -59,9 +61,9 @@ class Image:
 
 @dataclass(frozen=True)
 class Kept:
-    """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by the
-    clock of the event loop, which nobody sets. `network`: the number of the network that it is on; `BY_NAME` until it is
-    first started, `DISCONNECTED` when somebody took it from its network. `other_volumes`, `vanishes` and `holds`: as in
+    """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by
+    the clock of the event loop, which nobody sets. `network`: the number of the network that it is on; `BY_NAME` until
+    it is first started, `DISCONNECTED` when it was disconnected. `other_volumes`, `vanishes` and `holds`: as in
     `ContainerSeen`."""
 
     id: str
@@ -84,14 +86,14 @@ class Kept:
     vanishes: bool = False
     holds: str = ""
     was_killed: bool = False
-    """Whether it ended because somebody had the engine end it, or the engine ended."""
+    """Whether it ended because the engine was asked to end it, or because the engine ended."""
 
 
 @dataclass
 class World:
-    """Local images (reference → version of it), what was pulled (image id → how it behaves), containers by id, and volumes by
-    name. `network` is the number of the network that stands for mode bridge, 0 while there is none; `networks` were made so
-    far."""
+    """Local images (reference → version of it), pulled content (image id → its behaviour), containers by id, and
+    volumes by name. `network` is the number of the network that stands for mode bridge, 0 while there is none;
+    `networks` were made so far."""
 
     images: dict[str, int] = field(default_factory=dict)
     pulled: dict[str, Image] = field(default_factory=dict)
@@ -104,10 +106,10 @@ class World:
 
 @dataclass
 class Script:
-    """How long things take in seconds, how fast pulls are in bytes a second, and what goes wrong: `failures` are consulted
-    before every action and each ends it with its outcome instead; `unreachable` ends every call. `absent`: paths of the host
-    that are not there, which a mount needs at the creation and a device at the start. `tells_ends`: the exit code of one that
-    was started again can be heard."""
+    """Latencies in seconds, the rate of pulls in bytes a second, and failures: `failures` are consulted before every
+    action and each may end it with its outcome instead; `unreachable` ends every call. `absent`: paths of the host that
+    are not there, which a mount needs at the creation and a device at the start. `tells_ends`: the exit code of a
+    container that was started again can be heard."""
 
     observe_s: float = 0.0
     perform_s: float = 0.0
@@ -146,21 +148,22 @@ def uptime() -> float:
 
 
 def up_s(kept: Kept) -> float:
-    """For how long its process is up. A start before the machine's own counts from that."""
+    """For how many seconds its process is up. A start before that of the machine counts from the latter."""
     now = uptime()
     return now - kept.up_at if kept.up_at <= now else now
 
 
 def restarts(kept: Kept, image: Image) -> int:
-    """How often one that ends and ends was started again by now, after waits that double each time, as Docker's do."""
+    """How often a container that keeps ending was started again by now, after waits that double each time, as Docker's
+    do."""
     longest = kept.container.restart.max_retries if kept.container is not None else 0
     count = int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1)))
     return max(1, min(count, longest) if longest else count)
 
 
 def after_ends(kept: Kept, image: Image) -> tuple[State, int]:
-    """How one that its engine starts again is by now, and how often it was started again. One that flaps waits for as long as
-    it is up."""
+    """The state of a container that its engine starts again, and how often it was started again. One that flaps waits
+    for as long as it is up."""
     if not image.flaps:
         return "restarting", restarts(kept, image)
     turns = int(up_s(kept) / image.exits_after_s)  # 1: it has ended once and waits
@@ -168,7 +171,7 @@ def after_ends(kept: Kept, image: Image) -> tuple[State, int]:
 
 
 def taken_port(kept: Kept, other: Kept) -> str:
-    """What an engine says of a port that another container holds; "" when there is none."""
+    """The engine's message about a port that another container holds; "" when there is none."""
     for wanted in kept.container.ports if kept.container else ():
         for held in other.container.ports if other.container else ():
             if wanted.protocol == held.protocol and len(host_ports(wanted)) == 1 == len(host_ports(held)):
