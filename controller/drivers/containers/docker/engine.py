@@ -248,6 +248,7 @@ class DockerEngine:
             return Done(f"named {engine_name}")
         id_, waits = found["Id"], found["State"].get("Status") == "restarting"
         if waits:
+            self._observer.keep_restarts(found)
             await self._client.post(f"/containers/{id_}/stop")
         try:
             await self._client.post(f"/containers/{id_}/rename", {"name": engine_name})

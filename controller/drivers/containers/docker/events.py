@@ -48,6 +48,11 @@ class NewestEnds:
             case _:
                 pass
 
+    def learn(self, id_: str, at_s: float, code: int) -> None:
+        """An inspection tells of an end that no event has told of yet."""
+        if at_s > self._ends.get(id_, (0.0, 0))[0]:
+            self._ends[id_] = at_s, code
+
     def code(self, id_: str, finished_at: float) -> int | None:
         """The exit code of the end that an inspection dates `finished_at`; `None` when it was not heard, because the events
         have not come yet or were cut. The engine tells of an end after it has dated it."""

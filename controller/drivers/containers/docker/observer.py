@@ -69,6 +69,9 @@ class Observer:
         self._probes, self._uptimes = Probes(look_again), Uptimes()
         self.ends = NewestEnds()
         """The exit codes of containers, from events."""
+        self._restarts: dict[str, int] = {}
+        """By id: how often the engine had restarted a container before it was started for a rename, which begins the
+        engine's count anew."""
         self._networks_of: dict[str, frozenset[str]] = {}
         """Containers of evenkeel's, and the ids of the networks that each was on at the last look."""
         self._version, self._version_of = "", -1
@@ -105,6 +108,7 @@ class Observer:
             self._probes.forget_all_but(ours)
             self._uptimes.forget_all_but(ours)
             self.ends.forget_all_but(ours)
+            self._restarts = {id_: count for id_, count in self._restarts.items() if id_ in ours}
             self._networks_of = {id_: self._networks_of.get(id_, frozenset()) for id_ in ours}
             asked = [
                 id_ for id_, entry in ours.items() if look.subject in ("", adopted.get(id_) or parse.subject_of(entry))
@@ -159,8 +163,16 @@ class Observer:
                 cut_off=cut_off(it, self._networks.name, None),
                 lately_started=seen.state == "running" and up_s < LATELY_S,
                 ended_with=self.ends.code(seen.id, seen.finished_at),
+                restart_count=seen.restart_count + self._restarts.get(seen.id, 0),
             )
             return Inspection(seen, it)
+
+    def keep_restarts(self, waiting: answers.Inspected) -> None:
+        """A container that waits to be restarted is about to be started: its engine forgets how often it has ended, and
+        how."""
+        seen = parse.parse_container(waiting, self._networks.name, None, Abilities(), "")
+        self._restarts[seen.id] = self._restarts.get(seen.id, 0) + max(seen.restart_count, 1)
+        self.ends.learn(seen.id, seen.finished_at, seen.exit_code)
 
     async def read(self, instance: str) -> answers.Inspected | None:
         """The inspection of a container, by id or name, without inherited labels; `None` when there is none, which the

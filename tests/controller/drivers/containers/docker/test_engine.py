@@ -21,6 +21,7 @@ from tests.until import soon
 from evenkeel.controller.cycle.endings import Progressed, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.docker.render import NAME_LABEL
+from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, End, Remove, Rename, Start, Update, Verify
@@ -39,6 +40,7 @@ from evenkeel.specs.containers.container import (
     Stop,
     TcpProbe,
 )
+from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook
 from evenkeel.specs.plan import Done, Retry
 
@@ -179,6 +181,19 @@ async def test_what_waits_to_be_restarted_can_be_renamed(clean_dockerd: Dockerd,
     assert await rig.perform(Rename("it", "that")) == Done("named that")
     await soon(lambda: clean_dockerd.inspect("that")["RestartCount"] > 0)
     assert list(clean_dockerd.containers()) == ["that"]
+
+
+async def test_a_rename_hides_no_crash_loop(clean_dockerd: Dockerd, rig: Rig) -> None:
+    """The engine counts restarts anew when a container is started; the one that waited did not become well by that."""
+    await rig.perform(Create(container("it", image="crasher:1", restart=Restart("always")), "it"))
+    await rig.perform(Start("it"))
+    await soon(lambda: clean_dockerd.inspect("it")["State"]["Status"] == "restarting")
+    assert await rig.perform(Rename("it", "that")) == Done("named that")
+    seen = await rig.engine.observe()
+    (it,) = [each for each in seen.containers if each.engine_name == "that"]
+    assert it.restart_count > 0
+    assert (it.exit_code if it.state == "restarting" else it.ended_with) == 1
+    assert Containers().ailing(seen, ContainersMemory())["it"].why
 
 
 async def test_what_is_paused_is_resumed_by_starting_it(clean_dockerd: Dockerd, rig: Rig) -> None:
