@@ -1,6 +1,7 @@
-"""What a controller would do now, without one: observe and decide, and nothing else.
+"""The plans of a controller, without one: observe and decide, and nothing else.
 
-The same pure functions as in a cycle, over what is asked, a journal that is only read, and one look at each engine.
+The same pure functions as in a cycle are applied to the desired state, a journal that is only read, and one look at
+each engine.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ from evenkeel.templates.planned import planned
 
 
 class Planned(NamedTuple):
-    """The plan of one domain, and what it was made from."""
+    """The plan of one domain, and its inputs."""
 
     reconciler: Reconciler[Any, Any, Any]
     plan: Plan
     seen: Observation
 
     def revealed(self) -> Planned:
-        """The same with values, for a terminal only."""
+        """The same plan with secret values, for a terminal only."""
         return self._replace(plan=self.reconciler.revealed(self.plan, self.seen))
 
 
 class Preview(NamedTuple):
-    """The plans of all domains, in the order of their switches, and what has to be said about them. `fails_at`: what they
-    would fail at now, which is among the notes. `groups`: the group of each subject by its domain and name, where any are
-    asked for."""
+    """The plans of all domains, in the order of their switches, with their notes. `fails_at`: the faults at which they
+    would fail now; these are among the notes. `groups`: the group of each subject by its domain and name, where the
+    desired state has groups."""
 
     plans: tuple[Planned, ...]
     notes: tuple[str, ...]
@@ -45,7 +46,7 @@ class Preview(NamedTuple):
     groups: Mapping[tuple[str, str], str] = {}
 
     def told(self, *, show_values: bool = False) -> list[PlanTold]:
-        """The plans as they are told. `show_values`: with the values that they keep to themselves, for a terminal only."""
+        """The plans in the form in which they are printed. `show_values`: with secret values, for a terminal only."""
         plans = [each.revealed() for each in self.plans] if show_values else self.plans
         return [planned(each.plan, each.seen) for each in plans]
 
@@ -56,13 +57,13 @@ class Preview(NamedTuple):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether something that is asked for cannot be done."""
+        """Whether something in the desired state cannot be done."""
         return any(difference.verb == "blocked" for each in self.plans for difference in each.plan.differences)
 
 
 async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, desired: DesiredState) -> Preview:
-    """The plans from what is to `desired`, and what they would fail at now. A domain of which nothing is asked, and which
-    cannot be looked at, is a note. Raises Unavailable, TimedOut, Refused, JournalError."""
+    """The plans for `desired`, and the faults at which they would fail now. A domain that cannot be looked at is a note
+    when nothing is asked of it. Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")
     plans: list[Planned] = []
     asides: list[str] = []
@@ -101,7 +102,7 @@ def _provided(plans: Sequence[Planned]) -> frozenset[str]:
 
 
 def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredState) -> tuple[str, ...]:
-    """What is remembered of this revision, in sentences."""
+    """The remarks of the journal about this revision, in sentences."""
     attempt = journal.attempts.of(desired.digest)
     if attempt is None:
         until = "it stays as it was good until its specs change or somebody runs `evenkeel retry`"

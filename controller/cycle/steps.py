@@ -1,4 +1,4 @@
-"""The steps of one domain, performed, and what is remembered of each."""
+"""The steps of one domain, performed, with their memory."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from evenkeel.specs.plan import Outcome, Stage
 
 
 class Steps(Generic[Want, Seen, Remembered]):
-    """What performs stages with the driver of a domain, within its limits."""
+    """Performs stages with the driver of a domain, within its limits."""
 
     def __init__(self, driver: Driver[Seen], limits: Limits, memory: Remembering[Want, Seen, Remembered]) -> None:
         self._driver, self._limits, self._memory = driver, limits, memory
         self.broke: Broke = defect_text
-        """Hears of unexpected exceptions that a cycle survives."""
+        """Called with unexpected exceptions that a cycle survives."""
         self.at_work: AtWork = nullcontext
-        """Hears how long the steps at work may take."""
+        """Called with the seconds that the steps at work may take."""
 
     async def perform(
         self, stage: Stage, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard

@@ -1,7 +1,7 @@
 """One turn of one domain: a look, a judgement, and at most one stage.
 
-A turn knows which state it is for, and nothing of how that came about (`controller.cycle.cycle`). What it has seen tells
-how far the domain is, whether what is new has proven itself, and which stage may run now.
+A turn gets its state from `controller.cycle.cycle`, which chooses it. From the look follow the progress of the domain,
+the proof of new content, and the stage that may run now.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         self._reconciler, self._journal, self._transaction = reconciler, journal, transaction
         self._tries, self._progress = tries, progress
         self.asks_afresh = False
-        """Set by whoever wants registries asked again at the next look, whatever is known of them."""
+        """Set to ask registries again at the next look, also where their answers are cached."""
         self.record = Record(reconciler.domain, reconciler.words, journal, say, transaction.verdict)
         self.memory = Remembering(reconciler, journal, self.record, transaction)
         self.looks, self._absences = Looks(driver, self.record), Absences()
@@ -69,10 +69,10 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
         self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal)
         self._look: Look | None = None
-        """What had to be found out last."""
+        """The last look."""
 
     def look(self, want: Want | None) -> Look:
-        """What has to be found out for a want; `None` when only what is there matters."""
+        """The look for a want; `None` for a look at everything that is there."""
         return self._reconciler.look(want, self.memory.memory())
 
     def look_here(self) -> Look:
@@ -80,9 +80,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         return changed(self._look if self._look is not None else self.look(None), fresh=False, here_only=True)
 
     async def look_after_health(self, want: Want | None, asked: str, stopping: asyncio.Event) -> Seen | None:
-        """Nothing is done, but how those are that are there is told all the same: what was seen, `None` when nobody could.
-        `want`: not `None`, what is to be looked for; else what was looked for last. `asked`: the digest of what is
-        desired."""
+        """Report the health of all subjects without doing anything; the observation, `None` when the engine could not
+        be asked. `want`: the subjects to look for; `None` for those of the last look. `asked`: the digest of the
+        desired state."""
         self._look = self.look(want) if want is not None else self._look
         try:
             seen = await unless(stopping, self.looks.observe(self.look_here()))
@@ -111,7 +111,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         return ending
 
     async def _see(self, aim: Aim, stopping: asyncio.Event) -> Sight[Want, Seen, Remembered] | Ending:
-        """Look, and state how all are. An ending where nobody could, or something newer came first."""
+        """Look, and state the health of all subjects. An ending where the engine could not be asked, or something newer
+        came first."""
         journal, reconciler = self._journal, self._reconciler
         self.record.revision = aim.state.digest
         want = reconciler.select(aim.state)
@@ -126,7 +127,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.trial.blind()
             return STOPPED
         self.asks_afresh = self.asks_afresh and aim.is_repair
-        if journal.digest("desired") != aim.asked:  # what was seen proves nothing about what was asked for meanwhile
+        if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
             return Progressed()
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
@@ -165,7 +166,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         return self._reconciler.plan(mine, seen, memory, self.memory.former(mine))
 
     def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
-        """What a look means: a stage that may run now, or how the turn ends without one."""
+        """The judgement on a look: a stage that may run now, or the ending of the turn without one."""
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
         state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
         found = gate(plan, (lambda step: step.phase != Phase.CLEANUP) if is_repair else self._leftovers.is_due)
@@ -190,7 +191,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         return self._settle("last-good" if is_stuck or aim.is_part else aim.role, aim.asked, plan, settled)
 
     def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
-        """How it would be settled, and which subjects are not well, and why, without those that are left alone."""
+        """The ending if the turn settles, and the subjects that are not well, with the reasons, without those that are
+        left alone."""
         names = sight.want.subjects.keys()
         ailing = {name: each for name, each in sorted(sight.ailing.items()) if name in names}
         unwell = {name: each.why for name, each in ailing.items() if each.refutes}
@@ -200,7 +202,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         return settled, {name: why for name, why in unwell.items() if name not in sight.left_alone}
 
     def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Held:
-        """A stage may run as far as the domain goes; whether the revision, and other domains, let it."""
+        """Begin a stage that the plan of the domain allows, if the revision and the other domains allow it, too."""
         aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
         disturbs = stage.phase != Phase.DOWNLOAD
         tried = renewed if stage.phase != Phase.CLEANUP else {}
@@ -220,7 +222,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         return self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)
 
     def _meanwhile(self, sight: Sight[Want, Seen, Remembered], why: str) -> Run | Ending:
-        """The way back waits for other domains. What it does not change is repaired."""
+        """Repair on the way back, while it waits for other domains: subjects that the way back does not change."""
         state = sight.aim.state
         changes = self._transaction.on_the_way(self._reconciler.domain, state)
         stuck = dict.fromkeys(changes, why)
@@ -279,7 +281,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             case TryAgain(why=why, after_s=after_s, counts=counts):
                 if is_last_good and self.trial.reject(stage, outcomes, renewed, self._tries):
                     return Progressed()
-                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
+                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # others have no bound
                     self._journal.attempts.count(state.digest, why)
                 self._transaction.fails(self._reconciler.domain, state)
                 self.record.settled_is(False, "Retrying", why)
