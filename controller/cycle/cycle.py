@@ -216,7 +216,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         """Put the running subjects in force, where no stored state can tell what is in force."""
         await self._as_found.hold(stopping)
 
-    def about(self, revision: str) -> None:
+    def set_revision(self, revision: str) -> None:
         """Label further feedback with this revision."""
         self._record.revision = revision
 

@@ -58,7 +58,7 @@ class Driving(Generic[Want, Seen, Remembered]):
     def begin(self, revision: str) -> None:
         """A command begins, for this revision, with all its patience."""
         self._renew_patience()
-        self._cycles.about(revision)
+        self._cycles.set_revision(revision)
 
     def _renew_patience(self) -> None:
         self._away_since, self._spent_s, self._silent = None, 0.0, ""
