@@ -28,7 +28,7 @@ from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
-from evenkeel.reconcilers.agents.in_force import hands_off
+from evenkeel.reconcilers.agents.in_force import reserved_subjects
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
@@ -132,7 +132,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
         activity = journal.mailbox(reconciler.domain).activity()
-        left_alone = hands_off(activity, aim.state) if activity is not None else frozenset()
+        left_alone = reserved_subjects(activity, aim.state) if activity is not None else frozenset()
         ailing, undecided = self.wellbeing.tell(seen, memory, left_alone)
         await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
         if journal.digest("desired") != aim.asked:

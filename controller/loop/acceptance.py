@@ -100,7 +100,7 @@ class Acceptance:
         found = emptied(files_before(self._journal), reading.desired, reading.paths)
         return f"nothing is asked for any more in {', '.join(found)}" if found else ""
 
-    def is_hasty(self, reading: Reading) -> bool:
+    def can_wait(self, reading: Reading) -> bool:
         """Whether a reading can wait: it removes something after a reading that could not be accepted, and files may
         still be on their way back."""
         if not self._is_bad():

@@ -24,7 +24,7 @@ from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.lock import Lock
 from evenkeel.controller.loop.acceptance import Acceptance
 from evenkeel.controller.loop.custody import Custody, unwritable
-from evenkeel.controller.loop.debounce import unhurried
+from evenkeel.controller.loop.debounce import debounce
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Liveness
 from evenkeel.controller.loop.ports import Life, Reading, Serving, Sink, Source
@@ -256,7 +256,7 @@ class Controller:
             return
         async with (
             aclosing(self._source.changes()) as found,  # type: ignore[type-var]
-            aclosing(unhurried(found, self._acceptance.is_hasty, _QUIET_S)) as readings,
+            aclosing(debounce(found, self._acceptance.can_wait, _QUIET_S)) as readings,
         ):
             async for reading in readings:
                 if self.accept(reading):

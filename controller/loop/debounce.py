@@ -9,8 +9,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-async def unhurried(
-    items: AsyncIterator[Item], is_hasty: Callable[[Item], bool], quiet_s: float
+async def debounce(
+    items: AsyncIterator[Item], can_wait: Callable[[Item], bool], quiet_s: float
 ) -> AsyncGenerator[Item, None]:
     """Yield at once; hold back an item for which `can_wait` is true until no newer one came for `quiet_s`. A newer item
     replaces it."""
@@ -25,7 +25,7 @@ async def unhurried(
                 item, coming = coming.result(), None
                 if item is None:
                     break
-                if is_hasty(item):
+                if can_wait(item):
                     held = item
                     continue
             held = None

@@ -39,7 +39,7 @@ def reached(activity: Activity) -> bool:
     return not activity.actions or any(baseline.subjects and is_activated(baseline) for baseline in activity.baselines)
 
 
-def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
+def reserved_subjects(activity: Activity, other: DesiredState) -> frozenset[str]:
     """The subjects that are left to an open activity by whoever wants `other`: all that it changes, and of those that it
     only checks the ones that are wanted otherwise. What both want alike is kept so by both."""
     theirs = _with_policy(other, "Always", "IfNotPresent").containers()
