@@ -1,4 +1,4 @@
-"""How an update agent behaves, and where it speaks: values that are settled before it is at work."""
+"""The behaviour of an update agent, and its topics: values that are fixed before it works."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from evenkeel.specs.kanto.desired import Manner
 
 
 class AgentSettings(NamedTuple):
-    """How the agent behaves. `domain`: its name on the wire. `alone_after`: without a command for so long it commands itself;
-    `None` is never."""
+    """The behaviour of the agent. `domain`: its name on the wire. `alone_after`: without a command for so long it
+    commands itself; `None` is never."""
 
     domain: str = "containers"
     operation_timeout: timedelta = timedelta(hours=1)
@@ -20,8 +20,8 @@ class AgentSettings(NamedTuple):
 
 
 class Topics(NamedTuple):
-    """Where messages come and go. Nobody can publish on `refused`: in the inbox it stands for a desired state that was refused
-    when it arrived."""
+    """The topics of one agent. Nobody can publish on `refused`: in the inbox it stands for a desired state that was
+    refused when it arrived."""
 
     desired: str
     command: str
@@ -45,5 +45,5 @@ def topics_of(domain: str) -> Topics:
 
 
 def read_desired(settings: AgentSettings, topics: Topics, payload: bytes) -> Asked:
-    """What a desired state asks for, read in the manner of the settings."""
+    """The content of a desired state, read as the settings say."""
     return read_asked(payload, topics.desired, settings.domain, settings.manner)
