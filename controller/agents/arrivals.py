@@ -178,7 +178,7 @@ class Arrivals:
         if self._mail.knows_retained(topic, payload):
             return False
         if topic != self._topics.desired:
-            self._answers.ignore(topic, "the broker kept it for who comes later (retained), and a command is for now")
+            self._answers.ignore(topic, "a retained command is stale; it counts only when it is sent")
         elif not self._mail.has_heard(topic, payload):
             return True
         elif not self._mail.heard_last(topic, payload):
