@@ -1,4 +1,4 @@
-"""`evenkeel adopt`: from now on a container counts as evenkeel's own, with all that follows."""
+"""`evenkeel adopt`: from now on a container is managed as evenkeel's own."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
 
 
 async def _look(settings: Settings, adopted: dict[str, str], name: str) -> ContainerSeen | None:
-    """The container of somebody else's that has this name, as if it were adopted; `None` when `name` is evenkeel's own."""
+    """The foreign container with this name, as if it were adopted; `None` when `name` is evenkeel's own."""
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver
     from evenkeel.reconcilers.containers.naming import engine_name

@@ -1,4 +1,4 @@
-"""What is asked, for a command that acts on it: valid and not empty by accident, or an error."""
+"""The reading for a command that acts on specs: valid and not empty by accident, or an error."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MEANT = "if that is meant, say --allow-empty"
 
 
 def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False, journal: Journal | None = None) -> Reading:
-    """The reading of all specs; warnings are said. SpecError for what is wrong; an error, too, when the place is missing
-    or asks for no container (any more), because that is more often an accident than a wish. `journal`: the one that is open
-    already."""
+    """The reading of all specs; warnings are printed. SpecError for faults. An error, too, when the place is missing or
+    asks for no container (any more), because that is more often an accident than a wish. `journal`: the one that is
+    open already."""
     reading = read_asked(settings, readonly=readonly)
     element = "specs:" + ", ".join(settings.specs)
     if errors(reading.problems):
@@ -36,7 +36,8 @@ def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False, jour
 
 
 def _check_not_empty(settings: Settings, reading: Reading, journal: Journal | None) -> None:
-    """EvenkeelError with what an accident would cost, where containers were asked for before; else with what is missing."""
+    """EvenkeelError with the containers that an accident would remove, where there were some before; else with the
+    missing places."""
     from contextlib import closing, nullcontext
     from pathlib import Path
 
@@ -77,7 +78,7 @@ def check_no_message(settings: Settings, journal: Journal) -> None:
 
 
 def message_in_force(journal: Journal) -> Message | None:
-    """Where the desired state came from, when it came over MQTT: then the files are not asked (docs/adr/0007)."""
+    """The origin of the desired state, when it came over MQTT: then the files are not in force (docs/adr/0007)."""
     from evenkeel.templates.activity_text import Message
 
     origins = (journal.origin("message", domain) for domain in journal.overruled())

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Following:
-    """Lines for what is said. `named`: activities are told apart by their ids."""
+    """Lines for feedback. `named`: activities are told apart by their ids."""
 
     def __init__(self, echo: Callable[[str], None] = echo_lines, style: Style = PLAIN, *, named: bool = False) -> None:
         self._echo, self._style, self._named = echo, style, named
         self._last: dict[str, Heard] = {}
 
     def told(self, heard: Heard) -> None:
-        """The same again is not shown again: an agent that was interrupted repeats itself."""
+        """Show a message of feedback. A repetition is not shown: an agent that was interrupted repeats itself."""
         before = self._last.get(heard.activity_id)
         if heard == before:
             return
@@ -37,7 +37,7 @@ class Following:
 
 
 class Bars:
-    """A bar for each component of the activities that are open; lines for what has ended a phase, above them."""
+    """A bar for each component of the open activities; above them, lines for components that have ended a phase."""
 
     def __init__(self, bars: Progress, style: Style, *, named: bool = False) -> None:
         self._bars = bars
@@ -78,7 +78,7 @@ def following(on_terminal: bool, style: Style, *, named: bool = False) -> Iterat
     from rich.text import Text
 
     class Words(ProgressColumn):
-        """Descriptions as they are: names and versions are no markup."""
+        """Descriptions without markup: names and versions may hold brackets."""
 
         def render(self, task: Task) -> Text:
             return Text(task.description, no_wrap=True, overflow="ellipsis")

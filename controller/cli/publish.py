@@ -1,4 +1,4 @@
-"""`evenkeel publish`: what a cloud or an Update Manager does, from a terminal."""
+"""`evenkeel publish`: a cloud or an Update Manager, from a terminal."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ async def _follow(
 
 
 def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
-    """Activity ("" when the file names none) and payload; SpecError with every problem. `takes_unknown_keys`: as the agent
-    does."""
+    """Activity ("" when the file names none) and payload; SpecError with every problem. `takes_unknown_keys`: as the
+    agent does."""
     from pathlib import Path
 
     from evenkeel.controller.process.bounded import read_bounded
@@ -117,7 +117,7 @@ def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
 
 
 def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
-    """Warnings are said; SpecError for everything else."""
+    """Print warnings; SpecError for everything else."""
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.problem import Problem, errors, path_text, problem_text
     from evenkeel.specs.reading.secrecy import shown_path

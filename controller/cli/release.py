@@ -1,4 +1,4 @@
-"""`evenkeel release`: an operator's word that what came over MQTT is over, and the files have their say again."""
+"""`evenkeel release`: an operator ends the force of a state that came over MQTT, and the files are in force again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def command(options: Options, abandon: bool) -> int:
 
 
 def _abandon(settings: Settings, state: Path) -> None:
-    """Under the lock: a controller that starts meanwhile would serve what is being abandoned."""
+    """Abandon the open activity under the lock: a controller that starts meanwhile would serve it."""
     from contextlib import closing
 
     from evenkeel.controller.journal.ending import end_activity

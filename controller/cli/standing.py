@@ -26,7 +26,7 @@ def standing(state: Path) -> Standing:
 
 
 def silence_text(before: Standing | None, now: Standing, state: Path) -> str:
-    """Why nothing will be heard any more; "" where nothing has changed, or something will."""
+    """The reason why no entry will come any more; "" where nothing has changed, or entries may come."""
     if before is None or before.who == now.who:
         return ""
     match now.who:

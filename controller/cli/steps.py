@@ -1,7 +1,7 @@
-"""Showing work as it happens: bars on a terminal, plain lines elsewhere.
+"""Progress of work: bars on a terminal, plain lines elsewhere.
 
-Both hear the same two things: entries of feedback after they were stored, and how far a long step is. Both only show;
-neither decides anything.
+Both receive the same two things: entries of feedback after they were stored, and the progress of long steps. Both only
+show; neither decides anything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MARKS: dict[str, tuple[str, Role | None]] = {
 
 
 class Show(Protocol):
-    """Where work is shown."""
+    """The view of work."""
 
     def echo(self, line: str) -> None: ...
     def told(self, entry: Feedback) -> None: ...
@@ -43,7 +43,7 @@ class Show(Protocol):
 
 
 def entry_line(entry: Feedback, style: Style = PLAIN) -> str:
-    """One line for an entry, "" for those that nobody misses while watching."""
+    """One line for an entry, "" for those that need no line while watching."""
     if entry.kind not in _MARKS:
         return ""
     mark, role = _MARKS[entry.kind]
@@ -72,10 +72,10 @@ class Lines:
 
     def waits(self, seconds: float, why: str) -> None:
         if why:
-            if why != self._waits_for:  # it is asked again and again
+            if why != self._waits_for:  # the same wait is reported again and again
                 self.echo(f"  … {one_line(why)}")
             self._waits_for = why
-        elif seconds >= 0.5:  # nobody could read of a shorter one before it is over
+        elif seconds >= 0.5:  # a shorter one is over before its line is read
             self.echo(f"  … again in {seconds:.0f} s")
 
 
@@ -118,7 +118,7 @@ def showing(on_terminal: bool, style: Style) -> Iterator[Show]:
     from rich.text import Text
 
     class Words(ProgressColumn):
-        """Descriptions as they are: names and messages are no markup."""
+        """Descriptions without markup: names and messages may hold brackets."""
 
         def render(self, task: Task) -> Text:
             return Text(task.description, no_wrap=True, overflow="ellipsis")

@@ -1,8 +1,8 @@
 """The demonstration: the real controller, real spec files, a simulated engine, in half a minute.
 
-A story in six acts. What is shown is what the commands show; what happens is what `evenkeel run` does: files change, the
-controller notices, plans, converges. Each act ends only when the engine's world is as the text claims, and the whole fails
-otherwise: the demonstration is a test that people like to watch.
+A story in six acts. It prints the output of the commands, and runs the work of `evenkeel run`: files change, the
+controller notices, plans, converges. Each act ends only when the engine's world is as the text claims, and the whole
+fails otherwise: the demonstration is a test, too.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Demo:
         self._news = asyncio.Event()
 
     async def play(self) -> bool:
-        """All acts; False when somebody stopped it. Bug when an act does not end as told."""
+        """Play all acts; False when it was stopped. Bug when an act does not end as expected."""
         controller = build_controller(
             self._settings,
             self._journal,
@@ -181,7 +181,7 @@ class Demo:
         self._asked = read_files([str(folder)]).desired.digest
 
     def _settled(self) -> bool:
-        """The newest files are in force, and fulfilled."""
+        """Whether the newest files are in force, and the device has reached them."""
         return self._reason() == "Converged" and self._journal.digest("last-good") == self._asked
 
     def _reason(self) -> str:
