@@ -79,10 +79,7 @@ def command(
 
         settings = changed(settings, empty_source_removes_all=True)
     state = Path(settings.state)
-    with (
-        suppress(JournalError),
-        closing(read_journal(state)) as reader,
-    ):  # else it is reported below, or the state is in memory
+    with suppress(JournalError), closing(read_journal(state)) as reader:  # else reported below, or all is in memory
         check_no_message(settings, reader)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed does not stop it
     with sole_controller(state) as lock, closing(keep_journal(state)) as journal:

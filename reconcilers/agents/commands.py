@@ -1,7 +1,7 @@
-"""What the commands of an update manager mean: in statuses, and in the words of the original.
+"""The meaning of an update manager's commands: in statuses, and in the words of the original.
 
-The vocabulary of activities as tables (container-management.md §2.4, §2.5); what follows from it for one activity is decided in
-`reconcilers.agents.activity`.
+The vocabulary of activities as tables (container-management.md §2.4, §2.5); `reconcilers.agents.activity` applies it to
+one activity.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROLLBACK_TEXT: Mapping[ActionKind, str] = {
 
 
 class Phase(NamedTuple):
-    """What a command does, in statuses."""
+    """The statuses of one command."""
 
     allowed_after: tuple[Status, ...]
     working: Status
@@ -69,7 +69,8 @@ PHASES: Mapping[Command, Phase] = {
         "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"),
     ),
 }  # fmt: skip
-"""CLEANUP is allowed at any time. Which steps a command opens is the domain's (`reconcilers.containers.commanded`)."""
+"""CLEANUP is allowed at any time. The domain decides which steps a command opens
+(`reconcilers.containers.commanded`)."""
 
 ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("DOWNLOAD", "create"): "New container created.",
@@ -82,7 +83,7 @@ ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("ACTIVATE", "check"): "Existing container instance is running.",
     ("CLEANUP", "destroy"): "Old container instance is removed.",
 }
-"""Where a pair is absent the action keeps the message it has."""
+"""Where a pair is absent, the action keeps its message."""
 HAS_ENDED = "Existing container instance has ended, as its restart policy lets it."
 
 
@@ -95,4 +96,4 @@ WAY: Sequence[Status] = (
     "CLEANUP", "CLEANUP_FAILURE", "CLEANUP_SUCCESS",
     "INCOMPLETE", "COMPLETED", "SUPERSEDED",
 )  # fmt: skip
-"""Statuses by how far they are."""
+"""Statuses in the order of progress."""
