@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from evenkeel.controller.cli.bars import bars, print_above
 from evenkeel.controller.cli.output import echo_lines
 from evenkeel.specs.kanto.heard import ENDS, Heard
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.fitting import cut
 from evenkeel.templates.heard_text import component_name, done_per_cent, heard_line
-from evenkeel.templates.style import PLAIN, Style, clean, paint
+from evenkeel.templates.style import PLAIN, Style, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -62,9 +63,7 @@ class Bars:
             self._bars.remove_task(self._tasks.pop(key))
 
     def _echo(self, line: str) -> None:
-        from rich.text import Text
-
-        self._bars.console.print(Text.from_ansi(clean(line)), soft_wrap=True)
+        print_above(self._bars, line)
 
 
 @contextmanager
@@ -73,17 +72,5 @@ def following(on_terminal: bool, style: Style, *, named: bool = False) -> Iterat
     if not on_terminal:
         yield Following(named=named).told
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-    from rich.text import Text
-
-    class Words(ProgressColumn):
-        """Descriptions without markup: names and versions may hold brackets."""
-
-        def render(self, task: Task) -> Text:
-            return Text(task.description, no_wrap=True, overflow="ellipsis")
-
-    console = Console(no_color=not style.coloured, highlight=False)
-    columns = (TextColumn(" "), Words(), BarColumn(bar_width=30), TextColumn("{task.fields[status]}", markup=False))
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(bars, style, named=named).told
+    with bars(style, "status") as progress:
+        yield Bars(progress, style, named=named).told

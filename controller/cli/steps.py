@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from evenkeel.controller.cli.bars import bars, print_above
 from evenkeel.controller.cli.output import echo_lines
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Step
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.style import PLAIN, Role, Style, clean, paint
+from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -87,7 +88,7 @@ class Bars:
         self._lines = Lines(self.echo, style)
 
     def echo(self, line: str) -> None:
-        self._bars.console.print(_as_text(line), soft_wrap=True)
+        print_above(self._bars, line)
 
     def told(self, entry: Feedback) -> None:
         if entry.kind == "step-started":
@@ -113,26 +114,8 @@ def showing(on_terminal: bool, style: Style) -> Iterator[Show]:
     if not on_terminal:
         yield Lines()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
-    from rich.text import Text
-
-    class Words(ProgressColumn):
-        """Descriptions without markup: names and messages may hold brackets."""
-
-        def render(self, task: Task) -> Text:
-            return Text(task.description, no_wrap=True, overflow="ellipsis")
-
-    console = Console(no_color=not style.coloured, highlight=False)
-    columns = (SpinnerColumn(), Words(), BarColumn(bar_width=30), TextColumn("{task.fields[far]}", markup=False))
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(bars, style)
-
-
-def _as_text(line: str) -> object:
-    from rich.text import Text
-
-    return Text.from_ansi(clean(line))
+    with bars(style, "far", spins=True) as progress:
+        yield Bars(progress, style)
 
 
 def _far(done: int, total: int) -> str:

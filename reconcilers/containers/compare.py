@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from evenkeel.specs.codec import changed, plain
+from evenkeel.specs.codec import camel, changed, plain
 from evenkeel.specs.containers.container import (
     UNLIMITED,
     USUAL_PROPAGATION,
@@ -177,8 +177,8 @@ def _keyed(container: Container) -> dict[str, Any]:
         "privileged": container.privileged,
         "capabilities": {name: name for name in container.capabilities},
         "restart": {"policy": container.restart.policy, "maxRetries": container.restart.max_retries},
-        "resources": _camel(value["resources"]),
-        "log": _camel(value["log"]),
+        "resources": _given(value["resources"]),
+        "log": _given(value["log"]),
         "terminal": container.terminal,
         "interactive": container.interactive,
         "labels": dict(container.labels),
@@ -195,11 +195,7 @@ def _keyed(container: Container) -> dict[str, Any]:
     return {key: item for key, item in keyed.items() if item is not None}
 
 
-def _camel(value: dict[str, Any]) -> dict[str, Any]:
-    def camel(key: str) -> str:
-        first, *rest = key.split("_")
-        return first + "".join(part.title() for part in rest)
-
+def _given(value: dict[str, Any]) -> dict[str, Any]:
     return {camel(key): item for key, item in value.items() if item is not None}
 
 
