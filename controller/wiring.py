@@ -147,7 +147,7 @@ def serves(settings: Settings) -> bool:
     return settings.mqtt.enabled and settings.update_agent.enable
 
 
-def read_asked(settings: Settings, *, readonly: bool) -> Reading:
+def read_source(settings: Settings, *, readonly: bool) -> Reading:
     """What all spec files say now; `readonly` writes no cache either."""
     from evenkeel.controller.sources.files import read_specs
 
@@ -234,20 +234,21 @@ def build_controller(
     domains: Sequence[Domain[Any, Any, Any]],
     source: Source | None = None,
     life: Life | None = None,
-    told: Callable[[Feedback], None] = lambda entry: None,
+    on_entry: Callable[[Feedback], None] = lambda entry: None,
     progress: StepProgress = lambda step, message, done, total: None,
     now: Now = system_now,
     agents: Callable[[Controller], Serving] | None = None,
     lock: Lock | None = None,
     control: Control | None = None,
 ) -> Controller:
-    """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
-    from evenkeel.controller.cycle.stage import Limits
+    """All parts together. `on_entry` is called with every entry right after it was stored, `progress` with the progress
+    of long steps."""
+    from evenkeel.controller.cycle.stage import StageLimits
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.queue import WakeUps
     from evenkeel.controller.loop.worker import Conduct
 
-    limits = Limits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
+    limits = StageLimits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
     return Controller(
         journal,
         domains,
@@ -261,5 +262,5 @@ def build_controller(
         agents=agents,
         lock=lock,
         control=control,
-        conduct=Conduct(limits, settings.retries, now, told, progress),
+        conduct=Conduct(limits, settings.retries, now, on_entry, progress),
     )

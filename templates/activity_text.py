@@ -19,7 +19,7 @@ from evenkeel.templates.style import PLAIN, Role, Style, paint
 ABANDON_HINT = "`evenkeel release --abandon` ends it"
 
 
-class Message(NamedTuple):
+class MessageOrigin(NamedTuple):
     """The origin of a desired state in force, and its time (epoch seconds)."""
 
     topic: str
@@ -27,13 +27,13 @@ class Message(NamedTuple):
     at: float
 
 
-def message_text(message: Message, now: float) -> str:
+def message_text(message: MessageOrigin, now: float) -> str:
     """`containersupdate/desiredstate (a1) 5 min ago`."""
     place = place_text(Place(topic=one_line(message.topic), activity_id=one_line(message.activity_id)))
     return f"{place} {when_text(message.at, now)}"
 
 
-def message_value(message: Message | None) -> dict[str, Any] | None:
+def message_value(message: MessageOrigin | None) -> dict[str, Any] | None:
     """The same as plain values."""
     if message is None:
         return None

@@ -16,7 +16,7 @@ from evenkeel.specs.feedback import Condition, ConditionName, Work
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.output import logs_hint
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
+from evenkeel.templates.activity_text import MessageOrigin, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text
 from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Style, paint
@@ -55,7 +55,7 @@ class Status(NamedTuple):
     conditions: tuple[Condition, ...] = ()
     failure: Failure | None = None
     known: bool = True
-    message: Message | None = None
+    message: MessageOrigin | None = None
     activity: Activity | None = None
     waiting: int = 0
     served: bool = True

@@ -77,9 +77,15 @@ class Commander:
         return json.dumps({"activityId": activity, "timestamp": int(self._now() * 1000), "payload": payload}).encode()
 
     async def carry_out(
-        self, activity: str, payload: Any, *, drive: bool, told: Callable[[Heard], None], limit_s: float | None = None
+        self,
+        activity: str,
+        payload: Any,
+        *,
+        drive: bool,
+        on_feedback: Callable[[Heard], None],
+        limit_s: float | None = None,
     ) -> Heard:
-        """Send a desired state, follow it to its end, and return that; with `drive` command its phases, too. `told` is
+        """Send a desired state, follow it to its end, and return that; with `drive` command its phases, too. `on_feedback` is
         called with all feedback. TimedOut when there is no end in time."""
         sent = self.message(activity, payload)
         self._sent.clear()
@@ -97,7 +103,7 @@ class Commander:
                     if it.status == "SUPERSEDED" and last is None:
                         continue  # another activity of the same name, whose place this one takes
                     last = it
-                    told(it)
+                    on_feedback(it)
                     if it.status in ENDS and not it.baseline:
                         return it
                     if drive:

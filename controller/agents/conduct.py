@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from evenkeel.reconcilers.agents.asked import Asked, read_asked
+from evenkeel.reconcilers.agents.request import Request, read_request
 from evenkeel.specs.kanto.desired import Manner
 
 
@@ -44,6 +44,6 @@ def topics_of(domain: str) -> Topics:
     return Topics(desired, f"{desired}/command", f"{state}/get", state, f"{desired}feedback", f"{desired}#refused")
 
 
-def read_desired(settings: AgentSettings, topics: Topics, payload: bytes) -> Asked:
+def read_desired(settings: AgentSettings, topics: Topics, payload: bytes) -> Request:
     """The content of a desired state, read as the settings say."""
-    return read_asked(payload, topics.desired, settings.domain, settings.manner)
+    return read_request(payload, topics.desired, settings.domain, settings.manner)

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.agents.conduct import AgentSettings, Topics, read_desired
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
-from evenkeel.reconcilers.agents.asked import Asked
+from evenkeel.reconcilers.agents.request import Request
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.problem import Problem
 
@@ -58,21 +58,21 @@ class Contents:
         self._settings, self._topics, self._mail = settings, topics, mail
         self._summaries: dict[int, Summary] = {}
         """Summaries of waiting messages only: their senders choose the length of ids and commands."""
-        self._kept: dict[int, tuple[int, Asked | Command]] = {}
+        self._kept: dict[int, tuple[int, Request | Command]] = {}
         """Number of the message → its size, and its content."""
         self._place: object = None
 
-    def desired(self, message: Incoming) -> Asked:
+    def desired(self, message: Incoming) -> Request:
         """The content of a desired state. Raises the exceptions of its reader."""
         kept = self._known(message.id)
-        return kept if isinstance(kept, Asked) else self._keep(message, self._read_desired(message.payload))
+        return kept if isinstance(kept, Request) else self._keep(message, self._read_desired(message.payload))
 
     def command(self, message: Incoming) -> Command:
         """The command of a message, or the problems of a message that is none."""
         kept = self._known(message.id)
         return (
             self._keep(message, self._read_command(message.payload))
-            if kept is None or isinstance(kept, Asked)
+            if kept is None or isinstance(kept, Request)
             else kept
         )
 
@@ -84,7 +84,7 @@ class Contents:
             self._summaries[number] = self._sum_up(self._mail.waiting_message(number))
         return self._summaries[number]
 
-    def _known(self, number: int) -> Asked | Command | None:
+    def _known(self, number: int) -> Request | Command | None:
         """The kept content of a message. After a move to another store, a number may belong to another message."""
         if self._place is not self._mail.place:
             self._place, self._summaries, self._kept = self._mail.place, {}, {}
@@ -113,7 +113,7 @@ class Contents:
             return Summary(envelope.activity_id if envelope is not None else "")
         return Summary(asked.activity_id, asked.content, not asked.reasons)
 
-    def _read_desired(self, payload: bytes) -> Asked:
+    def _read_desired(self, payload: bytes) -> Request:
         return read_desired(self._settings, self._topics, payload)
 
     def _read_command(self, payload: bytes) -> Command:

@@ -17,8 +17,8 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.controller.participants.participant import Identified, Participant, Waits
 from evenkeel.controller.process.clock import Now
-from evenkeel.reconcilers.agents.asked import Asked, joined
 from evenkeel.reconcilers.agents.identify import baselines, begin_again
+from evenkeel.reconcilers.agents.request import Request, joined
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import Activity, name_of
 
@@ -124,7 +124,7 @@ class Identification:
         return True
 
     @at_once
-    def _identify(self, message: Incoming, asked: Asked, found: Identified) -> None:
+    def _identify(self, message: Incoming, asked: Request, found: Identified) -> None:
         actions, notes = found.actions, "; ".join(filter(None, [asked.notes, joined(found.doubts)]))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]

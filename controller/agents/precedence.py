@@ -13,7 +13,7 @@ from evenkeel.controller.agents.conduct import Topics
 from evenkeel.controller.agents.contents import Contents, Summary
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.reconcilers.agents import activity as activities
-from evenkeel.reconcilers.agents.asked import Asked
+from evenkeel.reconcilers.agents.request import Request
 from evenkeel.specs.kanto.activity import Activity
 
 FLOOD = 10
@@ -104,7 +104,7 @@ class Precedence:
         return id_ if len(list(islice(newer, FLOOD))) == FLOOD else None
 
 
-def asks_again(asked: Asked, activity: Activity) -> bool:
+def asks_again(asked: Request, activity: Activity) -> bool:
     """Whether a desired state is that of the open activity."""
     return (asked.activity_id, asked.content) == (activity.id, activity.content)
 

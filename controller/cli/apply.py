@@ -59,7 +59,7 @@ def command(
     from contextlib import closing, suppress
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import asked, check_no_message
+    from evenkeel.controller.cli.reading import check_no_message, desired_reading
     from evenkeel.controller.cycle.preview import preview
     from evenkeel.controller.journal.journal import keep_journal, read_journal
     from evenkeel.controller.journal.lock import sole_controller
@@ -86,7 +86,7 @@ def command(
         check_no_message(settings, journal)
         if journal.loss is not None:
             echo(f"Note: works from memory, because {journal.loss.trouble.why}", err=True)
-        reading = asked(settings, readonly=False, allow_empty=allow_empty, journal=journal)
+        reading = desired_reading(settings, readonly=False, allow_empty=allow_empty, journal=journal)
         with asyncio.Runner() as runner:
             domains = open_domains(settings)
             try:
@@ -99,7 +99,7 @@ def command(
                     looking = preview(domains, journal, reading.desired)
                     found = runner.run(_looked(settings, looking))
                 # Outside of the loop, which would keep the first Ctrl-C from ending the question.
-                shown = found.told(show_values=show_values)
+                shown = found.texts(show_values=show_values)
                 code = _refused(settings, journal, found, shown, yes=yes, given_up=given_up, is_repaired=is_repaired)
                 if code is not None:
                     return code
@@ -195,7 +195,9 @@ async def _converge(
 
     stopped: list[str] = []
     with showing(on_terminal(), terminal_style()) as show:
-        controller = build_controller(settings, journal, domains, told=show.told, progress=show.progress, lock=lock)
+        controller = build_controller(
+            settings, journal, domains, on_entry=show.entry, progress=show.progress, lock=lock
+        )
 
         def stop(why: str) -> None:
             stopped.append(why)

@@ -25,7 +25,7 @@ class Following:
         self._echo, self._style, self._named = echo, style, named
         self._last: dict[str, Heard] = {}
 
-    def told(self, heard: Heard) -> None:
+    def feedback(self, heard: Heard) -> None:
         """Show a message of feedback. A repetition is not shown: an agent that was interrupted repeats itself."""
         before = self._last.get(heard.activity_id)
         if heard == before:
@@ -45,9 +45,9 @@ class Bars:
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._lines = Following(self._echo, style, named=named)
 
-    def told(self, heard: Heard) -> None:
+    def feedback(self, heard: Heard) -> None:
         if not heard.status.endswith("ING") or heard.message:
-            self._lines.told(heard)
+            self._lines.feedback(heard)
         over = heard.status in ENDS and not heard.baseline
         for action in () if over else heard.actions:
             key = (heard.activity_id, action.component)
@@ -70,7 +70,7 @@ class Bars:
 def following(on_terminal: bool, style: Style, *, named: bool = False) -> Iterator[Callable[[Heard], None]]:
     """Bars on a terminal, lines elsewhere."""
     if not on_terminal:
-        yield Following(named=named).told
+        yield Following(named=named).feedback
         return
     with bars(style, "status") as progress:
-        yield Bars(progress, style, named=named).told
+        yield Bars(progress, style, named=named).feedback

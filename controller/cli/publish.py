@@ -68,8 +68,8 @@ async def _follow(
     async with link:
         await reached(link, settings.mqtt, limit_s)
         echo(f"activity {activity}")
-        with following(on_terminal(), terminal_style()) as told:
-            end = await commander.carry_out(activity, payload, drive=drive, told=told, limit_s=limit_s)
+        with following(on_terminal(), terminal_style()) as show:
+            end = await commander.carry_out(activity, payload, drive=drive, on_feedback=show, limit_s=limit_s)
     if end.status != "COMPLETED":
         echo(f"Not done: {end.status}{f', {end.message}' if end.message else ''}", err=True)
         return 1

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.asked import message_in_force
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo
+from evenkeel.controller.cli.reading import message_in_force
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.templates.activity_text import ABANDON_HINT
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evenkeel.specs.settings.settings import Settings
-    from evenkeel.templates.activity_text import Message
+    from evenkeel.templates.activity_text import MessageOrigin
 
 _NOTHING_OPEN = "No activity is open: there is nothing to abandon."
 
@@ -103,7 +103,7 @@ def _abandon(settings: Settings, state: Path) -> None:
         echo(f"{about} is in force; `evenkeel release` gives the files their say.")
 
 
-def _release(state: Path, message: Message) -> None:
+def _release(state: Path, message: MessageOrigin) -> None:
     from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.journal.ending import forget_ended
     from evenkeel.controller.journal.intent import put_in_force

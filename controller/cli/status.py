@@ -44,7 +44,7 @@ def command(options: Options, output: str, check: bool) -> int:
     """
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import message_in_force
+    from evenkeel.controller.cli.reading import message_in_force
     from evenkeel.controller.control.ask import ask_status
     from evenkeel.controller.cycle.in_force import failed_groups
     from evenkeel.controller.journal.journal import empty_journal, read_journal

@@ -38,7 +38,7 @@ class Show(Protocol):
     """The view of work."""
 
     def echo(self, line: str) -> None: ...
-    def told(self, entry: Feedback) -> None: ...
+    def entry(self, entry: Feedback) -> None: ...
     def progress(self, step: Step, message: str, done: int, total: int) -> None: ...
     def waits(self, seconds: float, why: str) -> None: ...
 
@@ -63,7 +63,7 @@ class Lines:
     def echo(self, line: str) -> None:
         self._echo(line)
 
-    def told(self, entry: Feedback) -> None:
+    def entry(self, entry: Feedback) -> None:
         line = entry_line(entry, self._style)
         if line:
             self.echo(line)
@@ -90,13 +90,13 @@ class Bars:
     def echo(self, line: str) -> None:
         print_above(self._bars, line)
 
-    def told(self, entry: Feedback) -> None:
+    def entry(self, entry: Feedback) -> None:
         if entry.kind == "step-started":
             words = one_line(f"{entry.subject}: {entry.message}")
             self._tasks[entry.step] = self._bars.add_task(words, total=None, far="")
         elif entry.kind in ("step-done", "step-failed", "step-retrying") and entry.step in self._tasks:
             self._bars.remove_task(self._tasks.pop(entry.step))
-        self._lines.told(entry)
+        self._lines.entry(entry)
 
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         task = self._tasks.get(step.id)

@@ -72,7 +72,7 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
         if limit_s is not None:
             loop.call_at(begun + limit_s, stop.set)
         echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
-        with following(on_terminal() and output == "text", terminal_style(), named=True) as told:
+        with following(on_terminal() and output == "text", terminal_style(), named=True) as show_feedback:
             telling = asyncio.ensure_future(_tell_connection(link))
             try:
                 async for message in link.messages():
@@ -80,7 +80,7 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
                     if output == "json":
                         echo_json(_line(message.topic, message.payload, message.cut_from))
                     elif (heard := heard_from(message.payload)) is not None:
-                        told(heard)
+                        show_feedback(heard)
                     else:
                         echo(_unread_text(message.cut_from), err=True)
                     if not is_heard():

@@ -17,7 +17,7 @@ from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
 from evenkeel.controller.cycle.sight import Aim, Held
-from evenkeel.controller.cycle.stage import Limits, StepProgress
+from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.towards import Towards
 from evenkeel.controller.cycle.turns import Turns
@@ -43,7 +43,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         driver: Driver[Seen],
         journal: Journal,
         say: Callable[[Feedback], None],
-        limits: Limits | None = None,
+        limits: StageLimits | None = None,
         tries: int = 5,
         now: Now = system_now,
         progress: StepProgress = lambda step, message, done, total: None,
@@ -58,7 +58,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._transaction = transaction or Transaction(journal)
         self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake))
         self._turns = turns = Turns(
-            reconciler, driver, journal, say, limits or Limits(), tries, progress, self._transaction
+            reconciler, driver, journal, say, limits or StageLimits(), tries, progress, self._transaction
         )
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
         self.steps, self._tries, self._now = turns.steps, tries, now

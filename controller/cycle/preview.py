@@ -19,18 +19,18 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Observation
 from evenkeel.specs.plan import Plan
-from evenkeel.templates.planned import Planned as PlanTold
+from evenkeel.templates.planned import Planned as PlanTexts
 from evenkeel.templates.planned import planned
 
 
-class Planned(NamedTuple):
+class DomainPlan(NamedTuple):
     """The plan of one domain, and its inputs."""
 
     reconciler: Reconciler[Any, Any, Any]
     plan: Plan
     seen: Observation
 
-    def revealed(self) -> Planned:
+    def revealed(self) -> DomainPlan:
         """The same plan with secret values, for a terminal only."""
         return self._replace(plan=self.reconciler.revealed(self.plan, self.seen))
 
@@ -40,12 +40,12 @@ class Preview(NamedTuple):
     would fail now; these are among the notes. `groups`: the group of each subject by its domain and name, where the
     desired state has groups."""
 
-    plans: tuple[Planned, ...]
+    plans: tuple[DomainPlan, ...]
     notes: tuple[str, ...]
     fails_at: tuple[str, ...] = ()
     groups: Mapping[tuple[str, str], str] = {}
 
-    def told(self, *, show_values: bool = False) -> list[PlanTold]:
+    def texts(self, *, show_values: bool = False) -> list[PlanTexts]:
         """The plans in the form in which they are printed. `show_values`: with secret values, for a terminal only."""
         plans = [each.revealed() for each in self.plans] if show_values else self.plans
         return [planned(each.plan, each.seen) for each in plans]
@@ -65,7 +65,7 @@ async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, de
     """The plans for `desired`, and the faults at which they would fail now. A domain that cannot be looked at is a note
     when nothing is asked of it. Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")
-    plans: list[Planned] = []
+    plans: list[DomainPlan] = []
     asides: list[str] = []
     fails_at: list[str] = []
     notes: list[str] = []
@@ -84,7 +84,7 @@ async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, de
             continue
         plan = reconciler.plan(reconciler.diff(want, seen, memory), seen, memory, former)
         foreseen = await each.foresee(plan, seen, _provided(plans))
-        plans.append(Planned(reconciler, plan, foreseen.seen))
+        plans.append(DomainPlan(reconciler, plan, foreseen.seen))
         kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
         aside = reconciler.set_aside(want, foreseen.seen, memory, {})
         asides += [f"{name}: {each.why}; {kept}" for name, each in aside.items()]
@@ -95,7 +95,7 @@ async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, de
     return Preview(tuple(plans), (*told, *asides, *fails_at, *notes), tuple(fails_at), of)
 
 
-def _provided(plans: Sequence[Planned]) -> frozenset[str]:
+def _provided(plans: Sequence[DomainPlan]) -> frozenset[str]:
     """Paths of the host that these plans provide."""
     steps = [step for each in plans for stage in each.plan.stages for step in stage.steps]
     return frozenset(step.action.traits.provides for step in steps) - {""}

@@ -56,7 +56,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
         self._away_since.clear()
 
     @at_once
-    def before(self, step: Step) -> None:
+    def step_begins(self, step: Step) -> None:
         """A step is about to be performed."""
         memory = self.memory()
         self.keep(memory, self._reconciler.begun(step, memory))
@@ -65,7 +65,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
         self._record.say("step-started", step.action.traits.text, step=step)
 
     @at_once
-    def after(self, step: Step, outcome: Outcome, seconds: float) -> None:
+    def step_ends(self, step: Step, outcome: Outcome, seconds: float) -> None:
         """A step has ended."""
         memory = self.memory()
         self.keep(memory, self._reconciler.remembered(step, outcome, memory, self._away_s(step)))

@@ -38,7 +38,7 @@ class Aim(NamedTuple):
 
 class Sight(NamedTuple, Generic[Want, Seen, Remembered]):
     """The result of a look. `differences`: of all subjects; `plan`: without subjects that are left alone, and with the
-    stuck ones set aside. `left_alone`: subjects that an open activity conducts. `ailing`: subjects that are not well.
+    stuck ones set aside. `reserved`: subjects that an open activity conducts. `ailing`: subjects that are not well.
     `undecided`: the reason why the health of some is not known."""
 
     aim: Aim
@@ -47,14 +47,14 @@ class Sight(NamedTuple, Generic[Want, Seen, Remembered]):
     memory: Remembered
     differences: tuple[Difference, ...]
     plan: Plan
-    left_alone: Collection[str]
+    reserved: Collection[str]
     ailing: Mapping[str, Ailment]
     undecided: str
 
     @property
-    def left(self) -> list[str]:
+    def reserved_differing(self) -> list[str]:
         """The subjects that differ and are left alone."""
-        return [each.subject for each in self.differences if each.subject in self.left_alone and each.verb != "keep"]
+        return [each.subject for each in self.differences if each.subject in self.reserved and each.verb != "keep"]
 
 
 class Run(NamedTuple):

@@ -33,7 +33,7 @@ OUTPUT_S = 5.0
 """The timeout for reading the output of a container."""
 
 
-class Limits:
+class StageLimits:
     """The limits of a stage: parallel steps and durations."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Limits:
 async def run_stage(
     stage: Stage,
     driver: Driver[Any],
-    limits: Limits,
+    limits: StageLimits,
     stopping: asyncio.Event,
     progress: StepProgress,
     before: Before,

@@ -21,7 +21,7 @@ from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.sight import Aim, Held, Run, Sight
-from evenkeel.controller.cycle.stage import Limits, StepProgress
+from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.cycle.trial import AGAIN_S, Renewed, Trial
 from evenkeel.controller.cycle.wellbeing import Wellbeing
@@ -50,7 +50,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         driver: Driver[Seen],
         journal: Journal,
         say: Callable[[Feedback], None],
-        limits: Limits,
+        limits: StageLimits,
         tries: int,
         progress: StepProgress,
         transaction: Transaction,
@@ -103,10 +103,10 @@ class Turns(Generic[Want, Seen, Remembered]):
         if not isinstance(found, Run):
             return found
         changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
-        with self.beside.at_work(changing.union(sight.left_alone)):
+        with self.beside.at_work(changing.union(sight.reserved)):
             ending = await self._run_stage(aim.role, aim.state, found.stage, renewed, stopping)
         if isinstance(ending, Retrying):
-            self.wellbeing.tell(sight.seen, sight.memory, sight.left_alone, ending.failed)
+            self.wellbeing.tell(sight.seen, sight.memory, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
         return ending
 
@@ -132,8 +132,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
         activity = journal.mailbox(reconciler.domain).activity()
-        left_alone = reserved_subjects(activity, aim.state) if activity is not None else frozenset()
-        ailing, undecided = self.wellbeing.tell(seen, memory, left_alone)
+        reserved = reserved_subjects(activity, aim.state) if activity is not None else frozenset()
+        ailing, undecided = self.wellbeing.tell(seen, memory, reserved)
         await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
         if journal.digest("desired") != aim.asked:
             return Progressed()
@@ -143,11 +143,11 @@ class Turns(Generic[Want, Seen, Remembered]):
             done = (OUTSTANDING,) if aim.proves else ()
             others = (each for each in differences if each.subject not in aim.kept and each.verb not in done)
             stuck = {each.subject: each.why for each in others} | stuck
-        plan = self._plan(differences, seen, memory, left_alone, stuck)
+        plan = self._plan(differences, seen, memory, reserved, stuck)
         if aim.judges_all:
             self.record.content(reconciler.set_aside(want, seen, memory, self.record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
-        return Sight(aim, want, seen, memory, tuple(differences), plan, left_alone, ailing, undecided)
+        return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
@@ -159,10 +159,10 @@ class Turns(Generic[Want, Seen, Remembered]):
         differences: Sequence[Difference],
         seen: Seen,
         memory: Remembered,
-        left_alone: Collection[str],
+        reserved: Collection[str],
         stuck: Mapping[str, str],
     ) -> Plan:
-        mine = [set_aside(each, stuck) for each in differences if each.subject not in left_alone]
+        mine = [set_aside(each, stuck) for each in differences if each.subject not in reserved]
         return self._reconciler.plan(mine, seen, memory, self.memory.former(mine))
 
     def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
@@ -170,8 +170,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
         state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
         found = gate(plan, (lambda step: step.phase != Phase.CLEANUP) if is_repair else self._leftovers.is_due)
-        if sight.left and not is_repair and not isinstance(found, Go):
-            return self.record.waits(f"an open activity is about {', '.join(sight.left)}")
+        if sight.reserved_differing and not is_repair and not isinstance(found, Go):
+            return self.record.waits(f"an open activity is about {', '.join(sight.reserved_differing)}")
         settled, ours = self._settled(sight)
         if is_desired or aim.judges_all:
             self.trial.looked(state, seen, self._reconciler.renewed(sight.differences, seen, sight.memory))
@@ -179,7 +179,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = bool(aim.stuck) or is_repair
-        is_reached = is_desired and not sight.left and not is_stuck and not blocked(plan)
+        is_reached = is_desired and not sight.reserved_differing and not is_stuck and not blocked(plan)
         if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self.trial.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
@@ -199,7 +199,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         passing = {name: each.why for name, each in ailing.items() if each.is_passing}
         ended = tuple(name for name in self._reconciler.ended(sight.seen) if name in names)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
-        return settled, {name: why for name, why in unwell.items() if name not in sight.left_alone}
+        return settled, {name: why for name, why in unwell.items() if name not in sight.reserved}
 
     def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Held:
         """Begin a stage that the plan of the domain allows, if the revision and the other domains allow it, too."""
@@ -226,7 +226,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         state = sight.aim.state
         changes = self._transaction.on_the_way(self._reconciler.domain, state)
         stuck = dict.fromkeys(changes, why)
-        plan = self._plan(sight.differences, sight.seen, sight.memory, sight.left_alone, stuck)
+        plan = self._plan(sight.differences, sight.seen, sight.memory, sight.reserved, stuck)
         found = gate(plan, self._leftovers.is_due)
         if isinstance(found, Go):
             self.announced.announce(sight.aim.role, state, plan, is_repair=True)

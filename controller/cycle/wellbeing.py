@@ -51,20 +51,20 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         self._is_held_up = True
 
     def tell(
-        self, seen: Seen, memory: Remembered, left_alone: Collection[str] = (), failed: Collection[str] = ()
+        self, seen: Seen, memory: Remembered, reserved: Collection[str] = (), failed: Collection[str] = ()
     ) -> tuple[Mapping[str, Ailment], str]:
         """State the health of the subjects, before anything else can go wrong. Returns the ailing subjects, and the
-        reason why the health of some is not known. `left_alone`: subjects that an activity conducts; `failed`: subjects
+        reason why the health of some is not known. `reserved`: subjects that an activity conducts; `failed`: subjects
         of which a step has failed."""
         all_down = self._reconciler.down(seen, memory, self._should_run & self._proven)
         down = {name: each for name, each in all_down.items() if name in self._should_run}
         # No state has these any more; `Leftovers` reports them.
-        left_over = all_down.keys() - self._should_run - set(left_alone)
+        left_over = all_down.keys() - self._should_run - set(reserved)
         ailing = {name: each for name, each in self._reconciler.ailing(seen, memory).items() if name not in left_over}
         undecided = self._undecided(self._reconciler.undecided(seen, memory))
         self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
         self._is_held_up = False
-        told = {name: each for name, each in down.items() if name in self._held_up and name not in left_alone}
+        told = {name: each for name, each in down.items() if name in self._held_up and name not in reserved}
         still = {name: Ailment(_BETWEEN, refutes=False) for name in down if name in self._ill}
         told = still | told | dict(ailing)
         self._ill, self._not_known = told, undecided

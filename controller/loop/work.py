@@ -33,7 +33,7 @@ class WorkAtHand:
         self._begun: dict[str, _Begun] = {}
         self._error, self._waits_for, self._again_at_s = "", "", 0.0
 
-    def told(self, entry: Feedback) -> None:
+    def entry(self, entry: Feedback) -> None:
         """An entry of the worker."""
         if entry.kind == "step-started":
             self._begun[entry.step] = _Begun(entry, _clock_s())

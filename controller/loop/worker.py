@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.cycle.stage import Limits
+from evenkeel.controller.cycle.stage import StageLimits
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Signs
@@ -37,13 +37,13 @@ Far = Callable[[Step, str, int, int], None]
 
 
 class Conduct(NamedTuple):
-    """Settings of all workers. `tries`: how often a disturbing phase of a revision may fail. `told` is called with
+    """Settings of all workers. `tries`: how often a disturbing phase of a revision may fail. `on_entry` is called with
     every entry right after it was stored, `progress` with the progress of long steps."""
 
-    limits: Limits | None = None
+    limits: StageLimits | None = None
     tries: int = 5
     now: Now = system_now
-    told: Voice = lambda entry: None
+    on_entry: Voice = lambda entry: None
     progress: Far = lambda step, message, done, total: None
 
 
@@ -181,9 +181,9 @@ class Worker:
 
     def _hears(self, feedback: Feedback) -> None:
         self.signs.looks()
-        self.work.told(feedback)
+        self.work.entry(feedback)
         self._say(feedback)
-        self._journal.once_kept(lambda: self._conduct.told(feedback))
+        self._journal.once_kept(lambda: self._conduct.on_entry(feedback))
 
     def _progressed(self, step: Step, message: str, done: int, total: int) -> None:
         self.signs.looks()

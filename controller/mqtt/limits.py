@@ -31,7 +31,7 @@ _SHORTEST_ANSWER_S, _LONGEST_ANSWER_S = 5.0, 120.0
 
 
 @dataclass(eq=False)
-class Outgoing:
+class Publication:
     """A message to publish; `done` belongs to its publisher, which may have given up."""
 
     topic: str
@@ -44,7 +44,7 @@ class Outgoing:
     sent_at: float = 0.0
 
 
-class Limits:
+class BrokerLimits:
     """The limits of one broker. `most_bytes`: of a packet, as the broker of this connection says; 0 when it does
     not."""
 
@@ -53,11 +53,11 @@ class Limits:
         self._learned: dict[str, tuple[int, float]] = {}
         """Topic → the size of the message that was given up, and the end of its validity."""
 
-    def suspects(self, outgoing: Outgoing) -> bool:
+    def suspects(self, outgoing: Publication) -> bool:
         """Whether the message may be the reason why connections end."""
         return outgoing.ends >= _SUSPECTED
 
-    def refuses(self, outgoing: Outgoing) -> bool:
+    def refuses(self, outgoing: Publication) -> bool:
         """Whether the broker would not take the message. Then its publisher is told."""
         size = _packet_bytes(outgoing)
         learned, until = self._learned.get(outgoing.topic, (0, 0.0))
@@ -70,7 +70,7 @@ class Limits:
         outgoing.done.set_exception(TooLarge(self._element, why))
         return True
 
-    def ended_with(self, outgoing: Outgoing) -> None:
+    def ended_with(self, outgoing: Publication) -> None:
         """A connection ended, and this was its oldest message without an acknowledgement."""
         now = time.monotonic()
         if now - outgoing.sent_at > _AT_ONCE_S:
@@ -97,7 +97,7 @@ def next_try_s(backoff: Backoff, failures: int) -> float:
     return wait_s * random.uniform(0.5, 1)
 
 
-def _packet_bytes(outgoing: Outgoing) -> int:
+def _packet_bytes(outgoing: Publication) -> int:
     """The size of the packet on the wire: with its fixed header, and with MQTT 5 an empty list of properties."""
     left = 2 + len(outgoing.topic.encode()) + (2 if outgoing.qos else 0) + 1 + len(outgoing.payload)
     return 1 + max(1, -(-left.bit_length() // 7)) + left

@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
 from evenkeel.controller.mqtt.access import broker_element, client_id_of, read_access
-from evenkeel.controller.mqtt.limits import STEADY_S, Limits, Outgoing, longest_answer_s, next_try_s
+from evenkeel.controller.mqtt.limits import STEADY_S, BrokerLimits, Publication, longest_answer_s, next_try_s
 from evenkeel.controller.mqtt.line import (
     LOST,
     SILENT,
@@ -74,13 +74,13 @@ class MqttLink:
         Nothing happens before `start`."""
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
         self._beginnings, self._element = beginnings, broker_element(settings)
-        self._limits = Limits(self._element)
+        self._limits = BrokerLimits(self._element)
         self._subscriptions = Subscriptions()
         self._refusals, self._brief_losses, self._unanswered = 0, 0, 0
         self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
         self._session: Session | None = None
-        self._outbox: deque[Outgoing] = deque()
+        self._outbox: deque[Publication] = deque()
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._watchers: list[asyncio.Queue[bool | None]] = []
         self._stop, self._thread = threading.Event(), threading.Thread(target=self._run, daemon=True, name="mqtt-link")
@@ -150,7 +150,7 @@ class MqttLink:
         check_topic(topic, wildcards=False)
         if self._stop.is_set():
             raise Unavailable(self._element, "the link was closed")
-        outgoing = Outgoing(topic, payload, qos, retain, asyncio.get_running_loop().create_future())
+        outgoing = Publication(topic, payload, qos, retain, asyncio.get_running_loop().create_future())
         self._outbox.append(outgoing)
         if self._session is not None:
             self._session.send(self._outbox)
@@ -281,7 +281,7 @@ class MqttLink:
         if self._asking_again is not None:
             self._asking_again.cancel()
             self._asking_again = None
-        under_way: list[Outgoing] = []
+        under_way: list[Publication] = []
         if session is not None:
             by_broker = not self._stop.is_set() and why not in (SILENT, UNANSWERED)
             under_way = session.end(by_broker=by_broker)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from evenkeel.controller.mqtt.limits import Limits, Outgoing
+from evenkeel.controller.mqtt.limits import BrokerLimits, Publication
 from evenkeel.controller.mqtt.line import Arrived, Line, Published, Subscribed
 from evenkeel.specs.errors import Refused, TooLarge
 
@@ -41,18 +41,18 @@ class Message:
 class Session:
     """The state of one connection that was accepted."""
 
-    def __init__(self, line: Line, window: int, limits: Limits) -> None:
+    def __init__(self, line: Line, window: int, limits: BrokerLimits) -> None:
         self.line, self._window, self._limits = line, window, limits
         self.is_steady = False
         """The connection has held for a while: its end has a reason."""
-        self._flying: dict[int, Outgoing] = {}
+        self._flying: dict[int, Publication] = {}
         self._asked: dict[int, list[str]] = {}
         self._asked_at = self._answered_at = 0.0
         self._deliveries: deque[list[int | bool]] = deque()
         """Packet id, and whether the message is done, in order of arrival."""
         self._over = False
 
-    def send(self, outbox: deque[Outgoing]) -> None:
+    def send(self, outbox: deque[Publication]) -> None:
         """Publish as many messages as the broker takes at once. A suspect waits until this connection has held for a
         while."""
         while outbox and len(self._flying) < self._window:
@@ -114,7 +114,7 @@ class Session:
 
         return done
 
-    def end(self, *, by_broker: bool) -> list[Outgoing]:
+    def end(self, *, by_broker: bool) -> list[Publication]:
         """The messages that were under way, in order. `by_broker`: no known fact explains the end."""
         self._over = True
         under_way = list(self._flying.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, Phase
+from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, CommandStatuses
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 from evenkeel.specs.kanto.updateagent import Action, Component, FeedbackMessage
@@ -55,7 +55,7 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
     )
 
 
-def _behind(activity: Activity, concerned: Sequence[Baseline], phase: Phase) -> list[Baseline]:
+def _behind(activity: Activity, concerned: Sequence[Baseline], phase: CommandStatuses) -> list[Baseline]:
     """The baselines with something to do that have not reached the status before this step."""
     if len(phase.allowed_after) != 1:  # ROLLBACK and CLEANUP are allowed from any status
         return []
@@ -87,7 +87,7 @@ def to_do(activity: Activity) -> tuple[ActivityAction, ...]:
     )
 
 
-def _ended(phase: Phase, action: ActivityAction) -> ActionStatus | None:
+def _ended(phase: CommandStatuses, action: ActivityAction) -> ActionStatus | None:
     """The status by which an action is known to have ended this phase. That of a rollback does not count, so a rollback
     is done again."""
     return phase.action_well if phase.action_well != "UPDATE_FAILURE" else None

@@ -28,7 +28,7 @@ ROLLBACK_TEXT: Mapping[ActionKind, str] = {
 }
 
 
-class Phase(NamedTuple):
+class CommandStatuses(NamedTuple):
     """The statuses of one command."""
 
     allowed_after: tuple[Status, ...]
@@ -42,21 +42,21 @@ class Phase(NamedTuple):
     concerns: tuple[ActionKind, ...]
 
 
-PHASES: Mapping[Command, Phase] = {
-    "DOWNLOAD": Phase(
+PHASES: Mapping[Command, CommandStatuses] = {
+    "DOWNLOAD": CommandStatuses(
         ("IDENTIFIED",), "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE",
         "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", ("create", "recreate"),
     ),
-    "UPDATE": Phase(
+    "UPDATE": CommandStatuses(
         ("DOWNLOAD_SUCCESS",), "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", "UPDATE_FAILURE",
         "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", ("recreate", "update", "destroy"),
     ),
-    "ACTIVATE": Phase(
+    "ACTIVATE": CommandStatuses(
         ("UPDATE_SUCCESS",), "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_FAILURE",
         "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE",
         ("create", "recreate", "update", "check"),
     ),
-    "ROLLBACK": Phase(
+    "ROLLBACK": CommandStatuses(
         (
             "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
             "DOWNLOAD_FAILURE", "UPDATE_FAILURE", "ROLLBACK_FAILURE",
@@ -64,7 +64,7 @@ PHASES: Mapping[Command, Phase] = {
         "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE", "ROLLBACK_FAILURE",
         "UPDATING", "UPDATE_FAILURE", "UPDATE_FAILURE", ("create", "recreate", "update", "destroy"),
     ),
-    "CLEANUP": Phase(
+    "CLEANUP": CommandStatuses(
         (), "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE", "CLEANUP",
         "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"),
     ),

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from evenkeel.reconcilers.files import diff as _diff
-from evenkeel.reconcilers.files import found as _found
 from evenkeel.reconcilers.files import look as _look
+from evenkeel.reconcilers.files import observation as _observation
 from evenkeel.reconcilers.files import plan as _plan
 from evenkeel.reconcilers.files import remembering as _remembering
 from evenkeel.reconcilers.files import select as _select
@@ -71,12 +71,12 @@ class Files:
         return _remembering.forgotten(memory, gone)
 
     def as_found(self, seen: FilesSeen, memory: FilesMemory | None, *, well: bool = False) -> DesiredState | None:
-        return _found.as_found(seen, memory)
+        return _observation.as_found(seen, memory)
 
     def superseded(
         self, differences: Sequence[Difference], seen: FilesSeen, memory: FilesMemory
     ) -> tuple[Document, ...]:
-        return _found.superseded(of_files(differences))
+        return _observation.superseded(of_files(differences))
 
     def renewed(
         self, differences: Sequence[Difference], seen: FilesSeen, memory: FilesMemory
@@ -101,7 +101,7 @@ class Files:
         return ()
 
     def down(self, seen: FilesSeen, memory: FilesMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
-        return _found.gone(seen, expected)
+        return _observation.gone(seen, expected)
 
     def last_checks(self, seen: FilesSeen) -> dict[str, str]:
         return {}
@@ -113,4 +113,4 @@ class Files:
         return {}
 
     def present(self, seen: FilesSeen) -> tuple[str, ...]:
-        return tuple(_found.present(seen))
+        return tuple(_observation.present(seen))

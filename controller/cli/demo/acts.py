@@ -77,7 +77,7 @@ class Demo:
             self._journal,
             open_domains(self._settings, self._engine),
             open_source(self._settings),
-            told=self._told,
+            on_entry=self._entry,
             progress=self._screen.show.progress,
         )
         self._tell("This is evenkeel on a simulated engine. Nothing on this machine is touched.")
@@ -158,7 +158,7 @@ class Demo:
         desired = read_files([str(SPECS / act)]).desired
         found = await preview(open_domains(self._settings, self._engine), self._journal, desired)
         self._screen.echo(paint("\n$ evenkeel plan", "faint", self._screen.style))
-        for line in plan_lines(found.told(), self._screen.width, self._screen.style):
+        for line in plan_lines(found.texts(), self._screen.width, self._screen.style):
             self._screen.echo(line)
         shown = [difference.verb for each in found.plans for difference in each.plan.differences]
         self._check(f"the plan is {verbs}", {verb: shown.count(verb) for verb in shown} == verbs)
@@ -220,8 +220,8 @@ class Demo:
         if not holds:
             raise Bug("demo", f"{what}: not so")
 
-    def _told(self, entry: Feedback) -> None:
-        self._screen.show.told(entry)
+    def _entry(self, entry: Feedback) -> None:
+        self._screen.show.entry(entry)
         self._news.set()
 
     def _head(self, text: str) -> None:

@@ -153,8 +153,8 @@ async def _publish(settings: Settings, sent: dict[str, Any], screen: Screen) -> 
         async for state in link.messages():
             await state.done()
             break  # the agent has answered: it is subscribed
-        told = Following(lambda line: screen.echo(f"    {line}"), screen.style).told
-        end = await commander.carry_out(sent["activityId"], sent["payload"], drive=True, told=told)
+        told = Following(lambda line: screen.echo(f"    {line}"), screen.style).feedback
+        end = await commander.carry_out(sent["activityId"], sent["payload"], drive=True, on_feedback=told)
     if end.status != "COMPLETED":
         raise Bug("demo", f"the activity ended with {end.status}")
 

@@ -21,7 +21,7 @@ from evenkeel.controller.participants.participant import Waits
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.containers.commanded import gives_way as steps_aside
 from evenkeel.reconcilers.containers.commanded import opens
-from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
+from evenkeel.reconcilers.containers.observation import digest_of, is_restless, youngest
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.containers.standing import standing
 from evenkeel.reconcilers.gate import all_open

@@ -9,9 +9,9 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.participants.containers.components import ContainerDriving
 from evenkeel.controller.participants.containers.conduct import ContainersConduct, wanted
 from evenkeel.controller.participants.participant import Identified, Waits
-from evenkeel.reconcilers.agents.asked import joined
 from evenkeel.reconcilers.agents.identify import AtWork, identify
-from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of, restoring, unanswered
+from evenkeel.reconcilers.agents.request import joined
+from evenkeel.reconcilers.containers.observation import at_work, content_of, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.codec import changed

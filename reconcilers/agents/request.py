@@ -23,7 +23,7 @@ _LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
 """In characters. A broker may refuse longer messages, and nobody reads them."""
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """One message, read. `reasons`: why it cannot be followed; of the rest only `activity_id` counts then.
 
     `content` names the content ("" when it cannot be followed). `components`: id and version, in order. `baselines`:
@@ -39,21 +39,21 @@ class Asked(NamedTuple):
     notes: str = ""
 
 
-def read_asked(payload: bytes, topic: str, domain: str, manner: kanto.Manner) -> Asked:
+def read_request(payload: bytes, topic: str, domain: str, manner: kanto.Manner) -> Request:
     """The content of a message on `topic` for `domain`. Never raises, whatever the message holds."""
     received = updateagent.read_envelope(payload, topic)
     id_ = received.activity_id
     if received.problems:
-        return Asked(id_, tuple(problem_text(changed(problem, place=Place())) for problem in received.problems))
+        return Request(id_, tuple(problem_text(changed(problem, place=Place())) for problem in received.problems))
     value = {"payload": received.payload or {}}
     flaws: list[Flaw] = []
     drafts = kanto.desired_state_drafts(value, flaws, domain, manner)
     reasons = tuple(_reason(value, flaw) for flaw in flaws if not flaw.warning)
     if reasons:
-        return Asked(id_, reasons)
+        return Request(id_, reasons)
     place = Place(topic=topic, activity_id=id_)
     state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
-    return Asked(
+    return Request(
         id_,
         content=hashlib.sha256(encode(received.payload)).hexdigest()[:16],
         target=asked_now(state),
