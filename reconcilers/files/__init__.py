@@ -1,8 +1,8 @@
 """Files: select, diff and plan.
 
-`Files` puts the domain's functions behind the port; each lives in a module of its own name. A file is proven as soon as it was
-read back, and no file comes to an end or fails a check: what the port asks of such things is empty here. A source without
-`sha256` is followed: with it, content changes without a revision, and there is nothing to set aside for it.
+`Files` puts the domain's functions behind the port; each lives in a module of its own name. A file is proven as soon as
+it was read back, and no file ends or fails a check, so the methods of the port about these return nothing here. A
+source without `sha256` is followed: its content changes without a revision, and there is nothing to set aside for it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Files:
         return _plan.plan(of_files(differences), former or Former())
 
     def revealed(self, plan: Plan, seen: FilesSeen) -> Plan:
-        """As it is: contents are told by their digests."""
+        """The plan as it is: contents are shown by their digests."""
         return plan
 
     def begun(self, step: Step, memory: FilesMemory) -> FilesMemory:
@@ -64,7 +64,7 @@ class Files:
         return _remembering.remembered(step, outcome, memory)
 
     def known(self, memory: FilesMemory) -> tuple[str, ...]:
-        """None: a step ends what is remembered of a path, however long its file is absent."""
+        """None. The memory of a path ends by a step, however long its file is absent."""
         return ()
 
     def forgotten(self, memory: FilesMemory, gone: Collection[str]) -> FilesMemory:

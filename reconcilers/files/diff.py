@@ -1,9 +1,10 @@
-"""What differs between the files that are wanted and those that are there.
+"""The differences between the files that are wanted and those that are there.
 
-Nothing here depends on how far an earlier cycle came: what was prepared beside a path is seen there, and what was placed and
-not proven yet is told by the memory.
+Nothing here depends on the progress of an earlier cycle: a prepared file is seen beside its path, and a file that was
+placed and not proven yet is in the memory.
 
-INV-07  files and symbolic links that evenkeel did not place are never changed or removed, but where a document overwrites them
+INV-07 files and symbolic links that evenkeel did not place are never changed or removed, but where a document
+overwrites them
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
 
 
 def _with_former_places(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
-    """While a file cannot be placed anew, its former place is not given to another one: it has nothing else."""
+    """The differences without the removal of a former place whose file cannot be placed anew: it has nothing else."""
     blocked = {subject for subject, each in found.items() if each.verb == "blocked"}
     while blocked:
         more = {}
@@ -115,7 +116,7 @@ def _wanted(
 
 
 def _form(file: File, there: FileSeen) -> Form:
-    """How the file has to be."""
+    """The wanted form of a file."""
     if file.link:
         return Form(link=file.link)
     if file.content is not None:
@@ -135,7 +136,7 @@ def _absent_text(there: FileSeen) -> str:
 
 
 def _not_to_overwrite(file: File, there: FileSeen, form: Form, memory: FilesMemory) -> str:
-    """Why what is there and is not evenkeel's is not replaced; "" when it may be."""
+    """The reason why a foreign file is not replaced; "" when it may be."""
     if not file.overwrite:
         return foreign_text(file, there, form)
     if there.size > MOST_SOURCE:
@@ -150,7 +151,7 @@ def _not_to_overwrite(file: File, there: FileSeen, form: Form, memory: FilesMemo
 
 
 def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> FileDifference | None:
-    """What is left of a file that nobody asks for at this path any more."""
+    """The difference at a path that no document has any more."""
     path, subject = there.path, subject_at(there.path, memory)
     placed, is_moved = memory.placed.get(path), subject in wanted
     if there.trouble or there.refused:
@@ -174,7 +175,8 @@ def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> 
 
 
 def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
-    """With what is left of the same subject at another path. While it cannot be placed, its former file stays."""
+    """A difference joined with that of the same subject at its former path. While it cannot be placed, its former file
+    stays."""
     if difference.verb == "blocked" or left.verb == "blocked":
         return difference
     return changed(

@@ -1,10 +1,10 @@
 """Differences → steps in stages.
 
-A change goes this way: read the source into the store; write the new file beside the old one; rename it into place; read it
-again. A crash between any two of these leaves a state from which `diff` finds the way, forward or, with last-good as the
-desired state, back.
+A change has these steps: read the source into the store; write the new file beside the old one; rename it into place;
+read it again. A crash between any two of these leaves a state from which `diff` finds the way, forward or, with
+last-good as the desired state, back.
 
-INV-08  a file that evenkeel did not place is overwritten only after it was kept
+INV-08 a file that evenkeel did not place is overwritten only after it was kept
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ _DOMAIN = FilesMemory.domain
 
 
 def plan(differences: Sequence[FileDifference], former: Former[FilesWanted]) -> Plan:
-    """All steps from here to there. Only the first stage is ever applied; then the files are looked at again."""
+    """All steps from the observed to the wanted files. Only the first stage is ever applied; then the files are looked
+    at again."""
     judged = tuple(judgement for each in differences if (judgement := _but_needed(each, former)) is not None)
     steps = [step for each in judged if each.verb not in NOTHING_DONE for step in _steps(each)]
     return Plan(_DOMAIN, judged, stages(steps))
 
 
 def _but_needed(difference: FileDifference, former: Former[FilesWanted]) -> FileDifference | None:
-    """Contents that the ways back and forth need stay in the store."""
+    """A difference without the removal of contents that a way back or forth needs."""
     if difference.subject != STORED:
         return difference
     needed = frozenset[str]().union(*(want.pinned for want in former if want is not None))

@@ -1,4 +1,4 @@
-"""What has to be remembered of a step that is begun or has ended, and of what is gone."""
+"""The memory of the files domain after the begin or end of a step, and after a file is gone."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def remembered(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemory
 
 
 def forgotten(memory: FilesMemory, gone: Collection[str]) -> FilesMemory:
-    """The memory without what is known of these paths."""
+    """The memory without these paths."""
     return changed(
         memory,
         placed=_without(memory.placed, gone),
