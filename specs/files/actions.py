@@ -108,8 +108,8 @@ class Remove(Struct, frozen=True, tag="remove"):
 
 
 class Discard(Struct, frozen=True, tag="discard"):
-    """Remove temporary files beside a path. `names`: theirs in the folder. `forgets`: evenkeel has nothing else there. `told`: as
-    for `Remove`."""
+    """Remove temporary files beside a path. `names`: theirs in the folder. `forgets`: evenkeel has nothing else there. `told`:
+    as for `Remove`."""
 
     path: str
     names: tuple[str, ...]
