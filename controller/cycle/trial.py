@@ -16,6 +16,7 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.capabilities import inheriting, tagged, watched
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
@@ -30,7 +31,7 @@ AGAIN_S = 1.0
 _ROLES: tuple[Role, Role] = ("last-good", "desired")
 Renewed = Mapping[str, tuple[str, ...]]
 """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content
-(`Reconciler.renewed`)."""
+(`Tagged.renewed`)."""
 
 
 class Trial(Generic[Want, Seen, Remembered]):
@@ -45,6 +46,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         transaction: Transaction,
     ) -> None:
         self._reconciler, self._journal, self._record, self._memory = reconciler, journal, record, memory
+        self._watched, self._tagged, self._inheriting = watched(reconciler), tagged(reconciler), inheriting(reconciler)
         self._transaction = transaction
         self._domain = reconciler.domain
         self._about: str | None = None
@@ -78,7 +80,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         """Right before what is on trial disturbs anything for the first time, record which subjects are not well, or have
         just failed a check: it is not to blame for them, unless it changes them."""
         if self._is_on_trial(state, renewed) and self._journal.attempts.sick_before(state.digest, self._domain) is None:
-            doubtful = {subject for subject, each in self._reconciler.unchecked(seen, {}).items() if each.refutes}
+            doubtful = {subject for subject, each in self._watched.unchecked(seen, {}).items() if each.refutes}
             excused = (doubtful | set(unwell)).difference(self.changes(state) or (), renewed)
             self._journal.attempts.record_sick(state.digest, self._domain, sorted(excused))
 
@@ -104,9 +106,9 @@ class Trial(Generic[Want, Seen, Remembered]):
             self._about, self._unwell_since, self._unchecked_since = about, None, None
             self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
         if not self._journal.digest("last-good"):
-            self._transaction.finds(self._domain, self._reconciler.as_found(seen, self._memory.memory(), well=True))
+            self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))
         if self._last_checks is None:
-            self._last_checks = self._reconciler.last_checks(seen)
+            self._last_checks = self._watched.last_checks(seen)
 
     def proved(self, subjects: Collection[str]) -> None:
         """These were just proven, by their checks where they have one."""
@@ -147,7 +149,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
         minute, because some are made once an hour. Asked when there is something to go back to."""
         names = self._reconciler.select(state).subjects.keys() - set(excused)
-        found = self._reconciler.unchecked(seen, self._last_checks or {})
+        found = self._watched.unchecked(seen, self._last_checks or {})
         unchecked = {name: each for name, each in sorted(found.items()) if name in names}
         now = asyncio.get_running_loop().time()
         self._unchecked_since = now if self._unchecked_since is None else self._unchecked_since
@@ -182,10 +184,10 @@ class Trial(Generic[Want, Seen, Remembered]):
         desired and is to be replaced, or removed on the way back, becomes part of it. True when last-good is another now."""
         journal = self._journal
         if not journal.digest("last-good"):
-            self._transaction.finds(self._domain, self._reconciler.as_found(seen, self._memory.memory(), well=True))
+            self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))
             found = self._transaction.found()
             return found is not None and journal.put("last-good", found, AS_FOUND)
-        replaced = self._reconciler.superseded(differences, seen, self._memory.memory())
+        replaced = self._inheriting.superseded(differences, seen, self._memory.memory())
         good, desired = (journal.readable_revision(role) if replaced else None for role in _ROLES)
         if good is None or desired is None:
             return False
@@ -226,7 +228,7 @@ class Trial(Generic[Want, Seen, Remembered]):
     def accept(self, want: Want, seen: Seen) -> Remembered:
         """What is remembered; content that was set aside, and has proven itself since, is as any other from now on."""
         memory = self._memory.memory()
-        accepted = self._reconciler.vindicated(want, seen, memory)
+        accepted = self._tagged.vindicated(want, seen, memory)
         if not accepted:
             return memory
         with self._journal.at_once():
