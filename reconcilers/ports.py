@@ -1,7 +1,8 @@
 """The two ports: what a domain of reconciliation and an engine have to offer.
 
 A `Reconciler` is pure and synchronous; it cannot reach an engine, so a dry run is safe by construction. A `Driver` is the
-only thing that touches one. Between them lie values, and nothing else knows both.
+only thing that touches one. Between them lie values, and nothing else knows both. This is all that every domain has; the
+rest are capabilities (`reconcilers.capabilities`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from evenkeel.reconcilers.wanted import Wanted
-from evenkeel.specs.desired import DesiredState, Document
-from evenkeel.specs.feedback import SetAside
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.look import Look, Observation
 from evenkeel.specs.memory import Memory
-from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Difference, Outcome, Plan, Step
 
 Want = TypeVar("Want", bound=Wanted)
@@ -57,7 +56,7 @@ class Words(NamedTuple):
 
 
 class Reconciler(Protocol[Want, SeenContra, Remembered]):
-    """One domain's decisions. Every method is a pure function."""
+    """The decisions of one domain. Every method is a pure function."""
 
     @property
     def domain(self) -> str:
@@ -101,11 +100,6 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
         ...
 
-    def revealed(self, plan: Plan, seen: SeenContra) -> Plan:
-        """The same plan with the values that it keeps to itself, for the terminal of somebody who asked to see them. Those that
-        are marked as secret stay hidden."""
-        ...
-
     def begun(self, step: Step, memory: Remembered) -> Remembered:
         """What is remembered from the moment at which a step is about to be performed."""
         ...
@@ -115,77 +109,10 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         brought it back."""
         ...
 
-    def known(self, memory: Remembered) -> tuple[str, ...]:
-        """Ids of all instances of which something is remembered."""
-        ...
-
-    def forgotten(self, memory: Remembered, gone: Collection[str]) -> Remembered:
-        """What is remembered when these instances are gone for good."""
-        ...
-
-    def as_found(self, seen: SeenContra, memory: Remembered | None, *, well: bool = False) -> DesiredState | None:
-        """What was at work before, as a desired state to go back to; `None` when there is nothing. Instances that evenkeel
-        has had to do with already, as far as it remembers, do not count; without a `memory` all do. `well`: where none of it
-        is well, there is nothing."""
-        ...
-
-    def superseded(
-        self, differences: Sequence[Difference], seen: SeenContra, memory: Remembered
-    ) -> tuple[Document, ...]:
-        """Of the adopted instances at work those that are replaced or removed, as documents to go back to."""
-        ...
-
-    def renewed(
-        self, differences: Sequence[Difference], seen: SeenContra, memory: Remembered
-    ) -> Mapping[str, tuple[str, ...]]:
-        """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content, the one
-        that it is tried under first; without those that have nothing else to go back to."""
-        ...
-
-    def vindicated(self, want: Want, seen: SeenContra, memory: Remembered) -> Mapping[str, tuple[str, ...]]:
-        """Subjects that are proven with content that was set aside before, because nothing else was left, and its names."""
-        ...
-
-    def set_aside(
-        self, want: Want, seen: SeenContra, memory: Remembered, before: Mapping[str, SetAside]
-    ) -> Mapping[str, SetAside]:
-        """Subjects for which content that is asked for is not used, because it was tried and failed. `before`: what this
-        said last; it stays so for a subject of which nothing newer is known."""
-        ...
-
-    def ailing(self, seen: SeenContra, memory: Remembered) -> Mapping[str, Ailment]:
-        """Subjects that are there and not well."""
-        ...
-
-    def discreet(self, output: Output, subject: str, wants: Sequence[Want]) -> Output:
-        """What an instance of a subject has written, without the secrets that it may have been asked for with."""
-        ...
-
-    def ended(self, seen: SeenContra) -> tuple[str, ...]:
-        """Subjects that have come to their end well, as they may."""
-        ...
-
     def down(self, seen: SeenContra, memory: Remembered, expected: Collection[str] = ()) -> Mapping[str, Ailment]:
         """Subjects that are at work nowhere, although they should be: those that are there, and the `expected` ones that are
         not. Those that are not ailing are gone, were stopped on purpose, or were not started yet: they are not well when nobody
         goes on to start them."""
-        ...
-
-    def last_checks(self, seen: SeenContra) -> Mapping[str, str]:
-        """What names the newest result of each check, by subject, for `unchecked`."""
-        ...
-
-    def unchecked(self, seen: SeenContra, since: Mapping[str, str]) -> Mapping[str, Ailment]:
-        """Subjects that have a check and have not passed it since `last_checks` said this. It refutes when they have failed
-        it, which ends by itself: they pass it, or become ailing."""
-        ...
-
-    def undecided(self, seen: SeenContra, memory: Remembered) -> Mapping[str, str]:
-        """Subjects that were proven before and of which nobody knows yet how they are, and why."""
-        ...
-
-    def present(self, seen: SeenContra) -> tuple[str, ...]:
-        """Ids of all instances that are there."""
         ...
 
 
@@ -203,11 +130,6 @@ class Driver(Protocol[SeenCo]):
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         """Do one thing and say how it ended."""
-        ...
-
-    async def output(self, instance: str) -> Output:
-        """What an instance has written last, and what its check has. Raises `Unavailable`, `TimedOut` or `Refused` when the
-        engine cannot be asked."""
         ...
 
     def nudges(self) -> AsyncIterator[None]:

@@ -41,7 +41,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
       ~  recreate   a new one beside the old, then the switch; the line below says for how long it is away
       ~  update     limits and restart policy, in place
       ~  start      it is there and does not run
-      ~  restart    it runs with what was changed since it was started
+      ~  restart    it was started with what has changed since
       ~  connect    it is cut off from its network, and is put back
       ~  finish     all but done: its health is not proven, or an old instance is left over
       -  remove     nobody asks for it any more

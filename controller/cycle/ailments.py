@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple
 
 from evenkeel.controller.cycle.stage import Broke, output
 from evenkeel.controller.journal.journal import Journal, Role
+from evenkeel.reconcilers.capabilities import watched
 from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 
@@ -46,7 +47,8 @@ class Ailments(Generic[Want, Seen, Remembered]):
     def __init__(
         self, reconciler: Reconciler[Want, Seen, Remembered], driver: Driver[object], journal: Journal
     ) -> None:
-        self._reconciler, self._driver, self._journal = reconciler, driver, journal
+        self._reconciler, self._watched = reconciler, watched(reconciler)
+        self._driver, self._journal = driver, journal
         self._read: dict[str, _Read] = {}
         self._written: dict[str, _Written] = {}
 
@@ -62,7 +64,7 @@ class Ailments(Generic[Want, Seen, Remembered]):
         with self._journal.at_once():
             for (subject, ailment), newest in zip(due, said, strict=True):
                 self._read[subject] = _Read(ailment.instance, ailment.end, now)
-                discreet = self._reconciler.discreet(newest, subject, self._wants())
+                discreet = self._watched.discreet(newest, subject, self._wants())
                 is_due = self._is_to_be_written(subject, now)
                 why = f"it {ailment.why}"
                 by = self._asking(subject, revision)

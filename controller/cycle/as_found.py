@@ -10,6 +10,7 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.journal.journal import AS_FOUND, Journal
 from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.capabilities import inheriting
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -26,8 +27,8 @@ class AsFound(Generic[Want, Seen, Remembered]):
         record: Record,
         transaction: Transaction,
     ) -> None:
-        self._reconciler, self._looks, self._journal = reconciler, looks, journal
-        self._record, self._transaction = record, transaction
+        self._reconciler, self._inheriting = reconciler, inheriting(reconciler)
+        self._looks, self._journal, self._record, self._transaction = looks, journal, record, transaction
 
     async def look(self, stopping: asyncio.Event) -> DesiredState | None:
         """The running subjects of this domain as a desired state; `None` when nothing runs, or the engine cannot be
@@ -41,7 +42,7 @@ class AsFound(Generic[Want, Seen, Remembered]):
             seen = await unless(stopping, self._looks.observe(look))
         except (Unavailable, TimedOut, Refused):
             return False, None
-        return seen is not None, None if seen is None else self._reconciler.as_found(seen, None)
+        return seen is not None, None if seen is None else self._inheriting.as_found(seen, None)
 
     async def _in_all(self, stopping: asyncio.Event) -> DesiredState | None:
         """The running subjects of all domains; `None` when nothing runs, or one domain was not looked at."""

@@ -94,7 +94,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
         if self._is_idle(desired):
-            self._transaction.idle(self._reconciler.domain)
+            self._transaction.idle(self._reconciler.domain, desired)
             self._record.idle()
             return Settled()
         self._transaction.busy(self._reconciler.domain)

@@ -13,6 +13,7 @@ from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.in_force import failed_groups
 from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.reconcilers.capabilities import revealing, tagged
 from evenkeel.reconcilers.ports import Former, Reconciler
 from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
@@ -32,7 +33,7 @@ class DomainPlan(NamedTuple):
 
     def revealed(self) -> DomainPlan:
         """The same plan with secret values, for a terminal only."""
-        return self._replace(plan=self.reconciler.revealed(self.plan, self.seen))
+        return self._replace(plan=revealing(self.reconciler).revealed(self.plan, self.seen))
 
 
 class Preview(NamedTuple):
@@ -86,7 +87,7 @@ async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, de
         foreseen = await each.foresee(plan, seen, _provided(plans))
         plans.append(DomainPlan(reconciler, plan, foreseen.seen))
         kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
-        aside = reconciler.set_aside(want, foreseen.seen, memory, {})
+        aside = tagged(reconciler).set_aside(want, foreseen.seen, memory, {})
         asides += [f"{name}: {each.why}; {kept}" for name, each in aside.items()]
         fails_at += foreseen.fails_at
         notes += foreseen.notes

@@ -15,6 +15,7 @@ from typing import Any
 
 from evenkeel.controller.cycle.lateness import Course, Late, unheard
 from evenkeel.controller.process.stopping import unless
+from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.reconcilers.ports import Driver, Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -133,6 +134,8 @@ async def _heard(step: Step, driver: Driver[Any], timeout_s: float, progress: Pr
 
 async def output(driver: Driver[Any], instance: str, broke: Broke) -> Output:
     """The last output of an instance, or the reason why it could not be read. It never fails anything."""
+    if not isinstance(driver, Logged):
+        return Output(unread="it writes nothing")
     try:
         async with asyncio.timeout(OUTPUT_S):
             return await driver.output(instance)

@@ -16,6 +16,7 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
 from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.capabilities import inheriting, tagged, watched
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
@@ -30,7 +31,7 @@ AGAIN_S = 1.0
 _ROLES: tuple[Role, Role] = ("last-good", "desired")
 Renewed = Mapping[str, tuple[str, ...]]
 """Subjects whose content is replaced although the desired state did not change, and the names of the new content
-(`Reconciler.renewed`)."""
+(`Tagged.renewed`)."""
 
 
 class Trial(Generic[Want, Seen, Remembered]):
@@ -45,6 +46,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         transaction: Transaction,
     ) -> None:
         self._reconciler, self._journal, self._record, self._memory = reconciler, journal, record, memory
+        self._watched, self._tagged, self._inheriting = watched(reconciler), tagged(reconciler), inheriting(reconciler)
         self._transaction = transaction
         self._domain = reconciler.domain
         self._about: str | None = None
@@ -79,7 +81,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         """Begin a trial, right before its first disturbance: record the subjects that are not well, or have just failed
         a check. The trial is not to blame for them, unless it changes them."""
         if self._is_on_trial(state, renewed) and self._journal.attempts.sick_before(state.digest, self._domain) is None:
-            doubtful = {subject for subject, each in self._reconciler.unchecked(seen, {}).items() if each.refutes}
+            doubtful = {subject for subject, each in self._watched.unchecked(seen, {}).items() if each.refutes}
             excused = (doubtful | set(unwell)).difference(self.changes(state) or (), renewed)
             self._journal.attempts.record_sick(state.digest, self._domain, sorted(excused))
 
@@ -105,9 +107,9 @@ class Trial(Generic[Want, Seen, Remembered]):
             self._about, self._unwell_since, self._unchecked_since = about, None, None
             self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
         if not self._journal.digest("last-good"):
-            self._transaction.finds(self._domain, self._reconciler.as_found(seen, self._memory.memory(), well=True))
+            self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))
         if self._last_checks is None:
-            self._last_checks = self._reconciler.last_checks(seen)
+            self._last_checks = self._watched.last_checks(seen)
 
     def proved(self, subjects: Collection[str]) -> None:
         """These subjects were just proven, by their checks where they have one."""
@@ -150,7 +152,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         """Wait until every check has passed once. A failing check is waited for until it has decided, a check without a
         result for a minute, because some are made once an hour. Called when there is a state to go back to."""
         names = self._reconciler.select(state).subjects.keys() - set(excused)
-        found = self._reconciler.unchecked(seen, self._last_checks or {})
+        found = self._watched.unchecked(seen, self._last_checks or {})
         unchecked = {name: each for name, each in sorted(found.items()) if name in names}
         now = asyncio.get_running_loop().time()
         self._unchecked_since = now if self._unchecked_since is None else self._unchecked_since
@@ -186,10 +188,10 @@ class Trial(Generic[Want, Seen, Remembered]):
         part of it."""
         journal = self._journal
         if not journal.digest("last-good"):
-            self._transaction.finds(self._domain, self._reconciler.as_found(seen, self._memory.memory(), well=True))
+            self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))
             found = self._transaction.found()
             return found is not None and journal.put("last-good", found, AS_FOUND)
-        replaced = self._reconciler.superseded(differences, seen, self._memory.memory())
+        replaced = self._inheriting.superseded(differences, seen, self._memory.memory())
         good, desired = (journal.readable_revision(role) if replaced else None for role in _ROLES)
         if good is None or desired is None:
             return False
@@ -230,7 +232,7 @@ class Trial(Generic[Want, Seen, Remembered]):
     def accept(self, want: Want, seen: Seen) -> Remembered:
         """The memory, in which content that was set aside and has proven itself since is no longer set aside."""
         memory = self._memory.memory()
-        accepted = self._reconciler.vindicated(want, seen, memory)
+        accepted = self._tagged.vindicated(want, seen, memory)
         if not accepted:
             return memory
         with self._journal.at_once():

@@ -29,6 +29,7 @@ from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.agents.in_force import reserved_subjects
+from evenkeel.reconcilers.capabilities import instanced, tagged, watched
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
@@ -56,6 +57,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         transaction: Transaction,
     ) -> None:
         self._reconciler, self._journal, self._transaction = reconciler, journal, transaction
+        self._watched, self._tagged, self._instanced = watched(reconciler), tagged(reconciler), instanced(reconciler)
         self._tries, self._progress = tries, progress
         self.asks_afresh = False
         """Set to ask registries again at the next look, also where their answers are cached."""
@@ -98,7 +100,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
             return sight
-        renewed = self._reconciler.renewed(sight.plan.differences, sight.seen, sight.memory)
+        renewed = self._tagged.renewed(sight.plan.differences, sight.seen, sight.memory)
         found = self._judge(sight, renewed)
         if not isinstance(found, Run):
             return found
@@ -145,14 +147,14 @@ class Turns(Generic[Want, Seen, Remembered]):
             stuck = {each.subject: each.why for each in others} | stuck
         plan = self._plan(differences, seen, memory, reserved, stuck)
         if aim.judges_all:
-            self.record.content(reconciler.set_aside(want, seen, memory, self.record.set_aside()))
+            self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
-        gone = self._absences.gone(self._reconciler.known(before), self._reconciler.present(seen), now_s)
-        self.memory.keep(before, self._reconciler.forgotten(before, gone) if gone else before)
+        gone = self._absences.gone(self._instanced.known(before), self._instanced.present(seen), now_s)
+        self.memory.keep(before, self._instanced.forgotten(before, gone) if gone else before)
 
     def _plan(
         self,
@@ -174,7 +176,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             return self.record.waits(f"an open activity is about {', '.join(sight.reserved_differing)}")
         settled, ours = self._settled(sight)
         if is_desired or aim.judges_all:
-            self.trial.looked(state, seen, self._reconciler.renewed(sight.differences, seen, sight.memory))
+            self.trial.looked(state, seen, self._tagged.renewed(sight.differences, seen, sight.memory))
         if aim.judges_all:
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
@@ -197,7 +199,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         ailing = {name: each for name, each in sorted(sight.ailing.items()) if name in names}
         unwell = {name: each.why for name, each in ailing.items() if each.refutes}
         passing = {name: each.why for name, each in ailing.items() if each.is_passing}
-        ended = tuple(name for name in self._reconciler.ended(sight.seen) if name in names)
+        ended = tuple(name for name in self._watched.ended(sight.seen) if name in names)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
         return settled, {name: why for name, why in unwell.items() if name not in sight.reserved}
 

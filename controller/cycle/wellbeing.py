@@ -13,6 +13,7 @@ from typing import Generic
 
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.trial import RECOVERY_S
+from evenkeel.reconcilers.capabilities import watched
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.ports import Ailment, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
@@ -24,7 +25,7 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
     """The condition `Healthy` of one domain."""
 
     def __init__(self, reconciler: Reconciler[Want, Seen, Remembered], record: Record) -> None:
-        self._reconciler, self._record = reconciler, record
+        self._reconciler, self._watched, self._record = reconciler, watched(reconciler), record
         self._is_held_up = not record.is_well()
         """Whether a cycle ended without progress since the last look."""
         self._held_up: frozenset[str] = frozenset()
@@ -60,8 +61,8 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         down = {name: each for name, each in all_down.items() if name in self._should_run}
         # No state has these any more; `Leftovers` reports them.
         left_over = all_down.keys() - self._should_run - set(reserved)
-        ailing = {name: each for name, each in self._reconciler.ailing(seen, memory).items() if name not in left_over}
-        undecided = self._undecided(self._reconciler.undecided(seen, memory))
+        ailing = {name: each for name, each in self._watched.ailing(seen, memory).items() if name not in left_over}
+        undecided = self._undecided(self._watched.undecided(seen, memory))
         self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
         self._is_held_up = False
         told = {name: each for name, each in down.items() if name in self._held_up and name not in reserved}
@@ -76,9 +77,7 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         holds."""
         down = self._reconciler.down(seen, memory, self._should_run & self._proven)
         found = {name: each for name, each in down.items() if name in self._should_run}
-        found |= {
-            name: each for name, each in self._reconciler.ailing(seen, memory).items() if name in self._should_run
-        }
+        found |= {name: each for name, each in self._watched.ailing(seen, memory).items() if name in self._should_run}
         before = {name: each for name, each in self._ill.items() if name in at_work}
         self._ill = before | {name: each for name, each in found.items() if name not in at_work}
         self._record.health(self._ill, self._not_known)

@@ -293,8 +293,9 @@ class Controller:
         if self._life is not None:
             loss = self._journal.loss
             from_memory = f"works from memory ({loss.trouble.why}); " if loss is not None else ""
-            told = [f"{name}: {text}" if len(self._workers) > 1 else text for name, text in self._states.items()]
-            self._life.state(from_memory + "; ".join(told))
+            alike = len(set(self._states.values())) == 1
+            told = [text if alike else f"{name}: {text}" for name, text in self._states.items()]
+            self._life.state(from_memory + "; ".join(dict.fromkeys(told)))
 
     def _of(self, domain: str) -> str:
         """The domain in the names of its parts; "" for the only domain."""

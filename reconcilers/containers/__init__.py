@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from evenkeel.reconcilers.capabilities import Inheriting, Instanced, Revealing, Tagged, Watched
 from evenkeel.reconcilers.containers import diff as _diff
 from evenkeel.reconcilers.containers import observation as _observation
 from evenkeel.reconcilers.containers import plan as _plan
@@ -26,7 +27,13 @@ from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Difference, Outcome, Plan, Step
 
 
-class Containers:
+class Containers(
+    Watched[_select.ContainersWanted, ContainersSeen, ContainersMemory],
+    Tagged[_select.ContainersWanted, ContainersSeen, ContainersMemory],
+    Inheriting[ContainersSeen, ContainersMemory],
+    Instanced[ContainersSeen, ContainersMemory],
+    Revealing[ContainersSeen],
+):
     """The reconciler of the containers domain. `protected`: names that settings declare system containers, whatever is
     asked. `reserved`: names that settings keep from messages: files may ask for one, and it is never removed."""
 

@@ -154,6 +154,7 @@ def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> 
     """The difference at a path that no document has any more."""
     path, subject = there.path, subject_at(there.path, memory)
     placed, is_moved = memory.placed.get(path), subject in wanted
+    told = placed.notify if placed is not None else ()
     if there.trouble or there.refused:
         why = f"it cannot be removed: {there.trouble}"
         is_stuck = there.trouble and placed is not None and not is_moved
@@ -163,15 +164,15 @@ def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> 
         if placed is not None and placed.proven and placed.proven != form_name(there.form):
             why += "; somebody else has changed it since it was placed"
         if is_moved:
-            return FileDifference(subject, "finish", f"its former file {path} is left", removes=(path,))
-        return FileDifference(subject, "remove", why, before=there.form, removes=(path,))
+            return FileDifference(subject, "finish", f"its former file {path} is left", removes=(path,), told=told)
+        return FileDifference(subject, "remove", why, before=there.form, removes=(path,), told=told)
     left = _temporaries(there)
     if there.missing:
         return None  # it may be on a disk that is not mounted
     why = (
         f"temporary files of an interrupted change are left beside {path}" if left else f"{path} is not there any more"
     )
-    return FileDifference(subject, "finish", why, temporaries=left, forgets=(path,))
+    return FileDifference(subject, "finish", why, temporaries=left, forgets=(path,), told=told)
 
 
 def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
@@ -184,6 +185,7 @@ def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
         removes=(*difference.removes, *left.removes),
         temporaries=(*difference.temporaries, *left.temporaries),
         forgets=(*difference.forgets, *left.forgets),
+        told=tuple(dict.fromkeys((*difference.told, *left.told))),
     )
 
 
@@ -196,4 +198,5 @@ def _unneeded(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[
     """Names in the store that neither this want nor an original needs."""
     sources = {each.source.digest for each in seen.files if each.source is not None}
     kept = {each.digest for each in memory.originals.values()}
-    return tuple(name for name in seen.stored if name not in sources | kept | want.pinned)
+    names = dict.fromkeys((*seen.stored, *memory.stored))
+    return tuple(name for name in names if name not in sources | kept | want.pinned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from evenkeel.reconcilers.files.ownership import is_own
 from evenkeel.reconcilers.ports import Ailment
@@ -49,8 +49,3 @@ def gone(seen: FilesSeen, expected: Iterable[str]) -> dict[str, Ailment]:
     there = {each.subject for each in seen.files if each.kind != "absent" and each.is_wanted}
     missing = () if seen.only else sorted(set(expected) - there)
     return {subject: Ailment("is not there", refutes=False) for subject in missing}
-
-
-def present(seen: FilesSeen) -> Collection[str]:
-    """The paths at which something is, or may be."""
-    return tuple(each.path for each in seen.files if each.kind != "absent")

@@ -50,10 +50,11 @@ def _steps(difference: FileDifference) -> Iterator[Step]:
             yield step
             needs = (step.id,)
     for path in difference.removes:
-        yield Step(f"remove:{path}", subject, Phase.ACTIVATE, Remove(path), needs)
+        yield Step(f"remove:{path}", subject, Phase.ACTIVATE, Remove(path, difference.told), needs)
     discarded: dict[str, tuple[str, ...]] = dict.fromkeys(difference.forgets, ()) | dict(difference.temporaries)
     for path, names in discarded.items():
-        discard = Discard(path, names, path in difference.forgets)
+        is_gone = path in difference.forgets
+        discard = Discard(path, names, is_gone, difference.told if is_gone else ())
         yield Step(f"discard:{path}", subject, Phase.CLEANUP, discard)
     if difference.contents:
         yield Step("drop", subject, Phase.CLEANUP, Drop(difference.contents))
@@ -72,7 +73,11 @@ def _changing(difference: FileDifference, file: File) -> Iterator[Step]:
         yield Step(f"write:{subject}", subject, Phase.UPDATE, Write(path, temporary, form, file.content))
     if difference.switch:
         switch = Switch(path, temporary, form, difference.before, not difference.is_foreign)
-        yield Step(f"switch:{subject}", subject, Phase.ACTIVATE, switch)
+        if difference.before is None:  # nothing is disturbed, and an engine wants a mount's source when it creates
+            written = (f"write:{subject}",) if difference.write else ()
+            yield Step(f"switch:{subject}", subject, Phase.UPDATE, switch, written)
+        else:
+            yield Step(f"switch:{subject}", subject, Phase.ACTIVATE, switch)
         needs = (f"switch:{subject}",)
     if difference.adjust:
         yield Step(f"adjust:{subject}", subject, Phase.ACTIVATE, Adjust(path, form))

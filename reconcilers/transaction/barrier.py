@@ -1,8 +1,10 @@
 """Barriers: how far a domain may go while others are on their way to the same revision.
 
 Phases are barriers: nothing is prepared before everything is fetched, nothing is switched before everything is
-prepared, and nothing is removed before everything is proven. Within the switch there is an order of the domains: a
-domain switches, and proves itself, before the next one begins. The way back takes them in reverse order.
+prepared, and nothing is removed before everything is proven. Domains prepare themselves in an order, because one may
+depend on the preparation of another one: an engine creates no container whose mount has no source. They also switch in
+an order: a domain switches, and proves itself, before the next one begins. The way back takes the switches in reverse
+order.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def _place(phase: Phase, rank: int, back: bool) -> tuple[int, int]:
         case Phase.DOWNLOAD:
             return 0, 0
         case Phase.UPDATE:
-            return 1, 0
+            return 1, rank
         case Phase.ACTIVATE | Phase.VERIFY:
             return 2, -rank if back else rank
         case Phase.CLEANUP:

@@ -20,7 +20,7 @@ from tests.engines.registry import Registry
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.containers.memory.volumes import Volume, without_names
-from evenkeel.reconcilers.ports import Driver
+from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.specs.containers.container import Container, Restart
 from evenkeel.specs.containers.image import normal_image
 from evenkeel.specs.containers.normalise import normal
@@ -39,7 +39,7 @@ _LASTS = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait $!"]
 class Kit(Protocol):
     """What a test needs of an engine. Nothing here goes through the driver under test."""
 
-    driver: Driver[ContainersSeen]
+    driver: Logged[ContainersSeen]
 
     def far(self, name: str) -> str:
         """Put an image into a registry and take it from the engine; the reference under which it can be pulled. `MISSING`
@@ -110,7 +110,7 @@ class MemoryKit:
         self.engine.script.pull_rate = 1e9
         for name in LOCAL:
             self.engine.world.images[normal_image(name)] = 1
-        self.driver: Driver[ContainersSeen] = self.engine
+        self.driver: Logged[ContainersSeen] = self.engine
         self._ports = iter(range(20000, 21000))
         self._runs = 0
 
@@ -191,7 +191,7 @@ class DockerKit:
 
     def __init__(self, dockerd: Dockerd, registry: Registry) -> None:
         self._dockerd, self._registry = dockerd, registry
-        self.driver: Driver[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
+        self.driver: Logged[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
         self._committed = set[str]()
 
     def far(self, name: str) -> str:

@@ -20,7 +20,6 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.files.observed import FilesLook, FilesSeen, at_files
 from evenkeel.specs.look import Look
-from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Outcome
 
 Result = TypeVar("Result")
@@ -61,9 +60,6 @@ class FilesEngine:
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         return await self._in_thread(lambda: self._performer.perform(action))
-
-    async def output(self, instance: str) -> Output:
-        return Output(unread="a file says nothing")
 
     def nudges(self) -> AsyncIterator[None]:
         return self._watch.nudges()

@@ -30,8 +30,9 @@ from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
 from evenkeel.controller.participants.containers.participant import ContainersParticipant
 from evenkeel.controller.process.clock import Uptime
+from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Verify
 from evenkeel.specs.containers.container import Container
@@ -119,7 +120,7 @@ class PowerLoss(BaseException):
 class Wrapped:
     """An engine behind a driver that passes everything on; what it does otherwise is its child's."""
 
-    def __init__(self, engine: Driver[ContainersSeen]) -> None:
+    def __init__(self, engine: Logged[ContainersSeen]) -> None:
         self._engine = engine
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
@@ -142,7 +143,7 @@ class Wrapped:
 class Cuttable(Wrapped):
     """An engine, behind a driver that the power can be cut around."""
 
-    def __init__(self, engine: Driver[ContainersSeen], pulse: Callable[[str], None]) -> None:
+    def __init__(self, engine: Logged[ContainersSeen], pulse: Callable[[str], None]) -> None:
         super().__init__(engine)
         self._pulse = pulse
 
@@ -179,14 +180,14 @@ class Device:
         settings: AgentSettings | None = None,
         conduct: ContainersConduct | None = None,
         patience: timedelta = timedelta(minutes=2),
-        driver: Driver[ContainersSeen] | None = None,
+        driver: Logged[ContainersSeen] | None = None,
         clock: Callable[[], float] = now,
     ) -> None:
         self.clock_is_ahead_s, self._clock = 0.0, clock
         self.boots = 1
         self.engine = MemoryEngine(now=self._now, catalogue=catalogue)
         self.engine.script.pull_rate = 1e9
-        self._driver: Driver[ContainersSeen] = driver or self.engine
+        self._driver: Logged[ContainersSeen] = driver or self.engine
         self.settings = settings or AgentSettings()
         self.conduct = (conduct or ContainersConduct(system_containers=system))._replace(patience=patience)
         self.pulses: list[str] = []

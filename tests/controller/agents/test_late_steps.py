@@ -21,7 +21,8 @@ from tests.controller.agents.harness import (
 )
 from tests.virtual import now, run
 
-from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.reconcilers.capabilities import Logged
+from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Start, Update
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.plan import Action, Outcome, Retry
@@ -34,7 +35,7 @@ CALL_S = 60.0
 class Hanging(Wrapped):
     """An engine that lets its callers wait for some steps. It does what it was asked for, also when nobody waits any more."""
 
-    def __init__(self, engine: Driver[ContainersSeen]) -> None:
+    def __init__(self, engine: Logged[ContainersSeen]) -> None:
         super().__init__(engine)
         self.hangs: tuple[type, float] | None = None
         """What is done how many seconds later."""

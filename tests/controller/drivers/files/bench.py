@@ -27,7 +27,6 @@ from evenkeel.specs.files.file import File
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.files.observed import FilesSeen
 from evenkeel.specs.look import Look
-from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Action, Outcome, Plan
 
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -71,9 +70,6 @@ class Watched:
             await self._cut()
         self.notified += [subject for _, subject in action.traits.notifies]
         return outcome
-
-    async def output(self, instance: str) -> Output:
-        return await self.engine.output(instance)
 
     def nudges(self) -> AsyncIterator[None]:
         return self.engine.nudges()

@@ -1,0 +1,201 @@
+"""Capabilities that a domain has or has not: small ports beside `Reconciler` and `Driver`.
+
+A reconciler that has one names it as a base, so that the type checker misses no method. The controller asks for each with
+the function of the same name, once, when it joins the domain. For a domain without the capability that function gives
+`_WITHOUT`, so that nobody has to ask twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler, Remembered, SeenCo, SeenContra, Want
+from evenkeel.specs.desired import DesiredState, Document
+from evenkeel.specs.feedback import SetAside
+from evenkeel.specs.output import Output
+from evenkeel.specs.plan import Difference, Plan
+
+WantContra = TypeVar("WantContra", contravariant=True)
+RememberedContra = TypeVar("RememberedContra", contravariant=True)
+
+
+@runtime_checkable
+class Watched(Protocol[WantContra, SeenContra, RememberedContra]):
+    """Subjects live on by themselves once they are there: they fail, end, and may have checks."""
+
+    def ailing(self, seen: SeenContra, memory: RememberedContra) -> Mapping[str, Ailment]:
+        """Subjects that are there and not well."""
+        ...
+
+    def ended(self, seen: SeenContra) -> tuple[str, ...]:
+        """Subjects that have come to their end well, as they may."""
+        ...
+
+    def undecided(self, seen: SeenContra, memory: RememberedContra) -> Mapping[str, str]:
+        """Subjects that were proven before and of which nobody knows yet how they are, and why."""
+        ...
+
+    def last_checks(self, seen: SeenContra) -> Mapping[str, str]:
+        """What names the newest result of each check, by subject, for `unchecked`."""
+        ...
+
+    def unchecked(self, seen: SeenContra, since: Mapping[str, str]) -> Mapping[str, Ailment]:
+        """Subjects that have a check and have not passed it since `last_checks` said this. It refutes when they have failed
+        it, which ends by itself: they pass it, or become ailing."""
+        ...
+
+    def discreet(self, output: Output, subject: str, wants: Sequence[WantContra]) -> Output:
+        """What an instance of a subject has written (`Logged`), without the secrets that it may have been asked for with."""
+        ...
+
+
+@runtime_checkable
+class Tagged(Protocol[WantContra, SeenContra, RememberedContra]):
+    """Content is asked for by a name that may mean another content tomorrow. It changes without a revision, is on trial by
+    itself, and is set aside when it fails."""
+
+    def renewed(
+        self, differences: Sequence[Difference], seen: SeenContra, memory: RememberedContra
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content, the one
+        that it is tried under first; without those that have nothing else to go back to."""
+        ...
+
+    def vindicated(self, want: WantContra, seen: SeenContra, memory: RememberedContra) -> Mapping[str, tuple[str, ...]]:
+        """Subjects that are proven with content that was set aside before, because nothing else was left, and its names."""
+        ...
+
+    def set_aside(
+        self, want: WantContra, seen: SeenContra, memory: RememberedContra, before: Mapping[str, SetAside]
+    ) -> Mapping[str, SetAside]:
+        """Subjects for which content that is asked for is not used, because it was tried and failed. `before`: what this
+        said last; it stays so for a subject of which nothing newer is known."""
+        ...
+
+
+@runtime_checkable
+class Inheriting(Protocol[SeenContra, RememberedContra]):
+    """What others have put there, and evenkeel replaces because it was told to, is something to go back to."""
+
+    def as_found(self, seen: SeenContra, memory: RememberedContra | None, *, well: bool = False) -> DesiredState | None:
+        """What was at work before, as a desired state to go back to; `None` when there is nothing. Instances that evenkeel
+        has had to do with already, as far as it remembers, do not count; without a `memory` all do. `well`: where none of it
+        is well, there is nothing."""
+        ...
+
+    def superseded(
+        self, differences: Sequence[Difference], seen: SeenContra, memory: RememberedContra
+    ) -> tuple[Document, ...]:
+        """Of the adopted instances at work those that are replaced or removed, as documents to go back to."""
+        ...
+
+
+@runtime_checkable
+class Instanced(Protocol[SeenContra, Remembered]):
+    """Facts are remembered of instances, and others may remove an instance for good."""
+
+    def known(self, memory: Remembered) -> tuple[str, ...]:
+        """Ids of all instances of which something is remembered."""
+        ...
+
+    def present(self, seen: SeenContra) -> tuple[str, ...]:
+        """Ids of all instances that are there."""
+        ...
+
+    def forgotten(self, memory: Remembered, gone: Collection[str]) -> Remembered:
+        """What is remembered when these instances are gone for good."""
+        ...
+
+
+@runtime_checkable
+class Revealing(Protocol[SeenContra]):
+    """Plans keep values to themselves, which somebody at a terminal may ask to see."""
+
+    def revealed(self, plan: Plan, seen: SeenContra) -> Plan:
+        """The same plan with these values. Those that are marked as secret stay hidden."""
+        ...
+
+
+@runtime_checkable
+class Logged(Driver[SeenCo], Protocol[SeenCo]):
+    """A driver whose instances write something."""
+
+    async def output(self, instance: str) -> Output:
+        """What an instance has written last, and what its check has. Raises `Unavailable`, `TimedOut` or `Refused` when the
+        engine cannot be asked."""
+        ...
+
+
+def watched(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Watched[Want, SeenContra, Remembered]:
+    return reconciler if isinstance(reconciler, Watched) else _WITHOUT
+
+
+def tagged(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Tagged[Want, SeenContra, Remembered]:
+    return reconciler if isinstance(reconciler, Tagged) else _WITHOUT
+
+
+def inheriting(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Inheriting[SeenContra, Remembered]:
+    return reconciler if isinstance(reconciler, Inheriting) else _WITHOUT
+
+
+def instanced(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Instanced[SeenContra, Remembered]:
+    return reconciler if isinstance(reconciler, Instanced) else _WITHOUT
+
+
+def revealing(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Revealing[SeenContra]:
+    return reconciler if isinstance(reconciler, Revealing) else _WITHOUT
+
+
+class _Without:
+    """What holds of a domain that has none of these."""
+
+    def ailing(self, seen: object, memory: object) -> Mapping[str, Ailment]:
+        return {}
+
+    def ended(self, seen: object) -> tuple[str, ...]:
+        return ()
+
+    def undecided(self, seen: object, memory: object) -> Mapping[str, str]:
+        return {}
+
+    def last_checks(self, seen: object) -> Mapping[str, str]:
+        return {}
+
+    def unchecked(self, seen: object, since: Mapping[str, str]) -> Mapping[str, Ailment]:
+        return {}
+
+    def discreet(self, output: Output, subject: str, wants: Sequence[object]) -> Output:
+        return output
+
+    def renewed(self, differences: Sequence[Difference], seen: object, memory: object) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
+    def vindicated(self, want: object, seen: object, memory: object) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
+    def set_aside(
+        self, want: object, seen: object, memory: object, before: Mapping[str, SetAside]
+    ) -> Mapping[str, SetAside]:
+        return {}
+
+    def as_found(self, seen: object, memory: object, *, well: bool = False) -> DesiredState | None:
+        return None
+
+    def superseded(self, differences: Sequence[Difference], seen: object, memory: object) -> tuple[Document, ...]:
+        return ()
+
+    def known(self, memory: object) -> tuple[str, ...]:
+        return ()
+
+    def present(self, seen: object) -> tuple[str, ...]:
+        return ()
+
+    def forgotten(self, memory: Any, gone: Collection[str]) -> Any:
+        return memory
+
+    def revealed(self, plan: Plan, seen: object) -> Plan:
+        return plan
+
+
+_WITHOUT = _Without()
