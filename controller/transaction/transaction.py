@@ -273,7 +273,7 @@ class Transaction:
             if part
             else f"last-good is in force; {why}"
         )
-        is_new = voice.settled_is(False, "RolledBack", text)
+        is_new = self.verdict.agree(domain, False, "RolledBack", text)
         if is_new and self._back_at != good.digest:
             what = f"{part} went back to last-good" if part else f"last-good {good.digest} is in force again"
             voice.say("rolled-back", f"{what}{self._whom(desired, good)}")

@@ -24,6 +24,10 @@ _WORST_FIRST = (
 )
 
 
+_ON_THE_WAY = ("RollingBack", "Waiting", "Converging")
+"""Reasons of a domain that is going somewhere."""
+
+
 class Statement(NamedTuple):
     """What a domain says. `desired`: the digest of what was desired when it said so."""
 
@@ -47,6 +51,14 @@ class Verdict:
     def leave(self, domain: str) -> None:
         """A domain has no say, until it says something: nothing is asked of it."""
         self._said.pop(domain, None)
+
+    def agree(self, domain: str, holds: bool, reason: str, message: str) -> bool:
+        """A domain says how all are: it is known that they have come to where they were going. As `say`."""
+        desired = self._journal.digest("desired")
+        for name, said in self._said.items():
+            if said is not None and said.desired == desired and said.reason in _ON_THE_WAY:
+                self._said[name] = Statement(desired, holds, reason, message)
+        return self.say(domain, holds, reason, message)
 
     def say(self, domain: str, holds: bool, reason: str, message: str) -> bool:
         """A domain says how it is; True when the device says something new by that."""

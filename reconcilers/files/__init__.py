@@ -35,7 +35,8 @@ class Files(Inheriting[FilesSeen, FilesMemory]):
         return _select.select(desired)
 
     def is_idle(self, wants: Sequence[_select.FilesWanted], memory: FilesMemory) -> bool:
-        return memory == FilesMemory() and not any(want.documents for want in wants)
+        facts = memory.placed, memory.begun, memory.prepared, memory.originals, memory.stored
+        return not any(facts) and not any(want.documents for want in wants)
 
     def look(self, want: _select.FilesWanted | None, memory: FilesMemory) -> FilesLook:
         return _look.look(want, memory)

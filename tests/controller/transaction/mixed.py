@@ -104,6 +104,8 @@ class Mixed:
 
     def __init__(self, state: Path) -> None:
         self.power = Power()
+        self.heard: list[tuple[str, str]] = []
+        """Each entry, and the reason of `Settled` at its moment."""
         files = memory_files()
         assert isinstance(files.system, MemoryDisk)
         self.disk = files.system
@@ -115,11 +117,15 @@ class Mixed:
     def start(self) -> None:
         """A new process."""
         self.source = Scripted()
-        conduct = Conduct(tries=2, now=now)
+        conduct = Conduct(tries=2, now=now, on_entry=self._hear)
         wake_ups = WakeUps(jitter=lambda: 0.5)
         self.controller = Controller(
             self.journal, self._domains, self.source, (), timedelta(seconds=60), wake_ups, conduct=conduct
         )
+
+    def _hear(self, entry: Feedback) -> None:
+        known = self.journal.condition("Settled")
+        self.heard.append((entry.kind, known.reason if known is not None else ""))
 
     # ── the world ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -91,6 +91,7 @@ def test_a_file_with_which_a_container_does_not_come_up_is_taken_back(on_mixed: 
             "not before the container is proven again"
         )
         assert not mixed.said("drift"), "nobody else has changed anything"
+        assert ("rolled-back", "RolledBack") in mixed.heard, "the condition says so, too, at that moment"
 
     on_mixed(work)
 
