@@ -1,7 +1,7 @@
-"""Which parts there are, and how they fit: the only module that names concrete sources, drivers and sinks.
+"""The parts of evenkeel, and their connections: the only module that names concrete sources, drivers and sinks.
 
-From settings to parts, nothing else: nothing here decides, reads a file or waits. Every part is imported when it is asked
-for, because a status must not load what a controller needs.
+From settings to parts, nothing else: nothing here decides, reads a file or waits. Every part is imported when it is
+asked for, because a status must not load the parts of a controller.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
 def open_domains(
     settings: Settings, engine: Driver[ContainersSeen] | None = None, *, readonly: bool = False
 ) -> tuple[Domain[Any, Any, Any], ...]:
-    """All domains in the order of their switches, each with the driver that the settings name; `engine`: that of the
-    containers, where it is open already. With `readonly` nothing that a driver does is kept."""
+    """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
+    the containers, where it is open already. With `readonly` no effect of a driver is kept."""
     containers = engine or open_driver(settings, readonly=readonly)
     return _files(settings, readonly=readonly), _containers(settings, containers)
 
 
 def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
-    """On the host itself, or beside the simulated engine on a simulated one."""
+    """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.drivers.files import disk_files, memory_files
     from evenkeel.reconcilers.files import Files
@@ -96,7 +96,7 @@ def _containers(
 
 
 def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
-    """How to learn what a pull will fetch. Docker does not tell, so its registries are asked; the memory engine knows."""
+    """The sizes of pulls. Docker does not tell them, so its registries are asked; the memory engine knows them."""
 
     async def of_registries(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         from evenkeel.controller.drivers.registry import look_up
@@ -113,7 +113,7 @@ def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
 
 
 def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:
-    """How to learn what of the host is missing or taken: the machine's own, or the simulated one."""
+    """The host: the machine's own, or the simulated one."""
     if settings.engine.kind == "docker":
         from functools import partial
 
@@ -129,7 +129,7 @@ def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroun
 def simulated_engine(
     store: Path | None = None, now: Now = system_now
 ) -> tuple[MemoryEngine, type[Image], type[Script]]:
-    """A memory engine to play with, and the words in which its registry and its temper are described."""
+    """A memory engine for demonstrations, and the classes that describe its registry and its behaviour."""
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
 
     return MemoryEngine(store=store, now=now), Image, Script
@@ -147,22 +147,22 @@ def serves(settings: Settings) -> bool:
     return settings.mqtt.enabled and settings.update_agent.enable
 
 
-def read_asked(settings: Settings, *, readonly: bool) -> Reading:
-    """What all spec files say now; `readonly` writes no cache either."""
+def read_source(settings: Settings, *, readonly: bool) -> Reading:
+    """The reading of all spec files; `readonly` writes no cache either."""
     from evenkeel.controller.sources.files import read_specs
 
     return read_specs(settings.specs, Path(settings.state) / PARSED, cache_readonly=readonly)
 
 
 def read_files(paths: Sequence[str]) -> Reading:
-    """What these files say, without a cache."""
+    """The reading of these files, without a cache."""
     from evenkeel.controller.sources.files import read_specs
 
     return read_specs(paths)
 
 
 def no_document(paths: Sequence[str]) -> str:
-    """What to say of files and folders that hold no document: what is read there, and what is not."""
+    """The text about files and folders without a document: which files are read there, and which are not."""
     from evenkeel.controller.sources.files import SOUGHT, passed_over
     from evenkeel.reconcilers.counted import listed
 
@@ -178,7 +178,7 @@ def open_source(settings: Settings) -> Source:
 
 
 def open_sinks(settings: Settings) -> tuple[Sink, ...]:
-    """Where feedback goes beside the journal."""
+    """The sinks of feedback beside the journal."""
     if not settings.events.file:
         return ()
     from evenkeel.controller.sinks.jsonl import JsonLines
@@ -234,20 +234,21 @@ def build_controller(
     domains: Sequence[Domain[Any, Any, Any]],
     source: Source | None = None,
     life: Life | None = None,
-    told: Callable[[Feedback], None] = lambda entry: None,
+    on_entry: Callable[[Feedback], None] = lambda entry: None,
     progress: StepProgress = lambda step, message, done, total: None,
     now: Now = system_now,
     agents: Callable[[Controller], Serving] | None = None,
     lock: Lock | None = None,
     control: Control | None = None,
 ) -> Controller:
-    """All parts together. `told` hears every entry right after it was stored, `progress` how far long steps are."""
-    from evenkeel.controller.cycle.stage import Limits
+    """All parts together. `on_entry` is called with every entry right after it was stored, `progress` with the progress
+    of long steps."""
+    from evenkeel.controller.cycle.stage import StageLimits
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.queue import WakeUps
     from evenkeel.controller.loop.worker import Conduct
 
-    limits = Limits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
+    limits = StageLimits(settings.parallel, settings.timeouts.pull, settings.timeouts.step)
     return Controller(
         journal,
         domains,
@@ -261,5 +262,5 @@ def build_controller(
         agents=agents,
         lock=lock,
         control=control,
-        conduct=Conduct(limits, settings.retries, now, told, progress),
+        conduct=Conduct(limits, settings.retries, now, on_entry, progress),
     )

@@ -1,4 +1,4 @@
-"""Many names in few words: thirty containers that fail for one reason are one sentence, in an order that does not change."""
+"""Many names in few words: thirty containers that fail for one reason are one sentence, in a stable order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def listed(names: Collection[str], most: int = _FEW) -> str:
 
 
 def counted(states: Mapping[str, str]) -> str:
-    """What is the matter with whom, from subjects and what follows their names in a sentence: `a fails its health check`,
+    """The state of subjects in one sentence, from subjects and the words after their names: `a fails its health check`,
     `each of 30 is not running: a, b, c and 27 more`."""
     return _sentences(
         states.items(),
@@ -27,7 +27,8 @@ def counted(states: Mapping[str, str]) -> str:
 
 
 def reasons(whys: Iterable[tuple[str, str]]) -> str:
-    """Why whom, from subjects and sentences: `a: it ended`, `a, b, c and 27 more: it ended`."""
+    """The reasons for subjects in one sentence, from subjects and sentences: `a: it ended`, `a, b, c and 27 more: it
+    ended`."""
     return _sentences(whys, lambda names, why: f"{listed(names)}: {why}", lambda name, why: f"{name}: {why}")
 
 

@@ -1,8 +1,8 @@
-"""What the outcomes of one stage mean for the revision.
+"""The meaning of one stage's outcomes for the revision.
 
-Three endings of a step become one decision about the revision: go on, try again later, or give it up. Fetching may fail for
-ever without harm, because nothing was disturbed yet; in every later phase a revision has a number of tries. Last-good is
-never given up: there is nothing better to go back to.
+Three endings of a step become one decision about the revision: go on, try again later, or give it up. Fetching may fail
+for ever without harm, because nothing was disturbed yet; in every later phase a revision has a number of tries.
+Last-good is never given up: there is nothing better to go back to.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def fold(
     changes: Container[str] | None = None,
 ) -> Decision:
     """The decision about a revision. `failures`: how often it failed before; `tries`: how often a disturbing phase may.
-    Without a way back, a cause that lies outside is waited for as long as it takes: nothing better can be put in place. So is
-    a defect of evenkeel's own. With a way back that counts only where the revision `changes` the subject, so that going back
-    may help (`None`: nobody knows what it changes).
-
     A step without an outcome was cancelled; that is no failure.
+
+    Without a way back, an external cause is waited for as long as it takes, because nothing better can be put in place,
+    and so is a defect of evenkeel's own. With a way back, a defect counts only where the revision `changes` the
+    subject, so that going back may help (`None`: the changes are unknown).
     """
     failed = [(step.subject, o.message) for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed)]
     retries = [(step.subject, o) for step in stage.steps if isinstance(o := outcomes.get(step.id), Retry)]
@@ -73,14 +73,14 @@ def fold(
 
 
 def one_more(why: str, failures: int, tries: int, after_s: float = 0.0) -> TryAgain | GiveUp:
-    """What one more failure of a revision leads to, after so many `failures`."""
+    """The decision after one more failure of a revision that had so many `failures`."""
     if failures + 1 >= tries:
         return GiveUp(f"{why} (tried {failures + 1} times)")
     return TryAgain(why, after_s)
 
 
 def failures(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
-    """Why which subjects have failed."""
+    """The subjects that have failed, with the reasons."""
     return {
         step.subject: outcome.message
         for step in stage.steps
@@ -89,15 +89,15 @@ def failures(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
 
 
 def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
-    """Nothing is done about a subject that is `stuck`, and why. One that could not be changed in place is at work all the
-    same, and keeps nobody who depends on it from anything."""
+    """The difference, with the reason why nothing is done, if its subject is `stuck`. A subject that could not be
+    changed in place is at work all the same, and holds up none that depend on it."""
     if difference.subject not in stuck:
         return difference
     return changed(difference, verb="keep" if difference.in_place else "blocked", why=stuck[difference.subject])
 
 
 def blocked(plan: Plan) -> str:
-    """Why a plan without steps is nevertheless not settled; "" when it is."""
+    """The reason why a plan without steps is not settled; "" when it is."""
     return reasons((d.subject, d.why) for d in plan.differences if d.verb == "blocked")
 
 
@@ -107,7 +107,7 @@ def at_most_cleans(plan: Plan) -> bool:
 
 
 def unfinished(plan: Plan) -> set[str]:
-    """Subjects for which more is to be done than to remove old instances, or nothing may be done."""
+    """Subjects that need more than the removal of old instances, or that are blocked."""
     steps = (step for stage in plan.stages for step in stage.steps)
     blocked = {each.subject for each in plan.differences if each.verb == "blocked"}
     return blocked | {step.subject for step in steps if step.phase != Phase.CLEANUP}

@@ -1,7 +1,7 @@
-"""Which steps of a plan may run now.
+"""The gate: which steps of a plan may run now.
 
-From a file every step is open. A source that gives commands (MQTT) opens steps of some subjects and kinds; until then they
-wait, and the plan says for what. A gate never changes a plan, and never lets a step run before those it needs.
+From a file every step is open. A source that gives commands (MQTT) opens steps of some subjects and kinds; until then
+they wait, and the plan says for what. A gate never changes a plan, and never lets a step run before those it needs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Wait(NamedTuple):
 
 
 def all_open(step: Step) -> bool:
-    """The gate of a source that asks once and means everything."""
+    """The gate of a source without commands: every step is open."""
     return True
 
 

@@ -1,9 +1,9 @@
-"""Steps and what they need → stages.
+"""From steps and their needs to stages.
 
-Phases are barriers: nothing is disturbed before all is fetched, nothing old is removed before all that is new is proven.
-Starting and proving belong together, because a container starts only when those it depends on are proven; so ACTIVATE and
-VERIFY share one rank and are ordered by needs. What may start does so before anything is watched, because watching takes its
-time; that is also what happens when only first stages run and the rest is planned anew each time.
+Phases are barriers: nothing is disturbed before all is fetched, no old instance is removed before all new ones are
+proven. Starting and proving belong together, because a container starts only when those it depends on are proven; so
+ACTIVATE and VERIFY share one rank and are ordered by needs. Every step that may start does so before any proof, because
+a proof takes its time; the same happens when only first stages run and the rest is planned anew each time.
 """
 
 from __future__ import annotations

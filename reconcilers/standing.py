@@ -1,4 +1,4 @@
-"""How one subject of a domain stands against what is asked for: what a verdict about it is derived from."""
+"""The standing of one subject of a domain against the desired state: the input of a verdict."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 
 class Standing(NamedTuple):
-    """`proven`: at work and proven. `ended`: proven, and its process has come to its end. `away`: something has to be done
-    before it is at work and proven, and what. `sick`: it is there, and by its own doing not well. `unknown`: it could not be
-    looked at, which says nothing against it."""
+    """`proven`: at work and proven. `ended`: proven, and its process has ended. `away`: the work that is left before it
+    is at work and proven. `sick`: it is there, and unwell by its own fault. `unknown`: it could not be looked at, which
+    says nothing against it."""
 
     how: Literal["proven", "ended", "away", "sick", "unknown"]
     why: str = ""

@@ -1,4 +1,4 @@
-"""What is asked of a domain, as far as all domains have it in common."""
+"""The common part of every domain's wants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Wanted(Protocol):
 
     @property
     def subjects(self) -> Mapping[str, object]:
-        """What is asked of each subject; two values are equal when they ask for the same."""
+        """The want of each subject; two values are equal when they ask for the same."""
         ...
 
     @property
@@ -23,13 +23,13 @@ class Wanted(Protocol):
 
 
 def differing(one: Wanted, other: Wanted) -> tuple[str, ...]:
-    """The subjects that are asked for otherwise, or in one of the two only, and those that one of them alone protects."""
+    """The subjects that differ, are in one of the two only, or are protected by one of them only."""
     wanted, also = one.subjects, other.subjects
     changed = {name for name in wanted.keys() | also.keys() if wanted.get(name) != also.get(name)}
     return tuple(sorted(changed | (set(one.protected) ^ set(other.protected))))
 
 
 def documents_of(state: DesiredState, want: Wanted, names: Collection[str]) -> list[Document]:
-    """The documents of a state that ask for these subjects of a domain."""
+    """The documents of these subjects of a domain."""
     asked = {name: wanted for name, wanted in want.subjects.items() if name in names}
     return [each for each in state.documents if each.name in asked and asked[each.name] == each.wanted]

@@ -28,6 +28,12 @@ def decode(content: bytes | str, expected: type[Noun]) -> Noun:
     return msgspec.json.decode(content, type=expected)
 
 
+def camel(field: str) -> str:
+    """The key of a noun's field in documents of people: `stable_for` → `stableFor`."""
+    first, *rest = field.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
 def fields_of(content: bytes) -> dict[str, bytes]:
     """The fields of a JSON object, each as its JSON; ValueError when it is none."""
     return {field: bytes(raw) for field, raw in msgspec.json.decode(content, type=dict[str, msgspec.Raw]).items()}

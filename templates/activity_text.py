@@ -1,6 +1,6 @@
-"""What came over MQTT, in words: the message that is in force and the activity that is open.
+"""State of MQTT in words: the message in force and the open activity.
 
-From values alone. Statuses stay as they are on the wire, because people look for them in two places.
+From values alone. Statuses stay as they are on the wire, because people search for them in both places.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from evenkeel.templates.style import PLAIN, Role, Style, paint
 ABANDON_HINT = "`evenkeel release --abandon` ends it"
 
 
-class Message(NamedTuple):
-    """Where a desired state in force came from, and when that was (epoch seconds)."""
+class MessageOrigin(NamedTuple):
+    """The origin of a desired state in force, and its time (epoch seconds)."""
 
     topic: str
     activity_id: str
     at: float
 
 
-def message_text(message: Message, now: float) -> str:
+def message_text(message: MessageOrigin, now: float) -> str:
     """`containersupdate/desiredstate (a1) 5 min ago`."""
     place = place_text(Place(topic=one_line(message.topic), activity_id=one_line(message.activity_id)))
     return f"{place} {when_text(message.at, now)}"
 
 
-def message_value(message: Message | None) -> dict[str, Any] | None:
+def message_value(message: MessageOrigin | None) -> dict[str, Any] | None:
     """The same as plain values."""
     if message is None:
         return None
@@ -43,7 +43,8 @@ def message_value(message: Message | None) -> dict[str, Any] | None:
 def activity_lines(
     activity: Activity, now: float, width: int = 80, style: Style = PLAIN, *, served: bool = True
 ) -> Iterator[str]:
-    """An open activity: what it waits for, its baselines, its actions. `served`: the settings have an agent for it."""
+    """An open activity: the reason of its wait, its baselines, its actions. `served`: the settings have an agent for
+    it."""
     place = place_text(Place(topic=one_line(activity.topic), activity_id=one_line(activity.id)))
     yield f"{paint('activity open', 'strong', style)}: {place}, begun {when_text(activity.begun_at, now)}"
     if activity.command:
@@ -99,7 +100,7 @@ def _for(title: str) -> str:
 
 
 def status_role(status: str) -> Role | None:
-    """How good a status of the wire is."""
+    """The role of a wire status, by which it is coloured."""
     if status.endswith(("_FAILURE", "_FAILED")) or status.startswith("INCOMPLETE"):
         return "bad"
     return "good" if status.endswith("_SUCCESS") or status == "COMPLETED" else None

@@ -1,7 +1,7 @@
-"""How long ago something was, as exact as people are about the past.
+"""Ages of moments, rounded as people do.
 
-A device finds the time after it has begun to work, so that what was dated before may be of 1970, or of a time that is yet to
-come. No age is told that cannot be.
+A device may find the time after it has begun to work, so an earlier entry may be dated 1970, or in the future. An
+impossible age is not shown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _FIRST_S = 1_735_689_600.0
 _FIRST_ENGINE_S = 1_356_998_400.0
 """2013: before, there was no engine either."""
 _SET_S = 60.0
-"""By so much clocks are set all the time."""
+"""Clocks are corrected by so much all the time."""
 
 
 def ago_text(seconds: float) -> str:
@@ -34,7 +34,7 @@ def since_text(at: float, now: float) -> str:
 
 
 def age_text(at: float, now: float) -> str:
-    """`5 min`, or `unknown`, of what an engine has dated."""
+    """`5 min`, or `unknown`, of a moment that an engine has dated."""
     return ago_text(now - at) if _can_be(at, now, _FIRST_ENGINE_S) else "unknown"
 
 

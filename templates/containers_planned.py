@@ -1,4 +1,4 @@
-"""What a plan tells of containers beyond what it tells of everything: images to pull, time away, volumes, old instances."""
+"""The part of a plan's text that only containers have: images to pull, time away, volumes, old instances."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ContainersPlanned:
         return fitting_image(container.image, room) if container is not None else ""
 
     def is_implied(self, change: Change, difference: Difference) -> bool:
-        """Whether a change follows from another one: swap that nobody asked for is twice the memory, and none without a
+        """Whether a change follows from another one: the default for swap is twice the memory, and none without a
         limit."""
         container = difference.container if isinstance(difference, ContainerDifference) else None
         if change.path != "resources.memorySwap" or container is None:
@@ -46,7 +46,8 @@ class ContainersPlanned:
         return derived and any(other.path == "resources.memory" for other in difference.changes)
 
     def details(self, difference: Difference) -> str:
-        """What forces a new container, for how long it is away, what is pulled and what is left over."""
+        """The change that forces a new container, its time away, the image to pull, and the instances that are left
+        over."""
         if not isinstance(difference, ContainerDifference):
             return ""
         parts = [f"a new container because of {', '.join(forcing)}"] if (forcing := self._forcing(difference)) else []
@@ -62,7 +63,7 @@ class ContainersPlanned:
         return "; ".join(parts)
 
     def remarks(self, difference: Difference) -> Iterator[tuple[str, bool]]:
-        """What becomes of volumes; each sentence with whether it is a loss."""
+        """The consequences for volumes; each sentence with whether it is a loss."""
         if isinstance(difference, ContainerDifference):
             yield from volume_texts(difference.volumes)
 
@@ -85,12 +86,12 @@ class ContainersPlanned:
         }
 
     def totals(self) -> dict[str, int]:
-        """The same of all together for programs: bytes."""
+        """The same of all containers for programs: bytes."""
         known, unknown = pull_sizes(self.plan, self.seen)
         return {"pullBytes": known, "pullsOfUnknownSize": unknown}
 
     def _left_over(self, difference: ContainerDifference) -> list[str]:
-        """Instances that are removed besides what the verb says: that a container is replaced, or goes."""
+        """Instances that are removed besides those that the verb implies."""
         if difference.verb == "blocked":
             return []
         others = sorted(
@@ -101,7 +102,8 @@ class ContainersPlanned:
         return others[1:] if difference.verb in ("recreate", "remove") else others  # the plain name stands first
 
     def _forcing(self, difference: ContainerDifference) -> list[str]:
-        """What needs a new container, where not all that differs does, or where another value would need none."""
+        """The changes that need a new container, where some other change does not, or where another value would need
+        none."""
         if difference.verb != "recreate":
             return []
         shown = [change for change in difference.changes if change.path and not self.is_implied(change, difference)]
@@ -114,7 +116,7 @@ class ContainersPlanned:
 
 
 def _away_text(usual_s: float, most_s: float | None) -> str:
-    """`about 0.2 to 11 s`: how long what is replaced takes to end depends on what it is just doing, and on nothing that could
-    be known from the last switch; only for how long it may is known."""
+    """`about 0.2 to 11 s`. The time that a process needs to end depends on its present work, and does not follow from
+    the last switch; only its maximum is known."""
     least = max(round(min(usual_s, 1.0), 1), 0.1)
     return f"about {least:g} s" if most_s is None or most_s <= least else f"about {least:g} to {math.ceil(most_s)} s"

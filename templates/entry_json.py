@@ -1,4 +1,4 @@
-"""An entry of feedback as one JSON object: what `evenkeel events`, the events file and standard output have in common."""
+"""An entry of feedback as one JSON object, as `evenkeel events`, the events file and standard output have it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Texts that have to fit: cutting what can be cut without losing what matters.
+"""Texts that have to fit: the least important part is cut.
 
-An image loses leading parts of its path first, because registries repeat and tags differ; a digest loses digits; anything
-else loses its end. Nothing is cut that fits.
+An image loses leading parts of its path first, because registries repeat and tags differ; a digest loses digits; any
+other text loses its end. A text that fits is not cut.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from evenkeel.specs.reading.secrecy import HIDDEN
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _CONTEXT = 8
-"""Characters beside what differs that are kept."""
+"""Characters that are kept beside a difference."""
 _SEPARATORS = ("C", "Z")
 
 
@@ -43,8 +43,8 @@ def fitting_pair(old: str, new: str, width: int) -> str:
 
 
 def fitting_change(old: str, new: str, width: int) -> str:
-    """`old → new`; where that is too long, what both begin and end with gives way first, because what differs is what
-    matters, and then each side loses its end."""
+    """`old → new`. Where that is too long, the common begin and end are cut first, because the difference matters most,
+    and then each side loses its end."""
     if len(old) + len(new) + 3 > width and (alike := _shared(old, new) - _CONTEXT) > 1:
         old, new = f"…{old[alike:]}", f"…{new[alike:]}"
     if len(old) + len(new) + 3 > width and (alike := _shared(old[::-1], new[::-1]) - _CONTEXT) > 1:
@@ -58,13 +58,13 @@ def fitting_change(old: str, new: str, width: int) -> str:
 
 
 def _shared(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+    """The length of the common begin of two texts."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def hidden_change(old: str, new: str) -> str:
-    """What happens to a value that is not shown; "" where all that differs is shown. A variable that an image may have is
+    """The change of a hidden value; "" where the whole difference is shown. A variable that may come from the image is
     `(removed)`."""
     if HIDDEN in (old, new):
         return "added" if old in ("", "(removed)") else "removed" if new in ("", "(removed)") else "changed"
@@ -72,7 +72,7 @@ def hidden_change(old: str, new: str) -> str:
 
 
 def fitting_place(place: str, width: int) -> str:
-    """`file:line`, of which the file's name loses its end; what else may stand there loses its end, too."""
+    """`file:line`, with the end of the file's name cut; any other place loses its end."""
     name, colon, line = place.rpartition(":")
     if len(place) <= width or not line.isdecimal():
         return cut(place, width)

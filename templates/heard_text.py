@@ -1,4 +1,4 @@
-"""What an update agent says, in words: a line for each message, a bar for each action. From values alone."""
+"""Feedback of an update agent in words: a line for each message, a bar for each action. From values alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evenkeel.templates.style import PLAIN, Style, paint
 
 
 def heard_line(heard: Heard, before: Heard | None = None, style: Style = PLAIN) -> str:
-    """One message of feedback: its status, and the actions that `before` did not say the same of."""
+    """One message of feedback: its status, and the actions that differ from those of `before`."""
     known = before.actions if before is not None else ()
     news = [_action_text(action) for action in heard.actions if action not in known]
     about = f"{one_line(heard.baseline)}: " if heard.baseline else ""
@@ -24,7 +24,7 @@ def component_name(component: str) -> str:
 
 
 def done_per_cent(action: HeardAction) -> int:
-    """How much of its way an action has behind it, for a bar."""
+    """The progress of an action in per cent, for a bar."""
     start, share = _SHARES.get(action.status, (0, 0))
     return start + share * action.progress // 100
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 _LAST_S = 253_402_300_799.0
-"""The end of the year 9999, beyond which no date can be written."""
+"""The end of the year 9999, the last date that ISO 8601 can write."""
 
 
 def iso_text(at: float) -> str:

@@ -44,7 +44,7 @@ def plan_value(
 
 
 def _in_order(plans: Sequence[Plan]) -> Iterator[tuple[str, Stage]]:
-    """As they are performed: all domains come to a barrier before one of them passes it."""
+    """The stages in the order in which they are performed: all domains reach a barrier before one of them passes it."""
     for phases in BARRIERS:
         for plan in plans:
             yield from ((plan.domain, stage) for stage in plan.stages if stage.phase in phases)

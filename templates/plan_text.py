@@ -1,8 +1,8 @@
 """Plans as text for people, one block for each domain.
 
-One line for each subject, in columns: what happens, to what, why or from what to what, and where it was asked. Below it what
-else matters to somebody who has to say yes: whether it is away for a moment, and what is to be pulled. Pure text and
-widths; no template engine, because this is printed by a command that has to feel instant.
+One line for each subject, in columns: the verb, the subject, the reason or the change, and its place. Below it the
+details that an operator needs before consenting: whether the subject is away for a moment, and the content to be
+pulled. Pure text and widths; no template engine, because this is printed by a command that has to feel instant.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _SUMMARY: dict[str, str] = {
     "blocked": "blocked",
 }
 _WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
-"""Verbs of what is right as it is asked for, or nearly."""
+"""Verbs of subjects without a change of settings."""
 _BEGINNING = ("create", "recreate", "start", "restart", "remove")
-"""Verbs of what begins anew, or is no more."""
+"""Verbs of subjects that begin anew, or are removed."""
 _NO_GROUPS: Mapping[tuple[str, str], str] = {}
 _NAME = 4
 _VERB_WIDTH = 11
 _WHOLE = 1 << 20
-"""Room for any values."""
+"""A width in which any value fits."""
 
 
 def plan_lines(
@@ -79,7 +79,7 @@ def plan_lines(
 
 
 def _begins_anew(difference: Difference, planned: Planned, plans: Sequence[Planned]) -> str:
-    """Which subjects of other domains begin anew by it, but for those that do so anyway; "" when none does."""
+    """The subjects of other domains that begin anew by it, without those that do so anyway; "" when there are none."""
     anyway = {
         (each.plan.domain, other.subject)
         for each in plans
@@ -103,7 +103,7 @@ def summary(plans: Sequence[Planned]) -> str:
 
 
 def _places(difference: Difference) -> Iterator[str]:
-    """All places that are shown of a difference."""
+    """All places of a difference that are shown."""
     yield _place(difference.asked)
     for change in difference.changes:
         yield _place(change.asked)
@@ -114,7 +114,7 @@ def _place(place: Place) -> str:
 
 
 class _Columns(NamedTuple):
-    """Where things stand, counted in bare text: `  + name   verb       body           place`."""
+    """The positions of columns, counted in bare text: ` + name verb body place`."""
 
     width: int
     name_width: int
@@ -179,7 +179,7 @@ class _Block:
         return line.rstrip()
 
     def _rows(self) -> Iterator[tuple[str, str]]:
-        """Texts of the body column, each with its place; what has no place of its own may be as long as the line."""
+        """Texts of the body column, each with its place; a text without a place may be as long as the line."""
         difference = self._difference
         asked = _place(difference.asked)
         brings = self._planned.brings(difference, self._room) if difference.verb == "create" else ""
@@ -211,7 +211,7 @@ class _Block:
         return odd[0] if odd and self._difference.verb == "recreate" else self._difference.why
 
     def _wrapped(self, text: str, room: int) -> Iterator[str]:
-        """The first line in `room`, further ones in the whole of what is left of the terminal."""
+        """The first line in `room`, further ones in the rest of the terminal's width."""
         text = one_line(text)
         first = textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=len(text.split(" ")[0]) > room)
         if not first:
@@ -223,7 +223,7 @@ class _Block:
 
 
 def _values(change: Change, room: int) -> str:
-    """Both values, or one with a word where the other is not there."""
+    """Both values, or one with a word where the other is missing."""
     old, new = one_line(change.old), one_line(change.new)
     if hidden := hidden_change(old, new):
         return hidden

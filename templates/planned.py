@@ -1,6 +1,7 @@
-"""A domain's plan as it is told, to people and to programs.
+"""A domain's plan as it is printed, for people and for programs.
 
-What all domains have in common is told by `plan_text` and `plan_json`. A domain whose differences say more adds it here.
+`plan_text` and `plan_json` print the part that all domains have. A domain whose differences have more to print adds it
+here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from evenkeel.templates.containers_planned import ContainersPlanned
 
 
 class Planned(Protocol):
-    """A plan, what it was made from, and what its domain alone can tell of it."""
+    """A plan, its inputs, and the texts of its domain."""
 
     @property
     def plan(self) -> Plan: ...
@@ -24,11 +25,11 @@ class Planned(Protocol):
 
     @property
     def loses(self) -> str:
-        """What is said of what a difference has `lost`, before a colon."""
+        """The word for the `lost` part of a difference, before a colon."""
         ...
 
     def brings(self, difference: Difference, room: int) -> str:
-        """What comes with a subject that is created, in `room` columns; "" when nothing is to be said."""
+        """The content of a subject that is created, in `room` columns; "" for none."""
         ...
 
     def is_implied(self, change: Change, difference: Difference) -> bool:
@@ -36,7 +37,7 @@ class Planned(Protocol):
         ...
 
     def details(self, difference: Difference) -> str:
-        """What else matters to somebody who has to say yes."""
+        """The details that an operator needs before consenting."""
         ...
 
     def remarks(self, difference: Difference) -> Iterable[tuple[str, bool]]:
@@ -44,20 +45,20 @@ class Planned(Protocol):
         ...
 
     def fetches(self) -> str:
-        """What is fetched in all; "" when nothing is."""
+        """The sum of all fetches; "" when there are none."""
         ...
 
     def facts(self, difference: Difference) -> Mapping[str, Any]:
-        """More of a subject, for programs."""
+        """Further keys of a subject, for programs."""
         ...
 
     def totals(self) -> Mapping[str, int]:
-        """More of all subjects, for programs."""
+        """Further keys of all subjects, for programs."""
         ...
 
 
 class AnyPlanned:
-    """A plan of which nothing more is to be told."""
+    """A plan of a domain without texts of its own."""
 
     def __init__(self, plan: Plan, seen: Observation) -> None:
         self.plan, self.seen = plan, seen
@@ -86,5 +87,5 @@ class AnyPlanned:
 
 
 def planned(plan: Plan, seen: Observation) -> Planned:
-    """A plan with what its domain tells of it."""
+    """A plan with the texts of its domain."""
     return ContainersPlanned(plan, seen) if isinstance(seen, ContainersSeen) else AnyPlanned(plan, seen)

@@ -1,8 +1,8 @@
 """The one renderer for texts that are more than lines: the reference page of specs, a unit for systemd.
 
-Pure: a template's name and values in, text out. Templates lie in this package and are read by the package loader; values
-may hold anything, and a template can neither change them nor reach beyond them (immutable sandbox). A name that is not there
-is an error, not an empty place. Output is cut off with an error where it becomes absurd.
+Pure: a template's name and values in, text out. Templates lie in this package and are read by the package loader.
+Values may hold anything, and a template can neither change them nor reach beyond them (immutable sandbox). An unknown
+name is an error, not an empty text. Output beyond a bound is an error.
 """
 
 from __future__ import annotations

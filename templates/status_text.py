@@ -1,7 +1,8 @@
-"""What `evenkeel status` says, from values alone.
+"""The text of `evenkeel status`, from values alone.
 
-Three questions in this order: is somebody at work, is all as asked, and if not, what can I do. What the journal holds is
-only as fresh as the controller that wrote it; without one at work every condition is a memory, and the text says so.
+It answers three questions in this order: is a controller at work, is the desired state reached, and if not, which
+remedy is there. The journal is only as fresh as the controller that wrote it; without one at work every condition may
+be old, and the text says so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from evenkeel.specs.feedback import Condition, ConditionName, Work
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.output import logs_hint
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.activity_text import Message, activity_lines, activity_value, message_text, message_value
+from evenkeel.templates.activity_text import MessageOrigin, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text
 from evenkeel.templates.moment import iso_value
 from evenkeel.templates.style import PLAIN, Style, paint
@@ -33,11 +34,14 @@ class Failure(NamedTuple):
 
 
 class Status(NamedTuple):
-    """Everything that is known without asking an engine. `pid` is `None` when no controller is at work, and 0 when its id is
-    not visible here; times are seconds since the epoch. `trouble`: why it works from memory, "" when it does not; `is_told`:
-    the conditions are its own words all the same. `message`: what is desired came over MQTT; `waiting`: for the broker;
-    `served`: the settings have an agent for activities. `work`: what the controller is doing, `None` when it did not say.
-    `said`: whose last output is kept, of those who failed. `groups`: those that went back to last-good, and why."""
+    """Everything that is known without asking an engine. Times are seconds since the epoch.
+
+    `pid` is `None` when no controller is at work, and 0 when its id is not visible here. `trouble`: why it works from
+    memory, "" when it does not; `is_told`: the conditions are its own words all the same. `message`: the origin of a
+    desired state that came over MQTT; `waiting`: for the broker; `served`: the settings have an agent for activities.
+    `work`: the work of the controller, `None` when it did not say. `said`: the failed subjects whose last output is
+    kept. `groups`: the groups that went back to last-good, with the reasons.
+    """
 
     state: str
     specs: tuple[str, ...]
@@ -51,7 +55,7 @@ class Status(NamedTuple):
     conditions: tuple[Condition, ...] = ()
     failure: Failure | None = None
     known: bool = True
-    message: Message | None = None
+    message: MessageOrigin | None = None
     activity: Activity | None = None
     waiting: int = 0
     served: bool = True
@@ -66,7 +70,7 @@ def status_lines(status: Status, now: float, width: int = 80, style: Style = PLA
 
 
 def is_well(status: Status) -> bool:
-    """A controller is at work and has nothing to complain of."""
+    """Whether a controller is at work and all its conditions hold."""
     return status.pid is not None and not status.trouble and all(condition.holds for condition in status.conditions)
 
 
@@ -196,7 +200,7 @@ def _field(name: str, value: str) -> str:
 def _condition(
     condition: Condition, label: str, since_width: int, now: float, width: int, style: Style
 ) -> Iterator[str]:
-    """The time belongs to the yes or no, and stands beside it: the reason may be a newer one."""
+    """One condition. Its time is that of the yes or no, and stands beside it, because the reason may be newer."""
     mark = paint("yes", "good", style) if condition.holds else paint("no ", "bad", style)
     since = paint(f"{_since(condition, now):<{since_width}}", "faint", style)
     yield f"{label}{mark} {since}  {condition.reason}".rstrip()
@@ -209,7 +213,7 @@ def _condition(
 
 
 def _labels(conditions: Sequence[Condition]) -> dict[tuple[str, str], str]:
-    """What each condition is called: its name, and whose it is where several domains have one of that name."""
+    """The label of each condition: its name, and its domain where several domains have one of that name."""
     times = Counter(condition.name for condition in conditions)
     return {
         (each.name, each.domain): f"{each.name} ({each.domain})" if times[each.name] > 1 else each.name
@@ -246,5 +250,5 @@ def _indented(text: str, width: int) -> Iterator[str]:
             initial_indent="    ",
             subsequent_indent="    ",
             break_on_hyphens=False,
-            break_long_words=False,  # half a digest is nobody's
+            break_long_words=False,  # half a digest is useless
         )

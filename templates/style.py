@@ -1,7 +1,7 @@
 """Colours as a value.
 
-Whoever prints decides once whether there are colours (a terminal, no `NO_COLOR`) and hands a `Style` down; text is made by the
-same functions either way, and what is measured is always the bare text.
+The command that prints decides once whether there are colours (a terminal, no `NO_COLOR`) and passes a `Style` on. The
+same functions make the text either way, and widths are always those of the bare text.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ def paint(text: str, role: Role | None, style: Style) -> str:
 
 
 def clean(text: str) -> str:
-    """Lines in which nothing but `paint` acts on a terminal."""
+    """Lines in which only sequences of `paint` act on a terminal."""
     return "".join(part if index % 2 else visible_lines(part) for index, part in enumerate(_PAINT.split(text)))

@@ -1,4 +1,4 @@
-"""What a plan has in store for the volumes of an image, in sentences. Nothing of it is asked for in a spec, so it is said
+"""The consequences of a plan for the volumes of an image, in sentences. No spec asks for them, so they are printed
 whenever a container is replaced or removed."""
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from evenkeel.specs.visible import one_line
 
 
 def volume_texts(volumes: Sequence[VolumeFate]) -> Iterator[tuple[str, bool]]:
-    """What is carried over, what stays behind and where, and what goes; each with whether it is a loss."""
+    """The volumes that are carried over, those that stay behind with their places, and those that are removed; each
+    with whether it is a loss."""
     if carried := _places(volumes, "carried"):
         yield f"data at {carried} carried over", False
     for each in volumes:

@@ -1,4 +1,4 @@
-"""What the controller is doing, in words: the steps at work, how far they are, and when it tries again."""
+"""The work of the controller in words: the steps at work, their progress, and the time of the next try."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from evenkeel.templates.ago import ago_text
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 _LEAST = 28
-"""Columns, however narrow the terminal is."""
+"""The least number of columns, however narrow the terminal is."""
 
 
 def work_lines(
     work: Work | None, told: Sequence[Condition], width: int, style: Style = PLAIN
 ) -> Iterator[tuple[str, str]]:
-    """A name and a line of at most `width` for each thing; nothing while there is nothing to do. `told`: the conditions that
+    """A name and a line of at most `width` for each thing; nothing while there is no work. `told`: the conditions that
     are shown, whose texts are not repeated."""
     if work is None:
         return
@@ -38,7 +38,7 @@ def work_lines(
 
 
 def _says(message: str, error: str) -> bool:
-    """Whether a condition has all that an error says, but for the name of what it is about."""
+    """Whether a condition has the whole text of an error, apart from the name of its subject."""
     return bool(message) and (error in message or error.endswith(f": {message}"))
 
 
@@ -62,7 +62,7 @@ def work_value(work: Work | None) -> dict[str, Any] | None:
 
 
 def step_text(step: StepAtWork) -> str:
-    """What is being done, how far it is, and for how long it has been at work."""
+    """The action of a step, its progress, and its duration so far."""
     parts = (one_line(step.text), _far(step), f"for {ago_text(step.for_s)}")
     return ", ".join(part for part in parts if part)
 

@@ -1,1 +1,1 @@
-"""Update agents on the wire: messages in, activities driven, feedback out; and the other side, which commands them."""
+"""Update agents on the wire: messages in, activities driven, feedback out; and the commander of such agents."""

@@ -1,10 +1,12 @@
 """The update agent: desired states and commands in, activities driven, feedback out.
 
-Speaks as Kanto's Containers Update Agent does (container-management.md §1 and §2) over topics below `<domain>update/`. What
-may happen is decided in `reconcilers.agents.activity`, and done by the `Participant` of the domain; here both meet the journal,
-which holds every message until it is dealt with and every answer until the broker has it.
+Speaks as Kanto's Containers Update Agent does (container-management.md §1 and §2) over topics below `<domain>update/`.
+`reconcilers.agents.activity` decides on transitions, and the `Participant` of the domain performs them. The agent
+connects both with the journal, which holds every message until it is dealt with and every answer until the broker has
+it.
 
-Messages are dealt with strictly in order, by the controller's one worker; what does not wait is `arrivals`.
+Messages are dealt with strictly in order, by the controller's one worker. Work that cannot wait for its turn is in
+`arrivals`.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from evenkeel.specs.problem import problems_text
 from evenkeel.specs.reading.wire import rescued_activity
 
 MOST_TRIES = 3
-"""What breaks so often, a message or a command, is answered and not tried again."""
+"""A message or a command that breaks so often is answered and not tried again."""
 _MOST_SHOWN = 200
 
 
@@ -66,7 +68,7 @@ class UpdateAgent:
         self._say, self._wake_sender, self._now = say, wake_sender, now
         self._idle = IdleTime(clock)
         self._broken: tuple[tuple[str, str], int] | None = None
-        """A command by its activity, and how often in a row it broke."""
+        """A command by its activity, and the number of times in a row that it broke."""
         self.reports = Reports(topics.state, participant, journal, wake_sender, now)
         self._contents = contents = Contents(settings, topics, mail)
         self._precedence = precedence = Precedence(topics, mail, contents)
@@ -91,9 +93,9 @@ class UpdateAgent:
         )
 
     async def work(self) -> None:
-        """Deal with everything that waits; return when nothing does, when told to stop, or when nothing can be stored."""
+        """Deal with all waiting messages. Returns when none waits, when told to stop, or when nothing can be stored."""
         while not self._stopping.is_set() and self._journal.is_durable:
-            await asyncio.sleep(0)  # a flood must not keep the sender from sending answers
+            await asyncio.sleep(0)  # during a flood, the sender must be able to send answers
             self._participant.resume()
             set_aside_unreadable(self._journal, self._mail.domain, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
@@ -121,7 +123,7 @@ class UpdateAgent:
                 break
 
     def due_in_s(self) -> float | None:
-        """In how many seconds the open activity wants to be looked at without a message."""
+        """Seconds until the open activity is due without a message; `None` when it is not."""
         activity = self._mail.activity()
         if activity is None:
             return None
@@ -129,7 +131,7 @@ class UpdateAgent:
         return max(0.0, after_s - self._idle.of(activity))
 
     def _unless_commanded(self, activity: Activity) -> tuple[float, Literal["goes on", "ends"]]:
-        """After how many seconds without a command it goes on alone, or ends."""
+        """Seconds without a command after which the activity goes on by itself, or ends."""
         alone_after, timeout_s = self._settings.alone_after, self._settings.operation_timeout.total_seconds()
         if activity.alone:
             return 0.0, "goes on"
@@ -140,7 +142,8 @@ class UpdateAgent:
 
     @at_once
     def _is_due(self, activity: Activity) -> bool:
-        """Begin what nobody commands: the next phase of an agent that is alone, or the end of one that was left."""
+        """Begin the work that no command asks for: the next phase of an agent that is alone, or the end of an abandoned
+        activity."""
         idle_s = self._idle.of(activity)
         after_s, what = self._unless_commanded(activity)
         if idle_s < after_s:
@@ -165,7 +168,7 @@ class UpdateAgent:
 
     async def _confirm(self, activity: Activity) -> Activity | None:
         """As `Participant.confirm`. Where that broke again and again, also over restarts, nothing is confirmed, and the
-        activity comes to an end all the same: everything else waits for that."""
+        activity ends all the same, because everything else waits for its end."""
         tries = self._mail.tries_of(activity)
         if tries >= MOST_TRIES:
             return closing.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
@@ -177,7 +180,7 @@ class UpdateAgent:
         return confirmed
 
     async def _carry_out(self, activity: Activity) -> None:
-        """The command at work, to its end or until it is interrupted."""
+        """Carry out the command at work, to its end or until it is interrupted."""
         tell = partial(self._tell_at_work, baseline=activity.addressed)
         try:
             ended = await self._participant.carry_out(activity, tell)
@@ -192,7 +195,8 @@ class UpdateAgent:
         self._mail.record(self._touched(ended))
 
     def _has_broken_often(self, activity: Activity) -> bool:
-        """Count that a command broke: after some tries in a row it fails, so that its sender hears of an end."""
+        """Count a command that broke. After some tries in a row it fails, so that its sender receives a final
+        status."""
         command = (activity.id, activity.command)
         tries = self._broken[1] + 1 if self._broken is not None and self._broken[0] == command else 1
         self._broken = (command, tries) if tries < MOST_TRIES else None
@@ -200,7 +204,7 @@ class UpdateAgent:
 
     @at_once
     def _fail(self, why: str) -> None:
-        """End the command at work badly, whatever it has come to."""
+        """End the command at work as failed, whatever its progress."""
         activity = self._mail.activity()
         if activity is not None and activity.command:
             status, failed = activities.break_off(activity, f"internal error: {why}")
@@ -221,8 +225,8 @@ class UpdateAgent:
 
     @at_once
     def _set_aside(self, message: Incoming, activity: Activity | None) -> None:
-        """A message on which the agent broke again and again, also over restarts: answer it, keep it for people to look at,
-        and go on with the next."""
+        """Answer a message on which the agent broke again and again, also over restarts, keep it for inspection, and go
+        on with the next."""
         why = f"{_broke('this message', message.tries)}; it is set aside"
         self._mail.set_aside(message.topic, message.payload, why)
         id_ = rescued_activity(message.payload)
@@ -232,7 +236,7 @@ class UpdateAgent:
             self._mail.record(activity, dealt_with=message)
         elif refusal is not None:
             id_, why = refusal
-            if activity is not None and has_id(activity, id_):  # what it began is taken back by cycles
+            if activity is not None and has_id(activity, id_):  # cycles take back what the activity began
                 self._answers.end(activity, "")
                 activity = None
             self._answers.reject(id_, why, message, activity)
@@ -265,7 +269,8 @@ class UpdateAgent:
         self._mail.record(self._touched(changed(begun, alone=False)), dealt_with=message)
 
     def _tell_at_work(self, activity: Activity, status: Status, baseline: str) -> None:
-        """Trouble is not waited out while something waits that would cut it short."""
+        """Tell the status of the command at work. Trouble is not waited out while a message waits that would cut it
+        short."""
         self._answers.tell(activity, status, baseline=baseline)
         if any(action.waits_for for action in activity.actions):
             self._arrivals.interrupt(activity)

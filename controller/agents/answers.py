@@ -1,6 +1,6 @@
-"""What an update agent says: feedback about activities, stored together with what they have become.
+"""The answers of an update agent: feedback about activities, stored together with the activities.
 
-Nothing here decides. What is stored is sent by `controller.mqtt.sender`, in this order.
+Nothing here decides. `controller.mqtt.sender` sends stored answers, in this order.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ class Answers:
         self._say, self._wake_sender, self._now = say, wake_sender, now
 
     def tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
-        """Store what an activity has become, and say it."""
+        """Store an activity, and say its status."""
         self._mail.record(activity, [self.feedback(activity, status, message, baseline)])
         self._wake_sender()
 
     def feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
-        """What is said of an activity, not sent yet."""
+        """The feedback of an activity, not sent yet."""
         return self._message(activity.id, activities.feedback(activity, status, message, baseline))
 
     def _message(self, id_: str, feedback: updateagent.FeedbackMessage) -> Outgoing:
         return Outgoing(self._topics.feedback, updateagent.feedback_bytes(id_, self._now_ms(), feedback))
 
     def ignore(self, topic: str, why: str) -> None:
-        """A message that nobody is answered for."""
+        """Log a message that gets no answer."""
         self._say(Feedback("message-ignored", why, place=topic))
 
     @at_once
     def reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
-        """Say why a desired state is refused, beside what is open."""
+        """Say why a desired state is refused, beside the open activity."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         tell_refused(self._journal, self._mail.domain, id_, why, self._now())
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
@@ -65,7 +65,7 @@ class Answers:
 
     @at_once
     def supersede(self, id_: str, message: Incoming, *, is_last: bool) -> None:
-        """Say of a desired state that it was not looked at, because a newer one waits, while no activity is open. `is_last`:
+        """Say that a desired state was not looked at, because a newer one waits, while no activity is open. `is_last`:
         no other waits under its id, so that this is its end."""
         why = "a newer desired state came before this one was looked at"
         if not is_last:
@@ -78,14 +78,14 @@ class Answers:
 
     @at_once
     def identifying(self, message: Incoming, id_: str, why: str = "") -> None:
-        """Say, once, that a desired state is being looked at: a look takes as long as registries and engine do."""
+        """Say, once, that a desired state is being identified: a look takes as long as registries and engine do."""
         if not message.begun:
             identifying = updateagent.FeedbackMessage(status="IDENTIFYING", message=why)
             self._mail.begin(message, self._message(id_, identifying))
             self._wake_sender()
 
     def waits(self, id_: str, why: str) -> None:
-        """Say which trouble is waited out before IDENTIFIED."""
+        """Say the trouble that is waited out before IDENTIFIED."""
         if why:
             self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
             self._wake_sender()

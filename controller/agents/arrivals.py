@@ -1,7 +1,7 @@
-"""Messages as they arrive, at any time: stored before they are acknowledged, and what cannot wait for its turn.
+"""Messages as they arrive, at any time: stored before they are acknowledged.
 
-Three things do not wait for the worker: a question for the current state, a desired state that is refused and ends nothing,
-and what cuts short the command at work.
+Three kinds of work do not wait for the worker: the answer to a question for the current state, the refusal of a desired
+state that ends nothing, and the interruption of the command at work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from evenkeel.controller.agents.precedence import Precedence, has_id
 from evenkeel.controller.agents.reports import Reports
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Mailbox
-from evenkeel.reconcilers.agents.asked import joined
+from evenkeel.reconcilers.agents.request import joined
 from evenkeel.specs.codec import encode
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity
@@ -37,7 +37,7 @@ _PLENTY = Room()
 
 
 class Arrivals:
-    """Where one agent's messages come in."""
+    """The arrivals of one agent."""
 
     def __init__(
         self,
@@ -66,10 +66,13 @@ class Arrivals:
         retained: bool = False,
         room: Room = _PLENTY,
     ) -> None:
-        """A message is here; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it has
-        tried to deliver it before, under the same id `packet`; what was heard then is not heard again. `retained`: the
-        broker kept it, and nobody says it now. A question for the current state is left to `reports`: an agent that dies before
-        it is answered reports when it connects again."""
+        """Take in a message; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it
+        has tried to deliver it before, under the same id `packet`; a message that was taken in then is ignored.
+        `retained`: the broker kept it, and it is not said now.
+
+        A question for the current state is left to `reports`: an agent that dies before its answer reports when it
+        connects again.
+        """
         if topic == self._topics.get:
             received = updateagent.read_envelope(payload, topic)
             if received.problems:
@@ -107,8 +110,8 @@ class Arrivals:
 
     @at_once
     def _refuse(self, topic: str, payload: bytes, room: Room) -> None:
-        """A message is here that nothing can be done about now. Its sender is told, unless something under the same id is open
-        or waits, whose end is told in its time: that would be taken for this one's."""
+        """Refuse a message that cannot be taken in now. Its sender is told, unless an activity or a message with the
+        same id is open or waits: the refusal would be taken for the end of that."""
         envelope = peek(payload, updateagent.read_envelope)
         id_ = envelope.activity_id if envelope is not None else ""
         is_followed = has_id(self._mail.activity(), id_) or self._precedence.is_waiting(id_)
@@ -118,7 +121,7 @@ class Arrivals:
             self._answers.ignore(topic, _TOO_MANY)
 
     def interrupt(self, activity: Activity | None) -> None:
-        """Cut short what the command at work does, if something waits that does not wait for its end."""
+        """Cut short the command at work, if a message waits that does not wait for its end."""
         if (
             activity is None
             or self._precedence.has_to_give_way(activity)
@@ -128,7 +131,8 @@ class Arrivals:
 
     @at_once
     def _say_what_it_waits_for(self, activity: Activity | None) -> None:
-        """The desired state of a download that goes on comes next, if nothing waits before it."""
+        """Say the reason of the wait to the desired state that comes next after a download, if nothing waits before
+        it."""
         message = self._mail.incoming()
         if activity is None or message is None or message.topic != self._topics.desired:
             return
@@ -137,7 +141,8 @@ class Arrivals:
 
     @at_once
     def _answer_at_once(self, activity: Activity | None) -> None:
-        """A desired state that is refused, and ends nothing, needs no look: its answer waits only for those before it."""
+        """Answer desired states that are refused, and end nothing. They need no look: their answers wait only for those
+        before them."""
         for number in self._mail.waiting_on(self._topics.desired)[:1]:
             is_refused = self._contents.summary(number).is_sound is False
             if is_refused and not self._precedence.takes_the_place(number, activity):
@@ -147,8 +152,8 @@ class Arrivals:
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
-        """A message is here that is too large to be kept. A desired state is answered at once, unless the open activity has
-        to be taken back before."""
+        """Take in the beginning of a message that is too large to be kept. A desired state is answered at once, unless
+        the open activity has to be taken back before."""
         why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
         if retained and not self._is_news(topic, beginning):
             return
@@ -168,12 +173,12 @@ class Arrivals:
 
     @at_once
     def _is_news(self, topic: str, payload: bytes) -> bool:
-        """Whether a retained message is to be obeyed: a desired state that was not heard yet. Retained commands are stale and
-        ignored. That is told once of each, because the broker sends it again on every connection."""
+        """Whether a retained message is to be obeyed: only a new desired state is. Retained commands are stale and
+        ignored. Each is logged only once, because the broker resends it on every connect."""
         if self._mail.knows_retained(topic, payload):
             return False
         if topic != self._topics.desired:
-            self._answers.ignore(topic, "the broker kept it for who comes later (retained), and a command is for now")
+            self._answers.ignore(topic, "a retained command is stale; it counts only when it is sent")
         elif not self._mail.has_heard(topic, payload):
             return True
         elif not self._mail.heard_last(topic, payload):

@@ -1,9 +1,9 @@
-"""The other side of an update agent: sends it a desired state, hears what becomes of it, and commands its phases.
+"""The commander of an update agent: sends it a desired state, receives its feedback, and commands its phases.
 
-Commands as Kanto's Update Manager does (update-manager.md §3.3): each phase for everything, the next one only when the last one
-has ended; what failed is rolled back before it is cleaned up. What it sends next follows from what it heard last and from
-nothing else. What an agent says while nobody listens is lost; so after every new connection the desired state is sent again,
-and an agent that has it open answers where it stands.
+Commands as Kanto's Update Manager does (update-manager.md §3.3): each phase for everything, the next one only when the
+last one has ended; a failure is rolled back before it is cleaned up. Each command follows from the newest feedback and
+from nothing else. Feedback is lost while the commander is not connected. So after every new connection the desired
+state is sent again, and an agent that has it open answers with its status.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ NEXT: Mapping[str, str] = {
     "ROLLBACK_SUCCESS": "CLEANUP",
     "ROLLBACK_FAILURE": "CLEANUP",
 }
-"""What is commanded when a status was heard."""
+"""Status → the next command."""
 _REFUSED = "is possible only after status"
 
 
 def passing_link(settings: Settings, name: str, *, beginnings: bool = False) -> MqttLink:
-    """A connection with the settings' access that leaves no trace at the broker, and does not take the controller's place.
-    `beginnings`: of a message that is too large its beginning is heard."""
+    """A connection with the settings' access that leaves no trace at the broker, and does not take the controller's
+    place. `beginnings`: the beginning of a message that is too large is received."""
     import os
 
     from evenkeel.controller.mqtt import MqttLink
@@ -73,14 +73,20 @@ class Commander:
         link.subscribe(f"{prefix}/desiredstatefeedback")
 
     def message(self, activity: str, payload: Any) -> bytes:
-        """An envelope with the time of now."""
+        """An envelope with the present time."""
         return json.dumps({"activityId": activity, "timestamp": int(self._now() * 1000), "payload": payload}).encode()
 
     async def carry_out(
-        self, activity: str, payload: Any, *, drive: bool, told: Callable[[Heard], None], limit_s: float | None = None
+        self,
+        activity: str,
+        payload: Any,
+        *,
+        drive: bool,
+        on_feedback: Callable[[Heard], None],
+        limit_s: float | None = None,
     ) -> Heard:
-        """Send a desired state and follow it, with `drive` commanding it, to its end, which is returned. TimedOut when
-        there is none in time."""
+        """Send a desired state, follow it to its end, and return that; with `drive` command its phases, too. `on_feedback` is
+        called with all feedback. TimedOut when there is no end in time."""
         sent = self.message(activity, payload)
         self._sent.clear()
         again = asyncio.create_task(self._ask_again(sent))
@@ -95,9 +101,9 @@ class Commander:
                     if it is None or it.activity_id != activity:
                         continue
                     if it.status == "SUPERSEDED" and last is None:
-                        continue  # one of the same name, whose place this one takes
+                        continue  # another activity of the same name, whose place this one takes
                     last = it
-                    told(it)
+                    on_feedback(it)
                     if it.status in ENDS and not it.baseline:
                         return it
                     if drive:
@@ -119,7 +125,7 @@ class Commander:
             await self._link.publish(self._command, self.message(it.activity_id, {"command": command}))
 
     async def _ask_again(self, desired: bytes) -> None:
-        """After each connection but the one that is up."""
+        """Send the desired state again after each connection but the present one."""
         lost = False
         async for up in self._link.connections():
             if up and lost:

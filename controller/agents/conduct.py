@@ -1,17 +1,17 @@
-"""How an update agent behaves, and where it speaks: values that are settled before it is at work."""
+"""The behaviour of an update agent, and its topics: values that are fixed before it works."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import NamedTuple
 
-from evenkeel.reconcilers.agents.asked import Asked, read_asked
+from evenkeel.reconcilers.agents.request import Request, read_request
 from evenkeel.specs.kanto.desired import Manner
 
 
 class AgentSettings(NamedTuple):
-    """How the agent behaves. `domain`: its name on the wire. `alone_after`: without a command for so long it commands itself;
-    `None` is never."""
+    """The behaviour of the agent. `domain`: its name on the wire. `alone_after`: without a command for so long it
+    commands itself; `None` is never."""
 
     domain: str = "containers"
     operation_timeout: timedelta = timedelta(hours=1)
@@ -20,8 +20,8 @@ class AgentSettings(NamedTuple):
 
 
 class Topics(NamedTuple):
-    """Where messages come and go. Nobody can publish on `refused`: in the inbox it stands for a desired state that was refused
-    when it arrived."""
+    """The topics of one agent. Nobody can publish on `refused`: in the inbox it stands for a desired state that was
+    refused when it arrived."""
 
     desired: str
     command: str
@@ -44,6 +44,6 @@ def topics_of(domain: str) -> Topics:
     return Topics(desired, f"{desired}/command", f"{state}/get", state, f"{desired}feedback", f"{desired}#refused")
 
 
-def read_desired(settings: AgentSettings, topics: Topics, payload: bytes) -> Asked:
-    """What a desired state asks for, read in the manner of the settings."""
-    return read_asked(payload, topics.desired, settings.domain, settings.manner)
+def read_desired(settings: AgentSettings, topics: Topics, payload: bytes) -> Request:
+    """The content of a desired state, read as the settings say."""
+    return read_request(payload, topics.desired, settings.domain, settings.manner)

@@ -1,12 +1,14 @@
-"""What the messages that wait for an agent say: each is decoded when it arrives, and not again by the parts that ask for it.
+"""The contents of the messages that wait for an agent: each is decoded when it arrives, and not again by the parts that
+read it.
 
-Of every waiting message a summary is known, which is enough to tell what has precedence. The whole content is kept of the
-oldest one, and of others while their messages are small together: a flood must not fill the memory with what is looked at
-much later, or never. A message whose content was not kept, or that an earlier process took in, is decoded in its turn.
+Every waiting message has a summary, which is enough for its precedence. The whole content is kept of the oldest one,
+and of others while their messages are small together, because a flood must not fill the memory with messages whose turn
+is much later, or never. A message whose content was not kept, or that an earlier process took in, is decoded in its
+turn.
 
 A message on which a reader breaks must fail in its own turn, where tries are counted. If it failed elsewhere, it would
-block the activity at work for ever, because no try is counted there. So a summary is made with `peek`, and no failure is
-kept.
+block the activity at work for ever, because no try is counted there. So a summary is made with `peek`, and no failure
+is kept.
 """
 
 from __future__ import annotations
@@ -17,17 +19,17 @@ from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.agents.conduct import AgentSettings, Topics, read_desired
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
-from evenkeel.reconcilers.agents.asked import Asked
+from evenkeel.reconcilers.agents.request import Request
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.problem import Problem
 
 log = logging.getLogger(__name__)
 
 _MOST_KEPT = 256 * 1024
-"""In bytes of messages. Nouns are several times as large."""
+"""The bound of the kept contents, in bytes of their messages. Decoded contents are several times as large."""
 Content = TypeVar("Content")
 Command = updateagent.Command | tuple[Problem, ...]
-"""A command, or why it is none."""
+"""A command, or the problems of a message that is none."""
 
 
 def peek(payload: bytes, read: Callable[[bytes], Content]) -> Content | None:
@@ -40,8 +42,8 @@ def peek(payload: bytes, read: Callable[[bytes], Content]) -> Content | None:
 
 
 class Summary(NamedTuple):
-    """What is known of a waiting message. Of a desired state: its id, the name of its content, and whether it can be followed
-    so far; where the reader breaks on it there is at most its id. `command`: of a command."""
+    """The summary of a waiting message. A desired state has an id, the name of its content, and whether it can be
+    followed so far; where the reader breaks on it, at most its id is known. A command has `command`."""
 
     id: str | None = None
     content: str | None = None
@@ -55,41 +57,41 @@ class Contents:
     def __init__(self, settings: AgentSettings, topics: Topics, mail: Mailbox) -> None:
         self._settings, self._topics, self._mail = settings, topics, mail
         self._summaries: dict[int, Summary] = {}
-        """Of what waits. Ids and commands are as long as their senders like: what was dealt with is forgotten."""
-        self._kept: dict[int, tuple[int, Asked | Command]] = {}
-        """The size of the message, and its content."""
+        """Summaries of waiting messages only: their senders choose the length of ids and commands."""
+        self._kept: dict[int, tuple[int, Request | Command]] = {}
+        """Number of the message → its size, and its content."""
         self._place: object = None
 
-    def desired(self, message: Incoming) -> Asked:
-        """What a desired state asks for. Raises what its reader raises."""
+    def desired(self, message: Incoming) -> Request:
+        """The content of a desired state. Raises the exceptions of its reader."""
         kept = self._known(message.id)
-        return kept if isinstance(kept, Asked) else self._keep(message, self._read_desired(message.payload))
+        return kept if isinstance(kept, Request) else self._keep(message, self._read_desired(message.payload))
 
     def command(self, message: Incoming) -> Command:
-        """The command of a message, or why it is none."""
+        """The command of a message, or the problems of a message that is none."""
         kept = self._known(message.id)
         return (
             self._keep(message, self._read_command(message.payload))
-            if kept is None or isinstance(kept, Asked)
+            if kept is None or isinstance(kept, Request)
             else kept
         )
 
     def summary(self, number: int) -> Summary:
-        """What is known of a waiting message."""
+        """The summary of a waiting message."""
         self._known(number)
         if number not in self._summaries:
             self._forget()
             self._summaries[number] = self._sum_up(self._mail.waiting_message(number))
         return self._summaries[number]
 
-    def _known(self, number: int) -> Asked | Command | None:
-        """What was kept of a message. A number may be another message's when messages are stored elsewhere now."""
+    def _known(self, number: int) -> Request | Command | None:
+        """The kept content of a message. After a move to another store, a number may belong to another message."""
         if self._place is not self._mail.place:
             self._place, self._summaries, self._kept = self._mail.place, {}, {}
         return self._kept[number][1] if number in self._kept else None
 
     def _forget(self) -> int:
-        """Forget what was dealt with; the number of the oldest message that was not."""
+        """Forget the messages that were dealt with; the number of the oldest waiting one."""
         oldest = self._mail.oldest()
         self._kept = {number: each for number, each in self._kept.items() if number >= oldest}
         self._summaries = {number: each for number, each in self._summaries.items() if number >= oldest}
@@ -111,7 +113,7 @@ class Contents:
             return Summary(envelope.activity_id if envelope is not None else "")
         return Summary(asked.activity_id, asked.content, not asked.reasons)
 
-    def _read_desired(self, payload: bytes) -> Asked:
+    def _read_desired(self, payload: bytes) -> Request:
         return read_desired(self._settings, self._topics, payload)
 
     def _read_command(self, payload: bytes) -> Command:

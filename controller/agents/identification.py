@@ -1,7 +1,7 @@
-"""Identify a desired state: what would have to be done, and what becomes of the activity that is open.
+"""Identification of a desired state: its actions, and its effect on the open activity.
 
-A commander that follows an activity by its id takes the first end for the last word. So a desired state that comes under the id
-of the open activity goes on under it without an end in between, and one that is refused under that id ends it.
+A commander that follows an activity by its id takes the first end for the final one. So a desired state with the id of
+the open activity continues it without an end in between, and a refused one with that id ends it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.controller.participants.participant import Identified, Participant, Waits
 from evenkeel.controller.process.clock import Now
-from evenkeel.reconcilers.agents.asked import Asked, joined
 from evenkeel.reconcilers.agents.identify import baselines, begin_again
+from evenkeel.reconcilers.agents.request import Request, joined
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import Activity, name_of
 
 _PASSED_AT_ONCE = 20
-"""Others have their turn in between."""
+"""The most desired states that are passed over in one turn, so that other messages have theirs."""
 
 
 class Identification:
-    """One agent's desired states, dealt with by its worker. `touched` dates an activity."""
+    """The identification of one agent's desired states, by its worker. `touched` dates an activity."""
 
     def __init__(
         self,
@@ -70,14 +70,15 @@ class Identification:
             await self.refuse(asked.activity_id, found, message, open_one)
 
     async def pass_over(self, id_: str, open_one: Activity | None) -> None:
-        """Answer the desired states at the head of all that waits, of which this is the id of the first, without a look. The
-        open activity ends before them."""
+        """Answer desired states at the head of the inbox, the first of which has this id, without a look. The open
+        activity ends before them."""
         if open_one is None or await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
             self._pass_over()
 
     @at_once
     def _pass_over(self) -> None:
-        """As far as a flood waits behind them. Several are one write; an id that comes again behind has no end yet."""
+        """Answer them as far as a flood waits behind them. Several are one write; an id that comes again later has no
+        end yet."""
         for _ in range(_PASSED_AT_ONCE):
             message = self._mail.incoming()
             id_ = self._precedence.is_overtaken(message, None) if message is not None else None
@@ -87,9 +88,8 @@ class Identification:
 
     @at_once
     def _begin_again(self, message: Incoming, activity: Activity) -> None:
-        """The open activity is asked for again, by an update manager that was restarted or did not hear an answer: it begins
-        with DOWNLOAD again. That needs no look, so nothing can keep it from an answer; each phase finds out what is left to
-        do."""
+        """Begin the open activity again with DOWNLOAD, for an update manager that was restarted or missed an answer.
+        This needs no look, so nothing can delay the answer; each phase finds the work that is left."""
         self._answers.identifying(message, activity.id)
         begun = self._touched(begin_again(activity))
         self._say(
@@ -99,9 +99,9 @@ class Identification:
         self._wake_sender()
 
     async def refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
-        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id: for its
-        commander, this is its end. While another desired state waits under this id, nothing is answered: the answer to that
-        one is taken for the answer to both."""
+        """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id:
+        for its commander, this is its end. While another desired state with this id waits, nothing is answered: its
+        answer will be taken for the answer to both."""
         if open_one is not None and has_id(open_one, id_) and not self._precedence.is_sent_again(message, id_):
             if not await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
                 return
@@ -113,8 +113,9 @@ class Identification:
         self._answers.reject(id_, why, message, open_one)
 
     async def _take_back(self, activity: Activity, successor: str, waits: Waits) -> bool:
-        """Undo what an open activity began, keep what it activated, and say that it is superseded, unless its id goes on. False
-        when told to stop meanwhile. `successor`: the id of what takes its place."""
+        """Undo the unfinished work of an open activity, keep its activated components, and say that it is superseded,
+        unless its id goes on. False when told to stop meanwhile. `successor`: the id of the activity that takes its
+        place."""
         ended = await self._participant.close(activity, waits)
         if ended is None:
             return False
@@ -123,7 +124,7 @@ class Identification:
         return True
 
     @at_once
-    def _identify(self, message: Incoming, asked: Asked, found: Identified) -> None:
+    def _identify(self, message: Incoming, asked: Request, found: Identified) -> None:
         actions, notes = found.actions, "; ".join(filter(None, [asked.notes, joined(found.doubts)]))
         domain, now = self._settings.domain, self._now()
         names = [name for name, _ in asked.components]

@@ -1,8 +1,8 @@
-"""For how long nobody has commanded an activity, whatever happens to the time of day meanwhile.
+"""The time since the last command of an activity, independent of the time of day.
 
-The time since boot counts: a device without a battery for its clock begins in the past and jumps ahead when it has found the
-time, and no activity must end for that. It counts also while the controller is off. After another boot nobody knows how
-long the machine was off; then it counts from the moment at which this controller sees the activity.
+The time since boot counts: a device without a battery for its clock begins in the past and jumps ahead when it has
+found the time, and no activity must end for that. It counts also while the controller is off. After a reboot the length
+of the outage is unknown; then it counts from the moment at which this controller sees the activity.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class IdleTime:
         return changed(activity, touched_at=now_s, touched_boot=boot, touched_up_s=up_s)
 
     def of(self, activity: Activity) -> float:
-        """Seconds since it was touched last, as far as they are known."""
+        """Seconds since the last touch, as far as they are known."""
         boot, up_s = self._clock()
         if boot and boot == activity.touched_boot and up_s >= activity.touched_up_s:
             return up_s - activity.touched_up_s

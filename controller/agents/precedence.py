@@ -1,7 +1,7 @@
-"""Which messages that wait have precedence over the command at work.
+"""The precedence of waiting messages over the command at work.
 
-By level: asked of the inbox each time, so that it is the same after a crash. Nothing here changes anything, and nothing is
-decoded: what messages say is known of `contents`.
+Level-based: read from the inbox each time, so that it is the same after a crash. Nothing here changes or decodes
+anything; `contents` has the summaries of messages.
 """
 
 from __future__ import annotations
@@ -13,36 +13,37 @@ from evenkeel.controller.agents.conduct import Topics
 from evenkeel.controller.agents.contents import Contents, Summary
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.reconcilers.agents import activity as activities
-from evenkeel.reconcilers.agents.asked import Asked
+from evenkeel.reconcilers.agents.request import Request
 from evenkeel.specs.kanto.activity import Activity
 
 FLOOD = 10
-"""With so many newer desired states behind it, one is not looked at any more. The few that come together otherwise are each
-identified in their turn, as the original does it: one of them may be refused, and then the one before it stays open."""
+"""A desired state with so many newer ones behind it is not looked at any more. Fewer are each identified in their turn,
+as the original does it: one of them may be refused, and then the one before it stays open."""
 
 
 def has_id(activity: Activity | None, id_: str) -> bool:
-    """Whether an open activity is followed by this id; one without an id is not followed."""
+    """Whether an id is that of an open activity; an activity without an id is not followed."""
     return activity is not None and activity.id == id_ != ""
 
 
 class Precedence:
-    """What waits for one agent."""
+    """The waiting messages of one agent."""
 
     def __init__(self, topics: Topics, mail: Mailbox, contents: Contents) -> None:
         self._topics, self._mail, self._contents = topics, mail, contents
 
     def _desired(self) -> Iterator[tuple[int, Summary]]:
-        """The desired states that wait, with their numbers; the newest first, which is read first."""
+        """The waiting desired states with their numbers, the newest first, because it counts first."""
         waiting = reversed(self._mail.waiting_on(self._topics.desired))
         return ((number, self._contents.summary(number)) for number in waiting)
 
     def has_to_give_way(self, activity: Activity) -> bool:
-        """Whether its command is not carried on, because what takes its place waits already.
+        """Whether the command of an activity is not continued, because its successor waits.
 
-        A clean-up comes to its end, or what it began to take back would be left as it is; only the same desired state takes
-        its place while it waits for trouble to pass. A download that goes on is what the same desired state needs first: to
-        begin it anew each time that an update manager has lost patience would never bring it to an end."""
+        A clean-up is always finished, because a half of it would leave a broken state; only the same desired state
+        takes its place while it waits for trouble to pass. A download goes on when the same desired state comes,
+        because it is needed first: if it began anew each time that an update manager lost patience, it would never end.
+        """
         if activities.is_over(activity):
             return False
         if activity.command == "CLEANUP":
@@ -57,18 +58,18 @@ class Precedence:
         )
 
     def takes_the_place(self, number: int, activity: Activity | None) -> bool:
-        """Whether a desired state that waits begins an activity, or the open one again, or is refused and ends it."""
+        """Whether a waiting desired state begins an activity, or the open one again, or is refused and ends it."""
         return _takes_the_place(self._contents.summary(number), activity)
 
     def is_for(self, number: int, activity: Activity | None) -> bool:
-        """Whether a command that waits is for the open activity."""
+        """Whether a waiting command is for the open activity."""
         command = self._contents.summary(number).command
         return command is not None and activity is not None and command.activity_id == activity.id
 
     def cut_short_by(self, activity: Activity) -> str | None:
-        """The command that waits and ends the one at work, `None` when none does. Only the first one for this activity counts:
-        others may follow it in their turn. Where no command is at work, "" for a desired state that ends the wait for the
-        last look."""
+        """The waiting command that ends the one at work; `None` when none does. Only the first one for this activity
+        counts, because others may follow it in their turn. Where no command is at work, "" for a desired state that
+        ends the wait for the last look."""
         if not activity.command:
             return "" if _waits(activity) and self._is_followed(activity) else None
         for number in self._mail.waiting_on(self._topics.command):
@@ -79,20 +80,21 @@ class Precedence:
         return None
 
     def goes_on(self, activity: Activity) -> bool:
-        """Whether another desired state under its id waits, so that its end is not the last word of the id."""
+        """Whether another desired state with the id of an activity waits, so that the end of the activity is not the
+        last one of the id."""
         return self.is_waiting(activity.id)
 
     def is_waiting(self, id_: str) -> bool:
-        """Whether a desired state under this id waits; one without an id is not followed."""
+        """Whether a desired state with this id waits; one without an id is not followed."""
         return any(heard.id == id_ != "" for _, heard in self._desired())
 
     def is_sent_again(self, message: Incoming, id_: str) -> bool:
-        """Whether another desired state under the same id waits behind this one."""
+        """Whether another desired state with the same id waits behind this one."""
         return any(heard.id == id_ != "" for number, heard in self._desired() if number > message.id)
 
     def is_overtaken(self, message: Incoming, activity: Activity | None) -> str | None:
-        """The id of a desired state that is not looked at, because a flood of newer ones waits behind it; else `None`. The
-        one that goes on with the open activity is looked at, and so is one that is refused."""
+        """The id of a desired state that is not looked at, because a flood of newer ones waits behind it; else `None`.
+        One that continues the open activity is looked at, and so is one that is refused."""
         if message.topic != self._topics.desired or not self._contents.summary(message.id).is_sound:
             return None
         id_ = self._contents.summary(message.id).id
@@ -102,8 +104,8 @@ class Precedence:
         return id_ if len(list(islice(newer, FLOOD))) == FLOOD else None
 
 
-def asks_again(asked: Asked, activity: Activity) -> bool:
-    """Whether a desired state is the one of the open activity."""
+def asks_again(asked: Request, activity: Activity) -> bool:
+    """Whether a desired state is that of the open activity."""
     return (asked.activity_id, asked.content) == (activity.id, activity.content)
 
 
@@ -116,5 +118,5 @@ def _asks_again(heard: Summary, activity: Activity) -> bool:
 
 
 def _waits(activity: Activity) -> bool:
-    """Whether its command waits for trouble to pass."""
+    """Whether the command of an activity waits for trouble to pass."""
     return any(action.waits_for for action in activity.actions)

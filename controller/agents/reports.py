@@ -1,10 +1,10 @@
-"""Reports of the current state: what is there, for those that ask for it and for those that only listen.
+"""Reports of the current state, as answers to questions and as news.
 
-Reports are made on demand, on every new connection, after each activity, and when something changed. A question is answered in
-any case, and soon. Without an engine the answer has the agent's own node alone (container-management.md §2.7), which then says
-that nothing else is known, and it is not retained. All other reports wait for the engine: the broker keeps the newest
-report, and one without components says that they are gone. Only the newest counts, so that of reports that wait for the broker
-one is enough.
+Reports are made on demand, on every new connection, after each activity, and after a change. A question is answered in
+any case, and soon. Without an engine the answer has the agent's own node alone (container-management.md §2.7), which
+then says that nothing else is known, and it is not retained. All other reports wait for the engine: the broker keeps
+the newest report, and one without components says that they are gone. Only the newest report counts, so at most one
+waits for the broker.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
 
 _LONGEST_LOOK_S = 10.0
-"""For so long a question waits for an engine."""
+"""The longest wait of a question for an engine."""
 _MOST_ASKED = 50
 
 
 class Reports:
-    """One domain's reports. They may be made at any time; `answer` by one only."""
+    """The reports of one domain. They may be made at any time; `answer` is called by one task only."""
 
     def __init__(
         self,
@@ -39,32 +39,33 @@ class Reports:
         self._participant, self._journal = participant, journal
         self._wake_sender, self._now = wake_sender, now
         self._reported: Inventory | None = None
-        self._reporting = asyncio.Lock()  # or a slow look would be told after a quick one that came later
+        self._reporting = asyncio.Lock()  # else a slow look could be reported after a later, quick one
         self._asked: dict[str, None] = {}
         self._ended: str | None = None
         self._introduces = False
-        """Of the reports that nobody asked for those that are owed: of an activity, and of a new connection."""
+        """The unsolicited reports that are due: one of a new connection, and one of an activity."""
         self.asked = asyncio.Event()
-        """Set while somebody waits for an answer."""
+        """Set while a question waits for an answer."""
         self.owing = asyncio.Event()
-        """Set while what nobody asked for could not be told: `report_news` tries again."""
+        """Set while an unsolicited report could not be made: `report_news` tries again."""
 
     def ask(self, activity_id: str) -> None:
-        """Somebody wants to know. Asked again while it waits it is one question; of too many the newest are answered."""
+        """Take in a question. The same question again, while it waits, is one question; of too many the newest are
+        answered."""
         self._asked[activity_id] = None
         if len(self._asked) > _MOST_ASKED:
             del self._asked[next(iter(self._asked))]
         self.asked.set()
 
     async def answer(self) -> None:
-        """Answer all questions that wait, in their order, with one look."""
+        """Answer all waiting questions, in their order, with one look."""
         asked, self._asked = self._asked, {}
         self.asked.clear()
         if not asked:
             return
         try:
             await self._answer(asked)
-        except Exception:  # it is asked for still
+        except Exception:  # the questions wait still
             newer, self._asked = self._asked, {}
             for activity_id in (*asked, *newer):
                 self.ask(activity_id)
@@ -80,15 +81,15 @@ class Reports:
             self._admit(asked, error.message)
 
     def _admit(self, asked: Iterable[str], why: str) -> None:
-        """Answer that nothing is known. The broker must not keep it, and nobody may take it for a report that nothing is
-        there."""
+        """Answer that nothing is known. The broker must not keep the answer, because it would be read as a report
+        without components."""
         self._reported = None
         self._send(asked, self._participant.unknown(why), retain=False)
         self.owing.set()
 
     async def report(self, activity_id: str) -> None:
-        """The report after an activity, under its name. Messages wait for the same worker: an engine that hangs is waited for
-        as long as for a question, and then the report is owed."""
+        """Report after an activity, under its name. Messages wait for the same worker, so an engine that hangs is
+        waited for as long as for a question; then the report is due."""
         self._ended = activity_id
         try:
             async with asyncio.timeout(_LONGEST_LOOK_S):
@@ -97,12 +98,12 @@ class Reports:
             self.owing.set()
 
     async def introduce(self) -> None:
-        """The report of a new connection, named as Kanto names it (§1.3)."""
+        """Report on a new connection, under the name that Kanto uses (§1.3)."""
         await self._tell(introduces=True)
 
     async def report_news(self) -> None:
-        """What is owed; if nothing is, and something differs from what was last reported, a report of that. Kanto has none,
-        so it carries the same kind of name as that of a new connection."""
+        """Make the reports that are due; if none is, and something differs from the last report, report that. Kanto has
+        no such report; its name has the form of that of a new connection."""
         await self._tell()
 
     async def _tell(self, *, introduces: bool = False) -> None:

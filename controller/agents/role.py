@@ -1,7 +1,7 @@
 """An update agent as a role of the device's connection and as an agent of its domain's worker.
 
-The router hands messages over at any time, and the worker deals with them in its turns. A question for the current state is
-answered beside both: it waits for the engine, and what comes behind it must not.
+The router hands messages over at any time, and the worker deals with them in its turns. A question for the current
+state is answered beside both: its answer waits for the engine, and the messages behind it must not.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from evenkeel.controller.mqtt import Message
 
 _SHORTER = (1000, 200, 0)
-"""Characters of each text in feedback that is too large for the broker."""
+"""The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
 _LOOK_AGAIN_S = 5.0
-"""After a report that is owed could not be made."""
+"""The pause before the next try of a report that could not be made."""
 
 
 class AgentRole:
@@ -38,7 +38,8 @@ class AgentRole:
         debounce: timedelta = timedelta(seconds=1),
         name: str = "update agent",
     ) -> None:
-        """`wake_router`: a mailbox may have room again. `debounce`: changes of what is there are reported together."""
+        """`wake_router`: called when a mailbox may have room again. `debounce`: changes of the current state within
+        this time are one report."""
         self._agent, self._mail, self._wake_router, self._defects = agent, mail, wake_router, defects
         self._debounce_s, self.name = debounce.total_seconds(), name
         self._changed = asyncio.Event()
@@ -73,7 +74,7 @@ class AgentRole:
         self._mail.set_aside(message.topic, message.payload, why)
 
     def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
-        """Feedback with less and less text: its commander has to hear a status in any case."""
+        """Feedback with shorter and shorter texts: its commander needs the status in any case."""
         for most in _SHORTER if topic == self._agent.topics.feedback else ():
             yield shortened_feedback(payload, most)
 
@@ -120,7 +121,7 @@ class AgentRole:
             await self._agent.reports.report_news()
 
     async def _report_owed(self) -> None:
-        """Not every engine that is back says so."""
+        """Try due reports again and again: not every engine sends an event when it is back."""
         while True:
             await self._agent.reports.owing.wait()
             await asyncio.sleep(_LOOK_AGAIN_S)

@@ -55,16 +55,16 @@ _OTHERS = {
     **dict.fromkeys(("list", "ls", "ps"), "did you mean `get`?"),
     **dict.fromkeys(("check", "lint"), "did you mean `validate`?"),
 }
-"""Commands of other programs, and what does that here."""
+"""Commands of other programs, and the command of evenkeel for the same purpose."""
 
 _NEXT = "\nerror: "
 
 _DOING = ("apply", "run", "retry", "publish", "release", "adopt", "demo")
-"""Their exit code tells what they did, whether or not all that they said of it arrived."""
+"""Commands with effects: lost output does not change their exit code."""
 
 
 class _Commands(click.Group):
-    """Names to modules: click's lazy loading, as its documentation has it."""
+    """Names to modules: click's lazy loading, as its documentation shows it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(SUMMARIES)
@@ -99,8 +99,8 @@ class _Commands(click.Group):
 
 
 def _meant(word: str) -> str:
-    """What somebody meant who wrote `word`; "" unless that is sure. Commands do things: one that only looks a little like
-    it, as `release` looks like `delete`, must not be named."""
+    """The command that the user meant by `word`; "" unless that is sure. Commands have effects, so a command that only
+    resembles the word, as `release` resembles `delete`, must not be suggested."""
     import difflib
 
     slips = [name for name in SUMMARIES if sorted(name) == sorted(word)]
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(error: Exception) -> int:
-    """Every expected error in a line of its own; anything else is a bug and says so."""
+    """Print every expected error in a line of its own; anything else is a bug and says so."""
     if os.environ.get("EVENKEEL_DEBUG"):
         import traceback
 
@@ -177,7 +177,7 @@ def _say(error: Exception) -> int:
 
 
 def _shown(error: click.ClickException) -> str:
-    """What click would print: the usage, a hint, and the error."""
+    """The text that click would print: the usage, a hint, and the error."""
     text = io.StringIO()
     error.show(text)
     return text.getvalue()

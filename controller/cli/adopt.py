@@ -1,4 +1,4 @@
-"""`evenkeel adopt`: from now on a container counts as evenkeel's own, with all that follows."""
+"""`evenkeel adopt`: from now on a container is managed as evenkeel's own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     from contextlib import closing
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import asked
+    from evenkeel.controller.cli.reading import desired_reading
     from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.journal.journal import open_journal, read_journal
     from evenkeel.controller.wiring import reconciler
@@ -43,7 +43,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     from evenkeel.specs.feedback import Feedback
 
     settings = options.settings()
-    want = reconciler(settings).select(asked(settings, readonly=True, allow_empty=True).desired)
+    want = reconciler(settings).select(desired_reading(settings, readonly=True, allow_empty=True).desired)
     if name in want.system:
         raise EvenkeelError(f"container:{name}", "is a system container, which is never touched")
     is_asked_for = name in {container.name for container, _ in want.documents}
@@ -75,7 +75,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
 
 
 async def _look(settings: Settings, adopted: dict[str, str], name: str) -> ContainerSeen | None:
-    """The container of somebody else's that has this name, as if it were adopted; `None` when `name` is evenkeel's own."""
+    """The foreign container with this name, as if it were adopted; `None` when `name` is evenkeel's own."""
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.wiring import open_driver
     from evenkeel.reconcilers.containers.naming import engine_name

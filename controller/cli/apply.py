@@ -1,4 +1,4 @@
-"""`evenkeel apply`: a whole convergence as one command, with the same controller that runs for ever elsewhere."""
+"""`evenkeel apply`: a whole convergence as one command, with the controller of `evenkeel run`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def command(
     from contextlib import closing, suppress
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import asked, check_no_message
+    from evenkeel.controller.cli.reading import check_no_message, desired_reading
     from evenkeel.controller.cycle.preview import preview
     from evenkeel.controller.journal.journal import keep_journal, read_journal
     from evenkeel.controller.journal.lock import sole_controller
@@ -79,14 +79,14 @@ def command(
 
         settings = changed(settings, empty_source_removes_all=True)
     state = Path(settings.state)
-    with suppress(JournalError), closing(read_journal(state)) as reader:  # else it is said below, or works from memory
+    with suppress(JournalError), closing(read_journal(state)) as reader:  # else reported below, or all is in memory
         check_no_message(settings, reader)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed does not stop it
     with sole_controller(state) as lock, closing(keep_journal(state)) as journal:
         check_no_message(settings, journal)
         if journal.loss is not None:
             echo(f"Note: works from memory, because {journal.loss.trouble.why}", err=True)
-        reading = asked(settings, readonly=False, allow_empty=allow_empty, journal=journal)
+        reading = desired_reading(settings, readonly=False, allow_empty=allow_empty, journal=journal)
         with asyncio.Runner() as runner:
             domains = open_domains(settings)
             try:
@@ -95,11 +95,11 @@ def command(
                 looking = preview(domains, journal, good or reading.desired)
                 found = runner.run(_looked(settings, looking))
                 is_repaired = good is not None and good.digest != reading.desired.digest and found.does_something
-                if good is not None and not is_repaired:  # as `plan`, which tells what a retry would do
+                if good is not None and not is_repaired:  # as `plan`, which shows the plan of a retry
                     looking = preview(domains, journal, reading.desired)
                     found = runner.run(_looked(settings, looking))
-                # Not within the loop, which would keep the first Ctrl-C from ending the question.
-                shown = found.told(show_values=show_values)
+                # Outside of the loop, which would keep the first Ctrl-C from ending the question.
+                shown = found.texts(show_values=show_values)
                 code = _refused(settings, journal, found, shown, yes=yes, given_up=given_up, is_repaired=is_repaired)
                 if code is not None:
                     return code
@@ -119,7 +119,7 @@ async def _looked(settings: Settings, looking: Coroutine[Any, Any, Preview]) -> 
 
 
 def _given_up(journal: Journal, reading: Reading) -> Attempt | None:
-    """What is remembered of the revision that is asked for, where it is in quarantine."""
+    """The attempts at the desired revision, where it is in quarantine."""
     attempt = journal.attempts.of(reading.desired.digest)
     return attempt if attempt is not None and attempt.failed else None
 
@@ -134,8 +134,9 @@ def _refused(
     given_up: Attempt | None,
     is_repaired: bool,
 ) -> int | None:
-    """Show what will be done, as `shown` has it, and ask; the exit code when it shall not be done. Of a revision that was
-    `given_up` nothing is done, and `shown` is what a retry would do; or last-good, which is in force, `is_repaired`."""
+    """Show the plan, and ask; the exit code when it is not to be carried out. `shown`: the printed form. `given_up`:
+    the attempts at a revision in quarantine, on which nothing is done; `shown` is then the plan of a retry, or, with
+    `is_repaired`, of last-good, which is in force."""
     from evenkeel.specs.visible import one_line
     from evenkeel.templates.plan_text import plan_lines
 
@@ -165,7 +166,7 @@ def _refused(
         if click.confirm(one_line("; ".join([*found.fails_at, "Do it all the same?"])) if found.fails_at else "Do it?"):
             return None
         code = 1
-    except click.Abort:  # Ctrl-C, or the end of what is typed
+    except click.Abort:  # Ctrl-C, or the end of the input
         echo()
         code = 130
     echo("Nothing was done.")
@@ -183,7 +184,7 @@ async def _converge(
     retry: bool,
     again: bool,
 ) -> int:
-    """`retry`: what is remembered of the revision as a whole is forgotten; `again`: that of groups, too."""
+    """`retry`: the attempts at the revision as a whole are forgotten; `again`: those of groups, too."""
     import asyncio
     import signal
 
@@ -194,12 +195,14 @@ async def _converge(
 
     stopped: list[str] = []
     with showing(on_terminal(), terminal_style()) as show:
-        controller = build_controller(settings, journal, domains, told=show.told, progress=show.progress, lock=lock)
+        controller = build_controller(
+            settings, journal, domains, on_entry=show.entry, progress=show.progress, lock=lock
+        )
 
         def stop(why: str) -> None:
             stopped.append(why)
             controller.stop()
-            echo(f"{why}; finishing the step at work …", err=True)  # a stop may take its time; silence looks deaf
+            echo(f"{why}; finishing the step at work …", err=True)  # silence would look like a hang
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, stop, "interrupted")
@@ -220,7 +223,7 @@ async def _converge(
 
 
 def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list[str]) -> int:
-    """Say how it ended; the exit code."""
+    """Print the ending; the exit code."""
     from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
     from evenkeel.reconcilers.counted import counted
@@ -258,7 +261,7 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
 
 
 def _say_logs(journal: Journal, texts: Iterable[str], revision: str = "") -> None:
-    """Name the command that shows what those wrote whom the texts name, or who failed in the revision."""
+    """Name the command that shows the output of the containers that the texts name, or that failed in the revision."""
     from evenkeel.specs.output import logs_hint
 
     if said := journal.failures.told(revision, texts):

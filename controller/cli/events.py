@@ -1,4 +1,4 @@
-"""`evenkeel events`: what the journal says happened."""
+"""`evenkeel events`: the entries of the journal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SINCE = "a number of an entry, an age such as 10m, 3h or 2d, or a time such as 
 
 
 class Since(NamedTuple):
-    """Where to begin: after a number, or with a moment (seconds since the epoch)."""
+    """The begin: after a number, or with a moment (seconds since the epoch)."""
 
     number: int = 0
     at: float = 0.0
@@ -117,7 +117,7 @@ def command(
 
 
 def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
-    """Say why nothing is shown that is surely wanted. `fails`: a name that nothing is known of is an error, EvenkeelError."""
+    """Say why nothing is shown. `fails`: an unknown name is an EvenkeelError."""
     from evenkeel.controller.cli.known import known_names, unknown_text
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.specs.errors import EvenkeelError
@@ -133,9 +133,9 @@ def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
 
 
 def _read(state: Path, after: int, wanted: Wanted, *, newest_is_last: bool = False) -> tuple[list[Feedback], int]:
-    """What is wanted of the entries after this number, and the number of the newest. Each look opens the journal anew: a
-    reader of a resting journal does not see a writer that comes. `newest_is_last`: there was an entry of this number, so that a
-    journal without one was begun anew, and all of it is new."""
+    """The wanted entries after this number, and the number of the newest. Each look opens the journal anew, because a
+    reader of a resting journal does not see a writer that comes. `newest_is_last`: there was an entry of this number,
+    so that a journal without one was begun anew, and all of it is new."""
     from evenkeel.controller.journal.journal import read_journal
 
     with closing(read_journal(state)) as journal:

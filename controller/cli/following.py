@@ -6,26 +6,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from evenkeel.controller.cli.bars import bars, print_above
 from evenkeel.controller.cli.output import echo_lines
 from evenkeel.specs.kanto.heard import ENDS, Heard
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.fitting import cut
 from evenkeel.templates.heard_text import component_name, done_per_cent, heard_line
-from evenkeel.templates.style import PLAIN, Style, clean, paint
+from evenkeel.templates.style import PLAIN, Style, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
 class Following:
-    """Lines for what is said. `named`: activities are told apart by their ids."""
+    """Lines for feedback. `named`: activities are told apart by their ids."""
 
     def __init__(self, echo: Callable[[str], None] = echo_lines, style: Style = PLAIN, *, named: bool = False) -> None:
         self._echo, self._style, self._named = echo, style, named
         self._last: dict[str, Heard] = {}
 
-    def told(self, heard: Heard) -> None:
-        """The same again is not shown again: an agent that was interrupted repeats itself."""
+    def feedback(self, heard: Heard) -> None:
+        """Show a message of feedback. A repetition is not shown: an agent that was interrupted repeats itself."""
         before = self._last.get(heard.activity_id)
         if heard == before:
             return
@@ -37,16 +38,16 @@ class Following:
 
 
 class Bars:
-    """A bar for each component of the activities that are open; lines for what has ended a phase, above them."""
+    """A bar for each component of the open activities; above them, lines for components that have ended a phase."""
 
     def __init__(self, bars: Progress, style: Style, *, named: bool = False) -> None:
         self._bars = bars
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._lines = Following(self._echo, style, named=named)
 
-    def told(self, heard: Heard) -> None:
+    def feedback(self, heard: Heard) -> None:
         if not heard.status.endswith("ING") or heard.message:
-            self._lines.told(heard)
+            self._lines.feedback(heard)
         over = heard.status in ENDS and not heard.baseline
         for action in () if over else heard.actions:
             key = (heard.activity_id, action.component)
@@ -62,28 +63,14 @@ class Bars:
             self._bars.remove_task(self._tasks.pop(key))
 
     def _echo(self, line: str) -> None:
-        from rich.text import Text
-
-        self._bars.console.print(Text.from_ansi(clean(line)), soft_wrap=True)
+        print_above(self._bars, line)
 
 
 @contextmanager
 def following(on_terminal: bool, style: Style, *, named: bool = False) -> Iterator[Callable[[Heard], None]]:
     """Bars on a terminal, lines elsewhere."""
     if not on_terminal:
-        yield Following(named=named).told
+        yield Following(named=named).feedback
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-    from rich.text import Text
-
-    class Words(ProgressColumn):
-        """Descriptions as they are: names and versions are no markup."""
-
-        def render(self, task: Task) -> Text:
-            return Text(task.description, no_wrap=True, overflow="ellipsis")
-
-    console = Console(no_color=not style.coloured, highlight=False)
-    columns = (TextColumn(" "), Words(), BarColumn(bar_width=30), TextColumn("{task.fields[status]}", markup=False))
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(bars, style, named=named).told
+    with bars(style, "status") as progress:
+        yield Bars(progress, style, named=named).feedback

@@ -1,4 +1,4 @@
-"""Entries of feedback as people look for them later, and read them: with number, local time and place."""
+"""Entries of feedback for reading later: with number, local time and place."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _ROLES: dict[str, Role] = {
 
 
 def dated_line(entry: Feedback, style: Style = PLAIN, name: str = "", repeated: Repeated | None = None) -> str:
-    """One line, whatever the entry holds. `name`: whose entries are shown; one that counts many and does not name it says
-    so. `repeated`: how often it was said, and since when."""
+    """One line, whatever the entry holds. `name`: the container whose entries are shown; an entry that counts many and
+    does not name it says so. `repeated`: how often it was said, and since when."""
     at = _local(entry.at)
     kind = paint(f"{entry.kind:<17}", _ROLES.get(entry.kind), style)
     subject = f"{one_line(entry.subject)}: " if entry.subject else ""
@@ -49,21 +49,21 @@ def _local(at: float) -> str:
 
 
 class Wanted(NamedTuple):
-    """`subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds."""
+    """The wanted entries. `subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds."""
 
     subject: str
     kinds: Collection[str] = ()
     at: float = 0.0
 
     def has(self, entry: Feedback) -> bool:
-        """Whether it is one of them."""
+        """Whether an entry is wanted."""
         if self.kinds and entry.kind not in self.kinds:
             return False
         return entry.at >= self.at and (not self.subject or is_about(entry, self.subject))
 
 
 def entries(journal: Journal, after: int, wanted: Wanted) -> tuple[list[Feedback], int]:
-    """What is wanted of the entries after this number, and the number of the newest."""
+    """The wanted entries after this number, and the number of the newest."""
     found: list[Feedback] = []
     while page := journal.said(after):
         found += [entry for entry in page if wanted.has(entry)]

@@ -1,4 +1,4 @@
-"""`evenkeel logs`: what a container had said when it failed the last time."""
+"""`evenkeel logs`: the output of a container at its last failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`evenkeel migrate`: from Kanto's configuration to one of our own, once."""
+"""`evenkeel migrate`: from Kanto's configuration to one of evenkeel, once."""
 
 from __future__ import annotations
 

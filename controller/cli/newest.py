@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def hear_failures(state: Path, journal: Journal) -> None:
-    """Let a journal that is only read know what the controller at work, if any, has in memory alone."""
+    """Add the failures that the controller at work, if any, has in memory alone to a journal that is only read."""
     from evenkeel.controller.control.ask import ask
     from evenkeel.specs.codec import decode
     from evenkeel.specs.output import LastFailure
 
     answer = ask(state, "failures")
-    with suppress(ValueError):  # of a controller that does not know the question
+    with suppress(ValueError):  # of a controller that does not know the request
         journal.failures.hear(decode(answer or b"[]", tuple[LastFailure, ...]))

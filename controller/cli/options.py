@@ -1,7 +1,7 @@
-"""What all commands share: options that say where things are, and how to write on this terminal.
+"""The options that all commands share: the places of files, and the manner of output on this terminal.
 
-The shared options may stand before or after the name of the command; what stands after it wins. They become settings only
-when a command asks for them, so that `--help` reads nothing.
+The shared options may stand before or after the name of the command; one after it wins. They become settings only when
+a command asks for them, so that `--help` reads nothing.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Options(NamedTuple):
     verbose: bool = False
 
     def settings(self, kanto_config: str | None = None, notes: list[Problem] | None = None) -> Settings:
-        """The settings file (or one of Kanto's), and what the command line says instead. SettingsError with every problem.
-        `notes` receives the warnings."""
+        """The settings file (or one of Kanto's), with the overrides of the command line. SettingsError with every
+        problem. `notes` receives the warnings."""
         from evenkeel.controller.settings.load import load_settings
 
         given: dict[str, Any] = {}
@@ -100,8 +100,8 @@ ENGINE = ("engine", "docker_address")
 
 
 def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the shared options; it receives them together as `options`. Its help shows those that mean something
-    to it, and it takes the others, too: what a script says to all commands stops none."""
+    """Give a command the shared options; it receives them together as `options`. Its help shows the options that have
+    an effect on it. It accepts the others, too, so that a script can pass the same options to all commands."""
 
     def give(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -120,11 +120,11 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
 
 
 SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
-"""What every command that shows or changes a simulated world says of it."""
+"""The remark of every command that shows or changes a simulated world."""
 
 
 def say_simulated(settings: Settings) -> None:
-    """Say on standard error that no container of this machine is meant, when none is."""
+    """Say on standard error, when the engine is simulated, that no container of this machine is meant."""
     if settings.engine.kind == "memory":
         echo(f"Note: {SIMULATED}", err=True)
 
@@ -133,7 +133,7 @@ SHOW_VALUES = "Show values of variables and words of commands, on a terminal onl
 
 
 def check_values_may_show(output: str = "text") -> None:
-    """UsageError where values would not only be seen by the person who asked for them, but kept by a file or a log."""
+    """UsageError where a file or a log would keep the values that an operator asked to see."""
     if output != "text":
         raise click.UsageError(f"--show-values goes with text only: -o {output} never holds values")
     if not sys.stdout.isatty():
@@ -148,7 +148,7 @@ def terminal_width() -> int:
 
 
 def on_terminal() -> bool:
-    """Whether standard output is something that people look at as it changes."""
+    """Whether standard output is a terminal, on which lines can be replaced."""
     return sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
 
 

@@ -1,8 +1,8 @@
-"""What commands print: every text for a terminal, a pipe or a file goes through here.
+"""Output of commands: every text for a terminal, a pipe or a file goes through here.
 
-What specs, files, engines and brokers hold is not trusted by a screen (`specs.visible`): `echo` prints one line, whatever
-the text holds; `echo_lines` takes lines of our own making, whose breaks and colours stay. What names are part of such lines
-went through `one_line` where the lines were made.
+Texts of specs, files, engines and brokers are not safe for a screen (`specs.visible`). `echo` prints one line, whatever
+the text holds. `echo_lines` takes lines of evenkeel, whose breaks and colours stay. Names within such lines went
+through `one_line` where the lines were made.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ def echo(line: str = "", *, err: bool = False) -> None:
 
 
 def echo_lines(text: str, *, err: bool = False) -> None:
-    """Print lines of our own making; colours only where a terminal shows them."""
+    """Print lines of evenkeel; colours only where a terminal shows them."""
     stream = sys.stderr if err else sys.stdout
     _write((clean(text) if stream.isatty() else visible_lines(text)).removesuffix("\n") + "\n", err)
 
 
 def echo_json(text: str) -> None:
-    """Print JSON of the same value."""
+    """Print JSON as JSON of the same value."""
     _write(visible_json(text) + "\n", err=False)
 
 

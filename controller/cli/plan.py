@@ -20,7 +20,7 @@ from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.specs.kanto.activity import Activity
-    from evenkeel.templates.activity_text import Message
+    from evenkeel.templates.activity_text import MessageOrigin
 
 
 @click.command("plan")
@@ -41,7 +41,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
       ~  recreate   a new one beside the old, then the switch; the line below says for how long it is away
       ~  update     limits and restart policy, in place
       ~  start      it is there and does not run
-      ~  restart    it runs with what was changed since it was started
+      ~  restart    it was started with what has changed since
       ~  connect    it is cut off from its network, and is put back
       ~  finish     all but done: its health is not proven, or an old instance is left over
       -  remove     nobody asks for it any more
@@ -56,8 +56,8 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     import asyncio
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import asked, message_in_force
     from evenkeel.controller.cli.reaching import awaiting_engine
+    from evenkeel.controller.cli.reading import desired_reading, message_in_force
     from evenkeel.controller.cycle.preview import Preview, preview
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.controller.wiring import open_domains
@@ -68,7 +68,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     journal = read_journal(Path(settings.state))
     message = message_in_force(journal)
     by_message = journal.revision("message", journal.overruled()[0]) if message is not None and not files else None
-    desired = by_message or asked(settings, readonly=True, allow_empty=allow_empty).desired
+    desired = by_message or desired_reading(settings, readonly=True, allow_empty=allow_empty).desired
     notes = _notes(message, next(iter(journal.activities().values()), None), files)
 
     async def look() -> Preview:
@@ -85,7 +85,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     if output == "text":
         from evenkeel.templates.plan_text import plan_lines
 
-        for line in plan_lines(found.told(show_values=show_values), terminal_width(), terminal_style(), found.groups):
+        for line in plan_lines(found.texts(show_values=show_values), terminal_width(), terminal_style(), found.groups):
             echo_lines(line)
         for note in (*notes, *found.notes):
             echo(f"Note: {note}")
@@ -94,13 +94,13 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value
 
-        echo_value(plan_value(found.told(), desired.digest, (*notes, *found.notes), found.groups), output)
+        echo_value(plan_value(found.texts(), desired.digest, (*notes, *found.notes), found.groups), output)
     if found.does_something:
         return 2
     return 1 if found.is_blocked else 0
 
 
-def _notes(message: Message | None, activity: Activity | None, files: bool) -> tuple[str, ...]:
+def _notes(message: MessageOrigin | None, activity: Activity | None, files: bool) -> tuple[str, ...]:
     from evenkeel.specs.problem import Place, place_text
 
     notes = []

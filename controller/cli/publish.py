@@ -1,4 +1,4 @@
-"""`evenkeel publish`: what a cloud or an Update Manager does, from a terminal."""
+"""`evenkeel publish`: a cloud or an Update Manager, from a terminal."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ async def _follow(
     async with link:
         await reached(link, settings.mqtt, limit_s)
         echo(f"activity {activity}")
-        with following(on_terminal(), terminal_style()) as told:
-            end = await commander.carry_out(activity, payload, drive=drive, told=told, limit_s=limit_s)
+        with following(on_terminal(), terminal_style()) as show:
+            end = await commander.carry_out(activity, payload, drive=drive, on_feedback=show, limit_s=limit_s)
     if end.status != "COMPLETED":
         echo(f"Not done: {end.status}{f', {end.message}' if end.message else ''}", err=True)
         return 1
@@ -77,8 +77,8 @@ async def _follow(
 
 
 def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
-    """Activity ("" when the file names none) and payload; SpecError with every problem. `takes_unknown_keys`: as the agent
-    does."""
+    """Activity ("" when the file names none) and payload; SpecError with every problem. `takes_unknown_keys`: as the
+    agent does."""
     from pathlib import Path
 
     from evenkeel.controller.process.bounded import read_bounded
@@ -117,7 +117,7 @@ def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
 
 
 def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
-    """Warnings are said; SpecError for everything else."""
+    """Print warnings; SpecError for everything else."""
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.problem import Problem, errors, path_text, problem_text
     from evenkeel.specs.reading.secrecy import shown_path

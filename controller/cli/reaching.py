@@ -1,4 +1,4 @@
-"""Reaching a broker or an engine for a command, so that whoever waits for it knows what for."""
+"""Reaching a broker or an engine for a command, with the reason of a wait on standard error."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 _QUIET_S = 1.0
 _ENGINE_QUIET_S = 2.5
-"""An engine that is asked for much, and registries behind it, take a moment."""
+"""The time without a reason: an engine that is asked for much, and registries behind it, take a moment."""
 
 
 @contextmanager
 def awaiting_engine(settings: Settings) -> Iterator[None]:
-    """Within, in the event loop: what takes long is named on standard error. It is the engine, unless something else has said
-    that it is waited for."""
+    """A context, in the event loop, that names a long wait on standard error: the engine, unless other code has named a
+    reason."""
     import asyncio
 
     from evenkeel.controller.process.waiting import gathered
@@ -37,7 +37,7 @@ def awaiting_engine(settings: Settings) -> Iterator[None]:
 
 
 async def _say(waits: Sequence[str], engine: str) -> None:
-    """Until cancelled: each time that something else is waited for than before."""
+    """Until cancelled: print each new reason."""
     import asyncio
 
     told = ""
@@ -50,7 +50,7 @@ async def _say(waits: Sequence[str], engine: str) -> None:
 
 
 async def look_once(settings: Settings, look: Look) -> ContainersSeen:
-    """What is there, by an engine that is only read."""
+    """The observation of an engine that is only read."""
     from evenkeel.controller.wiring import open_driver
 
     driver = open_driver(settings, readonly=True)
@@ -77,8 +77,8 @@ def at_broker(settings: Settings, url: str) -> Settings:
 
 
 async def reached(link: MqttLink, settings: MqttSettings, limit_s: float | None) -> None:
-    """Return when the broker is reached; Unavailable when it is not within the settings' time or `limit_s`. What takes
-    long is said on standard error."""
+    """Return when the broker is reached; Unavailable when it is not within the settings' time or `limit_s`. A long wait
+    is named on standard error."""
     import asyncio
 
     from evenkeel.controller.agents.commander import connected

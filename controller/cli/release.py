@@ -1,4 +1,4 @@
-"""`evenkeel release`: an operator's word that what came over MQTT is over, and the files have their say again."""
+"""`evenkeel release`: an operator ends the force of a state that came over MQTT, and the files are in force again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.asked import message_in_force
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo
+from evenkeel.controller.cli.reading import message_in_force
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.templates.activity_text import ABANDON_HINT
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evenkeel.specs.settings.settings import Settings
-    from evenkeel.templates.activity_text import Message
+    from evenkeel.templates.activity_text import MessageOrigin
 
 _NOTHING_OPEN = "No activity is open: there is nothing to abandon."
 
@@ -66,7 +66,7 @@ def command(options: Options, abandon: bool) -> int:
 
 
 def _abandon(settings: Settings, state: Path) -> None:
-    """Under the lock: a controller that starts meanwhile would serve what is being abandoned."""
+    """Abandon the open activity under the lock: a controller that starts meanwhile would serve it."""
     from contextlib import closing
 
     from evenkeel.controller.journal.ending import end_activity
@@ -103,7 +103,7 @@ def _abandon(settings: Settings, state: Path) -> None:
         echo(f"{about} is in force; `evenkeel release` gives the files their say.")
 
 
-def _release(state: Path, message: Message) -> None:
+def _release(state: Path, message: MessageOrigin) -> None:
     from evenkeel.controller.control.ask import ask_to_look_again
     from evenkeel.controller.journal.ending import forget_ended
     from evenkeel.controller.journal.intent import put_in_force

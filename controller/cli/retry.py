@@ -1,4 +1,4 @@
-"""`evenkeel retry`: an operator's word that a failed revision deserves another try."""
+"""`evenkeel retry`: an operator has a failed revision tried again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def command(options: Options) -> int:
         with journal.at_once():
             if journal.attempts.forgive_all(desired):
                 journal.say(Feedback("revision-retried", f"an operator retries it; {why}", revision=desired))
-                if holder(state) is None:  # one at work says so itself, once it has looked
+                if holder(state) is None:  # a controller at work reports it itself, once it has looked
                     text = f"revision {desired} is tried again{_BY_THE_NEXT}; {why}"
                     journal.set_condition(Condition("Settled", False, "Retrying", text))
                     for known in journal.conditions():
@@ -62,7 +62,7 @@ def command(options: Options) -> int:
 
 
 def _others(journal: Journal) -> str:
-    """What had failed of a revision that has not failed as a whole."""
+    """The groups of a revision that had failed, where it has not failed as a whole."""
     from evenkeel.controller.cycle.in_force import failed_groups
 
     groups = [f"group {group} had failed: {why}" if group else why for group, why in failed_groups(journal).items()]

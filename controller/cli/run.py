@@ -63,7 +63,7 @@ def command(options: Options, kanto_config: str | None) -> int:
 
     signal.signal(
         signal.SIGHUP, signal.SIG_IGN
-    )  # a reload may come before there is a loop; it is about to look, anyway
+    )  # a reload may come before there is a loop; the controller is about to look anyway
     with sole_controller(state) as lock:
         journal = keep_journal(state)
         _introduce(settings)
@@ -77,7 +77,7 @@ def command(options: Options, kanto_config: str | None) -> int:
 
 
 def _introduce(settings: Settings) -> None:
-    """What this controller works on: the first question to a log that shows nothing happening."""
+    """Log the configuration of this controller, for the reader of a log in which nothing happens."""
     engine = settings.engine
     where = f"{engine.kind} {engine.address}" if engine.kind != "memory" else engine.kind
     fields = {"engine": where, "specs": ", ".join(settings.specs), "state": settings.state}

@@ -1,4 +1,4 @@
-"""`evenkeel settings`: what is in force, and where each of it comes from."""
+"""`evenkeel settings`: the settings in force, and the origin of each."""
 
 from __future__ import annotations
 

@@ -8,25 +8,25 @@ from typing import Literal, NamedTuple
 from evenkeel.controller.journal.lock import holder
 
 
-class Standing(NamedTuple):
+class ControllerState(NamedTuple):
     """Whether a controller is at work, and how. `why`: the reason why it works from memory."""
 
     who: Literal["at work", "from memory", "nobody", "no directory"]
     why: str = ""
 
 
-def standing(state: Path) -> Standing:
+def standing(state: Path) -> ControllerState:
     """Whether a controller is at work in this state directory now."""
     if not state.is_dir():
-        return Standing("no directory")
+        return ControllerState("no directory")
     found = holder(state)
     if found is None:
-        return Standing("nobody")
-    return Standing("from memory", found.trouble) if found.trouble else Standing("at work")
+        return ControllerState("nobody")
+    return ControllerState("from memory", found.trouble) if found.trouble else ControllerState("at work")
 
 
-def silence_text(before: Standing | None, now: Standing, state: Path) -> str:
-    """Why nothing will be heard any more; "" where nothing has changed, or something will."""
+def silence_text(before: ControllerState | None, now: ControllerState, state: Path) -> str:
+    """The reason why no entry will come any more; "" where nothing has changed, or entries may come."""
     if before is None or before.who == now.who:
         return ""
     match now.who:

@@ -1,4 +1,5 @@
-"""`evenkeel status`: what the journal, the lock and the controller at work tell, at once, without asking an engine."""
+"""`evenkeel status`: the contents of the journal, the lock and the controller at work, at once, without asking an
+engine."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ def command(options: Options, output: str, check: bool) -> int:
     """
     from pathlib import Path
 
-    from evenkeel.controller.cli.asked import message_in_force
+    from evenkeel.controller.cli.reading import message_in_force
     from evenkeel.controller.control.ask import ask_status
     from evenkeel.controller.cycle.in_force import failed_groups
     from evenkeel.controller.journal.journal import empty_journal, read_journal
@@ -70,7 +71,7 @@ def command(options: Options, output: str, check: bool) -> int:
             raise
         journal, trouble = empty_journal(), trouble or error.message
     if not trouble:
-        told = None  # the journal has all else that it would say
+        told = None  # the journal has everything else
     desired = journal.digest("desired")
     attempt = journal.attempts.of(desired) if desired else None
     conditions = told.conditions if told is not None else _with_trouble(journal.conditions(), trouble)
@@ -107,8 +108,8 @@ def command(options: Options, output: str, check: bool) -> int:
 
 
 def _with_trouble(stored: tuple[Condition, ...], trouble: str) -> tuple[Condition, ...]:
-    """What was stored, and in any case that nothing can be stored now: a controller that began like that could not even make
-    its socket, and others see it all the same."""
+    """The stored conditions, and in any case that nothing can be stored now: a controller that began like that could
+    not even make its socket, but other processes notice it all the same."""
     from evenkeel.specs.feedback import Condition
 
     if not trouble:
@@ -120,7 +121,7 @@ def _with_trouble(stored: tuple[Condition, ...], trouble: str) -> tuple[Conditio
 
 
 def _said(journal: Journal, conditions: tuple[Condition, ...], attempt: Attempt | None) -> tuple[str, ...]:
-    """The subjects that a failure is told of, and whose output is kept."""
+    """The subjects whose failure is shown, and whose output is kept."""
     about_failures: tuple[ConditionName, ...] = ("Healthy", "ContentCurrent", "ActivityCompleted")
     texts = [each.message for each in conditions if each.name in about_failures and not each.holds]
     revision, why = (attempt.digest, [attempt.why]) if attempt is not None else ("", [])

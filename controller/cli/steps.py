@@ -1,7 +1,7 @@
-"""Showing work as it happens: bars on a terminal, plain lines elsewhere.
+"""Progress of work: bars on a terminal, plain lines elsewhere.
 
-Both hear the same two things: entries of feedback after they were stored, and how far a long step is. Both only show;
-neither decides anything.
+Both receive the same two things: entries of feedback after they were stored, and the progress of long steps. Both only
+show; neither decides anything.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from evenkeel.controller.cli.bars import bars, print_above
 from evenkeel.controller.cli.output import echo_lines
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Step
 from evenkeel.specs.visible import one_line
-from evenkeel.templates.style import PLAIN, Role, Style, clean, paint
+from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -34,16 +35,16 @@ _MARKS: dict[str, tuple[str, Role | None]] = {
 
 
 class Show(Protocol):
-    """Where work is shown."""
+    """The view of work."""
 
     def echo(self, line: str) -> None: ...
-    def told(self, entry: Feedback) -> None: ...
+    def entry(self, entry: Feedback) -> None: ...
     def progress(self, step: Step, message: str, done: int, total: int) -> None: ...
     def waits(self, seconds: float, why: str) -> None: ...
 
 
 def entry_line(entry: Feedback, style: Style = PLAIN) -> str:
-    """One line for an entry, "" for those that nobody misses while watching."""
+    """One line for an entry, "" for those that need no line while watching."""
     if entry.kind not in _MARKS:
         return ""
     mark, role = _MARKS[entry.kind]
@@ -62,7 +63,7 @@ class Lines:
     def echo(self, line: str) -> None:
         self._echo(line)
 
-    def told(self, entry: Feedback) -> None:
+    def entry(self, entry: Feedback) -> None:
         line = entry_line(entry, self._style)
         if line:
             self.echo(line)
@@ -72,10 +73,10 @@ class Lines:
 
     def waits(self, seconds: float, why: str) -> None:
         if why:
-            if why != self._waits_for:  # it is asked again and again
+            if why != self._waits_for:  # the same wait is reported again and again
                 self.echo(f"  … {one_line(why)}")
             self._waits_for = why
-        elif seconds >= 0.5:  # nobody could read of a shorter one before it is over
+        elif seconds >= 0.5:  # a shorter one is over before its line is read
             self.echo(f"  … again in {seconds:.0f} s")
 
 
@@ -87,15 +88,15 @@ class Bars:
         self._lines = Lines(self.echo, style)
 
     def echo(self, line: str) -> None:
-        self._bars.console.print(_as_text(line), soft_wrap=True)
+        print_above(self._bars, line)
 
-    def told(self, entry: Feedback) -> None:
+    def entry(self, entry: Feedback) -> None:
         if entry.kind == "step-started":
             words = one_line(f"{entry.subject}: {entry.message}")
             self._tasks[entry.step] = self._bars.add_task(words, total=None, far="")
         elif entry.kind in ("step-done", "step-failed", "step-retrying") and entry.step in self._tasks:
             self._bars.remove_task(self._tasks.pop(entry.step))
-        self._lines.told(entry)
+        self._lines.entry(entry)
 
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         task = self._tasks.get(step.id)
@@ -113,26 +114,8 @@ def showing(on_terminal: bool, style: Style) -> Iterator[Show]:
     if not on_terminal:
         yield Lines()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
-    from rich.text import Text
-
-    class Words(ProgressColumn):
-        """Descriptions as they are: names and messages are no markup."""
-
-        def render(self, task: Task) -> Text:
-            return Text(task.description, no_wrap=True, overflow="ellipsis")
-
-    console = Console(no_color=not style.coloured, highlight=False)
-    columns = (SpinnerColumn(), Words(), BarColumn(bar_width=30), TextColumn("{task.fields[far]}", markup=False))
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(bars, style)
-
-
-def _as_text(line: str) -> object:
-    from rich.text import Text
-
-    return Text.from_ansi(clean(line))
+    with bars(style, "far", spins=True) as progress:
+        yield Bars(progress, style)
 
 
 def _far(done: int, total: int) -> str:

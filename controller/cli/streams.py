@@ -1,9 +1,9 @@
-"""Standard output and error that never fail whoever writes to them.
+"""Standard output and error on which writing never fails.
 
-A command may be in the middle of a switch when the reader of its output goes away, its terminal is lost, or the disk that
-takes its output is full. What it could not say must not keep it from finishing what it does. Each write tries anew: the log of
-a controller goes on when there is room again. Whether something was lost can be asked; what follows is up to the command.
-What the encoding of a locale lacks is replaced.
+A command may be in the middle of a switch when the reader of its output goes away, its terminal is lost, or the disk
+that takes its output is full. Lost output must not keep it from finishing its work. Each write tries anew: the log of a
+controller goes on when there is room again. The command can ask whether something was lost, and decides on the
+consequence. Characters that the encoding of a locale lacks are replaced.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _ENOUGH = (errno.EPIPE, errno.EIO)
-"""Nobody is there any more: the end of a pipe, and of a terminal."""
+"""The reader is gone: the end of a pipe, and of a terminal."""
 
 _REPLACED = "evenkeel.replaced"
 _SIMILAR = {
@@ -36,11 +36,11 @@ _SIMILAR = {
     "│": "|",
     "└": "`",
 }
-"""For characters of ours that an encoding lacks. A locale that is not UTF-8 is no error."""
+"""Replacements for characters of evenkeel that an encoding lacks. A locale that is not UTF-8 is no error."""
 
 
 class _Patient(io.RawIOBase):
-    """A file descriptor that takes everything, also when nobody does; `lost` is why, when it first happened."""
+    """A file descriptor that accepts every write, also when it fails; `lost` is the first reason."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -59,7 +59,7 @@ class _Patient(io.RawIOBase):
         while True:
             try:
                 return os.write(self._number, content)
-            except BlockingIOError:  # somebody else made it non-blocking
+            except BlockingIOError:  # another process made it non-blocking
                 import select
 
                 select.select((), (self._number,), ())
@@ -69,7 +69,8 @@ class _Patient(io.RawIOBase):
 
 
 def secure() -> None:
-    """Let this process's output fail quietly. A stream that is closed is nowhere, or the next file would take its place."""
+    """Let writes of this process fail silently. A closed stream is replaced by the null device, or the next file that
+    is opened would take its number."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -95,7 +96,7 @@ def _patient(number: int, like: TextIO | None) -> TextIO:
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """Something similar, or a question mark, for what the terminal's encoding lacks."""
+    """A similar character, or a question mark, for one that the terminal's encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
@@ -114,7 +115,8 @@ def is_heard() -> bool:
 
 
 def broken() -> OSError | None:
-    """Why not all of standard output arrived; `None` when it did, or when the reader had enough and went away."""
+    """The reason why not all of standard output arrived; `None` when it did, or when the reader had enough and went
+    away."""
     patient = _of(sys.stdout)
     if patient is None or patient.lost is None or patient.lost.errno in _ENOUGH:
         return None

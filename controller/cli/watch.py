@@ -1,4 +1,4 @@
-"""`evenkeel watch`: what update agents say, as they say it."""
+"""`evenkeel watch`: the feedback of update agents as it comes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
         if limit_s is not None:
             loop.call_at(begun + limit_s, stop.set)
         echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
-        with following(on_terminal() and output == "text", terminal_style(), named=True) as told:
+        with following(on_terminal() and output == "text", terminal_style(), named=True) as show_feedback:
             telling = asyncio.ensure_future(_tell_connection(link))
             try:
                 async for message in link.messages():
@@ -80,7 +80,7 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
                     if output == "json":
                         echo_json(_line(message.topic, message.payload, message.cut_from))
                     elif (heard := heard_from(message.payload)) is not None:
-                        told(heard)
+                        show_feedback(heard)
                     else:
                         echo(_unread_text(message.cut_from), err=True)
                     if not is_heard():
@@ -94,7 +94,7 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
 
 
 async def _tell_connection(link: MqttLink) -> None:
-    """Say on standard error when the broker is lost and when it is back: nothing is heard in between."""
+    """Report on standard error the loss of the broker and its return: no message is received in between."""
     import time
 
     was_lost = False
@@ -108,14 +108,16 @@ async def _tell_connection(link: MqttLink) -> None:
 
 
 def _unread_text(cut_from: int) -> str:
-    """What is said of a message that is not shown. `cut_from`: the bytes of one of which only the beginning was kept, or 0."""
+    """The text for a message that is not shown. `cut_from`: the bytes of one of which only the beginning was kept, or
+    0."""
     if cut_from:
         return f"a message of {cut_from:,} bytes is too large to be read; -o json shows its beginning"
     return "a message is no feedback; -o json shows its content"
 
 
 def _line(topic: str, content: bytes, cut_from: int = 0) -> str:
-    """What cannot be read, or says nothing, is shown as the text that it is; of what is too large, the beginning."""
+    """One message as JSON. A message that cannot be read, or has no content, is shown as its text; of one that is too
+    large, the beginning."""
     import json
 
     from evenkeel.specs.kanto.updateagent import read_envelope

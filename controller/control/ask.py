@@ -1,4 +1,4 @@
-"""Ask the controller at work something over its socket (`control`). Short-lived commands do; they load no event loop."""
+"""Requests of short-lived commands to the controller at work, over its socket (`control`). They load no event loop."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NAME = "control.sock"
 _LIMIT_S = 5.0
 _MOST_BYTES = 16 * 1024**2
 _PATIENCE_S = 2.0
-"""For how long a command waits for a controller that is just starting."""
+"""The time for which a command waits for a controller that is just starting."""
 
 
 def ask(state: Path, request: str, limit_s: float = _LIMIT_S) -> bytes | None:
-    """The answer of the controller at work; `None` when none answers, or without an end."""
+    """The answer of the controller at work; `None` when none answers, or the answer is incomplete."""
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
         channel.settimeout(limit_s)
         with short_path(state) as path:
@@ -39,7 +39,7 @@ def ask(state: Path, request: str, limit_s: float = _LIMIT_S) -> bytes | None:
 
 
 def ask_status(state: Path) -> Standing | None:
-    """How the device is, in the words of the controller at work; `None` when it cannot be asked."""
+    """The state of the device, in the words of the controller at work; `None` when it cannot be asked."""
     from evenkeel.specs.codec import decode
     from evenkeel.specs.feedback import Standing
 
@@ -51,8 +51,8 @@ def ask_status(state: Path) -> Standing | None:
 
 
 def ask_to_look_again(state: Path) -> bool:
-    """Have the controller at work look again; False when there is none. One that is just starting looks anyway, and so does
-    one that cannot listen, at its next resync; `apply` sees what is in the journal in each of its cycles."""
+    """Have the controller at work look again; False when there is none. A controller that is just starting looks
+    anyway, and so does one that cannot listen, at its next resync. `apply` reads the journal in each of its cycles."""
     deadline = time.monotonic() + _PATIENCE_S
     while ask(state, "look") is None:
         if holder(state) is None:
@@ -65,7 +65,7 @@ def ask_to_look_again(state: Path) -> bool:
 
 @contextmanager
 def short_path(state: Path) -> Iterator[str]:
-    """The socket's address: a path of a socket must not be longer than 107 bytes, wherever the state directory lies."""
+    """A short path to the socket. Its address must not be longer than 107 bytes, wherever the state directory lies."""
     folder = os.open(state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{NAME}"

@@ -1,8 +1,9 @@
 """The socket in the state directory by which commands (`asking`) speak to the controller at work.
 
-A request is one line, an answer whatever follows. `look`: look again now, because the journal was changed. `status`: what the
-controller is doing, and what it would have stored when it works from memory. Only the owner of the directory, and root, can
-connect. No signal is ever sent to a process id that was read somewhere: it may belong to another container's process.
+A request is one line, an answer is everything after it. `look`: look again now, because the journal was changed.
+`status`: the work of the controller, with the conditions that it would have stored when it works from memory. Only the
+owner of the directory, and root, can connect. No signal is ever sent to a process id that was read from a file: it may
+belong to another container's process.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ class Control:
         self._answers: dict[str, Callable[[], bytes]] = {}
 
     def answer(self, request: str, act: Callable[[], bytes]) -> None:
-        """What is done for a request, and answered."""
+        """Let `act` make the answer to a request."""
         self._answers[request] = act
 
     async def serve(self) -> None:
-        """Listen until cancelled; again wherever the socket is no longer at its place."""
+        """Listen until cancelled; again whenever the socket is no longer at its place."""
         while True:
             try:
                 listening, place = self._bind()
-            except OSError as error:  # such as a disk that is full; there is the lock's file for that
+            except OSError as error:  # such as a full disk, on which the lock's file reports
                 log.debug("no control socket", extra={"fields": {"why": error.strerror or str(error)}})
                 await asyncio.sleep(_AGAIN_S)
                 continue
@@ -62,7 +63,7 @@ class Control:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             with suppress(FileNotFoundError):
-                (self._state / NAME).unlink()  # of an earlier process: whoever holds the lock is the only one
+                (self._state / NAME).unlink()  # of an earlier process: the holder of the lock is the only one
             with short_path(self._state) as path:
                 listening.bind(path)
                 (self._state / NAME).chmod(0o600)

@@ -1,1 +1,1 @@
-"""One cycle of one domain, what becomes of a revision, and what is stated and remembered of both."""
+"""One cycle of one domain: its look, the verdict on a revision, and the conditions and memory that follow from both."""

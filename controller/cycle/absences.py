@@ -1,10 +1,11 @@
-"""What is remembered of an instance is forgotten only when it is gone for good.
+"""Absent instances: the memory of an instance is dropped only when it is gone for good.
 
-One look proves little: an engine that starts before its disk is mounted shows an empty world, and so does another engine that
-somebody named by mistake; and evenkeel at once begins to fill that. An adoption that was forgotten for it would make a
-container a stranger's again. So an instance has to be absent in several looks, over some time, and only looks count in which
-an instance was there that had been there together with it. What was remembered after a look began is absent in one at most.
-What evenkeel itself removed is forgotten at once (`controller.cycle.record`).
+One look proves little. An engine that starts before its disk is mounted shows an empty world, and so does another
+engine that was named by mistake; evenkeel at once begins to fill that. If it forgot an adoption then, the container
+would be a stranger's again. So an instance has to be absent in several looks, over some time. Only looks count that
+show an instance which had been there together with the absent one. An instance that is remembered while a look is under
+way is absent in one look at most. Instances that evenkeel itself removed are forgotten at once
+(`controller.cycle.record`).
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ _FOR_S = 300.0
 
 
 class Absences:
-    """Which of the remembered instances were absent, in how many looks, and since when. Kept by one process only."""
+    """The remembered instances that were absent: in how many looks, and since when. Kept by one process only."""
 
     def __init__(self) -> None:
         self._absent: dict[str, tuple[int, float]] = {}
         self._company: dict[str, frozenset[str]] = {}
-        """Instance → those that were there when it was last there."""
+        """Instance → the instances that were there when it was last seen."""
         self._first: frozenset[str] | None = None
-        """What was remembered when this process began: the company of what it has never seen."""
+        """The instances that were remembered when this process began: the company of those that it has never seen."""
 
     def gone(self, remembered: Collection[str], present: Collection[str], now_s: float) -> list[str]:
-        """After a look in which these were `present`: the remembered that are gone for good. `now_s`: a clock that nobody
-        sets."""
+        """The remembered instances that are gone for good, after a look in which the instances `present` were there.
+        `now_s`: a monotonic clock."""
         self._first = frozenset(remembered) if self._first is None else self._first
         together = frozenset(remembered).intersection(present)
         absent = [id_ for id_ in remembered if id_ not in together]

@@ -1,9 +1,9 @@
-"""What containers that ail by themselves have said, kept while they are there.
+"""The output of ailing instances, kept while they are there.
 
-A container that keeps ending, or fails its check, is replaced or removed sooner or later, and its output with it. So it is
-read when the ailment is first seen, at each end that is seen after that, and every ten minutes while it lasts. The newest
-output is kept in memory. It is written the first time, and then after pauses that double: a container that ends every few
-seconds costs a few writes. What is known already is not written again.
+A container that keeps ending, or fails its check, is replaced or removed sooner or later, and its output with it. So
+its output is read when the ailment is first seen, at each end that is seen after that, and every ten minutes while it
+lasts. The newest output is kept in memory. It is written the first time, and then after pauses that double, so that a
+container that ends every few seconds costs a few writes. Output that is already known is not written again.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _AGAIN_S = 600.0
 _SOONEST_S = 10.0
 """The pause between the first write and the next. Each further pause is twice as long, up to `_AGAIN_S`."""
 _LATELY_S = 3600.0
-"""After so long without a failure, the next one is written at once again."""
+"""After this time without a failure, the next one is written at once again."""
 _AT_ONCE = 20
-"""As many as the journal keeps; when more fall ill together, they say the same."""
+"""The most outputs per look, which is as many as the journal keeps. When more instances fall ill together, they say the
+same."""
 
 
 class _Read(NamedTuple):
@@ -34,14 +35,14 @@ class _Read(NamedTuple):
 
 
 class _Written(NamedTuple):
-    """When a subject was written, and for how long it is not written again."""
+    """The time at which a failure of a subject was written, and the pause until it may be written again."""
 
     at: float
     rest_s: float
 
 
 class Ailments(Generic[Want, Seen, Remembered]):
-    """The ailing of one domain, by subject."""
+    """The ailments of one domain, by subject."""
 
     def __init__(
         self, reconciler: Reconciler[Want, Seen, Remembered], driver: Driver[object], journal: Journal
@@ -52,7 +53,7 @@ class Ailments(Generic[Want, Seen, Remembered]):
         self._written: dict[str, _Written] = {}
 
     async def listen(self, ailing: Mapping[str, Ailment], revision: str, broke: Broke) -> None:
-        """Keep what those have said who ail and were not listened to lately; `revision` is the one at work."""
+        """Keep the output of ailing subjects whose output was not read lately; `revision` is the one at work."""
         now = asyncio.get_running_loop().time()
         self._read = {subject: read for subject, read in self._read.items() if subject in ailing}
         self._written = {subject: each for subject, each in self._written.items() if now - each.at < _LATELY_S}
@@ -77,7 +78,8 @@ class Ailments(Generic[Want, Seen, Remembered]):
         return True
 
     def _asking(self, subject: str, revision: str) -> str:
-        """The revision that asks for a subject, this one before others; "" for what is just about to be removed."""
+        """The revision that asks for a subject, this one before others; "" for a subject that is about to be
+        removed."""
         having = {state.digest for state in self._states() if subject in self._reconciler.select(state).subjects}
         return revision if revision in having else next(iter(sorted(having)), "")
 

@@ -1,7 +1,7 @@
-"""What was said of a plan that is being carried out, so that each subject is announced once.
+"""The announcements of a plan that is being carried out: one for each subject.
 
-A plan is made anew at every look, so that the same difference is seen many times until it is gone. What begins to differ while
-others are being repaired was asked for by nobody: it is drift, and has an entry of its own.
+A plan is made anew at every look, so the same difference is seen many times until it is gone. A difference that appears
+while others are being repaired comes from no request. It is drift, and has an entry of its own.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from evenkeel.specs.plan import NOTHING_DONE, NOTIFIED, Difference, Plan
 from evenkeel.specs.problem import place_text
 
 Differing = Callable[[DesiredState, DesiredState], tuple[str, ...]]
-"""The subjects of the domain that two states ask for differently."""
+"""The subjects of the domain that differ between two states."""
 _SWITCHES = ("create", "recreate", "remove")
 _BACK = "it goes back to last-good"
 
 
 @dataclass
 class _Said:
-    """Of one revision: the kind of its first announcement, all subjects that differ since, and those that were announced."""
+    """The announcements of one revision: the kind of the first, all subjects that differ since, and those that were
+    announced."""
 
     digest: str
     is_drift: bool
@@ -34,7 +35,7 @@ class _Said:
 
 
 class Announcements:
-    """What was said in the name of each role."""
+    """The announcements of each role."""
 
     def __init__(self, journal: Journal, record: Record, differing: Differing) -> None:
         self._journal, self._record, self._differing = journal, record, differing
@@ -42,11 +43,11 @@ class Announcements:
 
     @at_once
     def announce(self, role: Role, state: DesiredState, plan: Plan, *, is_repair: bool = False) -> None:
-        """Say once what is going to happen, and whether somebody else's hands made it necessary, as for all that only
-        `is_repair`."""
+        """Announce a plan once, and whether it is drift: a difference that no request made. All of a plan that
+        `is_repair` is drift."""
         good = self._journal.digest("last-good")
         is_drift = is_repair or (self._record.was_settled() and good == state.digest and role == "desired")
-        by = role if good else self._role_of(state.digest) or role  # what is kept up is what is desired
+        by = role if good else self._role_of(state.digest) or role  # the state that is kept up is the desired one
         begins = self._begin(by, state.digest, plan, is_drift=is_drift)
         news = tuple(self._news(by, plan))
         back = self._going_back(role, state)
@@ -61,15 +62,15 @@ class Announcements:
         self._record.settled_is(False, "Converging", f"{listed(names)} differ{'s' * (len(names) == 1)}")
 
     def _going_back(self, role: Role, state: DesiredState) -> tuple[str, ...]:
-        """The subjects that a revision has changed which just failed. All that is done about them takes that back, whatever
-        would be to say of them otherwise."""
+        """The subjects that were changed by a revision which just failed. Every step on them takes that change back,
+        and is announced as that only."""
         if role != "last-good" or not self._record.is_going_back():
             return ()
         desired = self._journal.readable_revision("desired")
         return self._differing(desired, state) if desired is not None else ()
 
     def over(self, role: Role) -> None:
-        """Nothing differs any more."""
+        """Nothing differs any more: the next plan is announced anew."""
         self._said.pop(role, None)
 
     def _role_of(self, digest: str) -> Role | None:
@@ -77,7 +78,7 @@ class Announcements:
         return next((role for role, said in self._said.items() if said.digest == digest), None)
 
     def _begin(self, role: Role, digest: str, plan: Plan, *, is_drift: bool) -> bool:
-        """A plan is about to be carried out; whether it is the first of its revision."""
+        """Begin to announce a plan; True when it is the first of its revision."""
         said = self._said.get(role)
         if said is not None and said.digest == digest:
             return False
@@ -85,8 +86,8 @@ class Announcements:
         return True
 
     def _news(self, role: Role, plan: Plan) -> Iterator[tuple[Difference, bool]]:
-        """What of the plan was not announced yet, and whether nobody asked for it. A subject that did not differ at the last
-        look is new again."""
+        """The differences that were not announced yet, each with whether it is drift. A subject that did not differ at
+        the last look is new again."""
         said = self._said[role]
         differing = {each.subject for each in plan.differences}
         said.announced &= differing

@@ -17,7 +17,7 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 
 
 class AsFound(Generic[Want, Seen, Remembered]):
-    """Makes a desired state of what runs in one domain."""
+    """Makes a desired state of the running subjects of one domain."""
 
     def __init__(
         self,
@@ -31,7 +31,8 @@ class AsFound(Generic[Want, Seen, Remembered]):
         self._looks, self._journal, self._record, self._transaction = looks, journal, record, transaction
 
     async def look(self, stopping: asyncio.Event) -> DesiredState | None:
-        """What runs in this domain now; `None` when nothing does, or nobody can look."""
+        """The running subjects of this domain as a desired state; `None` when nothing runs, or the engine cannot be
+        asked."""
         _, found = await self._look(stopping)
         return found
 
@@ -44,12 +45,12 @@ class AsFound(Generic[Want, Seen, Remembered]):
         return seen is not None, None if seen is None else self._inheriting.as_found(seen, None)
 
     async def _in_all(self, stopping: asyncio.Event) -> DesiredState | None:
-        """What runs in all domains; `None` when nothing does, or one of them was not looked at."""
+        """The running subjects of all domains; `None` when nothing runs, or one domain was not looked at."""
         is_seen, found = await self._look(stopping)
         return self._transaction.stands(self._reconciler.domain, found) if is_seen else None
 
     async def hold(self, stopping: asyncio.Event) -> None:
-        """Nobody knows what is in force: what runs now is, in all domains."""
+        """Put the running subjects of all domains in force, where no stored state can tell what is in force."""
         if self._journal.digest("desired"):
             return
         found = await self._in_all(stopping)
@@ -57,8 +58,8 @@ class AsFound(Generic[Want, Seen, Remembered]):
             self._journal.put("desired", found, AS_FOUND)
 
     async def instead(self, stopping: asyncio.Event) -> DesiredState | None:
-        """What is desired has failed and last-good cannot be read: what is found in all domains takes its place and is kept
-        up. `None` while one of them was not looked at."""
+        """The running subjects of all domains, in the place of a last-good state that cannot be read, when the desired
+        state has failed. They are kept up. `None` while one of the domains was not looked at."""
         found = await self._in_all(stopping)
         if found is not None:
             with self._journal.at_once():

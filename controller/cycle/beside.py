@@ -1,6 +1,6 @@
-"""Looks beside steps that take long: a pull, or a proof, must not keep anybody from hearing how all others are.
+"""Looks beside steps that take long: during a pull or a proof, the state of all other subjects is still reported.
 
-What is seen is only told. Nothing is decided of it, and nothing is done before the steps at work have ended.
+Such a look is only reported. It decides nothing, and nothing is done before the steps at work have ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONG_S = 5.0
 
 
 class Beside(Generic[Want, Seen, Remembered]):
-    """What is looked at beside the steps of one domain."""
+    """The looks beside the steps of one domain."""
 
     def __init__(
         self,
@@ -32,11 +32,12 @@ class Beside(Generic[Want, Seen, Remembered]):
     ) -> None:
         self._looks, self._memory, self._wellbeing = looks, memory, wellbeing
         self._at_work: list[tuple[float, frozenset[str]]] = []
-        """Since when steps are at work, by the clock of the event loop, and which subjects somebody is changing."""
+        """Per group of steps at work: their begin, by the clock of the event loop, and the subjects that they
+        change."""
 
     @contextmanager
     def at_work(self, subjects: Collection[str]) -> Iterator[None]:
-        """Within this, steps are at work, and these `subjects` are being changed."""
+        """A context in which steps are at work and change these `subjects`."""
         work = asyncio.get_running_loop().time(), frozenset(subjects)
         self._at_work.append(work)
         try:
@@ -45,8 +46,8 @@ class Beside(Generic[Want, Seen, Remembered]):
             self._at_work.remove(work)
 
     async def look(self, look: Look) -> None:
-        """Look once the steps at work take long, and state how those are whom nobody is changing. Nothing without such
-        steps."""
+        """Look once the steps at work take long, and state the health of all subjects that no step changes. Does
+        nothing without such steps."""
         if not self._at_work:
             return
         begun_s = self._at_work[0][0]
@@ -59,5 +60,5 @@ class Beside(Generic[Want, Seen, Remembered]):
         except (Unavailable, TimedOut, Refused):
             return
         if tuple(self._at_work) != work or self._memory.memory() != memory:
-            return  # a step has begun or ended meanwhile: what was seen may be of before
+            return  # a step has begun or ended meanwhile: the observation may be older than that
         self._wellbeing.tell_beside(seen, memory, frozenset[str]().union(*(subjects for _, subjects in work)))

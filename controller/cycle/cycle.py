@@ -1,7 +1,7 @@
-"""One cycle of one domain: which state it is for, a turn towards that (`controller.cycle.turns`), and what is kept up besides.
+"""One cycle of one domain: the choice of its state, a turn towards it (`controller.cycle.turns`), and further repair.
 
-Level-based: a cycle reads anew the whole of what it needs; whatever happened before, also to another process, shows in what
-it sees. Rollback is no second path: when the desired revision is in quarantine, last-good is desired instead, and everything
+Level-based: a cycle reads all of its input anew. Whatever happened before, also to another process, shows in its look.
+Rollback is no second path: when the desired revision is in quarantine, last-good is desired instead, and everything
 else is the same.
 
 A cycle ends as exactly one of `Settled`, `Progressed`, `Waiting`, `Retrying`, `Stalled`.
@@ -17,7 +17,7 @@ from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
 from evenkeel.controller.cycle.sight import Aim, Held
-from evenkeel.controller.cycle.stage import Limits, StepProgress
+from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.towards import Towards
 from evenkeel.controller.cycle.turns import Turns
@@ -43,7 +43,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         driver: Driver[Seen],
         journal: Journal,
         say: Callable[[Feedback], None],
-        limits: Limits | None = None,
+        limits: StageLimits | None = None,
         tries: int = 5,
         now: Now = system_now,
         progress: StepProgress = lambda step, message, done, total: None,
@@ -51,26 +51,26 @@ class Cycles(Generic[Want, Seen, Remembered]):
         rank: int = 0,
         wake: Callable[[], object] = lambda: None,
     ) -> None:
-        """`tries`: how often a disturbing phase of a revision may fail before it is given up. `transaction`: that of the
-        device, where other domains take part in it, in which this one has a `rank`; `wake`: it has something to do for
-        that."""
+        """`tries`: how often a disturbing phase of a revision may fail before the revision is given up. `transaction`:
+        the transaction of the device, where other domains take part in it; `rank`: the place of this domain in it;
+        `wake`: called when the transaction gives this domain work."""
         self._reconciler, self._journal, self._say = reconciler, journal, say
         self._transaction = transaction or Transaction(journal)
         self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake))
         self._turns = turns = Turns(
-            reconciler, driver, journal, say, limits or Limits(), tries, progress, self._transaction
+            reconciler, driver, journal, say, limits or StageLimits(), tries, progress, self._transaction
         )
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
         self.steps, self._tries, self._now = turns.steps, tries, now
         self._stored = Stored(journal, say)
         self._as_found = AsFound(reconciler, turns.looks, journal, turns.record, self._transaction)
         self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
-        """One subject's way towards what an activity asks for."""
+        """The way of single subjects towards the state that an activity asks for."""
         self._asked = ""
-        """The digest of what was desired when the cycle began."""
+        """The digest of the desired state when the cycle began."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
-        """One cycle. Raises JournalError, and nothing for what engines do."""
+        """One cycle. Raises JournalError; errors of engines are endings."""
         self._record.begin()
         goes_on = False
         try:
@@ -94,7 +94,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
         if self._is_idle(desired):
-            self._transaction.idle(self._reconciler.domain)
+            self._transaction.idle(self._reconciler.domain, desired)
             self._record.idle()
             return Settled()
         self._transaction.busy(self._reconciler.domain)
@@ -117,12 +117,12 @@ class Cycles(Generic[Want, Seen, Remembered]):
             if isinstance(ending, Retrying) and self._goes_on(desired, ending):
                 return Progressed()
             if isinstance(ending, Retrying) and ending.failed:
-                kept_up = self._last_good() or desired  # without a way back, what can run does
+                kept_up = self._last_good() or desired  # without a way back, every subject that can run does
                 is_same = kept_up.digest == desired.digest
                 if is_same or ending.phase == Phase.DOWNLOAD:
                     await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
-        self._turns.announced.over("desired")  # a retry begins it anew
+        self._turns.announced.over("desired")  # a retry announces it anew
         good = self._last_good()
         if good is None and journal.digest("last-good"):
             good = await self._as_found.instead(stopping)
@@ -143,12 +143,12 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending
 
     def _goes_on(self, desired: DesiredState, ending: Retrying) -> bool:
-        """Whether there are groups that need not wait for what could not be fetched."""
+        """Whether there are groups that do not depend on the content that could not be fetched."""
         fetches = ending.phase == Phase.DOWNLOAD
         return fetches and self._transaction.hold(self._reconciler.domain, desired, ending.failed)
 
     async def _in_part(self, desired: DesiredState, aimed: Aimed, stopping: asyncio.Event) -> Ending:
-        """Some groups of what is desired have failed, or are held: what was good of these, and what is desired of others."""
+        """Some groups of the desired state have failed, or are held: keep up their good state; converge on the others."""
         state, good = aimed.state, self._journal.digest("last-good")
         self._journal.put("part", state, desired.digest)
         self._wellbeing.in_force(state, self._journal.readable_revision("last-good"))
@@ -178,7 +178,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending
 
     def _is_idle(self, desired: DesiredState) -> bool:
-        """Whether nothing is asked of the domain, and nothing has to be taken back in it."""
+        """Whether the domain is asked for nothing and has nothing to take back."""
         wants, memory = [self._reconciler.select(desired)], self.memory()
         if not self._reconciler.is_idle(wants, memory):
             return False
@@ -188,48 +188,48 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return self._reconciler.is_idle([*wants, self._reconciler.select(good)], memory)
 
     async def observe(self, look: Look) -> Seen:
-        """One look at the engine. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it
+        """One look at the engine. Records whether the engine answers. Raises Unavailable, TimedOut or Refused when it
         cannot be asked."""
         return await self._turns.looks.observe(look)
 
     async def look_beside(self) -> None:
-        """The engine says that something has happened: while steps take long, tell how those are whom they are not about."""
+        """A nudge of the engine: while steps take long, report the health of the subjects that they do not change."""
         await self._turns.beside.look(self._turns.look_here())
 
     def late(self) -> str:
-        """Who has not answered a look, and for how long; "" while none is late."""
+        """The part of the world that has not answered a look, and for how long; "" while none is late."""
         return self._turns.looks.late()
 
     def look(self, want: Want | None) -> Look:
-        """What has to be found out for a want; `None` when only what is there matters."""
+        """The look for a want; `None` for a look at everything that is there."""
         return self._turns.look(want)
 
     def ask_afresh(self) -> None:
-        """At the next look, registries are asked again, whatever is known of them."""
+        """Ask registries again at the next look, also where their answers are cached."""
         self._turns.asks_afresh = True
 
     def memory(self) -> Remembered:
-        """What is remembered of the domain, and planning needs."""
+        """The memory of the domain, as planning needs it."""
         return self._turns.memory.memory()
 
     async def hold(self, stopping: asyncio.Event) -> None:
-        """Nobody knows what is in force: what runs now is, as it is found."""
+        """Put the running subjects in force, where no stored state can tell what is in force."""
         await self._as_found.hold(stopping)
 
-    def about(self, revision: str) -> None:
-        """What is done from now on is done for this revision."""
+    def set_revision(self, revision: str) -> None:
+        """Label further feedback with this revision."""
         self._record.revision = revision
 
     async def _without_plan(
         self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
     ) -> Ending:
-        """What is desired cannot be read, or deciding about it broke. Nothing is done for it; last-good is kept up. Once
-        something of `desired` was begun, what the two ask for differently is left as it is, so that nothing is torn down and
-        built up at each try; and where deciding about last-good does not break, this was one of the tries of `desired`."""
+        """Keep up last-good, because the desired state cannot be read, or deciding about it broke. Once a step of `desired`
+        has begun, the differences between the two are left, so that nothing is torn down and built up at each try. Where
+        deciding about last-good does not break, this was one of the tries of `desired`."""
         self._wellbeing.hold_up()
         good = self._last_good()
         found = await self._as_found.look(stopping) if good is None and desired is None else None
-        good = good or found  # nothing else tells what is in force
+        good = good or found  # no other state tells what is in force
         if good is None or (good.digest == digest and found is None):
             self._record.settled_is(False, "Retrying", why)
             await self._turns.look_after_health(None, self._asked, stopping)
@@ -249,7 +249,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return self._trial.broke(desired, why, self._tries)
 
     async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
-        """evenkeel itself broke at subjects that the revision does not change: all else of it goes on and is judged."""
+        """Deciding broke, a defect of evenkeel's, at subjects that the revision does not change: all its other subjects
+        go on and are judged."""
         ending: Ending = Progressed()
         while isinstance(ending, Progressed) and not stopping.is_set():
             attempt = self._journal.attempts.of(desired.digest)
@@ -262,7 +263,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return broke
 
     def _last_good(self) -> DesiredState | None:
-        """The state to go back to; `None` when it cannot be read, which is told."""
+        """The state to go back to; `None` when it cannot be read, which is reported."""
         try:
             return self._stored.revision("last-good")
         except JournalError:
@@ -277,13 +278,13 @@ class Cycles(Generic[Want, Seen, Remembered]):
         stopping: asyncio.Event,
         kept: Collection[str] | None = None,
     ) -> Ending | None:
-        """While something fails on the way to `aim`, everything else of last-good is kept repaired, as far as it needs
-        nothing of what is `stuck`: one container that cannot be had must not keep another one down. `None` when nobody could
-        look, or something newer came first."""
+        """Keep all of last-good repaired while something fails on the way to `aim`, as far as it does not depend on
+        `stuck` subjects: one container that cannot be had must not keep another one down. `None` when the engine could
+        not be asked, or something newer came first."""
         ending: Ending | None = None
         before = self._journal.digest("last-good")
         while not stopping.is_set() and self._journal.digest("desired") == self._asked:
-            if self._journal.digest("last-good") != before:  # what was adopted is part of it now
+            if self._journal.digest("last-good") != before:  # adopted subjects are part of it now
                 before, good = self._journal.digest("last-good"), self._last_good() or good
             ending = await self._turn(Aim("last-good", good, self._asked, stuck, kept), stopping)
             if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
@@ -303,7 +304,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         *,
         proves: bool = False,
     ) -> Ending:
-        """While nothing else is done for `aim`: only those of `state` that are `kept` are repaired."""
+        """Repair the `kept` subjects of `state`, and nothing else, while nothing else is done for `aim`."""
         ending = await self._turn(Aim("last-good", state, self._asked, {}, kept, proves), stopping)
         if isinstance(ending, Retrying) and ending.failed:
             await self._keep_up(aim, state, ending.failed, ending.why, stopping, kept)
@@ -311,7 +312,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending
 
     async def _stand(self, failed: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
-        """There is nothing to go back to from what has failed: what was proven in it is kept up, and nothing else is tried."""
+        """Keep up the proven subjects of a failed revision where there is no state to go back to. Nothing else is
+        tried."""
         proven, want = proven_in(self._journal, self._reconciler.domain, failed.digest), self._reconciler.select(failed)
         self._wellbeing.in_force(failed, proven)
         ending: Ending = Stalled(why)
@@ -326,7 +328,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
 
     async def _hold_up(self, state: DesiredState, held: Held, stopping: asyncio.Event) -> Ending:
-        """The revision waits, but no repair does. What it changes is left as it is, unless it is down."""
+        """Repair while the revision waits. Subjects that it changes are left as they are, unless they are down."""
         waiting, good = self._record.waits(held.why, held.again_s), self._last_good()
         if good is None:
             return waiting
@@ -340,7 +342,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
     ) -> Ending:
-        """Towards one state by one stage; nothing is done about the subjects that are `stuck`."""
+        """One stage towards one state. Subjects that are `stuck` are left alone."""
         return await self._turn(Aim(role, state, self._asked, stuck), stopping)
 
     async def _turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:

@@ -1,4 +1,4 @@
-"""A domain as it is put together: its decisions, the driver of its engine, and what else a plan can foresee."""
+"""A domain as a bundle: its decisions, the driver of its engine, and the foresight of its plans."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ AnySeen = TypeVar("AnySeen")
 
 
 class Foreseen(NamedTuple, Generic[AnySeen]):
-    """What was found out beside a plan. `seen`: what was seen, with what was learned. `fails_at`: what the plan would fail at
-    now. `notes`: what else has to be said. All in sentences."""
+    """Facts that were found beside a plan. `seen`: the observation, with these facts. `fails_at`: faults at which the
+    plan would fail now. `notes`: further remarks. All in sentences."""
 
     seen: AnySeen
     fails_at: tuple[str, ...] = ()
@@ -21,8 +21,8 @@ class Foreseen(NamedTuple, Generic[AnySeen]):
 
 
 Foresee = Callable[[Plan, AnySeen, Collection[str]], Awaitable[Foreseen[AnySeen]]]
-"""Looks around for a plan, beside the engine. The last argument are paths of the host that are not there yet and will be, by
-other domains."""
+"""Checks the surroundings of a plan, beside the engine. The last argument: paths of the host that other domains will
+provide."""
 
 
 async def _nothing(plan: Plan, seen: AnySeen, provided: Collection[str]) -> Foreseen[AnySeen]:
@@ -30,7 +30,7 @@ async def _nothing(plan: Plan, seen: AnySeen, provided: Collection[str]) -> Fore
 
 
 class Domain(NamedTuple, Generic[Want, Seen, Remembered]):
-    """All that the controller and the commands need of a domain."""
+    """The parts of a domain that the controller and the commands need."""
 
     reconciler: Reconciler[Want, Seen, Remembered]
     driver: Driver[Seen]

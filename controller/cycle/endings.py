@@ -1,4 +1,4 @@
-"""How a cycle of one domain ends."""
+"""The endings of a cycle of one domain."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PROVEN = "everything asked for is there and proven"
 
 
 class Settled(NamedTuple):
-    """What is, is what is desired. `left_over`: old instances that could not be removed, and why; their removal is tried
-    again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and why. `ended`: those that
-    have come to their end well, as they may."""
+    """The observed state is the desired one. `left_over`: old instances that could not be removed, and why; their
+    removal is tried again in `again_s` seconds. `unwell`: subjects that are there and not well by the same look, and
+    why. `ended`: subjects that have ended well, as they may."""
 
     left_over: str = ""
     again_s: float = 0.0
@@ -23,7 +23,7 @@ class Settled(NamedTuple):
 
     @property
     def how(self) -> str:
-        """In words."""
+        """The ending in words."""
         if self.unwell:
             return f"everything asked for is there; not well: {listed(self.unwell, 10)}"
         return f"{PROVEN}; ended with exit code 0: {listed(self.ended, 10)}" if self.ended else PROVEN
@@ -34,15 +34,16 @@ class Progressed(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A stage or a verdict has to wait, and for what. Something will nudge, or one has to look again in `again_s` seconds."""
+    """A stage or a verdict has to wait for `why`. A nudge will come, or the next look is due in `again_s` seconds."""
 
     why: str
     again_s: float = 0.0
 
 
 class Retrying(NamedTuple):
-    """Something failed that may succeed later; not before `after_s` (0: the back-off decides). `phase`: of the stage that
-    failed; `None` when none was tried. `failed`: why, by subject. `counts`: it was one of the tries of the revision."""
+    """A failure that may pass; the next try is due after `after_s` seconds at the earliest (0: the back-off decides).
+    `phase`: of the stage that failed; `None` when none was tried. `failed`: the reason, by subject. `counts`: it was
+    one of the tries of the revision."""
 
     why: str
     after_s: float
@@ -61,8 +62,8 @@ Ending = Settled | Progressed | Waiting | Retrying | Stalled
 
 
 def foremost(endings: Sequence[Ending]) -> Ending:
-    """The ending of all domains: what goes on comes before what is tried again, that before what waits, and only when
-    nothing of these is left, all have settled or one is stalled."""
+    """The ending of all domains together. An ending that goes on comes before one that retries, and that before one
+    that waits. Without any of these, all have settled or one is stalled."""
     order = (Progressed, Retrying, Waiting, Stalled, Settled)
     found = min(endings, key=lambda each: order.index(type(each)))
     if not isinstance(found, Settled) or len(endings) == 1:

@@ -1,7 +1,7 @@
-"""Which state cycles keep up, for whoever tells how it is beside a controller.
+"""The state that cycles keep up, for commands that report the device without a controller.
 
-A check, a proof and an ailment mean something only against the state that is in force. Whoever looks by another state says
-of a container what nobody acts on.
+A check, a proof and an ailment mean something only against the state in force. A report against another state would
+name trouble on which no cycle acts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from evenkeel.reconcilers.transaction.groups import groups, has_groups
 
 
 def role_in_force(journal: Journal) -> Role:
-    """`last-good` once what is desired, or a group of it, has failed and there is another state to go back to; else
+    """`last-good` once the desired state, or a group of it, has failed and there is another state to go back to; else
     `desired`."""
     desired, good = journal.digest("desired"), journal.digest("last-good")
     attempt, part = journal.attempts.of(desired), journal.origin("part")
@@ -22,7 +22,7 @@ def role_in_force(journal: Journal) -> Role:
 
 
 def failed_groups(journal: Journal) -> dict[str, str]:
-    """The groups of what is desired that have failed and are not tried again, and why."""
+    """The groups of the desired state that have failed and are not tried again, with the reasons."""
     failed = journal.attempts.rejected(GROUPS)
     desired = journal.readable_revision("desired") if failed else None
     if desired is None or not has_groups(desired):

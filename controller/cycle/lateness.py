@@ -1,8 +1,8 @@
-"""When a step is late: it takes longer than it takes by itself, because the engine, or a registry, lets it wait.
+"""Late steps: a step is late when the engine, or a registry, makes it take longer than it does by itself.
 
-A step that is late is told, and is not waited for any longer once something newer has come: what became of it shows in the
-next look. It may still succeed in the engine after that, as it may after a power cut, so whoever looks again must not count
-on either. A pull is late while nothing comes of it; every other step when its own time is over.
+A late step is reported, and no longer waited for once something newer has come; its result shows in the next look. It
+may still succeed in the engine after that, as it may after a power cut, so the next look must expect either. A pull is
+late while it makes no progress; every other step is late when its own time is over.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from evenkeel.controller.process.stopping import unless
 from evenkeel.specs.plan import Action, Outcome, Step
 
 LATE_S = 5.0
-"""For so long an answer, or the next piece of a pull, is waited for without a word."""
+"""An answer, or the next piece of a pull, is late after this time."""
 Late = Callable[[Step, str], None]
-"""Hears that a step is late, and what is waited for; "" when it goes on."""
+"""Called with a late step and the reason of its wait; with "" when the step goes on."""
 
 
 def unheard(step: Step, why: str) -> None:
-    """Lateness that nobody hears of."""
+    """Ignore lateness."""
 
 
 def late_after_s(action: Action) -> float:
-    """After how many seconds a step is late: a stop takes as long as the process may take to end, a proof as long as it is
-    watched."""
+    """The seconds after which a step is late: for a stop the time that the process may take to end, for a proof the
+    time that it watches."""
     return action.traits.own_s + LATE_S
 
 
 def late_text(action: Action) -> str:
-    """What is waited for."""
+    """The reason of the wait, in words."""
     if action.traits.fetches:
         return f"nothing of {action.traits.fetches} has come from the engine, or its registry, for {LATE_S:g} s"
     return f"the engine has not ended within {late_after_s(action):g} s: {action.traits.text}"
 
 
 class Course:
-    """How one step goes on."""
+    """The course of one step."""
 
     def __init__(self, step: Step, late: Late) -> None:
         self._step, self._late = step, late
@@ -46,13 +46,13 @@ class Course:
         self._since, self._moves = asyncio.get_running_loop().time(), asyncio.Event()
 
     def moved(self) -> None:
-        """Something has come of it. For all but a pull that tells nothing of how long it takes."""
+        """A pull has made progress, and is not late. Progress of other steps says nothing about their duration."""
         if self._step.action.traits.fetches:
             self._since = asyncio.get_running_loop().time()
             self._moves.set()
 
     async def outcome(self, work: Coroutine[Any, Any, Outcome], cut: asyncio.Event) -> Outcome | None:
-        """How it ends; `None` when `cut` ended it while it was late."""
+        """The outcome of the step; `None` when `cut` ended it while it was late."""
         task = asyncio.ensure_future(work)
         try:
             while not task.done():

@@ -32,7 +32,7 @@ class Leftovers:
         self._of: dict[str, _Leftover] = {}
 
     def note(self, steps: Iterable[Step], outcomes: Mapping[str, Outcome]) -> None:
-        """Remember which removals failed."""
+        """Remember the removals that failed."""
         now = asyncio.get_running_loop().time()
         for step in steps:
             outcome = outcomes.get(step.id)
@@ -46,18 +46,18 @@ class Leftovers:
             self._of[step.id] = _Leftover(step.subject, outcome.message, failures, now + pause_s)
 
     def is_due(self, step: Step) -> bool:
-        """Whether a step may be performed now: all but a removal that failed a moment ago."""
+        """Whether a step may be performed now. Only a removal that failed a moment ago may not."""
         leftover = self._of.get(step.id)
         return leftover is None or asyncio.get_running_loop().time() >= leftover.due
 
     def keep(self, steps: Iterable[Step]) -> None:
-        """Forget the leftovers that are gone: nothing removes them any more."""
+        """Forget the leftovers that are gone, so that no step removes them any more."""
         ids = {step.id for step in steps}
         self._of = {id_: leftover for id_, leftover in self._of.items() if id_ in ids}
 
     @property
     def why(self) -> str:
-        """What is left over and why; "" when nothing is."""
+        """The leftovers with their reasons; "" when there are none."""
         return reasons((leftover.subject, leftover.why) for leftover in self._of.values())
 
     def due_in_s(self) -> float:

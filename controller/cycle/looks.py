@@ -1,4 +1,4 @@
-"""Looks at the engine. One that is not answered is told: nobody sees then whether what was true is true still."""
+"""Looks at the engine. A look without an answer is reported, because the conditions may no longer be true."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from evenkeel.reconcilers.ports import Driver, Seen
 from evenkeel.specs.look import Look
 
 BLIND_S = 20.0
-"""After so long the conditions do not go on saying what the last look has found. An engine at hard work is slower than `LATE_S`
-now and then, and registries that are asked about tags are waited for, too."""
+"""After so many seconds without an answer the conditions become unknown. An engine under load is slower than `LATE_S`
+now and then, and so are registries that are asked about tags."""
 
 
 class Looks(Generic[Seen]):
@@ -21,10 +21,12 @@ class Looks(Generic[Seen]):
     def __init__(self, driver: Driver[Seen], record: Record) -> None:
         self._driver, self._record = driver, record
         self._begun: list[tuple[float, str]] = []
-        """When those at work were begun, by the clock of the event loop, and who is asked."""
+        """The looks at work: the begin of each, by the clock of the event loop, and the part of the world that is
+        asked."""
 
     async def observe(self, look: Look) -> Seen:
-        """One look. Whether the engine answers is recorded. Raises Unavailable, TimedOut or Refused when it cannot be asked."""
+        """One look. Records whether the engine answers. Raises Unavailable, TimedOut or Refused when it cannot be
+        asked."""
         begun = asyncio.get_running_loop().time(), look.asked
         looking = asyncio.ensure_future(self._driver.observe(look))
         self._begun.append(begun)
@@ -44,7 +46,7 @@ class Looks(Generic[Seen]):
         return seen
 
     def late(self) -> str:
-        """Who has not answered the oldest look at work, and for how long; "" while none is late."""
+        """The part of the world that has not answered the oldest look, and for how long; "" while none is late."""
         if not self._begun:
             return ""
         begun_s, asked = self._begun[0]

@@ -1,6 +1,7 @@
-"""What a controller would do now, without one: observe and decide, and nothing else.
+"""The plans of a controller, without one: observe and decide, and nothing else.
 
-The same pure functions as in a cycle, over what is asked, a journal that is only read, and one look at each engine.
+The same pure functions as in a cycle are applied to the desired state, a journal that is only read, and one look at
+each engine.
 """
 
 from __future__ import annotations
@@ -19,34 +20,34 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Observation
 from evenkeel.specs.plan import Plan
-from evenkeel.templates.planned import Planned as PlanTold
+from evenkeel.templates.planned import Planned as PlanTexts
 from evenkeel.templates.planned import planned
 
 
-class Planned(NamedTuple):
-    """The plan of one domain, and what it was made from."""
+class DomainPlan(NamedTuple):
+    """The plan of one domain, and its inputs."""
 
     reconciler: Reconciler[Any, Any, Any]
     plan: Plan
     seen: Observation
 
-    def revealed(self) -> Planned:
-        """The same with values, for a terminal only."""
+    def revealed(self) -> DomainPlan:
+        """The same plan with secret values, for a terminal only."""
         return self._replace(plan=revealing(self.reconciler).revealed(self.plan, self.seen))
 
 
 class Preview(NamedTuple):
-    """The plans of all domains, in the order of their switches, and what has to be said about them. `fails_at`: what they
-    would fail at now, which is among the notes. `groups`: the group of each subject by its domain and name, where any are
-    asked for."""
+    """The plans of all domains, in the order of their switches, with their notes. `fails_at`: the faults at which they
+    would fail now; these are among the notes. `groups`: the group of each subject by its domain and name, where the
+    desired state has groups."""
 
-    plans: tuple[Planned, ...]
+    plans: tuple[DomainPlan, ...]
     notes: tuple[str, ...]
     fails_at: tuple[str, ...] = ()
     groups: Mapping[tuple[str, str], str] = {}
 
-    def told(self, *, show_values: bool = False) -> list[PlanTold]:
-        """The plans as they are told. `show_values`: with the values that they keep to themselves, for a terminal only."""
+    def texts(self, *, show_values: bool = False) -> list[PlanTexts]:
+        """The plans in the form in which they are printed. `show_values`: with secret values, for a terminal only."""
         plans = [each.revealed() for each in self.plans] if show_values else self.plans
         return [planned(each.plan, each.seen) for each in plans]
 
@@ -57,15 +58,15 @@ class Preview(NamedTuple):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether something that is asked for cannot be done."""
+        """Whether something in the desired state cannot be done."""
         return any(difference.verb == "blocked" for each in self.plans for difference in each.plan.differences)
 
 
 async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, desired: DesiredState) -> Preview:
-    """The plans from what is to `desired`, and what they would fail at now. A domain of which nothing is asked, and which
-    cannot be looked at, is a note. Raises Unavailable, TimedOut, Refused, JournalError."""
+    """The plans for `desired`, and the faults at which they would fail now. A domain that cannot be looked at is a note
+    when nothing is asked of it. Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")
-    plans: list[Planned] = []
+    plans: list[DomainPlan] = []
     asides: list[str] = []
     fails_at: list[str] = []
     notes: list[str] = []
@@ -84,7 +85,7 @@ async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, de
             continue
         plan = reconciler.plan(reconciler.diff(want, seen, memory), seen, memory, former)
         foreseen = await each.foresee(plan, seen, _provided(plans))
-        plans.append(Planned(reconciler, plan, foreseen.seen))
+        plans.append(DomainPlan(reconciler, plan, foreseen.seen))
         kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
         aside = tagged(reconciler).set_aside(want, foreseen.seen, memory, {})
         asides += [f"{name}: {each.why}; {kept}" for name, each in aside.items()]
@@ -95,14 +96,14 @@ async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, de
     return Preview(tuple(plans), (*told, *asides, *fails_at, *notes), tuple(fails_at), of)
 
 
-def _provided(plans: Sequence[Planned]) -> frozenset[str]:
+def _provided(plans: Sequence[DomainPlan]) -> frozenset[str]:
     """Paths of the host that these plans provide."""
     steps = [step for each in plans for stage in each.plan.stages for step in stage.steps]
     return frozenset(step.action.traits.provides for step in steps) - {""}
 
 
 def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredState) -> tuple[str, ...]:
-    """What is remembered of this revision, in sentences."""
+    """The remarks of the journal about this revision, in sentences."""
     attempt = journal.attempts.of(desired.digest)
     if attempt is None:
         until = "it stays as it was good until its specs change or somebody runs `evenkeel retry`"

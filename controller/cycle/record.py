@@ -1,6 +1,6 @@
-"""What the cycles of one domain find, kept in the journal and told: both at once, so that no crash separates them.
+"""The record of one domain's cycles: conditions, and entries of feedback with their cycle and revision.
 
-Here are the conditions, and the entries of feedback with their cycle and revision. Nothing here decides.
+Both are stored and told together, so that no crash separates them. Nothing here decides.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from evenkeel.specs.plan import Step
 
 
 class Record:
-    """The record of one domain. `revision` is the one that cycles are about."""
+    """The record of one domain. `revision` is the one that cycles work on."""
 
     def __init__(
         self, domain: str, words: Words, journal: Journal, tell: Callable[[Feedback], None], verdict: Verdict
@@ -30,41 +30,41 @@ class Record:
         self._engine, self._ills, self._ends = Recurrences(), Recurrences(), Recurrences()
         self._has_looked = False
         self._was_told = True
-        """Whether anything was told since it was last told that all is settled; maybe by an earlier process."""
+        """Whether anything was told since the last `settled`, perhaps by an earlier process."""
         self.revision = ""
 
     def idle(self) -> None:
-        """Nothing is asked of the domain: nothing is said of it, either."""
+        """Nothing is asked of the domain: its condition is dropped."""
         for condition in self._journal.conditions():
             if condition.domain == self._domain:
                 self._journal.drop_condition(condition.name, self._domain)
 
     def begin(self) -> None:
-        """Another cycle."""
+        """Begin another cycle."""
         self._cycle += 1
 
     def settled_is(self, holds: bool, reason: str, message: str) -> bool:
-        """What the domain says of `Settled`; True when the device says something new by that."""
+        """Set the condition `Settled` of the domain; True when the verdict of the device changes by that."""
         return self._verdict.say(self._domain, holds, reason, message)
 
     def waits(self, why: str, again_s: float = 0.0) -> Waiting:
-        """The domain waits, and says for what. `again_s`: seconds until it is worth another look."""
+        """State that the domain waits, and why. `again_s`: seconds until the next look is worth while."""
         self.settled_is(False, "Waiting", why)
         return Waiting(why, again_s)
 
     @at_once
     def blocked(self, why: str) -> Stalled:
-        """What is wanted cannot be had, and the domain says so."""
+        """State that the desired state cannot be reached, and why."""
         if self.settled_is(False, "Blocked", why):
             self.say("stalled", why)
         return Stalled(why)
 
     def condition(self, name: ConditionName, holds: bool, reason: str, message: str) -> bool:
-        """Set a condition; True when that says something new."""
+        """Set a condition; True when it changes."""
         return self._journal.set_condition(Condition(name, holds, reason, message, domain=self._domain_of(name)))
 
     def _domain_of(self, name: ConditionName) -> str:
-        """Whose truth a condition is: one about revisions is the whole device's."""
+        """The domain of a condition. Conditions about revisions belong to the whole device, whose domain is ""."""
         return "" if name == "Settled" else self._domain
 
     @at_once
@@ -80,12 +80,12 @@ class Record:
 
     @at_once
     def not_answered(self, seconds: float) -> None:
-        """A look has not been answered for so long. It may still be: only one that fails makes an entry."""
+        """A look has had no answer for so long. An answer may still come; only a look that fails makes an entry."""
         self.condition("EngineReachable", False, "Unavailable", f"it has not answered for {seconds:g} s")
         self._unknown(f"{self._words.engine} does not answer; when it last did")
 
     def _unknown(self, why: str) -> None:
-        """What was true of its subjects may be true no more."""
+        """Make the conditions about subjects unknown."""
         about_subjects: tuple[ConditionName, ...] = ("Settled", "Healthy")
         for name in about_subjects:
             before = self._known(name)
@@ -105,7 +105,8 @@ class Record:
 
     @at_once
     def health(self, ailing: Mapping[str, Ailment], undecided: str = "") -> None:
-        """Subjects that are not well, and why; none means that all are well. `undecided`: why that is not known."""
+        """The subjects that are not well, with the reasons; an empty mapping means that all are well. `undecided`: the
+        reason why health is not known."""
         if undecided and not ailing:
             self.condition("Healthy", False, "Unknown", undecided)
             return
@@ -114,18 +115,18 @@ class Record:
         before = self._known("Healthy")
         is_new = self.condition("Healthy", not ailing, reason, text)
         is_news = self._is_news(self._ills, {subject: ailment.why for subject, ailment in ailing.items()})
-        if not self._has_looked:  # what an earlier process said is known by the condition only
+        if not self._has_looked:  # the entries of an earlier process are known by the condition only
             is_news = is_new and (bool(ailing) or (before is not None and before.reason != "Unknown"))
             self._has_looked = True
         if is_news:
             self.say("health", text or f"all {self._words.subjects} are well again")
 
     def settled(self, text: str) -> None:
-        """What is asked for is there. `text`: how it is."""
+        """The desired state is reached. `text`: the details."""
         was_settled, held = self.was_settled(), self._holds("Settled")
         is_new = self.settled_is(True, "Converged", text)
         is_news = self._is_news(self._ends, {"all": "" if text == PROVEN else text})
-        # Where the engine was away and nothing was told of that, its return is not told, either.
+        # The return of an engine is told only if its loss was.
         begins = not was_settled or (not held and self._was_told)
         if self._holds("Settled") and (is_new if begins else is_news):
             self.say("settled", text)
@@ -144,7 +145,7 @@ class Record:
             self._journal.drop_condition("ContentCurrent", self._domain)
 
     def set_aside(self) -> Mapping[str, SetAside]:
-        """The subjects that `content` was last told."""
+        """The subjects of the last call of `content`."""
         known = self._known("ContentCurrent")
         return known.set_aside if known is not None else {}
 
@@ -161,7 +162,7 @@ class Record:
         return recurrences.is_news(states, asyncio.get_running_loop().time())
 
     def is_well(self) -> bool:
-        """Whether nothing is known of subjects that are not well."""
+        """Whether no subject is known to be unwell."""
         return self._holds("Healthy") is not False
 
     def was_settled(self) -> bool:
@@ -170,11 +171,11 @@ class Record:
         return own is not None and (own[0] or own[1] == "Unknown")
 
     def is_back(self) -> bool:
-        """Whether last-good is in force instead of what is desired, as far as is known."""
+        """Whether last-good is in force instead of the desired state, as far as is known."""
         return self._verdict.own(self._domain) == (False, "RolledBack")
 
     def is_going_back(self) -> bool:
-        """Whether what is desired has just failed, and nothing was begun on the way back yet."""
+        """Whether the desired state has just failed, and no step of the way back has begun."""
         return self._verdict.own(self._domain) == (False, "RollingBack")
 
     def _known(self, name: ConditionName) -> Condition | None:
@@ -194,7 +195,7 @@ class Record:
         step: Step | None = None,
         seconds: float = 0.0,
     ) -> None:
-        """One entry, about a step or a subject; `place` is where it was asked for."""
+        """Say one entry, about a step or a subject; `place`: the place of the subject in its source."""
         self._was_told = True
         self._tell(
             Feedback(

@@ -1,9 +1,10 @@
-"""What happens again and again: told the first time, then at the second, fourth, eighth, … time.
+"""States that recur: told the first time, then the second, fourth, eighth, … time.
 
-A container that crashes every few seconds changes what is said of it at each look: the number of its restarts, or whether it
-is just up. Each change told would fill the journal within a day, and what an update did last week would be forgotten. What
-is told here is a change to a state that was not told lately; how often that happened, and a number within the text, count
-only when they have doubled. A state that lasts is told in any case, so that the end of trouble is never kept back.
+A container that crashes every few seconds changes its state at each look: the number of its restarts, or whether it is
+just up. If each change were told, they would fill the journal within a day, and the entries of last week's update would
+be lost. So a change is told when it leads to a state that was not told lately. The count of a state, and a number
+within its text, are news only when they have doubled. A state that lasts is told in any case, so that the end of
+trouble is never kept back.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _LATELY_S = 3600.0
-"""What has not been so for so long is told as if for the first time."""
+"""A state that did not hold for so long is told as if for the first time."""
 _LASTING_S = 600.0
-"""What has been so for so long is told, however often it was told before."""
+"""A state that has held for so long is told, however often it was told before."""
 _MOST_KINDS = 8
-"""Beyond these, texts that differ otherwise than in what does not count are one, too."""
+"""The most kinds of texts of one subject that are told apart; further texts count as one kind."""
 
 _NUMBER = re.compile(r"[0-9a-f]{12,}|\d+")
 
 
 @dataclass
 class _Kind:
-    """How often a state began, when it was last so, and the number that was told."""
+    """One kind of state: how often it began, when it last held, and the number that was told."""
 
     times: int = 0
     last_at: float = 0.0
@@ -40,15 +41,15 @@ class _Subject:
 
 
 class Recurrences:
-    """The states of some subjects, "" for well. `numbers`: texts that differ in these alone are of one kind. `most_kinds`: so
-    many kinds of a subject are told apart."""
+    """The states of some subjects, "" for well. `numbers`: texts that differ in these alone are of one kind.
+    `most_kinds`: the most kinds of a subject that are told apart."""
 
     def __init__(self, *, numbers: bool = True, most_kinds: int = _MOST_KINDS) -> None:
         self._numbers, self._most_kinds = numbers, most_kinds
         self._subjects: dict[str, _Subject] = {}
 
     def is_news(self, states: Mapping[str, str], at: float) -> bool:
-        """Whether something of this is to be told. `at`: seconds on one clock. Who is not named is well."""
+        """Whether any of these states is news. `at`: seconds on one clock. Subjects that are not named are well."""
         found = [self._is_news(name, states.get(name, ""), at) for name in {**self._subjects, **states}]
         for name in [name for name, known in self._subjects.items() if _is_over(known, at)]:
             del self._subjects[name]

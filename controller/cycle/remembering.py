@@ -1,6 +1,7 @@
-"""What one domain remembers of its steps, kept in the journal and told: both at once, so that no crash separates them.
+"""The memory of one domain's steps, kept in the journal and told: both at once, so that no crash separates them.
 
-What has to be remembered is decided by the reconciler. Here is when, and for how long a subject was away.
+The reconciler decides what has to be remembered. This module decides when, and measures for how long a subject was
+away.
 """
 
 from __future__ import annotations
@@ -32,30 +33,30 @@ class Remembering(Generic[Want, Seen, Remembered]):
         self._reconciler, self._journal = reconciler, journal
         self._record, self._transaction = record, transaction
         self._away_since: dict[str, float] = {}
-        """Since when a subject is away, by the clock of the event loop."""
+        """Subject → the time since which it is away, by the clock of the event loop."""
 
     def memory(self) -> Remembered:
-        """What is remembered now."""
+        """The memory as it is now."""
         return self._journal.memories.of(self._reconciler.memory)
 
     def keep(self, before: Remembered, after: Remembered) -> None:
-        """Write what differs between the two."""
+        """Write the differences between two memories."""
         self._journal.memories.keep(before, after)
 
     def former(self, differences: Collection[Difference]) -> Former[Want]:
-        """What was asked for of subjects that are to be removed. What is in force while an activity removes them still asks for
-        them; what was last good still does when a new revision does not."""
+        """The former state of subjects that are to be removed. While an activity removes them, the state in force still
+        has them; when a new revision does not have them, last-good still does."""
         if all(difference.verb != "remove" for difference in differences):
             return Former()
         states = (self._journal.readable_revision(role) for role in _ROLES)
         return Former(*(self._reconciler.select(state) if state is not None else None for state in states))
 
     def forget_switches(self) -> None:
-        """None is going on: how long a subject was away is no switch's time any more."""
+        """No switch is going on: the time for which a subject was away belongs to no switch any more."""
         self._away_since.clear()
 
     @at_once
-    def before(self, step: Step) -> None:
+    def step_begins(self, step: Step) -> None:
         """A step is about to be performed."""
         memory = self.memory()
         self.keep(memory, self._reconciler.begun(step, memory))
@@ -64,7 +65,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
         self._record.say("step-started", step.action.traits.text, step=step)
 
     @at_once
-    def after(self, step: Step, outcome: Outcome, seconds: float) -> None:
+    def step_ends(self, step: Step, outcome: Outcome, seconds: float) -> None:
         """A step has ended."""
         memory = self.memory()
         self.keep(memory, self._reconciler.remembered(step, outcome, memory, self._away_s(step)))
@@ -85,6 +86,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
                 self._record.say("step-failed", message, step=step, seconds=seconds)
 
     def _away_s(self, step: Step) -> float | None:
-        """For how many seconds the subject has been away that a step brings back; `None` when none does, or none was."""
+        """The seconds for which the subject that a step brings back has been away; `None` when the step brings none
+        back, or none was away."""
         since = self._away_since.get(step.subject) if step.action.traits.away == "ends" else None
         return None if since is None else asyncio.get_running_loop().time() - since

@@ -1,4 +1,4 @@
-"""One look of a domain for a state, and what follows from it: all that is decided in a turn is decided by this."""
+"""One look of a domain for a state, with its consequences: the input of every decision of a turn."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from evenkeel.specs.plan import Difference, Plan, Stage
 
 
 class Aim(NamedTuple):
-    """What a turn is for. `asked`: the digest of what was desired when it began; something newer ends it. Nothing is done
-    about the subjects that are `stuck`, and why; `None` when the turn judges all of them. With `kept` these alone are
-    repaired, by what the engine has: no registry is asked, and nothing is removed. `proves`: proofs that are outstanding for
-    others are made, too."""
+    """The aim of a turn. `asked`: the digest of the desired state when the turn began; a newer one ends it. `stuck`:
+    subjects that are left alone, with the reasons; `None` when the turn judges all of them. With `kept` these subjects
+    alone are repaired, by what the engine has: no registry is asked, and nothing is removed. `proves`: outstanding
+    proofs of other subjects are made, too."""
 
     role: Role
     state: DesiredState
@@ -27,18 +27,19 @@ class Aim(NamedTuple):
 
     @property
     def judges_all(self) -> bool:
-        """Whether the turn is about every subject of the state, so that it tells how far the domain is."""
+        """Whether the turn covers every subject of the state, so that it shows the progress of the domain."""
         return self.stuck is None and self.kept is None
 
     @property
     def is_repair(self) -> bool:
-        """Whether nothing but repairs is meant."""
+        """Whether the turn only repairs."""
         return self.kept is not None
 
 
 class Sight(NamedTuple, Generic[Want, Seen, Remembered]):
-    """What a look has found. `differences`: of all subjects; `plan`: without those that are left alone, and with the stuck ones
-    set aside. `left_alone`: an open activity conducts them. `ailing`, and `undecided`: why it is not known how all are."""
+    """The result of a look. `differences`: of all subjects; `plan`: without subjects that are left alone, and with the
+    stuck ones set aside. `reserved`: subjects that an open activity conducts. `ailing`: subjects that are not well.
+    `undecided`: the reason why the health of some is not known."""
 
     aim: Aim
     want: Want
@@ -46,14 +47,14 @@ class Sight(NamedTuple, Generic[Want, Seen, Remembered]):
     memory: Remembered
     differences: tuple[Difference, ...]
     plan: Plan
-    left_alone: Collection[str]
+    reserved: Collection[str]
     ailing: Mapping[str, Ailment]
     undecided: str
 
     @property
-    def left(self) -> list[str]:
-        """Of those that are left alone, the ones that differ."""
-        return [each.subject for each in self.differences if each.subject in self.left_alone and each.verb != "keep"]
+    def reserved_differing(self) -> list[str]:
+        """The subjects that differ and are left alone."""
+        return [each.subject for each in self.differences if each.subject in self.reserved and each.verb != "keep"]
 
 
 class Run(NamedTuple):
@@ -64,8 +65,8 @@ class Run(NamedTuple):
 
 
 class Held(NamedTuple):
-    """The revision has to wait, and for what; last-good is repaired meanwhile. `down`: subjects that are at work nowhere.
-    `again_s`: seconds until it is worth another look."""
+    """The revision has to wait for `why`; last-good is repaired meanwhile. `down`: subjects that do not run. `again_s`:
+    seconds until the next look is worth while."""
 
     why: str
     down: Collection[str]

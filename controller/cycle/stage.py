@@ -1,8 +1,8 @@
-"""Run the steps of one stage. Exceptions stop here: beyond are only outcomes.
+"""Run the steps of one stage. Exceptions stop here and become outcomes.
 
-Steps of a stage run side by side, a few at a time. Each has a timeout. When the controller is told to stop, no further step
-begins; what can be cut short without harm (fetching, watching) is cancelled, everything else is finished, unless it is late
-(`lateness`).
+Steps of a stage run side by side, a few at a time. Each has a timeout. When the controller is told to stop, no further
+step begins; steps that can be cut short without harm (fetching, watching) are cancelled, and all others are finished,
+unless they are late (`lateness`).
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ StepProgress = Callable[[Step, str, int, int], None]
 Before = Callable[[Step], None]
 After = Callable[[Step, Outcome, float], None]
 Broke = Callable[[Exception], str]
-"""Hears of an exception that nobody expects, and says it in words."""
+"""Called with an unexpected exception; returns it in words."""
 AtWork = Callable[[float], AbstractContextManager[object]]
 
 OUTPUT_S = 5.0
-"""For so long what a container has said is waited for."""
+"""The timeout for reading the output of a container."""
 
 
-class Limits:
-    """How much at once and how long."""
+class StageLimits:
+    """The limits of a stage: parallel steps and durations."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Limits:
 async def run_stage(
     stage: Stage,
     driver: Driver[Any],
-    limits: Limits,
+    limits: StageLimits,
     stopping: asyncio.Event,
     progress: StepProgress,
     before: Before,
@@ -66,9 +66,10 @@ async def run_stage(
 ) -> Mapping[str, Outcome]:
     """Outcomes by step id; steps that did not begin, or were cut short by `stopping`, are absent.
 
-    `before` and `after` are called for every step that runs, in the order in which it happens; what they raise ends the
-    stage, because a step that cannot be recorded must not be taken. `broke` hears of what no driver should raise,
-    and `at_work` for how many seconds a step may take, until it leaves that context. `late` hears of steps that are late.
+    `before` and `after` are called for every step that runs, in the order in which it happens; an exception of theirs
+    ends the stage, because a step that cannot be recorded must not be taken. `broke` is called with exceptions that no
+    driver should raise, `at_work` with the seconds that a step may take, until it leaves that context. `late` is called
+    with steps that are late.
     """
     places = asyncio.Semaphore(limits.parallel)
     outcomes: dict[str, Outcome] = {}
@@ -96,7 +97,7 @@ async def run_stage(
 
 
 def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error in a group of groups; a group says less to those who catch one kind."""
+    """The first error in a group of groups. The group itself would match no `except` for one kind of error."""
     error = group.exceptions[0]
     return first(error) if isinstance(error, BaseExceptionGroup) else error
 
@@ -123,7 +124,7 @@ async def _perform(
 
 
 async def _heard(step: Step, driver: Driver[Any], timeout_s: float, progress: Progress, broke: Broke) -> Outcome:
-    """The outcome, with what an instance has said that failed its proof: nothing has removed it yet."""
+    """The outcome. A failed proof carries the last output of its instance, which no step has removed yet."""
     outcome = await _outcome(step, driver, timeout_s, progress, broke)
     if isinstance(outcome, Failed) and isinstance(step.action, Proof):
         said = await output(driver, step.action.instance, broke)
@@ -132,7 +133,7 @@ async def _heard(step: Step, driver: Driver[Any], timeout_s: float, progress: Pr
 
 
 async def output(driver: Driver[Any], instance: str, broke: Broke) -> Output:
-    """What an instance has said last, or why nobody knows. It is no reason for anything to fail."""
+    """The last output of an instance, or the reason why it could not be read. It never fails anything."""
     if not isinstance(driver, Logged):
         return Output(unread="it writes nothing")
     try:

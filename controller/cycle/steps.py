@@ -1,4 +1,4 @@
-"""The steps of one domain, performed, and what is remembered of each."""
+"""The steps of one domain, performed, with their memory."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Generic
 
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.stage import AtWork, Broke, Limits, StepProgress, run_stage
+from evenkeel.controller.cycle.stage import AtWork, Broke, StageLimits, StepProgress, run_stage
 from evenkeel.controller.process.defect import defect_text
 from evenkeel.reconcilers.ports import Driver, Remembered, Seen, Want
 from evenkeel.specs.plan import Outcome, Stage
 
 
 class Steps(Generic[Want, Seen, Remembered]):
-    """What performs stages with the driver of a domain, within its limits."""
+    """Performs stages with the driver of a domain, within its limits."""
 
-    def __init__(self, driver: Driver[Seen], limits: Limits, memory: Remembering[Want, Seen, Remembered]) -> None:
+    def __init__(self, driver: Driver[Seen], limits: StageLimits, memory: Remembering[Want, Seen, Remembered]) -> None:
         self._driver, self._limits, self._memory = driver, limits, memory
         self.broke: Broke = defect_text
-        """Hears of unexpected exceptions that a cycle survives."""
+        """Called with unexpected exceptions that a cycle survives."""
         self.at_work: AtWork = nullcontext
-        """Hears how long the steps at work may take."""
+        """Called with the seconds that the steps at work may take."""
 
     async def perform(
         self, stage: Stage, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard
     ) -> Mapping[str, Outcome]:
         """The outcomes of a stage, as `run_stage`."""
-        before, after = self._memory.before, self._memory.after
+        before, after = self._memory.step_begins, self._memory.step_ends
         return await run_stage(
             stage, self._driver, self._limits, stopping, progress, before, after, self.broke, self.at_work, late
         )

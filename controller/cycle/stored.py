@@ -1,4 +1,5 @@
-"""Reading revisions whose stored content may be damaged, which is no defect of evenkeel's: it is told once, with its place."""
+"""Reading stored revisions whose content may be damaged. Damage is no defect of evenkeel's: it is told once, with its
+place."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ class Stored:
     def __init__(self, journal: Journal, say: Callable[[Feedback], object]) -> None:
         self._journal, self._say = journal, say
         self._told: dict[Role, str] = {}
-        """What was said of the roles whose revision cannot be read."""
+        """The last text told about each role whose revision cannot be read."""
 
     def revision(self, role: Role) -> DesiredState | None:
         """As `Journal.revision`; raises JournalError, after it was told."""

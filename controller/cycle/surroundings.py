@@ -1,6 +1,6 @@
-"""What a plan of containers can foresee beside the engine: how large images are, and what of the host is missing or taken.
+"""The foresight for a plan of containers beside the engine: sizes of images, and what the host lacks or has in use.
 
-When something is to be pulled its registry is asked how large it is, because that is worth knowing before somebody says yes.
+The registry of each image to be pulled is asked for its size, because an operator wants to know it before consenting.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, imag
 from evenkeel.specs.plan import Plan
 
 Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]
-"""What registries say of images; those that do not answer are absent. The second argument is told why."""
+"""The sizes of images, from their registries; images without an answer are absent. The second argument is called with
+the reasons."""
 Surroundings = Callable[[Sequence[str]], Host]
-"""The host of the engine; the argument is paths that are looked for."""
+"""The host of the engine; the argument: paths to look for."""
 
 
 async def look_around(

@@ -1,6 +1,6 @@
-"""One subject of a domain on its way towards what an activity asks for, by one stage at a time.
+"""One subject of a domain on its way towards the state that an activity asks for, by one stage at a time.
 
-The same decisions as in a cycle, without revisions: an activity tells and counts by itself what fails.
+The decisions are those of a cycle, without revisions: an activity reports and counts its failures itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Step
 
 _COUNTED_ELSEWHERE = 2
-"""No failure here is the last try: whoever asks counts them."""
+"""No failure here is the last try: the caller counts them."""
 
 
 class Towards(Generic[Want, Seen, Remembered]):
@@ -56,10 +56,12 @@ class Towards(Generic[Want, Seen, Remembered]):
         late: Late = unheard,
         meant: Callable[[Remembered], Remembered] = lambda memory: memory,
     ) -> Ending:
-        """One stage of one subject towards a want of somebody else's, as far as the gate is open: `Settled` when nothing
-        of it is left. What fails is said and counted by the caller. `see` is `Cycles.observe` with
-        the caller's patience; `None` when that was cut short. `late` hears of steps that are late. `meant` adds to the memory
-        what the caller knows."""
+        """Run the first open stage for one subject of a caller's desired state; `Settled` when the gate opens nothing
+        more.
+
+        The caller reports and counts failures. `see`: `Cycles.observe` with the caller's patience; `None` when that was
+        cut short. `late`: called with steps that are late. `meant`: adds the caller's facts to the memory.
+        """
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
         try:

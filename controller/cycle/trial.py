@@ -1,8 +1,8 @@
 """The trial of a revision, or of content that was pushed again, in one domain.
 
-It is good there when everything asked for is at work and proven, and nothing that was well before it is unwell: whatever has a
-check has passed it since the last disturbance. What becomes of the revision then is decided over all domains
-(`controller.transaction`); content is the domain's own.
+It is good there when all its subjects are at work and proven, and no subject that was well before it is unwell: every
+check has passed since the last disturbance. The verdict on a revision is made over all domains
+(`controller.transaction`); the verdict on content is the domain's own.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Retry, Stage
 
 RECOVERY_S = 60.0
-"""So long a subject that a revision did not change may be unwell before the revision fails for it, and so long a check is
-waited for."""
+"""The time for which a subject that a revision did not change may be unwell before the revision fails for it, and for
+which a check is waited for."""
 AGAIN_S = 1.0
-"""What is waited for may have come after so long."""
+"""The pause between two looks while something is waited for."""
 _ROLES: tuple[Role, Role] = ("last-good", "desired")
 Renewed = Mapping[str, tuple[str, ...]]
-"""Subjects whose content is replaced although nobody changed what is asked, and the names of the new content
+"""Subjects whose content is replaced although the desired state did not change, and the names of the new content
 (`Tagged.renewed`)."""
 
 
@@ -50,26 +50,27 @@ class Trial(Generic[Want, Seen, Remembered]):
         self._transaction = transaction
         self._domain = reconciler.domain
         self._about: str | None = None
-        """The digest of what was on trial at the last look; "" when nothing was."""
+        """The digest of the revision that was on trial at the last look; "" when none was."""
         self._disturbances = 0
-        """How many disturbances of any domain there had been at the last look."""
+        """The number of disturbances of all domains at the last look."""
         self._unwell_since: float | None = None
-        """Since when a subject that was well before it is unwell, by the clock of the event loop."""
+        """The time since which a subject that was well before the trial is unwell, by the clock of the event loop."""
         self._last_checks: Mapping[str, str] | None = None
-        """What checks had told at the first look after the last disturbance; `None` until there is one."""
+        """The results of checks at the first look after the last disturbance; `None` until there is one."""
         self._unchecked_since: float | None = None
-        """Since when nothing but checks is waited for."""
+        """The time since which only checks are waited for."""
 
     def wait_for_first_checks(self, undecided: str) -> Ending:
-        """Nothing is said about all of it, and no revision begins, before it is known how they are."""
+        """Wait for the first results of checks. Before them nothing is said about all subjects, and no revision
+        begins."""
         return self._record.waits(undecided, AGAIN_S)
 
     def _is_on_trial(self, state: DesiredState, renewed: Renewed) -> bool:
-        """Whether something has to prove itself: the revision, or content that was pushed again under a tag of last-good."""
+        """Whether something is on trial: the revision, or content that was pushed again under a tag of last-good."""
         return bool(renewed) or self._journal.digest("last-good") != state.digest
 
     def is_new(self, state: DesiredState, renewed: Renewed) -> bool:
-        """Whether what is on trial has disturbed nothing yet that it could be blamed for."""
+        """Whether the trial has not disturbed anything yet."""
         journal = self._journal
         has_way_back = journal.digest("last-good") != ""
         is_begun = journal.attempts.sick_before(state.digest, self._domain) is not None
@@ -77,24 +78,24 @@ class Trial(Generic[Want, Seen, Remembered]):
 
     @at_once
     def begin(self, state: DesiredState, unwell: Collection[str], seen: Seen, renewed: Renewed) -> None:
-        """Right before what is on trial disturbs anything for the first time, record which subjects are not well, or have
-        just failed a check: it is not to blame for them, unless it changes them."""
+        """Begin a trial, right before its first disturbance: record the subjects that are not well, or have just failed
+        a check. The trial is not to blame for them, unless it changes them."""
         if self._is_on_trial(state, renewed) and self._journal.attempts.sick_before(state.digest, self._domain) is None:
             doubtful = {subject for subject, each in self._watched.unchecked(seen, {}).items() if each.refutes}
             excused = (doubtful | set(unwell)).difference(self.changes(state) or (), renewed)
             self._journal.attempts.record_sick(state.digest, self._domain, sorted(excused))
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:
-        """The subjects that differ from last-good; `None` when nobody knows."""
+        """The subjects that differ from last-good; `None` when last-good cannot be read."""
         return self._transaction.changes(self._domain, state)
 
     def disturbed(self) -> None:
-        """Something was just done to the world: what checks told before says nothing any more."""
+        """The world was disturbed: earlier results of checks do not count any more."""
         self._last_checks = self._unchecked_since = None
         self._disturbances = self._transaction.disturbances
 
     def blind(self) -> None:
-        """Nobody could look: what was well or unwell may have changed meanwhile."""
+        """The engine could not be asked: the health of subjects may have changed meanwhile."""
         self._unwell_since = self._unchecked_since = None
 
     def looked(self, state: DesiredState, seen: Seen, renewed: Renewed) -> None:
@@ -111,7 +112,7 @@ class Trial(Generic[Want, Seen, Remembered]):
             self._last_checks = self._watched.last_checks(seen)
 
     def proved(self, subjects: Collection[str]) -> None:
-        """These were just proven, by their checks where they have one."""
+        """These subjects were just proven, by their checks where they have one."""
         known = self._last_checks or {}
         self._last_checks = {subject: last for subject, last in known.items() if subject not in subjects}
 
@@ -119,10 +120,12 @@ class Trial(Generic[Want, Seen, Remembered]):
     def make_good(
         self, state: DesiredState, unwell: Mapping[str, str], seen: Seen, text: str, renewed: Renewed
     ) -> Ending | None:
-        """Everything asked for is at work and proven: the revision is good from now on, before what it replaced is removed, and
-        so is the content that was pushed again. An ending when it is not, because a subject became unwell since this began, and
-        may recover, or because it is not known yet whether one did. Nothing is said of one that stays unwell where there is
-        nothing to go back to. `text`: how everything is."""
+        """Make the revision, and the content that was pushed again, good from now on, before the instances that it
+        replaced are removed. All its subjects are at work and proven. `text`: the details.
+
+        An ending when it is not good: a subject became unwell since the trial began and may recover, or its health is
+        not known yet. A subject that stays unwell counts only where there is a state to go back to.
+        """
         journal = self._journal
         good, begun = journal.digest("last-good"), journal.attempts.sick_before(state.digest, self._domain) is not None
         if good == state.digest and not begun:
@@ -139,15 +142,15 @@ class Trial(Generic[Want, Seen, Remembered]):
             return waiting
         missing = self._transaction.reach(self._domain, state, text, self._record)
         if missing is not None:
-            return self._record.waits(missing) if missing else Progressed()  # something else is asked for by now
+            return self._record.waits(missing) if missing else Progressed()  # the desired state has changed
         for names in renewed.values():
             journal.attempts.forgive(names[0], self._domain)
         journal.attempts.forget_sick()
         return None
 
     def _wait_for_checks(self, state: DesiredState, seen: Seen, excused: Collection[str]) -> Ending | None:
-        """Until every check has passed once. One that fails is waited for until it has decided; one that says nothing for a
-        minute, because some are made once an hour. Asked when there is something to go back to."""
+        """Wait until every check has passed once. A failing check is waited for until it has decided, a check without a
+        result for a minute, because some are made once an hour. Called when there is a state to go back to."""
         names = self._reconciler.select(state).subjects.keys() - set(excused)
         found = self._watched.unchecked(seen, self._last_checks or {})
         unchecked = {name: each for name, each in sorted(found.items()) if name in names}
@@ -179,9 +182,10 @@ class Trial(Generic[Want, Seen, Remembered]):
 
     @at_once
     def remember_found(self, differences: Sequence[Difference], seen: Seen) -> bool:
-        """Before a disturbance. Without a last-good state what was at work without evenkeel's doing, as far as it knows, is
-        what there is to go back to; what this very revision has started is not. With one, what was adopted for what is
-        desired and is to be replaced, or removed on the way back, becomes part of it. True when last-good is another now."""
+        """Extend last-good before a disturbance; True when it has changed. Without a last-good state, it becomes the
+        subjects that were at work without evenkeel's doing, as far as evenkeel knows; subjects that this revision has
+        started are left out. With one, adopted subjects that are to be replaced, or removed on the way back, become
+        part of it."""
         journal = self._journal
         if not journal.digest("last-good"):
             self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))
@@ -199,9 +203,9 @@ class Trial(Generic[Want, Seen, Remembered]):
 
     @at_once
     def reject(self, stage: Stage, outcomes: Mapping[str, Outcome], renewed: Renewed, tries: int) -> bool:
-        """Content that was pushed again has so many `tries`, as a revision has: with nothing new asked for, there is none to
-        blame. True when some was put into quarantine. Where both contents of a tag fail, going back and forth between them is
-        no way out; the reconciler names none then."""
+        """Put failed content that was pushed again into quarantine after `tries`, as a revision; True when there was
+        some. Without a new revision, no revision is to blame. Where both contents of a tag fail, going back and forth
+        between them is no way out; the reconciler names none then."""
         if stage.phase == Phase.DOWNLOAD:
             return False
         failed = {step.subject: o for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed | Retry)}
@@ -226,7 +230,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         self._record.say("rolling-back", f"going back from {names[0]}: {why}", subject=subject)
 
     def accept(self, want: Want, seen: Seen) -> Remembered:
-        """What is remembered; content that was set aside, and has proven itself since, is as any other from now on."""
+        """The memory, in which content that was set aside and has proven itself since is no longer set aside."""
         memory = self._memory.memory()
         accepted = self._tagged.vindicated(want, seen, memory)
         if not accepted:
@@ -238,8 +242,8 @@ class Trial(Generic[Want, Seen, Remembered]):
 
     @at_once
     def broke(self, state: DesiredState, why: str, tries: int) -> Ending:
-        """Deciding about a revision that was begun broke, and deciding about last-good does not: one of its tries, because
-        going back helps."""
+        """Deciding about a revision that was begun broke, and deciding about last-good does not. It counts as one of
+        its tries, because going back helps."""
         attempt = self._journal.attempts.of(state.digest)
         match one_more(why, attempt.failures if attempt else 0, tries):
             case GiveUp(why=final):
@@ -249,6 +253,6 @@ class Trial(Generic[Want, Seen, Remembered]):
                 return Retrying(why, 0.0, None)
 
     def give_up(self, state: DesiredState, why: str, subjects: Collection[str] = ()) -> Ending:
-        """The revision has failed in this domain by these subjects, and so in all."""
+        """Give up the revision: it has failed by these subjects in this domain, and so in all domains."""
         self._transaction.give_up(state, why, self._record, self._domain, subjects)
         return Progressed()

@@ -1,7 +1,7 @@
 """One turn of one domain: a look, a judgement, and at most one stage.
 
-A turn knows which state it is for, and nothing of how that came about (`controller.cycle.cycle`). What it has seen tells
-how far the domain is, whether what is new has proven itself, and which stage may run now.
+A turn gets its state from `controller.cycle.cycle`, which chooses it. From the look follow the progress of the domain,
+the proof of new content, and the stage that may run now.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.sight import Aim, Held, Run, Sight
-from evenkeel.controller.cycle.stage import Limits, StepProgress
+from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.cycle.trial import AGAIN_S, Renewed, Trial
 from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
-from evenkeel.reconcilers.agents.in_force import hands_off
+from evenkeel.reconcilers.agents.in_force import reserved_subjects
 from evenkeel.reconcilers.capabilities import instanced, tagged, watched
 from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, gate
@@ -51,7 +51,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         driver: Driver[Seen],
         journal: Journal,
         say: Callable[[Feedback], None],
-        limits: Limits,
+        limits: StageLimits,
         tries: int,
         progress: StepProgress,
         transaction: Transaction,
@@ -60,7 +60,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         self._watched, self._tagged, self._instanced = watched(reconciler), tagged(reconciler), instanced(reconciler)
         self._tries, self._progress = tries, progress
         self.asks_afresh = False
-        """Set by whoever wants registries asked again at the next look, whatever is known of them."""
+        """Set to ask registries again at the next look, also where their answers are cached."""
         self.record = Record(reconciler.domain, reconciler.words, journal, say, transaction.verdict)
         self.memory = Remembering(reconciler, journal, self.record, transaction)
         self.looks, self._absences = Looks(driver, self.record), Absences()
@@ -71,10 +71,10 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
         self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal)
         self._look: Look | None = None
-        """What had to be found out last."""
+        """The last look."""
 
     def look(self, want: Want | None) -> Look:
-        """What has to be found out for a want; `None` when only what is there matters."""
+        """The look for a want; `None` for a look at everything that is there."""
         return self._reconciler.look(want, self.memory.memory())
 
     def look_here(self) -> Look:
@@ -82,9 +82,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         return changed(self._look if self._look is not None else self.look(None), fresh=False, here_only=True)
 
     async def look_after_health(self, want: Want | None, asked: str, stopping: asyncio.Event) -> Seen | None:
-        """Nothing is done, but how those are that are there is told all the same: what was seen, `None` when nobody could.
-        `want`: not `None`, what is to be looked for; else what was looked for last. `asked`: the digest of what is
-        desired."""
+        """Report the health of all subjects without doing anything; the observation, `None` when the engine could not
+        be asked. `want`: the subjects to look for; `None` for those of the last look. `asked`: the digest of the
+        desired state."""
         self._look = self.look(want) if want is not None else self._look
         try:
             seen = await unless(stopping, self.looks.observe(self.look_here()))
@@ -105,15 +105,16 @@ class Turns(Generic[Want, Seen, Remembered]):
         if not isinstance(found, Run):
             return found
         changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
-        with self.beside.at_work(changing.union(sight.left_alone)):
+        with self.beside.at_work(changing.union(sight.reserved)):
             ending = await self._run_stage(aim.role, aim.state, found.stage, renewed, stopping)
         if isinstance(ending, Retrying):
-            self.wellbeing.tell(sight.seen, sight.memory, sight.left_alone, ending.failed)
+            self.wellbeing.tell(sight.seen, sight.memory, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
         return ending
 
     async def _see(self, aim: Aim, stopping: asyncio.Event) -> Sight[Want, Seen, Remembered] | Ending:
-        """Look, and state how all are. An ending where nobody could, or something newer came first."""
+        """Look, and state the health of all subjects. An ending where the engine could not be asked, or something newer
+        came first."""
         journal, reconciler = self._journal, self._reconciler
         self.record.revision = aim.state.digest
         want = reconciler.select(aim.state)
@@ -128,13 +129,13 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.trial.blind()
             return STOPPED
         self.asks_afresh = self.asks_afresh and aim.is_repair
-        if journal.digest("desired") != aim.asked:  # what was seen proves nothing about what was asked for meanwhile
+        if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
             return Progressed()
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
         activity = journal.mailbox(reconciler.domain).activity()
-        left_alone = hands_off(activity, aim.state) if activity is not None else frozenset()
-        ailing, undecided = self.wellbeing.tell(seen, memory, left_alone)
+        reserved = reserved_subjects(activity, aim.state) if activity is not None else frozenset()
+        ailing, undecided = self.wellbeing.tell(seen, memory, reserved)
         await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
         if journal.digest("desired") != aim.asked:
             return Progressed()
@@ -144,11 +145,11 @@ class Turns(Generic[Want, Seen, Remembered]):
             done = (OUTSTANDING,) if aim.proves else ()
             others = (each for each in differences if each.subject not in aim.kept and each.verb not in done)
             stuck = {each.subject: each.why for each in others} | stuck
-        plan = self._plan(differences, seen, memory, left_alone, stuck)
+        plan = self._plan(differences, seen, memory, reserved, stuck)
         if aim.judges_all:
             self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
-        return Sight(aim, want, seen, memory, tuple(differences), plan, left_alone, ailing, undecided)
+        return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
@@ -160,19 +161,19 @@ class Turns(Generic[Want, Seen, Remembered]):
         differences: Sequence[Difference],
         seen: Seen,
         memory: Remembered,
-        left_alone: Collection[str],
+        reserved: Collection[str],
         stuck: Mapping[str, str],
     ) -> Plan:
-        mine = [set_aside(each, stuck) for each in differences if each.subject not in left_alone]
+        mine = [set_aside(each, stuck) for each in differences if each.subject not in reserved]
         return self._reconciler.plan(mine, seen, memory, self.memory.former(mine))
 
     def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
-        """What a look means: a stage that may run now, or how the turn ends without one."""
+        """The judgement on a look: a stage that may run now, or the ending of the turn without one."""
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
         state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
         found = gate(plan, (lambda step: step.phase != Phase.CLEANUP) if is_repair else self._leftovers.is_due)
-        if sight.left and not is_repair and not isinstance(found, Go):
-            return self.record.waits(f"an open activity is about {', '.join(sight.left)}")
+        if sight.reserved_differing and not is_repair and not isinstance(found, Go):
+            return self.record.waits(f"an open activity is about {', '.join(sight.reserved_differing)}")
         settled, ours = self._settled(sight)
         if is_desired or aim.judges_all:
             self.trial.looked(state, seen, self._tagged.renewed(sight.differences, seen, sight.memory))
@@ -180,7 +181,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = bool(aim.stuck) or is_repair
-        is_reached = is_desired and not sight.left and not is_stuck and not blocked(plan)
+        is_reached = is_desired and not sight.reserved_differing and not is_stuck and not blocked(plan)
         if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self.trial.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
@@ -192,17 +193,18 @@ class Turns(Generic[Want, Seen, Remembered]):
         return self._settle("last-good" if is_stuck or aim.is_part else aim.role, aim.asked, plan, settled)
 
     def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
-        """How it would be settled, and which subjects are not well, and why, without those that are left alone."""
+        """The ending if the turn settles, and the subjects that are not well, with the reasons, without those that are
+        left alone."""
         names = sight.want.subjects.keys()
         ailing = {name: each for name, each in sorted(sight.ailing.items()) if name in names}
         unwell = {name: each.why for name, each in ailing.items() if each.refutes}
         passing = {name: each.why for name, each in ailing.items() if each.is_passing}
         ended = tuple(name for name in self._watched.ended(sight.seen) if name in names)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
-        return settled, {name: why for name, why in unwell.items() if name not in sight.left_alone}
+        return settled, {name: why for name, why in unwell.items() if name not in sight.reserved}
 
     def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Held:
-        """A stage may run as far as the domain goes; whether the revision, and other domains, let it."""
+        """Begin a stage that the plan of the domain allows, if the revision and the other domains allow it, too."""
         aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
         disturbs = stage.phase != Phase.DOWNLOAD
         tried = renewed if stage.phase != Phase.CLEANUP else {}
@@ -222,11 +224,11 @@ class Turns(Generic[Want, Seen, Remembered]):
         return self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)
 
     def _meanwhile(self, sight: Sight[Want, Seen, Remembered], why: str) -> Run | Ending:
-        """The way back waits for other domains. What it does not change is repaired."""
+        """Repair on the way back, while it waits for other domains: subjects that the way back does not change."""
         state = sight.aim.state
         changes = self._transaction.on_the_way(self._reconciler.domain, state)
         stuck = dict.fromkeys(changes, why)
-        plan = self._plan(sight.differences, sight.seen, sight.memory, sight.left_alone, stuck)
+        plan = self._plan(sight.differences, sight.seen, sight.memory, sight.reserved, stuck)
         found = gate(plan, self._leftovers.is_due)
         if isinstance(found, Go):
             self.announced.announce(sight.aim.role, state, plan, is_repair=True)
@@ -281,7 +283,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             case TryAgain(why=why, after_s=after_s, counts=counts):
                 if is_last_good and self.trial.reject(stage, outcomes, renewed, self._tries):
                     return Progressed()
-                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # the others are tried for ever
+                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # others have no bound
                     self._journal.attempts.count(state.digest, why)
                 self._transaction.fails(self._reconciler.domain, state)
                 self.record.settled_is(False, "Retrying", why)

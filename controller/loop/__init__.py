@@ -1,1 +1,2 @@
-"""The controller: one worker that sources and engines wake, what is told of its work, and the care of its state directory."""
+"""The controller: a worker for each domain, the nudges of sources and engines, the log and the sinks, and the care of
+the state directory."""

@@ -1,8 +1,8 @@
-"""What of a source is taken over, and what is taken for an accident.
+"""The acceptance of readings: a reading becomes the desired state, or is reported as a fault or an accident.
 
-A good reading becomes the desired state. A bad one is reported with its places, one that asks for nothing is taken for an
-accident, and both leave in force what was. A message in force overrules the files, and so does one that may be in force
-because the journal cannot be read. Whatever comes again and again is told a few times, and in any case when it lasts.
+A good reading becomes the desired state. A bad one is reported with its places; one that asks for nothing is taken for
+an accident. Both leave the state in force as it is. A message in force overrules the files, and so does one that may be
+in force because the journal cannot be read. Trouble that recurs is told a few times, and in any case when it lasts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from evenkeel.specs.problem import errors, problems_text
 log = logging.getLogger(__name__)
 
 _MOST_KINDS = 100
-"""So many different faults of a source are told apart: whoever writes a spec makes many within an hour, and hears of each."""
+"""The most faults of a source that are told apart. The author of a spec makes many within an hour, and needs a report
+of each."""
 
 
 class Acceptance:
@@ -34,18 +35,19 @@ class Acceptance:
     def __init__(
         self, journal: Journal, say: Callable[[Feedback], None], *, empty_removes_all: bool, serves: bool
     ) -> None:
-        """`empty_removes_all`: a source that asks for nothing is meant. `serves`: whether messages may ask for something."""
+        """`empty_removes_all`: a source that asks for nothing is meant. `serves`: whether desired states may come in
+        messages."""
         self._journal, self._say = journal, say
         self._empty_removes_all, self._serves = empty_removes_all, serves
         self._troubles = Recurrences(numbers=False, most_kinds=_MOST_KINDS)
         self._trouble: Feedback | None = None
-        """What is wrong with the source now, if that was not told."""
+        """The trouble of the source now, if that was not told."""
         self._owes_end = True
-        """Whether trouble was told since its last end; maybe by an earlier process."""
+        """Whether trouble was told since its last end, perhaps by an earlier process."""
 
     @at_once
     def accept(self, reading: Reading) -> bool:
-        """Take over what a source found, or report why not; True when something new is in force."""
+        """Accept a reading as the desired state, or report why not; True when the state in force has changed."""
         found = errors(reading.problems)
         if found:
             self._source_is("source-broken", "Broken", f"{problems_text(found)}\nwhat was in force stays in force")
@@ -81,13 +83,14 @@ class Acceptance:
         return is_new
 
     def _is_bad(self) -> bool:
-        """Whether what the source said last could not be taken over."""
+        """Whether the newest reading could not be accepted."""
         known = self._journal.condition("SourceValid")
         return known is not None and not known.holds
 
     def _seems_an_accident(self, reading: Reading) -> str:
-        """Why what is not asked for (any more) is not taken for unwanted; "" when it is. Where nothing that can be
-        read tells what the files asked for before, a new reading replaces that and is compared with nothing."""
+        """The reason why removals in a reading are taken for an accident; "" when they are meant. A new reading is
+        compared with nothing, and replaces everything, where no readable state tells what the files asked for
+        before."""
         if reading.is_empty and reading.missing:
             return f"{', '.join(reading.missing)} is not there"
         if self._empty_removes_all:
@@ -97,8 +100,9 @@ class Acceptance:
         found = emptied(files_before(self._journal), reading.desired, reading.paths)
         return f"nothing is asked for any more in {', '.join(found)}" if found else ""
 
-    def is_hasty(self, reading: Reading) -> bool:
-        """After what could not be taken over, files may still be on their way back: what removes something can wait."""
+    def can_wait(self, reading: Reading) -> bool:
+        """Whether a reading can wait: it removes something after a reading that could not be accepted, and files may
+        still be on their way back."""
         if not self._is_bad():
             return False
         if errors(reading.problems) or self._seems_an_accident(reading):
@@ -107,7 +111,7 @@ class Acceptance:
 
     @at_once
     def look(self) -> None:
-        """Tell of trouble that lasts, if it was not told because it had come so often."""
+        """Tell of trouble that lasts, if it was not told because it had recurred so often."""
         if self._trouble is not None:
             self._tell(self._trouble)
 
@@ -124,7 +128,7 @@ class Acceptance:
             self._trouble = trouble
 
     def _is_over(self) -> None:
-        """The end of what was told is told, too."""
+        """Tell the end of trouble that was told."""
         self._trouble = None
         self._is_news(None)
         if self._owes_end:
@@ -132,18 +136,18 @@ class Acceptance:
         self._owes_end = False
 
     def _is_news(self, trouble: Feedback | None) -> bool:
-        """Texts may have megabytes, and are told apart by their digests."""
+        """Whether trouble is news. Texts may have megabytes, and are told apart by their digests."""
         text = "" if trouble is None else hashlib.sha256(f"{trouble.kind} {trouble.message}".encode()).hexdigest()
         return self._troubles.is_news({"source": text}, _now_s())
 
 
 def _differs(before: DesiredState | None, now: DesiredState, domain: str) -> bool:
-    """Whether something else is asked of a domain now."""
+    """Whether two states differ in a domain."""
     return before is None or before.part(domain).digest != now.part(domain).digest
 
 
 def _now_s() -> float:
-    """Seconds that no clock changes; the loop's, where there is one."""
+    """Seconds of a monotonic clock: the loop's, where there is one."""
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:

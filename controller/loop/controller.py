@@ -1,8 +1,9 @@
 """The controller: sources and engines nudge, a worker for each domain converges, sinks are told.
 
-One task group. A source brings readings; a good one becomes the desired state, a bad one is reported with its places and
-leaves in force what was. Everything else is a key in the queue. On SIGTERM the sources end first, then the step at work is
-finished (unless it is late), then the sinks have the last word; SIGHUP means "look again now".
+One task group. A source yields readings: a good one becomes the desired state, a bad one is reported with its places
+and leaves the state in force as it is. Everything else is a key in the queue. On SIGTERM the sources end first, then
+the step at work is finished (unless it is late), then the sinks receive the last entries; SIGHUP means "look again
+now".
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.lock import Lock
 from evenkeel.controller.loop.acceptance import Acceptance
 from evenkeel.controller.loop.custody import Custody, unwritable
-from evenkeel.controller.loop.debounce import unhurried
+from evenkeel.controller.loop.debounce import debounce
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Liveness
 from evenkeel.controller.loop.ports import Life, Reading, Serving, Sink, Source
@@ -40,13 +41,14 @@ from evenkeel.specs.plan import Phase
 log = logging.getLogger(__name__)
 
 _LONGEST_CLEAN_UP_S = 5.0
-"""One command tries to remove what is left over until the next try is further away than this."""
+"""A command tries to remove leftovers until the next try is further away than this."""
 _CONDUCT = Conduct()
 _ALL = "all domains"
 _MOST_DEFECTS = 5
-"""A command ends when so many cycles in a row broke; not before a revision has failed for it, and last-good is back."""
+"""A command ends when so many cycles in a row met a defect. That is enough for a revision to fail by it, and for
+last-good to be back."""
 _QUIET_S = 2.0
-"""Files that are copied back one by one are back when none has come for so long."""
+"""Files that are copied back one by one are complete when none has come for so long."""
 
 
 class Controller:
@@ -68,11 +70,11 @@ class Controller:
         control: Control | None = None,
         conduct: Conduct = _CONDUCT,
     ) -> None:
-        """`domains` in the order of their switches. `keep`: entries of feedback that stay in the journal. `lock`: it is looked
-        after while the controller is at work. `control`: commands ask over it."""
+        """`domains` in the order of their switches. `keep`: entries of feedback that stay in the journal. `lock`:
+        watched while the controller is at work. `control`: the socket of commands."""
         self._journal, self._source, self._life = journal, source, life
         self.defects = Defects(journal, self.say)
-        """Where whoever works for the controller tells what broke."""
+        """Every part of the controller reports its defects here."""
         self._liveness = Liveness(life, resync)
         self._telling = Telling(journal, sinks, keep, self.defects)
         self._resync_s, self._queue = resync.total_seconds(), wake_ups or WakeUps()
@@ -97,7 +99,7 @@ class Controller:
             for rank, domain in enumerate(domains)
         }
         self._states: dict[str, str] = {}
-        """What the service supervisor hears of each domain."""
+        """The state of each domain for the service supervisor."""
         self._acceptance = Acceptance(journal, self.say, empty_removes_all=empty_removes_all, serves=agents is not None)
         self._custody = Custody(journal, lock, self.say, self._restored, self._resync_s)
         self._control = control
@@ -134,14 +136,15 @@ class Controller:
             worker.cut.set()
 
     def look(self) -> None:
-        """Look again now: at the source and at the engine, and ask registries anew about tags that are followed."""
+        """Look again now, at the source and at the engine, and ask registries again about tags that are followed."""
         if self._source is not None:
             self._source.look()
         for worker in self._workers.values():
             worker.look_again()
 
     async def run(self) -> None:
-        """Until `stop`. Whatever breaks, the rest goes on. Raises Busy when another controller has taken this one's place."""
+        """Work until `stop`. A defect in one part does not stop the others. Raises Busy when another controller has
+        taken the place of this one."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self.defects.in_callback)
         for number, act in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (signal.SIGHUP, self.look)):
@@ -185,9 +188,9 @@ class Controller:
                 await worker.driver.close()
 
     async def converge(self, waits: Callable[[float, str], None] = lambda seconds, why: None, tries: int = 5) -> Ending:
-        """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` hears for how many seconds
-        nothing will happen before the next try, and what for where nothing failed. A disturbing phase that failed `tries`
-        times in a row ends it, too, although a controller at work would go on trying; and so does a defect."""
+        """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` is called with the seconds
+        until the next try, and the reason of the wait where nothing failed. A disturbing phase that failed `tries`
+        times in a row ends it, too, although a running controller would go on trying; and so does a defect."""
         care = asyncio.create_task(self.defects.supervise("state directory", self._custody.watch))
         try:
             ending = await self._converge(waits, tries)
@@ -208,7 +211,7 @@ class Controller:
             if isinstance(ending, Settled | Stalled | Waiting) and any(
                 each.is_woken for each in self._workers.values()
             ):
-                ending = Progressed()  # one domain has got on since another one looked
+                ending = Progressed()  # another domain has progressed since
             defects = defects + 1 if any(map(self.defects.is_broken, self._workers)) else 0
             if defects >= max(_MOST_DEFECTS, tries) and not isinstance(ending, Progressed):
                 ending = Stalled(f"a defect of evenkeel, {defects} times in a row: {self.defects.texts()}")
@@ -245,7 +248,7 @@ class Controller:
         return ending
 
     def accept(self, reading: Reading) -> bool:
-        """Take over what a source found, or report why not; True when something new is in force."""
+        """Accept a reading as the desired state, or report why not; True when the state in force has changed."""
         return self._acceptance.accept(reading)
 
     async def _watch_source(self) -> None:
@@ -253,7 +256,7 @@ class Controller:
             return
         async with (
             aclosing(self._source.changes()) as found,  # type: ignore[type-var]
-            aclosing(unhurried(found, self._acceptance.is_hasty, _QUIET_S)) as readings,
+            aclosing(debounce(found, self._acceptance.can_wait, _QUIET_S)) as readings,
         ):
             async for reading in readings:
                 if self.accept(reading):
@@ -280,7 +283,7 @@ class Controller:
                 ending, wait_s = await self._workers[key].work_on()
                 self._tell_state(key, ending, wait_s)
                 log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
-            if self.defects.is_broken(part):  # maybe before it was said when the next turn is due
+            if self.defects.is_broken(part):  # the cycle alone may be due much later
                 self._queue.add(key, LONGEST_WAIT_S)
         finally:
             self._queue.done(key)
@@ -290,15 +293,16 @@ class Controller:
         if self._life is not None:
             loss = self._journal.loss
             from_memory = f"works from memory ({loss.trouble.why}); " if loss is not None else ""
-            told = [f"{name}: {text}" if len(self._workers) > 1 else text for name, text in self._states.items()]
-            self._life.state(from_memory + "; ".join(told))
+            alike = len(set(self._states.values())) == 1
+            told = [text if alike else f"{name}: {text}" for name, text in self._states.items()]
+            self._life.state(from_memory + "; ".join(dict.fromkeys(told)))
 
     def _of(self, domain: str) -> str:
-        """How parts of a domain are told from those of others; the only one needs no word."""
+        """The domain in the names of its parts; "" for the only domain."""
         return f" of {domain}" if len(self._workers) > 1 else ""
 
     def _restored(self) -> None:
-        """Everything is on the disk again: what had to wait goes on, and the source says again what it asks for."""
+        """Everything is on the disk again: go on with waiting work, and have the source yield its reading again."""
         self._telling.restored()
         self._cut_short()
         self.look()
@@ -311,7 +315,7 @@ class Controller:
     def _standing(self) -> bytes:
         journal, loss = self._journal, self._journal.loss
         conditions, trouble = journal.conditions(), ""
-        if loss is not None:  # it may be that nobody has noticed yet, and set the condition
+        if loss is not None:  # perhaps no look has noticed the loss yet: set the condition
             others = [each for each in conditions if each.name != "StateWritable"]
             told = unwritable(loss)
             since = next((each.since for each in conditions if each.name == told.name and not each.holds), 0.0)

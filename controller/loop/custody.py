@@ -1,9 +1,9 @@
 """Care of the state directory while a controller is at work.
 
-Journal and lock may be lost beneath it: the disk is full or read-only, a file system is unmounted, somebody removes or
-restores files. The journal goes on in memory by itself (`controller.journal.database`); here it is noticed when nothing is
-written, told by the condition `StateWritable`, and written back as soon as that is possible. Nobody is told of a loss that
-is over at once.
+Journal and lock may be lost during that: the disk is full or read-only, a file system is unmounted, or files are
+removed or restored. The journal goes on in memory by itself (`controller.journal.database`). This module notices a loss
+even when nothing is written, reports it by the condition `StateWritable`, and writes everything back as soon as that is
+possible. A loss that is over at once is not reported.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Custody:
         restored: Callable[[], None],
         resync_s: float,
     ) -> None:
-        """`restored` is called when everything is on the disk again. `resync_s`: how often it is looked whether all is in
-        place."""
+        """`restored` is called when everything is on the disk again. `resync_s`: the pause between two checks of the
+        directory."""
         self._journal, self._lock, self._say, self._restored = journal, lock, say, restored
         self._resync_s = resync_s
         self._lost = asyncio.Event()
@@ -49,7 +49,7 @@ class Custody:
         self._told: Trouble | None = None
 
     async def watch(self) -> None:
-        """Look after it until cancelled. Raises Busy when another controller has taken the lock's place."""
+        """Watch the directory until cancelled. Raises Busy when another controller has taken the lock's place."""
         wait_s = _FIRST_WAIT_S
         while True:
             self._lost.clear()
@@ -66,7 +66,7 @@ class Custody:
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S, self._resync_s)
 
     def look(self) -> None:
-        """Notice a loss, and tell one that an earlier process or the start has left."""
+        """Notice a loss, and report one that an earlier process or the start has left."""
         if self._lock is not None:
             self._lock.check()
         self._journal.check()
@@ -77,7 +77,7 @@ class Custody:
                 self._store_restored(_STORED)
 
     def finish(self) -> None:
-        """The last word: store what can be stored."""
+        """Store at the end what can be stored."""
         if not self._journal.is_durable and not self._restore():
             self._tell()
 
@@ -122,6 +122,6 @@ class Custody:
 
 
 def unwritable(loss: Loss) -> Condition:
-    """What is said of the state directory while everything happens in memory."""
+    """The condition of the state directory while everything happens in memory."""
     missing = f"; what could not be read of it: {', '.join(sorted(loss.missing))}" if loss.missing else ""
     return Condition("StateWritable", False, loss.trouble.reason, f"{loss.trouble.why}{missing}; {_WITHOUT}")

@@ -1,4 +1,4 @@
-"""Waiting until nothing newer comes, for what should not be done in a hurry."""
+"""Debouncing: an item that can wait is held back until no newer one comes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-async def unhurried(
-    items: AsyncIterator[Item], is_hasty: Callable[[Item], bool], quiet_s: float
+async def debounce(
+    items: AsyncIterator[Item], can_wait: Callable[[Item], bool], quiet_s: float
 ) -> AsyncGenerator[Item, None]:
-    """Pass everything on at once, but what is hasty only when nothing newer came for so long; else it is dropped."""
+    """Yield at once; hold back an item for which `can_wait` is true until no newer one came for `quiet_s`. A newer item
+    replaces it."""
     held: Item | None = None
     coming: asyncio.Future[Item | None] | None = None
     try:
@@ -24,7 +25,7 @@ async def unhurried(
                 item, coming = coming.result(), None
                 if item is None:
                     break
-                if is_hasty(item):
+                if can_wait(item):
                     held = item
                     continue
             held = None

@@ -1,9 +1,9 @@
 """Unexpected exceptions: a defect of evenkeel's own must not take the device with it.
 
-Every part of the controller works under supervision. What breaks in one is logged with its traceback, told by the condition
-`Defect` with the place in the code, and tried again after a back-off; all other parts go on. The condition is gone as soon as
-every part that broke has gone through without an exception. `Busy` passes: it means that another controller is at work. So
-do cancellations and everything else that is no `Exception`.
+Every part of the controller works under supervision. An exception in one part is logged with its traceback, reported by
+the condition `Defect` with the place in the code, and followed by another try after a back-off; all other parts go on.
+The condition is gone as soon as every part that broke has gone through without an exception. `Busy` passes: it means
+that another controller is at work. So do cancellations and everything else that is no `Exception`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from evenkeel.specs.feedback import Condition, Feedback
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 60.0
-"""No part that broke waits longer before it is tried again."""
+"""The longest wait of a part that broke before it is tried again."""
 _FIRST_WAIT_S = 1.0
 _SOUND_S = 30.0
-"""A part that has no end counts as sound again when it has worked for so long."""
+"""A part without an end counts as sound again when it has worked for so long."""
 
 
 class Defects:
@@ -34,13 +34,13 @@ class Defects:
     def __init__(self, journal: Journal, say: Callable[[Feedback], None]) -> None:
         self._journal, self._say = journal, say
         self._broken: dict[str, tuple[str, str]] = {}
-        """Part → kind of exception, and what is said of it."""
+        """Part → kind of exception, and its text."""
         self._met: dict[str, int] = {}
         self._again: dict[str, int] = {}
-        """How often in a row a part broke in the same way."""
+        """The number of failures of a part in a row and in the same way."""
 
     def begin(self) -> None:
-        """Forget what an earlier process met."""
+        """Forget the defects of an earlier process."""
         self._store(lambda: self._journal.drop_condition("Defect"))
 
     def is_broken(self, part: str) -> bool:
@@ -48,17 +48,17 @@ class Defects:
         return part in self._broken
 
     def texts(self) -> str:
-        """What is said of all that is broken, a line for each part."""
+        """The texts of all defects, a line for each part."""
         return "\n".join(f"{part}: {text}" for part, (_, text) in self._broken.items())
 
     def met(self, part: str, error: Exception) -> str:
-        """A part broke: log it, tell it. The text that says so; nothing is raised."""
+        """Log and report an exception of a part. Returns the text of the defect; nothing is raised."""
         text = defect_text(error)
         fields = {"part": part, "why": text}
         self._met[part] = self._met.get(part, 0) + 1
         if self._broken.get(part) == (type(error).__name__, text):
             self._again[part] = self._again.get(part, 1) + 1
-            if self._again[part] & (self._again[part] - 1) == 0:  # not a line every few seconds
+            if self._again[part] & (self._again[part] - 1) == 0:  # else there is a line every few seconds
                 log.error("defect again", extra={"fields": {**fields, "times": self._again[part]}})
             return text
         self._again.pop(part, None)
@@ -75,7 +75,7 @@ class Defects:
 
     @contextmanager
     def turn(self, part: str) -> Iterator[None]:
-        """One pass of a part: what it raises is met and ends the pass, and nothing else."""
+        """A context for one pass of a part: an exception is reported and ends the pass, and nothing else."""
         before = self._met.get(part, 0)
         try:
             yield
@@ -88,7 +88,7 @@ class Defects:
                 self.passed(part)
 
     async def supervise(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Work until it returns, and begin it anew whenever it breaks."""
+        """Run `work` until it returns, and begin it anew whenever it breaks."""
         loop = asyncio.get_running_loop()
         wait_s = _FIRST_WAIT_S
         while True:
@@ -111,7 +111,7 @@ class Defects:
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
     def in_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What the event loop does with an exception that nobody awaits."""
+        """The handler of the event loop for exceptions that no task awaits."""
         error = context.get("exception")
         if not isinstance(error, Exception):
             loop.default_exception_handler(context)

@@ -1,7 +1,7 @@
-"""Whether the worker lives: a loop that turns around a worker that hangs would tell a watchdog that all is well.
+"""The watchdog: fed only while every worker renews its lease, because the event loop can be alive while a worker hangs.
 
-So every sign of life of the worker says by when the next one is due, and the watchdog is told that all is well only until then.
-A step at work may take as long as its own limit says, whatever a spec has set that to; a worker hangs only beyond that.
+Each sign of life of a worker carries the time at which the next one is due, and the watchdog is fed until then. A step
+at work may take as long as its own limit, whatever a spec has set that to; a worker hangs only beyond that.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from evenkeel.controller.loop.ports import Life
 log = logging.getLogger(__name__)
 
 _LONGEST_LOOK_S = 300.0
-"""A worker that neither ends its cycle nor has a step at work for so long hangs. No look takes so long: a driver bounds it,
-whatever specs say."""
+"""A worker hangs when it neither ends its cycle nor has a step at work for so long. No look takes so long, because a
+driver bounds it, whatever specs say."""
 
 
 class Signs:
@@ -28,15 +28,15 @@ class Signs:
     def __init__(self, longest_rest_s: float) -> None:
         self._longest_rest_s, self._lives_until = longest_rest_s, math.inf
         self._steps: list[float] = []
-        """Until when the steps at work may take."""
+        """The deadlines of the steps at work."""
 
     def looks(self) -> None:
-        """The worker tries something, such as a look at the engine, or says something."""
+        """The worker is active, for example with a look at the engine or an entry."""
         self._lives_for(_LONGEST_LOOK_S)
 
     @contextmanager
     def works(self, limit_s: float) -> Iterator[None]:
-        """A step is at work, and ends after `limit_s` seconds at the latest."""
+        """A context for a step that ends after `limit_s` seconds at the latest."""
         until = asyncio.get_running_loop().time() + limit_s
         self._steps.append(until)
         try:
@@ -66,11 +66,11 @@ class Liveness:
         self._signs: dict[str, Signs] = {}
 
     def of(self, worker: str) -> Signs:
-        """The signs of one worker."""
+        """The signs of life of one worker."""
         return self._signs.setdefault(worker, Signs(self._longest_rest_s))
 
     async def keep_alive(self) -> None:
-        """Tell that all workers live for as long as they do; until cancelled."""
+        """Feed the watchdog while all workers live; until cancelled."""
         while self._life is not None and self._life.every_s > 0:
             hanging = sorted(name for name, each in self._signs.items() if not each.is_alive())
             if not hanging:

@@ -1,7 +1,7 @@
-"""What the controller's loop needs of others: sources that ask, sinks that are told, agents, and who watches over its life.
+"""The ports of the controller's loop: sources of desired states, sinks of feedback, agents, and the service supervisor.
 
-Decisions have ports of their own, for reconcilers and engines (`reconcilers.ports`). Only `wiring` knows who stands behind
-any of them.
+Decisions have ports of their own, for reconcilers and engines (`reconcilers.ports`). Only `wiring` knows the
+implementations of any of them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from evenkeel.specs.problem import Place, Problem
 
 
 class Reading(Protocol):
-    """What a source found: a state, all problems, whether anything is asked for, where it looked, which of these
-    places are gone, and which documents ask for nothing."""
+    """The result of reading a source: a state, all problems, whether anything is asked for, the places, which of these
+    are gone, and which documents ask for nothing."""
 
     @property
     def desired(self) -> DesiredState: ...
@@ -33,19 +33,19 @@ class Reading(Protocol):
 
 
 class Source(Protocol):
-    """Where desired states come from."""
+    """A source of desired states."""
 
     def changes(self) -> AsyncIterator[Reading]:
         """A reading at the start, and one whenever something changed."""
         ...
 
     def look(self) -> None:
-        """Look now instead of waiting."""
+        """Look now instead of waiting for an event."""
         ...
 
 
 class Sink(Protocol):
-    """Where feedback goes. It is told in order; what it has taken it need not be told again."""
+    """A destination of feedback. It receives entries in order, and not again once it has taken them."""
 
     @property
     def name(self) -> str:
@@ -58,11 +58,11 @@ class Sink(Protocol):
 
 
 class Life(Protocol):
-    """Who is told that the controller lives, such as the system's service supervisor. Nothing here may raise."""
+    """The receiver of signs of life, such as the system's service supervisor. Nothing here may raise."""
 
     @property
     def every_s(self) -> float:
-        """How often it wants to hear that the worker lives; 0 is never."""
+        """The period of the watchdog in seconds; 0 is none."""
         ...
 
     def started(self) -> None: ...
@@ -72,38 +72,38 @@ class Life(Protocol):
 
 
 class Agent(Protocol):
-    """What asks a domain by messages, and drives activities for them."""
+    """Receives messages for a domain, and drives activities for them."""
 
     @property
     def name(self) -> str:
-        """What it is called where its defects are told."""
+        """The name of the agent in reports of its defects."""
         ...
 
     @property
     def domain(self) -> str:
-        """The domain that is asked for, whose worker does the work. No two agents have the same."""
+        """The domain of the agent, whose worker does the work. No two agents have the same."""
         ...
 
     async def work(self) -> None:
-        """Deal with everything that waits, in a turn of its domain's worker."""
+        """Deal with all waiting messages, in a turn of the domain's worker."""
         ...
 
     def due_in_s(self) -> float | None:
-        """In how many seconds it has work without a message."""
+        """Seconds until it has work without a message; `None` when it has none."""
         ...
 
     def look(self) -> None:
-        """Something about the domain's subjects may have changed."""
+        """The domain's subjects may have changed."""
         ...
 
     def stop(self) -> None:
-        """Cut short what can be cut short."""
+        """Cut short the work that can be cut short."""
         ...
 
 
 class Serving(NamedTuple):
-    """The agents of a device and their one connection. `serve` keeps it, and with it everything that they do beside the turns
-    of their workers; until cancelled."""
+    """The agents of a device and their one connection. `serve` keeps the connection, and runs the work of the agents
+    beside the turns of their workers; until cancelled."""
 
     agents: Sequence[Agent]
     serve: Callable[[], Coroutine[Any, Any, None]]

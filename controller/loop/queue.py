@@ -1,8 +1,8 @@
-"""A queue of keys: what wants looking at, and when.
+"""A queue of keys with the times at which they are due.
 
-A wake-up carries no data. A key is in the queue once, however often it is added, at the earliest of the times asked for; it
-is never handed out twice at once, and what is added while it is worked on comes again afterwards. Failures of a key back
-off, doubling, with jitter, so that a fleet that lost its registry together does not come back together.
+A wake-up carries no data. A key is in the queue once, however often it is added, at the earliest of the times asked
+for. It is never handed out twice at once; a key that is added while it is worked on comes again afterwards. Failures of
+a key back off, doubling, with jitter, so that a fleet that lost its registry together does not come back together.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class WakeUps:
         self._put(self._due, key, after_s)
 
     def nudge(self, key: str, after_s: float = 0.0) -> None:
-        """Something about `key` changed by itself: as `add`, but while it backs off, not before a quarter of its wait is
-        over, because what fails and is tried again may well be what changes things."""
+        """`key` changed by itself. As `add`, but during its back-off not before a quarter of the wait is over, because
+        the failing work may itself cause the changes."""
         self._put(self._nudged, key, after_s)
 
     def retry(self, key: str, after_s: float = 0.0) -> float:
@@ -77,7 +77,7 @@ class WakeUps:
                 await self._news.wait()
 
     def done(self, key: str) -> None:
-        """The work on `key` is over; if it was added meanwhile it can be had again."""
+        """The work on `key` is over; if the key was added meanwhile, it is handed out again."""
         self._working.discard(key)
         self._news.set()
 
@@ -88,7 +88,7 @@ class WakeUps:
             self._news.set()
 
     def _all_due(self) -> dict[str, float]:
-        """When each key is due, nudges as late as patience wants them."""
+        """When each key is due. A nudge during a back-off is due once a quarter of that is over."""
         due = dict(self._due)
         for key, nudged in self._nudged.items():
             patient = max(nudged, self._patient_until.get(key, nudged))

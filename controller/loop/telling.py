@@ -1,7 +1,7 @@
-"""What is said: stored first, then told to the log and to every sink, in order, and never lost on the way.
+"""The way of feedback: stored first, then sent to the log and to every sink, in order, without loss.
 
-A sink that cannot take something is asked again later, and the journal keeps for it what it has not taken: at most as many
-entries again as it keeps anyway. How many were dropped beyond these is an entry itself.
+A sink that cannot take an entry is asked again later, and the journal keeps its entries until then: at most as many
+again as it keeps anyway. The number of entries that were dropped beyond these is an entry itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _AGAIN_AFTER_S = 5.0
 _KEPT_TIMES = 2
-"""So many times `keep` entries stay where a sink does not take them."""
+"""So many times `keep` entries stay for a sink that does not take them."""
 _BAD = (
     "source-broken",
     "source-empty",
@@ -35,20 +35,20 @@ _BAD = (
 
 
 class Telling:
-    """The voice of one controller. `keep`: entries of feedback that stay in the journal. A sink that breaks keeps the
-    others from nothing."""
+    """The feedback of one controller. `keep`: entries of feedback that stay in the journal. A sink that breaks does not
+    hold up the others."""
 
     def __init__(self, journal: Journal, sinks: Sequence[Sink], keep: int, defects: Defects) -> None:
         self._journal, self._sinks, self._keep, self._defects = journal, sinks, keep, defects
         self._said = asyncio.Event()
         self._trimmed = 0
         self._logged = journal.last_seq()
-        """The number of the newest entry that the log has, or that was said before this controller was."""
+        """The number of the newest entry in the log, or of the newest one before this controller."""
         self._failing: dict[str, str] = {}
-        """What sinks that take nothing have last said of that."""
+        """The last reasons of sinks that take nothing."""
 
     def say(self, feedback: Feedback) -> None:
-        """Store an entry; once it is on the disk, tell the log and wake the sinks."""
+        """Store an entry; once it is on the disk, log it and wake the sinks."""
         entry = self._journal.say(feedback)
         self._journal.once_kept(lambda: self._is_said(entry))
 
@@ -59,12 +59,13 @@ class Telling:
         self._said.set()
 
     def look(self) -> None:
-        """Tell what commands have written into the journal meanwhile: a controller's log and sinks miss no number."""
+        """Pass on entries that commands have written into the journal meanwhile, so that log and sinks miss no
+        number."""
         self._log_others(self._journal.last_seq())
         self._said.set()
 
     def _log_others(self, newest: int) -> None:
-        """Log what somebody else said up to this number. What is not on the disk has none that lasts."""
+        """Log entries of other processes up to this number. Entries that are not on the disk have no lasting number."""
         if not self._journal.is_durable:
             return
         for entry in self._journal.said(self._logged) if self._logged < newest else ():
@@ -76,16 +77,16 @@ class Telling:
         level = logging.WARNING if entry.kind in _BAD else logging.INFO
         fields = {name: getattr(entry, name) for name in ("seq", "subject", "phase", "revision", "cycle", "place")}
         if not self._journal.is_durable:
-            fields["seq"] = ""  # it may get another
+            fields["seq"] = ""  # the number may change
         log.log(level, entry.kind, extra={"fields": {"message": entry.message, **fields}})
 
     def restored(self) -> None:
-        """Everything is on the disk again, under numbers of its own, and sinks may be told what they have not taken."""
+        """Everything is on the disk again, with final numbers: sinks may receive what they have not taken."""
         self._logged = self._journal.last_seq()
         self._said.set()
 
     async def tell(self) -> None:
-        """Tell the sinks whenever something was said; until cancelled."""
+        """Send to the sinks whenever there is an entry; until cancelled."""
         while True:
             await self._said.wait()
             self._said.clear()
@@ -94,9 +95,11 @@ class Telling:
                 self._said.set()
 
     async def tell_once(self) -> bool:
-        """Give every sink what it has not taken and was said by now; False when one could not take it. What is said meanwhile
-        comes with the next turn, so that a flood ends in no turn without a clean-up. What is not on the disk is told to none:
-        after a loss of power its numbers would be given to other entries."""
+        """Give every sink the entries up to now that it has not taken; False when one could not take them.
+
+        Entries that come meanwhile are sent in the next turn, so that a clean-up follows each turn even in a flood.
+        Entries that are not on the disk are not sent: after a loss of power their numbers would be given to others.
+        """
         if not self._journal.is_durable:
             return True
         complete, newest = True, self._journal.last_seq()
@@ -114,7 +117,7 @@ class Telling:
         return complete
 
     def _drop(self, bound: int) -> None:
-        """Sinks that have not taken the entries up to `bound` by now do without them, and it is said how many these were."""
+        """Drop the entries up to `bound` that sinks have not taken, and say how many these were."""
         for sink in self._sinks:
             waiting = self._journal.said(self._journal.delivered(sink.name), limit=1)
             if waiting and waiting[0].seq <= bound:

@@ -1,7 +1,7 @@
-"""What the worker is doing at the moment, for `evenkeel status`.
+"""The current work of a worker, for `evenkeel status`.
 
-Steps come and go too quickly to be stored; the process that performs them knows them, and is asked over its socket (`control`).
-Times are durations, because clocks are set.
+Steps come and go too quickly to be stored; the process that performs them knows them, and is asked over its socket
+(`control`). Times are durations, because clocks may be set.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WorkAtHand:
         self._begun: dict[str, _Begun] = {}
         self._error, self._waits_for, self._again_at_s = "", "", 0.0
 
-    def told(self, entry: Feedback) -> None:
+    def entry(self, entry: Feedback) -> None:
         """An entry of the worker."""
         if entry.kind == "step-started":
             self._begun[entry.step] = _Begun(entry, _clock_s())
@@ -41,7 +41,7 @@ class WorkAtHand:
             self._begun.pop(entry.step, None)
 
     def progressed(self, step: Step, far: str, done: int, total: int) -> None:
-        """How far a step is."""
+        """The progress of a step."""
         begun = self._begun.get(step.id)
         if begun is not None:
             begun.far, begun.done, begun.total = far, done, total
@@ -60,7 +60,8 @@ class WorkAtHand:
                 pass  # the conditions tell why nothing more is tried
 
     def now(self, late: str = "") -> Work:
-        """All of it, at this moment. `late`: who has not answered a look, "" while none is late."""
+        """The work at this moment. `late`: the part of the world that has not answered a look, "" while none is
+        late."""
         now_s = _clock_s()
         steps = tuple(_at_work(each, now_s) for each in self._begun.values())
         if late:
@@ -71,7 +72,7 @@ class WorkAtHand:
 
 
 def merged(works: Sequence[Work]) -> Work:
-    """What the workers of several domains are doing, as one."""
+    """The work of several domains as one."""
     if len(works) == 1:
         return works[0]
     again = [each.again_s for each in works if each.again_s]
@@ -84,7 +85,7 @@ def merged(works: Sequence[Work]) -> Work:
 
 
 def _clock_s() -> float:
-    """Seconds from some moment on; nobody sets this clock."""
+    """Seconds of a monotonic clock."""
     return asyncio.get_running_loop().time()
 
 

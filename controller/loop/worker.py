@@ -1,7 +1,7 @@
-"""The worker of one domain: its cycles, what nudges them, and when the next one is due.
+"""The worker of one domain: its cycles, their nudges, and the time of the next one.
 
-Every domain has one, and all of them work side by side: a download in one domain keeps no other from a repair. A worker is
-strictly serial. What couples workers is the transaction alone.
+Every domain has one, and all of them work side by side: a download in one domain does not hold up a repair in another.
+A worker is strictly serial. Only the transaction couples workers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.cycle.stage import Limits
+from evenkeel.controller.cycle.stage import StageLimits
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Signs
@@ -28,22 +28,22 @@ from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Step
 
 _BESIDE_S = 1.0
-"""While steps are at work, one look beside them in so many seconds at most."""
+"""The shortest pause between two looks beside steps at work."""
 _NUDGE_DELAY_S = 0.1
-"""Engines nudge in bursts; one look serves them all."""
+"""Engines nudge in bursts; one look after this delay covers a burst."""
 
 Voice = Callable[[Feedback], None]
 Far = Callable[[Step, str, int, int], None]
 
 
 class Conduct(NamedTuple):
-    """How all domains work. `tries`: how often a disturbing phase of a revision may fail. `told` hears every entry right after
-    it was stored, `progress` how far long steps are."""
+    """Settings of all workers. `tries`: how often a disturbing phase of a revision may fail. `on_entry` is called with
+    every entry right after it was stored, `progress` with the progress of long steps."""
 
-    limits: Limits | None = None
+    limits: StageLimits | None = None
     tries: int = 5
     now: Now = system_now
-    told: Voice = lambda entry: None
+    on_entry: Voice = lambda entry: None
     progress: Far = lambda step, message, done, total: None
 
 
@@ -67,19 +67,19 @@ class Worker:
         self.name, self.driver = domain.name, domain.driver
         self._journal, self._say, self._defects = journal, say, defects
         self.signs = signs
-        """Where whoever does the worker's work gives signs of life."""
+        """The signs of life of this worker, given by the part that does its work."""
         self._queue, self._resync_s, self._stopping = queue, resync_s, stopping
         self.work = WorkAtHand()
-        """Hears how far the steps at work are."""
+        """The steps at work, with their progress."""
         self.cut = asyncio.Event()
-        """Set when what can be cut short should be: told to stop, or something newer waits."""
+        """Set when work that can be cut short should be: told to stop, or something newer waits."""
         self.is_woken = False
-        """Whether there is something to do since somebody set this to False."""
+        """Whether a wake-up came since this was set to False."""
         self._nudged = asyncio.Event()
         self.agent: Agent | None = None
-        """Whose work is done in the turns of this worker."""
+        """The agent that works in the turns of this worker."""
         self.serves = False
-        """Whether messages may ask for something, in any domain."""
+        """Whether desired states may come in messages, in any domain."""
         self._conduct = conduct
         self.cycles: Cycles[Any, Any, Any] = Cycles(
             domain.reconciler,
@@ -98,8 +98,7 @@ class Worker:
         self.cycles.steps.at_work = signs.works
 
     def wake(self, *, urgent: bool = False) -> None:
-        """The worker has something to do; what is `urgent` does not wait for a pull or a proof, which are begun again
-        later."""
+        """Wake the worker. An `urgent` wake-up does not wait for a pull or a proof, which are begun again later."""
         if urgent:
             self.cut.set()
         self.is_woken = True
@@ -111,7 +110,7 @@ class Worker:
         self._queue.add(self.name)
 
     async def watch(self) -> None:
-        """Follow what the driver has to tell."""
+        """Follow the nudges of the driver."""
         async with aclosing(self.driver.nudges()) as nudges:  # type: ignore[type-var]
             async for _ in nudges:
                 self._queue.nudge(self.name, _NUDGE_DELAY_S)
@@ -120,7 +119,8 @@ class Worker:
                     self.agent.look()
 
     async def look_beside(self) -> None:
-        """While steps are at work, tell how those are whom they are not about, whenever the driver nudges."""
+        """While steps are at work, report the health of the subjects that they do not change, whenever the driver
+        nudges."""
         while True:
             await self._nudged.wait()
             self._nudged.clear()
@@ -128,7 +128,7 @@ class Worker:
             await self.cycles.look_beside()
 
     async def work_on(self) -> tuple[Ending, float]:
-        """One turn, and when the next one is due: how it ended, and in how many seconds."""
+        """One turn: its ending, and the seconds until the next one is due."""
         self.signs.looks()
         if not self._stopping.is_set():
             self.cut.clear()
@@ -165,7 +165,7 @@ class Worker:
                 return self._resync_s
 
     async def _turn(self) -> Ending:
-        """The agent's work, then a cycle. A defect in one keeps the other from nothing."""
+        """The agent's work, then a cycle. A defect in one does not hold up the other."""
         if self.serves and not self._journal.knows_intent:
             with self._defects.turn(self.name):
                 await self.cycles.hold(self._stopping)
@@ -181,9 +181,9 @@ class Worker:
 
     def _hears(self, feedback: Feedback) -> None:
         self.signs.looks()
-        self.work.told(feedback)
+        self.work.entry(feedback)
         self._say(feedback)
-        self._journal.once_kept(lambda: self._conduct.told(feedback))
+        self._journal.once_kept(lambda: self._conduct.on_entry(feedback))
 
     def _progressed(self, step: Step, message: str, done: int, total: int) -> None:
         self.signs.looks()

@@ -1,7 +1,7 @@
-"""One connection to an MQTT broker that is always being made, kept or made again.
+"""One connection to an MQTT broker, which is made again whenever it is lost.
 
-`link` is what others use, in the event loop; `session` is its part of one connection. `line` is the other part, paho's, in
-the thread of the link, and `access` what it takes to be let in. Only in here paho is known.
+`link` is the interface for others, in the event loop; `session` is its part of one connection. `line` is the other
+part, paho's, in the thread of the link, and `access` holds address and credentials. Only this room imports paho.
 """
 
 from evenkeel.controller.mqtt.link import MqttLink

@@ -1,7 +1,8 @@
-"""What it takes to be let in by a broker, read anew for every connection: address, user, password, certificates.
+"""The access to a broker, read anew for every connection: address, user, password, certificates.
 
-Files may be replaced while evenkeel runs (a renewed certificate, a rotated password), so nothing is kept. What cannot be read
-now may be readable at the next attempt; it is `Unavailable`, with the path and the reason and never with the content.
+Files may be replaced while evenkeel runs (a renewed certificate, a rotated password), so nothing is kept. A file that
+cannot be read now may be readable at the next attempt; the error is `Unavailable`, with the path and the reason and
+never with the content.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _MACHINE_ID = Path("/etc/machine-id")
 
 @dataclass(frozen=True)
 class Access:
-    """Enough to connect. Printing it shows no secret."""
+    """The access to one broker. Its text form shows no secret."""
 
     address: BrokerAddress
     username: str | None = field(default=None, repr=False)
@@ -34,7 +35,7 @@ class Access:
 
 
 def read_access(settings: MqttSettings) -> Access:
-    """Raises Unavailable when a file cannot be read or is not what it should be."""
+    """The access. Raises Unavailable when a file cannot be read or is not what it should be."""
     address = broker_address(settings.broker)
     element = broker_element(settings)
     username = settings.username or (_secret(element, settings.username_file) if settings.username_file else "")
@@ -43,14 +44,14 @@ def read_access(settings: MqttSettings) -> Access:
 
 
 def broker_element(settings: MqttSettings) -> str:
-    """What errors and logs call the broker."""
+    """The name of the broker in errors and logs."""
     address = broker_address(settings.broker)
     return f"broker:{address.host}:{address.port}"
 
 
 def client_id_of(settings: MqttSettings, machine_id: Path = _MACHINE_ID) -> str:
-    """The id that names the session: the one that was set, or one that stays the same on this machine and says nothing
-    about it. MQTT 3.1.1 lets a broker refuse more than 23 characters."""
+    """The id of the session: the configured one, or one that is constant on this machine and reveals nothing about it.
+    MQTT 3.1.1 lets a broker refuse more than 23 characters."""
     if settings.client_id:
         return settings.client_id
     try:

@@ -1,11 +1,12 @@
 """paho's client, which reads a packet of any size without keeping it.
 
-With MQTT 5 a broker is told how large a packet may be. With 3.1.1 it is not, and paho keeps a packet until it is whole, up to
-256 MiB. The connection is not ended for such a packet: the broker would deliver it again at once, and nothing behind it would
-ever arrive. It is read to its end, of which only the beginning is handed on, and can be acknowledged.
+With MQTT 5 a broker is told how large a packet may be. With 3.1.1 it is not, and paho keeps a packet until it is whole,
+up to 256 MiB. The connection is not ended for such a packet: the broker would deliver it again at once, and nothing
+behind it would ever arrive. The packet is read to its end, but only its beginning is handed on, and it can be
+acknowledged.
 
-paho has no public way to do this. `_sock_recv` is what it reads every piece of a packet with; it is asked for all that is left
-of the packet. tests/controller/mqtt/test_link.py fails when that changes.
+paho has no public way to do this. It reads every piece of a packet with `_sock_recv`, which is asked for all that is
+left of the packet. tests/controller/mqtt/test_link.py fails when that changes.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from paho.mqtt.client import Client
 
 _PIECE = 64 * 1024
 _KEPT = 256 * 1024
-"""Of a packet that is too large: the longest topic, properties, and enough to answer its sender."""
+"""The bytes that are kept of a packet that is too large: the longest topic, properties, and enough to answer its
+sender."""
 
 
 class _Dropped(bytes):
-    """So many bytes that were read, of which nothing is kept."""
+    """Bytes that were read and dropped; only their number is kept."""
 
     _size: int
 
@@ -34,7 +36,8 @@ class _Dropped(bytes):
 
 
 class BoundedClient(Client):
-    """`most_bytes`: of a packet that is kept whole. No `__init__`: paho calls it again to give back what it holds."""
+    """`most_bytes`: the largest packet that is kept whole. No `__init__`: paho calls it again to give back what it
+    holds."""
 
     most_bytes = _KEPT
     _size = _dropped = 0
@@ -54,6 +57,6 @@ class BoundedClient(Client):
         return _Dropped(len(piece)) if piece else piece
 
     def take_dropped(self) -> int:
-        """How many bytes are missing at the end of the packet that is being dealt with."""
+        """The number of bytes that are missing at the end of the present packet."""
         dropped, self._dropped = self._dropped, 0
         return dropped

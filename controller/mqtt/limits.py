@@ -1,10 +1,11 @@
-"""What a broker takes, as far as it says so or as it shows by ending connections.
+"""The limits of a broker, as it states them or as it shows them by ending connections.
 
-With MQTT 5 a broker says how large a packet may be. With 3.1.1 it can only end the connection, and would be sent the same
-again for ever, with everything behind it waiting. So a message after which connections end is suspected; suspected, it is sent
-alone and only on a connection that has held for a while; and when such a one ends at once, too, it is given up. A network
-that fails now and then loses no message that way. What was learned holds for its topic (there are brokers that end
-connections for topics) and for an hour, because brokers are set up anew.
+With MQTT 5 a broker says how large a packet may be. With 3.1.1 it can only end the connection, and would then receive
+the same message again for ever, while everything behind it waits. So a message after which connections end is a
+suspect. A suspect is sent alone, and only on a connection that has held for a while. When that connection ends at once,
+too, the message is given up. A network that fails now and then loses no message that way. A limit that was learned
+holds for its topic (there are brokers that end connections for topics) and for an hour, because brokers are
+reconfigured.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from evenkeel.specs.errors import TooLarge
 from evenkeel.specs.settings.settings import Backoff
 
 STEADY_S = 2.0
-"""For so long a connection has to hold before it is a witness."""
+"""A connection that has held for so long is evidence against a message."""
 _AT_ONCE_S = 10.0
 _SUSPECTED, _GIVEN_UP = 3, 5
 _REMEMBERED_S = 3600.0
 _LONGEST_WAIT_S = 60.0
-"""Between two attempts, whatever the settings allow: a broker is asked for little, and commands wait behind it."""
+"""The longest pause between two attempts, whatever the settings allow: an attempt costs a broker little, and commands
+wait for it."""
 _SHORTEST_ANSWER_S, _LONGEST_ANSWER_S = 5.0, 120.0
 
 
 @dataclass(eq=False)
-class Outgoing:
-    """A message to publish; `done` is its publisher's, which may have given up."""
+class Publication:
+    """A message to publish; `done` belongs to its publisher, which may have given up."""
 
     topic: str
     payload: bytes
@@ -38,24 +40,25 @@ class Outgoing:
     retain: bool
     done: asyncio.Future[None]
     ends: int = 0
-    """How many connections ended right after it was sent."""
+    """The number of connections that ended right after it was sent."""
     sent_at: float = 0.0
 
 
-class Limits:
-    """What is known of one broker. `most_bytes`: of a packet, as the broker of this connection says; 0 when it does not."""
+class BrokerLimits:
+    """The limits of one broker. `most_bytes`: of a packet, as the broker of this connection says; 0 when it does
+    not."""
 
     def __init__(self, element: str) -> None:
         self._element, self.most_bytes = element, 0
         self._learned: dict[str, tuple[int, float]] = {}
-        """By topic: the size of what was given up, and until when that is remembered."""
+        """Topic → the size of the message that was given up, and the end of its validity."""
 
-    def suspects(self, outgoing: Outgoing) -> bool:
-        """Whether it may be what ends connections."""
+    def suspects(self, outgoing: Publication) -> bool:
+        """Whether the message may be the reason why connections end."""
         return outgoing.ends >= _SUSPECTED
 
-    def refuses(self, outgoing: Outgoing) -> bool:
-        """Whether the broker would not take it: then its publisher is told."""
+    def refuses(self, outgoing: Publication) -> bool:
+        """Whether the broker would not take the message. Then its publisher is told."""
         size = _packet_bytes(outgoing)
         learned, until = self._learned.get(outgoing.topic, (0, 0.0))
         if self.most_bytes and size > self.most_bytes:
@@ -67,8 +70,8 @@ class Limits:
         outgoing.done.set_exception(TooLarge(self._element, why))
         return True
 
-    def ended_with(self, outgoing: Outgoing) -> None:
-        """A connection ended, and this was the oldest message that it had not answered."""
+    def ended_with(self, outgoing: Publication) -> None:
+        """A connection ended, and this was its oldest message without an acknowledgement."""
         now = time.monotonic()
         if now - outgoing.sent_at > _AT_ONCE_S:
             return
@@ -81,20 +84,20 @@ class Limits:
 
 
 def longest_answer_s(keep_alive: timedelta, unanswered: int) -> float:
-    """How long a broker may take to acknowledge, after `unanswered` connections on which it did not: as long as a silent
-    network takes to be noticed, twice as long each time."""
+    """The time in which a broker has to acknowledge, after `unanswered` connections without an acknowledgement: the
+    time in which a silent network is noticed, twice as long each time."""
     first_s = min(_LONGEST_ANSWER_S, max(_SHORTEST_ANSWER_S, 2 * keep_alive.total_seconds()))
     return float(first_s * 2 ** min(unanswered, 10))
 
 
 def next_try_s(backoff: Backoff, failures: int) -> float:
-    """In how many seconds to try again after so many failures, with a share of chance."""
+    """Seconds until the next try after so many failures, with jitter."""
     longest_s, first_s = backoff.longest.total_seconds(), backoff.first.total_seconds()
     wait_s: float = min(_LONGEST_WAIT_S, longest_s, first_s * 2 ** min(failures - 1, 30))
     return wait_s * random.uniform(0.5, 1)
 
 
-def _packet_bytes(outgoing: Outgoing) -> int:
+def _packet_bytes(outgoing: Publication) -> int:
     """The size of the packet on the wire: with its fixed header, and with MQTT 5 an empty list of properties."""
     left = 2 + len(outgoing.topic.encode()) + (2 if outgoing.qos else 0) + 1 + len(outgoing.payload)
     return 1 + max(1, -(-left.bit_length() // 7)) + left

@@ -1,9 +1,9 @@
 """One connection, from the attempt to its end, as paho makes it: runs in the thread of the link and ends by itself.
 
-A line lives once. paho's own reconnecting is not used: it keeps messages, packet ids and credentials from one connection to
-the next, retries with secrets that were replaced meanwhile, and its thread dies of what it does not expect. What happens is
-told as an `Event`, from this thread. `publish`, `subscribe`, `acknowledge` and `leave` may be called from another
-thread while the line runs; `release` must be called when it has ended, by the caller of those.
+A line lives once. paho's own reconnecting is not used: it keeps messages, packet ids and credentials from one
+connection to the next, retries with secrets that were replaced meanwhile, and its thread dies of unexpected errors.
+Each event is told as an `Event`, from this thread. `publish`, `subscribe`, `acknowledge` and `leave` may be called from
+another thread while the line runs. The caller of those calls `release` when it has ended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.mqtt.bounded import BoundedClient
 
 WINDOW = 20
-"""Messages under way in each direction at most, as far as a broker can be told."""
+"""The most messages under way in each direction, as far as a broker can be told."""
 _SESSION_EXPIRY_S = 30 * 24 * 3600
 """With MQTT 5 a broker forgets a device that was away for longer; with 3.1.1 it decides by itself."""
 _TOPIC_AND_PROPERTIES = 128 * 1024
@@ -35,12 +35,12 @@ _TAKEN_OVER = 0x8E
 """MQTT 5: a client of the same id has connected. With 3.1.1, and from some brokers with 5, the connection is only lost."""
 _HEAR_OUT_S = 0.5
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING")
-"""Why OpenSSL gives up at what is no TLS."""
+"""OpenSSL's reasons for an answer that is no TLS."""
 
 
 class Accepted(NamedTuple):
-    """The broker lets us in. It takes `window` messages before it has to acknowledge one, and no packet of more than
-    `most_bytes` (0: it does not say)."""
+    """The broker has accepted the connection. It takes `window` messages before it has to acknowledge one, and no
+    packet of more than `most_bytes` (0: it does not say)."""
 
     session_present: bool
     window: int
@@ -48,8 +48,8 @@ class Accepted(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """A message came; `topic` is `None` when it is no text, `mid` is its packet id, 0 with QoS 0. `size`: of the payload that
-    was sent, of which a part may be missing."""
+    """A message came; `topic` is `None` when it is no text, `mid` is its packet id, 0 with QoS 0. `size`: of the whole
+    payload, of which a part may be missing."""
 
     topic: str | None
     payload: bytes
@@ -67,7 +67,7 @@ class Published(NamedTuple):
 
 
 class Subscribed(NamedTuple):
-    """The answer to subscription `mid`, in its order."""
+    """The answer to subscription `mid`, in the order of its topics."""
 
     mid: int
     refused: list[bool]
@@ -89,11 +89,12 @@ class Line:
 
     @property
     def held_s(self) -> float:
-        """For how long the broker has let us in."""
+        """Seconds since the broker accepted the connection."""
         return time.monotonic() - self._accepted_at if self._accepted_at else 0.0
 
     def run(self, access: Access, stop: threading.Event) -> str:
-        """Connect and stay until the connection ends, or `stop` is set and good-bye is said; why it ended."""
+        """Connect and stay until the connection ends, or until `stop` is set and the broker has the DISCONNECT; the
+        reason of the end."""
         timeout_s = self._settings.connect_timeout.total_seconds()
         try:
             client = self._client = self._new_client(access, timeout_s)
@@ -112,16 +113,17 @@ class Line:
         return self._why or self._lost(access)
 
     def _question(self, error: Exception, access: Access) -> str:
-        """A question that helps to find the mistake: a broker that does not know TLS resets the connection, or answers
-        something else."""
+        """A question that helps to find the mistake: a broker without TLS resets the connection, or answers in another
+        protocol."""
         if access.tls is None or self._accepted_at:
             return ""
         is_plain = isinstance(error, ConnectionResetError) or getattr(error, "reason", "") in _NO_TLS
         return f"; does the broker speak TLS at port {access.address.port}?" if is_plain else ""
 
     def _lost(self, access: Access) -> str:
-        """A connection that ended without a word; one that ended before it was accepted probably spoke the wrong language.
-        With TLS 1.3 a broker says after the handshake that it wants a certificate, or nothing."""
+        """The reason of a connection that ended without one. If it ended before it was accepted, the other side
+        probably speaks another protocol. With TLS 1.3 a broker says after the handshake that it wants a certificate, or
+        nothing."""
         if self._accepted_at:
             return LOST
         if access.tls is None:
@@ -133,12 +135,12 @@ class Line:
         return f"{LOST} before the broker let anybody in; does it {what}?"
 
     def subscribe(self, topics: list[str]) -> int:
-        """Ask for topics with QoS 1; the id of the question, 0 when the connection ended meanwhile."""
+        """Subscribe to topics with QoS 1; the id of the request, 0 when the connection ended meanwhile."""
         client = self._client
         return (client.subscribe([(topic, 1) for topic in topics])[1] or 0) if client is not None else 0
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
-        """Send a message; its id. Without `published` following it may be lost."""
+        """Send a message; its id. The message may be lost unless `published` follows."""
         client = self._client
         return client.publish(topic, payload, qos, retain).mid if client is not None else 0
 
@@ -148,7 +150,7 @@ class Line:
             self._client.ack(mid, 1)
 
     def leave(self) -> None:
-        """Say good-bye: the line ends soon."""
+        """Send DISCONNECT: the line ends soon."""
         self._leaving = True
         if self._client is not None:
             self._client.disconnect()
@@ -160,7 +162,7 @@ class Line:
             self._client.disconnect()
 
     def release(self) -> None:
-        """Give back what paho holds. Only after `run` returned."""
+        """Free the resources that paho holds. Only after `run` returned."""
         client, self._client = self._client, None
         if client is not None:
             client.reinitialise()
@@ -242,8 +244,8 @@ class Line:
         self._tell(self, Subscribed(mid, [reason.is_failure for reason in reasons]))
 
     def _on_socket_close(self, client: Client, _: object, sock: Any) -> None:
-        """A socket that is closed while something is unread resets the connection, and the broker may miss our last
-        words: acknowledgements and the good-bye. So, when leaving, hear it out."""
+        """Read the rest before the end when leaving. Closing a socket with unread bytes resets the connection, and the
+        broker may miss the last packets: acknowledgements and DISCONNECT."""
         import socket
 
         if self._leaving and isinstance(sock, socket.socket):
@@ -259,7 +261,7 @@ def _nothing(*_: object) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Why, without repeating what a broker or a file said."""
+    """The reason, without the words of a broker or a file."""
     reason = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or getattr(error, "reason", "")
     return str(reason).lower() or (str(error) if isinstance(error, OSError) else type(error).__name__)
 

@@ -1,16 +1,16 @@
 """The link, as the rest of evenkeel uses it, in the event loop. Its thread runs one `line` after the other.
 
-* `publish` returns when the broker has the message, through any number of connections. What was under way when one broke is
-  published again, in order, before what came later: at least once.
+* `publish` returns when the broker has the message, through any number of connections. Messages under way when one broke
+  are published again, in order, before later ones: at least once.
 * Messages are handed over in order of arrival and acknowledged in that order, each after its consumer said `done`. The
   session at the broker outlives connections and this process: a message that was not done is delivered again, and messages
-  that are sent while there is no connection wait. The consumer has to recognise what it had already.
+  that are sent while there is no connection wait. The consumer has to recognise a message that it had already.
 * `connections` says True when all subscriptions are in force, so that the answer to a message that is sent then is heard. A
   refused subscription is asked for again on the same connection, with a back-off; the others are in force meanwhile.
-* A broker that answers pings but not what it is sent has lost it, or its answer: MQTT repeats nothing while a connection
-  lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow network
-  must not look like such a broker for ever.
-* Nothing that a broker or a publisher sends ends the link; at worst the connection is made again.
+* A broker that answers pings but does not acknowledge messages has lost them, or its answer: MQTT repeats nothing while a
+  connection lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow
+  network must not look like such a broker for ever.
+* No packet of a broker or a publisher ends the link; at worst the connection is made again.
 
 Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
 """
@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
 from evenkeel.controller.mqtt.access import broker_element, client_id_of, read_access
-from evenkeel.controller.mqtt.limits import STEADY_S, Limits, Outgoing, longest_answer_s, next_try_s
+from evenkeel.controller.mqtt.limits import STEADY_S, BrokerLimits, Publication, longest_answer_s, next_try_s
 from evenkeel.controller.mqtt.line import (
     LOST,
     SILENT,
@@ -49,10 +49,10 @@ log = logging.getLogger(__name__)
 _STEADY_S = 30.0
 """A connection that held for so long ends the back-off."""
 _BRIEF_LOSSES = 3
-"""So many connections one after the other that did not hold for so long are perhaps taken by another client."""
+"""After so many connections in a row that did not hold for so long, another client with the same id is suspected."""
 _CLOSE_S = 5.0
 _BEGINNING = 64 * 1024
-"""Bytes that are kept of what is too large."""
+"""The bytes that are kept of a payload that is too large."""
 _BACKOFF = Backoff()
 
 
@@ -69,25 +69,26 @@ class MqttLink:
         lasting: bool = True,
         beginnings: bool = False,
     ) -> None:
-        """`topics` to hear; payloads of more than `most_bytes` are dropped, or cut where `beginnings` are wanted. `lasting`:
-        the broker keeps the session while nobody is here; otherwise it ends with the connection. Nothing happens before
-        `start`."""
+        """`topics` to subscribe to; payloads of more than `most_bytes` are dropped, or cut where `beginnings` are
+        wanted. `lasting`: the broker keeps the session while the device is away; otherwise it ends with the connection.
+        Nothing happens before `start`."""
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
         self._beginnings, self._element = beginnings, broker_element(settings)
-        self._limits = Limits(self._element)
+        self._limits = BrokerLimits(self._element)
         self._subscriptions = Subscriptions()
         self._refusals, self._brief_losses, self._unanswered = 0, 0, 0
         self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
         self._session: Session | None = None
-        self._outbox: deque[Outgoing] = deque()
+        self._outbox: deque[Publication] = deque()
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._watchers: list[asyncio.Queue[bool | None]] = []
         self._stop, self._thread = threading.Event(), threading.Thread(target=self._run, daemon=True, name="mqtt-link")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._up = False
         self.why = "not started"
-        """Why there is no connection with all subscriptions; "" when there is one, or when it is about to be."""
+        """The reason why there is no connection with all subscriptions; "" when there is one, or when it is about to
+        be."""
         self.on_change: Callable[[], None] = _nothing
         """Called when `connected` or `why` may have changed."""
         self._subscriptions.want(topics)
@@ -101,12 +102,12 @@ class MqttLink:
 
     @property
     def broker(self) -> str:
-        """Its URL, for people."""
+        """The URL of the broker."""
         return self._settings.broker
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has let us in and all subscriptions are in force."""
+        """Whether the broker has accepted the connection and all subscriptions are in force."""
         return self._up
 
     def start(self) -> None:
@@ -115,13 +116,13 @@ class MqttLink:
         self._thread.start()
 
     async def close(self) -> None:
-        """Say good-bye to the broker and end. Publishing that is not finished raises Unavailable."""
+        """Send DISCONNECT and end. Publishing that is not finished raises Unavailable."""
         self._stop.set()
         if self._line is not None:
             self._line.leave()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, _CLOSE_S)
-        if self._thread.is_alive():  # in a call of the system that nothing interrupts; it ends by itself
+        if self._thread.is_alive():  # in a system call that nothing interrupts; it ends by itself
             log.warning("link is still connecting", extra={"fields": {"broker": self._element}})
         for outgoing in self._outbox:
             if not outgoing.done.done():
@@ -132,7 +133,8 @@ class MqttLink:
             watcher.put_nowait(None)
 
     def subscribe(self, *topics: str) -> None:
-        """Hear more topics, from now on and on every later connection; `connections` says when they are in force."""
+        """Subscribe to more topics, from now on and on every later connection; `connections` says when they are in
+        force."""
         self._subscriptions.want(topics)
         if self._session is not None:
             missing = self._subscriptions.missing()
@@ -148,7 +150,7 @@ class MqttLink:
         check_topic(topic, wildcards=False)
         if self._stop.is_set():
             raise Unavailable(self._element, "the link was closed")
-        outgoing = Outgoing(topic, payload, qos, retain, asyncio.get_running_loop().create_future())
+        outgoing = Publication(topic, payload, qos, retain, asyncio.get_running_loop().create_future())
         self._outbox.append(outgoing)
         if self._session is not None:
             self._session.send(self._outbox)
@@ -236,7 +238,8 @@ class MqttLink:
             self._tell_watchers()
 
     def _ask_later(self) -> None:
-        """Rights may be given while we are connected, and not every broker ends connections then."""
+        """Ask again for refused subscriptions: rights may be given during a connection, and not every broker ends
+        connections then."""
         if self._asking_again is None and self._loop is not None and not self._stop.is_set():
             self._refusals += 1
             self._asking_again = self._loop.call_later(next_try_s(self._backoff, self._refusals), self._ask_again)
@@ -278,12 +281,12 @@ class MqttLink:
         if self._asking_again is not None:
             self._asking_again.cancel()
             self._asking_again = None
-        under_way: list[Outgoing] = []
+        under_way: list[Publication] = []
         if session is not None:
             by_broker = not self._stop.is_set() and why not in (SILENT, UNANSWERED)
             under_way = session.end(by_broker=by_broker)
             self._outbox.extendleft(reversed(under_way))
-        if not under_way:  # else it may be for what was sent
+        if not under_way:  # else it may belong to a message that was sent
             was_brief = why == LOST and 0 < line.held_s <= _STEADY_S
             self._brief_losses = self._brief_losses + 1 if was_brief else 0
         if why == LOST and self._brief_losses >= _BRIEF_LOSSES:
@@ -341,4 +344,4 @@ class MqttLink:
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """The callback of a link without a listener."""

@@ -1,6 +1,7 @@
-"""The port of a role: what the device is on its one connection, such as an update agent or an update manager.
+"""The port of a role: a function of the device on its one connection, such as an update agent or an update manager.
 
-Roles know neither each other nor the link. What a role says goes through the journal's outbox, which all roles share.
+Roles know neither each other nor the link. The messages of a role go through the journal's outbox, which all roles
+share.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ class Role(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called where its defects are told."""
+        """The name of the role in reports of its defects."""
         ...
 
     @property
     def topics(self) -> Sequence[str]:
-        """The topics that it hears, with wildcards or not. No two roles have one in common."""
+        """The topics of the role, with wildcards or not. No two roles have one in common."""
         ...
 
     def has_room(self) -> bool:
@@ -29,16 +30,16 @@ class Role(Protocol):
         ...
 
     def arrived(self, message: Message) -> None:
-        """A message is here. When this returns it is stored, or need not be, and will be acknowledged. Without room it is
-        refused, and its sender is told if it waits for an answer. Raises JournalError when it cannot be stored."""
+        """Take in a message. When this returns it is stored, or need not be, and will be acknowledged. Without room it
+        is refused, and its sender is told if it waits for an answer. Raises JournalError when it cannot be stored."""
         ...
 
     def set_aside(self, message: Message, why: str) -> None:
-        """A message is here on which `arrived` broke: keep it for people to look at."""
+        """Keep a message on which `arrived` broke, for inspection."""
         ...
 
     def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
-        """What to say in the place of a message of its own that is too large for the broker, shorter and shorter; nothing for a
+        """Replacements for a message of this role that is too large for the broker, shorter and shorter; none for a
         message of another role."""
         ...
 
@@ -47,15 +48,15 @@ class Role(Protocol):
         ...
 
     async def serve(self) -> None:
-        """Whatever it does beside its messages; until cancelled."""
+        """The work of the role beside its messages; until cancelled."""
         ...
 
 
 class Supervisor(Protocol):
-    """What makes of an exception a defect that is told, after which the rest goes on."""
+    """Reports exceptions as defects, after which the rest goes on."""
 
     def met(self, part: str, error: Exception) -> str:
-        """A part broke; the text that says so."""
+        """Report an exception of a part; its text."""
         ...
 
     def passed(self, part: str) -> None:
@@ -63,5 +64,5 @@ class Supervisor(Protocol):
         ...
 
     async def supervise(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Work until it returns, and begin it anew whenever it breaks."""
+        """Run `work` until it returns, and begin it anew whenever it breaks."""
         ...

@@ -1,21 +1,21 @@
 """The device's one connection to its broker, for all its roles: each message goes to the role that has its topic.
 
-Nothing is acknowledged before its role has stored it, and nothing stored is forgotten before the broker has acknowledged it;
-so a broker or a controller may die between any two lines here.
+Nothing is acknowledged before its role has stored it, and nothing stored is forgotten before the broker has
+acknowledged it; so a broker or a controller may die between any two lines here.
 
-One role holds up no other. MQTT wants acknowledgements in the order of arrival, and a broker sends no more than a window of
-messages that are not acknowledged (`controller.mqtt.session`), whatever their topics are. So a message that stays
-unacknowledged holds up everything behind it, and:
+One role does not hold up another. MQTT wants acknowledgements in the order of arrival, and a broker sends no more than
+a window of messages that are not acknowledged (`controller.mqtt.session`), whatever their topics are. So a message that
+stays unacknowledged holds up everything behind it, and:
 
 * Messages are dealt with one after the other, and `Role.arrived` waits for nothing. Introductions, which may wait for an
   engine, have a task for each role.
 * A message on which a role breaks is set aside and acknowledged.
-* A full mailbox leaves messages to the broker only while no other role is on the connection. With others there, what comes
-  for a full role is refused, which its sender is told, and acknowledged.
+* A full mailbox leaves messages to the broker only while no other role is on the connection. With others there, a message
+  for a full role is refused, its sender is told, and it is acknowledged.
 * A message that cannot be stored, because the state directory is lost, holds up all: no role can store anything then.
 
-What is common to all roles is the outbox, in one order, so that it is as quick as the broker. A topic on which the broker
-does not allow the device to speak waits alone.
+All roles share the outbox, in one order, so its speed is that of the broker. A topic on which the broker does not allow
+the device to publish waits alone.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ class Router:
         self._roles: list[Role] = []
         self._room, self._link_news = asyncio.Event(), asyncio.Event()
         self._unstored: Message | None = None
-        """A message that could not be stored. It comes first when that is tried again."""
+        """A message that could not be stored. It comes first at the next try."""
         self._sender = Sender(link, journal, say, self._shorter, self._room.set, self._link_news.set)
         link.on_change = self._link_news.set
 
     def add(self, role: Role) -> None:
-        """One more role, before `serve`. ValueError when another one hears one of its topics."""
+        """Add a role, before `serve`. ValueError when another one has one of its topics."""
         for other in self._roles:
             if shared := sorted({*role.topics} & {*other.topics}):
                 raise ValueError(f"both {other.name} and {role.name} hear {shared[0]}")
         self._roles.append(role)
 
     def wake(self) -> None:
-        """Something may wait to be sent, or a mailbox may have room again."""
+        """A message may wait to be sent, or a mailbox may have room again."""
         self._sender.wake()
         self._room.set()
 
@@ -90,8 +90,8 @@ class Router:
             await self._take(message)
 
     async def _take(self, message: Message) -> None:
-        """Hand a message to its role and acknowledge it. JournalError when it cannot be stored: then it waits, here and at the
-        broker."""
+        """Hand a message to its role and acknowledge it. JournalError when it cannot be stored: then it waits, here and
+        at the broker."""
         role = next((each for each in self._roles if any(is_of(topic, message.topic) for topic in each.topics)), None)
         if role is not None:
             self._unstored = message
@@ -109,7 +109,7 @@ class Router:
         await message.done()
 
     async def _wait_for_room(self, role: Role) -> None:
-        """What is not acknowledged waits at the broker."""
+        """Wait until the mailbox of a role has room. Messages without an acknowledgement wait at the broker."""
         while not self._journal.is_durable or (len(self._roles) == 1 and not role.has_room()):
             self._room.clear()
             await self._room.wait()

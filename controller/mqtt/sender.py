@@ -1,7 +1,9 @@
-"""From the journal's outbox to the broker: the messages of all roles, each topic in the order in which they were stored.
+"""From the journal's outbox to the broker: the messages of all roles, each topic in the order in which they were
+stored.
 
-A message is forgotten only when the broker has acknowledged it, or will never take it. What the broker does not allow now
-waits for its topic alone (`denials`). A message too large for the broker is sent with less text, if its role knows how.
+A message is forgotten only when the broker has acknowledged it, or will never take it. A message that the broker does
+not allow now holds up its own topic alone (`denials`). A message too large for the broker is sent with less text, if
+its role knows how.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Shorter = Callable[[str, bytes], Iterator[bytes]]
-"""As `Role.shorter`, for whichever role a topic is of."""
+"""As `Role.shorter`, for the role of the topic."""
 
 
 class Sender:
@@ -40,30 +42,31 @@ class Sender:
         sent: Callable[[], None],
         denials_changed: Callable[[], None],
     ) -> None:
-        """`sent` is called whenever there is room again in the outbox, `denials_changed` when `denied` may have changed."""
+        """`sent` is called whenever there is room again in the outbox, `denials_changed` when `denied` may have
+        changed."""
         self._link, self._journal, self._say, self._shorter = link, journal, say, shorter
         self._sent, self._denials_changed = sent, denials_changed
         self._waits = asyncio.Event()
         self._denials = Denials()
         self._taken: dict[str, int] = {}
-        """Topics → the largest message that the broker has taken."""
+        """Topic → the largest message that the broker has taken."""
 
     @property
     def denied(self) -> str:
-        """What the broker refuses and why; "" when nothing is."""
+        """The topics that the broker refuses, with the reasons; "" when there are none."""
         return self._denials.why
 
     def wake(self) -> None:
-        """Something may wait to be sent."""
+        """A message may wait to be sent."""
         self._waits.set()
 
     def connected(self) -> None:
-        """The connection is another one: what was denied is tried again at once."""
+        """A new connection was made: refused topics are tried again at once."""
         self._denials.try_now()
         self.wake()
 
     async def send(self) -> None:
-        """Send what waits; until cancelled."""
+        """Send waiting messages; until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             found = self._together(self._journal.outbox.first(WINDOW, but=self._denials.waiting(loop.time())))
@@ -76,7 +79,8 @@ class Sender:
             self._sent()
 
     def _published(self, found: Sequence[tuple[int, Outgoing]], refusals: Sequence[str | Refused]) -> None:
-        """Forget what the broker has acknowledged, or never will; what it may take later stays."""
+        """Forget messages that the broker has acknowledged, or will never take; messages that it may take later
+        stay."""
         denied = {
             message.topic: refusal.message
             for (_, message), refusal in zip(found, refusals, strict=True)
@@ -96,16 +100,16 @@ class Sender:
             self._journal.outbox.sent(*[number for (number, _), refusal in pairs if isinstance(refusal, str)])
 
     def _together(self, found: Sequence[tuple[int, Outgoing]]) -> Sequence[tuple[int, Outgoing]]:
-        """Those that are published without waiting for each other. What is larger than all that the broker has taken goes
-        alone: it may have to be sent again, with less text, and no later answer may arrive before it."""
+        """The messages that are published without waiting for each other. A message larger than all that the broker has
+        taken goes alone: it may have to be sent again, with less text, and no later answer may arrive before it."""
         for count, (_, message) in enumerate(found):
             if len(message.payload) > self._taken.get(message.topic, 0):
                 return found[: max(1, count)]
         return found
 
     def _denied(self, topic: str, why: str) -> None:
-        """The broker does not let us speak there, which is told once. The next try is one message, so that none overtakes
-        another when the broker takes them again."""
+        """The broker does not allow the device to publish there, which is told once. The next try is one message, so
+        that none overtakes another when the broker takes them again."""
         self._taken.pop(topic, None)
         if self._denials.met(topic, why, asyncio.get_running_loop().time()):
             log.error("broker refuses a topic", extra={"fields": {"topic": topic, "why": why}})
@@ -113,8 +117,8 @@ class Sender:
             self._denials_changed()
 
     async def _publish(self, message: Outgoing) -> str | Refused:
-        """Send a message, or as much of it as the broker takes; why not the whole, "" when it was that. `Refused` where it
-        may be taken later."""
+        """Send a message, or as much of it as the broker takes; the reason if not the whole, "" otherwise. `Refused`
+        where it may be taken later."""
         why = ""
         for payload in self._shorter_and_shorter(message):
             try:

@@ -1,6 +1,6 @@
-"""What belongs to one connection, and to no other: packet ids of messages under way in both directions.
+"""The state of one connection: packet ids of messages under way in both directions.
 
-In the event loop. A session that is not the link's any more is `over`: what it still had under way goes back to the link, and
+In the event loop. A session that is not the link's any more is `over`. Its messages under way go back to the link, and
 nothing is acknowledged in its name, because on another connection the same packet id may be another message's.
 """
 
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from evenkeel.controller.mqtt.limits import Limits, Outgoing
+from evenkeel.controller.mqtt.limits import BrokerLimits, Publication
 from evenkeel.controller.mqtt.line import Arrived, Line, Published, Subscribed
 from evenkeel.specs.errors import Refused, TooLarge
 
@@ -34,26 +34,27 @@ class Message:
     packet: int = 0
 
     async def done(self) -> None:
-        """It is safe with us: it need not be delivered again."""
+        """The message is safe: it need not be delivered again."""
         self.acknowledge()
 
 
 class Session:
     """The state of one connection that was accepted."""
 
-    def __init__(self, line: Line, window: int, limits: Limits) -> None:
+    def __init__(self, line: Line, window: int, limits: BrokerLimits) -> None:
         self.line, self._window, self._limits = line, window, limits
         self.is_steady = False
-        """It has held for a while: if it ends now, it is for a reason."""
-        self._flying: dict[int, Outgoing] = {}
+        """The connection has held for a while: its end has a reason."""
+        self._flying: dict[int, Publication] = {}
         self._asked: dict[int, list[str]] = {}
         self._asked_at = self._answered_at = 0.0
         self._deliveries: deque[list[int | bool]] = deque()
         """Packet id, and whether the message is done, in order of arrival."""
         self._over = False
 
-    def send(self, outbox: deque[Outgoing]) -> None:
-        """Publish as much as the broker takes at once. What may have ended connections waits until this one has held."""
+    def send(self, outbox: deque[Publication]) -> None:
+        """Publish as many messages as the broker takes at once. A suspect waits until this connection has held for a
+        while."""
         while outbox and len(self._flying) < self._window:
             if self._limits.suspects(outbox[0]) and (self._flying or not self.is_steady):
                 break
@@ -68,7 +69,7 @@ class Session:
                 self._flying[mid] = outgoing
 
     def published(self, event: Published, element: str) -> None:
-        """The broker's answer reaches the publisher."""
+        """Pass the broker's answer on to the publisher."""
         self._answered_at = time.monotonic()
         outgoing = self._flying.pop(event.mid, None)
         if outgoing is None or outgoing.done.done():
@@ -81,7 +82,7 @@ class Session:
             outgoing.done.set_result(None)
 
     def ask(self, topics: Sequence[str]) -> None:
-        """Subscribe to those that were not asked for yet."""
+        """Subscribe to topics that were not asked for yet."""
         asked = {topic for several in self._asked.values() for topic in several}
         missing = [topic for topic in topics if topic not in asked]
         if missing:
@@ -89,18 +90,18 @@ class Session:
             self._asked[self.line.subscribe(missing)] = missing
 
     def answered(self, event: Subscribed) -> list[tuple[str, bool]]:
-        """Topics, and whether the broker refuses them, which it does with those that its answer leaves out."""
+        """Topics, and whether the broker refuses them. Topics without an answer are refused."""
         self._answered_at = time.monotonic()
         topics = self._asked.pop(event.mid, [])
         return list({**dict.fromkeys(topics, True), **dict(zip(topics, event.refused, strict=False))}.items())
 
     def unanswered_s(self) -> float:
-        """For how long something has been under way since the broker last answered; 0.0 when nothing is."""
+        """Seconds since the broker last answered, while something is under way; 0.0 when nothing is."""
         sent = [outgoing.sent_at for outgoing in self._flying.values()] + [self._asked_at] * bool(self._asked)
         return time.monotonic() - max(min(sent), self._answered_at) if sent else 0.0
 
     def delivery(self, mid: int) -> Callable[[], None]:
-        """What to call when the message `mid` is done. MQTT wants acknowledgements in order of arrival."""
+        """The function to call when the message `mid` is done. MQTT wants acknowledgements in order of arrival."""
         if not mid:
             return lambda: None
         delivery: list[int | bool] = [mid, False]
@@ -113,8 +114,8 @@ class Session:
 
         return done
 
-    def end(self, *, by_broker: bool) -> list[Outgoing]:
-        """What was under way, in order. `by_broker`: nothing is known that would explain the end."""
+    def end(self, *, by_broker: bool) -> list[Publication]:
+        """The messages that were under way, in order. `by_broker`: no known fact explains the end."""
         self._over = True
         under_way = list(self._flying.values())
         if by_broker and under_way:
@@ -123,7 +124,8 @@ class Session:
 
 
 def check_topic(topic: str, *, wildcards: bool) -> None:
-    """ValueError when a broker would end the connection for it. `wildcards`: whether it is to be subscribed to."""
+    """ValueError for a topic for which a broker would end the connection. `wildcards`: whether it is to be subscribed
+    to."""
     levels = topic.split("/")
     wild = [level for level in levels if "+" in level or "#" in level]
     misplaced = any(len(level) > 1 for level in wild) or "#" in levels[:-1]
@@ -132,14 +134,14 @@ def check_topic(topic: str, *, wildcards: bool) -> None:
 
 
 def is_of(subscribed: str, topic: str) -> bool:
-    """Whether a subscription, with wildcards or not, hears a topic."""
+    """Whether a subscription, with wildcards or not, covers a topic."""
     from paho.mqtt.client import topic_matches_sub
 
     return topic_matches_sub(subscribed, topic)
 
 
 def unwanted(arrived: Arrived, topics: Iterable[str], most_bytes: int, waiting: int) -> str:
-    """Why a message is not handed over; "" when it is. `most_bytes`: 0 when there is no limit."""
+    """The reason why a message is not handed over; "" when it is. `most_bytes`: 0 when there is no limit."""
     if arrived.topic is None:
         return "the topic is no UTF-8 text"
     if not any(is_of(topic, arrived.topic) for topic in topics):

@@ -1,4 +1,4 @@
-"""The topics that a link hears, and which of these subscriptions the broker has accepted."""
+"""The topics of a link, with the subscriptions that the broker has accepted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from evenkeel.controller.mqtt.session import check_topic
 
 
 class Subscriptions:
-    """Those of one link, through all its connections. `topics`: all that are wanted, as the keys, in order. `refused`: those
-    that the broker has refused, and not accepted since."""
+    """The subscriptions of one link, through all its connections. `topics`: all that are wanted, as the keys, in order.
+    `refused`: those that the broker has refused, and not accepted since."""
 
     def __init__(self) -> None:
         self.topics: dict[str, None] = {}
@@ -17,7 +17,7 @@ class Subscriptions:
         self._in_force: set[str] = set()
 
     def want(self, topics: Iterable[str]) -> None:
-        """Hear more topics. ValueError for one to which nobody can subscribe."""
+        """Add topics. ValueError for a topic that cannot be subscribed to."""
         topics = tuple(topics)
         for topic in topics:
             check_topic(topic, wildcards=True)
@@ -28,11 +28,13 @@ class Subscriptions:
         self._in_force.clear()
 
     def missing(self) -> list[str]:
-        """What is not known to be in force: after a start everything, because the session may be of other days."""
+        """The topics that are not known to be in force: after a start all of them, because the session may be an old
+        one."""
         return [topic for topic in self.topics if topic not in self._in_force]
 
     def answered(self, answers: Sequence[tuple[str, bool]]) -> list[str]:
-        """The broker's answers: topics, and whether it refuses them. The topics whose refusal is new."""
+        """Take in the broker's answers: topics, and whether it refuses them. Returns the topics whose refusal is
+        new."""
         news = []
         for topic, is_refused in answers:
             if not is_refused:

@@ -1,4 +1,4 @@
-"""What the phases of an update need of a local domain: one component at a time, driven and looked at."""
+"""The port of a local domain to the phases of an update: one component at a time, driven and looked at."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ Want = TypeVar("Want")
 StepProgress = Callable[[Step, str, int, int], None]
 
 MOST_PROOFS = 5
-"""A component that other hands stop again and again while it is watched does not become proven."""
+"""The most proofs of a component that is stopped from outside each time. After these it does not become proven."""
 
 
 class Interrupted(Exception):
-    """Told to stop, or something has come that does not wait."""
+    """Told to stop, or a message has come that does not wait."""
 
 
 def silent(step: Step, message: str, done: int, total: int) -> None:
-    """Progress that nobody hears."""
+    """Ignore progress."""
 
 
 class Components(Protocol[Want]):
-    """The components of one domain. `cut` ends what is waited for, and raises Interrupted."""
+    """The components of one domain. `cut` ends waiting, and raises Interrupted."""
 
     def begin(self, revision: str) -> None:
-        """A command begins, for this revision, with all its patience."""
+        """Begin a command for this revision, with all its patience."""
         ...
 
     def wanted(self, activity: Activity) -> Want:
-        """What the target of an activity asks of the domain."""
+        """The want of the domain in the target of an activity."""
         ...
 
     def wanted_before(self, activity: Activity) -> Want:
-        """What was there before an activity, as if somebody had asked for it."""
+        """The want of the domain in the state before an activity."""
         ...
 
     async def drive(
@@ -51,26 +51,26 @@ class Components(Protocol[Want]):
         cut: asyncio.Event,
         progress: StepProgress = silent,
     ) -> str:
-        """As far as the command's gate is open; "" when it went well, else why not."""
+        """Drive a component as far as the command's gate is open; "" when it went well, else the reason."""
         ...
 
     async def content(self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
-        """What names the content that was fetched, "" when nothing does; and why nothing could be seen."""
+        """The name of the content that was fetched, "" when it has none; and the reason why it could not be seen."""
         ...
 
     async def restore(
         self, action: ActivityAction, before: Want, waits: Waits, cut: asyncio.Event, *, gives_way: bool = False
     ) -> str:
-        """Back to what was there, also to its content; "" when it went well, else why not. `gives_way`: only as far as what is
-        new steps aside for what was there."""
+        """Restore the state before, with its content; "" when it went well, else the reason. `gives_way`: only until
+        the new instance has stepped aside for the old one."""
         ...
 
     async def stands(self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event) -> Standing:
-        """How a component stands now."""
+        """The standing of a component now."""
         ...
 
     async def all_stand(
         self, actions: Sequence[ActivityAction], want: Want, waits: Waits, cut: asyncio.Event
     ) -> dict[str, Standing]:
-        """How several components stand by one and the same look, by subject."""
+        """The standing of several components by one and the same look, by subject."""
         ...

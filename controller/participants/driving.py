@@ -1,7 +1,7 @@
-"""Drive one component of a local domain at a time towards what a command asks of it, with a command's patience.
+"""Drive one component of a local domain at a time towards the target of a command, with a command's patience.
 
-The same decisions as in a cycle (`controller.cycle.towards`). Trouble that may pass is waited out for a while before it counts
-as failure, and said while it is waited out.
+The decisions are those of a cycle (`controller.cycle.towards`). Trouble that may pass is waited out for a while before
+it counts as failure, and reported meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LONGEST_WAIT_S = 10.0
 
 
 class View(NamedTuple, Generic[Seen, Remembered]):
-    """What a commander knows better than a look: how it changes what is looked for, what was seen, and what is remembered."""
+    """The commander's own facts, which change the look, the observation and the memory."""
 
     look: Callable[[Look], Look]
     seen: Callable[[Seen], Seen]
@@ -36,7 +36,7 @@ class View(NamedTuple, Generic[Seen, Remembered]):
 
 
 class Driving(Generic[Want, Seen, Remembered]):
-    """The components of one domain, driven. `cut` ends what is waited for; `stopping` says that the end is for good."""
+    """The components of one domain, driven. `cut` ends waiting; `stopping` says that the end is for good."""
 
     def __init__(
         self,
@@ -45,27 +45,27 @@ class Driving(Generic[Want, Seen, Remembered]):
         patience: timedelta,
         alive: Callable[[], None],
     ) -> None:
-        """`patience`: for how long one command waits out passing trouble in vain, of all its components together. `alive`
-        is called whenever something is tried."""
+        """`patience`: for how long one command waits out passing trouble in vain, of all its components together.
+        `alive` is called at each try."""
         self._cycles, self.alive = cycles, alive
         self.patience_s, self._stopping = patience.total_seconds(), stopping
         self._away_since: float | None = None
         self._spent_s = 0.0
-        """What was waited in vain since the command began."""
+        """Seconds that the command has waited in vain."""
         self._silent = ""
         """Why the engine was given up for the rest of the command: each further question could hang for a minute."""
 
     def begin(self, revision: str) -> None:
-        """A command begins, for this revision, with all its patience."""
+        """Begin a command for this revision, with all its patience."""
         self._renew_patience()
-        self._cycles.about(revision)
+        self._cycles.set_revision(revision)
 
     def _renew_patience(self) -> None:
         self._away_since, self._spent_s, self._silent = None, 0.0, ""
 
     async def observe(self, look: Look, waits: Waits, cut: asyncio.Event) -> Seen | None:
-        """One look of its own, with all patience, that waits out passing trouble; raises what is left after that, or when
-        cut short while it waits. `None` when told to stop meanwhile."""
+        """One look of its own, with all patience, that waits out passing trouble. Raises the errors that are left after
+        that, or when cut short while it waits. `None` when told to stop meanwhile."""
         self._renew_patience()
         return await self._observe(look, waits, cut, self._stopping)
 
@@ -93,7 +93,7 @@ class Driving(Generic[Want, Seen, Remembered]):
             raise left
 
     async def _see(self, look: Look, trouble: Trouble, cut: asyncio.Event, at_once: asyncio.Event) -> Seen | None:
-        """One look. While it is late, that is told. `None` when `cut` ended it while it was late, or `at_once` before."""
+        """One look, reported while it is late. `None` when `cut` ended it while it was late, or `at_once` before."""
         begun = asyncio.get_running_loop().time()
         looking: asyncio.Future[Seen] = asyncio.ensure_future(self._cycles.observe(look))
         try:
@@ -112,13 +112,13 @@ class Driving(Generic[Want, Seen, Remembered]):
         return seen
 
     def _away_for_s(self) -> float:
-        """For how long the engine has been found away."""
+        """Seconds since which the engine has been found away."""
         now = asyncio.get_running_loop().time()
         self._away_since = now if self._away_since is None else self._away_since
         return now - self._away_since
 
     async def look_at(self, look: Look, waits: Waits, cut: asyncio.Event) -> Seen | str:
-        """One look, or why none could be made. Raises Interrupted when cut short."""
+        """One look, or the reason why it failed. Raises Interrupted when cut short."""
         if self._silent:
             return self._silent
         try:
@@ -143,7 +143,7 @@ class Driving(Generic[Want, Seen, Remembered]):
         patience_s: float,
         progress: StepProgress = silent,
     ) -> str:
-        """One subject as far as the gate is open; "" when it went well, else why not."""
+        """Drive one subject as far as the gate is open; "" when it went well, else the reason."""
         trouble = Trouble(waits)
         if self._silent:
             return self._silent

@@ -1,9 +1,10 @@
-"""The port of a participant: what a commander needs of a domain to take it through an update.
+"""The port of a participant: the operations by which a commander takes a domain through an update.
 
-A commander is an update agent, whose commands come over MQTT, or an update manager, which commands several participants in
-one operation. A participant is a domain of this device (`phases`, over its cycles), or a remote agent. It has no state of its
-own: the `Activity` is given to it, and what becomes of that is told to the commander, which stores and publishes it. So
-everything may be called again after a crash, and does only what is left (docs/adr/0017-participants.md).
+A commander is an update agent, whose commands come over MQTT, or an update manager, which commands several participants
+in one operation. A participant is a domain of this device (`phases`, over its cycles), or a remote agent. It has no
+state of its own: it is given the `Activity`, and reports each change of it to the commander, which stores and publishes
+it. So every operation may be called again after a crash, and does only the work that is left
+(docs/adr/0017-participants.md).
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
 from evenkeel.specs.kanto.updateagent import Inventory
 
 Tell = Callable[[Activity, Status], None]
-"""Store what an activity has become, and say it under this status. The actions have the progress of each component."""
+"""Store a changed activity, and say it under this status. The actions have the progress of each component."""
 Waits = Callable[[str], None]
-"""Say which trouble is being waited out; "" when it has passed."""
+"""Say the trouble that is being waited out; "" when it has passed."""
 
 
 class Identified(NamedTuple):
-    """What a desired state would do. `before`: what is there now, to go back to. `left_alone`: components that are asked
-    for and are never touched. `doubts`: what the commander ought to know though all is well, in sentences."""
+    """The effect of a desired state. `before`: the state now, to go back to. `left_alone`: components of the desired
+    state that are never touched. `doubts`: remarks for the commander, in sentences."""
 
     actions: tuple[ActivityAction, ...]
     before: DesiredState
@@ -32,19 +33,19 @@ class Identified(NamedTuple):
 
 
 class Participant(Protocol):
-    """One participant. Its commander does one thing after the other; `interrupt`, `inventory` and `unknown` may be called
-    at any time."""
+    """One participant. Its commander calls one operation after the other; `interrupt`, `inventory` and `unknown` may be
+    called at any time."""
 
     @property
     def domain(self) -> str:
-        """The domain that it is."""
+        """The name of the domain."""
         ...
 
     async def identify(
         self, target: DesiredState, components: Sequence[tuple[str, str]], waits: Waits
     ) -> Identified | str | None:
-        """What would be done for a desired state; nothing is disturbed. `components`: id and version of each, in order. A text
-        says why it cannot be done or nothing can be said; `None` when told to stop meanwhile."""
+        """The effect of a desired state; nothing is disturbed. `components`: id and version of each, in order. A text
+        is the reason why it cannot be carried out or identified; `None` when told to stop meanwhile."""
         ...
 
     async def carry_out(self, activity: Activity, tell: Tell) -> Activity | None:
@@ -53,21 +54,21 @@ class Participant(Protocol):
         ...
 
     async def confirm(self, activity: Activity, tell: Tell) -> Activity | None:
-        """Look once more at everything that was activated, right before the end is said. `None` when told to stop meanwhile;
+        """Look once more at all activated components, right before the end is said. `None` when told to stop meanwhile;
         when cut short, the rest is not confirmed."""
         ...
 
     async def close(self, activity: Activity, waits: Waits) -> Activity | None:
-        """Keep what was activated and take back the rest, without a word, because something else takes the activity's place.
-        Only being told to stop cuts it short: then `None`."""
+        """Keep activated components and take back the rest, without feedback, because another activity takes the place
+        of this one. Only being told to stop cuts it short: then `None`."""
         ...
 
     def kept(self, activity: Activity) -> DesiredState:
-        """What has to stay as it is once the activity is over."""
+        """The state to be kept once the activity is over."""
         ...
 
     def interrupt(self) -> None:
-        """Cut short what can be cut short."""
+        """Cut short the work that can be cut short."""
         ...
 
     def resume(self) -> None:
@@ -75,7 +76,7 @@ class Participant(Protocol):
         ...
 
     async def inventory(self) -> Inventory:
-        """What is there now. Raises Unavailable, TimedOut or Refused when nobody can look."""
+        """The inventory now. Raises Unavailable, TimedOut or Refused when the engine cannot be asked."""
         ...
 
     def unknown(self, why: str) -> Inventory:

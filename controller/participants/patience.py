@@ -1,7 +1,7 @@
-"""For how long something has been tried in vain, which is what patience is about, and which trouble is told meanwhile.
+"""Patience: the time that was waited in vain, and the trouble that is reported meanwhile.
 
-A pull of an hour is not in vain while its bytes come, and one that stalls at its end deserves another try. One that never gets
-further than before comes to an end all the same: what it waited in vain before still counts.
+A pull of an hour is not in vain while its bytes come, and one that stalls at its end deserves another try. One that
+never gets further than before ends all the same, because its earlier waits in vain still count.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Vain:
         self.begin()
 
     def begin(self) -> None:
-        """Nothing was in vain until now."""
+        """Begin to count."""
         self._since = self._counted = asyncio.get_running_loop().time()
         self._furthest = 0
 
@@ -27,38 +27,38 @@ class Vain:
         self._counted = asyncio.get_running_loop().time()
 
     def comes(self, done: int) -> None:
-        """A pull goes on, and has come as far as `done`."""
+        """A pull goes on, and has reached `done` bytes."""
         now = asyncio.get_running_loop().time()
         self._since = now if done > self._furthest else self._since + now - self._counted
         self._counted, self._furthest = now, max(done, self._furthest)
 
     @property
     def seconds(self) -> float:
-        """For how long in vain."""
+        """Seconds in vain."""
         return asyncio.get_running_loop().time() - self._since
 
 
 class Trouble:
-    """Says a reason when it is another than the last."""
+    """Reports a reason when it differs from the last."""
 
     def __init__(self, waits: Waits) -> None:
         self._waits, self.said = waits, ""
         self._late = ""
 
     def say(self, why: str) -> None:
-        """What is waited out from now on; "" when it has passed."""
+        """Report the trouble that is waited out from now on; "" when it has passed."""
         if why != self.said:
             self.said = why
             self._waits(why)
 
     def late(self, why: str) -> None:
-        """A look or a step takes long. That tells nothing new while trouble is waited out."""
+        """Report that a look or a step takes long, unless trouble is waited out already."""
         if not self.said:
             self._late = why
             self.say(self._late)
 
     def answered(self) -> None:
-        """What took long goes on; other trouble than that is not over by it."""
+        """A late look or step goes on; other trouble is not over by it."""
         if self.said == self._late:
             self.say("")
 

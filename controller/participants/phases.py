@@ -1,7 +1,7 @@
 """Carry out the commands of an activity on a local domain, one component after the other.
 
-Level-based like everything else: a phase that was interrupted, by a crash or by a newer desired state, is begun again and
-does only what is left of it. What happens to one component, and how it stands, is for the domain's `Components` to say.
+Level-based like everything else: a phase that was interrupted, by a crash or by a newer desired state, is begun again
+and does only the work that is left. The domain's `Components` drive and judge each component.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PROGRESS_EVERY_S = 1.0
 
 
 class Phases(Generic[Want]):
-    """The commands of one domain, carried out. `cut` ends what can be cut short, `stopping` is for good."""
+    """The commands of one domain, carried out. `cut` ends work that can be cut short, `stopping` is for good."""
 
     def __init__(self, components: Components[Want], cut: asyncio.Event, stopping: asyncio.Event) -> None:
         self._components, self._cut, self._stopping = components, cut, stopping
@@ -44,8 +44,8 @@ class Phases(Generic[Want]):
             return None
 
     async def close(self, activity: Activity, waits: Waits) -> Activity | None:
-        """As `Participant.close`. Only the end for good cuts it short, or it would be left half done and forgotten. `waits`:
-        the commander of the successor hears which trouble is waited out."""
+        """As `Participant.close`. Only the end for good cuts it short, or the activity would be left half done and
+        forgotten. `waits`: called with the trouble that is waited out, for the commander of the successor."""
         cleaning = changed(activity, command="CLEANUP", addressed="")
         self._components.begin(activity.target.digest)
 
@@ -79,7 +79,8 @@ class Phases(Generic[Want]):
     async def _all_at_last(
         self, activity: Activity, good: Sequence[ActivityAction], tell: Tell
     ) -> Mapping[str, Standing]:
-        """How all that is good stands by one look, after what other hands took down was put up again."""
+        """The standing of all good components by one look, after those that were taken down from outside were put up
+        again."""
         want = self._components.wanted(activity)
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
@@ -108,7 +109,8 @@ class Phases(Generic[Want]):
             else:
                 why = await self._components.drive(action, want, command, report.waits, cut, report)
             if not why and command == "DOWNLOAD":
-                # from here on what was fetched is meant, even if the tag is pushed again or nobody can say what it names
+                # from here on the fetched content is meant, even if the tag is pushed again or its digest cannot be
+                # looked up
                 digest, why = await self._components.content(action, want, report.waits, cut)
                 activity = activities.settle_content(activity, action.subject, digest) if not why else activity
             if why:
@@ -129,8 +131,8 @@ class Phases(Generic[Want]):
         cut: asyncio.Event,
         progress: StepProgress = silent,
     ) -> Standing:
-        """As far as the command's gate is open, and how the component stands then. One that other hands stop or remove at
-        this very moment is put up again a few times."""
+        """Drive a component as far as the command's gate is open; its standing then. One that is stopped or removed
+        from outside at this very moment is put up again a few times."""
         stands = Standing("away", "it was not looked at")
         for _ in range(MOST_PROOFS):
             why = await self._components.drive(action, want, command, waits, cut, progress)
@@ -142,8 +144,8 @@ class Phases(Generic[Want]):
         return stands
 
     async def _roll_back(self, activity: Activity, tell: Tell) -> Activity:
-        """Back to what was there, component by component; one that fails does not keep the others from it. Also what was
-        not begun is compared with what was there, but it is told only when that fails."""
+        """Restore the state before, component by component; one failure does not stop the others. Components that were
+        not begun are compared with the state before, too, but reported only when that fails."""
         before = self._components.wanted_before(activity)
         subjects = {subject for baseline in activities.at_work(activity) for subject in baseline.subjects}
         actions = [action for action in activity.actions if action.subject in subjects]
@@ -172,8 +174,8 @@ class Phases(Generic[Want]):
         return activity
 
     async def _clean_up(self, activity: Activity, tell: Tell, cut: asyncio.Event) -> Activity:
-        """Remove what was replaced where it was activated and is well, and what was begun where it was not. What replaced
-        something that cannot be removed stays; the removal is tried again by cycles."""
+        """Remove replaced instances of components that were activated and are well, and unfinished instances of the
+        others. An instance that replaced one that cannot be removed stays; cycles try the removal again."""
         want, before = self._components.wanted(activity), self._components.wanted_before(activity)
         activity, all_known = await self._judge_again(activity, want, tell, cut)
         undone = closing.undone(activity)
@@ -205,9 +207,9 @@ class Phases(Generic[Want]):
     async def _judge_again(
         self, activity: Activity, want: Want, tell: Tell, cut: asyncio.Event
     ) -> tuple[Activity, bool]:
-        """Hours may have passed since something was activated. What is not well by its own doing, or cannot be put up again,
-        counts as not activated: this is the last moment at which what it replaced is still there. False when not all could
-        be looked at."""
+        """Judge activated components again, because hours may have passed. A component that is unwell by its own fault,
+        or cannot be put up again, counts as not activated: this is the last moment at which the replaced instance is
+        still there. False when not all could be looked at."""
         all_known = True
         for action in closing.activated(activity):
             waits = _Progress(activity, action, tell, "CLEANUP").waits
@@ -229,7 +231,7 @@ class Phases(Generic[Want]):
         tell: Tell,
         cut: asyncio.Event,
     ) -> tuple[Activity, bool]:
-        """Back to what was there before these actions. False when one of them could not be taken back."""
+        """Restore the state before these actions. False when one of them could not be taken back."""
         well, failed = True, closing.failed_first(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
@@ -251,8 +253,8 @@ class Phases(Generic[Want]):
         tell: Tell,
         cut: asyncio.Event,
     ) -> None:
-        """The first half of a way back, for all at once: two may have exchanged what only one can have, such as a port.
-        What fails here fails again in the second half, and is told there."""
+        """The first half of a way back, for all at once: two components may have exchanged an exclusive resource, such
+        as a port. A failure here is repeated in the second half, and reported there."""
         status: Status = "ROLLBACK" if activity.command == "ROLLBACK" else "CLEANUP"
         for action in actions if len(actions) > 1 else ():
             waits = _Progress(activity, action, tell, status).waits
@@ -260,8 +262,8 @@ class Phases(Generic[Want]):
 
 
 class _Progress:
-    """How a command goes on at one action: trouble that is waited out, and bytes of a pull → per cent in feedback, at most once
-    a second and only when it changed."""
+    """The progress of a command at one action: trouble that is waited out, and bytes of a pull → per cent in feedback,
+    at most once a second and only when it changed."""
 
     def __init__(self, activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> None:
         self._activity, self._action, self._tell = activity, action, tell
@@ -269,7 +271,7 @@ class _Progress:
         self._told_at, self._per_cent = asyncio.get_running_loop().time(), 0
 
     def waits(self, why: str) -> None:
-        """Tell of the action, beside its status and how far it has come, which trouble is being waited out."""
+        """Report the trouble that is waited out, beside the action's status and progress."""
         self._say(activities.wait(self._activity, self._action.subject, why))
 
     def __call__(self, step: Step, message: str, done: int, total: int) -> None:

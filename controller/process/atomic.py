@@ -1,4 +1,5 @@
-"""The one way in which evenkeel replaces a file: complete and on the disk, or not at all; and whose files they are."""
+"""The one way in which evenkeel replaces a file (complete and on the disk, or not at all), and the owner of a
+folder."""
 
 from __future__ import annotations
 
@@ -32,5 +33,5 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o640) -> None:
 
 
 def denied(folder: Path) -> str:
-    """What to tell somebody who may not touch what lies in a folder of evenkeel's."""
+    """The message for a user who may not read or write in a folder of evenkeel's."""
     return f"permission denied; run it as root, or as the owner of {folder}"

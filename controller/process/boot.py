@@ -1,4 +1,4 @@
-"""Which boot of the machine this is: an id that the kernel draws when it starts."""
+"""The present boot of the machine: an id that the kernel draws when it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of others, read within a bound: a device file or a log that was named by mistake has no end, and memory has."""
+"""Reading a file of others within a bound: a device file or a log that was named by mistake may be endless."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 MOST_BYTES = 8 * 1024**2
-"""Of a file that people write: as much as is read as YAML."""
+"""The bound of a file that people write, which is the bound for YAML."""
 
 
 def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:

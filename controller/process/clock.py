@@ -1,8 +1,8 @@
 """The time of day, and the time since boot, as ports.
 
-Waiting is asyncio's business (tests run it on a virtual loop). The time of day dates what is stored or said, for people, and
-decides nothing: it jumps when a device finds the time. What has to be measured over restarts of evenkeel is measured by the
-time since boot, which nobody sets and which goes on while the machine sleeps.
+Waiting is asyncio's business (tests run it on a virtual loop). The time of day dates entries, for people, and decides
+nothing: it jumps when a device finds the time. Durations over restarts of evenkeel are measured by the time since boot,
+which is monotonic and goes on while the machine sleeps.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Clock = Callable[[], Uptime]
 
 
 def system_clock() -> Uptime:
-    """That of the kernel; without its id, every process counts as a boot of its own."""
+    """The clock of the kernel; without its boot id, every process counts as a boot of its own."""
     boot = ""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,4 +1,4 @@
-"""An unexpected exception in words: what was raised, and at which place of evenkeel's own code."""
+"""An unexpected exception in words: its kind, and its place in evenkeel's own code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def defect_text(error: Exception) -> str:
 
 
 def _place(traceback: TracebackType | None) -> str:
-    """The innermost line of evenkeel's own; of others where there is none."""
+    """The innermost line in evenkeel's own code; in other code where there is none."""
     place = own = ""
     while traceback is not None:
         code = traceback.tb_frame.f_code

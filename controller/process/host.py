@@ -1,7 +1,7 @@
-"""The host that evenkeel runs on: which paths are there, and on which ports somebody listens.
+"""The host that evenkeel runs on: which paths exist, and which ports are in use.
 
-Only reads. It may see another host than the engine does, because it is in a container or the engine is: then it says
-nothing. The kernel tells who is at the other end of the engine's socket, and in which namespaces that process is.
+Only reads. This process may see another host than the engine does, because one of them is in a container: then it
+reports nothing. The kernel tells the process at the other end of the engine's socket, and its namespaces.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def look_around(engine: str, paths: Sequence[str]) -> Host:
 
 
 def _shared_with(engine: str) -> frozenset[str]:
-    """Which namespaces this process shares with the one at the other end of a socket."""
+    """The namespaces that this process shares with the one at the other end of a socket."""
     try:
         with socket.socket(socket.AF_UNIX) as asking:
             asking.settimeout(_PATIENCE_S)

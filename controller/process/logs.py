@@ -70,7 +70,7 @@ def install(level: str, form: Literal["text", "json"], stream: TextIO | None = N
 
 
 def silence() -> None:
-    """No log: a command shows what happens in its own way, and errors come back as such."""
+    """Switch the log off: a command shows its progress in its own way, and errors come back as such."""
     root = logging.getLogger()
     root.addHandler(logging.NullHandler())
 

@@ -1,9 +1,9 @@
-"""Telling systemd: ready, alive, what the state is, stopping.
+"""Notifications to systemd: ready, alive, the state, stopping.
 
-The protocol of sd_notify(3): datagrams of `NAME=value` lines to the socket in `$NOTIFY_SOCKET`, a path or, with a leading
-`@`, a name in the abstract namespace. The watchdog is fed by the controller for as long as its worker gives signs of life
-(`controller.loop.liveness`), at a third of the time that systemd allows. Whoever does not listen is not told; nothing here
-raises.
+The protocol of sd_notify(3): datagrams of `NAME=value` lines to the socket in `$NOTIFY_SOCKET`, a path or, with a
+leading `@`, a name in the abstract namespace. The controller feeds the watchdog for as long as its worker gives signs
+of life (`controller.loop.liveness`), at a third of the time that systemd allows. A datagram that cannot be sent is
+dropped; nothing here raises.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 
 
 class Systemd:
-    """A `Life` that systemd hears of. Without an address nobody does."""
+    """A `Life` that notifies systemd. Without an address it does nothing."""
 
     def __init__(self, address: str = "", watchdog_s: float = 0.0) -> None:
         """`watchdog_s`: after so many seconds of silence systemd acts; 0 is never."""

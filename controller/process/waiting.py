@@ -1,7 +1,7 @@
-"""What is waited for just now, for whoever waits with it: a command says it on standard error.
+"""The present reason of a wait, which a command prints on standard error.
 
-What waits deep inside names what for (`waiting_for`); whoever wants to know gathers it (`gathered`), for itself and the tasks
-that it begins. Where nobody gathers, nothing is kept.
+Code that waits names the reason (`waiting_for`). A caller that wants to print reasons gathers them (`gathered`), for
+itself and the tasks that it begins. Without such a caller nothing is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WAITS: ContextVar[_Waits | None] = ContextVar("waits", default=None)
 
 @contextmanager
 def gathered() -> Iterator[_Waits]:
-    """A list that holds, at each moment within, what is waited for; what has been waited for longest comes first."""
+    """A context with a list of the present reasons; the oldest comes first."""
     waits: _Waits = []
     token = _WAITS.set(waits)
     try:
@@ -27,7 +27,7 @@ def gathered() -> Iterator[_Waits]:
 
 @contextmanager
 def waiting_for(what: str) -> Iterator[None]:
-    """Within, this is waited for."""
+    """A context during which code waits for `what`."""
     waits = _WAITS.get()
     if waits is None:
         yield

@@ -24,11 +24,11 @@ from evenkeel.specs.reading.walk import type_words
 _HUB = "https://index.docker.io/v1/"
 _PROGRAM_TIMEOUT_S = 20
 _MOST_BYTES = 64 * 1024
-"""Of the answer of a helper, which holds one user and one secret."""
+"""The bound of a helper's answer, which holds one user and one secret."""
 
 
 def config_path(configured: str) -> Path:
-    """The file that counts: the configured one, `$DOCKER_CONFIG/config.json`, or the one in the home folder.
+    """The configuration file: the configured one, `$DOCKER_CONFIG/config.json`, or the one in the home folder.
 
     Raises Unavailable when the configured one is not there: a pull without it would fail for another reason.
     """
@@ -42,7 +42,7 @@ def config_path(configured: str) -> Path:
 
 
 class Credentials(NamedTuple):
-    """What a registry is shown: a user with a password, or an identity token. Its text form says nothing."""
+    """The credentials for a registry: a user with a password, or an identity token. The text form shows nothing."""
 
     server: str
     username: str = ""
@@ -56,8 +56,8 @@ class Credentials(NamedTuple):
 async def credentials_for(registry: str, path: Path) -> Credentials | None:
     """The credentials for a registry host; `None` when there are none.
 
-    Raises Unavailable when the file or a helper cannot be read: a pull without its credentials would fail for a reason
-    that is not the true one.
+    Raises Unavailable when the file or a helper cannot be read: a pull without its credentials would fail for a
+    misleading reason.
     """
     server = _HUB if registry == "docker.io" else registry
     config = _read(path)
@@ -83,7 +83,7 @@ def _mapping(config: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _text(fields: dict[str, Any], key: str, path: Path, *above: str) -> str:
-    """The text at a key, "" when there is none. Raises Unavailable for what is none: written as Python does, it would be the
+    """The text at a key, "" when there is none. Raises Unavailable for another type: its Python form would become the
     name of a program, or a password."""
     value = fields.get(key)
     if value is None or isinstance(value, str):
@@ -93,7 +93,7 @@ def _text(fields: dict[str, Any], key: str, path: Path, *above: str) -> str:
 
 
 def _host(name: str) -> str:
-    """Docker writes registries as hosts, and as addresses of old (`https://host/v1/`)."""
+    """The host of a registry. Docker writes registries as hosts, and in old files as addresses (`https://host/v1/`)."""
     return name.removeprefix("https://").removeprefix("http://").partition("/")[0]
 
 
@@ -118,10 +118,11 @@ def _stored(config: dict[str, Any], registry: str, server: str, path: Path) -> C
 
 
 async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials | None:
-    """What `docker-credential-<suffix> get` answers; `None` when it knows nothing of the registry. `named_by`: where the
-    helper is configured; a desktop writes its own there, and the file is then copied to a device without it.
+    """The answer of `docker-credential-<suffix> get`; `None` when it does not know the registry. `named_by`: the place
+    where the helper is configured; a desktop writes its own there, and the file is then copied to a device without it.
 
-    A helper is quick and short, or it is killed with whatever it has started; also when nobody waits for its answer any more.
+    A helper that takes too long is killed with all processes that it has started, and so is one whose caller was
+    cancelled.
     """
     program = f"docker-credential-{suffix}"
     element, whose = f"program:{program}", f"the credential helper {program}, which {named_by} names"
@@ -136,7 +137,7 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
         raise Unavailable(element, f"{whose}, did not answer within {_PROGRAM_TIMEOUT_S} s and was ended") from None
     except OSError as error:
         raise Unavailable(element, f"{whose}, cannot be run: {error.strerror}") from None
-    except ValueError:  # a name that is none of a file
+    except ValueError:  # not a valid file name
         raise Unavailable(element, f"{whose}, cannot be run: no file can have that name") from None
     if len(answer) > _MOST_BYTES:
         why = f"printed more than {_MOST_BYTES // 1024} KiB and was ended"
@@ -156,10 +157,11 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
 
 
 async def _answered(program: str, server: str) -> tuple[int, bytes]:
-    """The exit code of a helper and what it printed, of which one byte more than `_MOST_BYTES` is read at most. It has a
+    """The exit code of a helper and its output, of which at most one byte more than `_MOST_BYTES` is read. It has a
     process group of its own, which is killed unless it ends by itself.
 
-    The pipe is ours: asyncio would wait for its end after the kill, and a process that left the group can keep it open.
+    The pipe is made here: asyncio would wait for its end after the kill, and a process that left the group can keep it
+    open.
     """
     inner, outer = os.pipe()
     with os.fdopen(inner, "rb", buffering=0) as inlet:

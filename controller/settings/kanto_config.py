@@ -1,8 +1,8 @@
-"""Kanto's `config.json`, used as it is or turned into a `config.yaml` of our own.
+"""Kanto's `config.json`, used as it is or converted to a `config.yaml` of evenkeel.
 
-`load_kanto_config` gives the same `Settings` that `load_settings` gives, so that a device can be switched over by naming the
-file it has. The password stays in that file and is read from there at every connection. `migrate` writes what `to_yaml` says
-and, beside it, the password into a file of its own that only its owner may read.
+`load_kanto_config` gives the same `Settings` that `load_settings` gives, so that a device can be switched over by
+naming the file it has. The password stays in that file and is read from there at every connection. `migrate` writes the
+result of `to_yaml` and, beside it, the password into a file that only its owner may read.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def load_kanto_config(
 ) -> Settings:
     """The settings in Kanto's configuration, defaults for the rest; SettingsError with every problem, one to a line.
 
-    `overrides` as for `load_settings`. `notes` receives the warnings of what is read nevertheless, `left` those of what is
-    not carried over, with what to do by hand.
+    `overrides` as for `load_settings`. `notes` receives the warnings about keys that are read nevertheless, `left`
+    those about keys that are not carried over, with the remedy.
     """
     return _load(path, overrides or {}, notes, left)[0]
 
 
 def to_yaml(settings: Settings) -> str:
-    """What to write into `config.yaml` for these settings: all that differs from the defaults."""
+    """The `config.yaml` for these settings: all that differ from the defaults."""
     from ruamel.yaml import YAML
 
     if settings.mqtt.password_key:
@@ -60,7 +60,7 @@ def to_yaml(settings: Settings) -> str:
     yaml.dump(found, text)
     if visible_lines(text.getvalue()) == text.getvalue():
         return text.getvalue()
-    yaml.allow_unicode, text = False, StringIO()  # escaped, for whoever looks at the file
+    yaml.allow_unicode, text = False, StringIO()  # escaped, for readers of the file
     yaml.dump(found, text)
     return text.getvalue()
 
@@ -69,8 +69,8 @@ def migrate(
     kanto: Path, config: Path, *, replace: bool = False, notes: list[Problem] | None = None
 ) -> tuple[Path, ...]:
     """Write `config`, and the password beside it when there is one; the files written. SettingsError when Kanto's
-    configuration is wrong, or when a file is there already and `replace` does not say that it may go. `notes` receives
-    the warnings, those of what is not carried over, too."""
+    configuration is wrong, or when a file exists and `replace` is not set. `notes` receives the warnings, with those
+    about keys that are not carried over."""
     settings, password = _load(kanto, {}, notes, notes)
     secret = config.with_name(PASSWORD_FILE).absolute()
     files = (secret, config) if settings.mqtt.password_key else (config,)

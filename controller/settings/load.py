@@ -1,8 +1,8 @@
-"""Reading the operator's settings: one file, then what the command line says instead.
+"""Reading the operator's settings: one file, then the overrides of the command line.
 
-A wrong setting is never guessed around: evenkeel does not start, and says everything that is wrong at once, with the line,
-what was expected and the nearest key. A file that nobody named and that is not there is fine; what the settings mean and
-their defaults is `specs.settings.settings`.
+A wrong setting is never guessed around: evenkeel does not start, and reports all faults at once, with the line, the
+expected value and the nearest key. The default file may be absent. The settings with their meanings and defaults are in
+`specs.settings.settings`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def load_settings(
     file = path or default
     problems: list[Problem] = []
     content = _content(file)
-    if content is None and path is None:  # then nothing that reads YAML is needed
+    if content is None and path is None:  # then no YAML is read
         return settings_of({}, overrides or {}, lambda keys: (Place(str(file)), keys), problems, file)
     if content is None:
         raise _missing(file)
@@ -63,11 +63,11 @@ def settings_of(
     file: Path,
     notes: list[Problem] | None = None,
 ) -> Settings:
-    """The settings that `value` and `overrides` say; SettingsError with `problems` and all others, unless they are warnings
-    only: about `file`, or about the settings when nothing is wrong but the command line.
+    """The settings in `value` and `overrides`; SettingsError with `problems` and all others, unless they are warnings
+    only. The error is about `file`, or about the settings when only the command line is wrong.
 
-    `where` tells for a path of the settings where it stands in what was written, and how it is called there. `notes` receives
-    the warnings that are not among `problems`.
+    `where` gives for a path of the settings its place in the file, and its name there. `notes` receives the warnings
+    that are not among `problems`.
     """
     found, flaws = list(problems), list[Flaw]()
     for key, item in overrides.items():
@@ -91,7 +91,7 @@ def settings_of(
 
 
 def read_tree(file: Path, problems: list[Problem]) -> Tree:
-    """The one document of a file, which must be there."""
+    """The one document of a file, which must exist."""
     content = _content(file)
     if content is None:
         raise _missing(file)
@@ -103,7 +103,7 @@ def _missing(file: Path) -> SettingsError:
 
 
 def _content(file: Path) -> bytes | None:
-    """`None` when there is no such file; SettingsError when it cannot be read."""
+    """The content of a file; `None` when there is none; SettingsError when it cannot be read."""
     try:
         return read_bounded(file)
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""Where feedback goes. Sinks do not know each other; `controller.wiring` builds them."""
+"""Sinks of feedback. They do not know each other; `controller.wiring` builds them."""

@@ -1,8 +1,8 @@
 """Feedback as JSON Lines: one entry a line, appended and on the disk before it counts as taken.
 
-Each number stands in the file once, even if the process was killed between writing an entry and confirming it: what the
-file ends with is compared with what is to be written. A line that was cut off in the middle is removed first. The file may
-be rotated by anybody (renamed, or removed); the next entry begins a new one. Where nobody does, it is renamed to `FILE.1` when
+Each number stands in the file once, even if the process was killed between writing an entry and confirming it: new
+lines are compared with the end of the file. A line that was cut off in the middle is removed first. The file may be
+rotated by others (renamed, or removed); the next entry begins a new one. Without that, it is renamed to `FILE.1` when
 it has MOST_BYTES, in the place of the one before: together they never take more than twice that.
 """
 
@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 
 
 class JsonLines:
-    """A sink that appends to a file; `-` is standard output, which nobody can look back into."""
+    """A sink that appends to a file; `-` is standard output, which cannot be read back."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -31,7 +31,8 @@ class JsonLines:
         self._older = Path(f"{file}.1")
         self._handle = -1
         self._last = b""
-        """The line that was written last: who is cut off while the disk takes its time asks for the same again."""
+        """The line that was written last. A caller that was cancelled during a slow write sends the same lines
+        again."""
         self._writing = threading.Lock()
 
     async def take(self, entries: Sequence[Feedback]) -> None:
@@ -56,7 +57,7 @@ class JsonLines:
                 _write(self._handle, b"".join(news))
                 os.fsync(self._handle)
             except OSError:
-                self._close()  # what was half written is mended when it is opened again
+                self._close()  # a half-written line is removed when the file is opened again
                 raise
             self._last = lines[-1] if lines else self._last
 
@@ -75,7 +76,7 @@ class JsonLines:
         return (named.st_dev, named.st_ino) != (opened.st_dev, opened.st_ino)
 
     def _open(self) -> bytes:
-        """Open and mend the file; the line it ends with."""
+        """Open and mend the file; its last line."""
         path = Path(self._file)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
@@ -99,8 +100,8 @@ class JsonLines:
 
 
 def _after(last: bytes, lines: Sequence[bytes]) -> Sequence[bytes]:
-    """The lines after `last`; all of them when it is none of these. A number alone proves nothing: numbers begin anew when the
-    journal is lost."""
+    """The lines after `last`; all of them when it is none of these. The number alone proves nothing: numbers begin anew
+    when the journal is lost."""
     return lines[lines.index(last) + 1 :] if last in lines else lines
 
 
@@ -122,7 +123,7 @@ def _last_line(handle: int, end: int) -> bytes:
 
 
 def _last_of(older: Path) -> bytes:
-    """The last whole line of a file, which may not be there: an entry whose number is not confirmed may stand in it."""
+    """The last whole line of a file, which may not exist: an entry whose number is not confirmed may stand in it."""
     try:
         with older.open("rb") as file:
             return _last_line(file.fileno(), _after_break(file.fileno(), os.fstat(file.fileno()).st_size))

@@ -1,1 +1,1 @@
-"""Where desired state comes from. Sources do not know each other; `controller.wiring` builds them."""
+"""Sources of desired states. They do not know each other; `controller.wiring` builds them."""

@@ -73,14 +73,18 @@ class Transaction:
         want = self._members[domain].want
         return differing(want(one), want(other))
 
-    def idle(self, domain: str) -> None:
-        """Nothing is asked of a domain, and nothing of it is there: it takes no part until something is."""
+    @at_once
+    def idle(self, domain: str, desired: DesiredState) -> None:
+        """Nothing is asked of a domain, and nothing of it is there: it takes no part until something is. Where that is so of
+        all, what is desired is good."""
         if domain not in self._idle:
             self._idle.add(domain)
             self.verdict.leave(domain)
             for each in (self._progress, self._reached, self._found, self._stands, self._back):
                 each.pop(domain, None)
             self._wake_others(domain)
+        if not self._takes_part(desired) and self._journal.digest("last-good") != desired.digest:
+            self._journal.promote(desired.digest)
 
     def busy(self, domain: str) -> None:
         """There is something to look for in a domain."""

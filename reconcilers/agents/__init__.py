@@ -1,1 +1,1 @@
-"""The decisions of an update agent: what is asked, what it means, which command may do what. Pure."""
+"""The decisions of an update agent: the content of messages, the meaning of commands, and their order. Pure."""

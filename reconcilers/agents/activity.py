@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, Phase
+from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, CommandStatuses
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 from evenkeel.specs.kanto.updateagent import Action, Component, FeedbackMessage
@@ -29,9 +29,9 @@ def addressed(activity: Activity, title: str) -> tuple[Baseline, ...]:
 
 
 def begin(activity: Activity, command: Command, title: str) -> Activity | Refusal:
-    """The activity with the command at work in the baselines that allow it, or why it may not be (§2.4). Of a command for
-    all, those that are further know it already; none with something to do may lag behind, or its success would not be
-    that of all."""
+    """The activity with the command at work in the baselines that allow it, or the refusal (§2.4). A command for all
+    skips baselines that are further, because they have had it. No baseline with something to do may lag behind, or the
+    success of the command would not be that of all."""
     phase = PHASES[command]
     concerned = addressed(activity, title)
     if not concerned:
@@ -55,9 +55,9 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
     )
 
 
-def _behind(activity: Activity, concerned: Sequence[Baseline], phase: Phase) -> list[Baseline]:
-    """Of the baselines that have something to do, those that have not come to where a step forward begins."""
-    if len(phase.allowed_after) != 1:  # back and away one may from everywhere
+def _behind(activity: Activity, concerned: Sequence[Baseline], phase: CommandStatuses) -> list[Baseline]:
+    """The baselines with something to do that have not reached the status before this step."""
+    if len(phase.allowed_after) != 1:  # ROLLBACK and CLEANUP are allowed from any status
         return []
     acting = {action.subject for action in activity.actions}
     begins = WAY.index(phase.allowed_after[0])
@@ -87,13 +87,14 @@ def to_do(activity: Activity) -> tuple[ActivityAction, ...]:
     )
 
 
-def _ended(phase: Phase, action: ActivityAction) -> ActionStatus | None:
-    """The status by which an action is known to have ended this phase; a rollback's says nothing, so it is done again."""
+def _ended(phase: CommandStatuses, action: ActivityAction) -> ActionStatus | None:
+    """The status by which an action is known to have ended this phase. That of a rollback does not count, so a rollback
+    is done again."""
     return phase.action_well if phase.action_well != "UPDATE_FAILURE" else None
 
 
 def to_roll_back(activity: Activity) -> tuple[ActivityAction, ...]:
-    """The actions whose way back is not told as gone well yet."""
+    """The actions whose way back has not been reported as successful."""
     return tuple(
         action
         for action in to_do(activity)
@@ -102,14 +103,14 @@ def to_roll_back(activity: Activity) -> tuple[ActivityAction, ...]:
 
 
 def is_begun(action: ActivityAction) -> bool:
-    """Whether any phase has come to an action."""
+    """Whether any phase has begun for an action."""
     return action.begun or action.status != "IDENTIFIED"
 
 
 def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
-    """Whether the way back of an action is told. What was not begun, or could not be fetched, has changed nothing: its
-    status and its message stay true. Of an update that was not begun the original tells it, after a download that went
-    well."""
+    """Whether the way back of an action is reported. An action that was not begun, or whose content could not be
+    fetched, has changed nothing: its status and its message stay true. The original reports the way back of an update
+    that was not begun after a successful download."""
     if action.status == "DOWNLOAD_FAILURE" or is_begun(action):
         return action.status != "DOWNLOAD_FAILURE"
     return action.kind == "update" and not any(
@@ -118,8 +119,8 @@ def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
 
 
 def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
-    """Whether a command that came behind the one at work ends that: any one while that waits for trouble to pass, and one
-    that gives up what it does. Other commands may be sent together, and wait for their turn. A clean-up comes to its end."""
+    """Whether a command that waits ends the one at work: any command while that waits for trouble to pass, and one that
+    gives up its work. Other commands may be sent together, and wait for their turn. A clean-up is always finished."""
     if activity.command == "CLEANUP":
         return False
     if any(action.waits_for for action in activity.actions):
@@ -131,7 +132,7 @@ def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
 
 
 def rolled_back_text(action: ActivityAction) -> str:
-    """A rollback after a failed activation is told in the original's words alone."""
+    """The text of a rollback. After a failed activation it is the original's text alone."""
     why = _update_failure(action)
     return f"{ROLLBACK_TEXT[action.kind]} It had failed: {why}" if why else ROLLBACK_TEXT[action.kind]
 
@@ -141,7 +142,7 @@ def _update_failure(action: ActivityAction) -> str:
 
 
 def settle_content(activity: Activity, subject: str, digest: str) -> Activity:
-    """The activity in which one action means exactly this content of its image."""
+    """The activity in which one action is bound to this content of its image."""
     return _with(activity, subject, lambda action: changed(action, digest=digest))
 
 
@@ -175,12 +176,12 @@ def fail(activity: Activity, subject: str, why: str) -> Activity:
 
 
 def _failing(command: Command, why: str) -> Callable[[ActivityAction], ActivityAction]:
-    """What failed first is what is remembered."""
+    """The first failure of an action is kept."""
     return lambda action: action if action.failure else changed(action, failure=why, failed_at=command)
 
 
 def cut_short(activity: Activity, by: str) -> Activity:
-    """The activity after the command at work was given up for the sake of what came behind it."""
+    """The activity after a later command cut short the command at work."""
     waiting = next((action for action in activity.actions if action.waits_for), next(iter(to_do(activity)), None))
     if waiting is None:
         return finish(activity, well=False)
@@ -192,7 +193,7 @@ def _with(activity: Activity, subject: str, change: Callable[[ActivityAction], A
 
 
 def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False) -> Activity:
-    """The activity after one action ended the command at work well. `ended`: its process has come to its end."""
+    """The activity after one action ended the command at work well. `ended`: its process has ended."""
     assert activity.command
     phase = PHASES[activity.command]
     if ended and activity.command == "ACTIVATE" and action.kind == "check":
@@ -225,7 +226,7 @@ def finish(activity: Activity, *, well: bool) -> Activity:
 
 
 def break_off(activity: Activity, why: str) -> tuple[Status, Activity]:
-    """The activity after its command broke: what it had not done has failed, and the status that says so."""
+    """The status after a command broke, and the activity in which its unfinished actions have failed."""
     command = activity.command
     assert command
     phase = PHASES[command]
@@ -241,7 +242,7 @@ def is_over(activity: Activity) -> bool:
 
 
 def is_activated(baseline: Baseline) -> bool:
-    """Whether its target is at work and proven, also since before the activity was asked for again."""
+    """Whether the target of a baseline is at work and proven, also since before the activity was begun again."""
     return baseline.status == "ACTIVATION_SUCCESS" or baseline.proven
 
 
@@ -260,13 +261,13 @@ def feedback(activity: Activity, status: Status, message: str = "", baseline: st
 
 
 def _published(statuses: Sequence[Status]) -> Sequence[Status]:
-    """The statuses that the original names in a refusal; the ones it lacks are ours alone."""
+    """The statuses that the original names in a refusal, without evenkeel's own."""
     original = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
     return [status for status in statuses if status in original] if len(statuses) > 1 else statuses
 
 
 def next_alone(activity: Activity) -> Command:
-    """What an agent without a commander does next: every phase for all, and back when one fails."""
+    """The next command of an agent without a commander: every phase for all, and back when one fails."""
     statuses = {baseline.status for baseline in activity.baselines if not baseline.closed}
     if any(status.endswith("_FAILURE") and status != "ROLLBACK_FAILURE" for status in statuses):
         return "ROLLBACK"

@@ -1,4 +1,5 @@
-"""What becomes of an activity while it is cleaned up, and how it ends: kept, taken back, confirmed, judged. Pure."""
+"""The clean-up of an activity and its end: components are kept, taken back or confirmed, and the activity gets its
+verdict. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
 
 
 def disprove(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which what was activated has turned out to be not well after all."""
+    """The activity in which an activated component has turned out to be unwell."""
     return changed(
         mark(activity, subject, "ACTIVATION_FAILURE", why),
         baselines=tuple(
@@ -28,7 +29,7 @@ def failed_first(activity: Activity) -> str:
 
 
 def taken_back(activity: Activity, subject: str, failed: str) -> Activity:
-    """The activity after a clean-up put back what was there before a subject. `failed`: the subject for which its baseline
+    """The activity after a clean-up restored the state before a subject. `failed`: the subject for which its baseline
     was not activated, "" when there is none."""
     action = _action(activity, subject)
     if action.status != "ACTIVATION_SUCCESS":
@@ -38,26 +39,28 @@ def taken_back(activity: Activity, subject: str, failed: str) -> Activity:
 
 
 def left_over(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which the old instance of a subject could not be removed: what replaced it is at work all the same."""
+    """The activity in which the old instance of a subject could not be removed. Its successor is at work all the
+    same."""
     action = _action(activity, subject)
     text = f"{action.message} The old container instance could not be removed, and is tried again: {why}"
     return mark(activity, subject, action.status, text)
 
 
 def confirmed_good(activity: Activity) -> tuple[ActivityAction, ...]:
-    """Actions that an end as COMPLETED speaks of, but for removals."""
+    """The actions that an end as COMPLETED covers, without removals."""
     good = {subject for baseline in activity.baselines if baseline.good for subject in baseline.subjects}
     return tuple(action for action in activity.actions if action.subject in good and action.kind != "destroy")
 
 
 def is_confirmed(activity: Activity) -> bool:
-    """Whether all that was activated was found well when it was cleaned up, and since."""
+    """Whether all activated components were found well when they were cleaned up, and since."""
     acting = {action.subject for action in activity.actions}
     return all(b.good for b in activity.baselines if is_activated(b) and acting.intersection(b.subjects))
 
 
 def leave_unconfirmed(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which nobody could look at what was cleaned up well: it stays in force, but is not called complete."""
+    """The activity in which a component that was cleaned up well could not be looked at: it stays in force, but is not
+    complete."""
     activity = mark(activity, subject, "REMOVAL_FAILURE", why)
     return changed(
         activity,
@@ -66,14 +69,14 @@ def leave_unconfirmed(activity: Activity, subject: str, why: str) -> Activity:
 
 
 def leave_all_unconfirmed(activity: Activity, why: str) -> Activity:
-    """The activity in which nobody could look at anything that was cleaned up well."""
+    """The activity in which no component that was cleaned up well could be looked at."""
     for action in confirmed_good(activity):
         activity = leave_unconfirmed(activity, action.subject, why)
     return activity
 
 
 def revoke(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which what was cleaned up well is not well after all."""
+    """The activity in which a component that was cleaned up well is not well after all."""
     activity = mark(activity, subject, "ACTIVATION_FAILURE", why)
     return changed(
         activity,
@@ -85,7 +88,7 @@ def revoke(activity: Activity, subject: str, why: str) -> Activity:
 
 
 def activated(activity: Activity) -> tuple[ActivityAction, ...]:
-    """Actions of the baselines at work that were activated, but for removals."""
+    """The activated actions of the baselines at work, without removals."""
     subjects = {s for b in at_work(activity) if is_activated(b) for s in b.subjects}
     return tuple(a for a in activity.actions if a.subject in subjects and a.kind != "destroy")
 
@@ -98,8 +101,8 @@ def verdict(activity: Activity) -> Status:
 
 
 def reasons(activity: Activity) -> tuple[str, ...]:
-    """Why actions of an activity failed, in sentences: which command failed first, and what its failure or that of another
-    left behind. That something was taken back says nothing where it is known what failed."""
+    """Why actions of an activity failed, in sentences: the command that failed first, with the consequences of this and
+    other failures. That something was taken back is left out where the failure is known."""
     knows = any(action.failure for action in activity.actions)
     found = []
     for action in activity.actions:

@@ -1,7 +1,7 @@
-"""What the commands of an update manager mean: in statuses, and in the words of the original.
+"""The meaning of an update manager's commands: in statuses, and in the words of the original.
 
-The vocabulary of activities as tables (container-management.md §2.4, §2.5); what follows from it for one activity is decided in
-`reconcilers.agents.activity`.
+The vocabulary of activities as tables (container-management.md §2.4, §2.5); `reconcilers.agents.activity` applies it to
+one activity.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ ROLLBACK_TEXT: Mapping[ActionKind, str] = {
 }
 
 
-class Phase(NamedTuple):
-    """What a command does, in statuses."""
+class CommandStatuses(NamedTuple):
+    """The statuses of one command."""
 
     allowed_after: tuple[Status, ...]
     working: Status
@@ -42,21 +42,21 @@ class Phase(NamedTuple):
     concerns: tuple[ActionKind, ...]
 
 
-PHASES: Mapping[Command, Phase] = {
-    "DOWNLOAD": Phase(
+PHASES: Mapping[Command, CommandStatuses] = {
+    "DOWNLOAD": CommandStatuses(
         ("IDENTIFIED",), "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE",
         "DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE", ("create", "recreate"),
     ),
-    "UPDATE": Phase(
+    "UPDATE": CommandStatuses(
         ("DOWNLOAD_SUCCESS",), "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", "UPDATE_FAILURE",
         "UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE", ("recreate", "update", "destroy"),
     ),
-    "ACTIVATE": Phase(
+    "ACTIVATE": CommandStatuses(
         ("UPDATE_SUCCESS",), "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_FAILURE",
         "ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE",
         ("create", "recreate", "update", "check"),
     ),
-    "ROLLBACK": Phase(
+    "ROLLBACK": CommandStatuses(
         (
             "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS",
             "DOWNLOAD_FAILURE", "UPDATE_FAILURE", "ROLLBACK_FAILURE",
@@ -64,12 +64,13 @@ PHASES: Mapping[Command, Phase] = {
         "ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE", "ROLLBACK_FAILURE",
         "UPDATING", "UPDATE_FAILURE", "UPDATE_FAILURE", ("create", "recreate", "update", "destroy"),
     ),
-    "CLEANUP": Phase(
+    "CLEANUP": CommandStatuses(
         (), "CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE", "CLEANUP",
         "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"),
     ),
 }  # fmt: skip
-"""CLEANUP is allowed at any time. Which steps a command opens is the domain's (`reconcilers.containers.commanded`)."""
+"""CLEANUP is allowed at any time. The domain decides which steps a command opens
+(`reconcilers.containers.commanded`)."""
 
 ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("DOWNLOAD", "create"): "New container created.",
@@ -82,7 +83,7 @@ ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("ACTIVATE", "check"): "Existing container instance is running.",
     ("CLEANUP", "destroy"): "Old container instance is removed.",
 }
-"""Where a pair is absent the action keeps the message it has."""
+"""Where a pair is absent, the action keeps its message."""
 HAS_ENDED = "Existing container instance has ended, as its restart policy lets it."
 
 
@@ -95,4 +96,4 @@ WAY: Sequence[Status] = (
     "CLEANUP", "CLEANUP_FAILURE", "CLEANUP_SUCCESS",
     "INCOMPLETE", "COMPLETED", "SUPERSEDED",
 )  # fmt: skip
-"""Statuses by how far they are."""
+"""Statuses in the order of progress."""

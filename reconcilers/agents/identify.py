@@ -1,4 +1,4 @@
-"""Identify what a desired state would do, as the actions and baselines of an activity. Pure.
+"""Identification of a desired state, as the actions and baselines of an activity. Pure.
 
 Texts are those of Kanto's agent (container-management.md §2.1 to §2.3).
 """
@@ -24,12 +24,13 @@ _KINDS: Mapping[str, ActionKind] = {
     "remove": "destroy",
 }
 _CREATED = ("create", "recreate")
-"""Kinds of actions that make a container, and settle the content of its image by that."""
+"""Kinds of actions that make a container, and thereby settle the content of its image."""
 _ROLLED_BACK: Sequence[Status] = ("ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE")
 
 
 class AtWork(NamedTuple):
-    """What is there of a name: the version its image tells, the image's id, and the digest of its content ("" unknown)."""
+    """The running instance of a name: the version of its image, the image's id, and the digest of its content (""
+    unknown)."""
 
     version: str
     image_id: str = ""
@@ -43,10 +44,9 @@ def identify(
     system: Sequence[str],
     promised: Mapping[str, str],
 ) -> tuple[ActivityAction, ...]:
-    """The actions of a desired state: its components in their order, then what nobody asks for; nothing is left out but
-    system containers. `ordered`: name and version of each component asked for. `there`: what runs now, by name. `promised`:
-    the digests that registries have under the tags asked for, by name.
-    """
+    """The actions of a desired state: its components in their order, then removals; only system containers are left
+    out. `ordered`: name and version of each component. `there`: the running instances, by name. `promised`: the digests
+    that registries have under the desired tags, by name."""
     by_subject = {difference.subject: difference for difference in differences}
     actions = []
     for name, version in ordered:
@@ -87,7 +87,7 @@ def baselines(
     components: Sequence[str],
     actions: Sequence[ActivityAction],
 ) -> tuple[Baseline, ...]:
-    """The baselines asked for, one for every component in none of them, and `<domain>:remove-components` (§2.3).
+    """The baselines of the message, one for every component in none of them, and `<domain>:remove-components` (§2.3).
 
     `asked`: titles with the names of their own components.
     """
@@ -99,8 +99,9 @@ def baselines(
 
 
 def begin_again(activity: Activity) -> Activity:
-    """The activity after its desired state was sent again: identified, and waiting for DOWNLOAD. `before` and the kinds of
-    its actions stay, so that a rollback leads to where the activity began. Each phase then finds out what is left to do.
+    """The activity after its desired state was sent again: identified, and waiting for DOWNLOAD. `before` and the kinds
+    of its actions stay, so that a rollback leads to the state at its begin. Each phase then finds the work that is
+    left.
 
     The content of an image stays settled, unless the action was taken back: then the tag is looked up again.
     """
@@ -131,5 +132,5 @@ def begin_again(activity: Activity) -> Activity:
 
 
 def _is_taken_back(baseline: Baseline) -> bool:
-    """Whether a way back was begun, by ROLLBACK or by the clean-up of what was not activated."""
+    """Whether a way back was begun, by ROLLBACK or by the clean-up of a component that was not activated."""
     return baseline.status in _ROLLED_BACK or (baseline.closed and not is_activated(baseline))

@@ -1,7 +1,7 @@
-"""What an activity means for what is desired: while it is open, and when it is over.
+"""The effect of an activity on the desired state: while it is open, and when it is over.
 
-A desired state that is asked for by a message and one that is kept are not the same: the first means its tags as they are now,
-the second is kept as it was reached.
+The desired state of a message and the one that is kept differ in one point: a tag in the first means its present
+content, a tag in the second means the content that was reached.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from evenkeel.specs.problem import Place
 
 
 def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
-    """What has to be kept once the activity is over: the target where it was activated, what was there before elsewhere.
-    A tag that is pushed again later is not followed by itself: nobody has commanded that. Nor is anything asked of `system`
-    containers, which it left alone; they are named, so that they are left alone as long as it is in force."""
+    """The state to be kept once the activity is over: the target where it was activated, the state before elsewhere. A
+    tag that is pushed again later is not followed, because no command asked for that. `system`: containers that the
+    activity left alone; they are named in the state, so that they are left alone as long as it is in force."""
     good = {subject for baseline in activity.baselines if is_activated(baseline) for subject in baseline.subjects}
     acting = {action.subject for action in activity.actions}
     documents = [
@@ -39,9 +39,9 @@ def reached(activity: Activity) -> bool:
     return not activity.actions or any(baseline.subjects and is_activated(baseline) for baseline in activity.baselines)
 
 
-def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
-    """The subjects that are left to an open activity by whoever wants `other`: all that it changes, and of those that it
-    only checks the ones that are wanted otherwise. What both want alike is kept so by both."""
+def reserved_subjects(activity: Activity, other: DesiredState) -> frozenset[str]:
+    """Subjects that cycles must not touch while the activity is open: all it changes, and those it only checks but
+    `other` wants differently."""
     theirs = _with_policy(other, "Always", "IfNotPresent").containers()
     ours = _with_policy(activity.target, "Always", "IfNotPresent").containers()
     return frozenset(
@@ -52,7 +52,8 @@ def hands_off(activity: Activity, other: DesiredState) -> frozenset[str]:
 
 
 def asked_now(state: DesiredState) -> DesiredState:
-    """What is asked for now is meant as it is now: for the time of the activity a tag is looked up again (defect A10)."""
+    """The state of a message in which tags mean their present content: they are looked up again for the time of the
+    activity (defect A10)."""
     return _with_policy(state, "IfNotPresent", "Always")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from evenkeel.reconcilers.capabilities import Inheriting, Instanced, Revealing, Tagged, Watched
 from evenkeel.reconcilers.containers import diff as _diff
-from evenkeel.reconcilers.containers import found as _found
+from evenkeel.reconcilers.containers import observation as _observation
 from evenkeel.reconcilers.containers import plan as _plan
 from evenkeel.reconcilers.containers import remembering as _remembering
 from evenkeel.reconcilers.containers import reveal as _reveal
@@ -93,17 +93,17 @@ class Containers(
     def as_found(
         self, seen: ContainersSeen, memory: ContainersMemory | None, *, well: bool = False
     ) -> DesiredState | None:
-        return _found.as_found(seen, () if memory is None else memory.made.keys(), well=well)
+        return _observation.as_found(seen, () if memory is None else memory.made.keys(), well=well)
 
     def superseded(
         self, differences: Sequence[Difference], seen: ContainersSeen, memory: ContainersMemory
     ) -> tuple[Document, ...]:
-        return _found.superseded(of_containers(differences), seen, memory)
+        return _observation.superseded(of_containers(differences), seen, memory)
 
     def renewed(
         self, differences: Sequence[Difference], seen: ContainersSeen, memory: ContainersMemory
     ) -> dict[str, tuple[str, ...]]:
-        return _found.renewed(of_containers(differences), seen, memory)
+        return _observation.renewed(of_containers(differences), seen, memory)
 
     def vindicated(
         self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
@@ -120,27 +120,27 @@ class Containers(
         return _tags.set_aside(want, seen, memory, before)
 
     def ailing(self, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]:
-        return _found.ailing(seen, memory)
+        return _observation.ailing(seen, memory)
 
     def discreet(self, output: Output, subject: str, wants: Sequence[_select.ContainersWanted]) -> Output:
         return as_marked(output, [want.subjects[subject] for want in wants if subject in want.subjects])
 
     def ended(self, seen: ContainersSeen) -> tuple[str, ...]:
-        return _found.ended(seen)
+        return _observation.ended(seen)
 
     def down(
         self, seen: ContainersSeen, memory: ContainersMemory, expected: Collection[str] = ()
     ) -> dict[str, Ailment]:
-        return _found.down(seen, memory, expected)
+        return _observation.down(seen, memory, expected)
 
     def last_checks(self, seen: ContainersSeen) -> dict[str, str]:
-        return _found.last_checks(seen)
+        return _observation.last_checks(seen)
 
     def unchecked(self, seen: ContainersSeen, since: Mapping[str, str]) -> dict[str, Ailment]:
-        return _found.unchecked(seen, since)
+        return _observation.unchecked(seen, since)
 
     def undecided(self, seen: ContainersSeen, memory: ContainersMemory) -> dict[str, str]:
-        return _found.undecided(seen, memory)
+        return _observation.undecided(seen, memory)
 
     def present(self, seen: ContainersSeen) -> tuple[str, ...]:
         return tuple(instance.id for instance in seen.containers)

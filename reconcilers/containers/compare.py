@@ -1,8 +1,9 @@
 """The fields in which two containers in normal form differ, in the words of the spec.
 
 Equal components never come here: equality of the whole value is checked first, which is what keeps a plan of thousands
-of components fast. Inside a changed one deepdiff finds the paths; lists are compared as mappings by their key
-(destination, port, variable), because index differences of reordered lists mean nothing to people.
+of components fast. Inside a changed one deepdiff's report gives the paths with both values; lists are compared as
+mappings by their key (destination, port, variable), because index differences of reordered lists mean nothing to
+people.
 
 Fields divide into three: those an engine changes in place (limits, restart policy), those that are evenkeel's own
 conduct and never need a new container (`with_conduct_of`), and all others.
@@ -19,7 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from evenkeel.specs.codec import changed, plain
+from evenkeel.specs.codec import camel, changed, plain
 from evenkeel.specs.containers.container import (
     UNLIMITED,
     USUAL_PROPAGATION,
@@ -125,20 +126,23 @@ def fields(old: Container, new: Container, *, show_values: bool = False) -> tupl
     `show_values`: except for those that a spec marks or that look secret.
     """
     from deepdiff import DeepDiff
+    from deepdiff.helper import notpresent
 
     before, after = _keyed(old), _keyed(new)
     # Most fields are the same in both, and deepdiff would take them apart to the last leaf, too.
     for key in [key for key in before.keys() & after.keys() if before[key] == after[key]]:
         del before[key], after[key]
-    found = DeepDiff(
+    report = DeepDiff(
         before, after, verbose_level=2, threshold_to_diff_deeper=0, zip_ordered_iterables=True, view="tree"
     )
-    paths = {tuple(item.path(output_format="list")) for items in found.values() for item in items}
-    leaves = sorted({leaf for path in paths for leaf in (*_leaves(before, path), *_leaves(after, path))})
+    values: dict[tuple[str, ...], tuple[Any, Any]] = {}
+    for entry in (entry for entries in report.values() for entry in entries):
+        one, other = (_ABSENT if value is notpresent else value for value in (entry.t1, entry.t2))
+        values.update(_leaves(tuple(entry.path(output_format="list")), one, other))
     secret = {*old.secrets, *new.secrets} if show_values else None
     differing = [
-        Field(".".join(leaf), _text(leaf, _at(before, leaf), secret), _text(leaf, _at(after, leaf), secret))
-        for leaf in leaves
+        Field(".".join(path), *(_text(path, value, secret) for value in both))
+        for path, both in sorted(values.items(), key=lambda each: each[0])
     ]
     for path, words in (("command", _command), ("health.exec", _check)):
         differing.extend(_word_fields(path, words(old), words(new), show_values=show_values))
@@ -173,8 +177,8 @@ def _keyed(container: Container) -> dict[str, Any]:
         "privileged": container.privileged,
         "capabilities": {name: name for name in container.capabilities},
         "restart": {"policy": container.restart.policy, "maxRetries": container.restart.max_retries},
-        "resources": _camel(value["resources"]),
-        "log": _camel(value["log"]),
+        "resources": _given(value["resources"]),
+        "log": _given(value["log"]),
         "terminal": container.terminal,
         "interactive": container.interactive,
         "labels": dict(container.labels),
@@ -191,30 +195,19 @@ def _keyed(container: Container) -> dict[str, Any]:
     return {key: item for key, item in keyed.items() if item is not None}
 
 
-def _camel(value: dict[str, Any]) -> dict[str, Any]:
-    def camel(key: str) -> str:
-        first, *rest = key.split("_")
-        return first + "".join(part.title() for part in rest)
-
+def _given(value: dict[str, Any]) -> dict[str, Any]:
     return {camel(key): item for key, item in value.items() if item is not None}
 
 
-def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The paths of the plain values at and below `path`. deepdiff names a whole mapping when all of it came or went."""
-    here = _at(value, path)
-    if isinstance(here, dict):
-        for key in here:
-            yield from _leaves(value, (*path, key))
-    elif here is not _ABSENT:
-        yield path
-
-
-def _at(value: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        if not isinstance(value, dict) or key not in value:
-            return _ABSENT
-        value = value[key]
-    return value
+def _leaves(path: tuple[str, ...], old: Any, new: Any) -> Iterator[tuple[tuple[str, ...], tuple[Any, Any]]]:
+    """The plain values of one entry of deepdiff's report, by path. An entry is a whole mapping when all of it came or
+    went."""
+    if not isinstance(old, dict) and not isinstance(new, dict):
+        yield path, (old, new)
+        return
+    before, after = (value if isinstance(value, dict) else {} for value in (old, new))
+    for key in {**before, **after}:
+        yield from _leaves((*path, key), before.get(key, _ABSENT), after.get(key, _ABSENT))
 
 
 _ABSENT = object()

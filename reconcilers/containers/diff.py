@@ -151,8 +151,8 @@ def _unfinished(
     """What a candidate still needs to be running, up to date, proven and alone; `None` for nothing."""
     assert candidate.container is not None
     update = compare.in_place_differs(container, candidate.container)
-    restart = container.name in memory.notified and candidate.state in AWAKE
-    start = "it runs with what was changed since it was started" if restart else ""
+    restart = container.name in memory.notified and candidate.state in (*AWAKE, "exited")
+    start = "it was started with what has changed since" if restart else ""
     start = start or why_start(candidate, container.restart, memory)
     limited = update and candidate.state in AWAKE and container.resources != candidate.container.resources
     proven, kept = is_proven(candidate, container, memory), is_kept(candidate, container, memory)
@@ -184,7 +184,7 @@ def _unfinished(
     else:
         verb, why = "finish", "an old instance or name is left over"
     cost = _cost(container, others, memory) if switching else _Cost()
-    if restart:
+    if restart and candidate.state in AWAKE:
         away = _cost(container, [candidate, *(others if switching else ())], memory)
         cost = cost._replace(away_s=away.away_s, away_most_s=away.away_most_s)
     return ContainerDifference(
@@ -205,7 +205,7 @@ def _unfinished(
         start=bool(start),
         verify=verify,
         compared=compared,
-        stop=restart,
+        stop=restart and candidate.state in AWAKE,
     )
 
 

@@ -8,7 +8,7 @@ code 0.
 from __future__ import annotations
 
 from evenkeel.reconcilers.containers.diff import diff
-from evenkeel.reconcilers.containers.found import ailing
+from evenkeel.reconcilers.containers.observation import ailing
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.codec import changed

@@ -1,8 +1,8 @@
 """Files: select, diff and plan.
 
-`Files` puts the domain's functions behind the port; each lives in a module of its own name. A file is proven as soon as it was
-read back, and no file comes to an end or fails a check. A source without `sha256` is followed: with it, content changes
-without a revision, and there is nothing to set aside for it.
+`Files` puts the domain's functions behind the port; each lives in a module of its own name. A file is proven as soon as
+it was read back, and no file ends or fails a check. A source without `sha256` is followed: its content changes without
+a revision, and there is nothing to set aside for it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 
 from evenkeel.reconcilers.capabilities import Inheriting
 from evenkeel.reconcilers.files import diff as _diff
-from evenkeel.reconcilers.files import found as _found
 from evenkeel.reconcilers.files import look as _look
+from evenkeel.reconcilers.files import observation as _observation
 from evenkeel.reconcilers.files import plan as _plan
 from evenkeel.reconcilers.files import remembering as _remembering
 from evenkeel.reconcilers.files import select as _select
@@ -59,12 +59,12 @@ class Files(Inheriting[FilesSeen, FilesMemory]):
         return _remembering.remembered(step, outcome, memory)
 
     def as_found(self, seen: FilesSeen, memory: FilesMemory | None, *, well: bool = False) -> DesiredState | None:
-        return _found.as_found(seen, memory)
+        return _observation.as_found(seen, memory)
 
     def superseded(
         self, differences: Sequence[Difference], seen: FilesSeen, memory: FilesMemory
     ) -> tuple[Document, ...]:
-        return _found.superseded(of_files(differences))
+        return _observation.superseded(of_files(differences))
 
     def down(self, seen: FilesSeen, memory: FilesMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
-        return _found.gone(seen, expected)
+        return _observation.gone(seen, expected)

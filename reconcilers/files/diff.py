@@ -1,9 +1,10 @@
-"""What differs between the files that are wanted and those that are there.
+"""The differences between the files that are wanted and those that are there.
 
-Nothing here depends on how far an earlier cycle came: what was prepared beside a path is seen there, and what was placed and
-not proven yet is told by the memory.
+Nothing here depends on the progress of an earlier cycle: a prepared file is seen beside its path, and a file that was
+placed and not proven yet is in the memory.
 
-INV-07  files and symbolic links that evenkeel did not place are never changed or removed, but where a document overwrites them
+INV-07  files and symbolic links that evenkeel did not place are never changed or removed, but where a document
+overwrites them
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
 
 
 def _with_former_places(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
-    """While a file cannot be placed anew, its former place is not given to another one: it has nothing else."""
+    """The differences without the removal of a former place whose file cannot be placed anew: it has nothing else."""
     blocked = {subject for subject, each in found.items() if each.verb == "blocked"}
     while blocked:
         more = {}
@@ -115,7 +116,7 @@ def _wanted(
 
 
 def _form(file: File, there: FileSeen) -> Form:
-    """How the file has to be."""
+    """The wanted form of a file."""
     if file.link:
         return Form(link=file.link)
     if file.content is not None:
@@ -135,7 +136,7 @@ def _absent_text(there: FileSeen) -> str:
 
 
 def _not_to_overwrite(file: File, there: FileSeen, form: Form, memory: FilesMemory) -> str:
-    """Why what is there and is not evenkeel's is not replaced; "" when it may be."""
+    """The reason why a foreign file is not replaced; "" when it may be."""
     if not file.overwrite:
         return foreign_text(file, there, form)
     if there.size > MOST_SOURCE:
@@ -150,9 +151,10 @@ def _not_to_overwrite(file: File, there: FileSeen, form: Form, memory: FilesMemo
 
 
 def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> FileDifference | None:
-    """What is left of a file that nobody asks for at this path any more."""
+    """The difference at a path that no document has any more."""
     path, subject = there.path, subject_at(there.path, memory)
     placed, is_moved = memory.placed.get(path), subject in wanted
+    told = placed.notify if placed is not None else ()
     if there.trouble or there.refused:
         why = f"it cannot be removed: {there.trouble}"
         is_stuck = there.trouble and placed is not None and not is_moved
@@ -162,19 +164,20 @@ def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> 
         if placed is not None and placed.proven and placed.proven != form_name(there.form):
             why += "; somebody else has changed it since it was placed"
         if is_moved:
-            return FileDifference(subject, "finish", f"its former file {path} is left", removes=(path,))
-        return FileDifference(subject, "remove", why, before=there.form, removes=(path,))
+            return FileDifference(subject, "finish", f"its former file {path} is left", removes=(path,), told=told)
+        return FileDifference(subject, "remove", why, before=there.form, removes=(path,), told=told)
     left = _temporaries(there)
     if there.missing:
         return None  # it may be on a disk that is not mounted
     why = (
         f"temporary files of an interrupted change are left beside {path}" if left else f"{path} is not there any more"
     )
-    return FileDifference(subject, "finish", why, temporaries=left, forgets=(path,))
+    return FileDifference(subject, "finish", why, temporaries=left, forgets=(path,), told=told)
 
 
 def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
-    """With what is left of the same subject at another path. While it cannot be placed, its former file stays."""
+    """A difference joined with that of the same subject at its former path. While it cannot be placed, its former file
+    stays."""
     if difference.verb == "blocked" or left.verb == "blocked":
         return difference
     return changed(
@@ -182,6 +185,7 @@ def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
         removes=(*difference.removes, *left.removes),
         temporaries=(*difference.temporaries, *left.temporaries),
         forgets=(*difference.forgets, *left.forgets),
+        told=tuple(dict.fromkeys((*difference.told, *left.told))),
     )
 
 
@@ -194,4 +198,5 @@ def _unneeded(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[
     """Names in the store that neither this want nor an original needs."""
     sources = {each.source.digest for each in seen.files if each.source is not None}
     kept = {each.digest for each in memory.originals.values()}
-    return tuple(name for name in seen.stored if name not in sources | kept | want.pinned)
+    names = dict.fromkeys((*seen.stored, *memory.stored))
+    return tuple(name for name in names if name not in sources | kept | want.pinned)

@@ -1,4 +1,5 @@
-"""Whose a file is. evenkeel touches what it has placed, and nothing else unless it was told to."""
+"""Ownership of files. evenkeel touches files that it has placed, and no others without a document that overwrites
+them."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from evenkeel.specs.files.observed import FileSeen
 
 
 def is_own(seen: FileSeen, memory: FilesMemory) -> bool:
-    """Whether what is at a path is evenkeel's: it has placed a file there, whatever is in it by now; or what is there is just
-    what it was about to place when it was interrupted. A symbolic link, or anything else, where a file was placed is not."""
+    """Whether the file at a path is evenkeel's: evenkeel has placed a file there, whatever its content is by now; or it
+    has exactly the form that evenkeel was about to place when it was interrupted. A symbolic link, or anything else, in
+    the place of a file is not."""
     begun = memory.begun.get(seen.path, "")
     if seen.kind == "file":
         return seen.path in memory.placed or (begun != "" and begun.startswith(f"{seen.form.digest} "))

@@ -1,8 +1,8 @@
 """Differences → steps in stages.
 
-A change goes this way: read the source into the store; write the new file beside the old one; rename it into place; read it
-again. A crash between any two of these leaves a state from which `diff` finds the way, forward or, with last-good as the
-desired state, back.
+A change has these steps: read the source into the store; write the new file beside the old one; rename it into place;
+read it again. A crash between any two of these leaves a state from which `diff` finds the way, forward or, with
+last-good as the desired state, back.
 
 INV-08  a file that evenkeel did not place is overwritten only after it was kept
 """
@@ -26,14 +26,15 @@ _DOMAIN = FilesMemory.domain
 
 
 def plan(differences: Sequence[FileDifference], former: Former[FilesWanted]) -> Plan:
-    """All steps from here to there. Only the first stage is ever applied; then the files are looked at again."""
+    """All steps from the observed to the wanted files. Only the first stage is ever applied; then the files are looked
+    at again."""
     judged = tuple(judgement for each in differences if (judgement := _but_needed(each, former)) is not None)
     steps = [step for each in judged if each.verb not in NOTHING_DONE for step in _steps(each)]
     return Plan(_DOMAIN, judged, stages(steps))
 
 
 def _but_needed(difference: FileDifference, former: Former[FilesWanted]) -> FileDifference | None:
-    """Contents that the ways back and forth need stay in the store."""
+    """A difference without the removal of contents that a way back or forth needs."""
     if difference.subject != STORED:
         return difference
     needed = frozenset[str]().union(*(want.pinned for want in former if want is not None))
@@ -49,10 +50,11 @@ def _steps(difference: FileDifference) -> Iterator[Step]:
             yield step
             needs = (step.id,)
     for path in difference.removes:
-        yield Step(f"remove:{path}", subject, Phase.ACTIVATE, Remove(path), needs)
+        yield Step(f"remove:{path}", subject, Phase.ACTIVATE, Remove(path, difference.told), needs)
     discarded: dict[str, tuple[str, ...]] = dict.fromkeys(difference.forgets, ()) | dict(difference.temporaries)
     for path, names in discarded.items():
-        discard = Discard(path, names, path in difference.forgets)
+        is_gone = path in difference.forgets
+        discard = Discard(path, names, is_gone, difference.told if is_gone else ())
         yield Step(f"discard:{path}", subject, Phase.CLEANUP, discard)
     if difference.contents:
         yield Step("drop", subject, Phase.CLEANUP, Drop(difference.contents))
@@ -71,7 +73,11 @@ def _changing(difference: FileDifference, file: File) -> Iterator[Step]:
         yield Step(f"write:{subject}", subject, Phase.UPDATE, Write(path, temporary, form, file.content))
     if difference.switch:
         switch = Switch(path, temporary, form, difference.before, not difference.is_foreign)
-        yield Step(f"switch:{subject}", subject, Phase.ACTIVATE, switch)
+        if difference.before is None:  # nothing is disturbed, and an engine wants a mount's source when it creates
+            written = (f"write:{subject}",) if difference.write else ()
+            yield Step(f"switch:{subject}", subject, Phase.UPDATE, switch, written)
+        else:
+            yield Step(f"switch:{subject}", subject, Phase.ACTIVATE, switch)
         needs = (f"switch:{subject}",)
     if difference.adjust:
         yield Step(f"adjust:{subject}", subject, Phase.ACTIVATE, Adjust(path, form))

@@ -1,4 +1,4 @@
-"""What has to be remembered of a step that is begun or has ended, and of what is gone."""
+"""The memory of the files domain after the begin or end of a step, and after a file is gone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from evenkeel.specs.codec import changed
-from evenkeel.specs.files.actions import Adjust, Discard, Keep, Remove, Switch, Verify, Write
-from evenkeel.specs.files.file import form_name
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
+from evenkeel.specs.files.file import Form, form_name
 from evenkeel.specs.files.memory import FilesMemory, Placed
 from evenkeel.specs.plan import Done, Outcome, Step
 
@@ -17,6 +17,8 @@ Value = TypeVar("Value")
 def begun(step: Step, memory: FilesMemory) -> FilesMemory:
     """The memory when a step is about to be performed: a loss of power may follow."""
     match step.action:
+        case Fetch(digest=digest) | Keep(form=Form(digest=digest)) if digest:
+            return changed(memory, stored=tuple(dict.fromkeys((*memory.stored, digest))))
         case Write(path=path):
             return changed(memory, prepared={**memory.prepared, path: step.subject})
         case Switch(path=path, form=form) | Adjust(path=path, form=form):
@@ -50,12 +52,14 @@ def remembered(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemory
             return forgotten(memory, [path])
         case Discard(path=path, forgets=True):
             return forgotten(memory, [path])
+        case Drop(names=names):
+            return changed(memory, stored=tuple(each for each in memory.stored if each not in names))
         case _:
             return memory
 
 
 def forgotten(memory: FilesMemory, gone: Collection[str]) -> FilesMemory:
-    """The memory without what is known of these paths."""
+    """The memory without these paths."""
     return changed(
         memory,
         placed=_without(memory.placed, gone),

@@ -1,4 +1,4 @@
-"""What of the desired state concerns files."""
+"""The files of a desired state."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from evenkeel.specs.files.file import File
 
 
 class FilesWanted(NamedTuple):
-    """Files in order of name, with the documents that ask for them."""
+    """Files in order of name, with their documents."""
 
     documents: tuple[tuple[File, Document], ...] = ()
 
     @property
     def subjects(self) -> dict[str, File]:
-        """The files that are asked for, by name."""
+        """The wanted files, by name."""
         return {file.name: file for file, _ in self.documents}
 
     @property
@@ -25,7 +25,7 @@ class FilesWanted(NamedTuple):
 
     @property
     def pinned(self) -> frozenset[str]:
-        """The digests of contents that are asked for by their digest."""
+        """The digests of contents that are wanted by their digest."""
         return frozenset(file.sha256 for file, _ in self.documents if file.sha256)
 
 

@@ -1,4 +1,4 @@
-"""Differences of files in words. A content is told by its digest, of a secret one only that it differs."""
+"""Differences of files in words. A content is shown by its digest; of a secret one only the difference is told."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _content_text(file: File, form: Form, size: int | None) -> str:
 
 
 def foreign_text(file: File, there: FileSeen, form: Form) -> str:
-    """Why nothing is placed where something is that evenkeel did not make."""
+    """The reason why nothing is placed over something foreign."""
     remedy = "`overwrite: true` replaces it"
     if there.kind == "link":
         return f"{file.path} is a symbolic link to {there.form.link}, which evenkeel did not make; {remedy}"
@@ -61,7 +61,7 @@ def foreign_text(file: File, there: FileSeen, form: Form) -> str:
 
 
 def source_text(file: File, there: FileSeen) -> str:
-    """Why the content that is asked for cannot be had."""
+    """The reason why the wanted content is not available."""
     source = there.source
     if source is None:
         return "its content is not in the store any more"

@@ -1,1 +1,1 @@
-"""One revision over several domains: how far each may go, and what all of them together have come to. Pure."""
+"""One revision over several domains: barriers, groups, and the verdict on all of them. Pure."""

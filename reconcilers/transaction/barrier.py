@@ -1,8 +1,10 @@
-"""How far a domain may go while others are on their way to the same revision.
+"""Barriers: how far a domain may go while others are on their way to the same revision.
 
-Phases are barriers: nothing is prepared before everything is fetched, nothing is switched before everything is prepared, and
-nothing is removed before everything is proven. Inside of the switch there is an order of the domains: a domain switches, and
-proves itself, before the next one begins. The way back takes them in reverse order.
+Phases are barriers: nothing is prepared before everything is fetched, nothing is switched before everything is
+prepared, and nothing is removed before everything is proven. Domains prepare themselves in an order, because one may
+depend on the preparation of another one: an engine creates no container whose mount has no source. They also switch in
+an order: a domain switches, and proves itself, before the next one begins. The way back takes the switches in reverse
+order.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from evenkeel.specs.plan import Phase, Plan
 
 
 class Progress(NamedTuple):
-    """How far a domain is with a revision. `rank`: its place in the order of switches. `pending`: the first phase of which a
-    step is left, `None` when none is. `unseen`: not "", why nobody knows how far it is. `fails`: the last try on its way
-    failed."""
+    """The progress of a domain on the way to a revision. `rank`: its place in the order of switches. `pending`: the
+    first phase of which a step is left, `None` when none is. `unseen`: the reason why its progress is unknown, or "".
+    `fails`: its last try failed."""
 
     rank: int
     pending: Phase | None
@@ -31,9 +33,10 @@ def pending(plan: Plan) -> Phase | None:
 
 
 def held(domain: str, phase: Phase, others: Mapping[str, Progress], rank: int, *, back: bool = False) -> str:
-    """Why a domain of this `rank` has to wait with a phase; "" when it may go on. `others`: all other domains that the revision
-    changes. `back`: it is a way back. Then nothing waits for a domain that cannot be looked at, or whose last try failed: what
-    failed is taken back wherever that is possible, and one domain may need what another one brings back."""
+    """The reason why a domain of this `rank` has to wait with a phase; "" when it may go on. `others`: all other
+    domains that the revision changes. `back`: it is a way back. Then nothing waits for a domain that cannot be looked
+    at, or whose last try failed: failures are taken back wherever that is possible, and one domain may depend on the
+    way back of another one."""
     if phase == Phase.DOWNLOAD:
         return ""
     mine = _place(phase, rank, back)
@@ -53,7 +56,7 @@ def _place(phase: Phase, rank: int, back: bool) -> tuple[int, int]:
         case Phase.DOWNLOAD:
             return 0, 0
         case Phase.UPDATE:
-            return 1, 0
+            return 1, rank
         case Phase.ACTIVATE | Phase.VERIFY:
             return 2, -rank if back else rank
         case Phase.CLEANUP:

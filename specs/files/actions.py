@@ -87,34 +87,39 @@ class Verify(Struct, frozen=True, tag="verify"):
 
     @property
     def traits(self) -> Traits:
-        names = dict.fromkeys((*self.notify, *self.told))
+        names = tuple(dict.fromkeys((*self.notify, *self.told)))
         return Traits(
             f"read {self.path} again",
             {"action": "verify", "path": self.path},
-            notifies=tuple(("containers", name) for name in names),
+            notifies=_containers(names),
         )
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove a file that evenkeel has placed, with the temporary files beside it. What is no file stays."""
+    """Remove a file that evenkeel has placed, with the temporary files beside it. What is no file stays. `told`: the containers
+    that have to begin anew without it."""
 
     path: str
+    told: tuple[str, ...] = ()
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"remove {self.path}", {"action": "remove", "path": self.path})
+        return Traits(f"remove {self.path}", {"action": "remove", "path": self.path}, notifies=_containers(self.told))
 
 
 class Discard(Struct, frozen=True, tag="discard"):
-    """Remove temporary files beside a path. `names`: theirs in the folder. `forgets`: evenkeel has nothing else there."""
+    """Remove temporary files beside a path. `names`: theirs in the folder. `forgets`: evenkeel has nothing else there. `told`:
+    as for `Remove`."""
 
     path: str
     names: tuple[str, ...]
     forgets: bool = False
+    told: tuple[str, ...] = ()
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"remove temporary files beside {self.path}", {"action": "discard", "path": self.path})
+        facts = {"action": "discard", "path": self.path}
+        return Traits(f"remove temporary files beside {self.path}", facts, notifies=_containers(self.told))
 
 
 class Drop(Struct, frozen=True, tag="drop"):
@@ -125,6 +130,10 @@ class Drop(Struct, frozen=True, tag="drop"):
     @property
     def traits(self) -> Traits:
         return Traits(f"drop {len(self.names)} stored contents", {"action": "drop"})
+
+
+def _containers(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(("containers", name) for name in names)
 
 
 FileAction = Fetch | Keep | Write | Switch | Adjust | Verify | Remove | Discard | Drop

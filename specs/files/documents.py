@@ -21,6 +21,8 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 _MOST_ID = 2**32 - 2
 """The highest number of a user or a group; the one above it means none."""
 _KERNELS = ("/proc", "/sys", "/dev")
+_SHARED_MEMORY = "/dev/shm/"
+"""An ordinary file system, though it is below /dev."""
 
 
 def file(metadata: MetadataSpec, spec: FileSpec, flaws: Flaws) -> File:
@@ -36,7 +38,7 @@ def file(metadata: MetadataSpec, spec: FileSpec, flaws: Flaws) -> File:
             Flaw(("mode",), "expected three octal digits in quotes, a 0 before them or not", "write `mode: '0644'`")
         )
     flaws.extend(_path_flaws("path", spec.path))
-    if any(f"{spec.path}/".startswith(f"{kernel}/") for kernel in _KERNELS):
+    if _is_kernels(spec.path):
         flaws.append(Flaw(("path",), "what is there is the kernel's, and is no file that could be replaced"))
     if (content is None) == (not source):
         flaws.append(Flaw(("source",) if source else (), "expected exactly one of `content`, `source`"))
@@ -70,6 +72,11 @@ def file(metadata: MetadataSpec, spec: FileSpec, flaws: Flaws) -> File:
         overwrite=spec.overwrite,
         notify=tuple(sorted(set(spec.notify))),
     )
+
+
+def _is_kernels(path: str) -> bool:
+    at = [kernel for kernel in _KERNELS if f"{path}/".startswith(f"{kernel}/")]
+    return bool(at) and not path.startswith(_SHARED_MEMORY)
 
 
 def notified(wanted: File) -> tuple[Reference, ...]:

@@ -25,7 +25,8 @@ class FilesMemory(Memory, frozen=True):
     `placed`: files that evenkeel has placed; what is there, and is a file, is its own. `begun` names the form that was about to
     be placed and is not proven yet: where that is what is there, it is evenkeel's own, too, so that a crash right after the
     switch ends with a proof and a notification. `prepared`: subjects of paths beside which temporary files may be.
-    `originals`: what was there before evenkeel replaced it, with its content in the store.
+    `originals`: what was there before evenkeel replaced it, with its content in the store. `stored`: digests of contents that
+    were put into the store, so that the store is emptied before the domain is idle.
     """
 
     domain: ClassVar[str] = File.domain
@@ -34,3 +35,4 @@ class FilesMemory(Memory, frozen=True):
     begun: dict[str, str] = field(default_factory=dict)
     prepared: dict[str, str] = field(default_factory=dict)
     originals: dict[str, Form] = field(default_factory=dict)
+    stored: tuple[str, ...] = ()

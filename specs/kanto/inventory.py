@@ -28,6 +28,7 @@ from evenkeel.specs.containers.container import UNLIMITED, Container, Log, Resou
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State
 from evenkeel.specs.containers.shorthand import device_text, full_mount_text, port_text
 from evenkeel.specs.kanto.updateagent import Association, Inventory, KeyValue, SoftwareNode
+from evenkeel.specs.reading.quantity import decimal_text
 from evenkeel.specs.reading.secrecy import HIDDEN
 
 AGENT_NAME = "Eclipse Kanto Containers Update Agent"
@@ -101,12 +102,12 @@ def go_duration_text(duration: timedelta) -> str:
     if micros < 1000:
         return f"{micros}µs"
     if micros < 1_000_000:
-        return f"{_decimal(micros, 1000)}ms"
+        return f"{decimal_text(micros, 1000)}ms"
     minutes, rest = divmod(micros, 60_000_000)
     hours, minutes = divmod(minutes, 60)
     text = f"{hours}h" if hours else ""
     text += f"{minutes}m" if hours or minutes else ""
-    return f"{text}{_decimal(rest, 1_000_000)}s"
+    return f"{text}{decimal_text(rest, 1_000_000)}s"
 
 
 def kanto_size_text(size: int) -> str:
@@ -239,9 +240,3 @@ def _time(moment_s: float) -> str:
 
 def _bool(value: bool) -> str:
     return "true" if value else "false"
-
-
-def _decimal(value: int, unit: int) -> str:
-    whole, rest = divmod(value, unit)
-    digits = len(str(unit)) - 1
-    return f"{whole}.{rest:0{digits}d}".rstrip("0") if rest else str(whole)

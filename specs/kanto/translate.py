@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evenkeel.specs.codec import changed, plain
+from evenkeel.specs.codec import camel, changed, plain
 from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.containers.shorthand import mount_text
@@ -55,12 +55,6 @@ def _component(container: Container, domain: str) -> dict[str, Any]:
     return {"id": name, "version": "" if version == "n/a" else version, "config": config}
 
 
-def _camel(key: str) -> str:
-    """`stable_for` → `stableFor`."""
-    first, *rest = key.split("_")
-    return first + "".join(part.capitalize() for part in rest)
-
-
 def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
     """A desired state cannot give a stop timeout. A container with evenkeel's default gets Kanto's, which is longer."""
     if isinstance(again, Container) and asked.stop == Stop():
@@ -70,7 +64,7 @@ def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
     before, after = plain(asked), plain(again) if again is not None else {}
     return [
         Flaw(
-            (name, _camel(key)),
+            (name, camel(key)),
             "Kanto's desired state has no words for it",
             "leave it out, or ask for it in spec files",
         )

@@ -74,15 +74,16 @@ def duration_text(duration: timedelta) -> str:
     if micros < 1000:
         return f"{micros}us"
     if micros < 1_000_000:
-        return f"{_decimal(micros, 1000)}ms"
+        return f"{decimal_text(micros, 1000)}ms"
     hours, rest = divmod(micros, 3_600_000_000)
     minutes, rest = divmod(rest, 60_000_000)
     text = f"{hours}h" if hours else ""
     text += f"{minutes}m" if minutes else ""
-    return text + (f"{_decimal(rest, 1_000_000)}s" if rest else "")
+    return text + (f"{decimal_text(rest, 1_000_000)}s" if rest else "")
 
 
-def _decimal(value: int, unit: int) -> str:
+def decimal_text(value: int, unit: int) -> str:
+    """`value` in units of `unit`, a power of ten, without needless zeros: 1500 of 1000 → `1.5`."""
     whole, rest = divmod(value, unit)
     digits = len(str(unit)) - 1
     return f"{whole}.{rest:0{digits}d}".rstrip("0") if rest else str(whole)

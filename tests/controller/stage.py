@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tests.virtual import now
 
 from evenkeel.controller.cycle.domain import Domain
-from evenkeel.controller.cycle.stage import Limits
+from evenkeel.controller.cycle.stage import StageLimits
 from evenkeel.controller.drivers.containers.memory import MemoryEngine
 from evenkeel.controller.journal.journal import Journal, keep_journal
 from evenkeel.controller.journal.lock import Lock
@@ -138,7 +138,7 @@ class Stage:
         self.journal: Journal = keep_journal(state, self.now)
         self.source, self.sink, self.heart = Scripted(), Listener(), Heart()
         self.sinks = [self.sink]
-        self.settings, self.limits, self.containers = settings, Limits(), Containers()
+        self.settings, self.limits, self.containers = settings, StageLimits(), Containers()
         self.controller = self.make()
 
     def now(self) -> float:

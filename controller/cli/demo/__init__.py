@@ -1,4 +1,4 @@
-"""`evenkeel demo`: a place for the demonstration, which is gone afterwards."""
+"""`evenkeel demo`: a temporary folder for the demonstration."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The demonstration: the real controller, real spec files, a simulated engine, in half a minute.
 
-A story in six acts. What is shown is what the commands show; what happens is what `evenkeel run` does: files change, the
-controller notices, plans, converges. Each act ends only when the engine's world is as the text claims, and the whole fails
-otherwise: the demonstration is a test that people like to watch.
+A story in six acts. It prints the output of the commands, and runs the work of `evenkeel run`: files change, the
+controller notices, plans, converges. Each act ends only when the engine's world is as the text claims, and the whole
+fails otherwise: the demonstration is a test, too.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ class Demo:
         self._news = asyncio.Event()
 
     async def play(self) -> bool:
-        """All acts; False when somebody stopped it. Bug when an act does not end as told."""
+        """Play all acts; False when it was stopped. Bug when an act does not end as expected."""
         controller = build_controller(
             self._settings,
             self._journal,
             open_domains(self._settings, self._engine),
             open_source(self._settings),
-            told=self._told,
+            on_entry=self._entry,
             progress=self._screen.show.progress,
         )
         self._tell("This is evenkeel on a simulated engine. Nothing on this machine is touched.")
@@ -158,7 +158,7 @@ class Demo:
         desired = read_files([str(SPECS / act)]).desired
         found = await preview(open_domains(self._settings, self._engine), self._journal, desired)
         self._screen.echo(paint("\n$ evenkeel plan", "faint", self._screen.style))
-        for line in plan_lines(found.told(), self._screen.width, self._screen.style):
+        for line in plan_lines(found.texts(), self._screen.width, self._screen.style):
             self._screen.echo(line)
         shown = [difference.verb for each in found.plans for difference in each.plan.differences]
         self._check(f"the plan is {verbs}", {verb: shown.count(verb) for verb in shown} == verbs)
@@ -181,7 +181,7 @@ class Demo:
         self._asked = read_files([str(folder)]).desired.digest
 
     def _settled(self) -> bool:
-        """The newest files are in force, and fulfilled."""
+        """Whether the newest files are in force, and the device has reached them."""
         return self._reason() == "Converged" and self._journal.digest("last-good") == self._asked
 
     def _reason(self) -> str:
@@ -220,8 +220,8 @@ class Demo:
         if not holds:
             raise Bug("demo", f"{what}: not so")
 
-    def _told(self, entry: Feedback) -> None:
-        self._screen.show.told(entry)
+    def _entry(self, entry: Feedback) -> None:
+        self._screen.show.entry(entry)
         self._news.set()
 
     def _head(self, text: str) -> None:

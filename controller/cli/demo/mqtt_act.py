@@ -1,8 +1,8 @@
-"""The last act of the demonstration: a desired state over MQTT, and what the device says about it.
+"""The last act of the demonstration: a desired state over MQTT, and the feedback of the device.
 
-A real broker: mosquitto when it is installed, else amqtt in an environment of its own when uv can make one, else none, and the
-act says so and is not played. The controller is started anew on the state that the acts before left, now with an update agent;
-what publishes and commands is what `evenkeel publish --drive` is made of.
+A real broker: mosquitto when it is installed, else amqtt in an environment of its own when uv can make one. Without
+either, the act says so and is skipped. The controller is started anew on the state of the earlier acts, now with an
+update agent. The commander is that of `evenkeel publish --drive`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _command(folder: Path, port: int) -> list[str] | None:
 
 
 class Screen(NamedTuple):
-    """Where the demonstration is shown."""
+    """The screen of the demonstration."""
 
     echo: Echo
     show: Show
@@ -104,7 +104,8 @@ async def play_over_mqtt(
     message: Path,
     screen: Screen,
 ) -> None:
-    """The act; Bug when it does not end as told. `running`: image by name of what runs on the engine."""
+    """Play the act; Bug when it does not end as expected. `running`: image by name of the containers that run on the
+    engine."""
     sent = json.loads(message.read_bytes())  # noqa: ASYNC240 - a kilobyte of our own
     screen.echo(
         "An update manager asks for another hvac and more memory for the seat, and not for the feeder. The device says how"
@@ -151,9 +152,9 @@ async def _publish(settings: Settings, sent: dict[str, Any], screen: Screen) -> 
         await connected(link, f"broker:{settings.mqtt.broker}", 10)
         async for state in link.messages():
             await state.done()
-            break  # the agent is there: it hears what is sent
-        told = Following(lambda line: screen.echo(f"    {line}"), screen.style).told
-        end = await commander.carry_out(sent["activityId"], sent["payload"], drive=True, told=told)
+            break  # the agent has answered: it is subscribed
+        told = Following(lambda line: screen.echo(f"    {line}"), screen.style).feedback
+        end = await commander.carry_out(sent["activityId"], sent["payload"], drive=True, on_feedback=told)
     if end.status != "COMPLETED":
         raise Bug("demo", f"the activity ended with {end.status}")
 

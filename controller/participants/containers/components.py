@@ -1,6 +1,7 @@
-"""The components of the containers domain: each is driven with the content of its image that is meant, and judged.
+"""The components of the containers domain: each is driven with the settled content of its image, and judged.
 
-A verdict comes from a look at the very instance (`reconcilers.containers.standing`), never from what was done to it.
+A verdict comes from a look at the very instance (`reconcilers.containers.standing`), never from the steps that were
+performed on it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from evenkeel.controller.participants.participant import Waits
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.containers.commanded import gives_way as steps_aside
 from evenkeel.reconcilers.containers.commanded import opens
-from evenkeel.reconcilers.containers.found import digest_of, is_restless, youngest
+from evenkeel.reconcilers.containers.observation import digest_of, is_restless, youngest
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.containers.standing import standing
 from evenkeel.reconcilers.gate import all_open
@@ -77,7 +78,7 @@ class ContainerComponents:
     async def stands(
         self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
     ) -> Standing:
-        """How a component stands now. Of one that is started again and again only time tells how it ends."""
+        """The standing of a component now. The end of one that is started again and again shows only with time."""
         seen = await self._driving.look_at(self._look(_only(action, want), action.subject), waits, cut)
         if isinstance(seen, str):
             return Standing("unknown", seen)
@@ -92,8 +93,8 @@ class ContainerComponents:
     async def all_stand(
         self, actions: Sequence[ActivityAction], want: ContainersWanted, waits: Waits, cut: asyncio.Event
     ) -> dict[str, Standing]:
-        """How several components stand by one and the same look, by subject. One that is restless has to be watched before
-        anything can be said of it, and is away until then."""
+        """The standing of several components by one and the same look, by subject. A restless one has to be watched
+        before it can be judged, and is away until then."""
         seen = await self._driving.look_at(self._look(want, ""), waits, cut)
         if isinstance(seen, str):
             return {action.subject: Standing("unknown", seen) for action in actions}
@@ -124,7 +125,7 @@ class ContainerComponents:
         return standing(action.subject, _only(action, want), own, self._cycles.memory())
 
     async def _watch(self, instance: str, container: Container, cut: asyncio.Event) -> str:
-        """Why it does not stay up; "" when it does."""
+        """The reason why it does not stay up; "" when it does."""
         watching = self._driver.perform(Verify(instance, container), lambda message, done, total: self._driving.alive())
         proof = await unless(cut, watching)
         if proof is None:
@@ -155,7 +156,8 @@ class ContainerComponents:
         *,
         gives_way: bool = False,
     ) -> str:
-        """Without a look nothing is done: newer content under the same tag would be taken for what was there."""
+        """As `Components.restore`. Without a look nothing is done: newer content under the same tag would be taken for
+        the former one."""
         newer: tuple[str, ...] = ()
         if action.image_before:
             seen = await self._driving.look_at(self._bare_look(action.subject), waits, cut)
@@ -182,7 +184,8 @@ def _only(action: ActivityAction, want: ContainersWanted) -> ContainersWanted:
 
 
 def _meant(action: ActivityAction, want: ContainersWanted) -> ImagePins:
-    """The content of the image: once it is settled, that; until then what is found, or was when it was identified."""
+    """The content of the image: once it is settled, that; until then the content that is found, or was at the
+    identification."""
     images = [container.image for container, _ in want.documents if container.name == action.subject]
     if action.digest is None:
         return ImagePins(fallback=dict.fromkeys(images, action.promised))
@@ -190,7 +193,7 @@ def _meant(action: ActivityAction, want: ContainersWanted) -> ImagePins:
 
 
 def _unwatched(seen: ContainersSeen, watched: Mapping[str, int]) -> ContainersSeen:
-    """As if nothing had been restarted that was watched since."""
+    """The observation without restarts of instances that were watched since."""
     return changed(
         seen,
         containers=tuple(

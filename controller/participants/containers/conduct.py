@@ -1,4 +1,4 @@
-"""How the containers domain takes part in updates, and what of a desired state is asked of it."""
+"""The conduct of the containers domain in updates, and its want in a desired state."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ContainerCycles = Cycles[ContainersWanted, ContainersSeen, ContainersMemory]
 
 
 class ContainersConduct(NamedTuple):
-    """`domain`: its name on the wire. `system_containers`: names that no message touches, unless it brings a list of its own;
-    `protected`: names that nobody touches. `verbose` and `reported_values`: as for `specs.kanto.inventory`. `patience`: for
-    how long a command waits out passing trouble."""
+    """`domain`: its name on the wire. `system_containers`: names that no message touches, unless it brings a list of
+    its own; `protected`: names that are never touched. `verbose` and `reported_values`: as for `specs.kanto.inventory`.
+    `patience`: for how long a command waits out passing trouble."""
 
     domain: str = "containers"
     system_containers: tuple[str, ...] = ()
@@ -30,13 +30,14 @@ class ContainersConduct(NamedTuple):
 
 
 def wanted(conduct: ContainersConduct, state: DesiredState) -> ContainersWanted:
-    """A state's own list of system containers replaces the configured one, for this state only (§1.5). What it asks of
-    them is passed over, as the original does (§2.1)."""
+    """The want of a state. Its own list of system containers replaces the configured one, for this state only (§1.5).
+    Its components for system containers are ignored, as the original does (§2.1)."""
     has_own = any(document.kind == "SystemContainers" for document in state.documents)
     want = select(state, (*conduct.protected, *(() if has_own else conduct.system_containers)))
     return want._replace(documents=tuple(each for each in want.documents if each[0].name not in want.system))
 
 
 def wanted_before(conduct: ContainersConduct, activity: Activity) -> ContainersWanted:
-    """What was there, seen with the same list of system containers as the target: the way back is as wide as the way."""
+    """The want of the state before, with the same list of system containers as the target: the way back has the same
+    components."""
     return wanted(conduct, activity.before)._replace(system=wanted(conduct, activity.target).system)

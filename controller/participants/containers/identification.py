@@ -1,4 +1,4 @@
-"""Identify what a desired state would do to containers: one look, registries included."""
+"""Identification of a desired state for containers: one look, registries included."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.participants.containers.components import ContainerDriving
 from evenkeel.controller.participants.containers.conduct import ContainersConduct, wanted
 from evenkeel.controller.participants.participant import Identified, Waits
-from evenkeel.reconcilers.agents.asked import joined
 from evenkeel.reconcilers.agents.identify import AtWork, identify
-from evenkeel.reconcilers.containers.found import at_work, content_of, digest_of, restoring, unanswered
+from evenkeel.reconcilers.agents.request import joined
+from evenkeel.reconcilers.containers.observation import at_work, content_of, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.codec import changed
@@ -71,8 +71,8 @@ class ContainersIdentification:
 
     @at_once
     def _forgive_images(self, want: ContainersWanted, seen: ContainersSeen) -> None:
-        """Content that failed is tried again where this desired state asks for it, and where the engine has it no more: it
-        may be what a registry names now."""
+        """Forget failures of content that this desired state asks for, and of content that the engine has no more,
+        because a registry may name it now."""
         asked_for = content_of({container.image for container, _ in want.documents}, seen)
         here = {*seen.images.values(), *seen.digests.values()}
         for image in self._memory().rejected:

@@ -1,4 +1,4 @@
-"""The containers domain as a participant: an engine, its cycles, and Kanto's way of telling of them."""
+"""The containers domain as a participant: an engine, its cycles, and Kanto's inventory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ContainersParticipant:
         stopping: asyncio.Event,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """`stopping`: set when the end is for good. `alive` is called whenever something is tried."""
+        """`stopping`: set when the end is for good. `alive` is called at each try."""
         self.domain = reconciler.domain
         self._conduct, self._journal, self._driver = conduct, journal, driver
         self._cut, self._stopping = asyncio.Event(), stopping

@@ -1,4 +1,4 @@
-"""The content of images that an activity means. An activity knows it better than a look does."""
+"""The content of images that an activity means. It has precedence over a look."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, R
 
 
 class ImagePins(NamedTuple):
-    """`pinned`: references → the digests that are meant, which replace the registry's answer ("" takes any content).
-    `fallback`: the same for when the registry does not answer. `rejected`: ids of images that are not meant."""
+    """`pinned`: references → digests that replace the registry's answer ("" takes any content). `fallback`: references
+    → digests that serve when the registry does not answer. `rejected`: ids of images that are not meant."""
 
     pinned: Mapping[str, str] = {}
     fallback: Mapping[str, str] = {}
@@ -20,12 +20,12 @@ class ImagePins(NamedTuple):
 
 
 def named(digests: Mapping[str, str]) -> dict[str, RemoteImage]:
-    """As if a registry had said so."""
+    """Digests in the form of a registry's answers."""
     return {image: RemoteImage(digest) for image, digest in digests.items() if digest}
 
 
 def unpinned(look: ContainersLook, pins: ImagePins) -> ContainersLook:
-    """A look that asks no registry about what is pinned."""
+    """A look that asks no registry about pinned images."""
     return changed(look, images=tuple(image for image in look.images if image not in pins.pinned))
 
 

@@ -1,10 +1,10 @@
-"""Specs from files and folders: what an operator, a configuration tool or a mounted volume puts there is what is asked for.
+"""Specs from files and folders, written by an operator, a configuration tool or a mounted volume.
 
-`read_specs` reads everything once; `FileSource` reads it again whenever it changed. What decides is the content, never an
-event: a wake-up only means "look", and a look that finds the same bytes costs no parsing and says nothing.
+`read_specs` reads everything once; `FileSource` reads it again whenever it changed. The content decides, never an
+event: a wake-up only means "look", and a look that finds the same bytes costs no parsing and reports nothing.
 
-Two things must not happen here. No file that cannot be read, is empty, or lies on a path that is gone may pass for a wish
-to have less: each is a problem, and problems leave in force what was. And no change may go unnoticed, however it was saved.
+A file that cannot be read, is empty, or lies on a path that is gone must not pass for the wish to have less: each is a
+problem, and problems leave the state in force as it is. And every change has to be noticed, however it was saved.
 """
 
 from evenkeel.controller.sources.files.read import SOUGHT, Reading, passed_over, read_specs

@@ -1,11 +1,11 @@
 """Parsed files, kept by the digest of their content, so that a second start needs no YAML.
 
-A folder with one small file per parsed file, named by a key over the content, the name under which problems place it, and
-the edition of the code that parsed it. An entry begins with the digest of the rest: what does not match, because the power
-went away or somebody wrote there, is as good as absent. Everything here may be deleted at any time.
+A folder with one small file per parsed file, named by a key over the content, the name under which problems place it,
+and the edition of the code that parsed it. An entry begins with the digest of the rest. An entry that does not match
+its digest, after a power cut or a foreign write, counts as absent. Everything here may be deleted at any time.
 
-Entries hold whatever specs hold, variables with secrets too: only their owner may read them. Nothing here raises; a cache
-that cannot be read or written is merely slow.
+Entries hold whole specs, variables with secrets too: only their owner may read them. Nothing here raises; a cache that
+cannot be read or written is merely slow.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from evenkeel.specs.desired import Decoded
 log = logging.getLogger(__name__)
 
 FORMAT = 1
-"""Rises when entries are written differently."""
+"""Rises when the format of entries changes."""
 MOST_ENTRIES = 256
-"""Entries that stay beside those in use; some 2 KiB each."""
+"""The most unused entries that stay; some 2 KiB each."""
 
 
 def key_of(name: str, content: bytes) -> str:
@@ -36,7 +36,7 @@ def key_of(name: str, content: bytes) -> str:
 
 
 def load(folder: Path, key: str) -> Decoded | None:
-    """The entry, `None` when there is none that is whole."""
+    """The entry, `None` when there is none, or it is damaged."""
     try:
         digest, _, body = (folder / key).read_bytes().partition(b"\n")
         if digest.decode() != hashlib.sha256(body).hexdigest():
@@ -71,10 +71,10 @@ def prune(folder: Path, used: Sequence[str]) -> None:
 
 @once
 def _edition() -> str:
-    """Names the code that decodes: the version that is installed, and the files of `evenkeel.specs` as they are.
+    """The edition of the code that decodes: the installed version, and the files of `evenkeel.specs`.
 
-    The version is read off the folder beside the package, because importlib.metadata takes 40 ms to say the same. In a
-    checkout there is none, and in an image all files may bear one date: hence both.
+    The version is read off the folder beside the package, because importlib.metadata takes 40 ms for it. In a checkout
+    there is no such folder, and in an image all files may have one date: hence both.
     """
     package = Path(specs.__file__).parent
     found = [f"format {FORMAT}"]

@@ -1,7 +1,7 @@
-"""Paths → bytes → a reading: every file's content first, then what it means.
+"""Paths → bytes → a reading: every file's content first, then its meaning.
 
 The two halves are apart so that the second one, which may need YAML, runs only when the first brought something new.
-`gather` never raises for what it finds on the disk: what it cannot read is a problem with the name of the file.
+`gather` never raises for faults on the disk: a file that cannot be read is a problem with its name.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from evenkeel.specs.reading.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 SOUGHT = "*.yaml, *.yml and *.json are read, and not its sub-folders"
-"""What is read of a folder, in words."""
+"""The files of a folder that are read, in words."""
 _TRIES = 3
-"""For a file that is there in the list and gone when it is opened: somebody is just replacing it."""
+"""Tries for a file that is in the list and gone when it is opened, because it is just being replaced."""
 
 
 class Reading(NamedTuple):
-    """What the files say, all together. `missing` holds those of the `paths` that do not exist, `nothing` the places of
-    documents that ask for nothing."""
+    """The result of reading all files together. `missing` holds those of the `paths` that do not exist, `nothing` the
+    places of documents that ask for nothing."""
 
     desired: DesiredState
     problems: tuple[Problem, ...]
     missing: tuple[str, ...]
     content_digest: str
-    """Names the bytes, the names of the files, and what could not be read. Equal digests: nothing changed at all."""
+    """A digest of the bytes, the names of the files, and the read errors. Equal digests: nothing changed at all."""
     paths: tuple[str, ...] = ()
     nothing: tuple[Place, ...] = ()
 
@@ -48,7 +48,7 @@ class Reading(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """The bytes of all files that can be read, by name, and what is wrong with the others."""
+    """The bytes of all readable files, by name, and the faults of the others."""
 
     files: tuple[tuple[str, bytes], ...]
     problems: tuple[Problem, ...]
@@ -71,7 +71,7 @@ def is_spec(name: str) -> bool:
 
 
 def passed_over(paths: Sequence[str | Path]) -> tuple[str, ...]:
-    """What lies in the folders among `paths` and is not read, in order of name; folders end with a slash."""
+    """The entries in the folders among `paths` that are not read, in order of name; folders end with a slash."""
     found: list[str] = []
     for path in paths:
         with suppress(OSError, ValueError):
@@ -91,7 +91,7 @@ def gather(paths: Sequence[str | Path]) -> Contents:
 
 
 def understand(contents: Contents, cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
-    """What the bytes mean; parses only the files that `cache` does not know."""
+    """The meaning of the bytes; parses only the files that `cache` does not know."""
     found: list[Decoded] = []
     keys: list[str] = []
     stored = False
@@ -99,7 +99,7 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
         key = parsed.key_of(name, content) if cache else ""
         decoded = parsed.load(cache, key) if cache else None
         if decoded is None:
-            from evenkeel.specs.documents.decode import decode_file  # what is cached needs no YAML
+            from evenkeel.specs.documents.decode import decode_file  # cached files need no YAML
 
             decoded = decode_file(content, name)
             if cache and not cache_readonly:
@@ -147,7 +147,7 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
                 hint = "write what is asked for, or remove the file"
                 problems.append(Problem(Place(_shown(file), 1, 1), "", "the file is empty", hint))
     if missing and (files or errors(problems)):
-        # Of several places one is gone: not mounted yet, perhaps. What it asked for must not be taken for unwanted.
+        # One of several places is gone: perhaps it is not mounted yet. Its documents must not be taken for unwanted.
         problems.extend(Problem(Place(path), "", "does not exist") for path in missing)
     shown = tuple((_shown(file), content) for file, content in files.items())
     given = tuple(_shown(Path(path)) for path in paths)
@@ -155,15 +155,15 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
 
 
 def _files_of(path: Path) -> list[Path]:
-    """The path itself, or the files of the folder that it names; what else lies there is left alone."""
+    """The path itself, or the files of the folder that it names, without files that are no specs."""
     if not stat.S_ISDIR(path.stat().st_mode):
         return [path]
     return sorted(entry for entry in path.iterdir() if is_spec(entry.name) and not _is_folder(entry))
 
 
 def _unread(path: Path, read: Collection[str]) -> list[Problem]:
-    """A warning for each sub-folder that holds specs, if it is none of the places that are `read`. One look into each; the
-    hidden ones, as of Kubernetes and of git, are machinery."""
+    """A warning for each sub-folder that holds specs, if it is none of the places that are `read`. One look into each;
+    hidden ones belong to tools such as Kubernetes and git."""
     found: list[Problem] = []
     with suppress(OSError), os.scandir(path) as entries:
         for name in sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_dir(entry)):
@@ -176,7 +176,7 @@ def _unread(path: Path, read: Collection[str]) -> list[Problem]:
 
 
 def _open_to_all(path: Path) -> list[Problem]:
-    """A warning where everybody may write: who writes specs decides what runs, and with which rights."""
+    """A warning where everybody may write: the writer of specs decides what runs, and with which rights."""
     try:
         mode = path.stat().st_mode
     except OSError:

@@ -1,13 +1,13 @@
 """A reading at the start, and one whenever the files changed.
 
-inotify is a hint and nothing more. A watch sits on a directory's inode: it is deaf as soon as that directory, or a link on
-the way to it, has been replaced. So every round sets up fresh watches on the real directories that decide what the paths
-lead to, looks *after* they stand, compares the directories and the content with what it knew, and only then waits. Whatever
-happens during a look is therefore either in the look or an event after it; what inotify never tells (a network file system,
-another mount namespace) is found by looking again every so often.
+inotify is a hint and nothing more. A watch belongs to a directory's inode: it is deaf as soon as that directory, or a
+link on the way to it, has been replaced. So every round sets up fresh watches on the real directories that decide what
+the paths lead to, looks *after* they stand, compares the directories and the content with those of the last round, and
+only then waits. Every change during a look is therefore either in the look or an event after it. Changes that inotify
+never tells (a network file system, another mount namespace) are found by looking again every so often.
 
-A burst is read when it is over: a checkout that is read in the middle asks for things that nobody wanted. Idle, this costs
-one thread that sleeps.
+A burst is read when it is over: a reading in the middle of a checkout would be a state that was never meant. Idle, this
+costs one thread that sleeps.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STEP_MS = 50
-"""Quiet for so long: the burst is over. It is the latency of a single save, too."""
+"""A burst is over after so long without an event. It is the latency of a single save, too."""
 _DEBOUNCE_MS = 1000
 """A burst that does not end is read after this long."""
 _PAUSE_S = 0.1
-"""Between two looks of which the first found nothing new: a busy neighbour in a watched directory costs little."""
+"""The pause between two looks of which the first found nothing new, so that a busy neighbour in a watched directory
+costs little."""
 _DEAF_S = 2.0
-"""Between two looks while inotify is not to be had."""
+"""The pause between two looks while inotify is not available."""
 _MOST_LINKS = 40
-"""As the kernel has it; more are a loop."""
+"""The limit of the kernel; more links are a loop."""
 
 
 class FileSource:
@@ -82,14 +83,15 @@ class FileSource:
             directories = await asyncio.to_thread(watched, self._paths)
 
     def _look(self, seen: str) -> tuple[Reading | None, frozenset[Path]]:
-        """What there is unless it was `seen`, and the directories that decide about it."""
+        """A reading unless its digest is `seen`, and the directories that decide about it."""
         contents = gather(self._paths)
         self._tell_unread(contents)
         reading = None if contents.digest == seen else understand(contents, self._cache)
         return reading, watched(self._paths)
 
     def _tell_unread(self, contents: Contents) -> None:
-        """Once for each, because nothing else may ever be told of a sub-folder: no revision changes with it."""
+        """Report each unread entry once. There may be no other sign of a sub-folder, because no revision changes with
+        it."""
         unread = frozenset(problem.place.file for problem in contents.problems if problem.severity == "warning")
         for folder in sorted(unread - self._unread):
             log.warning("sub-folder is not read", extra={"fields": {"folder": folder}})
@@ -116,7 +118,7 @@ class FileSource:
             self._wake.set()
 
     async def _event(self, directories: frozenset[Path]) -> None:
-        """Until something happened in one of the directories, or may have."""
+        """Return after an event in one of the directories, or when one may have been missed."""
         import asyncio
 
         from watchfiles import awatch

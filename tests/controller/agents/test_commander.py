@@ -50,9 +50,11 @@ async def test_a_commander_that_gave_up_once_commands_again(mosquitto: Mosquitto
         commander = Commander(it)
         await connected(it, "broker:it", 60)
         with pytest.raises(TimedOut, match=r"no end after 0\.2 s; nobody answered"):
-            await commander.carry_out("a1", {"domains": []}, drive=True, told=told.append, limit_s=0.2)
+            await commander.carry_out("a1", {"domains": []}, drive=True, on_feedback=told.append, limit_s=0.2)
         async with agent(broker):
             for activity in ("a2", "a3"):
-                end = await commander.carry_out(activity, {"domains": []}, drive=True, told=told.append, limit_s=60)
+                end = await commander.carry_out(
+                    activity, {"domains": []}, drive=True, on_feedback=told.append, limit_s=60
+                )
                 assert (end.activity_id, end.status) == (activity, "COMPLETED")
     assert [heard.activity_id for heard in told] == ["a2", "a3"]

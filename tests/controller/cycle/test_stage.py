@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.cycle.stage import Limits, run_stage
+from evenkeel.controller.cycle.stage import StageLimits, run_stage
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Start, Verify
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Stop
@@ -80,7 +80,7 @@ def stage(*actions: Action) -> Stage:
 async def applied(
     work: Stage,
     engine: Engine,
-    limits: Limits | None = None,
+    limits: StageLimits | None = None,
     stop_at: float | None = None,
     notes: list[str] | None = None,
     fail_before: str = "",
@@ -107,7 +107,7 @@ async def applied(
     def broke(error: Exception) -> str:
         return f"{type(error).__name__}: {error}"
 
-    return await run_stage(work, engine, limits or Limits(), stopping, progress, before, afterwards, broke)
+    return await run_stage(work, engine, limits or StageLimits(), stopping, progress, before, afterwards, broke)
 
 
 def test_every_step_has_an_outcome_and_is_noted_before_and_after() -> None:
@@ -123,7 +123,7 @@ def test_every_step_has_an_outcome_and_is_noted_before_and_after() -> None:
 def test_a_few_at_a_time() -> None:
     async def work() -> None:
         engine = after(1)
-        assert len(await applied(stage(*(Start(str(n)) for n in range(7))), engine, Limits(parallel=3))) == 7
+        assert len(await applied(stage(*(Start(str(n)) for n in range(7))), engine, StageLimits(parallel=3))) == 7
         assert engine.most_at_work == 3
         assert time() == 3
 
@@ -190,7 +190,7 @@ def test_no_step_takes_for_ever(action: Action, limit_s: float) -> None:
 def test_a_stop_lets_the_step_at_work_finish_and_begins_no_other() -> None:
     async def work() -> None:
         engine, notes = after(4), []
-        outcomes = await applied(stage(*(Start(str(n)) for n in range(5))), engine, Limits(parallel=2), 3, notes)
+        outcomes = await applied(stage(*(Start(str(n)) for n in range(5))), engine, StageLimits(parallel=2), 3, notes)
         assert outcomes == {"0": Done(), "1": Done()}
         assert time() == 4
         assert [note for note in notes if "before" in note] == ["0 before 0", "0 before 1"]
@@ -235,7 +235,14 @@ def test_a_stop_before_the_stage_begins_nothing() -> None:
         stopping = asyncio.Event()
         stopping.set()
         nothing = await run_stage(
-            stage(Start("a"), Pull("x", "Always")), engine, Limits(), stopping, lambda *_: None, _never, _never, str
+            stage(Start("a"), Pull("x", "Always")),
+            engine,
+            StageLimits(),
+            stopping,
+            lambda *_: None,
+            _never,
+            _never,
+            str,
         )
         assert nothing == {}
 
@@ -259,7 +266,7 @@ def test_a_step_that_cannot_be_recorded_is_not_taken() -> None:
 def test_an_outcome_that_cannot_be_recorded_ends_the_stage() -> None:
     async def work() -> None:
         with pytest.raises(JournalError, match="disk is full"):
-            await applied(stage(Start("a"), Start("b"), Start("c")), after(10), Limits(parallel=1), fail_after="0")
+            await applied(stage(Start("a"), Start("b"), Start("c")), after(10), StageLimits(parallel=1), fail_after="0")
         assert time() == 10
 
     run(work())

@@ -415,7 +415,7 @@ class Witness:
         device, stopped = self.device, list[str]()
         options = Settings(state=str(device.state))
         controller = build_controller(
-            options, device.journal, open_domains(options, device.engine), told=self._heard, now=now
+            options, device.journal, open_domains(options, device.engine), on_entry=self._heard, now=now
         )
 
         def stop() -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
-from evenkeel.controller.mqtt.limits import Limits
+from evenkeel.controller.mqtt.limits import BrokerLimits
 from evenkeel.controller.mqtt.line import WINDOW
 from evenkeel.controller.mqtt.session import Message, Session, is_of
 from evenkeel.specs.errors import TooLarge
@@ -29,7 +29,7 @@ class MemoryLink:
         self._queue: deque[tuple[int, str, bytes]] = deque()
         self._changed, self._count, self._flying = asyncio.Event(), 0, 0
         line: Any = SimpleNamespace(acknowledge=self._acknowledge)
-        self._session = Session(line, WINDOW, Limits("broker:memory"))
+        self._session = Session(line, WINDOW, BrokerLimits("broker:memory"))
 
     async def __aenter__(self) -> MemoryLink:
         return self

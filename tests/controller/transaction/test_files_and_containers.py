@@ -34,6 +34,34 @@ def test_a_container_starts_with_the_file_that_its_revision_asks_for(on_mixed: O
     on_mixed(work)
 
 
+def test_a_new_file_is_in_place_before_a_container_that_mounts_it_is_created(on_mixed: OnMixed) -> None:
+    """An engine creates none whose mount has no source."""
+
+    async def work(mixed: Mixed) -> None:
+        mixed.ask("one", "web:1")
+        await mixed.play(200)
+        assert mixed.power.done.index(("files", "switch")) < mixed.power.done.index(("containers", "create"))
+        assert mixed.power.done.count(("containers", "start")) == 1
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_container_begins_anew_without_a_file_that_is_removed(on_mixed: OnMixed) -> None:
+    """It would else fail at its next start, long after the revision was called good."""
+
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        mixed.engine.bad.add("")
+        mixed.ask(None, "web:1")
+        await mixed.play(600)
+        assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
+        assert mixed.settled() == (False, "RolledBack")
+        assert mixed.engine.read == {"web": "one"}
+
+    on_mixed(work)
+
+
 def test_a_container_begins_anew_with_the_file_that_it_mounts(on_mixed: OnMixed) -> None:
     async def work(mixed: Mixed) -> None:
         await mixed.settle("one", "web:1", "other:1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evenkeel.reconcilers.containers.found import ailing
+from evenkeel.reconcilers.containers.observation import ailing
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Restart, RestartPolicy
 from evenkeel.specs.containers.memory import ContainersMemory

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sampling import examples
 
-from evenkeel.reconcilers.agents.asked import read_asked
+from evenkeel.reconcilers.agents.request import read_request
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.kanto.desired import Manner
 from evenkeel.specs.kanto.settings import kanto_settings
@@ -181,7 +181,7 @@ def test_no_problem_of_a_desired_state_repeats_a_secret(shape: object, secret: s
     content = json.dumps(message, ensure_ascii=False)
     received = read_envelope(content.encode())
     told = "\n".join(map(problem_text, received.problems))
-    asked = read_asked(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
+    asked = read_request(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
     check("\n".join((said_of(content, "x.json"), told, *asked.reasons, asked.notes)), str(secret))
 
 
@@ -208,7 +208,7 @@ def test_an_address_where_none_belongs_is_not_repeated_with_its_secrets(key: str
     component = {"id": "web", "version": "1", "config": [{"key": key, "value": value}]}
     payload = {"domains": [{"id": "containers", "components": [component]}]}
     content = json.dumps({"activityId": "a", "timestamp": 1, "payload": payload})
-    asked = read_asked(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
+    asked = read_request(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
     many = {"mount": "mounts", "host": "extraHosts", "port": "ports", "dependsOn": "dependsOn"}
     field = f"{many[key]}: [{json.dumps(value)}]" if key in many else f"{key}: {json.dumps(value)}"
     native = HEAD.replace("  image: web:1\n", "") if key == "image" else HEAD
@@ -225,7 +225,7 @@ def test_a_word_where_a_form_of_parts_was_expected_is_not_repeated(key: str, sec
     component = {"id": "web", "version": "1", "config": [{"key": key, "value": secret}]}
     payload = {"domains": [{"id": "containers", "components": [component]}]}
     content = json.dumps({"activityId": "a", "timestamp": 1, "payload": payload})
-    asked = read_asked(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
+    asked = read_request(content.encode(), "topic", "containers", Manner(takes_unknown_keys=True))
     native = {
         "host": "extraHosts: [{}]",
         "mount": "mounts: [{}]",

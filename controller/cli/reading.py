@@ -1,11 +1,11 @@
-"""What is asked, for a command that acts on it: valid and not empty by accident, or an error."""
+"""The reading for a command that acts on specs: valid and not empty by accident, or an error."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.cli.output import echo
-from evenkeel.controller.wiring import no_document, read_asked
+from evenkeel.controller.wiring import no_document, read_source
 from evenkeel.specs.errors import EvenkeelError, SpecError
 from evenkeel.specs.problem import errors, place_text, problem_text
 
@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.loop.ports import Reading
     from evenkeel.specs.settings.settings import Settings
-    from evenkeel.templates.activity_text import Message
+    from evenkeel.templates.activity_text import MessageOrigin
 
 _MEANT = "if that is meant, say --allow-empty"
 
 
-def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False, journal: Journal | None = None) -> Reading:
-    """The reading of all specs; warnings are said. SpecError for what is wrong; an error, too, when the place is missing
-    or asks for no container (any more), because that is more often an accident than a wish. `journal`: the one that is open
-    already."""
-    reading = read_asked(settings, readonly=readonly)
+def desired_reading(
+    settings: Settings, *, readonly: bool, allow_empty: bool = False, journal: Journal | None = None
+) -> Reading:
+    """The reading of all specs; warnings are printed. SpecError for faults. An error, too, when the place is missing or
+    asks for no container (any more), because that is more often an accident than a wish. `journal`: the one that is
+    open already."""
+    reading = read_source(settings, readonly=readonly)
     element = "specs:" + ", ".join(settings.specs)
     if errors(reading.problems):
         raise SpecError(element, reading.problems)
@@ -36,7 +38,8 @@ def asked(settings: Settings, *, readonly: bool, allow_empty: bool = False, jour
 
 
 def _check_not_empty(settings: Settings, reading: Reading, journal: Journal | None) -> None:
-    """EvenkeelError with what an accident would cost, where containers were asked for before; else with what is missing."""
+    """EvenkeelError with the containers that an accident would remove, where there were some before; else with the
+    missing places."""
     from contextlib import closing, nullcontext
     from pathlib import Path
 
@@ -76,9 +79,9 @@ def check_no_message(settings: Settings, journal: Journal) -> None:
         raise EvenkeelError(f"state:{settings.state}", f"{why}: {journal.loss.trouble.why}")
 
 
-def message_in_force(journal: Journal) -> Message | None:
-    """Where the desired state came from, when it came over MQTT: then the files are not asked (docs/adr/0007)."""
-    from evenkeel.templates.activity_text import Message
+def message_in_force(journal: Journal) -> MessageOrigin | None:
+    """The origin of the desired state, when it came over MQTT: then the files are not in force (docs/adr/0007)."""
+    from evenkeel.templates.activity_text import MessageOrigin
 
     origins = (journal.origin("message", domain) for domain in journal.overruled())
-    return next((Message(each.source, each.activity, each.at) for each in origins if each is not None), None)
+    return next((MessageOrigin(each.source, each.activity, each.at) for each in origins if each is not None), None)

@@ -1,4 +1,4 @@
-"""What observations say beyond differences: originals to go back to, and files that are gone."""
+"""The meaning of an observation beyond differences: originals to go back to, and files that are gone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from evenkeel.specs.files.observed import FileSeen, FilesSeen
 
 
 def as_found(seen: FilesSeen, memory: FilesMemory | None) -> DesiredState | None:
-    """What a first revision may overwrite, as if somebody had asked for it. Without a memory all files that were looked at:
-    where nobody knows what is asked for, those that evenkeel has placed stay as they are."""
+    """The files that a first revision may overwrite, as a desired state. Without a memory, all files of the look: where
+    no stored state tells what is in force, files that evenkeel has placed stay as they are."""
     files = [each for each in seen.files if each.kind in ("file", "link") and _counts(each, memory)]
     return desired_state([_original(each.subject, each.path, each.form) for each in files]) if files else None
 
@@ -27,7 +27,7 @@ def _counts(there: FileSeen, memory: FilesMemory | None) -> bool:
 
 
 def superseded(differences: Sequence[FileDifference]) -> tuple[Document, ...]:
-    """Of what evenkeel did not make that which is overwritten, as if somebody had asked for it."""
+    """The foreign files that are overwritten, as documents to go back to."""
     return tuple(
         _original(each.subject, each.file.path, each.before, each.file.notify)
         for each in differences
@@ -36,7 +36,7 @@ def superseded(differences: Sequence[FileDifference]) -> tuple[Document, ...]:
 
 
 def _original(subject: str, path: str, form: Form, notify: tuple[str, ...] = ()) -> Document:
-    """The wish for exactly this form, whose content is in the store."""
+    """A document for exactly this form, whose content is in the store."""
     if form.link:
         return Document("File", subject, File(subject, path, link=form.link, mode=USUAL_MODE, notify=notify))
     owner, group = str(form.uid), str(form.gid)
@@ -45,7 +45,7 @@ def _original(subject: str, path: str, form: Form, notify: tuple[str, ...] = ())
 
 
 def gone(seen: FilesSeen, expected: Iterable[str]) -> dict[str, Ailment]:
-    """Of expected files those that are not there. Nothing speaks against what they were changed to."""
+    """The expected files that are absent. Their absence does not refute a change."""
     there = {each.subject for each in seen.files if each.kind != "absent" and each.is_wanted}
     missing = () if seen.only else sorted(set(expected) - there)
     return {subject: Ailment("is not there", refutes=False) for subject in missing}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evenkeel.reconcilers.containers.found import at_work
+from evenkeel.reconcilers.containers.observation import at_work
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State

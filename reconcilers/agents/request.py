@@ -1,7 +1,7 @@
-"""What a desired-state message asks for, or every reason why it cannot be read.
+"""The content of a desired-state message, or every reason why it cannot be read.
 
-Decides nothing about containers: it turns one message, in Kanto's words (container-management.md §1), into the desired state
-that an activity is about, and into sentences for its sender.
+Decides nothing about containers: it turns one message, in Kanto's words (container-management.md §1), into the desired
+state of an activity, and into sentences for its sender.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
 from evenkeel.specs.reading.secrecy import shown_address, shown_path
 
 _LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
-"""In characters; a broker may refuse what is longer than it likes, and nobody reads it."""
+"""In characters. A broker may refuse longer messages, and nobody reads them."""
 
 
-class Asked(NamedTuple):
-    """One message, read. `reasons`: why it cannot be followed; the rest then says nothing but `activity_id`.
+class Request(NamedTuple):
+    """One message, read. `reasons`: why it cannot be followed; of the rest only `activity_id` counts then.
 
-    `content` names what it asks for ("" when it cannot be followed). `components`: id and version, in order. `baselines`:
-    titles with the names of their own components. `notes`: what the sender ought to know though all is well.
+    `content` names the content ("" when it cannot be followed). `components`: id and version, in order. `baselines`:
+    titles with the names of their own components. `notes`: remarks for the sender of a good message.
     """
 
     activity_id: str
@@ -39,21 +39,21 @@ class Asked(NamedTuple):
     notes: str = ""
 
 
-def read_asked(payload: bytes, topic: str, domain: str, manner: kanto.Manner) -> Asked:
-    """What a message on `topic` asks of `domain`. Never raises for what it may hold."""
+def read_request(payload: bytes, topic: str, domain: str, manner: kanto.Manner) -> Request:
+    """The content of a message on `topic` for `domain`. Never raises, whatever the message holds."""
     received = updateagent.read_envelope(payload, topic)
     id_ = received.activity_id
     if received.problems:
-        return Asked(id_, tuple(problem_text(changed(problem, place=Place())) for problem in received.problems))
+        return Request(id_, tuple(problem_text(changed(problem, place=Place())) for problem in received.problems))
     value = {"payload": received.payload or {}}
     flaws: list[Flaw] = []
     drafts = kanto.desired_state_drafts(value, flaws, domain, manner)
     reasons = tuple(_reason(value, flaw) for flaw in flaws if not flaw.warning)
     if reasons:
-        return Asked(id_, reasons)
+        return Request(id_, reasons)
     place = Place(topic=topic, activity_id=id_)
     state = desired_state([Document(draft.kind, draft.name, draft.wanted, place) for draft in drafts])
-    return Asked(
+    return Request(
         id_,
         content=hashlib.sha256(encode(received.payload)).hexdigest()[:16],
         target=asked_now(state),
@@ -64,7 +64,7 @@ def read_asked(payload: bytes, topic: str, domain: str, manner: kanto.Manner) ->
 
 
 def joined(reasons: Sequence[str]) -> str:
-    """All reasons, as far as they go into one message; long ones of strangers are cut short."""
+    """All reasons, as far as they go into one message; long foreign texts are cut short."""
     told, length = [], 0
     for reason in reasons:
         told.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
@@ -76,7 +76,7 @@ def joined(reasons: Sequence[str]) -> str:
 
 
 def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
-    """Kanto's text for a flaw, where it stands, and what helps; what is only doubtful is no rejection."""
+    """Kanto's text for a flaw, its place, and the remedy. A warning is no reason for a refusal."""
     said = shown_address(flaw.message if flaw.warning else kanto.rejection(value, flaw))
     text = f"{said} [{path_text(shown_path(flaw.path))}]"
     return f"{text}, {shown_address(flaw.hint)}" if flaw.hint else text
