@@ -93,6 +93,8 @@ def _components() -> tuple[dict[str, Schema], dict[str, Schema]]:
     types: list[type] = [MetadataSpec, *(kind.spec for kind in KINDS.values())]
     found, definitions = msgspec.json.schema_components(types, ref_template=f"{_REFERENCE}{{name}}")
     definitions["HealthSpec"]["oneOf"] = _ONE_PROBE
+    for each in definitions.values():
+        each["description"] = " ".join(each.get("description", "").split())  # a docstring of several lines is indented
     return dict(zip(("metadata", *KINDS), found, strict=True)), dict(definitions)
 
 

@@ -17,7 +17,7 @@ class BaselineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
 
     members: Annotated[
         tuple[Name, ...],
-        Meta(description="Names of containers and files. A name stands in one group at most."),
+        Meta(description="Names of subjects, of any kind. A name stands in one group at most."),
     ] = ()
     member_labels: Annotated[
         dict[str, str],

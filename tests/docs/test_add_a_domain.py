@@ -59,6 +59,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (tree / name).write_text(text)
     for name, lines in changes():
         change(tree, name, lines)
+    refused = files()["parameters.yaml"].replace("'10'", "'900'").replace("store:1", "store:2")
+    (tree / "refused.yaml").write_text(refused)
     return tree
 
 
@@ -109,7 +111,7 @@ def as_on_the_page(output: str, tree: Path) -> list[str]:
 def test_the_sessions_of_the_page_are_what_the_commands_say(tree: Path) -> None:
     parts = re.split(r"^\$ (evenkeel .+)\n", "".join(blocks("console")), flags=re.MULTILINE)[1:]
     commands = list(zip(parts[::2], parts[1::2], strict=True))
-    assert [command.split()[1] for command, _ in commands] == ["plan", "apply", "status"]
+    assert [command.split()[1] for command, _ in commands] == ["plan", "apply", "status", "apply"]
     for command, output in commands:
         done = evenkeel(tree, *command.split()[1:])
         assert as_on_the_page(done.stdout, tree) == as_on_the_page(output, tree), command + done.stderr
@@ -131,3 +133,26 @@ def test_a_mistake_in_a_document_of_the_page_has_its_place(tree: Path) -> None:
     assert done.returncode == 1
     assert "wrong.yaml:6:3" in done.stdout + done.stderr
     assert "did you mean `value`" in done.stdout + done.stderr
+
+
+def test_a_revision_that_failed_is_told(tree: Path) -> None:
+    places = ("--state", "refusing", "-o", "json")
+    evenkeel(tree, "apply", "--yes", "--specs", "parameters.yaml", *places[:2])
+    assert evenkeel(tree, "apply", "--yes", "--specs", "refused.yaml", *places[:2]).returncode == 1
+    status = json.loads(evenkeel(tree, "status", "--specs", "refused.yaml", *places).stdout)
+    settled = next(each for each in status["conditions"] if each["name"] == "Settled")
+    why = "vm.swappiness: the kernel does not take 900: Invalid argument"
+    assert (settled["holds"], settled["reason"]) == (False, "RolledBack")
+    assert why in settled["message"]
+    assert (status["failure"]["why"], status["failure"]["givenUp"]) == (why, True)
+    containers = json.loads(evenkeel(tree, "get", "containers", "--specs", "refused.yaml", *places).stdout)
+    assert "store:1" in json.dumps(containers)
+    assert "store:2" not in json.dumps(containers)
+
+
+def test_a_group_of_the_domain_and_another_one(tree: Path) -> None:
+    group = "---\napiVersion: evenkeel/v1\nkind: Baseline\nmetadata: {name: memory}\nspec: {members: [vm.swappiness]}\n"
+    (tree / "group.yaml").write_text(files()["parameters.yaml"] + group)
+    done = evenkeel(tree, "plan", "-o", "json", "--specs", "group.yaml", "--state", "elsewhere")
+    groups = {subject["name"]: subject["group"] for subject in json.loads(done.stdout)["subjects"]}
+    assert groups == {"vm.swappiness": "memory", "store": None}
