@@ -3,8 +3,7 @@
 Nothing here depends on the progress of an earlier cycle: a prepared file is seen beside its path, and a file that was
 placed and not proven yet is in the memory.
 
-INV-07 files and symbolic links that evenkeel did not place are never changed or removed, but where a document
-overwrites them
+INV-07  files and symbolic links that evenkeel did not place are never changed or removed, but where a document overwrites them
 """
 
 from __future__ import annotations

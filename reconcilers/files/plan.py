@@ -4,7 +4,7 @@ A change has these steps: read the source into the store; write the new file bes
 read it again. A crash between any two of these leaves a state from which `diff` finds the way, forward or, with
 last-good as the desired state, back.
 
-INV-08 a file that evenkeel did not place is overwritten only after it was kept
+INV-08  a file that evenkeel did not place is overwritten only after it was kept
 """
 
 from __future__ import annotations
