@@ -333,6 +333,70 @@ def test_every_domain_is_in_the_contract_that_keeps_domains_apart() -> None:
     assert set(apart["modules"]) == domains
 
 
+def imported(module: Path) -> set[str]:
+    """What a module imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    sources = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module is not None]
+    return plain | {f"{node.module}.{alias.name}" for node in sources for alias in node.names}
+
+
+def knowing(domain: str) -> set[str]:
+    """The modules outside of a domain's rooms that import something from them."""
+    rooms = [f"{room}/{domain}" for room in ("specs", "reconcilers", "controller/drivers")]
+    packages = tuple(f"evenkeel.{room.replace('/', '.')}." for room in rooms)
+    outside = (module for module in MODULES if not name_of(module).startswith(tuple(f"{room}/" for room in rooms)))
+    return {name_of(each) for each in outside if any(f"{name}.".startswith(packages) for name in imported(each))}
+
+
+def listed_lines() -> tuple[set[str], set[str]]:
+    """The places that docs/architecture.md lists: those that every domain has lines in, and those of containers alone."""
+    section = (ROOT / "docs/architecture.md").read_text().partition("### Lines outside of a domain's rooms")[2]
+    every, _, containers = section.partition("\n## ")[0].partition("Containers alone")
+    found = (re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE) for part in (every, containers))
+    of_every, of_containers = (set(re.findall(r"`([^`]+)`", " ".join(cells))) for cells in found)
+    return of_every, of_containers
+
+
+LINES = {"specs/desired.py", "specs/documents/kinds.py", "controller/wiring.py", "pyproject.toml"}
+
+
+def test_the_lines_outside_of_a_domains_rooms_are_listed() -> None:
+    every, containers = listed_lines()
+    assert every == LINES
+    assert {*knowing("files"), "pyproject.toml"} == every
+    places = every | containers
+    known = knowing("containers")
+    assert {name for name in known if not name.startswith(tuple(places))} == set()
+    assert {place for place in containers if not any(name.startswith(place) for name in known)} == set()
+
+
+SPEC_FILES = {"controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"}
+"""Where `"files"` is the role of what spec files ask for, as against what messages do."""
+
+
+def test_nobody_names_a_domain_but_in_these_lines() -> None:
+    """Not even in a text."""
+    named: dict[str, set[str]] = {"File": set(), "files": set()}
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Constant) and node.value in ("File", "files"):
+                named[node.value].add(name_of(module))
+    rooms = ("specs/files/", "reconcilers/files/", "controller/drivers/files/")
+    assert {name for name in named["File"] if not name.startswith(rooms)} == {"specs/documents/kinds.py"}
+    assert {name for name in named["files"] if not name.startswith((*rooms, *SPEC_FILES))} == set()
+
+
+def test_every_domain_has_its_lines_in_the_import_contracts() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    of = {contract["name"]: contract for contract in contracts}
+    domains = {init.parent.name for init in (ROOT / "controller/drivers").glob("*/__init__.py")}
+    assert domains >= {"containers", "files"}
+    for domain in domains:
+        assert f"evenkeel.controller.drivers.{domain}" in of[DRIVERS]["modules"]
+        assert {f"evenkeel.specs.{domain}", f"evenkeel.reconcilers.{domain}"} <= set(of[NO_DOMAIN]["forbidden_modules"])
+
+
 IMPURE = {
     "open": ("open('x')", "PTH123"),
     "path": ("import pathlib\n\npathlib.Path('x').read_text()", "TID251"),
