@@ -1,8 +1,8 @@
-"""Capabilities that a domain has or has not: small ports beside `Reconciler` and `Driver`.
+"""Optional capabilities of a domain: small ports beside `Reconciler` and `Driver`.
 
-A reconciler that has one names it as a base, so that the type checker misses no method. The controller asks for each with
-the function of the same name, once, when it joins the domain. For a domain without the capability that function gives
-`_WITHOUT`, so that nobody has to ask twice.
+A reconciler with a capability names it as a base, so that the type checker misses no method. The controller asks for
+each with the function of the same name, once, when the domain joins. For a domain without the capability that function
+gives `_WITHOUT`, so that callers need no second case.
 """
 
 from __future__ import annotations
@@ -22,81 +22,82 @@ RememberedContra = TypeVar("RememberedContra", contravariant=True)
 
 @runtime_checkable
 class Watched(Protocol[WantContra, SeenContra, RememberedContra]):
-    """Subjects live on by themselves once they are there: they fail, end, and may have checks."""
+    """Subjects that live on by themselves once they are there: they fail, end, and may have checks."""
 
     def ailing(self, seen: SeenContra, memory: RememberedContra) -> Mapping[str, Ailment]:
         """Subjects that are there and not well."""
         ...
 
     def ended(self, seen: SeenContra) -> tuple[str, ...]:
-        """Subjects that have come to their end well, as they may."""
+        """Subjects that have ended well, as they may."""
         ...
 
     def undecided(self, seen: SeenContra, memory: RememberedContra) -> Mapping[str, str]:
-        """Subjects that were proven before and of which nobody knows yet how they are, and why."""
+        """Subjects that were proven before and whose health is not known yet, with the reasons."""
         ...
 
     def last_checks(self, seen: SeenContra) -> Mapping[str, str]:
-        """What names the newest result of each check, by subject, for `unchecked`."""
+        """The names of the newest results of checks, by subject, for `unchecked`."""
         ...
 
     def unchecked(self, seen: SeenContra, since: Mapping[str, str]) -> Mapping[str, Ailment]:
-        """Subjects that have a check and have not passed it since `last_checks` said this. It refutes when they have failed
-        it, which ends by itself: they pass it, or become ailing."""
+        """Subjects with a check that have not passed it since `last_checks` returned `since`. It refutes when they have
+        failed it, which ends by itself: they pass it, or become ailing."""
         ...
 
     def discreet(self, output: Output, subject: str, wants: Sequence[WantContra]) -> Output:
-        """What an instance of a subject has written (`Logged`), without the secrets that it may have been asked for with."""
+        """The output of an instance of a subject (`Logged`), without the secrets of these wants."""
         ...
 
 
 @runtime_checkable
 class Tagged(Protocol[WantContra, SeenContra, RememberedContra]):
-    """Content is asked for by a name that may mean another content tomorrow. It changes without a revision, is on trial by
+    """Content with a name (a tag) that may mean another content tomorrow. It changes without a revision, is on trial by
     itself, and is set aside when it fails."""
 
     def renewed(
         self, differences: Sequence[Difference], seen: SeenContra, memory: RememberedContra
     ) -> Mapping[str, tuple[str, ...]]:
-        """Subjects whose content is replaced although nobody changed what is asked, and the names of the new content, the one
-        that it is tried under first; without those that have nothing else to go back to."""
+        """Subjects whose content is replaced although the desired state did not change, and the names of the new
+        content, the one that it is tried under first; without subjects that have nothing else to go back to."""
         ...
 
     def vindicated(self, want: WantContra, seen: SeenContra, memory: RememberedContra) -> Mapping[str, tuple[str, ...]]:
-        """Subjects that are proven with content that was set aside before, because nothing else was left, and its names."""
+        """Subjects that are proven with content that was set aside before, because nothing else was left, and its
+        names."""
         ...
 
     def set_aside(
         self, want: WantContra, seen: SeenContra, memory: RememberedContra, before: Mapping[str, SetAside]
     ) -> Mapping[str, SetAside]:
-        """Subjects for which content that is asked for is not used, because it was tried and failed. `before`: what this
-        said last; it stays so for a subject of which nothing newer is known."""
+        """Subjects whose newest content is not used, because it was tried and failed. `before`: the last result, which
+        holds for a subject of which nothing newer is known."""
         ...
 
 
 @runtime_checkable
 class Inheriting(Protocol[SeenContra, RememberedContra]):
-    """What others have put there, and evenkeel replaces because it was told to, is something to go back to."""
+    """Foreign instances that evenkeel replaces because it was told to are a state to go back to."""
 
     def as_found(self, seen: SeenContra, memory: RememberedContra | None, *, well: bool = False) -> DesiredState | None:
-        """What was at work before, as a desired state to go back to; `None` when there is nothing. Instances that evenkeel
-        has had to do with already, as far as it remembers, do not count; without a `memory` all do. `well`: where none of it
-        is well, there is nothing."""
+        """The state before evenkeel, to go back to; `None` when there is nothing. Instances that evenkeel has started
+        or changed, as far as it remembers, do not count; without a `memory` all do. `well`: `None` where none of it is
+        well."""
         ...
 
     def superseded(
         self, differences: Sequence[Difference], seen: SeenContra, memory: RememberedContra
     ) -> tuple[Document, ...]:
-        """Of the adopted instances at work those that are replaced or removed, as documents to go back to."""
+        """The adopted instances at work that are replaced or removed, as documents to go back to."""
         ...
 
 
 @runtime_checkable
 class Instanced(Protocol[SeenContra, Remembered]):
-    """Facts are remembered of instances, and others may remove an instance for good."""
+    """Facts are remembered of instances, which may be removed from outside for good."""
 
     def known(self, memory: Remembered) -> tuple[str, ...]:
-        """Ids of all instances of which something is remembered."""
+        """Ids of all remembered instances."""
         ...
 
     def present(self, seen: SeenContra) -> tuple[str, ...]:
@@ -104,13 +105,13 @@ class Instanced(Protocol[SeenContra, Remembered]):
         ...
 
     def forgotten(self, memory: Remembered, gone: Collection[str]) -> Remembered:
-        """What is remembered when these instances are gone for good."""
+        """The memory without these instances, which are gone for good."""
         ...
 
 
 @runtime_checkable
 class Revealing(Protocol[SeenContra]):
-    """Plans keep values to themselves, which somebody at a terminal may ask to see."""
+    """Plans hide values, which an operator at a terminal may ask to see."""
 
     def revealed(self, plan: Plan, seen: SeenContra) -> Plan:
         """The same plan with these values. Those that are marked as secret stay hidden."""
@@ -119,10 +120,10 @@ class Revealing(Protocol[SeenContra]):
 
 @runtime_checkable
 class Logged(Driver[SeenCo], Protocol[SeenCo]):
-    """A driver whose instances write something."""
+    """A driver whose instances write output."""
 
     async def output(self, instance: str) -> Output:
-        """What an instance has written last, and what its check has. Raises `Unavailable`, `TimedOut` or `Refused` when the
+        """The last output of an instance and of its check. Raises `Unavailable`, `TimedOut` or `Refused` when the
         engine cannot be asked."""
         ...
 
@@ -148,7 +149,7 @@ def revealing(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Revealing
 
 
 class _Without:
-    """What holds of a domain that has none of these."""
+    """A domain without any of these capabilities."""
 
     def ailing(self, seen: object, memory: object) -> Mapping[str, Ailment]:
         return {}

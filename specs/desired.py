@@ -45,10 +45,10 @@ class Draft(Struct, frozen=True):
 
 
 class Document(Struct, frozen=True):
-    """One wish: its normal form, where its document begins, and the lines of the values in it.
+    """One wish: its normal form, the begin of its document, and the lines of the values in it.
 
-    Not `whole`: it is one of the wishes of a Kanto desired state.
-    `lines` maps paths such as `resources.memory` to 1-based `(line, column)`; a path that is absent was filled in.
+    `whole`: False for one component of a Kanto desired state. `lines` maps paths such as `resources.memory` to 1-based
+    `(line, column)`; a path that is absent was filled in.
     """
 
     kind: str

@@ -1,7 +1,7 @@
 """The real file system.
 
-A folder is opened part by part from the root, and no part may be a symbolic link. What is done in it is done relative to the
-open folder, so that nothing that is renamed meanwhile leads elsewhere.
+A folder is opened part by part from the root, and no part may be a symbolic link. Operations in it are relative to the
+open folder, so that a rename meanwhile cannot lead them elsewhere.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Disk:
         with _folder_of(path) as (folder, name):
             file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
             try:
-                os.fchmod(file, os.fstat(file).st_mode & form.mode & 0o7777)  # nobody may read more in between
+                os.fchmod(file, os.fstat(file).st_mode & form.mode & 0o7777)  # not readable for others in between
                 _give(file, form)
                 os.fsync(file)
             finally:
@@ -157,7 +157,7 @@ class Disk:
 
 
 class _Broken(OSError):
-    """A way that cannot be gone."""
+    """A path that cannot be reached."""
 
     def __init__(self, way: Way, code: int) -> None:
         super().__init__(code, os.strerror(code), way.missing)

@@ -1,8 +1,8 @@
 """The driver of the files domain, over any file system.
 
-All that touches a real disk runs in one thread, one thing after the other: a disk that hangs holds up nothing else of evenkeel,
-and a step that was given up cannot come in between later ones. Without a file that is asked for or remembered there is no
-thread, and nothing is watched.
+All operations on a real disk run in one thread, one after the other: a disk that hangs holds up no other part of
+evenkeel, and a step that was given up cannot come in between later ones. Without a wanted or remembered file there is
+no thread, and nothing is watched.
 """
 
 from __future__ import annotations

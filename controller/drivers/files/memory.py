@@ -1,8 +1,8 @@
-"""A file system in memory: for rehearsals on a laptop, and the kit that others test with.
+"""A file system in memory: for rehearsals on a laptop, and as a test kit.
 
-It is no mock: it refuses what a file system refuses, and can be made to run out of space, to become read-only, and to take
-rights away. Everybody who is asked for as an owner exists, with a made-up number. A source that is not there has a made-up
-content, as images of the memory engine have. With `store` it outlives the process.
+It is no mock: it refuses the operations that a file system refuses, and can be made to run out of space, to become
+read-only, and to take rights away. Every owner exists, with a made-up number. An absent source has a made-up content,
+as images of the memory engine have. With `store` it outlives the process.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def memory_files(store: Path | None = None, *, readonly: bool = False) -> FilesE
 
 
 class MemoryDisk:
-    """A `FileSystem`. `fails`: not `None`, the error of everything that changes something. `simulates_sources`: one that is not
-    there has a made-up content."""
+    """A `FileSystem`. `fails`: not `None`, the error of every change. `simulates_sources`: an absent source has a
+    made-up content."""
 
     name = "memory (simulated)"
     uid = 0
@@ -153,19 +153,19 @@ class MemoryDisk:
     # ── other people's hands ───────────────────────────────────────────────────────────────────────────────────
 
     def put(self, path: str, content: bytes, *, uid: int = 0, gid: int = 0, mode: int = 0o644) -> None:
-        """Somebody else writes a file."""
+        """Write a file from outside."""
         self._put(path, Entry("file", content, uid, gid, mode))
 
     def put_link(self, path: str, target: str) -> None:
-        """Somebody else makes a symbolic link."""
+        """Make a symbolic link from outside."""
         self._put(path, Entry("link", target=target, mode=0o777))
 
     def put_folder(self, path: str) -> None:
-        """Somebody else makes a folder."""
+        """Make a folder from outside."""
         self._put(path, Entry("folder", mode=0o755))
 
     def take(self, path: str) -> None:
-        """Somebody else removes what is at a path."""
+        """Remove a path from outside."""
         self.world.entries.pop(path, None)
 
     def _put(self, path: str, entry: Entry) -> None:
@@ -178,7 +178,7 @@ class MemoryDisk:
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _walk(self, path: str) -> None:
-        """Raise what a file system says when the folder of a path cannot be reached."""
+        """Raise the error of a file system for a path whose folder cannot be reached."""
         way = self.way(dirname(path))
         if way.missing or way.obstacle:
             raise _error(errno.ENOENT if way.missing else errno.ENOTDIR)

@@ -1,6 +1,6 @@
-"""One look at files: what is at each path, and what could be placed there.
+"""One look at files: the node at each path, and the content that could be placed there.
 
-Nothing is changed. What cannot be looked at is told of its own path, and keeps nobody from seeing the others.
+Nothing is changed. An error at one path is told of that path, and does not hide the others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Observer:
         self._digests: dict[str, tuple[tuple[int, ...], str]] = {}
 
     def look(self, look: FilesLook) -> FilesSeen:
-        """What is there."""
+        """The observation."""
         if look.fresh:
             self._digests.clear()
         sought = [each for each in look.files if look.subject in ("", each.subject)]
@@ -70,7 +70,7 @@ class Observer:
         return next((f"{why}, where no file is placed" for why in reserved), "")
 
     def _owner(self, sought: Sought) -> tuple[int, int, str]:
-        """The numbers of owner and group, and why the file cannot be theirs."""
+        """The numbers of owner and group, and the reason why the file cannot be given to them."""
         own = self._system.uid
         uid = self._number(sought.owner, own, self._system.user)
         gid = self._number(sought.group, self._system.groups[0], self._system.group)
@@ -103,7 +103,7 @@ class Observer:
             return SourceSeen(why=f"cannot be read: {_words(error)}")
 
     def _form(self, path: str, node: Node) -> Form:
-        """What is too large to be read has no digest, and so differs from anything that is asked for."""
+        """The form of a node. A file that is too large to be read has no digest, and so differs from any wanted one."""
         if node.kind == "link":
             return Form(link=node.target)
         if node.kind != "file":

@@ -1,7 +1,7 @@
 """The actions of the files domain, on a file system.
 
-Each is idempotent: what is done already is `Done`. What is to be replaced or removed is looked at again before, so that nothing
-that came meanwhile is lost. No message repeats a content.
+Each is idempotent: an action whose effect is there already is `Done`. A file that is to be replaced or removed is
+looked at again first, so that a newer foreign file is not lost. No message repeats a content.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from evenkeel.specs.files.file import MOST_SOURCE, Form, digest_of, is_temporary
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 _FINAL = (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EFBIG)
-"""Errors that do not pass by themselves. All others lie outside: rights, space, a read-only or broken disk."""
+"""Errors that do not pass by themselves. All others have an external cause: rights, space, a read-only or broken
+disk."""
 _STORE_MODE = 0o700
 
 
@@ -26,7 +27,7 @@ class Performer:
         self._system, self._store = system, store
 
     def perform(self, action: Action) -> Outcome:
-        """The outcome. Nothing is raised for what a file system does."""
+        """The outcome. Errors of a file system are outcomes, too."""
         try:
             outcome = self._perform(action)
             self._system.save()
@@ -147,7 +148,7 @@ class Performer:
         return self._system.read(f"{self._store}/{digest}", MOST_SOURCE)
 
     def _store_content(self, content: bytes, digest: str) -> None:
-        """Complete under its digest, or not at all."""
+        """Store a content under its digest, complete or not at all."""
         self._system.make_folders(self._store, _STORE_MODE)
         if self._system.node(f"{self._store}/{digest}").kind == "file" and self._stored(digest) == content:
             return
@@ -157,7 +158,7 @@ class Performer:
         self._system.rename(temporary, digest)
 
     def _create(self, path: str, content: bytes, form: Form) -> None:
-        """A new file; what there was no space for is removed again."""
+        """Write a new file; an incomplete one is removed again."""
         try:
             self._system.write(path, content, form)
         except OSError:

@@ -1,7 +1,7 @@
-"""What the driver of files needs of a file system.
+"""The port of a file system to the driver of files.
 
-No operation follows a symbolic link, neither on the way to a path nor at its end, except those on sources: a link could lead a
-write elsewhere. What an operation has changed is on the disk when it returns. All raise OSError.
+No operation follows a symbolic link, neither on the way to a path nor at its end, except those on sources: a link could
+lead a write elsewhere. The effect of an operation is on the disk when it returns. All raise OSError.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from evenkeel.specs.files.file import Form
 from evenkeel.specs.files.observed import FileKind
 
 FOLDER_MODE = 0o755
-"""Of folders that are made for a file."""
+"""The mode of folders that are made for a file."""
 
 
 class Node(NamedTuple):
-    """What is at a path. `target`: of a link. `stamp` is another one as soon as the content of a file is; `None` when nothing
-    is known that tells it."""
+    """The node at a path. `target`: of a link. `stamp` changes with the content of a file; `None` when there is no such
+    mark."""
 
     kind: FileKind
     uid: int = 0
@@ -29,8 +29,8 @@ class Node(NamedTuple):
 
 
 class Way(NamedTuple):
-    """The way to a folder. `missing`: the uppermost part that is not there. `obstacle`: why the way cannot be gone, as a
-    sentence."""
+    """The way to a folder. `missing`: the uppermost part that does not exist. `obstacle`: the reason why the folder
+    cannot be reached, as a sentence."""
 
     missing: str = ""
     obstacle: str = ""
@@ -41,22 +41,22 @@ class FileSystem(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, in words."""
+        """The name of the file system, in words."""
         ...
 
     @property
     def blocks(self) -> bool:
-        """Whether operations may take their time, and belong into a thread."""
+        """Whether operations may block, and belong into a thread."""
         ...
 
     @property
     def uid(self) -> int:
-        """The number of the user that evenkeel is."""
+        """The user id of evenkeel."""
         ...
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """The numbers of its groups, its main one first."""
+        """The ids of its groups, the main one first."""
         ...
 
     def user(self, name: str) -> int | None:
@@ -72,11 +72,11 @@ class FileSystem(Protocol):
         ...
 
     def node(self, path: str) -> Node:
-        """What is at a path."""
+        """The node at a path."""
         ...
 
     def source(self, path: str) -> Node:
-        """What is where links at a path lead to."""
+        """The node to which links at a path lead."""
         ...
 
     def entries(self, folder: str) -> list[str]:
@@ -88,11 +88,11 @@ class FileSystem(Protocol):
         ...
 
     def read_source(self, path: str, most: int) -> bytes:
-        """The content of the file that links at a path lead to."""
+        """The content of the file to which links at a path lead."""
         ...
 
     def make_folders(self, folder: str, mode: int = FOLDER_MODE) -> None:
-        """Make what is missing of a folder and of the way to it."""
+        """Make the missing parts of a folder and of the way to it."""
         ...
 
     def write(self, path: str, content: bytes, form: Form) -> None:
@@ -100,7 +100,7 @@ class FileSystem(Protocol):
         ...
 
     def rename(self, path: str, name: str) -> None:
-        """Give the file at a path another name in its folder; what has that name is replaced."""
+        """Rename the file at a path within its folder; a file of that name is replaced."""
         ...
 
     def remove(self, path: str) -> None:
@@ -112,5 +112,5 @@ class FileSystem(Protocol):
         ...
 
     def save(self) -> None:
-        """Keep what was changed, where that does not keep itself."""
+        """Save changes, where the file system does not do so itself."""
         ...

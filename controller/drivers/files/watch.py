@@ -1,7 +1,8 @@
-"""What wakes the files domain: a change at a path that is asked for, or of a source.
+"""Wake-ups of the files domain: a change at a wanted path, or of a source.
 
-inotify is a hint and nothing more: a folder that is replaced, a network file system and what is beyond the bounds are seen at
-the next resync. A watch sits on the folder of a path, because a watch on a file is deaf after its first replacement.
+inotify is a hint and nothing more: a folder that is replaced, a network file system and changes beyond the bounds are
+seen at the next resync. A watch belongs to the folder of a path, because a watch on a file is deaf after its first
+replacement.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from posixpath import dirname
 log = logging.getLogger(__name__)
 
 MOST_FOLDERS = 100
-"""So many are watched; a device has 8192 watches for everybody by default."""
+"""The most folders that are watched; a device has 8192 watches for all programs by default."""
 _STEP_MS, _DEBOUNCE_MS = 50, 500
 _PAUSE_S = 1.0
-"""Between two nudges, whatever happens in the folders."""
+"""The pause between two nudges, whatever happens in the folders."""
 _DEAF_S = 60.0
-"""Until the next attempt where inotify is not to be had."""
+"""The pause until the next attempt where inotify is not available."""
 
 
 class Watch:
@@ -30,12 +31,12 @@ class Watch:
     def __init__(self) -> None:
         self._paths: tuple[str, ...] = ()
         self._inodes: dict[str, int] = {}
-        """Folders that are watched; one that was replaced is another one."""
+        """The watched folders with their inodes; a folder that was replaced has another inode."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._others: asyncio.Event | None = None
 
     def of(self, paths: tuple[str, ...]) -> None:
-        """These from now on. May be called in another thread."""
+        """Watch these paths from now on. May be called in another thread."""
         inodes = {folder: _inode(folder) for folder in sorted({dirname(path) for path in paths})}
         inodes = {folder: inode for folder, inode in inodes.items() if inode}
         if (paths, inodes) == (self._paths, self._inodes):
@@ -45,7 +46,7 @@ class Watch:
             self._loop.call_soon_threadsafe(self._others.set)
 
     async def nudges(self) -> AsyncIterator[None]:
-        """Whenever something may have changed, without end."""
+        """A nudge whenever something may have changed, without end."""
         self._loop, self._others = asyncio.get_running_loop(), asyncio.Event()
         while True:
             others = self._others
