@@ -32,8 +32,8 @@ _ROLES: dict[str, Role] = {
 
 
 def dated_line(entry: Feedback, style: Style = PLAIN, name: str = "", repeated: Repeated | None = None) -> str:
-    """One line, whatever the entry holds. `name`: whose entries are shown; one that counts many and does not name it says
-    so. `repeated`: how often it was said, and since when."""
+    """One line, whatever the entry holds. `name`: whose entries are shown; one that counts many and does not name it
+    says so. `repeated`: how often it was said, and since when."""
     at = _local(entry.at)
     kind = paint(f"{entry.kind:<17}", _ROLES.get(entry.kind), style)
     subject = f"{one_line(entry.subject)}: " if entry.subject else ""
@@ -49,15 +49,19 @@ def _local(at: float) -> str:
 
 
 class Wanted(NamedTuple):
-    """`subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds."""
+    """`subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds. `domain`: no entry
+    about a subject of another domain, which may have the same name; "" is any."""
 
     subject: str
     kinds: Collection[str] = ()
     at: float = 0.0
+    domain: str = ""
 
     def has(self, entry: Feedback) -> bool:
         """Whether it is one of them."""
         if self.kinds and entry.kind not in self.kinds:
+            return False
+        if self.domain and entry.subject and entry.domain not in ("", self.domain):
             return False
         return entry.at >= self.at and (not self.subject or is_about(entry, self.subject))
 
