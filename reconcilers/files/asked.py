@@ -20,7 +20,7 @@ def asked_texts(file: File) -> tuple[tuple[str, str], ...]:
         "link": file.link,
         "owner": file.owner,
         "group": file.group,
-        "mode": f"{file.mode:04o}",
+        "mode": f"{file.mode:04o}" if not file.link else "",
         "secret": "true" if file.secret else "",
         "overwrite": "true" if file.overwrite else "",
         "notify": ", ".join(file.notify),
