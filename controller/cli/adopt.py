@@ -66,7 +66,8 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     with closing(open_journal(state)) as journal, journal.at_once():
         memory = journal.memories.of(ContainersMemory)
         if journal.memories.keep(memory, taken_over(memory, found.id, name)):
-            journal.say(Feedback("adopted", f"an operator gave {name} to evenkeel", subject=name))
+            why, domain = f"an operator gave {name} to evenkeel", ContainersMemory.domain
+            journal.say(Feedback("adopted", why, domain=domain, subject=name))
     told = ask_to_look_again(state)
     echo(f"{name} is adopted." + ("" if told else " `evenkeel plan` shows what follows from it."))
     if lost:

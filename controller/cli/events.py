@@ -77,9 +77,9 @@ def command(
 ) -> int:
     """Show what happened.
 
-    With NAME only what happened to this container, or may have: one that ends in "and 27 more" names only some, and is marked
-    where it does not name this one. A name that nothing is known of is an error. Where there is nothing to show, that is said
-    on standard error; so is, with --follow, that no controller is at work any more.
+    With NAME only what happened to this container or file, or may have: one that ends in "and 27 more" names only some, and
+    is marked where it does not name this one. A name that nothing is known of is an error. Where there is nothing to show, that
+    is said on standard error; so is, with --follow, that no controller is at work any more.
 
     Every entry has a number that never changes; a program that remembers the last number it saw gets everything after it, and
     nothing twice, with --since. docs/reference/events.md explains every KIND.
@@ -126,7 +126,7 @@ def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
         known, is_empty = known_names(journal), not journal.last_seq()
     if name and name not in known and (known or not is_empty):
         if fails:
-            raise EvenkeelError(f"container:{name}", unknown_text(name, known))
+            raise EvenkeelError(f"name:{name}", unknown_text(name, known))
         echo(f"{name}: {unknown_text(name, known)}", err=True)
     elif fails or is_empty:
         echo("No entries yet." if is_empty else "No entry matches.", err=True)

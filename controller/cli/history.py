@@ -49,15 +49,19 @@ def _local(at: float) -> str:
 
 
 class Wanted(NamedTuple):
-    """The wanted entries. `subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds."""
+    """The wanted entries. `subject` and `kinds`: only of these; all where empty. `at`: not before, in epoch seconds. `domain`:
+    no entry about a subject of another domain, which may have the same name; "" is any."""
 
     subject: str
     kinds: Collection[str] = ()
     at: float = 0.0
+    domain: str = ""
 
     def has(self, entry: Feedback) -> bool:
         """Whether an entry is wanted."""
         if self.kinds and entry.kind not in self.kinds:
+            return False
+        if self.domain and entry.subject and entry.domain not in ("", self.domain):
             return False
         return entry.at >= self.at and (not self.subject or is_about(entry, self.subject))
 

@@ -1,4 +1,4 @@
-"""The names that commands know from the journal alone. They tell a mistyped name from a container of which there is nothing to
+"""The names that commands know from the journal alone. They tell a mistyped name from a subject of which there is nothing to
 say."""
 
 from __future__ import annotations
@@ -9,21 +9,38 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from evenkeel.controller.journal.journal import Journal, Role
+    from evenkeel.specs.desired import DesiredState
 
 _ROLES: tuple[Role, ...] = ("desired", "last-good", "files")
 _MOST = 10
 
 
+def revisions(journal: Journal) -> tuple[DesiredState, ...]:
+    """Everything that is, or was last, asked for, as far as it can be read."""
+    states = [journal.readable_revision(role) for role in _ROLES]
+    messages = (journal.readable_revision("message", domain) for domain in journal.overruled())
+    return tuple(state for state in (*states, *messages) if state is not None)
+
+
 def known_names(journal: Journal) -> frozenset[str]:
-    """The names of what is asked for, of what has failed, and of what entries are about. The engine is not asked."""
+    """The names of what is asked for, of what has failed, and of what entries are about, over all domains. The engines are not
+    asked."""
     from evenkeel.controller.cli.history import Wanted, entries
 
-    names: set[str] = {each.subject for each in entries(journal, 0, Wanted(""))[0]}
+    names = {each.subject for each in entries(journal, 0, Wanted(""))[0]}
     names.update(each.subject for each in journal.failures.all())
-    states = [journal.readable_revision(role) for role in _ROLES]
-    for state in (*states, *(journal.readable_revision("message", domain) for domain in journal.overruled())):
-        if state is not None:
-            names.update(state.containers(), state.system_containers())
+    for state in revisions(journal):
+        names.update(name for _, name in state.subjects())
+        names.update(state.system_containers())
+    return frozenset(names - {""})
+
+
+def known_of(journal: Journal, domain: str) -> frozenset[str]:
+    """The names of what is asked of one domain, and of what entries about it are about."""
+    from evenkeel.controller.cli.history import Wanted, entries
+
+    names = {each.subject for each in entries(journal, 0, Wanted("", domain=domain))[0]}
+    names.update(name for state in revisions(journal) for of, name in state.subjects() if of == domain)
     return frozenset(names - {""})
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
+    from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.mqtt import MqttLink
-    from evenkeel.specs.containers.observed import ContainersSeen
-    from evenkeel.specs.look import Look
     from evenkeel.specs.settings.mqtt import MqttSettings
     from evenkeel.specs.settings.settings import Settings
 
@@ -21,15 +20,16 @@ _ENGINE_QUIET_S = 2.5
 
 
 @contextmanager
-def awaiting_engine(settings: Settings) -> Iterator[None]:
-    """A context, in the event loop, that names a long wait on standard error: the engine, unless other code has named a
+def awaiting_engine(settings: Settings, engine: str = "the engine") -> Iterator[None]:
+    """A context, in the event loop, that names a long wait on standard error: the `engine`, unless other code has named a
     reason."""
     import asyncio
 
     from evenkeel.controller.process.waiting import gathered
 
     with gathered() as waits:
-        saying = asyncio.ensure_future(_say(waits, f"the engine at {settings.engine.address}"))
+        named = f"{engine} at {settings.engine.address}" if engine == "the engine" else engine
+        saying = asyncio.ensure_future(_say(waits, named))
         try:
             yield
         finally:
@@ -49,16 +49,19 @@ async def _say(waits: Sequence[str], engine: str) -> None:
         told = what
 
 
-async def look_once(settings: Settings, look: Look) -> ContainersSeen:
-    """The observation of an engine that is only read."""
-    from evenkeel.controller.wiring import open_driver
+@asynccontextmanager
+async def opened(settings: Settings, name: str) -> AsyncIterator[Domain[Any, Any, Any]]:
+    """One domain, with an engine that is only read, and whose name is told while it is waited for."""
+    from evenkeel.controller.wiring import open_domains
 
-    driver = open_driver(settings, readonly=True)
+    domains = open_domains(settings, readonly=True)
+    domain = next(each for each in domains if each.name == name)
     try:
-        with awaiting_engine(settings):
-            return await driver.observe(look)
+        with awaiting_engine(settings, domain.reconciler.words.engine):
+            yield domain
     finally:
-        await driver.close()
+        for each in domains:
+            await each.driver.close()
 
 
 def at_broker(settings: Settings, url: str) -> Settings:

@@ -246,7 +246,8 @@ def _check(container: Container) -> tuple[str, ...]:
 
 def _word_fields(path: str, old: Sequence[str], new: Sequence[str], *, show_values: bool) -> Iterator[Field]:
     """The places of words that came, went or changed, counted from 0 as in errors; the whole command where it came or
-    went."""
+    went, or hardly a word of it is left. Words before the first and after the last that differ count as the same; between
+    them a word is the same when it stands at its place in both."""
     if old == new:
         return
     before, after = _shown_words(old, show_values=show_values), _shown_words(new, show_values=show_values)
@@ -255,10 +256,15 @@ def _word_fields(path: str, old: Sequence[str], new: Sequence[str], *, show_valu
     while same < min(len(old), len(new)) - first and old[-1 - same] == new[-1 - same]:
         same += 1
     end_old, end_new = len(old) - same, len(new) - same
-    if not old or not new or max(end_old, end_new) - first > _MOST_WORDS:
+    differing = [
+        index
+        for index in range(first, max(end_old, end_new))
+        if index >= min(end_old, end_new) or old[index] != new[index]
+    ]
+    if not old or not new or len(differing) > _MOST_WORDS:
         yield Field(path, *(" ".join(words) if show_values else HIDDEN if words else "" for words in (before, after)))
         return
-    for index in range(first, max(end_old, end_new)):
+    for index in differing:
         gone, come = before[index] if index < end_old else "", after[index] if index < end_new else ""
         yield Field(f"{path}[{index}]", gone, come)
 

@@ -11,7 +11,15 @@ def look(want: FilesWanted | None, memory: FilesMemory) -> FilesLook:
     """The look, in order of path. Without a want only the files that evenkeel has placed matter."""
     sought = {path: Sought(path, subject_at(path, memory), is_wanted=False) for path in remembered_paths(memory)}
     for file, _ in want.documents if want is not None else ():
-        sought[file.path] = Sought(file.path, file.name, file.owner, file.group, file.source, overwrites=file.overwrite)
+        sought[file.path] = Sought(
+            file.path,
+            file.name,
+            file.owner,
+            file.group,
+            file.source,
+            overwrites=file.overwrite,
+            secret=file.secret,
+        )
     return FilesLook(files=tuple(sought[path] for path in sorted(sought)))
 
 

@@ -17,7 +17,11 @@ def as_found(seen: FilesSeen, memory: FilesMemory | None) -> DesiredState | None
     """The files that a first revision may overwrite, as a desired state. Without a memory, all files of the look: where
     no stored state tells what is in force, files that evenkeel has placed stay as they are."""
     files = [each for each in seen.files if each.kind in ("file", "link") and _counts(each, memory)]
-    return desired_state([_original(each.subject, each.path, each.form) for each in files]) if files else None
+    return (
+        desired_state([_original(each.subject, each.path, each.form, secret=each.secret) for each in files])
+        if files
+        else None
+    )
 
 
 def _counts(there: FileSeen, memory: FilesMemory | None) -> bool:
@@ -29,18 +33,20 @@ def _counts(there: FileSeen, memory: FilesMemory | None) -> bool:
 def superseded(differences: Sequence[FileDifference]) -> tuple[Document, ...]:
     """The foreign files that are overwritten, as documents to go back to."""
     return tuple(
-        _original(each.subject, each.file.path, each.before, each.file.notify)
+        _original(each.subject, each.file.path, each.before, each.file.notify, secret=each.file.secret)
         for each in differences
         if each.file is not None and each.before is not None and each.is_foreign and each.switch
     )
 
 
-def _original(subject: str, path: str, form: Form, notify: tuple[str, ...] = ()) -> Document:
-    """A document for exactly this form, whose content is in the store."""
+def _original(subject: str, path: str, form: Form, notify: tuple[str, ...] = (), *, secret: bool) -> Document:
+    """A document for exactly this form, whose content is in the store. What a secret file replaces is as secret."""
     if form.link:
         return Document("File", subject, File(subject, path, link=form.link, mode=USUAL_MODE, notify=notify))
     owner, group = str(form.uid), str(form.gid)
-    wanted = File(subject, path, sha256=form.digest, owner=owner, group=group, mode=form.mode, notify=notify)
+    wanted = File(
+        subject, path, sha256=form.digest, owner=owner, group=group, mode=form.mode, secret=secret, notify=notify
+    )
     return Document("File", subject, wanted)
 
 

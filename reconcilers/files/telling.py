@@ -44,8 +44,13 @@ def _content_text(file: File, form: Form, size: int | None) -> str:
         return f"link to {form.link}"
     if file.secret:
         return HIDDEN
-    digest = f"sha256 {form.digest[:_SHOWN]}…" if form.digest else "content"
+    digest = digest_text(form.digest) or "content"
     return digest if size is None else f"{digest}, {size:,} bytes"
+
+
+def digest_text(digest: str) -> str:
+    """A digest for people, shortened; "" for none."""
+    return f"sha256 {digest[:_SHOWN]}…" if digest else ""
 
 
 def foreign_text(file: File, there: FileSeen, form: Form) -> str:

@@ -14,8 +14,9 @@ FileKind = Literal["absent", "file", "link", "folder", "special", "unknown"]
 
 
 class Sought(Struct, frozen=True):
-    """One path that is looked at. `owner` and `group` are to be resolved, `source` is to be read; `is_wanted` says whether
-    somebody asks for a file there, and `overwrites` that it may replace what evenkeel did not make."""
+    """One path that is looked at. `owner` and `group` are to be resolved, `source` is to be read; `is_wanted` says
+    whether somebody asks for a file there, `overwrites` that it may replace what evenkeel did not make, and `secret`
+    that its content is one."""
 
     path: str
     subject: str
@@ -24,6 +25,7 @@ class Sought(Struct, frozen=True):
     source: str = ""
     is_wanted: bool = True
     overwrites: bool = False
+    secret: bool = False
 
 
 class FilesLook(Look, frozen=True):
@@ -42,7 +44,8 @@ def at_files(look: Look) -> FilesLook:
 
 
 class SourceSeen(Struct, frozen=True):
-    """What a source holds: its digest and size in bytes; or `why` it cannot be had, as what follows its name in a sentence."""
+    """What a source holds: its digest and size in bytes; or `why` it cannot be had, as what follows its name in a
+    sentence."""
 
     digest: str = ""
     size: int = 0
@@ -59,10 +62,9 @@ class TemporarySeen(Struct, frozen=True):
 class FileSeen(Struct, frozen=True):
     """What is at one path. `form` is that of a file or a link, `size` in bytes. `temporaries` are beside it.
 
-    `uid` and `gid` are the numbers of the owner and the group that are asked for. `refused`: not "", why nothing can be placed
-    there, whatever is there. `trouble`: why it is not known what is there. `missing`: the uppermost folder on the way that is
-    not there. The last three are sentences about the path.
-    """
+    `uid` and `gid` are the numbers of the owner and the group that are asked for. `refused`: not "", why nothing can be
+    placed there, whatever is there. `trouble`: why it is not known what is there. `missing`: the uppermost folder on
+    the way that is not there. The last three are sentences about the path."""
 
     path: str
     subject: str
@@ -78,11 +80,12 @@ class FileSeen(Struct, frozen=True):
     source: SourceSeen | None = None
     is_wanted: bool = True
     overwrites: bool = False
+    secret: bool = False
 
 
 class FilesSeen(Struct, frozen=True):
-    """One look at the files of a host. `stored` are the names in the store of contents, which are digests, but for what an
-    interrupted write has left there. Not "": `only` this subject was looked at."""
+    """One look at the files of a host. `stored` are the names in the store of contents, which are digests, but for what
+    an interrupted write has left there. Not "": `only` this subject was looked at."""
 
     engine: str
     files: tuple[FileSeen, ...] = ()

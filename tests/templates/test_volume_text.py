@@ -5,7 +5,8 @@ from __future__ import annotations
 from evenkeel.specs.containers.difference import ContainerDifference, Verb, VolumeFate
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.plan import Plan
-from evenkeel.templates.describe_text import Described, Instance, describe_lines, describe_value
+from evenkeel.templates.containers_described import ContainerOwn, Instance
+from evenkeel.templates.describe_text import Described, describe_lines, describe_value
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
 from evenkeel.templates.planned import planned
@@ -52,7 +53,9 @@ def test_where_the_data_of_an_instance_are_is_described() -> None:
     seen = ContainerSeen(
         "c", "db", "db", "", "running", volumes=(("/data", "one"),), other_volumes=(("/tapes", "0f6f10"),)
     )
-    described = Described("db", "evenkeel", None, (), (), (Instance(seen, proven=True),))
+    described = Described(
+        "container", "db", "evenkeel", ContainerOwn("db", (Instance(seen, proven=True),), is_judged=True)
+    )
     told = [line.split() for line in describe_lines(described, 0.0)]
     assert [line for line in told if line[:1] == ["volume"]] == [
         ["volume", "one", "at", "/data"],

@@ -47,7 +47,9 @@ class Observer:
 
     def _file(self, sought: Sought, entries: dict[str, list[str]]) -> FileSeen:
         path, folder = sought.path, dirname(sought.path)
-        found = FileSeen(path, sought.subject, is_wanted=sought.is_wanted, overwrites=sought.overwrites)
+        found = FileSeen(
+            path, sought.subject, is_wanted=sought.is_wanted, overwrites=sought.overwrites, secret=sought.secret
+        )
         try:
             way = self._system.way(folder)
             refused = self._reserves(path) or way.obstacle

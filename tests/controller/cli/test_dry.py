@@ -28,6 +28,7 @@ READING = [
     ("plan", "--allow-empty"),
     ("status",),
     ("get", "containers"),
+    ("get", "files"),
     ("events",),
     ("validate",),
     ("schema",),

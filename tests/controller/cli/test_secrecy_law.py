@@ -1,4 +1,5 @@
-"""A law: what stands in the place of a secret is in no output of any command, in no log, entry or file for others.
+"""A law: what stands in the place of a secret, or of a file's content, is in no output of any command, in no log, entry or file
+for others; nor is a digest of the content of a file that is secret.
 
 Secrets are drawn with the seed of the run; each stands in another place, and changes once: in specs of both forms, in what a
 failed container has written, and in the files that settings name. All of it is looked through: what commands print as text and
@@ -13,6 +14,8 @@ import pty
 import re
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -21,8 +24,12 @@ from tests.sampling import SEED
 from tests.until import until
 
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.drivers.files import memory_files
+from evenkeel.controller.drivers.files.memory import MemoryDisk
 from evenkeel.controller.journal.journal import read_journal
+from evenkeel.controller.wiring import MEMORY_FILES
 from evenkeel.specs.codec import plain
+from evenkeel.specs.files.file import digest_of
 
 from .command import Device, ended, spec
 
@@ -149,6 +156,122 @@ def test_no_output_has_a_secret(device: Device, tmp_path: Path) -> None:
     for secret in (*before, *after, *kanto, *files):
         assert secret not in said
         assert json.dumps(secret)[1:-1] not in said
+
+
+def asked_files(open_: str, hidden: str, image: str = "docker.io/library/nginx:1", more: str = "") -> tuple[str, ...]:
+    """One file whose content is nobody's business, two that are secret, one of which replaces a file, and a container."""
+
+    def document(name: str, path: str, content: str, rest: str) -> str:
+        head = f"apiVersion: evenkeel/v1\nkind: File\nmetadata: {{name: {name}}}\nspec:\n  path: {path}\n"
+        return f"{head}  content: {json.dumps(content, ensure_ascii=False)}\n{rest}"
+
+    secret = "  mode: '0600'\n  secret: true\n"
+    return (
+        document("conf", "/etc/app/conf", open_, "  notify: [web]\n"),
+        document("token", "/etc/app/token", hidden, secret),
+        document("taken", "/etc/app/taken", hidden, f"{secret}  overwrite: true\n"),
+        spec("web", image, more),
+    )
+
+
+def _spoilt(rest: str, wrong: Callable[[str], str]) -> Iterator[str]:
+    """The line of a content, made wrong, and the lines after it."""
+    content, end, more = rest.partition("\n")
+    yield from (wrong(content) if content else "", end, more)
+
+
+FILES_PRINTED = (
+    *PRINTED,
+    ("plan", "-o", "yaml", "--allow-empty"),
+    ("status", "-o", "yaml"),
+    ("get", "files"),
+    ("get", "files", "-o", "wide"),
+    ("get", "files", "-o", "json"),
+    *(
+        ("describe", "file", name, "-o", form)
+        for name in ("conf", "token", "taken")
+        for form in ("text", "json", "yaml")
+    ),
+    ("events", "token"),
+)
+
+
+def test_no_output_has_the_content_of_a_file(device: Device, tmp_path: Path) -> None:
+    """Through a change, drift, a failure with its way back, specs that are wrong, and the end of all files."""
+    opens, hiddens = secrets(13)[:4], secrets(13)[4:]
+    theirs = hiddens.pop()
+    crasher, log = "docker.io/library/crasher:1", tmp_path / "events.jsonl"
+    device.put_image(crasher, Image(exits_with=3))
+    said: list[str] = []
+
+    def disk() -> MemoryDisk:
+        system = memory_files(device.state / MEMORY_FILES).system
+        assert isinstance(system, MemoryDisk)
+        return system
+
+    def hear(*command: str, ok: int | None = None) -> None:
+        done = device.run(*command, ok=ok)
+        said.append(done.stdout + done.stderr)
+
+    def hear_all() -> None:
+        for command in FILES_PRINTED:
+            hear(*command)
+
+    system = disk()
+    system.put("/etc/app/taken", theirs.encode())
+    system.save()
+    device.settings(retries=1)
+    device.write(*asked_files(opens[0], hiddens[7], crasher))
+    hear("apply", "--yes", "--verbose", ok=1)
+    assert json.loads(device.run("describe", "file", "taken", "-o", "json").stdout)["inForce"] == "last-good"
+    hear_all()
+    for form, open_, hidden in (("text", opens[0], hiddens[0]), ("json", opens[1], hiddens[1])):
+        device.settings(retries=1, events={"file": str(log)}, log={"level": "debug", "format": form})
+        device.write(*asked_files(open_, hidden))
+        hear("plan", ok=2)
+        hear("apply", "--yes", "--verbose", ok=0)
+        hear_all()
+    assert any("(hidden)" in each for each in said), "the secret files were told of"
+    system = disk()
+    for path, content in (("/etc/app/conf", opens[2]), ("/etc/app/token", hiddens[2])):
+        system.put(path, content.encode(), mode=0o666)
+    system.save()
+    hear_all()
+    device.write(*asked_files(opens[3], hiddens[3], crasher))
+    hear("apply", "--yes", "--verbose", ok=1)
+    hear_all()
+    for wrong in (
+        lambda content: f"[{content}]",
+        lambda content: f"{content}\n  sha256: {content}",
+        lambda content: f"{content}\n  mode: {content}",
+        lambda content: f"{content}\n  contents: {content}",
+        lambda content: f"{content}\n  source: /etc/x",
+        lambda content: '"\\udc80' + content[1:],
+    ):
+        documents = [each.partition("content: ") for each in asked_files(*hiddens[4:6])]
+        device.write(*("".join((head, key, *_spoilt(rest, wrong))) for head, key, rest in documents))
+        for command in (("validate",), ("validate", "-o", "json"), ("plan",), ("apply", "--yes")):
+            hear(*command, ok=1)
+    device.write(*asked_files(opens[0], hiddens[6]))
+    running = device.start("run", "--verbose")
+    until(device.is_settled)
+    hear("status")
+    said.append(processes(running))
+    said += ended(running, signal.SIGTERM)[1:]
+    hear_all()
+    device.write(spec("web"))
+    hear("plan", ok=2)
+    hear("apply", "--yes", "--verbose", ok=0)
+    hear_all()
+    with closing(read_journal(device.state)) as journal:
+        kept = (*journal.said(limit=100_000), *journal.conditions(), *journal.failures.all())
+        said += [json.dumps(plain(each), ensure_ascii=False) for each in kept]
+    told = "".join((*said, log.read_text()))
+    for content in (*opens, *hiddens, theirs):
+        assert content not in told
+        assert json.dumps(content)[1:-1] not in told
+    for hidden in (*hiddens, theirs):
+        assert digest_of(hidden.encode())[:12] not in told
 
 
 def variables(device: Device) -> list[str | None]:

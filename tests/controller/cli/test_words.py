@@ -78,9 +78,17 @@ def test_what_is_known_without_the_engine_is_described(device: Device) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("get", "pods"), "there are only `containers` to get; all about one: `evenkeel describe container pods`\n"),
-        (("get",), "say what to get: `evenkeel get containers`\n"),
-        (("describe",), "say which one: `evenkeel describe container NAME`\n"),
+        (
+            ("get", "pods"),
+            "; all about one: `evenkeel describe container pods` or `evenkeel describe file pods`\n",
+        ),
+        (("get", "contianer"), "there are only `containers` and `files` to get; did you mean `containers`?\n"),
+        (("get",), "say what to get: `evenkeel get containers` or `evenkeel get files`\n"),
+        (
+            ("describe",),
+            "say which one: `evenkeel describe container NAME` or `evenkeel describe file NAME`\n",
+        ),
+        (("describe", "files"), "say which one: `evenkeel describe file NAME`\n"),
         (("describe", "container"), "say which one: `evenkeel describe container NAME`\n"),
     ],
 )

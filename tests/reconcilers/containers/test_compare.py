@@ -232,6 +232,24 @@ def test_a_command_of_which_hardly_a_word_is_left_is_one_difference() -> None:
     assert len(fields(old, changed(new, command=(*(new.command or ())[:8], *(old.command or ())[8:])))) == 8
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("sleeper a b c", "sleeper x b y", {1: ("a", "x"), 3: ("c", "y")}),
+        ("sleeper a b c", "sleeper x b y z", {1: ("a", "x"), 3: ("c", "y"), 4: ("", "z")}),
+        ("sleeper a b c", "sleeper b c", {1: ("a", "")}),
+        ("sleeper a", "sleeper b a", {1: ("", "b")}),
+    ],
+)
+def test_a_word_that_stays_at_its_place_did_not_change(old: str, new: str, told: dict[int, tuple[str, str]]) -> None:
+    """`b → b` was told with --show-values, and `command[2] changed` without."""
+    one, other = (changed(WEB, command=tuple(words.split())) for words in (old, new))
+    assert fields(one, other, show_values=True) == tuple(
+        Field(f"command[{index}]", *words) for index, words in told.items()
+    )
+    assert [each.path for each in fields(one, other)] == [f"command[{index}]" for index in told]
+
+
 def test_fields_come_in_order_of_path_and_without_conduct() -> None:
     wanted = changed(
         WEB, terminal=True, env=(("B", "1"), ("A", "1")), stable_for=timedelta(9), image="docker.io/library/x:1"

@@ -1,0 +1,45 @@
+"""What a domain's module offers the commands `get` and `describe`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from evenkeel.controller.journal.journal import Journal
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.settings.settings import Settings
+    from evenkeel.templates.describe_text import Described
+    from evenkeel.templates.tables import Colour
+
+
+class Listing(NamedTuple):
+    """All subjects of a kind: as a table for people, and the same as `items` for programs. `kind` is that of the whole
+    list; `engine`: what was looked at, in words."""
+
+    kind: str
+    engine: str
+    columns: tuple[str, ...]
+    rows: tuple[list[str], ...]
+    items: tuple[dict[str, Any], ...]
+    colour: Colour
+
+
+class Description(NamedTuple):
+    """All about one subject. `away`: why the engine could not be asked; nothing was seen then, and nothing follows from
+    that."""
+
+    described: Described
+    away: EvenkeelError | None = None
+
+
+class Subjects(Protocol):
+    """A kind of subjects; the modules beside this one implement it."""
+
+    async def listed(self, settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
+        """What is there, whoever made it. `now`: seconds since the epoch. Raises Unavailable, TimedOut, Refused."""
+        ...
+
+    async def described(self, settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
+        """All about the subject of this name. `show_values`: with what is hidden, for a terminal only. Raises
+        EvenkeelError when nobody asks for it, nothing is there, and no entry is about it."""
+        ...

@@ -1,0 +1,97 @@
+"""What the journal, and the controller at work, tell of one subject, whatever its domain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from evenkeel.controller.journal.journal import Journal, Role
+    from evenkeel.specs.desired import DesiredState, Document
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.feedback import StepAtWork
+    from evenkeel.specs.repeats import Repeated
+    from evenkeel.specs.settings.settings import Settings
+
+_MOST_ENTRIES = 15
+
+
+class Told(NamedTuple):
+    """The facts of one subject. `state` is in force, in the role `in_force`; `document` asks for the subject in it,
+    `wish` in the desired one. `happened`: it has entries of its own. The others are as in
+    `templates.describe_text.Described`."""
+
+    state: DesiredState
+    in_force: Role
+    document: Document | None
+    wish: Document | None
+    roles: tuple[tuple[str, str], ...]
+    group: str | None
+    failure: str
+    given_up: bool
+    happened: bool
+    entries: tuple[Repeated, ...]
+    steps: tuple[StepAtWork, ...]
+
+
+def told(settings: Settings, journal: Journal, domain: str, name: str) -> Told:
+    """What is told of the subject `name` of a domain. Raises JournalError."""
+    from evenkeel.controller.cli.history import Wanted, entries
+    from evenkeel.controller.cycle.in_force import role_in_force
+    from evenkeel.reconcilers.transaction.groups import groups, has_groups
+    from evenkeel.specs.desired import DesiredState
+    from evenkeel.specs.feedback import names
+    from evenkeel.specs.repeats import folded
+
+    in_force = role_in_force(journal)
+    desired, good = journal.revision("desired") or DesiredState(), journal.revision("last-good")
+    state = (good if in_force == "last-good" else desired) or DesiredState()
+    subject = (domain, name)
+    document, wish = state.subjects().get(subject), desired.subjects().get(subject)
+    both = (("desired", desired), ("last-good", good))
+    attempt = journal.attempts.of(journal.digest("desired"))
+    is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)
+    happened = entries(journal, 0, Wanted(name, domain=domain))[0]
+    return Told(
+        state,
+        in_force,
+        document,
+        wish,
+        tuple((role, each.digest) for role, each in both if each is not None and subject in each.subjects()),
+        groups(desired, good).of.get(subject) if has_groups(desired) else None,
+        attempt.why if attempt is not None and (is_given_up or names(attempt.why, name)) else "",
+        is_given_up,
+        any(each.subject == name for each in happened),
+        tuple(folded(happened)[-_MOST_ENTRIES:]),
+        _at_work(settings, name),
+    )
+
+
+def unknown(journal: Journal, domain: str, name: str, also: Collection[str]) -> EvenkeelError:
+    """That nothing is known of a name, with the nearest of its domain, or the kind that it is of. `also`: further
+    names of the domain."""
+    from evenkeel.controller.cli.known import known_of
+    from evenkeel.controller.cli.subjects import SUBJECTS, describe_hint
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.problem import nearest
+
+    others = [each for each in SUBJECTS if each != domain and name in known_of(journal, each)]
+    one = SUBJECTS[domain].one
+    if others:
+        kinds = " and ".join(SUBJECTS[each].one for each in others)
+        hint = f"there is a {kinds} of this name: {describe_hint(name, others)}"
+    else:
+        hint = nearest(name, {*also, *known_of(journal, domain)})
+    why = "it is not there, and nothing that is in force asks for it (`evenkeel plan` shows what files ask for)"
+    return EvenkeelError(f"{one}:{name}", f"{why}; {hint}" if hint else why)
+
+
+def _at_work(settings: Settings, name: str) -> tuple[StepAtWork, ...]:
+    """What the controller is doing for this subject just now, if one is at work."""
+    from pathlib import Path
+
+    from evenkeel.controller.control.ask import ask_status
+
+    standing = ask_status(Path(settings.state))
+    return tuple(step for step in standing.work.steps if step.subject == name) if standing is not None else ()

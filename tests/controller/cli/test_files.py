@@ -1,0 +1,296 @@
+"""`get files` and `describe file`: what is at the paths of files, whose it is, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from evenkeel.controller.cli.subjects import SUBJECTS
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.drivers.files import memory_files
+from evenkeel.controller.drivers.files.memory import MemoryDisk
+from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.wiring import MEMORY_FILES, open_domains
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.files.file import digest_of
+from evenkeel.specs.settings.settings import Settings
+
+from .command import Device, spec
+
+pytestmark = pytest.mark.e2e
+
+PATH = "/etc/app.conf"
+CRASHER = "docker.io/library/crasher:1"
+NO_ENGINE = {"kind": "docker", "address": "unix:///nonexistent/docker.sock"}
+
+
+def file(name: str = "app.conf", path: str = PATH, content: str = "one", more: str = "") -> str:
+    return (
+        f"apiVersion: evenkeel/v1\nkind: File\nmetadata: {{name: {name}}}\n"
+        f"spec: {{path: {path}, content: {json.dumps(content)}{more}}}\n"
+    )
+
+
+def group(name: str, *members: str) -> str:
+    document = {"apiVersion": "evenkeel/v1", "kind": "Baseline", "metadata": {"name": name}}
+    return f"{json.dumps({**document, 'spec': {'members': members}})}\n"
+
+
+def disk(device: Device) -> MemoryDisk:
+    system = memory_files(device.state / MEMORY_FILES).system
+    assert isinstance(system, MemoryDisk)
+    return system
+
+
+def put_file(device: Device, path: str, content: bytes = b"theirs", mode: int = 0o600) -> None:
+    """Somebody else writes a file."""
+    system = disk(device)
+    system.put(path, content, uid=7, gid=8, mode=mode)
+    device.state.mkdir(exist_ok=True)
+    system.save()
+
+
+def listed(device: Device) -> dict[str, dict[str, Any]]:
+    items = json.loads(device.run("get", "files", "-o", "json").stdout)["items"]
+    return {each["name"]: each for each in items}
+
+
+def described(device: Device, name: str = "app.conf", kind: str = "file") -> dict[str, Any]:
+    return dict(json.loads(device.run("describe", kind, name, "-o", "json").stdout))
+
+
+def lines_of(device: Device, name: str = "app.conf", kind: str = "file") -> list[str]:
+    return device.run("describe", kind, name).stdout.splitlines()
+
+
+def test_every_domain_has_its_words() -> None:
+    assert [each.name for each in open_domains(Settings())] == [*reversed(SUBJECTS)]
+
+
+def test_files_are_listed_with_whose_they_are(device: Device) -> None:
+    put_file(device, "/etc/theirs.conf")
+    device.write(
+        file(more=", owner: '1000', group: '50', mode: '0640'"),
+        file("theirs", "/etc/theirs.conf", "mine"),
+        file("late", "/etc/late.conf"),
+    )
+    device.run("apply", "--yes", ok=1)
+    system = disk(device)
+    system.take("/etc/late.conf")
+    system.put_link("/etc/late.conf", "/etc/other")
+    system.save()
+    rows = [line.split() for line in device.run("get", "files").stdout.splitlines()]
+    assert rows == [
+        ["NAME", "WHAT", "BY", "ASKED", "OWNER", "MODE", "SIZE", "PATH"],
+        ["app.conf", "file", "evenkeel", "yes", "1000:50", "0640", "3", PATH],
+        ["late", "link", "to", "/etc/other", "others", "yes", "-", "-", "-", "/etc/late.conf"],
+        ["theirs", "file", "others", "yes", "7:8", "0600", "6", "/etc/theirs.conf"],
+    ]
+    wide = device.run("get", "file", "-o", "wide").stdout
+    assert re.search(rf"^app\.conf .* yes +sha256 {digest_of(b'one')[:12]}… +{PATH}$", wide, re.MULTILINE)
+    assert "name: app.conf" in device.run("get", "files", "-o", "yaml").stdout
+    found = listed(device)
+    assert {key: found["app.conf"][key] for key in ("what", "by", "asked", "uid", "gid", "mode", "bytes")} == {
+        "what": "file", "by": "evenkeel", "asked": True, "uid": 1000, "gid": 50, "mode": "0640", "bytes": 3,
+    }  # fmt: skip
+    assert (found["late"]["target"], found["late"]["mode"], found["late"]["bytes"]) == ("/etc/other", None, None)
+
+
+def test_a_file_that_nobody_asks_for_is_listed_until_it_is_removed(device: Device) -> None:
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes")
+    device.write(spec("web"))
+    with closing(open_journal(device.state)) as journal:
+        desired = journal.revision("desired")
+        assert desired is not None
+        journal.put("desired", desired.part("containers"), "files")
+    found = listed(device)["app.conf"]
+    assert (found["asked"], found["by"], found["what"], found["sha256"]) == (False, "evenkeel", "file", None)
+    assert described(device)["difference"]["verb"] == "remove"
+    device.run("apply", "--yes")
+    assert listed(device) == {}
+    lines = lines_of(device)
+    assert lines[:2] == ["file        app.conf (gone)", "asked for   nothing that is in force asks for it"]
+    assert any("step-done" in line and "app.conf" in line for line in lines)
+
+
+def test_a_file_is_described_from_its_spec_to_its_last_entry(device: Device) -> None:
+    device.write(file(more=", mode: '0640', notify: [web]"), spec("web"), group("front", "web", "app.conf"))
+    device.run("apply", "--yes")
+    lines, revision = lines_of(device), device.status()["desired"]
+    for line in (
+        "file        app.conf (evenkeel's)",
+        f"asked for   {device.specs}/10-apps.yaml:1:1",
+        f"last good   {revision}",
+        "group       front",
+        "verdict     as asked, and proven",
+        "notifies    web",
+        PATH,
+        "  there     file, 3 bytes",
+        "  mode      0640",
+        "  proven    yes",
+        f"  content  sha256 {digest_of(b'one')[:12]}…, 3 bytes",
+    ):
+        assert line in lines
+    found = described(device)
+    assert (found["kind"], found["group"], found["desired"]) == ("FileDescription", "front", revision)
+    assert found["notifies"] == ["web"]
+    (place,) = found["places"]
+    assert (place["path"], place["proven"], place["sha256"]) == (PATH, True, digest_of(b"one"))
+    assert found["events"][-1]["message"] == "as asked for"
+    assert "name: app.conf" in device.run("describe", "files", "app.conf", "-o", "yaml").stdout
+
+
+def test_a_container_is_described_with_its_group_and_the_files_that_notify_it(device: Device) -> None:
+    device.write(file(more=", notify: [web]"), spec("web"), spec("wiki"), group("front", "web", "app.conf"))
+    device.run("apply", "--yes")
+    lines = lines_of(device, "web", "container")
+    assert "group       front" in lines
+    assert "notified by app.conf" in lines
+    assert described(device, "web", "container")["notifiedBy"] == ["app.conf"]
+    assert "group       none: it goes with all that is in no group" in lines_of(device, "wiki", "container")
+    assert described(device, "wiki", "container")["group"] is None
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes")
+    assert not any(line.startswith(("group", "notified")) for line in lines_of(device, "web", "container"))
+
+
+def test_what_differs_and_what_follows_is_told(device: Device) -> None:
+    device.write(file())
+    device.run("apply", "--yes")
+    system = disk(device)
+    system.put(PATH, b"by hand", mode=0o666)
+    system.save()
+    found = described(device)
+    assert found["difference"]["verb"] == "update"
+    assert {each["path"] for each in found["difference"]["changes"]} == {"content", "mode"}
+    assert found["places"][0]["proven"] is False
+    lines = lines_of(device)
+    assert "            mode: 0666 → 0644" in lines
+    assert any(line.startswith("verdict     update: ") for line in lines)
+
+
+def test_what_is_not_evenkeels_is_not_called_so_and_what_was_replaced_is_told(device: Device) -> None:
+    put_file(device, PATH)
+    device.write(file())
+    device.run("apply", "--yes", ok=1)
+    lines = lines_of(device)
+    assert lines[0] == "file        app.conf (others')"
+    assert any(line.startswith("verdict     blocked: ") and "`overwrite: true` replaces it" in line for line in lines)
+    assert "  by        others: evenkeel did not place it" in lines
+    device.write(file(more=", overwrite: true"))
+    device.run("apply", "--yes")
+    lines = lines_of(device)
+    assert lines[0] == "file        app.conf (evenkeel's)"
+    assert "  kept      a file of 7:8, 0600, which evenkeel has replaced" in lines
+    assert described(device)["places"][0]["original"] == {
+        "what": "file", "uid": 7, "gid": 8, "mode": "0600", "target": None,
+    }  # fmt: skip
+
+
+def test_what_a_failed_revision_asks_for_is_told_as_not_done(device: Device) -> None:
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3))
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes")
+    device.write(file(content="two", more=", mode: '0600'"), file("new", "/etc/new"), spec("web", CRASHER))
+    device.run("apply", "--yes", ok=1)
+    found = described(device)
+    assert (found["inForce"], found["givenUp"], found["difference"]) == ("last-good", True, None)
+    one, two = (f"sha256 {digest_of(each)[:12]}…, 3 bytes" for each in (b"one", b"two"))
+    assert found["notDone"] == [
+        {"path": "content", "old": one, "new": two},
+        {"path": "mode", "old": "0644", "new": "0600"},
+    ]
+    assert "exit code 3" in found["failure"]
+    lines = lines_of(device)
+    assert "verdict     as last-good asks, and proven" in lines
+    assert f"            content: {one} → {two}" in lines
+    lines = lines_of(device, "new")
+    assert "            file: (nothing) → /etc/new" in lines
+    assert lines[0] == "file        new (gone)"
+
+
+def test_a_file_and_a_container_of_one_name_have_their_own_entries(device: Device) -> None:
+    device.write(file("web"), spec("web"))
+    device.run("apply", "--yes")
+    of_file = {each["message"] for each in described(device, "web")["events"]}
+    of_container = {each["message"] for each in described(device, "web", "container")["events"]}
+    assert "as asked for" in of_file - of_container
+    assert "pulled docker.io/library/nginx:1" in of_container - of_file
+    assert {"as asked for", "pulled docker.io/library/nginx:1"} < {
+        json.loads(line)["message"] for line in device.run("events", "web", "-o", "json").stdout.splitlines()
+    }
+
+
+def test_names_of_files_are_known_wherever_names_are(device: Device) -> None:
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes")
+    assert device.run("describe", "file", "ap.conf", ok=1).stderr == (
+        "error: file:ap.conf: it is not there, and nothing that is in force asks for it (`evenkeel plan` shows what files"
+        " ask for); did you mean `app.conf`?\n"
+    )
+    for kind, name, other in (("container", "app.conf", "file"), ("file", "web", "container")):
+        said = device.run("describe", kind, name, ok=1).stderr
+        assert said.startswith(f"error: {kind}:{name}: it is not there")
+        assert said.endswith(f"; there is a {other} of this name: `evenkeel describe {other} {name}`\n")
+    assert "as asked for" in device.run("events", "app.conf").stdout
+    assert device.run("events", "ap.conf", ok=1).stderr.endswith("; did you mean `app.conf`?\n")
+    with closing(open_journal(device.state)) as journal:
+        journal.say(Feedback("started", "x"))
+    assert device.run("logs", "app.conf").stderr == "No failure of app.conf is known: there is nothing to show.\n"
+    assert device.run("get", "files", "web", ok=1).stderr.endswith("all about one: `evenkeel describe file web`\n")
+
+
+def test_files_are_described_without_an_engine_of_containers(device: Device) -> None:
+    """A domain that cannot be asked holds up no other."""
+    device.settings(engine=NO_ENGINE)
+    assert listed(device) == {}
+    device.settings()
+    device.write(file("nothing", "/nonexistent/app.conf"))
+    device.run("apply", "--yes")
+    device.settings(engine=NO_ENGINE)
+    found = described(device, "nothing")
+    assert (found["engineError"], found["places"][0]["what"]) == (None, "absent")
+
+
+def test_no_digest_is_told_of_what_is_or_was_secret(device: Device) -> None:
+    word, later = "hunter2", "hunter3"
+    device.write(file(content=word, more=", mode: '0600', secret: true"), spec("web"))
+    device.run("apply", "--yes")
+    told = ""
+
+    def hear() -> None:
+        nonlocal told
+        for command in (("get", "files"), ("describe", "file", "app.conf")):
+            for form in ("text", "json"):
+                told += device.run(*command, "-o", form).stdout
+        told += device.run("get", "files", "-o", "wide").stdout
+
+    hear()
+    assert "  content   (hidden)" in lines_of(device)
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3))
+    device.write(file(content=later, more=", mode: '0600', secret: true"), spec("web", CRASHER))
+    device.run("apply", "--yes", ok=1)
+    assert described(device)["notDone"] == [{"path": "content", "old": "(hidden)", "new": "(hidden)"}]
+    assert "            content: changed" in lines_of(device)
+    hear()
+    for secret in (word, later):
+        assert secret not in told
+        assert digest_of(secret.encode())[:8] not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("evenkeel get ", {"containers", "files"}), ("evenkeel describe ", {"container", "file"})],
+)
+def test_the_kinds_are_completed(device: Device, words: str, offered: set[str]) -> None:
+    asked = {"_EVENKEEL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}
+    done = subprocess.run(device.line(), env=device.environment(**asked), text=True, capture_output=True)
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered
