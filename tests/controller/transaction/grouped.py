@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hypothesis import assume
 from hypothesis import strategies as st
 from tests.controller.stage import Reading
 
@@ -98,6 +99,8 @@ class Model:
         self.good: dict[str, Document] = {}
         self._of: dict[str, str] = {}
         self._loose: dict[str, bool] = {}
+        self._labelled: set[str] = set()
+        """Groups whose rule names a label."""
 
     def follow(self, asked: Asked) -> tuple[bool, str]:
         """A revision, and what `Settled` has to say of it."""
@@ -114,16 +117,25 @@ class Model:
                 bad.setdefault(units[name], set()).add(version)
         here = {name: each for name, each in wanted.items() if units[name] not in bad}
         self.good = here | {name: each for name, each in self.good.items() if units[name] in bad}
-        self._of = {name: of[name] for name in self.good}
+        groups = {group for group, _ in asked.of.values()}
+        kept = {of[name] for name in self.good if units[name] in bad} - groups
+        self._labelled = {group for group, has in asked.of.values() if has} | self._labelled.intersection(kept)
+        self._of = {name: self._group(of[name], each) for name, each in self.good.items()}
         if any(UNREACHABLE in each and MISSING not in each for each in bad.values()):
             return False, "Retrying"
         return (False, "RolledBack") if bad else (True, "Converged")
 
+    def _group(self, group: str, document: Document) -> str:
+        """The group of what is good: its own label may make it a member of another one than it went back with."""
+        labels = dict(document.wanted.labels) if isinstance(document.wanted, Container) else {}
+        return min(filter(None, {group, *self._labelled.intersection(labels.values())}), default="")
+
     def _follow_whole(self, asked: Asked, wanted: dict[str, Document]) -> tuple[bool, str]:
         bad = set(asked.versions.values()).intersection(BAD)
         if not bad:
-            self.good, self._of = wanted, dict.fromkeys(wanted, "")
+            self.good, self._of, self._labelled = wanted, dict.fromkeys(wanted, ""), set()
             return True, "Converged"
+        assume(self.good)  # else there is nothing to go back to, and what has come up stays
         return (False, "Retrying") if UNREACHABLE in bad and MISSING not in bad else (False, "RolledBack")
 
 
