@@ -84,17 +84,22 @@ class GroupTrials:
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
         """The groups of a domain's subjects have failed on the way to a state, each for its own; all that are on trial, where none
-        of these is. `None` when all is one."""
+        of these is. None, where another domain has given them up since the way to that state began. `None` when all is one."""
         desired = self._journal.readable_revision("desired") if has_groups(state) else None
         if desired is None:
             return None
         found = self._groups(desired)
-        left = set(found.changed()) - self.aim(desired).failed.keys()
-        of = {group: found.own(group, domain, subjects) for group in found.of_subjects(domain, subjects) & left}
+        aimed = self.aim(desired)
+        left, theirs = set(found.changed()) - aimed.failed.keys(), found.of_subjects(domain, subjects)
+        if theirs and theirs <= aimed.failed.keys() and state.digest != aimed.state.digest:
+            return GivenUp({}, desired, aimed.state)
+        of = {group: found.own(group, domain, subjects) for group in theirs & left}
         blamed = {group: reasons(of[group].items()) if len(of) > 1 or of[group] != subjects else why for group in of}
         blamed = dict(sorted((blamed or dict.fromkeys(left, why)).items()))
-        if not blamed:
+        if not blamed and state.digest == desired.digest:
             return None
+        if not blamed:  # all of it was good before: there is nothing to go back to
+            self._journal.promote_part(desired.digest, state)
         back = found.without(blamed)
         for group, each in blamed.items():
             self._journal.attempts.count(found.key(group), each, failed=True, domain=GROUPS)

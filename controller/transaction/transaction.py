@@ -226,7 +226,8 @@ class Transaction:
         have failed, and why."""
         blamed = self.groups.give_up(state, domain, subjects, why)
         if blamed is not None:
-            self._tell_given_up(blamed, voice)
+            if blamed.groups:
+                self._tell_given_up(blamed, voice)
             return
         self._journal.attempts.forget_sick()
         self._journal.attempts.count(state.digest, why, failed=True)

@@ -7,16 +7,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.sampling import THOROUGH
 from tests.virtual import run
 
-from .grouped import BAD, DIES, MISSING, REFUSED, Asked, Grouped, Model, asked, versions
+from evenkeel.specs.desired import Document
+
+from .grouped import BAD, GOOD, Asked, Grouped, Model, asked, versions
 
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "500" if THOROUGH else "0"))
 """How many random histories each law is tried on; without it, a few that are always the same."""
@@ -27,7 +29,8 @@ _HARMLESS = ("pull",)
 """Actions that disturb nothing: what cannot be fetched is tried again for ever."""
 
 thorough = settings(
-    max_examples=EXAMPLES or 40,
+    phases=[Phase.explicit, Phase.generate, Phase.target] + ([Phase.shrink] if EXAMPLES else []),
+    max_examples=EXAMPLES or 25,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
@@ -82,3 +85,59 @@ def test_each_group_ends_as_asked_or_as_it_was_good(history: Sequence[Asked]) ->
         await assert_quiet(device)
 
     on_grouped(work)
+
+
+class Moment(NamedTuple):
+    """A revision that comes so long after the one before, in seconds, in a process that ends after so many actions; 0: it does
+    not."""
+
+    asked: Asked
+    after_s: float
+    actions: int
+
+
+moments = st.lists(
+    st.builds(Moment, asked(least_groups=1), st.sampled_from((0.0, 0.3, 0.7, 3.0, 70.0)), st.integers(0, 20)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@thorough
+@given(moments)
+def test_interrupted_anywhere_each_group_ends_whole(history: Sequence[Moment]) -> None:
+    async def work(device: Grouped) -> None:
+        for each in history:
+            device.start()
+            device.source.readings.put_nowait(each.asked.reading())
+            if each.actions:
+                device.power.done.clear()
+                await device.die(each.actions)
+            else:
+                await device.play(each.after_s)
+        last = history[-1].asked
+        device.start()
+        device.source.readings.put_nowait(last.reading())
+        await device.play(2 * _ENOUGH_S)
+        good = device.good()
+        assert device.standing() == versions(good)
+        assert not set(versions(good).values()).intersection(BAD)
+        assert_whole(last, good)
+        is_there = good == last.wanted
+        assert device.settled()[0] == is_there
+        await assert_quiet(device)
+
+    on_grouped(work)
+
+
+def assert_whole(last: Asked, good: Mapping[str, Document]) -> None:
+    """Of each group that is asked for, all is good as it is asked for, unless one of it cannot be; then nothing is that would
+    be new."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name in last.versions:
+        group = last.of.get(name, ("", False))[0]
+        groups.setdefault((group, name if group in last.loose else ""), []).append(name)
+    wanted = last.wanted
+    for names in groups.values():
+        if all(last.versions[name] in GOOD for name in names):
+            assert {name: good.get(name) for name in names} == {name: wanted[name] for name in names}
