@@ -88,6 +88,14 @@ def failures(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
     }
 
 
+def blamed(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    """The subjects for which a revision is given up, and why: those that failed for good; where none did, those that would be
+    tried again."""
+    found = failures(stage, outcomes)
+    final = {step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Failed)}
+    return {subject: why for subject, why in found.items() if subject in final} or found
+
+
 def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
     """The difference, with the reason why nothing is done, if its subject is `stuck`. A subject that could not be
     changed in place is at work all the same, and holds up none that depend on it."""

@@ -15,7 +15,7 @@ from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.journal.journal import AS_FOUND, Journal, Role, at_once
-from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.controller.transaction.transaction import NOBODY, Transaction
 from evenkeel.reconcilers.capabilities import inheriting, tagged, watched
 from evenkeel.reconcilers.counted import counted
 from evenkeel.reconcilers.fold import GiveUp, TryAgain, one_more
@@ -164,7 +164,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         return self._record.waits(f"it is not known yet whether what is new harms others: {states}", AGAIN_S)
 
     def _wait_for_recovery(
-        self, state: DesiredState, why: str, renewed: Renewed, subjects: Collection[str]
+        self, state: DesiredState, why: str, renewed: Renewed, subjects: Mapping[str, str]
     ) -> Ending | None:
         now = asyncio.get_running_loop().time()
         self._unwell_since = now if self._unwell_since is None else self._unwell_since
@@ -252,7 +252,7 @@ class Trial(Generic[Want, Seen, Remembered]):
                 self._journal.attempts.count(state.digest, why)
                 return Retrying(why, 0.0, None)
 
-    def give_up(self, state: DesiredState, why: str, subjects: Collection[str] = ()) -> Ending:
-        """Give up the revision: it has failed by these subjects in this domain, and so in all domains."""
+    def give_up(self, state: DesiredState, why: str, subjects: Mapping[str, str] = NOBODY) -> Ending:
+        """Give up the revision: it has failed by these subjects in this domain, and why, and so in all domains."""
         self._transaction.give_up(state, why, self._record, self._domain, subjects)
         return Progressed()

@@ -30,7 +30,7 @@ from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.agents.in_force import reserved_subjects
 from evenkeel.reconcilers.capabilities import instanced, tagged, watched
-from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blocked, failures, fold, set_aside
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blamed, blocked, failures, fold, set_aside
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.reconcilers.transaction.barrier import pending
@@ -289,4 +289,4 @@ class Turns(Generic[Want, Seen, Remembered]):
                 self.record.settled_is(False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why):
-                return self.trial.give_up(state, why, failures(stage, outcomes))
+                return self.trial.give_up(state, why, blamed(stage, outcomes))

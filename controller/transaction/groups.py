@@ -6,11 +6,12 @@ one that is only held is forgotten with the process.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from evenkeel.controller.journal.attempts import GROUPS
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.reconcilers.counted import reasons
 from evenkeel.reconcilers.transaction.groups import Groups, group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
 
@@ -35,9 +36,9 @@ class Aimed(NamedTuple):
 
 
 class GivenUp(NamedTuple):
-    """Groups that have just failed. `back`: what is desired without them."""
+    """Groups that have just failed, and why. `back`: what is desired without them."""
 
-    groups: tuple[str, ...]
+    groups: Mapping[str, str]
     desired: DesiredState
     back: DesiredState
 
@@ -81,20 +82,27 @@ class GroupTrials:
         """No group is held any more."""
         self._held = {}
 
-    def give_up(self, state: DesiredState, domain: str, subjects: Collection[str], why: str) -> GivenUp | None:
-        """The groups of a domain's subjects have failed on the way to a state; all that are on trial, where none of these is.
-        `None` when all is one."""
+    def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
+        """The groups of a domain's subjects have failed on the way to a state, each for its own; all that are on trial, where none
+        of these is. None, where another domain has given them up since the way to that state began. `None` when all is one."""
         desired = self._journal.readable_revision("desired") if has_groups(state) else None
         if desired is None:
             return None
         found = self._groups(desired)
-        left = set(found.changed()) - self.aim(desired).failed.keys()
-        blamed = tuple(sorted(left & found.of_subjects(domain, subjects) or left))
-        if not blamed:
+        aimed = self.aim(desired)
+        left, theirs = set(found.changed()) - aimed.failed.keys(), found.of_subjects(domain, subjects)
+        if theirs and theirs <= aimed.failed.keys() and state.digest != aimed.state.digest:
+            return GivenUp({}, desired, aimed.state)
+        of = {group: found.own(group, domain, subjects) for group in theirs & left}
+        blamed = {group: reasons(of[group].items()) if len(of) > 1 or of[group] != subjects else why for group in of}
+        blamed = dict(sorted((blamed or dict.fromkeys(left, why)).items()))
+        if not blamed and state.digest == desired.digest:
             return None
+        if not blamed:  # all of it was good before: there is nothing to go back to
+            self._journal.promote_part(desired.digest, state)
         back = found.without(blamed)
-        for group in blamed:
-            self._journal.attempts.count(found.key(group), why, failed=True, domain=GROUPS)
+        for group, each in blamed.items():
+            self._journal.attempts.count(found.key(group), each, failed=True, domain=GROUPS)
         self._journal.attempts.forget_sick()
         return GivenUp(blamed, desired, back)
 

@@ -7,7 +7,7 @@ business (`controller.cycle`); nothing else couples domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.journal.journal import Journal, at_once
@@ -20,6 +20,8 @@ from evenkeel.reconcilers.transaction.groups import group_text
 from evenkeel.reconcilers.wanted import Wanted, differing
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
+
+NOBODY: Mapping[str, str] = {}
 
 
 class Member(NamedTuple):
@@ -220,12 +222,15 @@ class Transaction:
         return self._reached.get(name) == state.digest or (is_unseen and self.changes(name, state) == ())
 
     @at_once
-    def give_up(self, state: DesiredState, why: str, voice: Voice, domain: str, subjects: Collection[str] = ()) -> None:
-        """The revision has failed, for all domains; where groups are asked for, only those of the subjects of the domain that
-        have failed."""
+    def give_up(
+        self, state: DesiredState, why: str, voice: Voice, domain: str, subjects: Mapping[str, str] = NOBODY
+    ) -> None:
+        """The revision has failed, for all domains; where groups are asked for, only those of the `subjects` of the domain that
+        have failed, and why."""
         blamed = self.groups.give_up(state, domain, subjects, why)
         if blamed is not None:
-            self._tell_given_up(blamed, why, voice)
+            if blamed.groups:
+                self._tell_given_up(blamed, voice)
             return
         self._journal.attempts.forget_sick()
         self._journal.attempts.count(state.digest, why, failed=True)
@@ -241,14 +246,14 @@ class Transaction:
         voice.settled_is(False, "RollingBack", why)
         self._wake_all()
 
-    def _tell_given_up(self, blamed: GivenUp, why: str, voice: Voice) -> None:
+    def _tell_given_up(self, blamed: GivenUp, voice: Voice) -> None:
         """Some groups have failed, and the others go on."""
         self._back_at = ""
-        for group in blamed.groups:
+        for group, why in blamed.groups.items():
             voice.say("revision-failed", f"{group_text(group)}: {why}")
         names, goes = " and ".join(map(group_text, blamed.groups)), "goes" if len(blamed.groups) == 1 else "go"
         voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}")
-        voice.settled_is(False, "RollingBack", why)
+        voice.settled_is(False, "RollingBack", "; ".join(dict.fromkeys(blamed.groups.values())))
         self._wake_all()
 
     @at_once

@@ -7,9 +7,10 @@ other groups.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.groups.baseline import Baseline
 
@@ -18,10 +19,12 @@ Subject = tuple[str, str]
 
 
 class Groups(NamedTuple):
-    """The groups of what is asked for, and of what was good before. `of`: the group of each subject."""
+    """The groups of what is asked for, and of what was good before. `rules`: the baseline of each subject, by its document's
+    name; "" where it has none. `of`: the group of each subject."""
 
     asked: DesiredState
     good: DesiredState
+    rules: Mapping[Subject, str]
     of: Mapping[Subject, str]
 
     def changed(self) -> tuple[str, ...]:
@@ -34,14 +37,32 @@ class Groups(NamedTuple):
         return f"{group}@{self._part(self.asked, group)}"
 
     def without(self, groups: Collection[str]) -> DesiredState:
-        """What is asked for, but of these groups what was good."""
-        rest = [each for each in self.asked.documents if self._group_of(each) not in groups]
+        """What is asked for, but of these groups what was good. Baselines name as members what goes back and is none by itself,
+        as a subject that nobody asks for any more, so that it stays in its group."""
         back = [each for each in self.good.documents if self._group_of(each) in groups]
-        return desired_state([*rest, *back])
+        rest = [each for each in self.asked.documents if not each.is_rule and self._group_of(each) not in groups]
+        rules = [each for each in self.asked.documents if each.is_rule]
+        return desired_state([*rest, *back, *self._extended(rules, back)])
 
     def of_subjects(self, domain: str, subjects: Collection[str]) -> frozenset[str]:
         """The groups of subjects of a domain."""
         return frozenset(self.of[domain, each] for each in subjects if (domain, each) in self.of)
+
+    def own(self, group: str, domain: str, subjects: Mapping[str, str]) -> dict[str, str]:
+        """Those of a domain's subjects that belong to a group."""
+        return {name: why for name, why in subjects.items() if self.of.get((domain, name)) == group}
+
+    def _extended(self, rules: Sequence[Document], back: Sequence[Document]) -> list[Document]:
+        """These rules, of which baselines name what goes back; one that is not asked for any more is as it was good."""
+        own = [(each, self.rules[each.wanted.domain, each.name]) for each in back]
+        good, asked = _baselines(self.good), _baselines(self.asked)
+        found = {name: good[name] for _, name in own if name in good} | asked
+        names: dict[str, list[str]] = {}
+        for document, name in own:
+            if name and _rule(document, found) != name:
+                names.setdefault(name, []).append(document.name)
+        others = [each for each in rules if not isinstance(each.wanted, Baseline)]
+        return [*others, *(_with_members(rule, names.get(name, ())) for name, rule in found.items())]
 
     def _part(self, state: DesiredState, group: str) -> str:
         """The digest of what a state asks of a group."""
@@ -58,22 +79,39 @@ def has_groups(asked: DesiredState) -> bool:
 
 
 def groups(asked: DesiredState, good: DesiredState | None) -> Groups:
-    """The groups of a revision on its way from what was good. What is asked for says who is a member; what was good does so of
-    what is to go."""
-    of: dict[Subject, str] = {}
+    """The groups of a revision on its way from what was good. The baselines that are asked for say who is a member; of what is
+    to go, those that were good do."""
+    rules: dict[Subject, str] = {}
     for state in (asked, good) if good is not None else (asked,):
-        rules = [each for each in state.documents if isinstance(each.wanted, Baseline)]
+        baselines = _baselines(state)
         for subject, document in state.subjects().items():
-            of.setdefault(subject, _group(document, rules))
-    return Groups(asked, good or desired_state(()), of)
+            rules.setdefault(subject, _rule(document, baselines))
+    known = (_baselines(good) if good is not None else {}) | _baselines(asked)
+    of = {subject: _group(subject, known.get(rule)) for subject, rule in rules.items()}
+    return Groups(asked, good or desired_state(()), rules, of)
 
 
-def _group(subject: Document, rules: Collection[Document]) -> str:
-    for rule in rules:
-        baseline = rule.wanted
-        if isinstance(baseline, Baseline) and baseline.has(subject.name, subject.wanted):
-            return rule.name if baseline.all_or_nothing else f"{rule.name}/{subject.name}"
+def _baselines(state: DesiredState) -> dict[str, Document]:
+    return {each.name: each for each in state.documents if isinstance(each.wanted, Baseline)}
+
+
+def _rule(subject: Document, baselines: Mapping[str, Document]) -> str:
+    for name, rule in baselines.items():
+        if isinstance(rule.wanted, Baseline) and rule.wanted.has(subject.name, subject.wanted):
+            return name
     return ""
+
+
+def _group(subject: Subject, rule: Document | None) -> str:
+    if rule is None or not isinstance(rule.wanted, Baseline):
+        return ""
+    return rule.name if rule.wanted.all_or_nothing else f"{rule.name}/{subject[1]}"
+
+
+def _with_members(rule: Document, names: Collection[str]) -> Document:
+    if not names or not isinstance(rule.wanted, Baseline):
+        return rule
+    return changed(rule, wanted=changed(rule.wanted, members=tuple(sorted({*rule.wanted.members, *names}))))
 
 
 def group_text(group: str) -> str:

@@ -74,6 +74,7 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
     from evenkeel.specs.documents import compose
     from evenkeel.specs.kanto import desired as kanto
     from evenkeel.specs.kanto import manifest
+    from evenkeel.specs.kanto.baselines import baseline_drafts
 
     flaws: list[Flaw] = []
     drafts: Sequence[Draft] = ()
@@ -82,6 +83,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
         flaws.append(Flaw((), "expected a mapping with `apiVersion`, `kind`, `metadata` and `spec`"))
     elif kanto.is_desired_state(value):
         drafts = kanto.desired_state_drafts(value, flaws)
+        if all(flaw.warning for flaw in flaws):
+            drafts = [*drafts, *baseline_drafts(value, kanto.DOMAIN, drafts)]
     elif manifest.is_manifest(value):
         drafts = manifest.manifest_drafts(value, flaws)
     elif compose.is_kubernetes(value):

@@ -1,14 +1,17 @@
-"""Faults of the baselines of a Kanto desired state: groups of components that commands address together.
+"""Baselines of a Kanto desired state: groups of components that commands address together, and that go back together.
 
 They ask for nothing by themselves. A component stands in one baseline at most; one that stands in none has a baseline of its
-own, with its id as title (container-management.md §2.3).
+own, with its id as title (container-management.md §2.3). Read from a file they are groups (`Baseline`). Over MQTT they are those
+of the activity, which its commands address, and end with it: what it reached is good at once, with nothing left to go back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from evenkeel.specs.kanto.payload import mappings, texts
+from evenkeel.specs.desired import Draft
+from evenkeel.specs.groups.baseline import Baseline
+from evenkeel.specs.kanto.payload import mappings, payload_of, payload_path, texts
 from evenkeel.specs.problem import Flaw, Path, nearest
 
 
@@ -47,3 +50,22 @@ def check_baselines(payload: Mapping[str, object], root: Path, domain: str, flaw
         if own in known and own not in taken and own != baseline.get("title"):
             message = f"the component `{own}` is in no baseline, so that it has one of its own, of this title"
             flaws.append(Flaw((*path, "title"), message, "choose another title"))
+
+
+def baseline_drafts(value: object, domain: str, drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """The groups that a desired state without faults asks for, besides its `drafts`. Where it names baselines, each component that
+    stands in none is a group of its own; else there are no groups. Paths are those of `value`."""
+    payload, root, prefix = payload_of(value), payload_path(value), f"{domain}:"
+    titled = list(mappings(payload, "baselines", root))
+    grouped: set[str] = set()
+    for path, baseline in titled:
+        names = {
+            name.removeprefix(prefix) for _, name in texts(baseline, "components", path) if name.startswith(prefix)
+        }
+        grouped |= names
+        if names:
+            wanted = Baseline(tuple(sorted(names)))
+            yield Draft("Baseline", str(baseline["title"]), wanted, path, {"members": (*path, "components")})
+    for draft in drafts if titled else ():
+        if draft.kind == "Container" and draft.name not in grouped:
+            yield Draft("Baseline", draft.name, Baseline((draft.name,)), draft.root, {"members": draft.root})

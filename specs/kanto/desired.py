@@ -6,7 +6,7 @@ error; here every flaw is found, each with its path, and the mistakes that peopl
 front, `parameters` instead of `config`) get a hint that cures them.
 
 Messages are the *reasons* of §1.7; `rejection` puts them into Kanto's whole sentence for the wire. Baselines ask for nothing
-by themselves, they group components for commands: they are checked here and read with `baselines`.
+by themselves: they are checked here, read for commands with `baselines`, and from files with `baseline_drafts`.
 """
 
 from __future__ import annotations

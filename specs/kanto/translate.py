@@ -13,6 +13,7 @@ from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
 from evenkeel.specs.containers.shorthand import mount_text
 from evenkeel.specs.desired import DesiredState, SystemContainers
+from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.kanto.desired import desired_state_drafts
 from evenkeel.specs.kanto.entry import KEYS
 from evenkeel.specs.kanto.inventory import image_version, inventory
@@ -23,16 +24,23 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
     """A payload that asks for the same. Flaws have the path `(name, setting that cannot be said)`."""
     components: list[dict[str, Any]] = []
     config: list[dict[str, str]] = []
+    baselines: list[dict[str, Any]] = []
     for document in state.documents:
         match document.wanted:
             case Container() as wanted:
                 components.append(_component(wanted, domain))
             case SystemContainers(names=names):
                 config.append({"key": "systemContainers", "value": ",".join(names)})
+            case Baseline(all_or_nothing=True) as group:
+                members = [f"{domain}:{name}" for name, each in state.containers().items() if group.has(name, each)]
+                baselines += [{"title": document.name, "components": members}] if members else []
+            case Baseline():  # a component in no baseline has one of its own
+                pass
             case _:
                 why = "Kanto's desired state has no words for this kind"
                 flaws.append(Flaw((document.name, document.kind), why, "ask for it in spec files"))
     payload: dict[str, Any] = {"domains": [{"id": domain, "config": config, "components": components}]}
+    payload |= {"baselines": baselines} if baselines else {}
     found: list[Flaw] = []
     drafts = desired_state_drafts(payload, found, domain)
     flaws.extend(found)

@@ -27,13 +27,16 @@ from evenkeel.reconcilers.files import Files
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.files.actions import Write
 from evenkeel.specs.files.file import File
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import Action, Done, Outcome
+from evenkeel.specs.plan import Action, Done, Failed, Outcome
 
 PATH = "/etc/app/app.conf"
+_MOST_LOOKS = 300
 
 
 class Power:
@@ -43,6 +46,18 @@ class Power:
         self.done: list[tuple[str, str]] = []
         """The domain and the action, in order."""
         self.lasts, self.gone = -1, asyncio.Event()
+        self.spins = False
+        """Whether looks follow each other without end, while no time passes."""
+        self._looks, self._at = 0, -1.0
+        self.stop: Callable[[], object] = list
+
+    def look(self) -> None:
+        """A domain looks."""
+        at = asyncio.get_running_loop().time()
+        self._looks, self._at = (self._looks + 1 if at == self._at else 1), at
+        if self._looks > _MOST_LOOKS:
+            self.spins = True
+            self.stop()
 
     async def note(self, domain: str, action: Action, outcome: Outcome) -> None:
         if isinstance(outcome, Done):
@@ -65,6 +80,10 @@ class Engine(MemoryEngine):
         self.ill: set[str] = set()
         """Images that do not come up, whatever they read."""
 
+    async def observe(self, look: Look = Look()) -> ContainersSeen:
+        self._power.look()
+        return await super().observe(look)
+
     async def perform(self, action: Action, progress: Callable[[str, int, int], None]) -> Outcome:
         if isinstance(action, Start):
             kept = next(
@@ -83,11 +102,16 @@ class Disk(FilesEngine):
 
     def __init__(self, power: Power, engine: FilesEngine) -> None:
         self._power, self._engine = power, engine
+        self.refuses = ""
+        """A content that cannot be written; "" is none."""
 
     async def observe(self, look: Look = Look()) -> Any:
+        self._power.look()
         return await self._engine.observe(look)
 
     async def perform(self, action: Action, progress: Callable[[str, int, int], None]) -> Outcome:
+        if isinstance(action, Write) and self.refuses and action.content == self.refuses:
+            return Failed("is scripted to be refused")
         outcome = await self._engine.perform(action, progress)
         await self._power.note("files", action, outcome)
         return outcome
@@ -110,7 +134,8 @@ class Mixed:
         assert isinstance(files.system, MemoryDisk)
         self.disk = files.system
         self.engine = Engine(self.power, self.content)
-        self._domains = [Domain(Files(), Disk(self.power, files)), Domain(Containers(), self.engine)]
+        self.files = Disk(self.power, files)
+        self._domains = [Domain(Files(), self.files), Domain(Containers(), self.engine)]
         self.journal: Journal = open_journal(state, now)
         self.start()
 
@@ -154,8 +179,10 @@ class Mixed:
 
     async def play(self, seconds: float) -> None:
         """Run the controller for so long."""
+        self.power.stop = self.controller.stop
         self.at(seconds, self.controller.stop)
         await self.controller.run()
+        assert not self.power.spins
 
     async def settle(self, content: str | None, *images: str, **file: Any) -> None:
         """Ask for this, and reach it."""

@@ -1,0 +1,96 @@
+"""Groups as data: who belongs to which, what changed, and what is left when some go back."""
+
+from __future__ import annotations
+
+from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
+from evenkeel.specs.files.file import File
+from evenkeel.specs.groups.baseline import Baseline
+
+
+def container(name: str, version: str, **labels: str) -> Document:
+    return Document("Container", name, normal(Container(name, f"{name}:{version}", labels=tuple(labels.items()))))
+
+
+def file(name: str, content: str) -> Document:
+    return Document("File", name, File(name, f"/etc/{name}", content))
+
+
+def rule(name: str, *members: str, all_or_nothing: bool = True, **labels: str) -> Document:
+    return Document("Baseline", name, Baseline(tuple(members), tuple(labels.items()), all_or_nothing))
+
+
+def state(*documents: Document) -> DesiredState:
+    return desired_state(documents)
+
+
+GOOD = state(container("web", "1"), container("lamp", "1"), file("conf", "1"), rule("drive", "web", "conf"))
+
+
+def test_groups_reach_over_domains_and_the_rest_is_one() -> None:
+    found = groups(GOOD, None)
+    assert found.of == {("containers", "web"): "drive", ("files", "conf"): "drive", ("containers", "lamp"): ""}
+    assert found.changed() == ("", "drive")
+    assert found.of_subjects("files", ["conf", "other"]) == {"drive"}
+
+
+def test_a_loose_group_is_as_many_as_it_has_members() -> None:
+    asked = state(container("web", "1"), container("lamp", "1"), rule("apps", "web", "lamp", all_or_nothing=False))
+    assert set(groups(asked, None).of.values()) == {"apps/web", "apps/lamp"}
+
+
+def test_only_what_is_asked_otherwise_has_changed() -> None:
+    asked = state(container("web", "1"), container("lamp", "2"), file("conf", "1"), rule("drive", "web", "conf"))
+    assert groups(asked, GOOD).changed() == ("",)
+
+
+def test_what_goes_away_belongs_to_the_group_that_it_had() -> None:
+    asked = state(container("lamp", "1"), file("conf", "1"), rule("drive", "conf"))
+    found = groups(asked, GOOD)
+    assert found.of["containers", "web"] == "drive"
+    assert found.changed() == ("drive",)
+
+
+def test_a_group_whose_removal_went_back_stays_a_group() -> None:
+    """Found by the law: the rest of the group stayed, and what nobody asked for any more was removed alone."""
+    asked = state(container("lamp", "2"), file("conf", "2"), rule("drive", "conf"))
+    part = groups(asked, GOOD).without(["drive"])
+    assert part.subjects().keys() == GOOD.subjects().keys()
+    again = groups(asked, part)
+    assert again.of["containers", "web"] == "drive"
+    assert again.without(["drive"]).digest == part.digest
+
+
+def test_a_group_that_nobody_asks_for_any_more_goes_back_as_one() -> None:
+    asked = state(container("lamp", "1"), rule("comfort", "lamp"))
+    part = groups(asked, GOOD).without(["drive"])
+    assert {each.name for each in part.documents if each.is_rule} == {"drive", "comfort"}
+    assert groups(asked, part).of["files", "conf"] == "drive"
+
+
+def test_a_member_by_a_label_that_it_did_not_have_before_stays_a_member_when_it_goes_back() -> None:
+    asked = state(container("web", "2", tier="front"), rule("drive", tier="front"))
+    part = groups(asked, state(container("web", "1"))).without(["drive"])
+    gone = state(rule("drive", tier="front"))
+    assert groups(gone, part).of["containers", "web"] == "drive"
+
+
+def test_rules_are_those_that_are_asked_for() -> None:
+    system = Document("SystemContainers", "platform", SystemContainers(("agent",)))
+    asked = state(*GOOD.documents, system)
+    assert system in groups(asked, GOOD).without(["drive"]).documents
+
+
+def test_a_part_is_known_by_its_group_and_content() -> None:
+    moved = state(*[each for each in GOOD.documents if not each.is_rule], rule("other", "web", "conf"))
+    keys = {groups(each, None).key(name) for each, name in ((GOOD, "drive"), (moved, "other"))}
+    assert len(keys) == 2
+    assert len({key.partition("@")[2] for key in keys}) == 1
+
+
+def test_words() -> None:
+    assert has_groups(GOOD)
+    assert not has_groups(state(container("web", "1")))
+    assert [group_text(each) for each in ("drive", "")] == ["group drive", "what is in no group"]
