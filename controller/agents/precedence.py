@@ -33,14 +33,14 @@ class Precedence:
         self._topics, self._mail, self._contents = topics, mail, contents
 
     def _desired(self) -> Iterator[tuple[int, Summary]]:
-        """The waiting desired states with their numbers, the newest first, because it counts first."""
+        """The waiting desired states with their numbers, the newest first."""
         waiting = reversed(self._mail.waiting_on(self._topics.desired))
         return ((number, self._contents.summary(number)) for number in waiting)
 
     def has_to_give_way(self, activity: Activity) -> bool:
         """Whether the command of an activity is not continued, because its successor waits.
 
-        A clean-up is always finished, because a half of it would leave a broken state; only the same desired state
+        A clean-up is always finished, or a way back that it has begun would stay unfinished; only the same desired state
         takes its place while it waits for trouble to pass. A download goes on when the same desired state comes,
         because it is needed first: if it began anew each time that an update manager lost patience, it would never end.
         """

@@ -45,7 +45,7 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
 
 
 def _with_former_places(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
-    """The differences without the removal of a former place whose file cannot be placed anew: it has nothing else."""
+    """The differences, blocked where a file wants the place that a blocked file still has: that one has no other."""
     blocked = {subject for subject, each in found.items() if each.verb == "blocked"}
     while blocked:
         more = {}
