@@ -2,7 +2,8 @@
 
 They ask for nothing by themselves. A component stands in one baseline at most; one that stands in none has a baseline of its
 own, with its id as title (container-management.md §2.3). Read from a file they are groups (`Baseline`). Over MQTT they are
-those of the activity, which its commands address, and end with it: what it reached is good at once, with nothing left to go back.
+those of the activity, which its commands address, and end with it: the state that it reached is good at once, and nothing is
+left to go back.
 """
 
 from __future__ import annotations
