@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.specs.kanto.components import component, message
 
-from evenkeel.reconcilers.agents.asked import read_asked
+from evenkeel.reconcilers.agents.request import read_request
 from evenkeel.specs.desired import Decoded
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
@@ -59,7 +59,7 @@ def test_a_baseline_of_other_agents_is_no_group() -> None:
 
 
 def test_over_mqtt_they_belong_to_the_activity() -> None:
-    asked = read_asked(json.dumps(DRIVE).encode(), "containersupdate/desiredstate", "containers", Manner())
+    asked = read_request(json.dumps(DRIVE).encode(), "containersupdate/desiredstate", "containers", Manner())
     assert ("drive", ("web", "db")) in tuple((title, tuple(names)) for title, names in asked.baselines)
     assert {each.kind for each in asked.target.documents} == {"Container"}
 
