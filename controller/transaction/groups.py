@@ -83,8 +83,8 @@ class GroupTrials:
         self._held = {}
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
-        """The groups of a domain's subjects have failed on the way to a state, each for its own; all that are on trial, where none
-        of these is. None, where another domain has given them up since the way to that state began. `None` when all is one."""
+        """The groups of a domain's subjects have failed on the way to a state, each for its own; all that are on trial, where
+        none of these is. Nobody, where another domain has given them up meanwhile. `None` when all is one."""
         desired = self._journal.readable_revision("desired") if has_groups(state) else None
         if desired is None:
             return None

@@ -21,7 +21,6 @@ from evenkeel.reconcilers.wanted import Wanted, differing
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
 
-
 NOBODY: Mapping[str, str] = {}
 
 

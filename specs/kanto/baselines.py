@@ -1,8 +1,9 @@
 """Baselines of a Kanto desired state: groups of components that commands address together, and that go back together.
 
 They ask for nothing by themselves. A component stands in one baseline at most; one that stands in none has a baseline of its
-own, with its id as title (container-management.md §2.3). Read from a file they are groups (`Baseline`). Over MQTT they are those
-of the activity, which its commands address, and end with it: what it reached is good at once, with nothing left to go back.
+own, with its id as title (container-management.md §2.3). Read from a file they are groups (`Baseline`). Over MQTT they are
+those of the activity, which its commands address, and end with it: what it reached is good at once, with nothing left to go
+back.
 """
 
 from __future__ import annotations
@@ -53,13 +54,15 @@ def check_baselines(payload: Mapping[str, object], root: Path, domain: str, flaw
 
 
 def baseline_drafts(value: object, domain: str, drafts: Sequence[Draft]) -> Iterator[Draft]:
-    """The groups that a desired state without faults asks for, besides its `drafts`. Where it names baselines, each component that
-    stands in none is a group of its own; else there are no groups. Paths are those of `value`."""
+    """The groups that a desired state without faults asks for, besides its `drafts`. Where it names baselines, each component
+    that stands in none is a group of its own; else there are no groups. Paths are those of `value`."""
     payload, root, prefix = payload_of(value), payload_path(value), f"{domain}:"
     titled = list(mappings(payload, "baselines", root))
     grouped: set[str] = set()
     for path, baseline in titled:
-        names = {name.removeprefix(prefix) for _, name in texts(baseline, "components", path) if name.startswith(prefix)}
+        names = {
+            name.removeprefix(prefix) for _, name in texts(baseline, "components", path) if name.startswith(prefix)
+        }
         grouped |= names
         if names:
             wanted = Baseline(tuple(sorted(names)))
