@@ -59,6 +59,7 @@ def main(arguments: list[str]) -> int:
 
 
 _FILE_EXAMPLES = ("configuration", "copies")
+_GROUP_EXAMPLES = ("baselines",)
 _EXAMPLES = ("image", "environment", "network", "storage", "resources", "rights", "lifecycle", "system")
 _SPEC_TEXTS = """\
 ## Texts
@@ -76,7 +77,8 @@ not count either: moving a document to another file changes nothing.
 Besides shape, combinations are checked. Errors are, among others: `ports` with `network: host`; `devices` or `capabilities`
 with `privileged`; a reservation above `memory`; `memorySwap` below `memory` or without it; a destination that is mounted
 twice; a host port that is given twice; `maxRetries` without `policy: on-failure`; `dependsOn` that names no container of the
-specs, or goes in a circle; a name that is asked for twice, in whatever files; a `path` of two files.
+specs, or goes in a circle; a name that is asked for twice, in whatever files; a `path` of two files; a group
+without members; a container or a file that is in two groups.
 
 What an engine makes of some of these keys: [engines.md](../engines.md).
 
@@ -87,7 +89,8 @@ A file may also hold a Kanto desired state or a Kanto container manifest, as the
 
 ## Examples
 
-The files of [examples/containers](../../examples/containers) and [examples/files](../../examples/files), as they are.
+The files of [examples/containers](../../examples/containers), [examples/files](../../examples/files) and
+[examples/groups](../../examples/groups), as they are.
 """
 
 
@@ -96,6 +99,7 @@ def spec_page() -> str:
     tables = re.sub(r"\n{3,}", "\n\n", render("reference.md.j2", {"kinds": reference()})).rstrip()
     folder = Path(__file__).parents[1] / "examples"
     named = [folder / "containers" / name for name in _EXAMPLES] + [folder / "files" / name for name in _FILE_EXAMPLES]
+    named += [folder / "groups" / name for name in _GROUP_EXAMPLES]
     shown = [f"### {path.name}\n\n```yaml\n{path.with_suffix('.yaml').read_text().rstrip()}\n```" for path in named]
     return "\n\n".join([MADE.rstrip(), tables, _SPEC_TEXTS.rstrip(), *shown]) + "\n"
 

@@ -108,8 +108,15 @@ def _grouped_twice(documents: Documents) -> Iterable[Problem]:
         having = [each for each, group in _baselines(documents) if group.has(subject.name, subject.wanted)]
         for here, there in ((having[1], having[0]), (having[0], having[1])) if len(having) > 1 else ():
             message = f"`{subject.name}` is in the group `{there.name}`, too"
-            hint = f"leave it out of one of them; the other one is at {place_text(asked_at(there, 'members'))}"
-            yield Problem(asked_at(here, "members"), "spec.members", message, hint)
+            path, other = (_membership(each, subject.name) for each in (here, there))
+            hint = f"leave it out of one of them; the other one is at {place_text(asked_at(there, other))}"
+            yield Problem(asked_at(here, path), f"spec.{path}", message, hint)
+
+
+def _membership(rule: Document, name: str) -> str:
+    """The key by which a subject is a member."""
+    is_named = isinstance(rule.wanted, Baseline) and name in rule.wanted.members
+    return "members" if is_named else "memberLabels"
 
 
 def _unknown_members(documents: Documents, unread: set[str]) -> Iterable[Problem]:

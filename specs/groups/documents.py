@@ -12,8 +12,7 @@ from evenkeel.specs.problem import Flaw
 
 
 class BaselineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Subjects that succeed, fail and go back together. A revision that changes several groups may succeed in one and fail in
-    another. All that is in no group is one group."""
+    """Containers and files that succeed, fail and go back together. All that is in no group is one group."""
 
     members: Annotated[
         tuple[Name, ...],

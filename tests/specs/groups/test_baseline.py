@@ -56,6 +56,7 @@ def test_a_subject_in_two_groups_is_an_error_at_both_places() -> None:
     found = {each.place.file: each for each in errors(problems)}
     assert found.keys() == {"1.yaml", "2.yaml"}
     assert "`comfort`" in found["1.yaml"].message
+    assert found["2.yaml"].path == "spec.memberLabels"
     assert "2.yaml:5" in found["1.yaml"].hint
     assert "`drive`" in found["2.yaml"].message
     assert "1.yaml:5" in found["2.yaml"].hint
