@@ -360,7 +360,13 @@ def listed_lines() -> tuple[set[str], set[str]]:
     return of_every, of_containers
 
 
-LINES = {"specs/desired.py", "specs/documents/kinds.py", "controller/wiring.py", "controller/cli/subjects/", "pyproject.toml"}
+LINES = {
+    "specs/desired.py",
+    "specs/documents/kinds.py",
+    "controller/wiring.py",
+    "controller/cli/subjects/",
+    "pyproject.toml",
+}
 
 
 def test_the_lines_outside_of_a_domains_rooms_are_listed() -> None:
