@@ -66,7 +66,7 @@ def command(options: Options, what: str | None, name: str | None, output: str, s
     subjects = SUBJECTS[what].subjects
     with closing(read_journal(Path(settings.state))) as journal:
         hear_failures(Path(settings.state), journal)
-        described, away = asyncio.run(subjects.described(settings, journal, name, show_values=show_values))
+        described, away = asyncio.run(subjects.description(settings, journal, name, show_values=show_values))
     if output == "text":
         style = terminal_style()
         for line in describe_lines(described, system_now(), style):

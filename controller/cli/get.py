@@ -54,7 +54,7 @@ def command(options: Options, what: str | None, output: str) -> int:
     settings = options.settings()
     is_wide = output == "wide"
     with closing(read_journal(Path(settings.state))) as journal:
-        found = asyncio.run(SUBJECTS[what].subjects.listed(settings, journal, system_now(), wide=is_wide))
+        found = asyncio.run(SUBJECTS[what].subjects.listing(settings, journal, system_now(), wide=is_wide))
     if output in ("json", "yaml"):
         from evenkeel.controller.cli.output import echo_value
 

@@ -50,7 +50,7 @@ async def _say(waits: Sequence[str], engine: str) -> None:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, name: str) -> AsyncIterator[Domain[Any, Any, Any]]:
+async def open_domain(settings: Settings, name: str) -> AsyncIterator[Domain[Any, Any, Any]]:
     """One domain, with an engine that is only read, and whose name is told while it is waited for."""
     from evenkeel.controller.wiring import open_domains
 

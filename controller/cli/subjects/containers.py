@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 _DOMAIN = "containers"
 
 
-async def listed(settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
+async def listing(settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
     """Every container of the engine, evenkeel's own first."""
-    from evenkeel.controller.cli.reaching import opened
+    from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.controller.cycle.in_force import role_in_force
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
 
     domain: Containers
-    async with opened(settings, _DOMAIN) as domain:
+    async with open_domain(settings, _DOMAIN) as domain:
         # with the checks that are in force, by which `status` tells how containers are; those of their creation where
         # nobody knows what is
         decisions, state = domain.reconciler, journal.readable_revision(role_in_force(journal))
@@ -103,10 +103,10 @@ def _colour(column: str, cell: str) -> Role | None:
     return None
 
 
-async def described(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
+async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """One container, with its instances, and the newest output of a check that is a command."""
-    from evenkeel.controller.cli.reaching import opened
-    from evenkeel.controller.cli.subjects.told import told, unknown
+    from evenkeel.controller.cli.reaching import open_domain
+    from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
     from evenkeel.reconcilers.capabilities import watched
     from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
     from evenkeel.reconcilers.containers.instances import is_proven
@@ -120,12 +120,12 @@ async def described(settings: Settings, journal: Journal, name: str, *, show_val
     from evenkeel.templates.containers_described import ContainerOwn, Instance
     from evenkeel.templates.describe_text import Described
 
-    facts = told(settings, journal, _DOMAIN, name)
+    facts = facts_of(settings, journal, _DOMAIN, name)
     away: EvenkeelError | None = None
     seen = ContainersSeen("")
     said: Mapping[str, Output] = {}
     domain: Containers
-    async with opened(settings, _DOMAIN) as domain:
+    async with open_domain(settings, _DOMAIN) as domain:
         decisions = domain.reconciler
         want, memory = decisions.select(facts.state), journal.memories.of(decisions.memory)
         try:
@@ -141,7 +141,7 @@ async def described(settings: Settings, journal: Journal, name: str, *, show_val
     if not (is_asked or instances or last is not None or facts.happened):
         failed = (each.subject for each in journal.failures.all())
         there = (each.name for each in seen.containers)
-        raise away or unknown(journal, _DOMAIN, name, {*want.subjects, *want.system, *there, *failed})
+        raise away or unknown_subject(journal, _DOMAIN, name, {*want.subjects, *want.system, *there, *failed})
     shown = container if container is not None else wish
     ailment = watched(decisions).ailing(seen, memory).get(name) if away is None else None
     differences = decisions.diff(want, seen, memory) if away is None else ()

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 _DOMAIN = "files"
 
 
-async def listed(settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
+async def listing(settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
     """The files by name; one of a name may be at a former path still."""
-    from evenkeel.controller.cli.reaching import opened
+    from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.controller.cycle.in_force import role_in_force
     from evenkeel.specs.codec import changed
     from evenkeel.templates.files_described import place_value
 
     domain: Files
-    async with opened(settings, _DOMAIN) as domain:
+    async with open_domain(settings, _DOMAIN) as domain:
         decisions, state = domain.reconciler, journal.readable_revision(role_in_force(journal))
         want = decisions.select(state) if state is not None else None
         memory = journal.memories.of(decisions.memory)
@@ -55,10 +55,10 @@ async def listed(settings: Settings, journal: Journal, now: float, *, wide: bool
     return Listing("Files", seen.engine, tuple(columns), rows, items, _colour)
 
 
-async def described(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
+async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """One file, with what is at its path and at former ones. No value of a file is ever shown."""
-    from evenkeel.controller.cli.reaching import opened
-    from evenkeel.controller.cli.subjects.told import told, unknown
+    from evenkeel.controller.cli.reaching import open_domain
+    from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
     from evenkeel.reconcilers.files.asked import asked_texts, otherwise
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
@@ -67,11 +67,11 @@ async def described(settings: Settings, journal: Journal, name: str, *, show_val
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.files_described import FileOwn
 
-    facts = told(settings, journal, _DOMAIN, name)
+    facts = facts_of(settings, journal, _DOMAIN, name)
     away: EvenkeelError | None = None
     seen = FilesSeen("")
     domain: Files
-    async with opened(settings, _DOMAIN) as domain:
+    async with open_domain(settings, _DOMAIN) as domain:
         decisions = domain.reconciler
         want, memory = decisions.select(facts.state), journal.memories.of(decisions.memory)
         try:
@@ -83,7 +83,7 @@ async def described(settings: Settings, journal: Journal, name: str, *, show_val
     all_asked = _all_asked(journal)
     places = tuple(_at_path(each, want, memory, all_asked) for each in seen.files if each.subject == name)
     if not (file is not None or wish is not None or places or facts.happened):
-        raise away or unknown(journal, _DOMAIN, name, {*want.subjects, *(each.subject for each in seen.files)})
+        raise away or unknown_subject(journal, _DOMAIN, name, {*want.subjects, *(each.subject for each in seen.files)})
     shown, document = file if file is not None else wish, facts.document or facts.wish
     differences = decisions.diff(want, seen, memory) if away is None else ()
     return Description(

@@ -35,11 +35,11 @@ class Description(NamedTuple):
 class Subjects(Protocol):
     """A kind of subjects; the modules beside this one implement it."""
 
-    async def listed(self, settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
+    async def listing(self, settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
         """What is there, whoever made it. `now`: seconds since the epoch. Raises Unavailable, TimedOut, Refused."""
         ...
 
-    async def described(self, settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
+    async def description(self, settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
         """All about the subject of this name. `show_values`: with what is hidden, for a terminal only. Raises
         EvenkeelError when nobody asks for it, nothing is there, and no entry is about it."""
         ...

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_ENTRIES = 15
 
 
-class Told(NamedTuple):
+class Facts(NamedTuple):
     """The facts of one subject. `state` is in force, in the role `in_force`; `document` asks for the subject in it,
     `wish` in the desired one. `happened`: it has entries of its own. The others are as in
     `templates.describe_text.Described`."""
@@ -35,7 +35,7 @@ class Told(NamedTuple):
     steps: tuple[StepAtWork, ...]
 
 
-def told(settings: Settings, journal: Journal, domain: str, name: str) -> Told:
+def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Facts:
     """What is told of the subject `name` of a domain. Raises JournalError."""
     from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.controller.cycle.in_force import role_in_force
@@ -53,7 +53,7 @@ def told(settings: Settings, journal: Journal, domain: str, name: str) -> Told:
     attempt = journal.attempts.of(journal.digest("desired"))
     is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)
     happened = entries(journal, 0, Wanted(name, domain=domain))[0]
-    return Told(
+    return Facts(
         state,
         in_force,
         document,
@@ -68,7 +68,7 @@ def told(settings: Settings, journal: Journal, domain: str, name: str) -> Told:
     )
 
 
-def unknown(journal: Journal, domain: str, name: str, also: Collection[str]) -> EvenkeelError:
+def unknown_subject(journal: Journal, domain: str, name: str, also: Collection[str]) -> EvenkeelError:
     """That nothing is known of a name, with the nearest of its domain, or the kind that it is of. `also`: further
     names of the domain."""
     from evenkeel.controller.cli.known import known_of
