@@ -106,7 +106,12 @@ def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:
 
 def blocked(plan: Plan) -> str:
     """The reason why a plan without steps is not settled; "" when it is."""
-    return reasons((d.subject, d.why) for d in plan.differences if d.verb == "blocked")
+    return reasons(blocked_subjects(plan).items())
+
+
+def blocked_subjects(plan: Plan) -> dict[str, str]:
+    """The subjects of a plan that cannot be had, and why."""
+    return {each.subject: each.why for each in plan.differences if each.verb == "blocked"}
 
 
 def at_most_cleans(plan: Plan) -> bool:

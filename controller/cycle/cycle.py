@@ -15,6 +15,7 @@ from typing import Generic
 
 from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.cycle.idle import is_idle
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
 from evenkeel.controller.cycle.sight import Aim, Held
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
@@ -93,7 +94,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             self._record.settled_is(False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._asked = desired.digest
-        if self._is_idle(desired):
+        if is_idle(self._reconciler, journal, desired, self._last_good):
             self._transaction.idle(self._reconciler.domain, desired)
             self._record.idle()
             return Settled()
@@ -114,7 +115,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 return await self._without_plan(desired.digest, self.steps.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and not ending.counts:
                 return await self._go_on_without(desired, ending, stopping)
-            if isinstance(ending, Retrying) and self._goes_on(desired, ending):
+            if self._goes_on(desired, ending):
                 return Progressed()
             if isinstance(ending, Retrying) and ending.failed:
                 kept_up = self._last_good() or desired  # without a way back, every subject that can run does
@@ -142,14 +143,20 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 await self._keep_up(good, good, failed, why, stopping)
         return ending
 
-    def _goes_on(self, desired: DesiredState, ending: Retrying) -> bool:
-        """Whether there are groups that do not depend on the content that could not be fetched."""
-        fetches = ending.phase == Phase.DOWNLOAD
-        return fetches and self._transaction.hold(self._reconciler.domain, desired, ending.failed)
+    def _goes_on(self, desired: DesiredState, ending: Ending) -> bool:
+        """Whether there are groups that need not wait for those that could not be fetched, or cannot be had."""
+        domain = self._reconciler.domain
+        match ending:
+            case Retrying(phase=Phase.DOWNLOAD, failed=failed):
+                return self._transaction.hold(domain, desired, failed, is_blocked=False)
+            case Stalled(blocked=blocked) if blocked:
+                return self._transaction.hold(domain, desired, blocked, is_blocked=True)
+            case _:
+                return False
 
     async def _in_part(self, desired: DesiredState, aimed: Aimed, stopping: asyncio.Event) -> Ending:
         """Some groups of the desired state have failed, or are held: keep up their good state; converge on the others."""
-        state, good = aimed.state, self._journal.digest("last-good")
+        state, good, domain = aimed.state, self._journal.digest("last-good"), self._reconciler.domain
         self._journal.put("part", state, desired.digest)
         self._wellbeing.in_force(state, self._journal.readable_revision("last-good"))
         if self._record.is_back():
@@ -159,14 +166,16 @@ class Cycles(Generic[Want, Seen, Remembered]):
         match ending:
             case Settled() if aimed.held:
                 self._transaction.let_go()
+                if aimed.is_blocked:
+                    return self._record.blocked(aimed.why)
                 self._record.settled_is(False, "Retrying", aimed.why)
                 return Retrying(aimed.why, 0.0, Phase.DOWNLOAD)
             case Settled():
-                missing = self._transaction.go_back(
-                    self._reconciler.domain, state, aimed.why, self._record, aimed.groups
-                )
+                missing = self._transaction.go_back(domain, state, aimed.why, self._record, aimed.groups)
                 return Waiting(missing) if missing else Stalled(aimed.why)
             case Stalled(why=why):
+                if self._goes_on(desired, ending):
+                    return Progressed()
                 return self._record.blocked(f"{why}; beside that, {aimed.why}")
             case Retrying(failed=failed, why=why) if failed:
                 if self._goes_on(desired, ending):
@@ -176,16 +185,6 @@ class Cycles(Generic[Want, Seen, Remembered]):
                     stuck = failed if kept_up.digest == state.digest else {}
                     await self._keep_up(state, kept_up, stuck, why, stopping)
         return ending
-
-    def _is_idle(self, desired: DesiredState) -> bool:
-        """Whether the domain is asked for nothing and has nothing to take back."""
-        wants, memory = [self._reconciler.select(desired)], self.memory()
-        if not self._reconciler.is_idle(wants, memory):
-            return False
-        good = self._last_good()
-        if good is None:
-            return not self._journal.digest("last-good")
-        return self._reconciler.is_idle([*wants, self._reconciler.select(good)], memory)
 
     async def observe(self, look: Look) -> Seen:
         """One look at the engine. Records whether the engine answers. Raises Unavailable, TimedOut or Refused when it
@@ -332,7 +331,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         waiting, good = self._record.waits(held.why, held.again_s), self._last_good()
         if good is None:
             return waiting
-        changes = self._transaction.differing(self._reconciler.domain, state, good)
+        changes = self._transaction.on_the_way(self._reconciler.domain, state)
         kept = self._reconciler.select(good).subjects.keys() - set(changes).difference(held.down)
         ending = await self._repair(state, good, kept, stopping, proves=True)
         if isinstance(ending, Retrying):

@@ -53,9 +53,10 @@ class Retrying(NamedTuple):
 
 
 class Stalled(NamedTuple):
-    """Nothing more will be tried until something changes."""
+    """Nothing more will be tried until something changes. `blocked`: the subjects that cannot be had, and why."""
 
     why: str
+    blocked: Mapping[str, str] = {}
 
 
 Ending = Settled | Progressed | Waiting | Retrying | Stalled

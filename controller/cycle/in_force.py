@@ -9,6 +9,7 @@ from __future__ import annotations
 from evenkeel.controller.journal.attempts import GROUPS
 from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.reconcilers.transaction.groups import groups, has_groups
+from evenkeel.specs.desired import DesiredState
 
 
 def role_in_force(journal: Journal) -> Role:
@@ -21,10 +22,11 @@ def role_in_force(journal: Journal) -> Role:
     return "last-good" if is_given_up and good not in ("", desired) else "desired"
 
 
-def failed_groups(journal: Journal) -> dict[str, str]:
-    """The groups of the desired state that have failed and are not tried again, with the reasons."""
+def failed_groups(journal: Journal, asked: DesiredState | None = None) -> dict[str, str]:
+    """The groups of the desired state, or of what is `asked` instead, that have failed and are not tried again, with the
+    reasons."""
     failed = journal.attempts.rejected(GROUPS)
-    desired = journal.readable_revision("desired") if failed else None
+    desired = (asked or journal.readable_revision("desired")) if failed else None
     if desired is None or not has_groups(desired):
         return {}
     found = groups(desired, journal.readable_revision("last-good"))

@@ -108,7 +108,7 @@ def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredSta
     if attempt is None:
         until = "it stays as it was good until its specs change or somebody runs `evenkeel retry`"
         return tuple(
-            f"{group_text(each)} failed before: {why}; {until}" for each, why in failed_groups(journal).items()
+            f"{group_text(each)} failed before: {why}; {until}" for each, why in failed_groups(journal, desired).items()
         )
     if not attempt.failed:
         times = "once" if attempt.failures == 1 else f"{attempt.failures} times"

@@ -30,7 +30,18 @@ from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.agents.in_force import reserved_subjects
 from evenkeel.reconcilers.capabilities import instanced, tagged, watched
-from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, at_most_cleans, blamed, blocked, failures, fold, set_aside
+from evenkeel.reconcilers.fold import (
+    GiveUp,
+    GoOn,
+    TryAgain,
+    at_most_cleans,
+    blamed,
+    blocked,
+    blocked_subjects,
+    failures,
+    fold,
+    set_aside,
+)
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.reconcilers.transaction.barrier import pending
@@ -242,11 +253,11 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.record.left_over(self._leftovers.why)
         why = blocked(plan)
         if role == "last-good":
-            return Stalled(why) if why else settled
+            return Stalled(why, blocked_subjects(plan)) if why else settled
         if self._journal.digest("desired") != asked:  # by another process, since the look
             return Progressed()
         if why:
-            return self.record.blocked(why)
+            return self.record.blocked(why)._replace(blocked=blocked_subjects(plan))
         if self._journal.attempts.of(self.record.revision) is not None:
             self._journal.attempts.forgive(self.record.revision)
         self.record.settled(settled.how)

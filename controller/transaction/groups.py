@@ -18,11 +18,12 @@ from evenkeel.specs.desired import DesiredState
 
 class Aimed(NamedTuple):
     """The state that domains are on their way to. `failed`: groups that went back, and why; `held`: those that cannot be
-    fetched now."""
+    fetched now, or (`is_blocked`) cannot be had."""
 
     state: DesiredState
     failed: Mapping[str, str] = {}
     held: Mapping[str, str] = {}
+    is_blocked: bool = False
 
     @property
     def groups(self) -> str:
@@ -51,6 +52,8 @@ class GroupTrials:
         self._held: dict[str, str] = {}
         """Groups that the others do not wait for, and why, while the state of this digest is desired."""
         self._held_for = ""
+        self._is_blocked = False
+        """Whether those that were held last are blocked."""
 
     def aim(self, desired: DesiredState) -> Aimed:
         """What domains are on their way to when this is desired: of groups that failed, or are held, what was good."""
@@ -64,10 +67,11 @@ class GroupTrials:
         held = {group: why for group, why in held.items() if group in changed and group not in failed}
         if not failed and not held:
             return Aimed(desired)
-        return Aimed(found.without(failed.keys() | held.keys()), failed, held)
+        return Aimed(found.without(failed.keys() | held.keys()), failed, held, self._is_blocked)
 
-    def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str]) -> bool:
-        """Hold the groups of these subjects of a domain, and why. False when no other group would go on without them."""
+    def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], *, is_blocked: bool) -> bool:
+        """Hold the groups of these subjects of a domain, and why: they cannot be fetched now, or (`is_blocked`) cannot be had.
+        False when no other group would go on without them."""
         if not has_groups(desired):
             return False
         found, aimed = self._groups(desired), self.aim(desired)
@@ -76,6 +80,7 @@ class GroupTrials:
         if not left.intersection(why) or left <= why.keys():
             return False
         self._held, self._held_for = {**aimed.held, **why}, desired.digest
+        self._is_blocked = is_blocked
         return True
 
     def let_go(self) -> None:

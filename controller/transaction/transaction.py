@@ -16,7 +16,7 @@ from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.transaction.barrier import Progress, held
-from evenkeel.reconcilers.transaction.groups import group_text
+from evenkeel.reconcilers.transaction.groups import group_text, has_groups
 from evenkeel.reconcilers.wanted import Wanted, differing
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
@@ -115,10 +115,10 @@ class Transaction:
             self._progress[domain] = found
             self._wake_others(domain)
 
-    def hold(self, domain: str, desired: DesiredState, subjects: Mapping[str, str]) -> bool:
-        """The groups of these subjects of a domain cannot be fetched now, and why; True when there are others, which go on
-        without them."""
-        if not self.groups.hold(desired, domain, subjects):
+    def hold(self, domain: str, desired: DesiredState, subjects: Mapping[str, str], *, is_blocked: bool) -> bool:
+        """The groups of these subjects of a domain cannot be fetched now, or (`is_blocked`) cannot be had, and why; True when
+        there are others, which go on without them."""
+        if not self.groups.hold(desired, domain, subjects, is_blocked=is_blocked):
             return False
         self._wake_all()
         return True
@@ -145,14 +145,20 @@ class Transaction:
             return ""
         others = {
             name: self._progress_of(name, state)
-            for name, member in self._members.items()
-            if name != domain and _changes(member, state, other)
+            for name in self._members
+            if name != domain and self.on_the_way(name, state)
         }
         return held(domain, phase, others, self._members[domain].rank, back=back)
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
-        """The subjects of a domain that change on the way to a state: from last-good, or back to it."""
-        return _changes(self._members[domain], state, self._way(state)[1])
+        """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
+        of it, those that go back in them, too."""
+        member, (back, other) = self._members[domain], self._way(state)
+        changes = _changes(member, state, other)
+        desired = self._journal.readable_revision("desired") if has_groups(state) and not back else None
+        if desired is None or desired.digest == state.digest:
+            return changes
+        return tuple(sorted({*changes, *differing(member.want(state), member.want(desired))}))
 
     def _way(self, state: DesiredState) -> tuple[bool, DesiredState | None]:
         """Whether the way to a state is a way back, and the state where it begins."""
@@ -207,7 +213,7 @@ class Transaction:
             return None
         missing = [name for name in self._takes_part(state) if not self._is_there(name, state)]
         if missing:
-            return _not_yet(missing, "there")
+            return _not_yet(missing, "proven the revision")
         if not self.groups.promote(state):
             return ""
         is_whole = self._journal.digest("desired") == state.digest
@@ -272,7 +278,7 @@ class Transaction:
             and (desired is None or differing(member.want(desired), member.want(good)) or name in self._notified)
         ]
         if missing:
-            return _not_yet(missing, "back")
+            return _not_yet(missing, "gone back")
         text = (
             f"all is as asked for, but for what is back at last-good: {why}"
             if part
@@ -319,4 +325,5 @@ def _changes(member: Member, state: DesiredState, other: DesiredState | None) ->
 
 
 def _not_yet(domains: Sequence[str], where: str) -> str:
-    return f"{listed(domains)} {'is' if len(domains) == 1 else 'are'} not {where} yet"
+    one = len(domains) == 1
+    return f"the domain{'s' * (not one)} {listed(domains)} {'has' if one else 'have'} not {where} yet"

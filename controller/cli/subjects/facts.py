@@ -38,7 +38,7 @@ class Facts(NamedTuple):
 def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Facts:
     """What is told of the subject `name` of a domain. Raises JournalError."""
     from evenkeel.controller.cli.history import Wanted, entries
-    from evenkeel.controller.cycle.in_force import role_in_force
+    from evenkeel.controller.cycle.in_force import failed_groups, role_in_force
     from evenkeel.reconcilers.transaction.groups import groups, has_groups
     from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.feedback import names
@@ -46,12 +46,17 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
 
     in_force = role_in_force(journal)
     desired, good = journal.revision("desired") or DesiredState(), journal.revision("last-good")
+    attempt, failed = journal.attempts.of(journal.digest("desired")), failed_groups(journal)
+    group = groups(desired, good).of.get((domain, name)) if has_groups(desired) else None
+    if failed and group not in failed and not (attempt is not None and attempt.failed):
+        in_force = "desired"  # other groups went back, and this one did not
     state = (good if in_force == "last-good" else desired) or DesiredState()
     subject = (domain, name)
     document, wish = state.subjects().get(subject), desired.subjects().get(subject)
     both = (("desired", desired), ("last-good", good))
-    attempt = journal.attempts.of(journal.digest("desired"))
-    is_given_up = attempt is not None and attempt.failed and (document is not None or wish is not None)
+    is_asked = document is not None or wish is not None
+    is_given_up = is_asked and ((attempt is not None and attempt.failed) or group in failed)
+    why = attempt.why if attempt is not None else failed.get(group or "", "") if group in failed else ""
     happened = entries(journal, 0, Wanted(name, domain=domain))[0]
     return Facts(
         state,
@@ -59,8 +64,8 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
         document,
         wish,
         tuple((role, each.digest) for role, each in both if each is not None and subject in each.subjects()),
-        groups(desired, good).of.get(subject) if has_groups(desired) else None,
-        attempt.why if attempt is not None and (is_given_up or names(attempt.why, name)) else "",
+        group,
+        why if is_given_up or names(why, name) else "",
         is_given_up,
         any(each.subject == name for each in happened),
         tuple(folded(happened)[-_MOST_ENTRIES:]),

@@ -202,3 +202,47 @@ def test_a_process_that_dies_anywhere_leaves_each_group_where_it_belongs(on_mixe
         assert len(mixed.said("revision-failed")) == 1
 
     on_mixed(work)
+
+
+def test_a_group_that_goes_back_waits_for_phases_as_all_do(on_mixed: OnMixed) -> None:
+    """Also where another domain has nothing but this group to take back."""
+
+    async def work(mixed: Mixed) -> None:
+        groups = {"g": ("conf", "web")}
+        await settle(mixed, grouped("one", "web:1", "other:1", **groups))
+        broken(mixed, "web:2")
+        mixed.source.readings.put_nowait(grouped("two", "web:2", "other:2", **groups))
+        await mixed.play(300)
+        assert (mixed.content(), mixed.running()) == ("one", ["other:2", "web:1"])
+        failed = mixed.said("revision-failed")[0].seq
+        back = [each for each in mixed.said("step-started") if each.seq > failed and each.phase != "CLEANUP"]
+        domains = [each.domain for each in back]
+        assert domains == sorted(domains, reverse=True), "files come first, then containers"
+        assert not [each for each in mixed.said("drift") if each.seq > failed]
+
+    on_mixed(work)
+
+
+def test_a_group_that_cannot_be_had_holds_up_no_other(on_mixed: OnMixed) -> None:
+    """What the others have proven is what there is to go back to."""
+
+    async def work(mixed: Mixed) -> None:
+        groups = {"g": ("web",), "foreign": ("conf",)}
+        mixed.write("theirs")
+        await_blocked = grouped("one", "web:1", "other:1", **groups)
+        mixed.source.readings.put_nowait(await_blocked)
+        await mixed.play(200)
+        assert mixed.settled() == (False, "Blocked")
+        good = mixed.journal.revision("last-good")
+        assert good is not None
+        assert sorted(good.containers()) == ["other", "web"]
+        broken(mixed, "web:2")
+        mixed.start()
+        mixed.source.readings.put_nowait(grouped("one", "web:2", "other:1", **groups))
+        before = mixed.journal.last_seq()
+        await mixed.play(600)
+        assert (mixed.content(), mixed.running()) == ("theirs", ["other:1", "web:1"])
+        assert mixed.settled() == (False, "Blocked")
+        assert len([each for each in mixed.said("stalled") if each.seq > before]) <= 3, "it is not said again and again"
+
+    on_mixed(work)
