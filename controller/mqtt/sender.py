@@ -100,8 +100,12 @@ class Sender:
             self._journal.outbox.sent(*[number for (number, _), refusal in pairs if isinstance(refusal, str)])
 
     def _together(self, found: Sequence[tuple[int, Outgoing]]) -> Sequence[tuple[int, Outgoing]]:
-        """The messages that are published without waiting for each other. A message larger than all that the broker has
-        taken goes alone: it may have to be sent again, with less text, and no later answer may arrive before it."""
+        """The messages that are published without waiting for each other: a backlog of a whole window. Fewer go one by one,
+        because all that is under way when a connection breaks is published again, and an older status would come after a
+        newer one. A message larger than all that the broker has taken goes alone, too: it may have to be sent again, with
+        less text, and no later answer may arrive before it."""
+        if len(found) < WINDOW:
+            return found[:1]
         for count, (_, message) in enumerate(found):
             if len(message.payload) > self._taken.get(message.topic, 0):
                 return found[: max(1, count)]

@@ -41,6 +41,44 @@ def put(journal: Journal, *texts: str) -> None:
     journal.outbox.send(*[Outgoing(text[0], text[1:].encode()) for text in texts])
 
 
+class SlowLink(Link):
+    """A broker that acknowledges slowly. `most`: how many messages were under way at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way, self.most = 0, 0
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await super().publish(topic, payload, qos=qos, retain=retain)
+        self.under_way -= 1
+
+
+@pytest.mark.parametrize(("waiting", "together"), [(5, False), (200, True)])
+def test_a_backlog_goes_together_and_a_few_messages_one_by_one(waiting: int, together: bool) -> None:
+    """What is under way when a connection breaks is published again: no older status shall come after a newer one."""
+
+    async def story() -> None:
+        journal, link = empty_journal(), SlowLink()
+        sender = Sender(link, journal, lambda entry: None, lambda topic, payload: iter(()), _nothing, _nothing)  # type: ignore[arg-type]
+        put(journal, *[f"t{number}" for number in range(waiting)])
+        sending = asyncio.ensure_future(sender.send())
+        await asyncio.sleep(5)
+        assert link.heard == [f"t{number}" for number in range(waiting)]
+        assert (link.most > 1) is together
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+        journal.close()
+
+    run(story())
+
+
+def _nothing() -> None:
+    pass
+
+
 def test_what_waits_for_a_topic_keeps_its_order_and_holds_up_nobody() -> None:
     async def story() -> None:
         journal, link, said = empty_journal(), Link(), list[Feedback]()
