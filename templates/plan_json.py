@@ -7,21 +7,19 @@ carry variables, and variables carry secrets.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evenkeel.specs.plan import BARRIERS, Difference, Plan, Stage, Step
 from evenkeel.specs.problem import Place
-from evenkeel.templates.planned import Planned
-
-_NO_GROUPS: Mapping[tuple[str, str], str] = {}
+from evenkeel.templates.planned import NO_GROUPS, GroupsOf, Planned
 
 
 def plan_value(
     plans: Sequence[Planned],
     revision: str = "",
     notes: Sequence[str] = (),
-    groups: Mapping[tuple[str, str], str] = _NO_GROUPS,
+    groups: GroupsOf = NO_GROUPS,
 ) -> dict[str, Any]:
     """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown. `groups`: the group of each subject by its
     domain and name."""
@@ -50,7 +48,7 @@ def _in_order(plans: Sequence[Plan]) -> Iterator[tuple[str, Stage]]:
             yield from ((plan.domain, stage) for stage in plan.stages if stage.phase in phases)
 
 
-def _subject(difference: Difference, planned: Planned, groups: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _subject(difference: Difference, planned: Planned, groups: GroupsOf) -> dict[str, Any]:
     return {
         "domain": planned.plan.domain,
         "name": difference.subject,

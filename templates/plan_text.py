@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from evenkeel.specs.plan import Change, Difference
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.fitting import cut, fitting_change, fitting_pair, fitting_place, hidden_change
-from evenkeel.templates.planned import Planned
+from evenkeel.templates.planned import NO_GROUPS, GroupsOf, Planned
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 LEAST_WIDTH = 72
@@ -48,7 +48,6 @@ _WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
 """Verbs of subjects without a change of settings."""
 _BEGINNING = ("create", "recreate", "start", "restart", "remove")
 """Verbs of subjects that begin anew, or are removed."""
-_NO_GROUPS: Mapping[tuple[str, str], str] = {}
 _NAME = 4
 _VERB_WIDTH = 11
 _WHOLE = 1 << 20
@@ -56,7 +55,7 @@ _WHOLE = 1 << 20
 
 
 def plan_lines(
-    plans: Sequence[Planned], width: int = 80, style: Style = PLAIN, groups: Mapping[tuple[str, str], str] = _NO_GROUPS
+    plans: Sequence[Planned], width: int = 80, style: Style = PLAIN, groups: GroupsOf = NO_GROUPS
 ) -> tuple[str, ...]:
     """The whole text, in the order of the domains; the summary stands last. `width`: columns of the terminal. `groups`: the
     group of each subject by its domain and name."""

@@ -14,6 +14,10 @@ from evenkeel.specs.look import Observation
 from evenkeel.specs.plan import Change, Difference, Plan
 from evenkeel.templates.containers_planned import ContainersPlanned
 
+GroupsOf = Mapping[tuple[str, str], str]
+"""The group of each subject, by its domain and name."""
+NO_GROUPS: GroupsOf = {}
+
 
 class Planned(Protocol):
     """A plan, its inputs, and the texts of its domain."""

@@ -138,32 +138,33 @@ class Transaction:
     def held(self, domain: str, state: DesiredState, phase: Phase) -> str:
         """Why a domain has to wait with a phase on its way to a state; "" when it may go on. Where that is last-good and
         nothing else is desired, every domain repairs what is its own."""
-        if len(self._members) == 1:
+        if len(self._takes_part(state)) == 1:
             return ""
-        back, other = self._way(state)
-        if back and (other is None or other.digest == state.digest):
+        back, others = self._way(state)
+        if back and (others[0] is None or others[0].digest == state.digest):
             return ""
-        others = {
+        going = {
             name: self._progress_of(name, state)
-            for name in self._members
-            if name != domain and self.on_the_way(name, state)
+            for name, member in self._members.items()
+            if name != domain and _changes(member, state, others)
         }
-        return held(domain, phase, others, self._members[domain].rank, back=back)
+        return held(domain, phase, going, self._members[domain].rank, back=back)
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
         of it, those that go back in them, too."""
-        member, (back, other) = self._members[domain], self._way(state)
-        changes = _changes(member, state, other)
-        desired = self._journal.readable_revision("desired") if has_groups(state) and not back else None
-        if desired is None or desired.digest == state.digest:
-            return changes
-        return tuple(sorted({*changes, *differing(member.want(state), member.want(desired))}))
+        _, others = self._way(state)
+        return _changes(self._members[domain], state, others)
 
-    def _way(self, state: DesiredState) -> tuple[bool, DesiredState | None]:
-        """Whether the way to a state is a way back, and the state where it begins."""
-        back = self._journal.digest("last-good") == state.digest
-        return back, self._journal.readable_revision("desired" if back else "last-good")
+    def _way(self, state: DesiredState) -> tuple[bool, Sequence[DesiredState | None]]:
+        """Whether the way to a state is a way back, and the states from which it leads: the one where it begins, and where
+        groups are left out of it, what is desired."""
+        read = self._journal.readable_revision
+        if self._journal.digest("last-good") == state.digest:
+            return True, [read("desired")]
+        desired = read("desired") if has_groups(state) else None
+        is_part = desired is not None and desired.digest != state.digest
+        return False, [read("last-good"), desired] if is_part else [read("last-good")]
 
     def finds(self, domain: str, found: DesiredState | None) -> None:
         """What was at work in a domain before anything was done for a first revision."""
@@ -318,10 +319,13 @@ def _joined(states: Iterable[DesiredState | None]) -> DesiredState | None:
     return desired_state(documents) if documents else None
 
 
-def _changes(member: Member, state: DesiredState, other: DesiredState | None) -> tuple[str, ...]:
-    """The subjects of a domain that two states ask for differently; without another state, all that this one asks for."""
-    want = member.want(state)
-    return differing(want, member.want(other)) if other is not None else tuple(want.subjects)
+def _changes(member: Member, state: DesiredState, others: Sequence[DesiredState | None]) -> tuple[str, ...]:
+    """The subjects of a domain that a state asks for otherwise than one of the others; without another state, all that it asks
+    for."""
+    want, found = member.want(state), set[str]()
+    for other in others:
+        found.update(differing(want, member.want(other)) if other is not None else want.subjects)
+    return tuple(sorted(found))
 
 
 def _not_yet(domains: Sequence[str], where: str) -> str:

@@ -35,6 +35,8 @@ from evenkeel.specs.files.file import File
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Done, Failed, Outcome
 
+from .two import run_until
+
 PATH = "/etc/app/app.conf"
 _MOST_LOOKS = 300
 
@@ -196,12 +198,7 @@ class Mixed:
     async def die(self, actions: int) -> bool:
         """Run the controller until so many actions were done, and end it then without a word; False when there were fewer."""
         self.power.lasts, self.power.gone = actions, asyncio.Event()
-        work = asyncio.ensure_future(self.controller.run())
-        death = asyncio.ensure_future(self.power.gone.wait())
-        await asyncio.wait({work, death}, timeout=600.0, return_when=asyncio.FIRST_COMPLETED)
-        for task in (work, death):
-            task.cancel()
-        await asyncio.gather(work, death, return_exceptions=True)
+        await run_until(self.controller, self.power.gone)
         self.power.lasts = -1
         return self.power.gone.is_set()
 

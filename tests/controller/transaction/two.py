@@ -68,6 +68,15 @@ class Engine(MemoryEngine):
         return outcome
 
 
+async def run_until(controller: Controller, death: asyncio.Event) -> None:
+    """Run a controller until that, for ten minutes at most, and end it then without a word."""
+    work, died = asyncio.ensure_future(controller.run()), asyncio.ensure_future(death.wait())
+    await asyncio.wait({work, died}, timeout=600.0, return_when=asyncio.FIRST_COMPLETED)
+    for task in (work, died):
+        task.cancel()
+    await asyncio.gather(work, died, return_exceptions=True)
+
+
 class Two:
     """The device."""
 
@@ -130,11 +139,7 @@ class Two:
         died = asyncio.Event()
         for engine in (self.first, self.second):
             engine.dies_after, engine.died = actions, died
-        work, death = asyncio.ensure_future(self.controller.run()), asyncio.ensure_future(died.wait())
-        await asyncio.wait({work, death}, timeout=600.0, return_when=asyncio.FIRST_COMPLETED)
-        for task in (work, death):
-            task.cancel()
-        await asyncio.gather(work, death, return_exceptions=True)
+        await run_until(self.controller, died)
         for engine in (self.first, self.second):
             engine.dies_after = -1
         return died.is_set()
