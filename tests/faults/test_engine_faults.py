@@ -44,11 +44,14 @@ async def every_fault(bench: Bench, name: str, faults: dict[str, Fault]) -> None
     requests = await bench.requests()
     every = [(number, fault) for fault in faults for number in range(len(requests))]
     met, failures = 0, list[str]()
-    for number, fault in sampled(every, 3, f"engine faults {name}"):
+    for done, (number, fault) in enumerate(drawn := sampled(every, 3, f"engine faults {name}"), start=1):
         try:
             met += bool(await bench.disturbed(number, ALL[fault]))
         except AssertionError as error:
             failures.append(f"{fault} at {number} ({requests[number]}): {error}")
+            print(failures[-1], flush=True)
+        if done % 100 == 0:
+            print(f"{name}: {done} of {len(drawn)}", flush=True)
     print(f"{name}: {len(requests)} requests × {len(faults)} faults, {met} disturbed, {len(failures)} went wrong")
     assert not failures, "\n".join(failures)
     assert met > 0
