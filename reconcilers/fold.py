@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.counted import reasons
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Difference, Failed, Outcome, Phase, Plan, Retry, Stage
+from evenkeel.specs.plan import Difference, Done, Failed, Outcome, Phase, Plan, Retry, Stage
 
 
 class GoOn(NamedTuple):
@@ -86,6 +86,18 @@ def failures(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
         for step in stage.steps
         if isinstance(outcome := outcomes.get(step.id), Failed | Retry)
     }
+
+
+def started(plan: Plan, outcomes: Mapping[str, Outcome]) -> Stage | None:
+    """The proofs of a plan whose needs have all ended well; `None` when there are none. Where there is nothing to go back
+    to, they are made although other steps have failed, because only what is proven is kept up."""
+    proofs = [step for stage in plan.stages for step in stage.steps if step.phase == Phase.VERIFY]
+    ready = [
+        step
+        for step in proofs
+        if step.id not in outcomes and all(isinstance(outcomes.get(need), Done) for need in step.needs)
+    ]
+    return Stage(Phase.VERIFY, tuple(ready)) if ready else None
 
 
 def blamed(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:

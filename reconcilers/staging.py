@@ -1,37 +1,48 @@
 """From steps and their needs to stages.
 
 Phases are barriers: nothing is disturbed before all is fetched, no old instance is removed before all new ones are
-proven. Starting and proving belong together, because a container starts only when those it depends on are proven; so
-ACTIVATE and VERIFY share one rank and are ordered by needs. Every step that may start does so before any proof, because
-a proof takes its time; the same happens when only first stages run and the rest is planned anew each time.
+proven. Within a stage only needs set an order, so that no subject waits for one that it does not depend on. Starting
+and proving belong together, because a container starts only when those it depends on are proven. Proofs that nothing
+depends on make a stage of their own, after a look: they then prove, too, that nothing which was started harms the
+subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from heapq import heappop, heappush
 
-from evenkeel.specs.plan import BARRIERS, Stage, Step
+from evenkeel.specs.plan import BARRIERS, Phase, Stage, Step
 
 
 def stages(steps: Sequence[Step]) -> tuple[Stage, ...]:
-    """All steps, each in the first stage in which it may run. Needs that name no step of the same rank are met already.
+    """All steps, each in the first stage in which it may run, in an order in which they could run one by one: the steps
+    of a subject follow each other where that is possible. Needs that name no step of the same rank are met already.
 
     Raises graphlib.CycleError, which is a bug of the planner that made the steps.
     """
     found: list[Stage] = []
     for phases in BARRIERS:
         ranked = {step.id: step for step in steps if step.phase in phases}
-        sorter = TopologicalSorter(
-            {id_: [need for need in step.needs if need in ranked] for id_, step in ranked.items()}
+        needs = {id_: [need for need in step.needs if need in ranked] for id_, step in ranked.items()}
+        needed = {need for each in needs.values() for need in each}
+        ordered = [ranked[id_] for id_ in _in_order(ranked, needs)]
+        last = [step for step in ordered if step.phase == Phase.VERIFY and step.id not in needed]
+        first = [step for step in ordered if step.phase != Phase.VERIFY or step.id in needed]
+        found.extend(
+            Stage(min((step.phase for step in part), key=phases.index), tuple(part)) for part in (first, last) if part
         )
-        sorter.prepare()
-        ready: set[str] = set()
-        while sorter.is_active():
-            ready.update(sorter.get_ready())
-            phase = min((ranked[id_].phase for id_ in ready), key=phases.index)
-            at_once = tuple(ranked[id_] for id_ in sorted(ready) if ranked[id_].phase == phase)
-            found.append(Stage(phase, at_once))
-            sorter.done(*(step.id for step in at_once))
-            ready.difference_update(step.id for step in at_once)
     return tuple(found)
+
+
+def _in_order(steps: Mapping[str, Step], needs: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    sorter = TopologicalSorter(needs)
+    sorter.prepare()
+    ready: list[tuple[str, str]] = []
+    while sorter.is_active():
+        for id_ in sorter.get_ready():
+            heappush(ready, (steps[id_].subject, id_))
+        _, id_ = heappop(ready)
+        yield id_
+        sorter.done(id_)

@@ -2,8 +2,7 @@
 
 A plan can be printed, compared and thrown away; it cannot be executed from here. An action is one thing that a driver
 can do; each domain has actions and differences of its own, and this module has their common part. A step puts an action
-into a phase and an order; a stage is a set of steps without order between them, after which the world is looked at
-again.
+into a phase and an order; a stage has the steps that may be performed before the world is looked at again.
 """
 
 from __future__ import annotations
@@ -77,6 +76,7 @@ class Traits(NamedTuple):
     `text`: the action in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and its objects;
     nothing that may be secret. `own_s`: seconds that it may take by itself, beside the time that the driver needs.
     `fetches`: the content that it brings from elsewhere, which has a time limit of its own; "" when it brings none.
+    `source`: the place that it is fetched from.
     `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at
     work no more (`begins`), or is again (`ends`). `notifies`: pairs of a domain and a subject of it that has to begin anew
     once this was done. `provides`: a path of the host that is there once this was done. `afterwards`: sentences that have
@@ -87,6 +87,7 @@ class Traits(NamedTuple):
     facts: Mapping[str, str]
     own_s: float = 0.0
     fetches: str = ""
+    source: str = ""
     may_be_cut: bool = False
     away: Literal["", "begins", "ends"] = ""
     afterwards: tuple[str, ...] = ()
@@ -129,7 +130,8 @@ class Step(Struct, frozen=True):
 
 
 class Stage(Struct, frozen=True):
-    """Steps of one phase without order between them."""
+    """Steps that run side by side, as far as their needs allow, before the world is looked at again. `phase`: that of the
+    first ones. Steps that start something and the proofs that these wait for are in one stage."""
 
     phase: Phase
     steps: tuple[Step, ...]

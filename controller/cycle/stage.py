@@ -1,8 +1,8 @@
 """Run the steps of one stage. Exceptions stop here and become outcomes.
 
-Steps of a stage run side by side, a few at a time. Each has a timeout. When the controller is told to stop, no further
-step begins; steps that can be cut short without harm (fetching, watching) are cancelled, and all others are finished,
-unless they are late (`lateness`).
+Steps of a stage run side by side, a few at a time, each after those that it needs (`reconcilers.schedule`). Each has a
+timeout. When the controller is told to stop, no further step begins; steps that can be cut short without harm
+(fetching, watching) are cancelled, and all others are finished, unless they are late (`lateness`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from evenkeel.controller.cycle.lateness import Course, Late, unheard
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.reconcilers.ports import Driver, Progress
+from evenkeel.reconcilers.schedule import Schedule
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.output import Output
-from evenkeel.specs.plan import Failed, Outcome, Proof, Retry, Stage, Step
+from evenkeel.specs.plan import Done, Failed, Outcome, Proof, Retry, Stage, Step
 from evenkeel.specs.visible import shortened
 
 StepProgress = Callable[[Step, str, int, int], None]
@@ -64,33 +65,36 @@ async def run_stage(
     at_work: AtWork = nullcontext,
     late: Late = unheard,
 ) -> Mapping[str, Outcome]:
-    """Outcomes by step id; steps that did not begin, or were cut short by `stopping`, are absent.
+    """Outcomes by step id; steps that did not begin, because one that they need failed or because of `stopping`, and steps
+    that were cut short by it, are absent.
 
     `before` and `after` are called for every step that runs, in the order in which it happens; an exception of theirs
     ends the stage, because a step that cannot be recorded must not be taken. `broke` is called with exceptions that no
     driver should raise, `at_work` with the seconds that a step may take, until it leaves that context. `late` is called
     with steps that are late.
     """
-    places = asyncio.Semaphore(limits.parallel)
+    schedule = Schedule(stage, limits.parallel)
     outcomes: dict[str, Outcome] = {}
 
     async def run(step: Step) -> None:
-        async with places:
-            if stopping.is_set():
-                return
-            before(step)
-            begun = asyncio.get_running_loop().time()
-            limit_s = limits.timeout_s(step)
-            with at_work(limit_s):
-                outcome = await _perform(step, driver, limit_s, stopping, progress, broke, late)
-            if outcome is not None:
-                outcomes[step.id] = outcome
-                after(step, outcome, asyncio.get_running_loop().time() - begun)
+        before(step)
+        begun = asyncio.get_running_loop().time()
+        limit_s = limits.timeout_s(step)
+        with at_work(limit_s):
+            outcome = await _perform(step, driver, limit_s, stopping, progress, broke, late)
+        if outcome is not None:
+            outcomes[step.id] = outcome
+            after(step, outcome, asyncio.get_running_loop().time() - begun)
+        schedule.ended(step, well=isinstance(outcome, Done))
+        go_on()
+
+    def go_on() -> None:
+        for step in () if stopping.is_set() else schedule.begin():
+            group.create_task(run(step))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for step in stage.steps:
-                group.create_task(run(step))
+            go_on()
     except BaseExceptionGroup as raised:
         raise first(raised) from raised
     return outcomes

@@ -41,6 +41,7 @@ from evenkeel.reconcilers.fold import (
     failures,
     fold,
     set_aside,
+    started,
 )
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
@@ -92,17 +93,24 @@ class Turns(Generic[Want, Seen, Remembered]):
         """The last look once more, at the engine alone."""
         return changed(self._look if self._look is not None else self.look(None), fresh=False, here_only=True)
 
-    async def look_after_health(self, want: Want | None, asked: str, stopping: asyncio.Event) -> Seen | None:
+    async def look_after_health(
+        self,
+        want: Want | None,
+        asked: str,
+        stopping: asyncio.Event,
+        reserved: Collection[str] = (),
+        failed: Collection[str] = (),
+    ) -> Seen | None:
         """Report the health of all subjects without doing anything; the observation, `None` when the engine could not
         be asked. `want`: the subjects to look for; `None` for those of the last look. `asked`: the digest of the
-        desired state."""
+        desired state. `reserved` and `failed`: as for `Wellbeing.tell`."""
         self._look = self.look(want) if want is not None else self._look
         try:
             seen = await unless(stopping, self.looks.observe(self.look_here()))
         except (Unavailable, TimedOut, Refused):
             return None
         if seen is not None:
-            ailing, _ = self.wellbeing.tell(seen, self.memory.memory())
+            ailing, _ = self.wellbeing.tell(seen, self.memory.memory(), reserved, failed)
             await self._ailments.listen(ailing, asked, self.steps.broke)
         return seen
 
@@ -117,9 +125,9 @@ class Turns(Generic[Want, Seen, Remembered]):
             return found
         changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
         with self.beside.at_work(changing.union(sight.reserved)):
-            ending = await self._run_stage(aim.role, aim.state, found.stage, renewed, stopping)
+            ending = await self._run_stage(aim.role, aim.state, found, renewed, stopping)
         if isinstance(ending, Retrying):
-            self.wellbeing.tell(sight.seen, sight.memory, sight.reserved, ending.failed)
+            await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
         return ending
 
@@ -264,14 +272,19 @@ class Turns(Generic[Want, Seen, Remembered]):
         return settled
 
     async def _run_stage(
-        self, role: Role, state: DesiredState, stage: Stage, renewed: Renewed, stopping: asyncio.Event
+        self, role: Role, state: DesiredState, run: Run, renewed: Renewed, stopping: asyncio.Event
     ) -> Ending:
+        stage, has_way_back = run.stage, bool(self._journal.digest("last-good"))
         outcomes = await self.steps.perform(stage, stopping, self._progress)
-        if stage.phase in (Phase.UPDATE, Phase.ACTIVATE):
+        if not has_way_back and failures(stage, outcomes) and (proofs := started(run.plan, outcomes)):
+            outcomes = {**outcomes, **await self.steps.perform(proofs, stopping, self._progress)}
+            stage = changed(stage, steps=stage.steps + proofs.steps)
+        if any(step.phase in (Phase.UPDATE, Phase.ACTIVATE) for step in stage.steps):
             self._transaction.disturbed()
             self.trial.disturbed()
-        if stage.phase == Phase.VERIFY:
-            self.trial.proved([step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Done)])
+        else:
+            well = (step for step in stage.steps if isinstance(outcomes.get(step.id), Done))
+            self.trial.proved([step.subject for step in well if step.phase == Phase.VERIFY])
         if stage.phase == Phase.CLEANUP:
             self._leftovers.note(stage.steps, outcomes)
             return Progressed()
@@ -283,7 +296,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             failures=attempt.failures if attempt else 0,
             tries=self._tries,
             is_last_good=is_last_good,
-            has_way_back=bool(good),
+            has_way_back=has_way_back,
             changes=self.trial.changes(state)
             if any(isinstance(o, Retry) and o.defect for o in outcomes.values())
             else None,

@@ -15,7 +15,7 @@ from evenkeel.specs.plan import Traits
 
 
 class Pull(Struct, frozen=True, tag="pull"):
-    """Fetch an image. Disturbs nothing. `digest`: the content that its registry has just named, if it was asked. Other
+    """Fetch an image, of which the full name is given. Disturbs nothing. `digest`: the content that its registry has just named, if it was asked. Other
     content, from a mirror that lags behind, is not accepted."""
 
     image: str
@@ -25,7 +25,11 @@ class Pull(Struct, frozen=True, tag="pull"):
     @property
     def traits(self) -> Traits:
         return Traits(
-            f"pull {self.image}", {"action": "pull", "image": self.image}, fetches=self.image, may_be_cut=True
+            f"pull {self.image}",
+            {"action": "pull", "image": self.image},
+            fetches=self.image,
+            source=self.image.partition("/")[0],
+            may_be_cut=True,
         )
 
 

@@ -40,15 +40,15 @@ def test_phases_are_barriers() -> None:
     ]
 
 
-def test_steps_of_a_phase_without_needs_go_together_in_order_of_id() -> None:
+def test_steps_without_needs_stand_in_order_of_subject_and_id() -> None:
     assert ids(step("b", Phase.UPDATE), step("a", Phase.UPDATE)) == [("UPDATE", ["a", "b"])]
 
 
-def test_needs_within_a_phase_make_stages() -> None:
-    assert ids(step("a", Phase.UPDATE, "b"), step("b", Phase.UPDATE)) == [("UPDATE", ["b"]), ("UPDATE", ["a"])]
+def test_needs_within_a_phase_set_the_order_of_its_stage() -> None:
+    assert ids(step("a", Phase.UPDATE, "b"), step("b", Phase.UPDATE)) == [("UPDATE", ["b", "a"])]
 
 
-def test_what_may_start_does_so_before_anything_is_watched() -> None:
+def test_proofs_that_nothing_waits_for_come_after_a_look() -> None:
     assert ids(
         step("start a", Phase.ACTIVATE),
         step("verify a", Phase.VERIFY, "start a"),
@@ -58,10 +58,23 @@ def test_what_may_start_does_so_before_anything_is_watched() -> None:
         step("start c", Phase.ACTIVATE, "verify a"),
         step("verify z", Phase.VERIFY),
     ) == [
-        ("ACTIVATE", ["start a", "stop b"]),
-        ("ACTIVATE", ["start b"]),
-        ("VERIFY", ["verify a", "verify b", "verify z"]),
-        ("ACTIVATE", ["start c"]),
+        ("ACTIVATE", ["start a", "stop b", "start b", "verify a", "start c"]),
+        ("VERIFY", ["verify b", "verify z"]),
+    ]
+
+
+def test_the_steps_of_a_subject_follow_each_other() -> None:
+    steps = [
+        Step(f"{what} {name}", name, Phase.ACTIVATE, Remove(name), needs)
+        for name in "ba"
+        for what, needs in (("start", (f"stop {name}",)), ("stop", ()))
+    ]
+    assert ids(*steps) == [("ACTIVATE", ["stop a", "start a", "stop b", "start b"])]
+
+
+def test_a_stage_in_which_something_starts_is_one_of_starts() -> None:
+    assert ids(step("verify a", Phase.VERIFY), step("start b", Phase.ACTIVATE, "verify a")) == [
+        ("ACTIVATE", ["verify a", "start b"])
     ]
 
 

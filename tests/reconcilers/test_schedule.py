@@ -1,0 +1,141 @@
+"""Which steps of a stage may begin: in order of needs, few at once, proofs without a place, and no source takes all."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from tests.sampling import examples
+
+from evenkeel.reconcilers.schedule import Schedule
+from evenkeel.reconcilers.staging import stages
+from evenkeel.specs.containers.actions import Pull, Start, Verify
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.plan import Phase, Stage, Step
+
+
+def start(id_: str, *needs: str, subject: str = "") -> Step:
+    return Step(id_, subject or id_, Phase.ACTIVATE, Start(id_), needs)
+
+
+def watch(id_: str, *needs: str) -> Step:
+    return Step(id_, id_, Phase.VERIFY, Verify(id_, Container(id_, "docker.io/library/web:1")), needs)
+
+
+def pull(image: str) -> Step:
+    return Step(image, image, Phase.DOWNLOAD, Pull(image, "IfNotPresent"))
+
+
+def schedule(*steps: Step, places: int = 2) -> Schedule:
+    return Schedule(Stage(steps[0].phase, steps), places)
+
+
+def ids(steps: list[Step]) -> list[str]:
+    return [step.id for step in steps]
+
+
+def test_few_at_once_and_in_order() -> None:
+    one, two, three = start("1"), start("2"), start("3")
+    work = schedule(one, two, three)
+    assert ids(work.begin()) == ["1", "2"]
+    assert work.begin() == []
+    work.ended(two, well=False)
+    assert ids(work.begin()) == ["3"]
+
+
+def test_a_chain_that_was_begun_is_ended_before_another_is_begun() -> None:
+    steps = [start(f"{what} {name}", *needs, subject=name) for name in "abc" for what, needs in _chain(name)]
+    (stage,) = stages(steps)
+    work = Schedule(stage, 1)
+    begun = []
+    while now := work.begin():
+        begun += ids(now)
+        work.ended(*now, well=True)
+    assert begun == ["stop a", "start a", "stop b", "start b", "stop c", "start c"]
+
+
+def _chain(name: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [("stop", ()), ("start", (f"stop {name}",))]
+
+
+def test_nothing_begins_whose_need_has_not_ended_well() -> None:
+    one, two, three = start("1"), start("2", "1"), start("3", "2")
+    work = schedule(one, two, three)
+    assert ids(work.begin()) == ["1"]
+    work.ended(one, well=False)
+    assert work.begin() == []
+
+
+def test_a_need_that_is_not_in_the_stage_is_met() -> None:
+    assert ids(schedule(start("1", "gone")).begin()) == ["1"]
+
+
+def test_a_proof_takes_no_place() -> None:
+    one, two = start("1"), start("2")
+    proofs = [watch(f"v{number}") for number in range(5)]
+    work = schedule(*proofs, one, two, places=1)
+    assert ids(work.begin()) == ["v0", "v1", "v2", "v3", "v4", "1"]
+    work.ended(proofs[0], well=True)
+    assert work.begin() == []
+    work.ended(one, well=True)
+    assert ids(work.begin()) == ["2"]
+
+
+def test_one_source_never_takes_all_places() -> None:
+    slow = [pull(f"slow.example/{name}:1") for name in "abc"]
+    other = pull("z.example/a:1")
+    work = schedule(*slow, other, places=3)
+    assert ids(work.begin()) == [slow[0].id, slow[1].id, other.id]
+    work.ended(other, well=True)
+    assert work.begin() == []
+    work.ended(slow[0], well=True)
+    assert ids(work.begin()) == [slow[2].id]
+
+
+@pytest.mark.parametrize("seed", range(examples(30)))
+def test_any_graph_ends_within_its_longest_path_and_its_share_of_the_places(seed: int) -> None:
+    """Steps of random graphs, with random durations and failures: each begins after its needs, no more run than there are
+    places, none waits while it could run, and exactly the dependants of failures are left out."""
+    dice = random.Random(seed)
+    names = [f"s{number:02}" for number in range(dice.randint(1, 60))]
+    steps, seconds, fails = list[Step](), dict[str, int](), set[str]()
+    for number, name in enumerate(names):
+        needs = dice.sample(names[:number], min(number, dice.choice((0, 0, 1, 2, 3))))
+        steps.append(watch(name, *needs) if dice.random() < 0.3 else start(name, *needs))
+        seconds[name] = dice.randint(1, 20)
+        if dice.random() < 0.05:
+            fails.add(name)
+    places = dice.randint(1, 5)
+    work, by_id = Schedule(Stage(Phase.ACTIVATE, tuple(steps)), places), {step.id: step for step in steps}
+    now, running, ended = 0, dict[str, int](), dict[str, int]()
+    while True:
+        for step in work.begin():
+            assert all(ended.get(need, now + 1) <= now and need not in fails for need in step.needs)
+            running[step.id] = now + seconds[step.id]
+        assert sum(isinstance(by_id[each].action, Start) for each in running) <= places
+        if not running:
+            break
+        now = min(running.values())
+        for each in [each for each, until in running.items() if until == now]:
+            del running[each]
+            ended[each] = now
+            work.ended(by_id[each], well=each not in fails)
+    left_out = _dependants(steps, fails)
+    assert ended.keys() == set(names) - left_out
+    work_s = sum(seconds[each] for each in ended if isinstance(by_id[each].action, Start))
+    assert now <= _longest(steps, seconds) + work_s / places
+
+
+def _dependants(steps: list[Step], of: set[str]) -> set[str]:
+    found = set[str]()
+    for step in steps:  # in order of needs
+        if found.union(of).intersection(step.needs):
+            found.add(step.id)
+    return found
+
+
+def _longest(steps: list[Step], seconds: dict[str, int]) -> int:
+    path = dict[str, int]()
+    for step in steps:
+        path[step.id] = seconds[step.id] + max((path[need] for need in step.needs), default=0)
+    return max(path.values())
