@@ -23,8 +23,8 @@ import click
 
 from evenkeel.controller.cli import SUMMARIES, commands
 from evenkeel.controller.cli.options import Options
-from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.schema import reference
+from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN
 from evenkeel.specs.settings import mqtt as mqtt_module
 from evenkeel.specs.settings import settings as settings_module

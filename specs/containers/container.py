@@ -15,9 +15,6 @@ from typing import ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-NAME_PATTERN = r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$"
-"""Kanto's rule for names (container-management.md §1.7)."""
-
 OWN_LABELS = "dev.evenkeel."
 """The beginning of labels that evenkeel itself gives to containers."""
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from evenkeel.specs.containers.container import NAME_PATTERN
+from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN
 
 API_VERSION = "evenkeel/v1"

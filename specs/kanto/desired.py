@@ -21,7 +21,7 @@ from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT, Container
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.kanto.baselines import check_baselines
-from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entries import container_draft
 from evenkeel.specs.kanto.entry import KEYS, REPORTED, Entry
 from evenkeel.specs.kanto.payload import (
     Message,
@@ -33,6 +33,7 @@ from evenkeel.specs.kanto.payload import (
     settings,
     texts,
 )
+from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.walk import MOST_FAULTS, faults

@@ -14,7 +14,6 @@ state do not have them either, so one that is pasted into a desired state is ref
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import get_args
@@ -23,7 +22,6 @@ import msgspec
 
 from evenkeel.specs.containers.container import (
     KANTO_STOP_TIMEOUT,
-    NAME_PATTERN,
     UNLIMITED,
     Container,
     Log,
@@ -42,11 +40,6 @@ from evenkeel.specs.kanto import items
 from evenkeel.specs.kanto.entry import EMPTY_BY_DEFAULT, KEYS, MANY, NEVER_EMPTY, Entry, Reading
 from evenkeel.specs.problem import Flaw, Path, path_text
 from evenkeel.specs.reading.quantity import size_text
-
-
-def is_name(text: str) -> bool:
-    """Whether a container may be called that (§1.7)."""
-    return re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def container_draft(

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from evenkeel.specs.desired import Draft
-from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entries import container_draft
 from evenkeel.specs.kanto.entry import Entry
 from evenkeel.specs.kanto.manifest_shape import (
     DriverConfig,
@@ -35,6 +35,7 @@ from evenkeel.specs.kanto.manifest_shape import (
     Process,
     RestartPolicy,
 )
+from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.walk import faults

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
-from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.lacking import for_lacking
+from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.problem import Path, nearest
 from evenkeel.specs.reading.quantity import (
     DURATION_PATTERN,
