@@ -119,7 +119,7 @@ async def _looked(settings: Settings, looking: Coroutine[Any, Any, Preview]) -> 
 
 
 def _given_up(journal: Journal, reading: Reading) -> Attempt | None:
-    """The attempts at the desired revision, where it is in quarantine."""
+    """The attempts at the desired revision, if it is in quarantine."""
     attempt = journal.attempts.of(reading.desired.digest)
     return attempt if attempt is not None and attempt.failed else None
 

@@ -1,4 +1,4 @@
-"""`evenkeel get`: what is there, asked of the engines themselves."""
+"""`evenkeel get`: the subjects on the device, as the engines report them."""
 
 from __future__ import annotations
 

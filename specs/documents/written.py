@@ -1,7 +1,8 @@
-"""What every document has, and the texts that all kinds share: the shapes behind the JSON Schema.
+"""The parts that every document has, and the types of texts that all kinds share: the shapes behind the JSON Schema.
 
-The written type of a kind stands in the room of its domain (`specs.containers.written`, `specs.files.written`) and is made
-of these. Written types hold shape only (keys, types, ranges, texts that match a pattern) and the prose that editors show.
+The written type of a kind stands in the room of its domain (`specs.containers.written`, `specs.files.written`) and is
+made of these. Written types hold shape only (keys, types, ranges, texts that match a pattern) and the prose that
+editors show.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ def is_desired_state(value: Mapping[str, object]) -> bool:
 
 
 class Manner(NamedTuple):
-    """How a desired state is read. `stop_timeout`: the time that a container's process is given to end, which a desired state
-    cannot say. `takes_unknown_keys`: an unknown key is passed over with a warning."""
+    """The manner of reading a desired state. `stop_timeout`: the time that a container's process has to end, which a
+    desired state cannot state. `takes_unknown_keys`: an unknown key is passed over with a warning."""
 
     stop_timeout: timedelta = KANTO_STOP_TIMEOUT
     takes_unknown_keys: bool = False

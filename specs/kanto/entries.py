@@ -45,9 +45,9 @@ from evenkeel.specs.reading.quantity import size_text
 def container_draft(
     name: str, entries: Sequence[Entry], root: Path, flaws: list[Flaw], stop_timeout: timedelta = KANTO_STOP_TIMEOUT
 ) -> Draft | None:
-    """The container that `entries` describe, `None` when a flaw prevents it. All keys must be among `KEYS`; an entry for
-    `image` is expected. `root` is where the container begins; flaws get paths of what was written. `stop_timeout`: how long
-    its process may take to end."""
+    """The container that `entries` describe, `None` when a flaw prevents it. All keys must be among `KEYS`; an entry
+    for `image` is expected. `root` is the path at which the container begins; flaws have paths of the written form.
+    `stop_timeout`: the time that the container's process has to end."""
     by_key: dict[str, list[Entry]] = {}
     for entry in entries:
         by_key.setdefault(entry.key, []).append(entry)

@@ -60,7 +60,7 @@ def manifest_drafts(value: object, flaws: list[Flaw]) -> list[Draft]:
     kept: Kept = {}
     try:
         manifest = msgspec.convert(_sound(value, {flaw.path for flaw in shape}, (), kept), Manifest)
-    except msgspec.ValidationError:  # it is none at all, or not all of its faults were counted
+    except msgspec.ValidationError:  # the value is no manifest, or not all of its faults were counted
         flaws.extend(shape)
         return []
     meaning: list[Flaw] = []

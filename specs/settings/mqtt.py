@@ -1,7 +1,7 @@
-"""How evenkeel reaches an MQTT broker, and what its update agent does there: two sections of the settings, in both shapes.
+"""The settings of the MQTT broker and of the update agent: two sections of the settings, in both shapes.
 
-No value in here is a secret: user and password stand in files that are read whenever a connection is made, so that they can
-be replaced while evenkeel runs, and settings can be printed. Defaults that Kanto has, too, are Kanto's
+No value in here is a secret. User and password stand in files that are read whenever a connection is made, so that they
+can be replaced while evenkeel runs, and settings can be printed. Defaults that Kanto has, too, are Kanto's
 (container-management.md §1.4, §4).
 """
 
@@ -28,7 +28,7 @@ _SCHEMES = {
     "ws": (False, True, 80),
     "wss": (True, True, 443),
 }
-"""Whether it is encrypted, whether it runs over WebSocket, and the usual port."""
+"""Per scheme: whether the connection is encrypted, whether it runs over WebSocket, and the usual port."""
 
 
 class BrokerAddress(Struct, frozen=True):
@@ -208,7 +208,7 @@ def broker_address(url: str) -> BrokerAddress:
 
 
 def mqtt_from(spec: MqttSpec, flaws: list[Flaw]) -> MqttSettings:
-    """The settings, and what is wrong with them below `mqtt`."""
+    """The settings. Flaws below `mqtt` are appended."""
     root = "mqtt"
     try:
         encrypted = broker_address(spec.broker).tls
@@ -253,7 +253,7 @@ def mqtt_from(spec: MqttSpec, flaws: list[Flaw]) -> MqttSettings:
 
 
 def update_agent_from(spec: UpdateAgentSpec, flaws: list[Flaw]) -> UpdateAgentSettings:
-    """The settings, and what is wrong with them below `updateAgent`."""
+    """The settings. Flaws below `updateAgent` are appended."""
     root, after = "updateAgent", spec.autonomous.after
     return UpdateAgentSettings(
         enable=spec.enable,
