@@ -26,18 +26,18 @@ def command(options: Options, what: str | None, output: str) -> int:
     """List what is there: containers, or files.
 
     \b
-      evenkeel get containers   all of the engine, whoever created them
-      evenkeel get files        those that are asked for, and those that evenkeel has placed
+      evenkeel get containers   all containers of the engine, whoever created them
+      evenkeel get files        the files that are asked for, and those that evenkeel has placed
 
-    The column BY tells whose it is: `evenkeel` (managed), `others` (not ours), or `system` (a container that is never
-    touched); `evenkeel adopt` takes over a container of others.
+    The column BY has the owner: `evenkeel` (managed), `others` (not ours), or `system` (a container that is never touched);
+    `evenkeel adopt` takes over a container of others.
 
-    Where the engine has another name for a container, as in the middle of a switch or for a name that it does not take,
-    that stands in brackets. -o wide shows more columns, the published ports among them.
+    If the engine has another name for a container, as in the middle of a switch or for a name that it does not accept, that
+    name stands in brackets. -o wide shows more columns, the published ports among them.
 
-    Of a file it shows what is at its path (`file`, `link to …`, `folder`, `special`, `absent`), whether somebody asks
-    for it, and owner and mode in numbers. -o wide shows whether it was read back since it was placed, and the digest of
-    its content, unless that may be secret. No content is shown.
+    For a file, the object at its path is shown (`file`, `link to …`, `folder`, `special`, `absent`), whether somebody asks for
+    the file, and owner and mode in numbers. -o wide shows whether the file was read back since it was placed, and the digest of
+    its content, unless the content may be secret. No content is shown.
     """
     import asyncio
     from contextlib import closing

@@ -44,16 +44,18 @@ class BrokerAddress(Struct, frozen=True):
 class TlsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Certificates for brokers that are reached with `ssl://` or `wss://`. PEM files, read at every connection."""
 
-    root_ca: Annotated[str, Meta(description="Who vouches for the broker. Default: the CAs of this machine.")] = ""
+    root_ca: Annotated[
+        str, Meta(description="The CAs that are trusted for the broker. Default: the CAs of this machine.")
+    ] = ""
     client_cert: Annotated[str, Meta(description="The certificate of this device.")] = ""
     client_key: Annotated[str, Meta(description="The key of that certificate, without passphrase.")] = ""
 
 
 class WillSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What the broker says when evenkeel falls silent."""
+    """The broker's message when evenkeel falls silent."""
 
     topic: Annotated[str, Meta(min_length=1, description="Where it is said.")]
-    payload: Annotated[str, Meta(description="What is said.")] = ""
+    payload: Annotated[str, Meta(description="The content of the message.")] = ""
     retain: Annotated[bool, Meta(description="Whether it is kept for those who ask later.")] = False
 
 
@@ -108,7 +110,7 @@ class UpdateAgentSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="c
     stop_timeout: Annotated[
         Duration,
         Meta(
-            description="What a container that a desired state from MQTT asks for is given to end, before it is killed."
+            description="The time to end, before it is killed, of a container that a desired state from MQTT asks for."
         ),
     ] = "30s"
     unknown_keys: Annotated[
