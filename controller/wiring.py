@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, RemoteImage
@@ -17,7 +17,7 @@ from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.control.serve import Control
-    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.cycle.domain import AnyDomain, Domain
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
@@ -65,7 +65,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
 
 def open_domains(
     settings: Settings, engine: Driver[ContainersSeen] | None = None, *, readonly: bool = False
-) -> tuple[Domain[Any, Any, Any], ...]:
+) -> tuple[AnyDomain, ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
     containers = engine or open_driver(settings, readonly=readonly)
@@ -231,7 +231,7 @@ def open_agents(
 def build_controller(
     settings: Settings,
     journal: Journal,
-    domains: Sequence[Domain[Any, Any, Any]],
+    domains: Sequence[AnyDomain],
     source: Source | None = None,
     life: Life | None = None,
     on_entry: Callable[[Feedback], None] = lambda entry: None,

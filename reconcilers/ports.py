@@ -8,7 +8,7 @@ these two; everything else is a capability (`reconcilers.capabilities`).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from evenkeel.reconcilers.wanted import Wanted
 from evenkeel.specs.desired import DesiredState
@@ -115,6 +115,10 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         not. Those that are not ailing are gone, were stopped on purpose, or were not started yet: they are not well when nobody
         goes on to start them."""
         ...
+
+
+AnyReconciler = Reconciler[Any, Any, Any]
+"""The reconciler of one of several domains, each with nouns of its own."""
 
 
 class Driver(Protocol[SeenCo]):

@@ -21,7 +21,7 @@ from evenkeel.controller.cli.options import (
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.cycle.domain import AnyDomain
     from evenkeel.controller.cycle.endings import Ending
     from evenkeel.controller.cycle.preview import Preview
     from evenkeel.controller.journal.attempts import Attempt
@@ -175,7 +175,7 @@ def _refused(
 
 async def _converge(
     settings: Settings,
-    domains: Sequence[Domain[Any, Any, Any]],
+    domains: Sequence[AnyDomain],
     journal: Journal,
     lock: Lock,
     reading: Reading,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.cycle.domain import AnyDomain
     from evenkeel.controller.mqtt import MqttLink
     from evenkeel.specs.settings.mqtt import MqttSettings
     from evenkeel.specs.settings.settings import Settings
@@ -50,7 +50,7 @@ async def _say(waits: Sequence[str], engine: str) -> None:
 
 
 @asynccontextmanager
-async def open_domain(settings: Settings, name: str) -> AsyncIterator[Domain[Any, Any, Any]]:
+async def open_domain(settings: Settings, name: str) -> AsyncIterator[AnyDomain]:
     """One domain, with an engine that is only read, and whose name is told while it is waited for."""
     from evenkeel.controller.wiring import open_domains
 

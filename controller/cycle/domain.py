@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.plan import Plan
@@ -40,3 +40,7 @@ class Domain(NamedTuple, Generic[Want, Seen, Remembered]):
     def name(self) -> str:
         """Its name, which is also its key in the queue and in the journal."""
         return self.reconciler.domain
+
+
+AnyDomain = Domain[Any, Any, Any]
+"""One of several domains, each with nouns of its own. Its parts fit each other, which `Domain` has checked."""

@@ -30,4 +30,4 @@ def failed_groups(journal: Journal, asked: DesiredState | None = None) -> dict[s
     if desired is None or not has_groups(desired):
         return {}
     found = groups(desired, journal.readable_revision("last-good"))
-    return {group: failed[found.key(group)] for group in found.changed() if found.key(group) in failed}
+    return {group: failed[key] for group, key in found.changed().items() if key in failed}

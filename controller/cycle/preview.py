@@ -7,14 +7,14 @@ each engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from evenkeel.controller.cycle.domain import Domain
+from evenkeel.controller.cycle.domain import AnyDomain
 from evenkeel.controller.cycle.in_force import failed_groups
 from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.capabilities import revealing, tagged
-from evenkeel.reconcilers.ports import Former, Reconciler
+from evenkeel.reconcilers.ports import AnyReconciler, Former
 from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -27,7 +27,7 @@ from evenkeel.templates.planned import planned
 class DomainPlan(NamedTuple):
     """The plan of one domain, and its inputs."""
 
-    reconciler: Reconciler[Any, Any, Any]
+    reconciler: AnyReconciler
     plan: Plan
     seen: Observation
 
@@ -62,7 +62,7 @@ class Preview(NamedTuple):
         return any(difference.verb == "blocked" for each in self.plans for difference in each.plan.differences)
 
 
-async def preview(domains: Sequence[Domain[Any, Any, Any]], journal: Journal, desired: DesiredState) -> Preview:
+async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: DesiredState) -> Preview:
     """The plans for `desired`, and the faults at which they would fail now. A domain that cannot be looked at is a note
     when nothing is asked of it. Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")

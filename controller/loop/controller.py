@@ -14,10 +14,9 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
-from typing import Any
 
 from evenkeel.controller.control.serve import Control
-from evenkeel.controller.cycle.domain import Domain
+from evenkeel.controller.cycle.domain import AnyDomain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting, foremost
 from evenkeel.controller.cycle.stage import first
 from evenkeel.controller.journal.journal import Journal
@@ -57,7 +56,7 @@ class Controller:
     def __init__(
         self,
         journal: Journal,
-        domains: Sequence[Domain[Any, Any, Any]],
+        domains: Sequence[AnyDomain],
         source: Source | None = None,
         sinks: Sequence[Sink] = (),
         resync: timedelta = timedelta(seconds=60),

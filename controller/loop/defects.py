@@ -17,7 +17,7 @@ from typing import Any
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.process.defect import defect_text
 from evenkeel.specs.errors import Busy, EvenkeelError
-from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.feedback import Condition, Feedback, Kind
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Defects:
         self.met("event loop", error)
         loop.call_later(_SOUND_S, self.passed, "event loop")
 
-    def _tell(self, kind: Any, message: str) -> None:
+    def _tell(self, kind: Kind, message: str) -> None:
         if self._broken:
             reason = next(iter(self._broken.values()))[0]
             self._journal.set_condition(Condition("Defect", False, reason, self.texts()))

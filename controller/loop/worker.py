@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from evenkeel.controller.cycle.cycle import Cycles
-from evenkeel.controller.cycle.domain import Domain
+from evenkeel.controller.cycle.domain import AnyDomain
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.stage import StageLimits
 from evenkeel.controller.journal.journal import Journal
@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(
         self,
-        domain: Domain[Any, Any, Any],
+        domain: AnyDomain,
         rank: int,
         transaction: Transaction,
         journal: Journal,
@@ -81,7 +81,7 @@ class Worker:
         self.serves = False
         """Whether desired states may come in messages, in any domain."""
         self._conduct = conduct
-        self.cycles: Cycles[Any, Any, Any] = Cycles(
+        self.cycles = Cycles(
             domain.reconciler,
             domain.driver,
             journal,

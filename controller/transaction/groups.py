@@ -60,8 +60,10 @@ class GroupTrials:
         if not has_groups(desired):
             return Aimed(desired)
         found = self._groups(desired)
-        changed = found.changed()
-        attempts = {group: self._journal.attempts.of(found.key(group), GROUPS) for group in changed}
+        return self._aim(desired, found, found.changed())
+
+    def _aim(self, desired: DesiredState, found: Groups, changed: Mapping[str, str]) -> Aimed:
+        attempts = {group: self._journal.attempts.of(key, GROUPS) for group, key in changed.items()}
         failed = {group: each.why for group, each in attempts.items() if each is not None and each.failed}
         held = self._held if self._held_for == desired.digest else {}
         held = {group: why for group, why in held.items() if group in changed and group not in failed}
@@ -74,8 +76,10 @@ class GroupTrials:
         False when no other group would go on without them."""
         if not has_groups(desired):
             return False
-        found, aimed = self._groups(desired), self.aim(desired)
-        left = set(found.changed()) - aimed.failed.keys() - aimed.held.keys()
+        found = self._groups(desired)
+        changed = found.changed()
+        aimed = self._aim(desired, found, changed)
+        left = changed.keys() - aimed.failed.keys() - aimed.held.keys()
         why = {group: each for subject, each in subjects.items() for group in found.of_subjects(domain, [subject])}
         if not left.intersection(why) or left <= why.keys():
             return False
@@ -95,8 +99,9 @@ class GroupTrials:
         if desired is None:
             return None
         found = self._groups(desired)
-        aimed = self.aim(desired)
-        left, theirs = set(found.changed()) - aimed.failed.keys(), found.of_subjects(domain, subjects)
+        changed = found.changed()
+        aimed = self._aim(desired, found, changed)
+        left, theirs = changed.keys() - aimed.failed.keys(), found.of_subjects(domain, subjects)
         if theirs and theirs <= aimed.failed.keys() and state.digest != aimed.state.digest:
             return GivenUp({}, desired, aimed.state)
         of = {group: found.own(group, domain, subjects) for group in theirs & left}
@@ -108,7 +113,7 @@ class GroupTrials:
             self._journal.promote_part(desired.digest, state)
         back = found.without(blamed)
         for group, each in blamed.items():
-            self._journal.attempts.count(found.key(group), each, failed=True, domain=GROUPS)
+            self._journal.attempts.count(changed[group], each, failed=True, domain=GROUPS)
         self._journal.attempts.forget_sick()
         return GivenUp(blamed, desired, back)
 

@@ -14,6 +14,9 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.groups.baseline import Baseline
 
+_NOTHING = desired_state(()).digest
+"""The part of a group of which nothing is asked any more."""
+
 Subject = tuple[str, str]
 """Domain and name."""
 
@@ -27,14 +30,11 @@ class Groups(NamedTuple):
     rules: Mapping[Subject, str]
     of: Mapping[Subject, str]
 
-    def changed(self) -> tuple[str, ...]:
-        """The groups of which something else is asked than was good, in order of name."""
+    def changed(self) -> dict[str, str]:
+        """The groups of which something else is asked than was good, in order of name, each with the key of its part."""
+        asked, good = self._parts(self.asked), self._parts(self.good)
         names = sorted(set(self.of.values()))
-        return tuple(name for name in names if self._part(self.asked, name) != self._part(self.good, name))
-
-    def key(self, group: str) -> str:
-        """What names what is asked of a group."""
-        return f"{group}@{self._part(self.asked, group)}"
+        return {name: f"{name}@{asked.get(name, _NOTHING)}" for name in names if asked.get(name) != good.get(name)}
 
     def without(self, groups: Collection[str]) -> DesiredState:
         """What is asked for, but of these groups what was good. Baselines name as members what goes back and is none by itself,
@@ -64,9 +64,13 @@ class Groups(NamedTuple):
         others = [each for each in rules if not isinstance(each.wanted, Baseline)]
         return [*others, *(_with_members(rule, names.get(name, ())) for name, rule in found.items())]
 
-    def _part(self, state: DesiredState, group: str) -> str:
-        """The digest of what a state asks of a group."""
-        return desired_state([each for each in state.documents if self._group_of(each) == group]).digest
+    def _parts(self, state: DesiredState) -> dict[str, str]:
+        """The digest of the part of each group in a state."""
+        documents: dict[str, list[Document]] = {}
+        for each in state.documents:
+            if (group := self._group_of(each)) is not None:
+                documents.setdefault(group, []).append(each)
+        return {group: desired_state(part).digest for group, part in documents.items()}
 
     def _group_of(self, document: Document) -> str | None:
         """`None` for a rule, which belongs to what is asked."""
