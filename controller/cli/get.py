@@ -1,4 +1,4 @@
-"""`evenkeel get`: the subjects on the device, as the engines report them."""
+"""`evenkeel get`: what is there, asked of the engines themselves."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def command(options: Options, what: str | None, output: str) -> int:
     """List what is there: containers, or files.
 
     \b
-      evenkeel get containers   all containers of the engine, whoever created them
-      evenkeel get files        the files that are asked for, and those that evenkeel has placed
+      evenkeel get containers   all of the engine, whoever created them
+      evenkeel get files        those that are asked for, and those that evenkeel has placed
 
     The column BY has the owner: `evenkeel` (managed), `others` (not ours), or `system` (a container that is never touched);
     `evenkeel adopt` takes over a container of others.

@@ -149,8 +149,8 @@ def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
 
 
 def _missing(document: Document, reference: Reference, asked: set[str], protected: set[str]) -> Iterable[Problem]:
-    """The names in a reference that no document or protected container has. Without a need it is a warning: a message
-    may ask for the container."""
+    """Of names that a document refers to those that lead nowhere. Where nothing needs them it is a warning: a message may ask
+    for the container."""
     place, path = asked_at(document, reference.path), f"spec.{reference.path}"
     severity: Severity = "error" if reference.is_need else "warning"
     known = asked | protected if reference.is_need else asked
