@@ -101,6 +101,23 @@ def test_files_are_listed_with_whose_they_are(device: Device) -> None:
     assert (found["late"]["target"], found["late"]["mode"], found["late"]["bytes"]) == ("/etc/other", None, None)
 
 
+def test_a_rehearsal_refuses_what_the_real_disk_refuses(device: Device) -> None:
+    device.write(
+        file("state", f"{device.state}/app.conf"),
+        file("spec", f"{device.specs}/app.yaml"),
+        file("theirs", more=", owner: nobody-of-this-name"),
+    )
+    planned = json.loads(device.run("plan", "-o", "json", ok=None).stdout)
+    subjects = planned["subjects"]
+    assert {each["name"]: (each["verb"], each["why"]) for each in subjects} == {
+        "spec": ("blocked", f"{device.specs} holds specs, where no file is placed"),
+        "state": ("blocked", f"{device.state} is the state directory of evenkeel, where no file is placed"),
+        "theirs": ("blocked", "there is no user `nobody-of-this-name`"),
+    }
+    device.run("apply", "--yes", ok=1)
+    assert {each["what"] for each in listed(device).values()} == {"absent"}
+
+
 def test_a_file_that_nobody_asks_for_is_listed_until_it_is_removed(device: Device) -> None:
     device.write(file(), spec("web"))
     device.run("apply", "--yes")

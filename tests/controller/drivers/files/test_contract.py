@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,12 +164,48 @@ def test_nothing_is_placed_in_the_state_directory(on: On) -> None:
     on(work)
 
 
-def test_an_unknown_owner_is_told(on: On) -> None:
+@pytest.mark.parametrize("name", ["specs", "specs/app.yaml", "one.yaml"])
+def test_nothing_is_placed_where_specs_are(on: On, name: str) -> None:
     async def work(it: Bench) -> None:
-        if it.kind == "disk":
-            assert isinstance(await it.converge(asking(file(it, owner="nobody-of-this-name"))), Stalled)
-            assert "there is no user `nobody-of-this-name`" in why(it)
-        assert isinstance(await it.converge(asking(file(it, owner=str(os.getuid()), group="0"))), Settled)
+        assert isinstance(await it.converge(asking(file(it, at=name, overwrite=True))), Stalled)
+        assert "holds specs, where no file is placed" in why(it)
+        assert it.tree() == {}
+        assert isinstance(await it.converge(asking(file(it, at="specs.conf"))), Settled)
+
+    on(work)
+
+
+def test_a_folder_with_the_state_directory_or_specs_is_not_replaced(on: On) -> None:
+    async def work(it: Bench) -> None:
+        for path in (it.place, str(Path(it.state).parent)):
+            assert isinstance(await it.converge(asking(File("cfg", path, "one", overwrite=True))), Stalled)
+            assert f"{path} is a folder, which evenkeel never replaces" in why(it)
+
+    on(work)
+
+
+@pytest.mark.parametrize("key", ["owner", "group"])
+def test_an_unknown_owner_is_told(on: On, key: str) -> None:
+    async def work(it: Bench) -> None:
+        unknown = file(it, **{key: "nobody-of-this-name"})
+        assert isinstance(await it.converge(asking(unknown)), Stalled)
+        assert f"there is no {'user' if key == 'owner' else 'group'} `nobody-of-this-name`" in why(it)
+        assert it.tree() == {}
+        mine = file(it, owner=str(os.getuid()), group=str(os.getgid()))
+        assert isinstance(await it.converge(asking(mine)), Settled)
+
+    on(work)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_without_root_no_file_is_given_away(on: On, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user is another one for the driver alone: what it refuses, it refuses before it does anything."""
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+
+    async def work(it: Bench) -> None:
+        assert isinstance(await it.converge(asking(file(it, owner="root"))), Stalled)
+        assert "only root can give a file another owner, and evenkeel is the user 65534" in why(it)
+        assert it.tree() == {}
 
     on(work)
 
