@@ -83,7 +83,8 @@ def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) ->
 def beyond(sound: Sound[Written], flaws: Iterable[Flaw]) -> Iterator[Flaw]:
     """The flaws in the sound part, with their original paths, except those that follow from parts that were left
     out. An unknown key may be any of those that lack."""
-    kind = _inspected(type(sound.noun))
+    whole: type = type(sound.noun)
+    kind = _inspected(whole)
     known = {field.encode_name for field in kind.fields} if isinstance(kind, inspect.StructType) else set()
     has_unknown = not known.issuperset(sound.spoilt)
     for flaw in flaws:
