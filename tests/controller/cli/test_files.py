@@ -118,6 +118,21 @@ def test_a_rehearsal_refuses_what_the_real_disk_refuses(device: Device) -> None:
     assert {each["what"] for each in listed(device).values()} == {"absent"}
 
 
+def test_what_was_secret_is_told_by_no_command_when_it_is_no_secret_any_more(device: Device) -> None:
+    device.write(file(content="hunter1", more=", secret: true, mode: '0600'"), file("other", "/etc/other"))
+    device.run("apply", "--yes")
+    device.write(file(content="open", more=", mode: '0600', owner: nobody-of-this-name"), file("other", "/etc/other"))
+    device.run("apply", "--yes", ok=1)  # it stays at the old content
+    commands = [("plan",), ("plan", "-o", "json"), ("get", "files", "-o", "wide"), ("get", "files", "-o", "json")]
+    commands += [("describe", "file", "app.conf", "-o", form) for form in ("text", "json")]
+    told = [device.run(*each, ok=None).stdout for each in commands]
+    device.write(file(content="open", more=", mode: '0600'"), file("other", "/etc/other"))
+    told += [device.run(*each, ok=None).stdout for each in (*commands, ("apply", "--yes", "--verbose"), *commands)]
+    told.append(device.run("events", "-o", "json").stdout)
+    assert digest_of(b"hunter1")[:8] not in "".join(told)
+    assert digest_of(b"open")[:12] in told[-2]
+
+
 def test_a_file_that_nobody_asks_for_is_listed_until_it_is_removed(device: Device) -> None:
     device.write(file(), spec("web"))
     device.run("apply", "--yes")

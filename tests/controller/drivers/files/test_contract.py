@@ -503,6 +503,46 @@ def texts(it: Bench) -> str:
     return f"{said} {it.journal.conditions()} {steps}"
 
 
+@pytest.mark.parametrize("origin", ["placed", "there already", "secret later", "edited"])
+def test_what_was_secret_is_not_told_when_it_is_no_secret_any_more(on: On, origin: str) -> None:
+    async def work(it: Bench) -> None:
+        old = digest_of(b"hunter1")[:8]
+        if origin == "there already":
+            it.put("app.conf", b"hunter1")
+        if origin == "secret later":
+            await it.converge(asking(file(it, "hunter1")))
+            it.said.clear()
+        secret = asking(file(it, "hunter1", secret=True))
+        assert isinstance(await it.converge(secret), Settled)
+        if origin == "edited":
+            it.put("app.conf", b"hunter2")
+            old = digest_of(b"hunter2")[:8]
+        asked = asking(file(it, "open", overwrite=True))
+        shown = [(each.why, each.changes) for each in (await it.plan(asked)).differences]
+        assert "(hidden)" in str(shown)
+        assert digest_of(b"open")[:8] in str(shown), "the new content is no secret"
+        assert isinstance(await it.converge(asked), Settled)
+        assert it.tree()["app.conf"] == "0644 open"
+        assert old not in f"{shown} {texts(it)}"
+        again = (await it.plan(asking(file(it, "next")))).differences
+        assert digest_of(b"open")[:8] in str([each.changes for each in again]), "from then on it may be told"
+
+    on(work)
+
+
+def test_a_source_that_still_holds_a_secret_is_not_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("source", b"hunter1")
+        pinned = file(it, None, source=it.at("source"), sha256=digest_of(b"hunter1"), secret=True)
+        assert isinstance(await it.converge(asking(pinned)), Settled)
+        open_ = changed(pinned, sha256=digest_of(b"open"), secret=False)
+        assert isinstance(await it.converge(asking(open_)), Stalled)
+        assert f"has another content than {digest_of(b'open')[:12]}…, which is asked for" in why(it)
+        assert digest_of(b"hunter1")[:8] not in texts(it)
+
+    on(work)
+
+
 def test_no_content_is_told(on: On) -> None:
     async def work(it: Bench) -> None:
         it.put("app.conf", b"hunter1")
