@@ -64,6 +64,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+    from evenkeel.specs.files.difference import of_files
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.files_described import FileOwn
@@ -88,7 +89,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     shown, document = file if file is not None else wish, facts.document or facts.wish
     differences = decisions.diff(want, seen, memory) if away is None else ()
     if any(each.secret for each in all_asked if each.name == name or each.path in {at.seen.path for at in places}):
-        differences = tuple(without_content(each) for each in differences)
+        differences = tuple(without_content(each) for each in of_files(differences))
     return Description(
         Described(
             "file",
