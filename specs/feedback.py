@@ -78,6 +78,8 @@ _OF_MANY: tuple[Kind, ...] = (
     "left-over",
 )
 """Kinds of entries that tell of many subjects in one sentence (`reconcilers.counted`)."""
+OF_ONE_DOMAIN: tuple[Kind, ...] = ("health", "left-over")
+"""Kinds of entries that name subjects of their own domain only, without being about one of them."""
 _AND_MORE = re.compile(r"\band [\d,]+ more\b")
 
 
@@ -146,7 +148,8 @@ class Condition(Struct, frozen=True):
 
 class StepAtWork(Struct, frozen=True):
     """A step that is being performed. `text`: its action. `far`: its progress, in words. `for_s`: for how many seconds
-    it has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown."""
+    it has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown. `domain`: that of
+    the subject; subjects of two domains may have one name."""
 
     subject: str
     phase: str
@@ -155,6 +158,7 @@ class StepAtWork(Struct, frozen=True):
     far: str = ""
     done: int = 0
     total: int = 0
+    domain: str = ""
 
 
 class Work(Struct, frozen=True):

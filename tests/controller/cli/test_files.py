@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from tests.until import until
 
 from evenkeel.controller.cli.subjects import SUBJECTS
 from evenkeel.controller.drivers.containers.memory import Image
@@ -258,6 +259,23 @@ def test_a_file_and_a_container_of_one_name_have_their_own_entries(device: Devic
     assert {"as asked for", "pulled docker.io/library/nginx:1"} < {
         json.loads(line)["message"] for line in device.run("events", "web", "-o", "json").stdout.splitlines()
     }
+
+
+def test_a_file_and_a_container_of_one_name_have_their_own_steps_and_health(device: Device) -> None:
+    device.write(file("web"), spec("lamp"))
+    device.run("apply", "--yes")
+    with closing(open_journal(device.state)) as journal:
+        journal.say(Feedback("health", "web: it ended with exit code 3", domain="containers"))
+        journal.say(Feedback("left-over", "web: an old instance is left", domain="containers"))
+        journal.say(Feedback("rolling-back", "going back: web", domain="containers"))
+    told = [each["kind"] for each in described(device, "web")["events"]]
+    assert not {"health", "left-over"} & set(told)
+    assert "rolling-back" in told, "a revision is that of all domains"
+    device.write(file("web"), spec("web").replace("100ms", "60s"))
+    device.start("run")
+    until(lambda: any(step["phase"] == "VERIFY" for step in (device.status()["work"] or {"steps": []})["steps"]))
+    assert [each["domain"] for each in described(device, "web", "container")["doing"]] == ["containers"]
+    assert described(device, "web")["doing"] == []
 
 
 def test_names_of_files_are_known_wherever_names_are(device: Device) -> None:
