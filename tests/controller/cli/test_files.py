@@ -278,6 +278,44 @@ def test_a_file_and_a_container_of_one_name_have_their_own_steps_and_health(devi
     assert described(device, "web")["doing"] == []
 
 
+@pytest.mark.parametrize("running", [False, True])
+def test_the_status_names_a_group_that_is_blocked(device: Device, running: bool) -> None:
+    """Also when it is all that is left to do; and only while it is."""
+
+    def groups_told() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = device.status()["groups"]
+        return found
+
+    put_file(device, PATH)
+    device.write(file(), spec("web"), group("paper", "app.conf"), group("cabin", "web"))
+    if running:
+        device.start("run")
+        until(lambda: bool(device.engine().running()) and bool(groups_told()))
+    else:
+        device.run("apply", "--yes", ok=1)
+    why = f"app.conf: {PATH} has another content, and evenkeel did not make it; `overwrite: true` replaces it"
+    until(lambda: groups_told() == [{"name": "paper", "failed": None, "blocked": why}])
+    assert "group paper cannot be had: app.conf: " in device.run("status", COLUMNS="300").stdout
+    if not running:
+        device.run("apply", "--yes", ok=1)
+        assert [each["name"] for each in groups_told()] == ["paper"], "again"
+        device.write(file(more=", overwrite: true"), spec("web"), group("paper", "app.conf"), group("cabin", "web"))
+        device.run("apply", "--yes")
+        assert groups_told() == []
+
+
+def test_what_is_in_no_group_is_named_when_it_is_blocked(device: Device) -> None:
+    put_file(device, PATH)
+    device.write(file(), spec("web"), group("cabin", "web"))
+    device.run("apply", "--yes", ok=1)
+    (found,) = device.status()["groups"]
+    assert (found["name"], found["failed"]) == (None, None)
+    assert found["blocked"].startswith("app.conf: ")
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes", ok=1)
+    assert device.status()["groups"] == [], "there are no groups"
+
+
 def test_names_of_files_are_known_wherever_names_are(device: Device) -> None:
     device.write(file(), spec("web"))
     device.run("apply", "--yes")
