@@ -304,6 +304,54 @@ def test_the_status_names_a_group_that_is_blocked(device: Device, running: bool)
         assert groups_told() == []
 
 
+def test_groups_are_listed_with_their_members_and_states(device: Device) -> None:
+    def groups() -> dict[str | None, dict[str, Any]]:
+        items = json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
+        return {each["name"]: each for each in items}
+
+    assert groups() == {}
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3))
+    lamp, rules = spec("lamp"), (group("cabin", "web", "app.conf"), group("paper", "theirs"), group("void", "nobody"))
+    device.write(file(), spec("web"), lamp, *rules)
+    device.run("apply", "--yes")
+    assert {name: each["state"] for name, each in groups().items()} == {
+        None: "good", "cabin": "good", "paper": "empty", "void": "empty",
+    }  # fmt: skip
+    put_file(device, "/etc/theirs.conf")
+    device.write(spec("web", CRASHER), file("theirs", "/etc/theirs.conf"), lamp, *rules)
+    device.run("apply", "--yes", ok=1)
+    found = groups()
+    assert {name: each["state"] for name, each in found.items()} == {
+        None: "good", "cabin": "failed", "paper": "blocked", "void": "empty",
+    }  # fmt: skip
+    assert found["cabin"]["members"] == [
+        {"domain": "containers", "name": "web", "asked": True},
+        {"domain": "files", "name": "app.conf", "asked": False},
+    ]
+    assert "exit code 3" in found["cabin"]["why"]
+    assert found["paper"]["why"].startswith("theirs: /etc/theirs.conf has another content")
+    rows = [line.split()[:3] for line in device.run("get", "baseline").stdout.splitlines()]
+    assert rows[:3] == [["NAME", "STATE", "MEMBERS"], ["(no", "group)", "good"], ["cabin", "failed", "containers/web,"]]
+    said = device.run("get", "baselines", "cabin", ok=1).stderr
+    assert said.endswith("all about one member: `evenkeel describe container NAME` or `evenkeel describe file NAME`\n")
+
+
+def test_content_that_was_set_aside_is_told_with_its_group(device: Device) -> None:
+    device.write(spec("web", CRASHER, "pullPolicy: Always"), spec("lamp"), group("cabin", "web"))
+    device.settings(retries=1)
+    device.run("apply", "--yes")
+    device.put_image(CRASHER, Image(exits_with=3))
+    device.run("apply", "--yes", ok=None)
+    items = json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
+    aside = {each["name"]: each["setAside"] for each in items}
+    assert [(each["domain"], each["name"], each["image"]) for each in aside["cabin"]] == [
+        ("containers", "web", CRASHER)
+    ]
+    assert "exit code 3" in aside["cabin"][0]["why"]
+    assert aside[None] == []
+
+
 def test_what_is_in_no_group_is_named_when_it_is_blocked(device: Device) -> None:
     put_file(device, PATH)
     device.write(file(), spec("web"), group("cabin", "web"))
@@ -376,7 +424,7 @@ def test_no_digest_is_told_of_what_is_or_was_secret(device: Device) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("evenkeel get ", {"containers", "files"}), ("evenkeel describe ", {"container", "file"})],
+    [("evenkeel get ", {"containers", "files", "baselines"}), ("evenkeel describe ", {"container", "file"})],
 )
 def test_the_kinds_are_completed(device: Device, words: str, offered: set[str]) -> None:
     asked = {"_EVENKEEL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}
