@@ -17,7 +17,7 @@ from evenkeel.controller.drivers.files import memory_files
 from evenkeel.controller.drivers.files.memory import MemoryDisk
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.wiring import MEMORY_FILES, open_domains
-from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.feedback import Condition, Feedback, SetAside
 from evenkeel.specs.files.file import digest_of
 from evenkeel.specs.settings.settings import Settings
 
@@ -338,18 +338,18 @@ def test_groups_are_listed_with_their_members_and_states(device: Device) -> None
 
 
 def test_content_that_was_set_aside_is_told_with_its_group(device: Device) -> None:
-    device.write(spec("web", CRASHER, "pullPolicy: Always"), spec("lamp"), group("cabin", "web"))
-    device.settings(retries=1)
+    """Of the member of that domain, not of the file of its name."""
+    device.write(spec("web", CRASHER), file("web"), spec("lamp"), group("cabin", "web"))
     device.run("apply", "--yes")
-    device.put_image(CRASHER, Image(exits_with=3))
-    device.run("apply", "--yes", ok=None)
+    why = "it ended with exit code 3"
+    with closing(open_journal(device.state)) as journal:
+        aside = {"web": SetAside(CRASHER, why)}
+        journal.set_condition(Condition("ContentCurrent", False, "SetAside", why, set_aside=aside, domain="containers"))
     items = json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
-    aside = {each["name"]: each["setAside"] for each in items}
-    assert [(each["domain"], each["name"], each["image"]) for each in aside["cabin"]] == [
-        ("containers", "web", CRASHER)
-    ]
-    assert "exit code 3" in aside["cabin"][0]["why"]
-    assert aside[None] == []
+    told = {each["name"]: each["setAside"] for each in items}
+    assert told == {None: [], "cabin": [{"domain": "containers", "name": "web", "image": CRASHER, "why": why}]}
+    (row,) = [line for line in device.run("get", "baselines", "-o", "wide").stdout.splitlines() if "cabin" in line]
+    assert row.split() == ["cabin", "good", "containers/web,", "files/web", CRASHER, "-"]
 
 
 def test_what_is_in_no_group_is_named_when_it_is_blocked(device: Device) -> None:
