@@ -55,12 +55,14 @@ class Problem(Struct, frozen=True, order=True):
 
 
 class Flaw(Struct, frozen=True):
-    """A problem at a path below `spec`, before its file is known."""
+    """A problem at a path below `spec`, before its file is known. `lacks`: keys of which one should be there; such a flaw says
+    nothing new where one of them is there and faulty, or mistyped."""
 
     path: Path
     message: str
     hint: str = ""
     warning: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 def path_text(path: Sequence[str | int]) -> str:

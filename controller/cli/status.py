@@ -75,6 +75,7 @@ def command(options: Options, output: str, check: bool) -> int:
     desired = journal.digest("desired")
     attempt = journal.attempts.of(desired) if desired else None
     conditions = told.conditions if told is not None else _with_trouble(journal.conditions(), trouble)
+    failed = failed_groups(journal)
     status = Status(
         state=settings.state,
         specs=settings.specs,
@@ -94,7 +95,8 @@ def command(options: Options, output: str, check: bool) -> int:
         served=serves(settings),
         work=work,
         said=_said(journal, conditions, attempt),
-        groups=failed_groups(journal),
+        groups=failed,
+        blocked={group: why for each in conditions for group, why in each.groups.items() if group not in failed},
     )
     journal.close()
     if output == "text":

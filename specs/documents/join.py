@@ -134,12 +134,12 @@ def _unknown_members(documents: Documents, unread: set[str]) -> Iterable[Problem
 def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
     """References to containers that nobody asks for or provides, and needs in a circle. `unread`: names of documents
     that cannot be read."""
-    asked = unread.union(name for kind, name in documents if kind == "Container")
-    protected = {name for document in documents.values() for name in _protected_by(document)} - asked
+    asked = {name for kind, name in documents if kind == "Container"}
+    protected = {name for document in documents.values() for name in _protected_by(document)} - asked - unread
     needs: dict[str, tuple[str, ...]] = {}
     for (kind, name), document in documents.items():
         for reference in KINDS[kind].refers(document.wanted):
-            yield from _missing(document, reference, asked, protected)
+            yield from _missing(document, reference, asked, protected, unread)
             if kind == "Container" and reference.is_need:
                 needs[name] = reference.names
     for round_ in cycles(needs):
@@ -148,15 +148,17 @@ def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
         yield Problem(place, "spec.dependsOn", f"depends on itself: {text}", "remove one of these")
 
 
-def _missing(document: Document, reference: Reference, asked: set[str], protected: set[str]) -> Iterable[Problem]:
+def _missing(
+    document: Document, reference: Reference, asked: set[str], protected: set[str], unread: set[str]
+) -> Iterable[Problem]:
     """Of names that a document refers to those that lead nowhere. Where nothing needs them it is a warning: a message may ask
-    for the container."""
+    for the container. An `unread` name may be that of a container, and is not suggested, because it may be that of a file."""
     place, path = asked_at(document, reference.path), f"spec.{reference.path}"
     severity: Severity = "error" if reference.is_need else "warning"
     known = asked | protected if reference.is_need else asked
     own = {document.name} if document.kind == "Container" else set()
     for name in reference.names:
-        if name in known:
+        if name in known or name in unread:
             continue
         if name in protected:
             message = f"`{name}` is a system container, which is never restarted"
