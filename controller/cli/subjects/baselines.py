@@ -62,7 +62,7 @@ def _groups(journal: Journal) -> tuple[_Group, ...]:
         if isinstance(each.wanted, Baseline) and each.name not in found.rules.values()
     }
     states: dict[str, tuple[State, str]] = dict.fromkeys(found.of.values(), ("good", ""))
-    states |= dict.fromkeys(empty, ("empty", "")) | dict.fromkeys(found.changed(), ("changing", "")) | bad
+    states |= dict.fromkeys(found.changed(), ("changing", "")) | dict.fromkeys(empty, ("empty", "")) | bad
     return tuple(
         _Group(name, state, members, why, {each: aside[each] for each in members if each in aside})
         for name, (state, why) in sorted(states.items())
