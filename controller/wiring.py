@@ -79,7 +79,9 @@ def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSe
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":
-        return Domain(Files(), memory_files(Path(settings.state) / MEMORY_FILES, readonly=readonly))
+        store = Path(settings.state) / MEMORY_FILES
+        driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
+        return Domain(Files(), driver)
     return Domain(Files(), disk_files(settings.state, settings.specs))
 
 

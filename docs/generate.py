@@ -23,8 +23,8 @@ import click
 
 from evenkeel.controller.cli import SUMMARIES, commands
 from evenkeel.controller.cli.options import Options
-from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.schema import reference
+from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN
 from evenkeel.specs.settings import mqtt as mqtt_module
 from evenkeel.specs.settings import settings as settings_module
@@ -77,8 +77,8 @@ not count either: moving a document to another file changes nothing.
 Besides shape, combinations are checked. Errors are, among others: `ports` with `network: host`; `devices` or `capabilities`
 with `privileged`; a reservation above `memory`; `memorySwap` below `memory` or without it; a destination that is mounted
 twice; a host port that is given twice; `maxRetries` without `policy: on-failure`; `dependsOn` that names no container of the
-specs, or goes in a circle; a name that is asked for twice, in whatever files; a `path` of two files; a group
-without members; a container or a file that is in two groups.
+specs, or goes in a circle; a name that two documents of one kind have, in whatever files (a `Container` and a `File` may
+have the same); a `path` of two files; a group without members; a container or a file that is in two groups.
 
 What an engine makes of some of these keys: [engines.md](../engines.md).
 

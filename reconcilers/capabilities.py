@@ -77,7 +77,7 @@ class Tagged(Protocol[WantContra, SeenContra, RememberedContra]):
 
 @runtime_checkable
 class Inheriting(Protocol[SeenContra, RememberedContra]):
-    """Foreign instances that evenkeel replaces because it was told to are a state to go back to."""
+    """The foreign instances that evenkeel replaces because it was told to: they are a state to go back to."""
 
     def as_found(self, seen: SeenContra, memory: RememberedContra | None, *, well: bool = False) -> DesiredState | None:
         """The state before evenkeel, to go back to; `None` when there is nothing. Instances that evenkeel has started

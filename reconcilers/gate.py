@@ -16,7 +16,7 @@ IsOpen = Callable[[Step], bool]
 
 
 class Go(NamedTuple):
-    """The stage, or the open steps of it, may run."""
+    """The stage, or its open steps, may run."""
 
     stage: Stage
 

@@ -1,8 +1,8 @@
-"""The two ports: what a domain of reconciliation and an engine have to offer.
+"""The two ports: the decisions of one domain, and one engine.
 
-A `Reconciler` is pure and synchronous; it cannot reach an engine, so a dry run is safe by construction. A `Driver` is the
-only thing that touches one. Between them lie values, and nothing else knows both. This is all that every domain has; the
-rest are capabilities (`reconcilers.capabilities`).
+A `Reconciler` is pure and synchronous. It cannot reach an engine, so a dry run is safe by construction. A `Driver` is
+the only part that touches an engine. Only values pass between them, and no other part knows both. Every domain has
+these two; everything else is a capability (`reconcilers.capabilities`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ Progress = Callable[[str, int, int], None]
 
 
 class Ailment(NamedTuple):
-    """Why a subject is not well, as what follows its name in a sentence. `refutes`: it is not well in a way that speaks
-    against what it was changed to. `instance`: the id of the one that ails by itself, so that its output may tell more; `end`
-    names its newest end. `is_passing`: it is at work again, and nothing but time tells whether it stays so."""
+    """The reason why a subject is not well. `why` follows the subject's name in a sentence. `refutes`: the ailment
+    speaks against the change that was made to the subject. `instance`: the id of the instance that ails by itself,
+    whose output may tell more; `end` names its newest end. `is_passing`: the subject is at work again, and only time
+    shows whether it stays so."""
 
     why: str
     refutes: bool = True
@@ -39,16 +40,16 @@ class Ailment(NamedTuple):
 
 
 class Former(NamedTuple, Generic[Want]):
-    """What is asked for by the state that was last good, and by the one in force: they tell of subjects that are to be removed
-    how they were last to be treated."""
+    """The domain's parts of two former states: last-good, and the state in force. They tell how a subject that is to be
+    removed was last to be treated."""
 
     good: Want | None = None
     desired: Want | None = None
 
 
 class Words(NamedTuple):
-    """What a domain's subjects, and what is looked at, are called in sentences. `ailing`: the reason of the condition
-    `Healthy` when some are not well."""
+    """The words for a domain in sentences: its subjects, and the engine that is looked at. `ailing`: the reason of the
+    condition `Healthy` when some subjects are not well."""
 
     subjects: str
     ailing: str
@@ -60,21 +61,21 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
 
     @property
     def domain(self) -> str:
-        """Its name, which is also its key in the queue."""
+        """The domain's name. The queue uses it as the key."""
         ...
 
     @property
     def words(self) -> Words:
-        """What its subjects are called."""
+        """The words for the domain in sentences."""
         ...
 
     @property
     def memory(self) -> type[Remembered]:
-        """The noun of what is remembered for it."""
+        """The type of the domain's memory."""
         ...
 
     def select(self, desired: DesiredState) -> Want:
-        """What of the desired state is this domain's."""
+        """The domain's part of the desired state."""
         ...
 
     def is_idle(self, wants: Sequence[Want], memory: Remembered) -> bool:
@@ -83,11 +84,11 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         ...
 
     def look(self, want: Want | None, memory: Remembered) -> Look:
-        """What the driver has to find out for this want; `None` when only what is there matters."""
+        """The question that the driver has to answer for this want; with `None`, only the observed state matters."""
         ...
 
     def diff(self, want: Want, seen: SeenContra, memory: Remembered) -> tuple[Difference, ...]:
-        """What differs, in order of subject; a subject without difference is absent."""
+        """The differences in order of subject. A subject without a difference is absent."""
         ...
 
     def plan(
@@ -97,15 +98,15 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         memory: Remembered,
         former: Former[Want] | None = None,
     ) -> Plan:
-        """The steps from what is to what is wanted, in stages. Without stages there is nothing to do."""
+        """The steps from the observed to the wanted state, in stages. Without stages there is nothing to do."""
         ...
 
     def begun(self, step: Step, memory: Remembered) -> Remembered:
-        """What is remembered from the moment at which a step is about to be performed."""
+        """The memory from the moment at which a step is about to be performed."""
         ...
 
     def remembered(self, step: Step, outcome: Outcome, memory: Remembered, away_s: float | None = None) -> Remembered:
-        """What is remembered after a step has ended. `away_s`: for how many seconds its subject was away, when this step has
+        """The memory after a step has ended. `away_s`: for how many seconds the subject was away, if this step has
         brought it back."""
         ...
 
@@ -123,9 +124,10 @@ AnyReconciler = Reconciler[Any, Any, Any]
 class Driver(Protocol[SeenCo]):
     """One engine.
 
-    `observe` reads and changes nothing. `perform` is idempotent: performing an action whose effect is already there is
-    `Done`. It never raises for what an engine does; cancelling it leaves a state from which the next cycle converges.
-    `nudges` yields whenever it may be worth looking again; it says nothing about what changed and ends only when closed.
+    `observe` reads and changes nothing. `perform` is idempotent: an action whose effect is already there is `Done`.
+    `perform` never raises for faults of the engine; when it is cancelled, the next cycle converges from the state that
+    is left. `nudges` yields whenever another look may be worth it. A nudge does not tell what changed; the iterator
+    ends only when it is closed.
     """
 
     async def observe(self, look: Look = Look()) -> SeenCo:
@@ -133,7 +135,7 @@ class Driver(Protocol[SeenCo]):
         ...
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
-        """Do one thing and say how it ended."""
+        """Perform one action and return its outcome."""
         ...
 
     def nudges(self) -> AsyncIterator[None]:

@@ -1,7 +1,7 @@
-"""The desired state: what somebody asked for, decoded and valid, with the place of every wish.
+"""The desired state: the documents of people and messages, decoded and valid, each with its place.
 
-A state is one value over all kinds and all sources; its digest names its content and nothing else, so that moving a line
-or a file does not make a new revision.
+A state is one value over all kinds and all sources. Its digest names its content and nothing else: moving a line or a
+file does not make a new revision.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Wanted = Container | SystemContainers | File | Baseline
 """The normal forms of all kinds, each with the `domain` that it asks something of. The type checker holds
 `specs.documents.kinds` to it; the codec needs the union itself."""
 _RULES = (SystemContainers, Baseline)
-"""Kinds that ask for nothing themselves: they say how what others ask for is treated."""
+"""Kinds that ask for nothing themselves: they rule how the subjects of other kinds are treated."""
 
 
 class Draft(Struct, frozen=True):
@@ -60,16 +60,17 @@ class Document(Struct, frozen=True):
 
     @property
     def is_rule(self) -> bool:
-        """Whether it asks for nothing itself, and says how what others ask for is treated."""
+        """Whether the document asks for nothing itself, and rules how others are treated."""
         return isinstance(self.wanted, _RULES)
 
 
 class Decoded(Struct, frozen=True):
-    """What a file holds: its documents, and its problems in order of place. Warnings are problems, too.
+    """The content of a file: its documents, and its problems in order of place. Warnings are problems, too.
 
-    `broken` is what is sound of documents with errors; `unread` are the names of those of which nothing else is sure, and
-    `nameless` says that there are some whose names are not known. `nothing` are the places of those that ask for nothing, as
-    a desired state without components does."""
+    `broken`: the sound parts of documents with errors. `unread`: names of documents of which only the name is sure.
+    `nameless`: there are further documents, whose names are not known. `nothing`: the places of documents that ask for
+    nothing, such as a desired state without components.
+    """
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -80,7 +81,7 @@ class Decoded(Struct, frozen=True):
 
 
 class DesiredState(Struct, frozen=True):
-    """Everything that is asked of this device. Documents are in order of kind and name."""
+    """The whole desired state of this device. Documents are in order of kind and name."""
 
     documents: tuple[Document, ...] = ()
     digest: str = ""
@@ -90,7 +91,7 @@ class DesiredState(Struct, frozen=True):
         return {(each.wanted.domain, each.name): each for each in self.documents if not each.is_rule}
 
     def part(self, domain: str) -> DesiredState:
-        """What is asked of one domain alone."""
+        """The desired state of one domain alone."""
         return desired_state([each for each in self.documents if each.wanted.domain == domain])
 
     def containers(self) -> dict[str, Container]:

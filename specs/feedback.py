@@ -78,6 +78,8 @@ _OF_MANY: tuple[Kind, ...] = (
     "left-over",
 )
 """Kinds of entries that tell of many subjects in one sentence (`reconcilers.counted`)."""
+OF_ONE_DOMAIN: tuple[Kind, ...] = ("health", "left-over")
+"""Kinds of entries that name subjects of their own domain only, without being about one of them."""
 _AND_MORE = re.compile(r"\band [\d,]+ more\b")
 
 
@@ -132,7 +134,8 @@ class Refused(Struct, frozen=True):
 class Condition(Struct, frozen=True):
     """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds).
     `set_aside`: the content that `ContentCurrent` is about, by subject. `refused`: with `ActivityCompleted`, the newest message
-    that was refused since the end of which the rest tells. `domain`: the domain that it is a truth of; "" for the device."""
+    that was refused since the end of which the rest tells. `domain`: the domain that it is a truth of; "" for the device.
+    `groups`: with `Settled`, the groups that cannot be had, and why; "" is what is in no group."""
 
     name: ConditionName
     holds: bool
@@ -142,11 +145,13 @@ class Condition(Struct, frozen=True):
     set_aside: dict[str, SetAside] = {}
     refused: Refused | None = None
     domain: str = ""
+    groups: dict[str, str] = {}
 
 
 class StepAtWork(Struct, frozen=True):
     """A step that is being performed. `text`: its action. `far`: its progress, in words. `for_s`: for how many seconds
-    it has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown."""
+    it has been at work. `done` of `total`: bytes of a pull, seconds of a proof; a `total` of 0 is unknown. `domain`: that of
+    the subject; subjects of two domains may have one name."""
 
     subject: str
     phase: str
@@ -155,6 +160,7 @@ class StepAtWork(Struct, frozen=True):
     far: str = ""
     done: int = 0
     total: int = 0
+    domain: str = ""
 
 
 class Work(Struct, frozen=True):

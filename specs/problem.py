@@ -55,12 +55,14 @@ class Problem(Struct, frozen=True, order=True):
 
 
 class Flaw(Struct, frozen=True):
-    """A problem at a path below `spec`, before its file is known."""
+    """A problem at a path below `spec`, before its file is known. `lacks`: keys of which one should be there; such a flaw says
+    nothing new where one of them is there and faulty, or mistyped."""
 
     path: Path
     message: str
     hint: str = ""
     warning: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 def path_text(path: Sequence[str | int]) -> str:
@@ -104,12 +106,12 @@ def problems_text(problems: Sequence[Problem], separator: str = "\n") -> str:
 
 
 def total(problems: Iterable[Problem]) -> int:
-    """How many problems there are, those that are not listed, too."""
+    """The number of problems, including those that are not listed."""
     return sum(problem.stands_for for problem in problems)
 
 
 def count_text(problems: Iterable[Problem]) -> str:
-    """How many problems keep specs from being read, in words. A warning keeps none."""
+    """The number of problems that keep specs from being read, in words. Warnings do not count."""
     count = total(errors(problems))
     return f"{count:,} problem{'s' * (count != 1)}"
 
@@ -144,7 +146,7 @@ class Found:
             self.append(problem)
 
     def all(self) -> tuple[Problem, ...]:
-        """All of them, in the order in which they were found."""
+        """All problems, in the order in which they were found."""
         return (*self._listed, *self._more.values())
 
 

@@ -25,12 +25,12 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """As `visible`, and line breaks and tabs become blanks: for texts that may have several lines."""
+    """The text on one line: like `visible`, and line breaks and tabs become blanks."""
     return visible(_BREAKS.sub(" ", text))
 
 
 def visible_lines(text: str) -> str:
-    """As `visible`, for whole lines of our own making: their line breaks stay."""
+    """The text of whole lines of our own making: like `visible`, but their line breaks stay."""
     return _replaced(text, _escape, "\n")
 
 

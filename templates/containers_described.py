@@ -1,4 +1,4 @@
-"""What a description tells of a container beyond what it tells of everything: its instances, and how it failed last."""
+"""The part of a description that only containers have: instances, and the last failure."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Instance(NamedTuple):
 
 class ContainerOwn(NamedTuple):
     """The part of a container (`templates.describe_text.Own`). `is_judged`: its instances are evenkeel's.
-    `notified_by`: the files after whose change it begins anew. `last`: how it failed the last time, and what it said
-    then. `is_system`: it is never touched, and `named_in` says where that is asked for; `None` for the settings."""
+    `notified_by`: the files after whose change the container is started again. `last`: its last failure, with the
+    output. `is_system`: the container is never touched; `named_in` has the place that says so, `None` for the
+    settings."""
 
     name: str
     instances: tuple[Instance, ...] = ()

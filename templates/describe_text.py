@@ -1,6 +1,7 @@
-"""What `evenkeel describe` says, from values alone: what was asked for, what is there, what differs and why.
+"""The text of `evenkeel describe`, from values alone: the request, the present state, the differences and their
+reasons.
 
-What the subjects of all domains have in common is told here; what a domain alone can tell is `Own`.
+The lines that subjects of all domains have are here; a domain's own lines are in `Own`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from evenkeel.templates.work_text import step_text, step_value
 
 
 class Own(Protocol):
-    """What a domain alone tells of a subject."""
+    """The lines that only one domain has about a subject."""
 
     @property
     def kind(self) -> str:
@@ -29,7 +30,7 @@ class Own(Protocol):
 
     @property
     def whose(self) -> Mapping[str, str]:
-        """Whose the subject is, in words, by `Described.by`."""
+        """The owner of the subject in words, by `Described.by`."""
         ...
 
     @property
@@ -42,7 +43,7 @@ class Own(Protocol):
         ...
 
     def lines(self, now: float, style: Style) -> Iterator[str]:
-        """What is there. `now`: seconds since the epoch."""
+        """The present state of the subject. `now`: seconds since the epoch."""
         ...
 
     def value(self) -> Mapping[str, Any]:
@@ -51,15 +52,18 @@ class Own(Protocol):
 
 
 class Described(NamedTuple):
-    """All that is known of one subject. `word`: what its kind is called. `by`: whose it is, "nobody" where it is gone
-    and its entries are all that is left. `asked`: where it is asked for; `None` when nobody asks for it. `spec`: what
-    is asked for beyond the defaults, as path and text. `roles`: which revisions it is part of. `group`: the group that
-    it goes with, "" is that of what is in none; `None` where nobody asks for groups. `ailment`: why it is not well.
-    `difference`: between what is asked for and what is there, `None` when there is none. `failure`: why the desired
-    revision failed, where it failed by this one or is `given_up`: not tried again by itself, and last-good is in force.
-    `entries`: what happened to it lately. `in_force`: which revision all this is told by; `not_done`: what the desired
-    one asks for otherwise, as path, old and new text, where it is not in force. `away`: why the engine could not be
-    asked, "" when it was. `steps`: what is being done for it just now."""
+    """All facts about one subject.
+
+    `word`: the word for its kind. `by`: its owner, "nobody" for a subject that is gone and has only entries left.
+    `asked`: the place that asks for it; `None` when nobody does. `spec`: its spec beyond the defaults, as path and
+    text. `roles`: the revisions that it is part of. `group`: its group, "" for the group of all subjects without one;
+    `None` when nobody asks for groups. `ailment`: why it is not well. `difference`: between its spec and the present
+    state, `None` when there is none. `failure`: why the desired revision failed, if it failed by this subject or is
+    `given_up`: not tried again by itself, and last-good is in force. `entries`: its newest entries. `in_force`: the
+    revision that all this refers to. `not_done`: the differing part of the desired revision if another one is in force,
+    as path, old and new text. `away`: why the engine could not be asked, "" when it was. `steps`: the steps that are
+    performed for it now.
+    """
 
     word: str
     name: str
@@ -158,7 +162,7 @@ _HEAD = 12
 
 
 def field(name: str, value: str) -> str:
-    """A line with a name, and what is said of it."""
+    """A line with a name and its value."""
     return f"{name:<{_HEAD}}{value}"
 
 

@@ -1,4 +1,4 @@
-"""An entry of feedback as one JSON object, as `evenkeel events`, the events file and standard output have it."""
+"""An entry of feedback as one JSON object: the form of `evenkeel events`, of the events file and of standard output."""
 
 from __future__ import annotations
 

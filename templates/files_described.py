@@ -1,7 +1,8 @@
-"""What is told of files beyond what is told of everything: what is at their paths, and whose it is.
+"""The part of a description that only files have: the object at each path, and its owner.
 
-No content is told, and of a secret one no digest: a short content can be guessed from it. So the names of temporary
-files, which come from it, are only counted."""
+No content is shown, and no digest of a secret one, because a short content can be guessed from it. The names of
+temporary files come from the digest, so they are only counted.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +29,9 @@ Whose = Literal["evenkeel", "others", "nobody", "unknown"]
 
 
 class AtPath(NamedTuple):
-    """What is at one path. `by`: whose it is, "nobody" where nothing is there. `proven`: it is evenkeel's, and was read
-    back since evenkeel changed it. `hidden`: its content may be secret. `original`: what was there before evenkeel
-    replaced it, which is kept."""
+    """The object at one path. `by`: its owner, "nobody" when nothing is there. `proven`: the object is evenkeel's, and
+    was read back since evenkeel changed it. `hidden`: its content may be secret. `original`: the object that evenkeel
+    has replaced there and keeps."""
 
     seen: FileSeen
     by: Whose
@@ -46,7 +47,7 @@ class AtPath(NamedTuple):
 
     @property
     def what(self) -> str:
-        """What is there, in a word, with the target of a link."""
+        """The object in a word, with the target of a link."""
         form = self.seen.form
         return f"link to {form.link}" if self.seen.kind == "link" else self.seen.kind
 
@@ -68,13 +69,13 @@ class AtPath(NamedTuple):
 
     @property
     def trouble(self) -> str:
-        """Why it cannot be looked at, or why no file can be placed there; "" when neither is so."""
+        """The reason why the path cannot be looked at, or no file can be placed there; "" without one."""
         return self.seen.trouble or self.seen.refused
 
 
 class FileOwn(NamedTuple):
-    """The part of a file (`templates.describe_text.Own`): what is at its path, and at former ones. `notifies`: the
-    containers that begin anew after a change."""
+    """The part of a file (`templates.describe_text.Own`): the objects at its path and at its former paths. `notifies`:
+    the containers that are started again after a change."""
 
     places: tuple[AtPath, ...] = ()
     notifies: tuple[str, ...] = ()
@@ -107,7 +108,8 @@ class FileOwn(NamedTuple):
 
 
 def place_value(at: AtPath) -> dict[str, Any]:
-    """What is at a path, for programs. Sizes are bytes; `null` is what does not apply or is not told."""
+    """The object at a path, for programs. Sizes are bytes; `null` stands for values that do not apply or are not
+    told."""
     seen = at.seen
     is_file = seen.kind == "file"
     return {

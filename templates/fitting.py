@@ -23,7 +23,7 @@ def cut(text: str, width: int) -> str:
 
 
 def fitting_image(image: str, width: int) -> str:
-    """As much of the right end of an image reference as fits into `width`."""
+    """The right end of an image reference, as much as fits into `width`."""
     for candidate in _shorter_images(image):
         if len(candidate) <= width:
             return candidate

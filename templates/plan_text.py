@@ -78,7 +78,8 @@ def plan_lines(
 
 
 def _begins_anew(difference: Difference, planned: Planned, plans: Sequence[Planned]) -> str:
-    """The subjects of other domains that begin anew by it, without those that do so anyway; "" when there are none."""
+    """The subjects of other domains that are started again because of this difference, without those that are anyway;
+    "" when there are none."""
     anyway = {
         (each.plan.domain, other.subject)
         for each in plans

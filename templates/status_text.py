@@ -40,7 +40,7 @@ class Status(NamedTuple):
     memory, "" when it does not; `is_told`: the conditions are its own words all the same. `message`: the origin of a
     desired state that came over MQTT; `waiting`: for the broker; `served`: the settings have an agent for activities.
     `work`: the work of the controller, `None` when it did not say. `said`: the failed subjects whose last output is
-    kept. `groups`: the groups that went back to last-good, with the reasons.
+    kept. `groups`: the groups that went back to last-good, with the reasons; `blocked`: those that cannot be had.
     """
 
     state: str
@@ -62,6 +62,7 @@ class Status(NamedTuple):
     work: Work | None = None
     said: tuple[str, ...] = ()
     groups: Mapping[str, str] = {}
+    blocked: Mapping[str, str] = {}
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -120,7 +121,10 @@ def status_value(status: Status) -> dict[str, Any]:
             "at": iso_value(failure.at),
             "givenUp": failure.given_up,
         },
-        "groups": [{"name": group or None, "failed": why} for group, why in status.groups.items()],
+        "groups": [
+            *({"name": group or None, "failed": why, "blocked": None} for group, why in status.groups.items()),
+            *({"name": group or None, "failed": None, "blocked": why} for group, why in status.blocked.items()),
+        ],
         "activity": activity_value(status.activity),
         "messagesWaiting": status.waiting,
         "work": work_value(status.work),
@@ -157,9 +161,10 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         "last good",
         f"{status.last_good or ('not known' if is_unknown else 'none yet')}{' (the desired one)' if same else ''}",
     )
-    for group, why in status.groups.items():
+    told = (("went back to last-good", status.groups), ("cannot be had", status.blocked))
+    for group, became, why in ((group, became, why) for became, groups in told for group, why in groups.items()):
         name = f"group {one_line(group)}" if group else "what is in no group"
-        text = f"{name} went back to last-good: {one_line(why)}"
+        text = f"{name} {became}: {one_line(why)}"
         yield from (_field("", line) for line in textwrap.wrap(text, max(width - _HEAD, 28)))
     yield ""
     if is_unknown:

@@ -27,7 +27,7 @@ _PAINT = re.compile(rf"(\x1b\[(?:0|{'|'.join(sorted(set(_CODES.values())))})m)")
 
 
 class Style(NamedTuple):
-    """Whether words are painted with ANSI sequences."""
+    """The use of ANSI sequences."""
 
     coloured: bool = False
 

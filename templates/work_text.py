@@ -70,6 +70,7 @@ def step_text(step: StepAtWork) -> str:
 def step_value(step: StepAtWork) -> dict[str, Any]:
     """The same as plain values; durations in seconds."""
     return {
+        "domain": step.domain or None,
         "subject": step.subject,
         "phase": step.phase,
         "step": step.text,

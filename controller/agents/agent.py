@@ -127,10 +127,10 @@ class UpdateAgent:
         activity = self._mail.activity()
         if activity is None:
             return None
-        after_s, _ = self._unless_commanded(activity)
+        after_s, _ = self._without_command(activity)
         return max(0.0, after_s - self._idle.of(activity))
 
-    def _unless_commanded(self, activity: Activity) -> tuple[float, Literal["goes on", "ends"]]:
+    def _without_command(self, activity: Activity) -> tuple[float, Literal["goes on", "ends"]]:
         """Seconds without a command after which the activity goes on by itself, or ends."""
         alone_after, timeout_s = self._settings.alone_after, self._settings.operation_timeout.total_seconds()
         if activity.alone:
@@ -145,10 +145,10 @@ class UpdateAgent:
         """Begin the work that no command asks for: the next phase of an agent that is alone, or the end of an abandoned
         activity."""
         idle_s = self._idle.of(activity)
-        after_s, what = self._unless_commanded(activity)
+        after_s, consequence = self._without_command(activity)
         if idle_s < after_s:
             return False
-        alone = what == "goes on"
+        alone = consequence == "goes on"
         if not alone:
             activity = changed(activity, because=f"no command for {idle_s:.0f} s; it is ended")
             self._say(Feedback("activity", f"{name_of(activity.id)}: {activity.because}"))
@@ -167,8 +167,8 @@ class UpdateAgent:
         self._answers.tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
 
     async def _confirm(self, activity: Activity) -> Activity | None:
-        """As `Participant.confirm`. Where that broke again and again, also over restarts, nothing is confirmed, and the
-        activity ends all the same, because everything else waits for its end."""
+        """Confirm as `Participant.confirm` does. If the look has broken too often, also over restarts, nothing is
+        confirmed and the activity ends, because everything else waits for its end."""
         tries = self._mail.tries_of(activity)
         if tries >= MOST_TRIES:
             return closing.leave_all_unconfirmed(activity, _broke("the look before the end", tries))
@@ -225,8 +225,8 @@ class UpdateAgent:
 
     @at_once
     def _set_aside(self, message: Incoming, activity: Activity | None) -> None:
-        """Answer a message on which the agent broke again and again, also over restarts, keep it for inspection, and go
-        on with the next."""
+        """Answer a message on which the agent broke again and again, also over restarts. The message is kept for
+        inspection, and the next one is dealt with."""
         why = f"{_broke('this message', message.tries)}; it is set aside"
         self._mail.set_aside(message.topic, message.payload, why)
         id_ = rescued_activity(message.payload)
@@ -254,9 +254,9 @@ class UpdateAgent:
             self._mail.record(activity, dealt_with=message)
             return
         if activity is None or command.activity_id != activity.id:
-            open_one = f"activity {name_of(activity.id)} is open" if activity else "no activity is open"
+            open_text = f"activity {name_of(activity.id)} is open" if activity else "no activity is open"
             self._answers.ignore(
-                message.topic, f"{command.command} for activity {name_of(command.activity_id)}, but {open_one}"
+                message.topic, f"{command.command} for activity {name_of(command.activity_id)}, but {open_text}"
             )
             self._mail.record(activity, dealt_with=message)
             return

@@ -34,7 +34,7 @@ class Answers:
         wake_sender: Callable[[], None],
         now: Now,
     ) -> None:
-        """`kept`: as for `Participant`."""
+        """`kept`: see `Participant.kept`."""
         self._topics, self._journal, self._mail, self._kept = topics, journal, mail, kept
         self._say, self._wake_sender, self._now = say, wake_sender, now
 
@@ -55,25 +55,25 @@ class Answers:
         self._say(Feedback("message-ignored", why, place=topic))
 
     @at_once
-    def reject(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
-        """Say why a desired state is refused, beside the open activity."""
+    def reject(self, id_: str, why: str, message: Incoming, open_activity: Activity | None) -> None:
+        """Say why a desired state is refused. The open activity goes on."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         tell_refused(self._journal, self._mail.domain, id_, why, self._now())
         failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
-        self._mail.record(open_one, [self._message(id_, failed)], message)
+        self._mail.record(open_activity, [self._message(id_, failed)], message)
         self._wake_sender()
 
     @at_once
     def supersede(self, id_: str, message: Incoming, *, is_last: bool) -> None:
-        """Say that a desired state was not looked at, because a newer one waits, while no activity is open. `is_last`:
-        no other waits under its id, so that this is its end."""
+        """Say that a desired state was not looked at, because a newer one waits. No activity is open. `is_last`: no
+        other desired state with its id waits, so this is the end of the id."""
         why = "a newer desired state came before this one was looked at"
         if not is_last:
             self.ignore(message.topic, f"{why}; another one of {name_of(id_)} waits already")
         else:
             self._say(Feedback("activity", f"{name_of(id_)}: SUPERSEDED, {why}"))
-        said = updateagent.FeedbackMessage(status="SUPERSEDED", message=why)
-        self._mail.record(None, [self._message(id_, said)] * is_last, message)
+        superseded = updateagent.FeedbackMessage(status="SUPERSEDED", message=why)
+        self._mail.record(None, [self._message(id_, superseded)] * is_last, message)
         self._wake_sender()
 
     @at_once
@@ -85,13 +85,13 @@ class Answers:
             self._wake_sender()
 
     def waits(self, id_: str, why: str) -> None:
-        """Say the trouble that is waited out before IDENTIFIED."""
+        """Say which trouble is waited out before IDENTIFIED."""
         if why:
             self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
             self._wake_sender()
 
     def end(self, activity: Activity, how: Status | Literal[""]) -> None:
-        """The end of an activity, as `end_activity`."""
+        """End an activity: see `end_activity`."""
         end_activity(self._journal, self._mail, activity, how, self._kept(activity), self._now(), self._say)
         self._wake_sender()
 

@@ -27,7 +27,7 @@ _TOO_MANY = "too many messages wait here already; send it again later"
 
 
 class Room(NamedTuple):
-    """Whether another message can be taken in, and whether it can be answered."""
+    """Room in the mailbox: for another message, and for an answer to it."""
 
     for_messages: bool = True
     for_answers: bool = True
@@ -66,9 +66,9 @@ class Arrivals:
         retained: bool = False,
         room: Room = _PLENTY,
     ) -> None:
-        """Take in a message; when this returns it is safe and may be acknowledged. `duplicate`: the broker says that it
-        has tried to deliver it before, under the same id `packet`; a message that was taken in then is ignored.
-        `retained`: the broker kept it, and it is not said now.
+        """Take in a message. When this returns, the message is stored and may be acknowledged. `duplicate`: the broker
+        says that it has tried to deliver the message before, under the same id `packet`; a message that was taken in
+        then is ignored. `retained`: the broker kept the message, which was sent earlier.
 
         A question for the current state is left to `reports`: an agent that dies before its answer reports when it
         connects again.
@@ -101,7 +101,7 @@ class Arrivals:
             urgent = self._precedence.is_for(number, activity)
         elif self._precedence.takes_the_place(number, activity):
             urgent = True
-            self._say_what_it_waits_for(activity)
+            self._explain_wait(activity)
         else:
             self._answer_at_once(activity)
         if urgent:
@@ -110,8 +110,8 @@ class Arrivals:
 
     @at_once
     def _refuse(self, topic: str, payload: bytes, room: Room) -> None:
-        """Refuse a message that cannot be taken in now. Its sender is told, unless an activity or a message with the
-        same id is open or waits: the refusal would be taken for the end of that."""
+        """Refuse a message that cannot be taken in now. Its sender is told, unless an activity with the same id is open
+        or a message with the same id waits: the refusal would be taken for the end of that one."""
         envelope = peek(payload, updateagent.read_envelope)
         id_ = envelope.activity_id if envelope is not None else ""
         is_followed = has_id(self._mail.activity(), id_) or self._precedence.is_waiting(id_)
@@ -121,7 +121,7 @@ class Arrivals:
             self._answers.ignore(topic, _TOO_MANY)
 
     def interrupt(self, activity: Activity | None) -> None:
-        """Cut short the command at work, if a message waits that does not wait for its end."""
+        """Cut short the command at work, if a waiting message has precedence over it."""
         if (
             activity is None
             or self._precedence.has_to_give_way(activity)
@@ -130,9 +130,8 @@ class Arrivals:
             self._interrupt()
 
     @at_once
-    def _say_what_it_waits_for(self, activity: Activity | None) -> None:
-        """Say the reason of the wait to the desired state that comes next after a download, if nothing waits before
-        it."""
+    def _explain_wait(self, activity: Activity | None) -> None:
+        """Tell the next desired state why it waits for a download, if no message waits before it."""
         message = self._mail.incoming()
         if activity is None or message is None or message.topic != self._topics.desired:
             return
@@ -141,19 +140,19 @@ class Arrivals:
 
     @at_once
     def _answer_at_once(self, activity: Activity | None) -> None:
-        """Answer desired states that are refused, and end nothing. They need no look: their answers wait only for those
-        before them."""
+        """Answer a desired state that is refused and ends no activity. The answer needs no look, and waits only for the
+        answers before it."""
         for number in self._mail.waiting_on(self._topics.desired)[:1]:
             is_refused = self._contents.summary(number).is_sound is False
             if is_refused and not self._precedence.takes_the_place(number, activity):
                 message = self._mail.waiting_message(number)
-                asked = self._contents.desired(message)
-                self._answers.reject(asked.activity_id, joined(asked.reasons), message, activity)
+                request = self._contents.desired(message)
+                self._answers.reject(request.activity_id, joined(request.reasons), message, activity)
 
     @at_once
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
         """Take in the beginning of a message that is too large to be kept. A desired state is answered at once, unless
-        the open activity has to be taken back before."""
+        the open activity has to be taken back first."""
         why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
         if retained and not self._is_news(topic, beginning):
             return
@@ -173,8 +172,8 @@ class Arrivals:
 
     @at_once
     def _is_news(self, topic: str, payload: bytes) -> bool:
-        """Whether a retained message is to be obeyed: only a new desired state is. Retained commands are stale and
-        ignored. Each is logged only once, because the broker resends it on every connect."""
+        """Whether a retained message is followed: only a new desired state is. Retained commands are stale and ignored.
+        Each is logged only once, because the broker resends it on every connect."""
         if self._mail.knows_retained(topic, payload):
             return False
         if topic != self._topics.desired:

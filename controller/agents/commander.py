@@ -85,47 +85,48 @@ class Commander:
         on_feedback: Callable[[Heard], None],
         limit_s: float | None = None,
     ) -> Heard:
-        """Send a desired state, follow it to its end, and return that; with `drive` command its phases, too. `on_feedback` is
-        called with all feedback. TimedOut when there is no end in time."""
-        sent = self.message(activity, payload)
+        """Send a desired state, follow the activity to its end, and return the last feedback. `drive`: command the
+        phases, too. `on_feedback` is called with all feedback. TimedOut when the activity has not ended within
+        `limit_s`."""
+        desired = self.message(activity, payload)
         self._sent.clear()
-        again = asyncio.create_task(self._ask_again(sent))
+        sending_again = asyncio.create_task(self._send_again(desired))
         last: Heard | None = None
         try:
-            # an iterator of its own: one that was cancelled is exhausted
+            # an own iterator: a cancelled one is exhausted
             async with asyncio.timeout(limit_s), aclosing(self._link.messages()) as messages:  # type: ignore[type-var]
-                await self._link.publish(self._desired, sent)
+                await self._link.publish(self._desired, desired)
                 async for message in messages:
                     await message.done()
-                    it = heard_from(message.payload)
-                    if it is None or it.activity_id != activity:
+                    feedback = heard_from(message.payload)
+                    if feedback is None or feedback.activity_id != activity:
                         continue
-                    if it.status == "SUPERSEDED" and last is None:
-                        continue  # another activity of the same name, whose place this one takes
-                    last = it
-                    on_feedback(it)
-                    if it.status in ENDS and not it.baseline:
-                        return it
+                    if feedback.status == "SUPERSEDED" and last is None:
+                        continue  # the end of another activity with this id, which this one replaces
+                    last = feedback
+                    on_feedback(feedback)
+                    if feedback.status in ENDS and not feedback.baseline:
+                        return feedback
                     if drive:
-                        await self._answer(it)
+                        await self._answer(feedback)
         except TimeoutError:
             stands = f"it stands at {last.status}" if last is not None else "nobody answered"
             raise TimedOut(f"activity:{activity}", f"no end after {limit_s:g} s; {stands}") from None
         finally:
-            again.cancel()
+            sending_again.cancel()
             with suppress(asyncio.CancelledError):
-                await again
+                await sending_again
         raise Unavailable(f"activity:{activity}", "the link was closed")
 
-    async def _answer(self, it: Heard) -> None:
-        command = NEXT.get(it.status, "")
-        nothing_to_do = it.status == "IDENTIFIED" and not it.actions
-        if command and command not in self._sent and not nothing_to_do and _REFUSED not in it.message:
+    async def _answer(self, feedback: Heard) -> None:
+        command = NEXT.get(feedback.status, "")
+        nothing_to_do = feedback.status == "IDENTIFIED" and not feedback.actions
+        if command and command not in self._sent and not nothing_to_do and _REFUSED not in feedback.message:
             self._sent.add(command)
-            await self._link.publish(self._command, self.message(it.activity_id, {"command": command}))
+            await self._link.publish(self._command, self.message(feedback.activity_id, {"command": command}))
 
-    async def _ask_again(self, desired: bytes) -> None:
-        """Send the desired state again after each connection but the present one."""
+    async def _send_again(self, desired: bytes) -> None:
+        """Send the desired state again after each connection except the present one."""
         lost = False
         async for up in self._link.connections():
             if up and lost:

@@ -10,8 +10,8 @@ from evenkeel.specs.kanto.desired import Manner
 
 
 class AgentSettings(NamedTuple):
-    """The behaviour of the agent. `domain`: its name on the wire. `alone_after`: without a command for so long it
-    commands itself; `None` is never."""
+    """The behaviour of the agent. `domain`: its name on the wire. `alone_after`: the time without a command after which
+    the agent commands itself; `None` is never."""
 
     domain: str = "containers"
     operation_timeout: timedelta = timedelta(hours=1)
@@ -20,8 +20,8 @@ class AgentSettings(NamedTuple):
 
 
 class Topics(NamedTuple):
-    """The topics of one agent. Nobody can publish on `refused`: in the inbox it stands for a desired state that was
-    refused when it arrived."""
+    """The topics of one agent. `refused` is no topic of the broker: in the inbox, this topic marks a desired state that
+    was refused when it arrived."""
 
     desired: str
     command: str

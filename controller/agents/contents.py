@@ -43,7 +43,7 @@ def peek(payload: bytes, read: Callable[[bytes], Content]) -> Content | None:
 
 class Summary(NamedTuple):
     """The summary of a waiting message. A desired state has an id, the name of its content, and whether it can be
-    followed so far; where the reader breaks on it, at most its id is known. A command has `command`."""
+    followed so far; if the reader breaks on the message, at most the id is known. A command has `command`."""
 
     id: str | None = None
     content: str | None = None
@@ -64,12 +64,12 @@ class Contents:
 
     def desired(self, message: Incoming) -> Request:
         """The content of a desired state. Raises the exceptions of its reader."""
-        kept = self._known(message.id)
+        kept = self._kept_content(message.id)
         return kept if isinstance(kept, Request) else self._keep(message, self._read_desired(message.payload))
 
     def command(self, message: Incoming) -> Command:
         """The command of a message, or the problems of a message that is none."""
-        kept = self._known(message.id)
+        kept = self._kept_content(message.id)
         return (
             self._keep(message, self._read_command(message.payload))
             if kept is None or isinstance(kept, Request)
@@ -78,13 +78,13 @@ class Contents:
 
     def summary(self, number: int) -> Summary:
         """The summary of a waiting message."""
-        self._known(number)
+        self._kept_content(number)
         if number not in self._summaries:
             self._forget()
             self._summaries[number] = self._sum_up(self._mail.waiting_message(number))
         return self._summaries[number]
 
-    def _known(self, number: int) -> Request | Command | None:
+    def _kept_content(self, number: int) -> Request | Command | None:
         """The kept content of a message. After a move to another store, a number may belong to another message."""
         if self._place is not self._mail.place:
             self._place, self._summaries, self._kept = self._mail.place, {}, {}
@@ -107,11 +107,11 @@ class Contents:
         if message.topic == self._topics.command:
             command = peek(message.payload, lambda _: self.command(message))
             return Summary(command=command if isinstance(command, updateagent.Command) else None)
-        asked = peek(message.payload, lambda _: self.desired(message))
-        if asked is None:
+        request = peek(message.payload, lambda _: self.desired(message))
+        if request is None:
             envelope = peek(message.payload, updateagent.read_envelope)
             return Summary(envelope.activity_id if envelope is not None else "")
-        return Summary(asked.activity_id, asked.content, not asked.reasons)
+        return Summary(request.activity_id, request.content, not request.reasons)
 
     def _read_desired(self, payload: bytes) -> Request:
         return read_desired(self._settings, self._topics, payload)

@@ -47,38 +47,39 @@ class Identification:
         self._participant, self._precedence, self._answers = participant, precedence, answers
         self._say, self._wake_sender, self._touched, self._now = say, wake_sender, touched, now
 
-    async def deal_with(self, message: Incoming, open_one: Activity | None) -> None:
+    async def deal_with(self, message: Incoming, open_activity: Activity | None) -> None:
         """Identify a desired state, begin the open activity again, or refuse."""
-        asked = self._contents.desired(message)
-        if asked.reasons:
-            await self.refuse(asked.activity_id, joined(asked.reasons), message, open_one)
+        request = self._contents.desired(message)
+        if request.reasons:
+            await self.refuse(request.activity_id, joined(request.reasons), message, open_activity)
             return
-        self._journal.attempts.forgive(asked.target.digest)
-        if open_one is not None and asks_again(asked, open_one):
-            self._begin_again(message, open_one)
+        self._journal.attempts.forgive(request.target.digest)
+        if open_activity is not None and asks_again(request, open_activity):
+            self._begin_again(message, open_activity)
             return
-        self._answers.identifying(message, asked.activity_id)
-        waits = partial(self._answers.waits, asked.activity_id)
-        found = await self._participant.identify(asked.target, asked.components, waits)
-        if open_one is not None and isinstance(found, Identified):
-            if not await self._take_back(open_one, asked.activity_id, waits):
+        self._answers.identifying(message, request.activity_id)
+        waits = partial(self._answers.waits, request.activity_id)
+        identified = await self._participant.identify(request.target, request.components, waits)
+        if open_activity is not None and isinstance(identified, Identified):
+            if not await self._take_back(open_activity, request.activity_id, waits):
                 return
-            open_one, found = None, await self._participant.identify(asked.target, asked.components, waits)
-        if isinstance(found, Identified):
-            self._identify(message, asked, found)
-        elif found is not None:
-            await self.refuse(asked.activity_id, found, message, open_one)
+            open_activity = None
+            identified = await self._participant.identify(request.target, request.components, waits)
+        if isinstance(identified, Identified):
+            self._identify(message, request, identified)
+        elif identified is not None:
+            await self.refuse(request.activity_id, identified, message, open_activity)
 
-    async def pass_over(self, id_: str, open_one: Activity | None) -> None:
-        """Answer desired states at the head of the inbox, the first of which has this id, without a look. The open
-        activity ends before them."""
-        if open_one is None or await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
+    async def pass_over(self, id_: str, open_activity: Activity | None) -> None:
+        """Answer desired states at the head of the inbox without a look. The first has this id. The open activity ends
+        before they are answered."""
+        if open_activity is None or await self._take_back(open_activity, id_, partial(self._answers.waits, id_)):
             self._pass_over()
 
     @at_once
     def _pass_over(self) -> None:
-        """Answer them as far as a flood waits behind them. Several are one write; an id that comes again later has no
-        end yet."""
+        """Answer these desired states, as long as a flood waits behind them. Several are one write. An id that comes
+        again later gets no end yet."""
         for _ in range(_PASSED_AT_ONCE):
             message = self._mail.incoming()
             id_ = self._precedence.is_overtaken(message, None) if message is not None else None
@@ -88,8 +89,8 @@ class Identification:
 
     @at_once
     def _begin_again(self, message: Incoming, activity: Activity) -> None:
-        """Begin the open activity again with DOWNLOAD, for an update manager that was restarted or missed an answer.
-        This needs no look, so nothing can delay the answer; each phase finds the work that is left."""
+        """Begin the open activity again with DOWNLOAD, for an update manager that was restarted or missed an answer. No
+        look is needed, so nothing can delay the answer. Each phase then performs the work that is left."""
         self._answers.identifying(message, activity.id)
         begun = self._touched(begin_again(activity))
         self._say(
@@ -98,19 +99,23 @@ class Identification:
         self._mail.record(begun, [self._answers.feedback(begun, "IDENTIFIED", begun.notes)], message)
         self._wake_sender()
 
-    async def refuse(self, id_: str, why: str, message: Incoming, open_one: Activity | None) -> None:
+    async def refuse(self, id_: str, why: str, message: Incoming, open_activity: Activity | None) -> None:
         """Answer a desired state that cannot be followed. An open activity stays as it is, unless it has the same id:
-        for its commander, this is its end. While another desired state with this id waits, nothing is answered: its
-        answer will be taken for the answer to both."""
-        if open_one is not None and has_id(open_one, id_) and not self._precedence.is_sent_again(message, id_):
-            if not await self._take_back(open_one, id_, partial(self._answers.waits, id_)):
+        its commander takes the refusal for its end. While another desired state with this id waits, nothing is
+        answered, because its answer will be taken for the answer to both."""
+        if (
+            open_activity is not None
+            and has_id(open_activity, id_)
+            and not self._precedence.is_sent_again(message, id_)
+        ):
+            if not await self._take_back(open_activity, id_, partial(self._answers.waits, id_)):
                 return
-            open_one = None
+            open_activity = None
         if self._precedence.is_sent_again(message, id_):
             self._answers.ignore(message.topic, f"{why}; another desired state of {name_of(id_)} waits already")
-            self._mail.record(open_one, dealt_with=message)
+            self._mail.record(open_activity, dealt_with=message)
             return
-        self._answers.reject(id_, why, message, open_one)
+        self._answers.reject(id_, why, message, open_activity)
 
     async def _take_back(self, activity: Activity, successor: str, waits: Waits) -> bool:
         """Undo the unfinished work of an open activity, keep its activated components, and say that it is superseded,
@@ -124,28 +129,28 @@ class Identification:
         return True
 
     @at_once
-    def _identify(self, message: Incoming, asked: Request, found: Identified) -> None:
-        actions, notes = found.actions, "; ".join(filter(None, [asked.notes, joined(found.doubts)]))
+    def _identify(self, message: Incoming, request: Request, identified: Identified) -> None:
+        actions, notes = identified.actions, "; ".join(filter(None, [request.notes, joined(identified.doubts)]))
         domain, now = self._settings.domain, self._now()
-        names = [name for name, _ in asked.components]
+        names = [name for name, _ in request.components]
         activity = Activity(
-            id=asked.activity_id,
+            id=request.activity_id,
             topic=message.topic,
             domain=domain,
-            target=asked.target,
-            before=found.before,
+            target=request.target,
+            before=identified.before,
             actions=actions,
-            baselines=baselines(domain, asked.baselines, names, actions),
+            baselines=baselines(domain, request.baselines, names, actions),
             begun_at=now,
             touched_at=now,
-            content=asked.content,
+            content=request.content,
             notes=notes,
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
-        left_alone = "".join(f"; {name} is a system container and left alone" for name in found.left_alone)
+        left_alone = "".join(f"; {name} is a system container and left alone" for name in identified.left_alone)
         doubted = f"; {notes}" if notes else ""
         text = f"{name_of(activity.id)}: IDENTIFIED, {count}{left_alone}{doubted}"
-        self._say(Feedback("activity", text, revision=asked.target.digest))
+        self._say(Feedback("activity", text, revision=request.target.digest))
         activity = self._touched(activity)
         self._mail.record(activity, [self._answers.feedback(activity, "IDENTIFIED", notes)], message)
         self._wake_sender()

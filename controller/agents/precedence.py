@@ -1,7 +1,7 @@
 """The precedence of waiting messages over the command at work.
 
-Level-based: read from the inbox each time, so that it is the same after a crash. Nothing here changes or decodes
-anything; `contents` has the summaries of messages.
+Level-based: the inbox is read each time, so that the precedence is the same after a crash. Nothing here changes or
+decodes anything; `contents` has the summaries of messages.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from evenkeel.reconcilers.agents.request import Request
 from evenkeel.specs.kanto.activity import Activity
 
 FLOOD = 10
-"""A desired state with so many newer ones behind it is not looked at any more. Fewer are each identified in their turn,
-as the original does it: one of them may be refused, and then the one before it stays open."""
+"""A desired state is passed over when so many newer ones wait behind it. Fewer are identified in their turn, as the
+original does: a later one may be refused, and then the one before it stays open."""
 
 
 def has_id(activity: Activity | None, id_: str) -> bool:
-    """Whether an id is that of an open activity; an activity without an id is not followed."""
+    """Whether an open activity has this id. An activity without an id is not followed."""
     return activity is not None and activity.id == id_ != ""
 
 
@@ -38,27 +38,28 @@ class Precedence:
         return ((number, self._contents.summary(number)) for number in waiting)
 
     def has_to_give_way(self, activity: Activity) -> bool:
-        """Whether the command of an activity is not continued, because its successor waits.
+        """Whether the command of an activity is given up, because its successor waits.
 
-        A clean-up is always finished, or a way back that it has begun would stay unfinished; only the same desired state
-        takes its place while it waits for trouble to pass. A download goes on when the same desired state comes,
-        because it is needed first: if it began anew each time that an update manager lost patience, it would never end.
+        A clean-up is always finished, or a rollback that it has begun would stay unfinished. While the clean-up waits
+        for trouble to pass, the same desired state may take its place. A download goes on when the same desired state
+        comes, because the download is needed first. An update manager that loses patience again and again would
+        otherwise begin the download anew each time, and it would never end.
         """
         if activities.is_over(activity):
             return False
         if activity.command == "CLEANUP":
-            return _waits(activity) and any(_asks_again(heard, activity) for _, heard in self._desired())
+            return _waits(activity) and any(_asks_again(summary, activity) for _, summary in self._desired())
         goes_on = activity.command == "DOWNLOAD" and not _waits(activity)
-        return self._is_followed(activity, but_by_itself=goes_on)
+        return self._is_followed(activity, except_again=goes_on)
 
-    def _is_followed(self, activity: Activity, *, but_by_itself: bool = False) -> bool:
+    def _is_followed(self, activity: Activity, *, except_again: bool = False) -> bool:
         return bool(self._mail.waiting_on(self._topics.refused)) or any(
-            _takes_the_place(heard, activity) and not (but_by_itself and _asks_again(heard, activity))
-            for _, heard in self._desired()
+            _takes_the_place(summary, activity) and not (except_again and _asks_again(summary, activity))
+            for _, summary in self._desired()
         )
 
     def takes_the_place(self, number: int, activity: Activity | None) -> bool:
-        """Whether a waiting desired state begins an activity, or the open one again, or is refused and ends it."""
+        """Whether a waiting desired state begins an activity, begins the open one again, or is refused and ends it."""
         return _takes_the_place(self._contents.summary(number), activity)
 
     def is_for(self, number: int, activity: Activity | None) -> bool:
@@ -67,9 +68,9 @@ class Precedence:
         return command is not None and activity is not None and command.activity_id == activity.id
 
     def cut_short_by(self, activity: Activity) -> str | None:
-        """The waiting command that ends the one at work; `None` when none does. Only the first one for this activity
-        counts, because others may follow it in their turn. Where no command is at work, "" for a desired state that
-        ends the wait for the last look."""
+        """The waiting command that ends the command at work; `None` when none does. Only the first waiting command for
+        this activity counts, because others may follow it in their turn. If no command is at work, "" stands for a
+        desired state that ends the wait for the last look."""
         if not activity.command:
             return "" if _waits(activity) and self._is_followed(activity) else None
         for number in self._mail.waiting_on(self._topics.command):
@@ -80,41 +81,41 @@ class Precedence:
         return None
 
     def goes_on(self, activity: Activity) -> bool:
-        """Whether another desired state with the id of an activity waits, so that the end of the activity is not the
-        last one of the id."""
+        """Whether another desired state with the id of an activity waits. Then the end of the activity is not the last
+        end of the id."""
         return self.is_waiting(activity.id)
 
     def is_waiting(self, id_: str) -> bool:
         """Whether a desired state with this id waits; one without an id is not followed."""
-        return any(heard.id == id_ != "" for _, heard in self._desired())
+        return any(summary.id == id_ != "" for _, summary in self._desired())
 
     def is_sent_again(self, message: Incoming, id_: str) -> bool:
         """Whether another desired state with the same id waits behind this one."""
-        return any(heard.id == id_ != "" for number, heard in self._desired() if number > message.id)
+        return any(summary.id == id_ != "" for number, summary in self._desired() if number > message.id)
 
     def is_overtaken(self, message: Incoming, activity: Activity | None) -> str | None:
-        """The id of a desired state that is not looked at, because a flood of newer ones waits behind it; else `None`.
-        One that continues the open activity is looked at, and so is one that is refused."""
+        """The id of a desired state that is passed over, because a flood of newer ones waits behind it; else `None`. A
+        desired state that continues the open activity is not passed over, and neither is one that is refused."""
         if message.topic != self._topics.desired or not self._contents.summary(message.id).is_sound:
             return None
         id_ = self._contents.summary(message.id).id
         if id_ is None or has_id(activity, id_):
             return None
-        newer = (number for number, heard in self._desired() if heard.is_sound and number > message.id)
+        newer = (number for number, summary in self._desired() if summary.is_sound and number > message.id)
         return id_ if len(list(islice(newer, FLOOD))) == FLOOD else None
 
 
-def asks_again(asked: Request, activity: Activity) -> bool:
-    """Whether a desired state is that of the open activity."""
-    return (asked.activity_id, asked.content) == (activity.id, activity.content)
+def asks_again(request: Request, activity: Activity) -> bool:
+    """Whether a desired state is the desired state of the open activity."""
+    return (request.activity_id, request.content) == (activity.id, activity.content)
 
 
-def _takes_the_place(heard: Summary, activity: Activity | None) -> bool:
-    return heard.is_sound is not None and (heard.is_sound or has_id(activity, heard.id or ""))
+def _takes_the_place(summary: Summary, activity: Activity | None) -> bool:
+    return summary.is_sound is not None and (summary.is_sound or has_id(activity, summary.id or ""))
 
 
-def _asks_again(heard: Summary, activity: Activity) -> bool:
-    return (heard.id, heard.content) == (activity.id, activity.content)
+def _asks_again(summary: Summary, activity: Activity) -> bool:
+    return (summary.id, summary.content) == (activity.id, activity.content)
 
 
 def _waits(activity: Activity) -> bool:

@@ -1,10 +1,10 @@
 """Reports of the current state, as answers to questions and as news.
 
 Reports are made on demand, on every new connection, after each activity, and after a change. A question is answered in
-any case, and soon. Without an engine the answer has the agent's own node alone (container-management.md §2.7), which
-then says that nothing else is known, and it is not retained. All other reports wait for the engine: the broker keeps
-the newest report, and one without components says that they are gone. Only the newest report counts, so at most one
-waits for the broker.
+any case, and soon. Without an engine, the answer has only the agent's own node (container-management.md §2.7), which
+says that nothing else is known; this answer is not retained. All other reports wait for the engine: the broker keeps
+the newest report, and a report without components says that the components are gone. Only the newest report counts, so
+at most one waits for the broker.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
 
 _LONGEST_LOOK_S = 10.0
 """The longest wait of a question for an engine."""
-_MOST_ASKED = 50
+_MOST_QUESTIONS = 50
 
 
 class Reports:
@@ -40,70 +40,70 @@ class Reports:
         self._wake_sender, self._now = wake_sender, now
         self._reported: Inventory | None = None
         self._reporting = asyncio.Lock()  # else a slow look could be reported after a later, quick one
-        self._asked: dict[str, None] = {}
+        self._questions: dict[str, None] = {}
         self._ended: str | None = None
         self._introduces = False
         """The unsolicited reports that are due: one of a new connection, and one of an activity."""
-        self.asked = asyncio.Event()
+        self.question_waits = asyncio.Event()
         """Set while a question waits for an answer."""
-        self.owing = asyncio.Event()
+        self.report_due = asyncio.Event()
         """Set while an unsolicited report could not be made: `report_news` tries again."""
 
     def ask(self, activity_id: str) -> None:
         """Take in a question. The same question again, while it waits, is one question; of too many the newest are
         answered."""
-        self._asked[activity_id] = None
-        if len(self._asked) > _MOST_ASKED:
-            del self._asked[next(iter(self._asked))]
-        self.asked.set()
+        self._questions[activity_id] = None
+        if len(self._questions) > _MOST_QUESTIONS:
+            del self._questions[next(iter(self._questions))]
+        self.question_waits.set()
 
     async def answer(self) -> None:
         """Answer all waiting questions, in their order, with one look."""
-        asked, self._asked = self._asked, {}
-        self.asked.clear()
-        if not asked:
+        questions, self._questions = self._questions, {}
+        self.question_waits.clear()
+        if not questions:
             return
         try:
-            await self._answer(asked)
-        except Exception:  # the questions wait still
-            newer, self._asked = self._asked, {}
-            for activity_id in (*asked, *newer):
+            await self._answer(questions)
+        except Exception:  # the questions are still waiting
+            newer, self._questions = self._questions, {}
+            for activity_id in (*questions, *newer):
                 self.ask(activity_id)
             raise
 
-    async def _answer(self, asked: Iterable[str]) -> None:
+    async def _answer(self, questions: Iterable[str]) -> None:
         try:
             async with asyncio.timeout(_LONGEST_LOOK_S), self._reporting:
-                self._publish(asked, await self._participant.inventory())
+                self._publish(questions, await self._participant.inventory())
         except TimeoutError:
-            self._admit(asked, f"the engine does not answer within {_LONGEST_LOOK_S:g} s")
+            self._answer_unknown(questions, f"the engine does not answer within {_LONGEST_LOOK_S:g} s")
         except (Unavailable, TimedOut, Refused) as error:
-            self._admit(asked, error.message)
+            self._answer_unknown(questions, error.message)
 
-    def _admit(self, asked: Iterable[str], why: str) -> None:
+    def _answer_unknown(self, questions: Iterable[str], why: str) -> None:
         """Answer that nothing is known. The broker must not keep the answer, because it would be read as a report
         without components."""
         self._reported = None
-        self._send(asked, self._participant.unknown(why), retain=False)
-        self.owing.set()
+        self._send(questions, self._participant.unknown(why), retain=False)
+        self.report_due.set()
 
     async def report(self, activity_id: str) -> None:
-        """Report after an activity, under its name. Messages wait for the same worker, so an engine that hangs is
-        waited for as long as for a question; then the report is due."""
+        """Report after an activity, under its id. Messages wait for the same worker, so the wait for an engine that
+        hangs is as short as for a question; after that the report is due."""
         self._ended = activity_id
         try:
             async with asyncio.timeout(_LONGEST_LOOK_S):
                 await self._tell()
         except TimeoutError:
-            self.owing.set()
+            self.report_due.set()
 
     async def introduce(self) -> None:
         """Report on a new connection, under the name that Kanto uses (§1.3)."""
         await self._tell(introduces=True)
 
     async def report_news(self) -> None:
-        """Make the reports that are due; if none is, and something differs from the last report, report that. Kanto has
-        no such report; its name has the form of that of a new connection."""
+        """Make the reports that are due. If none is due, report a difference from the last report. Kanto has no such
+        report; its name has the form of that of a new connection."""
         await self._tell()
 
     async def _tell(self, *, introduces: bool = False) -> None:
@@ -111,33 +111,33 @@ class Reports:
             ended, introduces = self._ended, introduces or self._introduces
             self._introduces = introduces
             try:
-                found = await self._participant.inventory()
+                inventory = await self._participant.inventory()
                 with self._journal.at_once():
-                    is_news = found != self._reported and ended is None
+                    is_news = inventory != self._reported and ended is None
                     if ended is not None:
-                        self._publish([ended], found)
+                        self._publish([ended], inventory)
                     if introduces:
-                        self._publish([f"initial-current-state-{self._now_ms()}"], found, latest=True)
+                        self._publish([f"initial-current-state-{self._now_ms()}"], inventory, latest=True)
                     elif is_news:
-                        self._publish([f"current-state-{self._now_ms()}"], found, latest=True)
+                        self._publish([f"current-state-{self._now_ms()}"], inventory, latest=True)
             except Exception as error:
-                self.owing.set()
+                self.report_due.set()
                 if not isinstance(error, Unavailable | TimedOut | Refused):
                     raise
                 return
             self._introduces = False
-            if self._ended == ended:  # else another one has ended since
+            if self._ended == ended:  # else another activity has ended since
                 self._ended = None
-                self.owing.clear()
+                self.report_due.clear()
 
-    def _publish(self, names: Iterable[str], found: Inventory, *, latest: bool = False) -> None:
-        self._send(names, found, latest=latest)
-        self._reported = found
+    def _publish(self, names: Iterable[str], inventory: Inventory, *, latest: bool = False) -> None:
+        self._send(names, inventory, latest=latest)
+        self._reported = inventory
 
-    def _send(self, names: Iterable[str], found: Inventory, *, retain: bool = True, latest: bool = False) -> None:
+    def _send(self, names: Iterable[str], inventory: Inventory, *, retain: bool = True, latest: bool = False) -> None:
         now_ms = self._now_ms()
         self._journal.outbox.send(
-            *(Outgoing(self.topic, inventory_bytes(name, now_ms, found), retain, latest) for name in names)
+            *(Outgoing(self.topic, inventory_bytes(name, now_ms, inventory), retain, latest) for name in names)
         )
         self._wake_sender()
 

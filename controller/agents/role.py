@@ -52,9 +52,9 @@ class AgentRole:
         return topics.desired, topics.command, topics.get
 
     def has_room(self) -> bool:
-        return not self._mail.is_full(*self._said_on())
+        return not self._mail.is_full(*self._answer_topics())
 
-    def _said_on(self) -> tuple[str, str]:
+    def _answer_topics(self) -> tuple[str, str]:
         return self._agent.topics.feedback, self._agent.topics.state
 
     def arrived(self, message: Message) -> None:
@@ -67,7 +67,7 @@ class AgentRole:
             packet=message.packet,
             duplicate=message.duplicate,
             retained=message.retained,
-            room=Room(self.has_room(), not self._mail.outbox.is_full(*self._said_on())),
+            room=Room(self.has_room(), not self._mail.outbox.is_full(*self._answer_topics())),
         )
 
     def set_aside(self, message: Message, why: str) -> None:
@@ -110,7 +110,7 @@ class AgentRole:
 
     async def _answer(self) -> None:
         while True:
-            await self._agent.reports.asked.wait()
+            await self._agent.reports.question_waits.wait()
             await self._agent.reports.answer()
 
     async def _report_changes(self) -> None:
@@ -121,8 +121,8 @@ class AgentRole:
             await self._agent.reports.report_news()
 
     async def _report_owed(self) -> None:
-        """Try due reports again and again: not every engine sends an event when it is back."""
+        """Make reports that are due, again and again: not every engine sends an event when it is back."""
         while True:
-            await self._agent.reports.owing.wait()
+            await self._agent.reports.report_due.wait()
             await asyncio.sleep(_LOOK_AGAIN_S)
             await self._agent.reports.report_news()

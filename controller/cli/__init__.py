@@ -26,7 +26,7 @@ SUMMARIES = {
     "apply": "Do it: show the plan, ask, converge, give a verdict.",
     "run": "Be the controller: watch specs and engine, keep them one.",
     "status": "Say whether all is well, and what to do if not.",
-    "get": "List what is there: containers, or files.",
+    "get": "List what is there: containers, files, or groups.",
     "describe": "Tell all about one container, or one file.",
     "events": "Show what happened.",
     "logs": "Show what a container had said when it last failed.",

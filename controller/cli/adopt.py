@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> int:
     """Take over a container that evenkeel did not create.
 
-    evenkeel never touches containers of others. One that is adopted is compared with the specs like its own: updated, or
-    recreated where it differs, and removed when nobody asks for it. So NAME has to be asked for first.
+    evenkeel never touches containers of others. An adopted container is compared with the specs like its own: updated, or
+    recreated where it differs, and removed when nobody asks for it. So a spec has to ask for NAME first.
 
-    A container may have what no spec can say, such as an entrypoint or a volume with a name. A new one in its place is
-    without it; then it is adopted with --accept-loss only.
+    A container may have properties that no spec can have, such as an entrypoint or a volume with a name. A new container
+    in its place loses them; so such a container is adopted with --accept-loss only.
     """
     import asyncio
     from contextlib import closing

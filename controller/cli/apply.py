@@ -44,15 +44,15 @@ def command(
 ) -> int:
     """Do it: show the plan, ask, converge, give a verdict.
 
-    Shows the plan, asks, and then does it: fetch, create beside the old, switch, watch the health, remove the old. When
-    what is new does not become healthy, what was good is put back. A revision that failed before is not tried again
-    without --retry; then what was good is kept repaired. Ctrl-C lets the step at work end first, unless the engine
-    lets it wait; that nobody reads what it says any more, as when the connection is lost, does not stop it.
+    Shows the plan, asks, and then performs it: fetch, create beside the old, switch, watch the health, remove the old.
+    If the new containers do not become healthy, last-good is put back. A revision that failed before is not tried
+    again without --retry; last-good is kept repaired meanwhile. Ctrl-C lets the step at work end first, unless the
+    engine lets it wait. A lost connection, after which nobody reads the output, does not stop the work.
 
     Works on the same state as `evenkeel run`, so only one of them at a time; and not against a desired state that came over
     MQTT, which `evenkeel release` ends.
 
-    Exit code: 0 all is as asked, 1 it is not (and the text says why), 130 stopped by Ctrl-C.
+    Exit code: 0 everything is as desired, 1 it is not (and the text says why), 130 stopped by Ctrl-C.
     """
     import asyncio
     import signal
@@ -119,7 +119,7 @@ async def _looked(settings: Settings, looking: Coroutine[Any, Any, Preview]) -> 
 
 
 def _given_up(journal: Journal, reading: Reading) -> Attempt | None:
-    """The attempts at the desired revision, where it is in quarantine."""
+    """The attempts at the desired revision, if it is in quarantine."""
     attempt = journal.attempts.of(reading.desired.digest)
     return attempt if attempt is not None and attempt.failed else None
 

@@ -26,27 +26,26 @@ from evenkeel.controller.cli.subjects import SUBJECTS, KindOfOne, describe_hint
 def command(options: Options, what: str | None, name: str | None, output: str, show_values: bool) -> int:
     """Tell all about one container, or one file.
 
-    Where it is asked for, in which revisions and in which group, what differs from that and what follows, and what
-    happened to it lately (`evenkeel events NAME` has more; what was said again and again is one line here). Of one that
-    is gone, what happened to it and what it left.
+    The description has the places that ask for the subject, its revisions and its group, the difference from the state in force
+    and its consequence, and the newest entries (`evenkeel events NAME` has more; entries that repeat are one line here). A
+    subject that is gone has its entries, and the things that it left behind.
 
-    Of a container, whether it is well and why not, the files after whose change it begins anew, its instances in the
-    engine with state, check, image and ports, and what is asked for beyond the defaults. What the command of its check
-    wrote last is shown as `evenkeel logs` shows output.
+    For a container: whether it is well, with the reason if not; the files after whose change it is started again; its instances
+    in the engine with state, check, image and ports; and its spec beyond the defaults. The last output of its check's command
+    is shown as `evenkeel logs` shows output.
 
-    Of a file, what is at its path and whose it is, whether it was read back since evenkeel placed it, what evenkeel has
-    replaced there and keeps, and the containers that it notifies. No content is shown; a digest of it, unless it may be
-    secret.
+    For a file: the object at its path and its owner, whether the file was read back since evenkeel placed it, the object that
+    evenkeel has replaced there and keeps, and the containers that the file notifies. No content is shown; a digest is, unless
+    the content may be secret.
 
-    Values of variables and words of commands are not shown. --show-values shows them, on a terminal only and as text
-    only, but for those that a spec marks as `secret` or whose name says so.
+    Values of variables and words of commands are not shown. --show-values shows them, on a terminal only and as text only,
+    except those that a spec marks as `secret` or whose name says so.
 
-    What is asked for is what is in force: what the controller last took over, or last-good once that has failed. Its
-    check is the one that is made, and `status` and `get` tell of the same. What a failed revision asks for otherwise is
-    told as not done. A spec that was changed since is in `evenkeel plan`.
+    The spec is that of the state in force: the state that the controller last took over, or last-good once that state has
+    failed. Its check is the one that is made, and `status` and `get` refer to the same state. Differences of a failed revision
+    are listed as not done. A spec that was changed since is in `evenkeel plan`.
 
-    Exit code: 0; 1 for a name that nothing is known of, and where the engine cannot be asked; then the rest is told all
-    the same.
+    Exit code: 0; 1 for an unknown name, and when the engine cannot be asked; everything else is shown then, too.
     """
     import asyncio
     from contextlib import closing

@@ -77,12 +77,12 @@ def command(
 ) -> int:
     """Show what happened.
 
-    With NAME only what happened to this container or file, or may have: one that ends in "and 27 more" names only some, and
-    is marked where it does not name this one. A name that nothing is known of is an error. Where there is nothing to show, that
-    is said on standard error; so is, with --follow, that no controller is at work any more.
+    With NAME only the entries about this container or file, and those that may be: an entry that ends in "and 27 more" names
+    only some subjects, and is marked if it does not name this one. An unknown name is an error. Standard error says that there
+    is nothing to show and, with --follow, that no controller is at work any more.
 
-    Every entry has a number that never changes; a program that remembers the last number it saw gets everything after it, and
-    nothing twice, with --since. docs/reference/events.md explains every KIND.
+    Every entry has a number that never changes. With --since, a program that remembers the last number it saw gets everything
+    after it, and nothing twice. docs/reference/events.md explains every KIND.
     """
     import time
 

@@ -1,4 +1,4 @@
-"""`evenkeel get`: what is there, asked of the engines themselves."""
+"""`evenkeel get`: what is there, asked of the engines themselves; and groups, which the journal knows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evenkeel.controller.cli.options import (
     terminal_width,
 )
 from evenkeel.controller.cli.output import echo_lines
-from evenkeel.controller.cli.subjects import SUBJECTS, KindOfMany, describe_hint, get_hint
+from evenkeel.controller.cli.subjects import LISTED, SUBJECTS, KindOfMany, describe_hint, get_hint
 
 
 @click.command("get", context_settings={"allow_extra_args": True})
@@ -23,21 +23,27 @@ from evenkeel.controller.cli.subjects import SUBJECTS, KindOfMany, describe_hint
 )
 @shared_options("config", "state", *ENGINE)
 def command(options: Options, what: str | None, output: str) -> int:
-    """List what is there: containers, or files.
+    """List what is there: containers, files, or groups.
 
     \b
       evenkeel get containers   all of the engine, whoever created them
       evenkeel get files        those that are asked for, and those that evenkeel has placed
+      evenkeel get baselines    the groups of what is desired, and all that is in none
 
-    The column BY tells whose it is: `evenkeel` (managed), `others` (not ours), or `system` (a container that is never
-    touched); `evenkeel adopt` takes over a container of others.
+    The column BY has the owner: `evenkeel` (managed), `others` (not ours), or `system` (a container that is never touched);
+    `evenkeel adopt` takes over a container of others.
 
-    Where the engine has another name for a container, as in the middle of a switch or for a name that it does not take,
-    that stands in brackets. -o wide shows more columns, the published ports among them.
+    If the engine has another name for a container, as in the middle of a switch or for a name that it does not accept, that
+    name stands in brackets. -o wide shows more columns, the published ports among them.
 
-    Of a file it shows what is at its path (`file`, `link to …`, `folder`, `special`, `absent`), whether somebody asks
-    for it, and owner and mode in numbers. -o wide shows whether it was read back since it was placed, and the digest of
-    its content, unless that may be secret. No content is shown.
+    For a file, the object at its path is shown (`file`, `link to …`, `folder`, `special`, `absent`), whether somebody asks for
+    the file, and owner and mode in numbers. -o wide shows whether the file was read back since it was placed, and the digest of
+    its content, unless the content may be secret. No content is shown.
+
+    For a group, the members over all domains are shown. The column STATE says whether what is desired of the group is good,
+    changing, failed (last-good is in force) or blocked (it cannot be had); a group is empty when nothing asks for a member.
+    SET ASIDE is content that was pushed under a tag in force, tried and failed. The engine is not asked. Without a `Baseline`
+    in what is desired there are no groups.
     """
     import asyncio
     from contextlib import closing
@@ -50,16 +56,20 @@ def command(options: Options, what: str | None, output: str) -> int:
         raise click.UsageError(f"say what to get: {get_hint()}")
     more = click.get_current_context().args
     if more:
-        raise click.UsageError(f"`get` lists all of them; all about one: {describe_hint(more[0], [what])}")
+        name, kinds = (more[0], [what]) if what in SUBJECTS else ("NAME", [])
+        which = "one" if what in SUBJECTS else "one member"
+        raise click.UsageError(f"`get` lists all of them; all about {which}: {describe_hint(name, kinds)}")
     settings = options.settings()
     is_wide = output == "wide"
     with closing(read_journal(Path(settings.state))) as journal:
-        found = asyncio.run(SUBJECTS[what].subjects.listing(settings, journal, system_now(), wide=is_wide))
+        found = asyncio.run(LISTED[what].listing(settings, journal, system_now(), wide=is_wide))
     if output in ("json", "yaml"):
         from evenkeel.controller.cli.output import echo_value
 
         items = list(found.items)
-        echo_value({"apiVersion": "evenkeel/v1", "kind": found.kind, "engine": found.engine, "items": items}, output)
+        echo_value(
+            {"apiVersion": "evenkeel/v1", "kind": found.kind, "engine": found.engine or None, "items": items}, output
+        )
         return 0
     from evenkeel.templates.tables import table_lines
 

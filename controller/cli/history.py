@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from evenkeel.specs.feedback import is_about, is_surely_about
+from evenkeel.specs.feedback import OF_ONE_DOMAIN, is_about, is_surely_about
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
@@ -61,7 +61,8 @@ class Wanted(NamedTuple):
         """Whether an entry is wanted."""
         if self.kinds and entry.kind not in self.kinds:
             return False
-        if self.domain and entry.subject and entry.domain not in ("", self.domain):
+        is_of_its_domain = bool(entry.subject) or entry.kind in OF_ONE_DOMAIN
+        if self.domain and is_of_its_domain and entry.domain not in ("", self.domain):
             return False
         return entry.at >= self.at and (not self.subject or is_about(entry, self.subject))
 

@@ -16,15 +16,15 @@ _MOST = 10
 
 
 def revisions(journal: Journal) -> tuple[DesiredState, ...]:
-    """Everything that is, or was last, asked for, as far as it can be read."""
+    """The revisions that are, or were last, asked for, as far as they can be read."""
     states = [journal.readable_revision(role) for role in _ROLES]
     messages = (journal.readable_revision("message", domain) for domain in journal.overruled())
     return tuple(state for state in (*states, *messages) if state is not None)
 
 
 def known_names(journal: Journal) -> frozenset[str]:
-    """The names of what is asked for, of what has failed, and of what entries are about, over all domains. The engines are not
-    asked."""
+    """The names of subjects that are asked for, that have failed, or that entries are about, over all domains. The
+    engines are not asked."""
     from evenkeel.controller.cli.history import Wanted, entries
 
     names = {each.subject for each in entries(journal, 0, Wanted(""))[0]}
@@ -36,7 +36,7 @@ def known_names(journal: Journal) -> frozenset[str]:
 
 
 def known_of(journal: Journal, domain: str) -> frozenset[str]:
-    """The names of what is asked of one domain, and of what entries about it are about."""
+    """The names of subjects that one domain is asked for, or that entries of the domain are about."""
     from evenkeel.controller.cli.history import Wanted, entries
 
     names = {each.subject for each in entries(journal, 0, Wanted("", domain=domain))[0]}

@@ -25,19 +25,19 @@ def command(options: Options, name: str, output: str) -> int:
     """Show what a container had said when it last failed.
 
     When a container fails its proof, crashes or fails its check, evenkeel keeps the last lines of its output (at most 40), and
-    what the command of its check said, before the container is removed. They are kept until it fails again, also when it is
-    well or gone by then. What a container says now is the engine's to tell: docker logs.
+    the output of its check's command, before the container is removed. They are kept until the container fails again, also when
+    it is well or gone by then. For the present output of a container, ask the engine: docker logs.
 
-    While it keeps ending, the controller at work knows the lines of the newest end that it has seen. It writes the first to the
-    disk at once, later ones when 10 s, 20 s, 40 s, … 10 min have passed since it last did, and the newest when it is stopped;
-    after a power loss, the last that was written is shown. Of a check that goes on failing they are read every 10 min. The time
-    says which failure it is.
+    While a container keeps ending, the controller at work knows the lines of the newest end that it has seen. It writes the
+    first to the disk at once, later ones when 10 s, 20 s, 40 s, … 10 min have passed since its last write, and the newest when
+    the controller is stopped; after a power loss, the lines of the last write are shown. The lines of a check that goes on
+    failing are read every 10 min. The time tells which failure the lines are from.
 
     (env.NAME) stands for the value of a variable that its spec marks as secret or whose name looks so (PASSWORD, TOKEN, KEY),
     (hidden) for the password in an address. A value shorter than four characters is replaced in quotes only. Any other secret
     that the program wrote by itself is kept and shown.
 
-    Exit code: 0, also when no failure of the container is known; 1 for a name that nothing is known of.
+    Exit code: 0, also when no failure of the container is known; 1 for an unknown name.
     """
     from contextlib import closing
     from pathlib import Path

@@ -33,15 +33,15 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     """Show what would be done, and do nothing.
 
     Reads the specs, looks at the engine and prints what differs, why, and where it was asked for. Nothing is written,
-    nothing on the device changes. When a desired state that came over MQTT is in force, the plan is for that, because that
-    is what a controller does; --files shows what `evenkeel release` would lead to.
+    nothing on the device changes. If a desired state that came over MQTT is in force, the plan is for that state, as the
+    controller would perform it; --files shows the consequences of `evenkeel release`.
 
     \b
       +  create     a container that is not there
-      ~  recreate   a new one beside the old, then the switch; the line below says for how long it is away
+      ~  recreate   a new one beside the old, then the switch; the line below has the time without it
       ~  update     limits and restart policy, in place
       ~  start      it is there and does not run
-      ~  restart    it was started with what has changed since
+      ~  restart    it was started before a change of something that it runs with
       ~  connect    it is cut off from its network, and is put back
       ~  finish     all but done: its health is not proven, or an old instance is left over
       -  remove     nobody asks for it any more
@@ -49,7 +49,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
       !  blocked    asked for, and it cannot be done
 
     Values of variables and words of commands are not shown: `changed` says that there are others. --show-values shows them, on
-    a terminal only and as text only, but for those that a spec marks as `secret` or whose name says so.
+    a terminal only and as text only, except those that a spec marks as `secret` or whose name says so.
 
     Exit code: 0 nothing to do, 2 something to do, 1 an error, or all that is left to do is blocked.
     """

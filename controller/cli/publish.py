@@ -27,13 +27,13 @@ def command(
 ) -> int:
     """Ask an update agent for a desired state over MQTT, and follow it.
 
-    FILE is a desired state of Kanto's, with or without its envelope, or documents of evenkeel's kinds, which are then said in
-    Kanto's words (and refused where it has none). It is checked first; what is wrong is said with its place, and nothing is
-    sent. Connects as the settings under `mqtt` say.
+    FILE is a desired state of Kanto's, with or without its envelope, or documents of evenkeel's kinds, which are translated
+    into Kanto's words (and refused where Kanto has none). FILE is checked first; after a mistake, which is reported with its
+    place, nothing is sent. The settings under `mqtt` say how to connect.
 
-    An agent only identifies what there is to do and then waits for commands. --drive sends them: DOWNLOAD, UPDATE, ACTIVATE,
-    CLEANUP, each when the last one ended well, and ROLLBACK and CLEANUP when it did not. Without it somebody else commands,
-    or the agent goes on alone (`updateAgent.autonomous.after`).
+    An agent only identifies the actions and then waits for commands. --drive sends them: DOWNLOAD, UPDATE, ACTIVATE, CLEANUP,
+    each when the last one ended well, and ROLLBACK and CLEANUP when it did not. Without --drive somebody else commands, or the
+    agent goes on alone (`updateAgent.autonomous.after`).
 
     Exit code: 0 COMPLETED; 1 any other end, or none in time.
     """

@@ -28,12 +28,12 @@ def command(options: Options, abandon: bool) -> int:
     """Give the spec files their say again after a desired state from MQTT.
 
     A desired state that came over MQTT and was reached stays in force, through restarts, whatever the files ask for. This
-    ends it: from now on what the files ask for is desired, and a controller at work begins at once. The next desired state
-    over MQTT takes over again. `evenkeel plan --files` shows beforehand what it leads to.
+    command ends that: from now on the state of the files is desired, and a controller at work begins at once. The next desired
+    state over MQTT takes over again. `evenkeel plan --files` shows the consequences beforehand.
 
-    An activity that is open goes on. With --abandon it is ended instead, and nothing else is done: for the case that nobody
-    will command it any more, because MQTT was disabled. What it activated stays, what else it began is taken back by the next
-    `evenkeel run` or `apply`, and whoever commanded it hears INCOMPLETE as soon as MQTT is there again.
+    An open activity goes on. With --abandon it is ended instead, and nothing else is done: for an activity that nobody will
+    command any more, because MQTT was disabled. Its activated components stay, the next `evenkeel run` or `apply` takes back
+    its other work, and its commander receives INCOMPLETE as soon as MQTT is there again.
 
     Exit code: 0, also when there is nothing to release, or to abandon.
     """

@@ -62,7 +62,7 @@ def command(options: Options) -> int:
 
 
 def _others(journal: Journal) -> str:
-    """The groups of a revision that had failed, where it has not failed as a whole."""
+    """The failed groups of a revision that has not failed as a whole."""
     from evenkeel.controller.cycle.in_force import failed_groups
 
     groups = [f"group {group} had failed: {why}" if group else why for group, why in failed_groups(journal).items()]

@@ -1,4 +1,5 @@
-"""Whether a controller is at work. Without one, a reader that follows entries would take the silence for peace."""
+"""The state of the controller: at work or not. Without a controller, a reader that follows entries would take the
+silence for peace."""
 
 from __future__ import annotations
 
@@ -9,14 +10,14 @@ from evenkeel.controller.journal.lock import holder
 
 
 class ControllerState(NamedTuple):
-    """Whether a controller is at work, and how. `why`: the reason why it works from memory."""
+    """The state of the controller. `why`: the reason why it works from memory."""
 
     who: Literal["at work", "from memory", "nobody", "no directory"]
     why: str = ""
 
 
 def standing(state: Path) -> ControllerState:
-    """Whether a controller is at work in this state directory now."""
+    """The state of the controller of this state directory now."""
     if not state.is_dir():
         return ControllerState("no directory")
     found = holder(state)

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 def command(options: Options, output: str, check: bool) -> int:
     """Say whether all is well, and what to do if not.
 
-    Tells whether a controller is at work, what is desired and what was last good, and the conditions:
+    Tells whether a controller is at work, the desired revision and last-good, and the conditions:
 
     \b
       SourceValid       the specs can be read and mean something
       EngineReachable   the engine answers
       BrokerReachable   with an update agent: the broker lets it in and takes its subscriptions
-      Settled           what is, is what is desired
-      Healthy           nothing that evenkeel runs is ailing, and what should run does
-      StateWritable     told once it was not: the state directory can be written
-      Defect            told while something in evenkeel is broken, and where
+      Settled           the device is as desired
+      Healthy           everything that evenkeel runs is well, and runs if it should
+      StateWritable     the state directory can be written; shown after the first failure
+      Defect            a part of evenkeel is broken; shown with the part while it is
 
-    When what is desired came over MQTT, it tells the topic and the activity; and of an activity that is open, how far it is.
+    If the desired state came over MQTT, its topic and its activity are shown, and the progress of an open activity.
 
-    What the controller is doing now, how far it is, and when it tries again comes from itself. Everything else comes from the
+    The controller itself tells its present work, its progress, and the time of the next try. Everything else comes from the
     journal; without a controller at work it may be old, and is marked so.
 
     Exit code: 0. With --check: 1 unless a controller is at work and every condition holds.
@@ -75,6 +75,7 @@ def command(options: Options, output: str, check: bool) -> int:
     desired = journal.digest("desired")
     attempt = journal.attempts.of(desired) if desired else None
     conditions = told.conditions if told is not None else _with_trouble(journal.conditions(), trouble)
+    failed = failed_groups(journal)
     status = Status(
         state=settings.state,
         specs=settings.specs,
@@ -94,7 +95,8 @@ def command(options: Options, output: str, check: bool) -> int:
         served=serves(settings),
         work=work,
         said=_said(journal, conditions, attempt),
-        groups=failed_groups(journal),
+        groups=failed,
+        blocked={group: why for each in conditions for group, why in each.groups.items() if group not in failed},
     )
     journal.close()
     if output == "text":

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     """Check spec files and say everything that is wrong.
 
-    PATH is a file or a folder; without one, the specs that the controller would read. Of a folder *.yaml, *.yml and *.json
-    are read, and not its sub-folders. Without PATH, what is doubtful in the settings is said, too. Each problem stands on a
-    line of its own: file, line, column, what was expected and the nearest thing that is valid. With -o json they are data:
-    under `problems` each has severity (error or warning), file, line, column, path, message and hint, null where there is
-    none, and standsFor: of a file with very many problems the last entry stands for those that are not listed.
+    PATH is a file or a folder; without PATH, the specs that the controller would read are checked. In a folder *.yaml,
+    *.yml and *.json are read, but not its sub-folders. Without PATH, warnings about the settings are printed, too. Each
+    problem stands on a line of its own: file, line, column, the expectation and the nearest valid choice. With -o json
+    they are data: under `problems` each has severity (error or warning), file, line, column, path, message and hint,
+    null where there is none, and standsFor: in a file with very many problems the last entry stands for those that are
+    not listed.
 
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise, also when there is not a single document.
     """

@@ -43,9 +43,10 @@ class Record:
         """Begin another cycle."""
         self._cycle += 1
 
-    def settled_is(self, holds: bool, reason: str, message: str) -> bool:
-        """Set the condition `Settled` of the domain; True when the verdict of the device changes by that."""
-        return self._verdict.say(self._domain, holds, reason, message)
+    def settled_is(self, holds: bool, reason: str, message: str, groups: Mapping[str, str] = {}) -> bool:
+        """Set the condition `Settled` of the domain; True when the verdict of the device changes by that. `groups`: those that
+        cannot be had, and why."""
+        return self._verdict.say(self._domain, holds, reason, message, groups)
 
     def waits(self, why: str, again_s: float = 0.0) -> Waiting:
         """State that the domain waits, and why. `again_s`: seconds until the next look is worth while."""
@@ -53,9 +54,9 @@ class Record:
         return Waiting(why, again_s)
 
     @at_once
-    def blocked(self, why: str) -> Stalled:
-        """State that the desired state cannot be reached, and why."""
-        if self.settled_is(False, "Blocked", why):
+    def blocked(self, why: str, groups: Mapping[str, str] = {}) -> Stalled:
+        """State that the desired state cannot be reached, and why; and which `groups` of it, where there are any."""
+        if self.settled_is(False, "Blocked", why, groups):
             self.say("stalled", why)
         return Stalled(why)
 

@@ -265,7 +265,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         if self._journal.digest("desired") != asked:  # by another process, since the look
             return Progressed()
         if why:
-            return self.record.blocked(why)._replace(blocked=blocked_subjects(plan))
+            subjects = blocked_subjects(plan)
+            groups = self._transaction.groups.of(self._reconciler.domain, subjects)
+            return self.record.blocked(why, groups)._replace(blocked=subjects)
         if self._journal.attempts.of(self.record.revision) is not None:
             self._journal.attempts.forgive(self.record.revision)
         self.record.settled(settled.how)

@@ -1,1 +1,2 @@
-"""How an engine is observed and acted upon. Drivers do not know each other; `controller.wiring` builds them."""
+"""The drivers: observation of engines, and actions on them. Drivers do not know each other; `controller.wiring` builds
+them."""

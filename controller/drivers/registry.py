@@ -164,7 +164,8 @@ def _reason(error: BaseException) -> str:
 
 
 def _client(host: str, registry: str) -> httpx.AsyncClient:
-    """Authorities beyond the system's are trusted for this host and for no other, also where it redirects to."""
+    """A client for one host. Authorities beyond the system's are trusted for this host and for no other, also after a
+    redirection."""
     import httpx
 
     own = httpx.AsyncHTTPTransport(verify=_trust(registry))

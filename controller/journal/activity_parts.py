@@ -22,18 +22,18 @@ _FACTS = ("subject", "version", "kind", "promised", "image_before")
 """The fields of an action that stay as they were identified; together they are a part of their own."""
 
 Parts = Mapping[tuple[str, int], bytes]
-"""Field and place in it → JSON."""
+"""Field and place in the field → JSON."""
 
 
 class Stored(NamedTuple):
-    """An activity as it lies in the file; `known` is the checksum that was stored with it."""
+    """An activity as it lies in the file. `known`: the checksum that was stored with it."""
 
     body: bytes
     known: bytes
 
     @property
     def is_changed(self) -> bool:
-        """Whether it is not what was stored. A damaged activity may still be read as another one."""
+        """Whether the activity is not the one that was stored. A damaged activity may still be read as another one."""
         return bool(self.known) and self.known != checksum(self.body)
 
 

@@ -19,7 +19,7 @@ failure may be tried again."""
 
 
 GROUPS = "groups"
-"""In the place of a domain, for what is asked of a group of subjects (`reconcilers.transaction.groups`)."""
+"""Stands in the place of a domain for the attempts of a group of subjects (`reconcilers.transaction.groups`)."""
 
 
 class Attempt(NamedTuple):

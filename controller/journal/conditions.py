@@ -1,4 +1,4 @@
-"""What is known to hold, or not to hold: conditions of each domain and of the device."""
+"""The conditions of each domain and of the device, as they are stored."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ Kept = TypeVar("Kept")
 Values = Iterable[Any]
 
 _SHORT_PATIENCE_S = 0.5
-"""For how long a controller waits for another process that writes; after that it goes on in memory."""
+"""The time that a controller waits for another process that writes; after that the controller goes on in memory."""
 
 
 class Loss(NamedTuple):
@@ -92,7 +92,7 @@ class Database:
     def __init__(
         self, connection: sqlite3.Connection, path: Path, now: Now, *, keeps: bool = False, loss: Loss | None = None
     ) -> None:
-        """`keeps`: go on in memory when the file is lost; `loss`: it is."""
+        """`keeps`: go on in memory when the file is lost. `loss`: the loss of a file that is lost already."""
         self.connection, self._path, self.now, self._keeps = connection, path, now, keeps
         self._loss = loss
         self._footprint = footprint(path) if keeps and loss is None else None
@@ -225,8 +225,8 @@ class Database:
             self.connection.execute(statement, tuple(values))
 
     def check_place(self) -> None:
-        """Go on in memory when the path no longer leads to the open file: what is written there would be gone with the process.
-        A file that was put in its place, such as an older one that was restored, is opened by `restore`."""
+        """Go on in memory when the path no longer leads to the open file: writes would be gone with the process. A file
+        that was put in its place, such as a restored older one, is opened by `restore`."""
         if self._loss is not None or self._footprint is None or self._transaction is not None:
             return
         found = compare(self._path, self._footprint, self.connection)
@@ -236,8 +236,8 @@ class Database:
             self._footprint = found
 
     def check(self) -> None:
-        """As `check_place`, and go on in memory when the file is damaged. The cache of this process hides what others have
-        written, so the file itself is looked through, but only after somebody has written into it."""
+        """Check the place, and go on in memory when the file is damaged. The cache of this process hides the writes of
+        others, so the file itself is read through, but only after somebody has written into it."""
         self.check_place()
         if self._loss is not None or self._footprint is None or self._transaction is not None:
             return
@@ -248,7 +248,7 @@ class Database:
                 self.lose(why)
 
     def lose(self, error: Exception) -> None:
-        """Go on in memory because of an error; raises it as a JournalError where that would not help."""
+        """Go on in memory because of an error. The error is raised as a JournalError if memory would not help."""
         if not self._can_lose(error):
             raise journal_error(self._path, "cannot be written", error) from error
         with suppress(sqlite3.Error):
@@ -309,8 +309,8 @@ def open_database(state: Path, now: Now = system_now) -> Database:
 
 
 def keep_database(state: Path, now: Now = system_now) -> Database:
-    """As `open_database`, for a controller, which goes on in memory when the file cannot be opened. JournalError for a version
-    that cannot be read."""
+    """Open the file for a controller, which goes on in memory when the file cannot be opened. JournalError for a
+    version that cannot be read."""
     path = state / FILE
     try:
         connection = open_file(path, _SHORT_PATIENCE_S)

@@ -1,7 +1,7 @@
-"""The end of an activity: its result is kept in force and is last-good, and its ending is said, in one write.
+"""The end of an activity: its result is kept in force and is last-good, and its end is published, in one write.
 
-The agent and an operator both end an activity here. The activated components are proven, and the rest is as it was
-found, so there is nothing better to go back to: no failure after the end takes back what was said.
+The agent and an operator both end an activity here. The activated components are proven, and the others are as before
+the activity, so there is no better state to go back to: no failure after the end takes back the published verdict.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.reconcilers.agents.activity import feedback
 from evenkeel.reconcilers.agents.closing import is_confirmed, reasons, verdict
-from evenkeel.reconcilers.agents.in_force import reached
+from evenkeel.reconcilers.agents.in_force import is_target_in_force
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Refused
@@ -51,11 +51,11 @@ def end_activity(
     the activity that follows under this id.
     """
     with journal.at_once():
-        if reached(activity) and judged and is_confirmed(activity):
+        if is_target_in_force(activity) and judged and is_confirmed(activity):
             if verdict(activity) != "COMPLETED":  # components that were taken back were not looked at
                 message_in_force(journal, mail.domain, state, activity.topic, activity.id)
             journal.reach(state, activity.topic, activity.id, mail.domain)
-        elif reached(activity) or not journal.digest("desired"):
+        elif is_target_in_force(activity) or not journal.digest("desired"):
             message_in_force(journal, mail.domain, state, activity.topic, activity.id)
             journal.attempts.forgive(journal.digest("desired"))
         if not how:

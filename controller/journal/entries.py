@@ -1,4 +1,4 @@
-"""What was said: numbered entries of feedback, and how far each sink has them."""
+"""The entries: numbered feedback, and the position of each sink in it."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ class Trouble(NamedTuple):
 
 
 def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
-    """The file to read and write, with the present tables; it is made when it is not there. Raises OSError and sqlite3.Error
-    for what the disk does, JournalError for a version that cannot be read."""
+    """The file, opened to read and write, with the present tables. A file that is not there is made. Raises OSError and
+    sqlite3.Error for faults of the disk, JournalError for a version that cannot be read."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     _make_private(path)
     if not os.access(path, os.W_OK, effective_ids=True):  # SQLite would open it to read only, without an error
@@ -205,7 +205,7 @@ def _make_private(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     for file in (path, path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")):
-        with suppress(OSError):  # it is another user's, or cannot be changed, which shows when it is opened
+        with suppress(OSError):  # the file is another user's or cannot be changed; opening it will show that
             found = file.stat()
             if found.st_uid == os.geteuid() and found.st_mode & 0o077:
                 file.chmod(stat.S_IMODE(found.st_mode) & 0o700)

@@ -10,7 +10,7 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Codes with which SQLite says that a file is damaged."""
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 _LARGEST_CHECK = 8 * 1024**2
-"""The largest file that is looked through whole while a controller is at work; it takes a tenth of a second."""
+"""The largest file, in bytes, that is read through while a controller is at work; that takes a tenth of a second."""
 
 
 def fault(connection: sqlite3.Connection) -> Exception | None:

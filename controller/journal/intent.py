@@ -24,8 +24,9 @@ def put_in_force(journal: Journal, state: DesiredState | None, source: str, acti
 
 
 def with_messages(journal: Journal, files: DesiredState) -> DesiredState | None:
-    """What is asked of the device when the files ask for this: of a domain with a message in force, what the message asks for
-    (docs/adr/0007). Where that cannot be read, it is what is desired of the domain now; `None` where that cannot be, either."""
+    """The desired state of the device when the files ask for `files`. A domain with a message in force is desired as
+    the message asks (docs/adr/0007). If the message cannot be read, the domain's part of the desired state counts;
+    `None` when that cannot be read, either."""
     state = files
     for domain in journal.overruled():
         part = journal.readable_revision("message", domain)
@@ -51,13 +52,13 @@ def files_in_force(journal: Journal, files: DesiredState) -> bool:
 
 
 def message_in_force(journal: Journal, domain: str, part: DesiredState, source: str, activity: str) -> bool:
-    """From now on a message asks for this part of what is desired; True when that is new."""
+    """Put a message in force: from now on it asks for this part of the desired state. True when that is new."""
     journal.put("message", part, source, activity, domain)
     return put_in_force(journal, composed(_others(journal), domain, part), source, activity)
 
 
 def _others(journal: Journal) -> DesiredState | None:
-    """What is asked of all domains, as far as it can be read."""
+    """The desired state of all domains, as far as it can be read."""
     return journal.readable_revision("desired") or journal.readable_revision("files")
 
 

@@ -1,10 +1,13 @@
-"""Durable intent: what is desired, what was last good, what was tried, and what was said. Never observations.
+"""Durable intent: the desired state, last-good, attempts, and feedback. Never observations.
 
-What a method returned from is on the disk (`controller.journal.database`). A settled device writes nothing. Everything in
-here can be lost without losing a container: the engine is asked again; only memory of failed revisions, of proofs and of
-unread feedback would be gone. Parts of it: a `mailbox` for the messages of each domain, the `outbox` of all of them, `attempts`
-for what was tried and failed, `memories` for what each domain remembers, `failures` for how subjects failed, `entries` for what
-was said, `conditions` for what holds. Of the last two the journal has the methods as its own, because all speak through them.
+When a method has returned, its write is on the disk (`controller.journal.database`). A settled device writes nothing.
+The journal can be lost without losing a container, because the engine is asked again. Only memory of failed revisions,
+of proofs and of unread feedback would be gone.
+
+Parts of the journal: a `mailbox` for the messages of each domain, the `outbox` of all of them, `attempts` for failed
+revisions, groups and contents, `memories` for the memory of each domain, `failures` for the failures of subjects,
+`entries` for feedback, `conditions`. The journal has the methods of the last two as its own, because every part of
+evenkeel uses them.
 """
 
 from __future__ import annotations
@@ -41,9 +44,10 @@ from evenkeel.specs.errors import JournalError
 from evenkeel.specs.kanto.activity import Activity
 
 Role = Literal["desired", "last-good", "files", "message", "proven", "part"]  # the last: controller.cycle.proven
-"""`desired` is in force: what a `message` asked for, else what the `files` ask for (docs/adr/0007). A `message` and what is
-`proven` are those of one domain; the other roles belong to the device, whose domain is "". `part`: what domains were on their
-way to last, while it was what is desired but for some groups."""
+"""The role of a stored revision. `desired` is in force: the state that a `message` asked for, else the state of the
+`files` (docs/adr/0007). `message` and `proven` are roles in one domain; the other roles belong to the device, whose
+domain is "". `part`: the newest state that domains were on their way to and that was the desired state without some
+groups."""
 _PLACE = "the content of revision {} (table revision), which is {},"
 
 AS_FOUND = "as found"
@@ -69,7 +73,7 @@ class Journal:
         self._boot = boot_id()
         self._mailboxes: dict[str, Mailbox] = {}
         self.outbox = Outbox(database)
-        """What all roles have to say over their one connection, in one order."""
+        """The publications of all roles over their one connection, in one order."""
         self.failures = Failures(database)
         entries = Entries(database)
         self.say, self.said, self.last_seq = entries.say, entries.said, entries.last_seq
@@ -102,8 +106,8 @@ class Journal:
     # ── desired state ──────────────────────────────────────────────────────────────────────────────────────────
 
     def revision(self, role: Role, domain: str = "") -> DesiredState | None:
-        """The state in that role, `None` when there is none. JournalError when what is stored is not what was: other content
-        never counts under its digest."""
+        """The state in that role, `None` when there is none. JournalError when the stored content is not what was
+        written: other content never counts under its digest."""
         row = self._database.one(
             "SELECT content, checksum, digest, role.source, activity FROM revision JOIN role USING (digest)"
             " WHERE role.domain = ? AND role.name = ?",
@@ -178,9 +182,9 @@ class Journal:
         return True
 
     def reach(self, state: DesiredState, source: str, activity: str, domain: str) -> None:
-        """What an activity of a domain reached is in force and is last-good, in one write: nothing takes it back any more.
-        What else is remembered of it is forgotten. What is asked of other domains stays as it is, and so does what was good
-        of them."""
+        """Put the state that an activity of a domain reached in force and make it last-good, in one write: nothing
+        takes it back any more. Other records of this state are forgotten. The desired state and last-good of other
+        domains stay as they are."""
         with self._database.writing() as connection:
             self.put("message", state, source, activity, domain)
             asked, good = (self.readable_revision(role) for role in ("desired", "last-good"))
@@ -199,9 +203,8 @@ class Journal:
         return was_there
 
     def promote(self, digest: str) -> bool:
-        """What is desired was judged good: it becomes last-good, and what else is remembered of it is forgotten. False when
-        something else than `digest` is desired meanwhile, of which nothing was judged: commands write from other
-        processes."""
+        """Make the desired state last-good, because it was judged good. Other records of it are forgotten. False when a
+        state other than `digest` is desired meanwhile, which nobody has judged: commands write from other processes."""
         with self._database.writing() as connection:
             if self.digest("desired") != digest:
                 return False
@@ -210,8 +213,8 @@ class Journal:
         return True
 
     def promote_part(self, digest: str, state: DesiredState) -> bool:
-        """A state that is what is desired, but for some groups, was judged good. False when something else than `digest` is
-        desired meanwhile."""
+        """Record that a state, which is the desired state without some groups, was judged good. False when a state
+        other than `digest` is desired meanwhile."""
         with self._database.writing() as connection:
             if self.digest("desired") != digest:
                 return False
@@ -240,8 +243,8 @@ class Journal:
         return self._database.writing()
 
     def once_kept(self, act: Callable[[], object]) -> None:
-        """Call `act` as soon as everything written so far is on the disk; never, if that fails. For what tells the world:
-        nobody may hear what a power loss would take back."""
+        """Call `act` as soon as everything written so far is on the disk; never, if that fails. For reports to the
+        outside: nobody may receive a report that a power loss would take back."""
         self._database.once_kept(act)
 
     def close(self) -> None:
@@ -262,7 +265,7 @@ class Journal:
 
     @property
     def knows_intent(self) -> bool:
-        """Whether what is in force could be read. If not, a message may be, which nobody knows."""
+        """Whether the state in force could be read. If not, a message may be in force that nobody knows."""
         loss = self._database.loss
         if loss is None or not loss.missing.intersection(("role", "revision")):
             return True
@@ -270,7 +273,7 @@ class Journal:
         return origin is not None and origin.source != AS_FOUND
 
     def check(self) -> None:
-        """Notice when the file is no longer where it was, or not what was written."""
+        """Notice when the file was moved or removed, or its content is not what was written."""
         self._database.check()
 
     def restore(self) -> Trouble | None:
@@ -278,7 +281,7 @@ class Journal:
         return self._database.restore()
 
     def before_writing(self, act: Callable[[], object]) -> None:
-        """Call `act` before everything that is written; what it raises keeps that from happening."""
+        """Call `act` before every write. An exception of `act` prevents the write."""
         self._database.before_writing = act
 
     def _lost(self) -> None:
@@ -313,8 +316,8 @@ _Self = TypeVar("_Self", bound=_Writer)
 
 
 def at_once(method: Callable[Concatenate[_Self, _Given], _Result]) -> Callable[Concatenate[_Self, _Given], _Result]:
-    """Everything that this method writes into its journal is one write: no crash separates what changed from what is said
-    of it."""
+    """Make everything that this method writes into its journal one write: no crash separates a change from its
+    feedback."""
 
     @wraps(method)
     def within(self: _Self, /, *given: _Given.args, **named: _Given.kwargs) -> _Result:
@@ -330,7 +333,7 @@ def open_journal(state: Path, now: Now = system_now) -> Journal:
 
 
 def keep_journal(state: Path, now: Now = system_now) -> Journal:
-    """As `open_journal`, for a controller: what its disk does is no error, and everything goes on in memory."""
+    """Open the journal for a controller: a fault of the disk is no error, and everything goes on in memory."""
     return Journal(keep_database(state, now))
 
 

@@ -1,8 +1,8 @@
 """The lock by which a state directory has only one controller.
 
-A lock of the operating system on the directory, and one on a file in it; they are gone when their holder is, however it
-died. The file has what the holder cannot tell through the journal: that it works from memory, and why. Process ids are
-asked of the kernel, which tells them as they are for the asking process, also when the holder lives in another
+There are two locks of the operating system, on the directory and on a file in it. They are gone when their holder is,
+however it died. The file holds the facts that the holder cannot tell through the journal: that it works from memory,
+and why. The kernel answers with process ids as the asking process sees them, also when the holder lives in another
 container.
 """
 
@@ -184,7 +184,7 @@ def _open_folder(path: Path) -> int:
 
 
 def _open_lock(path: Path) -> int:
-    """Open it to write; to read only on a file system that is mounted so."""
+    """Open the lock file to write, or to read only on a file system that is mounted so."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except PermissionError:

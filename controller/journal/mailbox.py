@@ -110,7 +110,7 @@ class Mailbox:
         return self._incoming(row) if row else None
 
     def begin_try(self, message: Incoming) -> None:
-        """A message is about to be dealt with: the try counts until it has ended in good order."""
+        """Count a try of a message. The try counts until it has ended in good order."""
         with self._database.writing() as connection:
             row = (message.tries + 1, self._boot, message.id)
             connection.execute("UPDATE inbox SET tries = ?, tried_in = ? WHERE id = ?", row)
@@ -134,7 +134,7 @@ class Mailbox:
             self.record(changed(activity, tries=tries))
 
     def tries_of(self, activity: Activity) -> int:
-        """How often the look before its end raised an error."""
+        """The number of times that the look before the activity's end raised an error."""
         return self._counted(activity.tries, activity.tried_in)
 
     def _counted(self, tries: int, boot: str) -> int:

@@ -21,7 +21,7 @@ Rows = dict[tuple[str, str], bytes]
 """Fact and key → value as JSON, in the order in which they were written."""
 
 _OF_THE_JOURNAL = frozenset({"rejected", "ends"})
-"""What is stored elsewhere."""
+"""Facts that are stored elsewhere in the journal."""
 
 
 class _Read(NamedTuple):

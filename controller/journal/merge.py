@@ -103,7 +103,7 @@ def _merge_rows(memory: sqlite3.Connection, file: sqlite3.Connection, name: str,
 
 
 def _keep_references(memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
-    """A role whose revision another process has removed meanwhile gets it back."""
+    """Give a role its revision back, if another process has removed the revision meanwhile."""
     missing = file.execute("SELECT digest FROM role WHERE digest NOT IN (SELECT digest FROM revision)").fetchall()
     for row in missing:
         _upsert(file, "revision", memory.execute("SELECT * FROM revision WHERE digest = ?", row))

@@ -110,7 +110,7 @@ class Outbox:
         return next(iter(self.first(1)), None)
 
     def waiting(self) -> int:
-        """How many messages wait to be published."""
+        """The number of messages that wait to be published."""
         return int(self._database.one("SELECT count(*) FROM outbox")[0])
 
     def is_full(self, *topics: str) -> bool:

@@ -19,7 +19,7 @@ _LOG = 256 * 1024
 _SPARE = 128 * 1024
 """Free room that stays in the file, so that everyday writes do not move its end to and fro."""
 _AT_ONCE = 8 * 1024**2
-"""The most room that is given back after one transaction, so that nothing waits long for it."""
+"""The most bytes that are given back after one transaction, so that nothing waits long for it."""
 _LARGEST_REWRITE = 8 * 1024**2
 _INCREMENTAL = 2
 

@@ -92,4 +92,5 @@ def _clock_s() -> float:
 def _at_work(begun: _Begun, now_s: float) -> StepAtWork:
     entry = begun.entry
     for_s = round(now_s - begun.at_s, 1)
-    return StepAtWork(entry.subject, entry.phase, entry.message, for_s, begun.far, begun.done, begun.total)
+    far, done, total = begun.far, begun.done, begun.total
+    return StepAtWork(entry.subject, entry.phase, entry.message, for_s, far, done, total, entry.domain)

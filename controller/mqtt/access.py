@@ -35,7 +35,7 @@ class Access:
 
 
 def read_access(settings: MqttSettings) -> Access:
-    """The access. Raises Unavailable when a file cannot be read or is not what it should be."""
+    """The access. Raises Unavailable when a file cannot be read or has the wrong content."""
     address = broker_address(settings.broker)
     element = broker_element(settings)
     username = settings.username or (_secret(element, settings.username_file) if settings.username_file else "")

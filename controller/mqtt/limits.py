@@ -40,7 +40,7 @@ class Publication:
     retain: bool
     done: asyncio.Future[None]
     ends: int = 0
-    """The number of connections that ended right after it was sent."""
+    """The number of connections that ended right after this publication was sent."""
     sent_at: float = 0.0
 
 

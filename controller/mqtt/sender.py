@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Shorter = Callable[[str, bytes], Iterator[bytes]]
-"""As `Role.shorter`, for the role of the topic."""
+"""See `Role.shorter`; this is the function of the topic's role."""
 
 
 class Sender:

@@ -55,7 +55,7 @@ class Components(Protocol[Want]):
         ...
 
     async def content(self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
-        """The name of the content that was fetched, "" when it has none; and the reason why it could not be seen."""
+        """The name of the fetched content, "" without one; and the reason why it could not be observed."""
         ...
 
     async def restore(

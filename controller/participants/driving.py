@@ -70,7 +70,7 @@ class Driving(Generic[Want, Seen, Remembered]):
         return await self._observe(look, waits, cut, self._stopping)
 
     async def _observe(self, look: Look, waits: Waits, cut: asyncio.Event, at_once: asyncio.Event) -> Seen | None:
-        """As `observe`, with the patience that is left. `at_once` as for `_see`."""
+        """Observe with the patience that is left. `at_once`: see `_see`."""
         trouble = Trouble(waits)
         while True:
             self.alive()

@@ -58,7 +58,7 @@ class Trouble:
             self.say(self._late)
 
     def answered(self) -> None:
-        """A late look or step goes on; other trouble is not over by it."""
+        """Note that a late look or step goes on. Other trouble is not over by that."""
         if self.said == self._late:
             self.say("")
 

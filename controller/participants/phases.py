@@ -30,7 +30,7 @@ class Phases(Generic[Want]):
         self._components, self._cut, self._stopping = components, cut, stopping
 
     async def carry_out(self, activity: Activity, tell: Tell) -> Activity | None:
-        """As `Participant.carry_out`."""
+        """See `Participant.carry_out`."""
         self._components.begin((activity.before if activity.command == "ROLLBACK" else activity.target).digest)
         try:
             match activity.command:
@@ -44,8 +44,8 @@ class Phases(Generic[Want]):
             return None
 
     async def close(self, activity: Activity, waits: Waits) -> Activity | None:
-        """As `Participant.close`. Only the end for good cuts it short, or the activity would be left half done and
-        forgotten. `waits`: called with the trouble that is waited out, for the commander of the successor."""
+        """See `Participant.close`. Only the stop of the controller cuts it short, or the activity would be left half done
+        and forgotten. `waits`: called with the trouble that is waited out, for the commander of the successor."""
         cleaning = changed(activity, command="CLEANUP", addressed="")
         self._components.begin(activity.target.digest)
 
@@ -60,8 +60,8 @@ class Phases(Generic[Want]):
             return None
 
     async def confirm(self, activity: Activity, tell: Tell) -> Activity | None:
-        """As `Participant.confirm`: baselines may have been cleaned up long ago."""
-        good = closing.confirmed_good(activity)
+        """See `Participant.confirm`. Baselines may have been cleaned up long ago."""
+        good = closing.confirmed_actions(activity)
         try:
             stands = await self._all_at_last(activity, good, tell)
         except Interrupted:
@@ -178,7 +178,7 @@ class Phases(Generic[Want]):
         others. An instance that replaced one that cannot be removed stays; cycles try the removal again."""
         want, before = self._components.wanted(activity), self._components.wanted_before(activity)
         activity, all_known = await self._judge_again(activity, want, tell, cut)
-        undone = closing.undone(activity)
+        undone = closing.unactivated_actions(activity)
         taken_back = {action.subject for action in undone}
         activity, well = await self._take_back(activity, undone, before, tell, cut)
         well = well and all_known
@@ -194,7 +194,7 @@ class Phases(Generic[Want]):
             if action.kind == "destroy":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
             elif (stands := await self._components.stands(action, want, waits, cut)).is_well:
-                activity = closing.left_over(activity, action.subject, why)
+                activity = closing.keep_leftover(activity, action.subject, why)
             elif stands.how == "unknown":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
             else:
@@ -211,7 +211,7 @@ class Phases(Generic[Want]):
         or cannot be put up again, counts as not activated: this is the last moment at which the replaced instance is
         still there. False when not all could be looked at."""
         all_known = True
-        for action in closing.activated(activity):
+        for action in closing.activated_actions(activity):
             waits = _Progress(activity, action, tell, "CLEANUP").waits
             stands = await self._components.stands(action, want, waits, cut)
             if stands.how == "away":
@@ -232,7 +232,7 @@ class Phases(Generic[Want]):
         cut: asyncio.Event,
     ) -> tuple[Activity, bool]:
         """Restore the state before these actions. False when one of them could not be taken back."""
-        well, failed = True, closing.failed_first(activity)
+        well, failed = True, closing.first_failure(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
             why = await self._components.restore(
@@ -242,7 +242,7 @@ class Phases(Generic[Want]):
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
             else:
-                activity = closing.taken_back(activity, action.subject, failed)
+                activity = closing.take_back(activity, action.subject, failed)
         return activity, well
 
     async def _give_way(

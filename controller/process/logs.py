@@ -1,8 +1,8 @@
 """The log on standard error, for people or for collectors.
 
-Messages are constant and lower-case; what varies is in fields (`extra={"fields": {...}}`). The text form puts the fields
-behind the message, the JSON form makes one object a line with the message as `event`. Where standard error is systemd's
-journal, text lines carry the priority that journald understands and no date of their own.
+Messages are constant and lower-case; variable parts are in fields (`extra={"fields": {...}}`). The text form puts the
+fields behind the message, the JSON form makes one object a line with the message as `event`. If standard error is
+systemd's journal, text lines carry the priority that journald understands and no date of their own.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class Systemd:
 
 
 def systemd_of(environment: Mapping[str, str], pid: int | None = None) -> Systemd:
-    """As `$NOTIFY_SOCKET`, `$WATCHDOG_USEC` and `$WATCHDOG_PID` say; `pid` is that of this process."""
+    """The supervisor that `$NOTIFY_SOCKET`, `$WATCHDOG_USEC` and `$WATCHDOG_PID` describe. `pid`: the id of this
+    process."""
     watchdog_s = 0.0
     meant = environment.get("WATCHDOG_PID", "")
     if not meant or meant == str(pid if pid is not None else os.getpid()):

@@ -80,12 +80,19 @@ class GroupTrials:
         changed = found.changed()
         aimed = self._aim(desired, found, changed)
         left = changed.keys() - aimed.failed.keys() - aimed.held.keys()
-        why = {group: each for subject, each in subjects.items() for group in found.of_subjects(domain, [subject])}
+        why = _by_group(found, domain, subjects)
         if not left.intersection(why) or left <= why.keys():
             return False
         self._held, self._held_for = {**aimed.held, **why}, desired.digest
         self._is_blocked = is_blocked
         return True
+
+    def of(self, domain: str, subjects: Mapping[str, str]) -> Mapping[str, str]:
+        """The groups of subjects of a domain that have trouble, and which; none where all is one."""
+        desired = self._journal.readable_revision("desired") if subjects else None
+        if desired is None or not has_groups(desired):
+            return {}
+        return _by_group(self._groups(desired), domain, subjects)
 
     def let_go(self) -> None:
         """No group is held any more."""
@@ -126,3 +133,8 @@ class GroupTrials:
 
     def _groups(self, desired: DesiredState) -> Groups:
         return groups(desired, self._journal.readable_revision("last-good"))
+
+
+def _by_group(found: Groups, domain: str, subjects: Mapping[str, str]) -> dict[str, str]:
+    names = sorted(found.of_subjects(domain, subjects))
+    return {group: reasons(found.own(group, domain, subjects).items()) for group in names}

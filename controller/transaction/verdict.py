@@ -7,6 +7,7 @@ anew.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from evenkeel.controller.journal.journal import Journal
@@ -29,12 +30,14 @@ _ON_THE_WAY = ("RollingBack", "Waiting", "Converging")
 
 
 class Statement(NamedTuple):
-    """What a domain says. `desired`: the digest of what was desired when it said so."""
+    """What a domain says. `desired`: the digest of what was desired when it said so. `groups`: those that cannot be had, and
+    why."""
 
     desired: str
     holds: bool
     reason: str
     message: str
+    groups: Mapping[str, str] = {}
 
 
 class Verdict:
@@ -60,10 +63,11 @@ class Verdict:
                 self._said[name] = Statement(desired, holds, reason, message)
         return self.say(domain, holds, reason, message)
 
-    def say(self, domain: str, holds: bool, reason: str, message: str) -> bool:
-        """A domain says how it is; True when the device says something new by that."""
+    def say(self, domain: str, holds: bool, reason: str, message: str, groups: Mapping[str, str] = {}) -> bool:
+        """A domain says how it is; True when the device says something new by that. `groups`: those that cannot be had, and
+        why."""
         desired = self._journal.digest("desired")
-        self._said[domain] = Statement(desired, holds, reason, message)
+        self._said[domain] = Statement(desired, holds, reason, message, groups)
         known = {name: each for name, each in self._said.items() if each is not None and each.desired == desired}
         told = {name: each for name, each in known.items() if not each.holds}
         if not told:
@@ -72,7 +76,10 @@ class Verdict:
             return self._journal.set_condition(Condition("Settled", True, reason, message))
         worst = min(told.values(), key=lambda each: _severity(each.reason))
         text = worst.message if len(told) == 1 else "; ".join(dict.fromkeys(each.message for each in told.values()))
-        return self._journal.set_condition(Condition("Settled", False, worst.reason, text))
+        blocked = {group: why for each in told.values() for group, why in each.groups.items()}
+        return self._journal.set_condition(
+            Condition("Settled", False, worst.reason, text, groups=dict(sorted(blocked.items())))
+        )
 
     def own(self, domain: str) -> tuple[bool, str] | None:
         """Whether a domain is settled, and the reason, as it said last; as the device was known to be, before it has said

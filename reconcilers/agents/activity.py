@@ -17,21 +17,21 @@ from evenkeel.specs.kanto.updateagent import Action, Component, FeedbackMessage
 
 
 class Refusal(NamedTuple):
-    """Why a command is not carried out, in the words of the original."""
+    """The refusal of a command, in the words of the original."""
 
     status: Status
     message: str
 
 
 def addressed(activity: Activity, title: str) -> tuple[Baseline, ...]:
-    """The open baselines that a command is for; "" and "*" are all."""
+    """The open baselines with this title; "" and "*" address all."""
     return tuple(b for b in activity.baselines if not b.closed and title in ("", "*", b.title))
 
 
 def begin(activity: Activity, command: Command, title: str) -> Activity | Refusal:
     """The activity with the command at work in the baselines that allow it, or the refusal (§2.4). A command for all
-    skips baselines that are further, because they have had it. No baseline with something to do may lag behind, or the
-    success of the command would not be that of all."""
+    skips baselines that are further, because they have had the command. Every baseline with something to do must have
+    reached the status before the command: the success of the command is reported for all of them."""
     phase = PHASES[command]
     concerned = addressed(activity, title)
     if not concerned:
@@ -56,7 +56,7 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
 
 
 def _behind(activity: Activity, concerned: Sequence[Baseline], phase: CommandStatuses) -> list[Baseline]:
-    """The baselines with something to do that have not reached the status before this step."""
+    """The baselines with something to do that have not reached the status before this command."""
     if len(phase.allowed_after) != 1:  # ROLLBACK and CLEANUP are allowed from any status
         return []
     acting = {action.subject for action in activity.actions}
@@ -88,13 +88,13 @@ def to_do(activity: Activity) -> tuple[ActivityAction, ...]:
 
 
 def _ended(phase: CommandStatuses, action: ActivityAction) -> ActionStatus | None:
-    """The status by which an action is known to have ended this phase. That of a rollback does not count, so a rollback
-    is done again."""
+    """The status of an action that has ended this phase. The status of a rollback does not count, so a rollback is done
+    again."""
     return phase.action_well if phase.action_well != "UPDATE_FAILURE" else None
 
 
 def to_roll_back(activity: Activity) -> tuple[ActivityAction, ...]:
-    """The actions whose way back has not been reported as successful."""
+    """The actions whose rollback has not been reported as successful."""
     return tuple(
         action
         for action in to_do(activity)
@@ -108,8 +108,8 @@ def is_begun(action: ActivityAction) -> bool:
 
 
 def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
-    """Whether the way back of an action is reported. An action that was not begun, or whose content could not be
-    fetched, has changed nothing: its status and its message stay true. The original reports the way back of an update
+    """Whether the rollback of an action is reported. An action that was not begun, or whose content could not be
+    fetched, has changed nothing: its status and its message stay true. The original reports the rollback of an update
     that was not begun after a successful download."""
     if action.status == "DOWNLOAD_FAILURE" or is_begun(action):
         return action.status != "DOWNLOAD_FAILURE"
@@ -119,8 +119,9 @@ def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
 
 
 def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
-    """Whether a command that waits ends the one at work: any command while that waits for trouble to pass, and one that
-    gives up its work. Other commands may be sent together, and wait for their turn. A clean-up is always finished."""
+    """Whether a waiting command cuts short the command at work. Any command does while the command at work waits for
+    trouble to pass; otherwise only a command that gives up the work. Other commands may be sent together, and wait for
+    their turn. A clean-up is always finished."""
     if activity.command == "CLEANUP":
         return False
     if any(action.waits_for for action in activity.actions):
@@ -132,7 +133,7 @@ def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
 
 
 def rolled_back_text(action: ActivityAction) -> str:
-    """The text of a rollback. After a failed activation it is the original's text alone."""
+    """The text of a rollback. After a failed activation, the text is the original's alone."""
     why = _update_failure(action)
     return f"{ROLLBACK_TEXT[action.kind]} It had failed: {why}" if why else ROLLBACK_TEXT[action.kind]
 
@@ -142,14 +143,14 @@ def _update_failure(action: ActivityAction) -> str:
 
 
 def settle_content(activity: Activity, subject: str, digest: str) -> Activity:
-    """The activity in which one action is bound to this content of its image."""
+    """The activity with this digest as the content of one action's image."""
     return _with(activity, subject, lambda action: changed(action, digest=digest))
 
 
 def mark(
     activity: Activity, subject: str, status: ActionStatus, message: str | None = None, progress: int = 0
 ) -> Activity:
-    """The activity with another status of one action; without `message` it keeps its own."""
+    """The activity with another status of one action. Without `message` the action keeps its message."""
     return _with(
         activity,
         subject,
@@ -164,19 +165,19 @@ def mark(
 
 
 def wait(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which one action waits for trouble to pass; "" when it has passed."""
+    """The activity in which one action waits for trouble to pass. `why`: the trouble, "" when it has passed."""
     return _with(activity, subject, lambda action: changed(action, waits_for=why))
 
 
 def fail(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity after the command at work failed at one action, which ends the command."""
+    """The activity after the command at work failed at one action. The command has ended."""
     assert activity.command
     failed = mark(activity, subject, PHASES[activity.command].action_badly, why)
     return finish(_with(failed, subject, _failing(activity.command, why)), well=False)
 
 
 def _failing(command: Command, why: str) -> Callable[[ActivityAction], ActivityAction]:
-    """The first failure of an action is kept."""
+    """A change of an action that records its first failure; later failures are not recorded."""
     return lambda action: action if action.failure else changed(action, failure=why, failed_at=command)
 
 
@@ -193,7 +194,7 @@ def _with(activity: Activity, subject: str, change: Callable[[ActivityAction], A
 
 
 def end_well(activity: Activity, action: ActivityAction, *, ended: bool = False) -> Activity:
-    """The activity after one action ended the command at work well. `ended`: its process has ended."""
+    """The activity after one action ended the command at work well. `ended`: the container's process has ended."""
     assert activity.command
     phase = PHASES[activity.command]
     if ended and activity.command == "ACTIVATE" and action.kind == "check":
@@ -242,12 +243,13 @@ def is_over(activity: Activity) -> bool:
 
 
 def is_activated(baseline: Baseline) -> bool:
-    """Whether the target of a baseline is at work and proven, also since before the activity was begun again."""
+    """Whether the target of a baseline is at work and proven. A proof from before the activity was begun again counts,
+    too."""
     return baseline.status == "ACTIVATION_SUCCESS" or baseline.proven
 
 
 def feedback(activity: Activity, status: Status, message: str = "", baseline: str = "") -> FeedbackMessage:
-    """The message that says `status` of an activity, or of one baseline of it, with all its actions."""
+    """The feedback message with `status` of an activity, or of one of its baselines, and with all actions."""
     actions = tuple(
         Action(
             Component(f"{activity.domain}:{action.subject}", action.version),

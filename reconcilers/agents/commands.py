@@ -69,7 +69,7 @@ PHASES: Mapping[Command, CommandStatuses] = {
         "REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE", ("recreate", "destroy"),
     ),
 }  # fmt: skip
-"""CLEANUP is allowed at any time. The domain decides which steps a command opens
+"""The statuses of each command. CLEANUP is allowed at any time. The domain decides which steps a command opens
 (`reconcilers.containers.commanded`)."""
 
 ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
@@ -83,7 +83,7 @@ ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("ACTIVATE", "check"): "Existing container instance is running.",
     ("CLEANUP", "destroy"): "Old container instance is removed.",
 }
-"""Where a pair is absent, the action keeps its message."""
+"""The message of an action that ended a command well. Without an entry the action keeps its message."""
 HAS_ENDED = "Existing container instance has ended, as its restart policy lets it."
 
 

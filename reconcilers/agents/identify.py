@@ -28,7 +28,7 @@ _CREATED = ("create", "recreate")
 _ROLLED_BACK: Sequence[Status] = ("ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE")
 
 
-class AtWork(NamedTuple):
+class RunningInstance(NamedTuple):
     """The running instance of a name: the version of its image, the image's id, and the digest of its content (""
     unknown)."""
 
@@ -40,12 +40,12 @@ class AtWork(NamedTuple):
 def identify(
     ordered: Sequence[tuple[str, str]],
     differences: Sequence[Difference],
-    there: Mapping[str, AtWork],
+    running: Mapping[str, RunningInstance],
     system: Sequence[str],
     promised: Mapping[str, str],
 ) -> tuple[ActivityAction, ...]:
-    """The actions of a desired state: its components in their order, then removals; only system containers are left
-    out. `ordered`: name and version of each component. `there`: the running instances, by name. `promised`: the digests
+    """The actions of a desired state: its components in their order, then removals. System containers have no action.
+    `ordered`: name and version of each component. `running`: the running instances, by name. `promised`: the digests
     that registries have under the desired tags, by name."""
     by_subject = {difference.subject: difference for difference in differences}
     actions = []
@@ -54,7 +54,7 @@ def identify(
             continue
         difference = by_subject.get(name)
         kind: ActionKind = _KINDS.get(difference.verb, "check") if difference is not None else "check"
-        old = there.get(name, AtWork("n/a"))
+        old = running.get(name, RunningInstance("n/a"))
         digest = old.digest if kind in ("check", "update") else None
         text = IDENTIFIED_TEXT[kind]
         actions.append(
@@ -71,7 +71,7 @@ def identify(
         )
     for difference in differences:
         if difference.verb == "remove":
-            old = there.get(difference.subject, AtWork("n/a"))
+            old = running.get(difference.subject, RunningInstance("n/a"))
             text = IDENTIFIED_TEXT["destroy"]
             actions.append(
                 ActivityAction(
@@ -83,25 +83,26 @@ def identify(
 
 def baselines(
     domain: str,
-    asked: Sequence[tuple[str, Sequence[str]]],
+    requested: Sequence[tuple[str, Sequence[str]]],
     components: Sequence[str],
     actions: Sequence[ActivityAction],
 ) -> tuple[Baseline, ...]:
-    """The baselines of the message, one for every component in none of them, and `<domain>:remove-components` (§2.3).
+    """The baselines of the message, a baseline for each component that is in none of them, and
+    `<domain>:remove-components` (§2.3).
 
-    `asked`: titles with the names of their own components.
+    `requested`: titles of the message's baselines with the names of their own components.
     """
-    found = [Baseline(title, tuple(names)) for title, names in asked]
-    covered = {subject for baseline in found for subject in baseline.subjects}
-    found += [Baseline(f"{domain}:{name}", (name,)) for name in dict.fromkeys(components) if name not in covered]
+    named = [Baseline(title, tuple(names)) for title, names in requested]
+    covered = {subject for baseline in named for subject in baseline.subjects}
+    single = [Baseline(f"{domain}:{name}", (name,)) for name in dict.fromkeys(components) if name not in covered]
     destroyed = tuple(action.subject for action in actions if action.kind == "destroy")
-    return (*found, Baseline(f"{domain}:remove-components", destroyed))
+    return (*named, *single, Baseline(f"{domain}:remove-components", destroyed))
 
 
 def begin_again(activity: Activity) -> Activity:
     """The activity after its desired state was sent again: identified, and waiting for DOWNLOAD. `before` and the kinds
-    of its actions stay, so that a rollback leads to the state at its begin. Each phase then finds the work that is
-    left.
+    of its actions stay, so that a rollback leads to the state before its first begin. Each phase then performs the work
+    that is left.
 
     The content of an image stays settled, unless the action was taken back: then the tag is looked up again.
     """
@@ -132,5 +133,6 @@ def begin_again(activity: Activity) -> Activity:
 
 
 def _is_taken_back(baseline: Baseline) -> bool:
-    """Whether a way back was begun, by ROLLBACK or by the clean-up of a component that was not activated."""
+    """Whether the baseline was taken back, or is being taken back: by ROLLBACK, or by the clean-up of a component that
+    was not activated."""
     return baseline.status in _ROLLED_BACK or (baseline.closed and not is_activated(baseline))

@@ -1,7 +1,7 @@
-"""The effect of an activity on the desired state: while it is open, and when it is over.
+"""The effect of an activity on the desired state, while the activity is open and after its end.
 
-The desired state of a message and the one that is kept differ in one point: a tag in the first means its present
-content, a tag in the second means the content that was reached.
+A tag in the desired state of a message means the present content of the tag. A tag in the state that is kept means the
+content that the activity reached.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from evenkeel.specs.problem import Place
 
 
 def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
-    """The state to be kept once the activity is over: the target where it was activated, the state before elsewhere. A
-    tag that is pushed again later is not followed, because no command asked for that. `system`: containers that the
-    activity left alone; they are named in the state, so that they are left alone as long as it is in force."""
+    """The state in force after the end of the activity: the target where it was activated, the state before elsewhere.
+    A tag that is pushed again later is not followed, because no command asked for that. `system`: containers that the
+    activity did not touch. The state names them, so that cycles do not touch them either."""
     good = {subject for baseline in activity.baselines if is_activated(baseline) for subject in baseline.subjects}
     acting = {action.subject for action in activity.actions}
     documents = [
@@ -34,14 +34,14 @@ def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
     return _with_policy(desired_state(documents), "Always", "IfNotPresent")
 
 
-def reached(activity: Activity) -> bool:
-    """Whether any of its target is in force, or all of it because there was nothing to do."""
+def is_target_in_force(activity: Activity) -> bool:
+    """Whether any part of the target is in force, or there was nothing to do."""
     return not activity.actions or any(baseline.subjects and is_activated(baseline) for baseline in activity.baselines)
 
 
 def reserved_subjects(activity: Activity, other: DesiredState) -> frozenset[str]:
-    """Subjects that cycles must not touch while the activity is open: all it changes, and those it only checks but
-    `other` wants differently."""
+    """Subjects that cycles must not touch while the activity is open: the subjects that the activity changes, and those
+    that it only checks if `other` wants them differently."""
     theirs = _with_policy(other, "Always", "IfNotPresent").containers()
     ours = _with_policy(activity.target, "Always", "IfNotPresent").containers()
     return frozenset(
@@ -51,9 +51,9 @@ def reserved_subjects(activity: Activity, other: DesiredState) -> frozenset[str]
     )
 
 
-def asked_now(state: DesiredState) -> DesiredState:
-    """The state of a message in which tags mean their present content: they are looked up again for the time of the
-    activity (defect A10)."""
+def with_present_tags(state: DesiredState) -> DesiredState:
+    """The state in which a tag means its present content: tags are looked up again for the time of the activity (defect
+    A10)."""
     return _with_policy(state, "IfNotPresent", "Always")
 
 

@@ -1,7 +1,7 @@
-"""The content of a desired-state message, or every reason why it cannot be read.
+"""The content of a desired-state message, or every reason why the message cannot be read.
 
-Decides nothing about containers: it turns one message, in Kanto's words (container-management.md §1), into the desired
-state of an activity, and into sentences for its sender.
+Decides nothing about containers. A message in Kanto's words (container-management.md §1) becomes the desired state of
+an activity, and sentences for the sender.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evenkeel.reconcilers.agents.in_force import asked_now
+from evenkeel.reconcilers.agents.in_force import with_present_tags
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.kanto import desired as kanto
@@ -24,7 +24,8 @@ _LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
 
 
 class Request(NamedTuple):
-    """One message, read. `reasons`: why it cannot be followed; of the rest only `activity_id` counts then.
+    """The content of one message. `reasons`: why the message cannot be followed; with reasons, only `activity_id`
+    counts beside them.
 
     `content` names the content ("" when it cannot be followed). `components`: id and version, in order. `baselines`:
     titles with the names of their own components. `notes`: remarks for the sender of a good message.
@@ -56,7 +57,7 @@ def read_request(payload: bytes, topic: str, domain: str, manner: kanto.Manner) 
     return Request(
         id_,
         content=hashlib.sha256(encode(received.payload)).hexdigest()[:16],
-        target=asked_now(state),
+        target=with_present_tags(state),
         components=_components(value),
         baselines=kanto.baselines(value, domain),
         notes=joined([*(_reason(value, flaw) for flaw in flaws), *_other_versions(value, state)]),
@@ -64,26 +65,28 @@ def read_request(payload: bytes, topic: str, domain: str, manner: kanto.Manner) 
 
 
 def joined(reasons: Sequence[str]) -> str:
-    """All reasons, as far as they go into one message; long foreign texts are cut short."""
-    told, length = [], 0
+    """The reasons as one text of bounded length. Long foreign texts are cut short, and reasons that do not fit are
+    counted."""
+    parts, length = [], 0
     for reason in reasons:
-        told.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
-        length += len(told[-1])
-        if length > _LONGEST_MESSAGE and len(told) < len(reasons):
-            told.append(f"and {len(reasons) - len(told)} more")
+        parts.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
+        length += len(parts[-1])
+        if length > _LONGEST_MESSAGE and len(parts) < len(reasons):
+            parts.append(f"and {len(reasons) - len(parts)} more")
             break
-    return "; ".join(told)
+    return "; ".join(parts)
 
 
 def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
     """Kanto's text for a flaw, its place, and the remedy. A warning is no reason for a refusal."""
-    said = shown_address(flaw.message if flaw.warning else kanto.rejection(value, flaw))
-    text = f"{said} [{path_text(shown_path(flaw.path))}]"
+    message = shown_address(flaw.message if flaw.warning else kanto.rejection(value, flaw))
+    text = f"{message} [{path_text(shown_path(flaw.path))}]"
     return f"{text}, {shown_address(flaw.hint)}" if flaw.hint else text
 
 
 def _other_versions(value: Mapping[str, Any], state: DesiredState) -> Iterator[str]:
-    """Versions that are labels only: the image has another tag, and the image is what runs (defect B25)."""
+    """Notes about versions that differ from the tag of the image. Such a version is a label only; the image runs
+    (defect B25)."""
     images = {name: each.image for name, each in state.containers().items()}
     for name, version in _components(value):
         tag = image_version(images.get(name, ""))

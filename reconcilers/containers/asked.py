@@ -35,7 +35,7 @@ def otherwise(kept: Container | None, wish: Container | None) -> tuple[Field, ..
     before, after = dict(asked_texts(kept)), dict(asked_texts(wish))
     found = {path: (before.get(path, ""), after.get(path, "")) for path in {*before, *after}}
     hidden = {each.path: (each.old, each.new) for each in fields(kept, wish)}
-    if _paths(kept) != _paths(wish):  # what differs may be hidden
+    if _paths(kept) != _paths(wish):  # the differing part may be hidden
         hidden["health.http.path"] = found["health.http.path"]
     differing = {path: texts for path, texts in found.items() if texts[0] != texts[1]} | hidden
     return tuple(Field(path, *texts) for path, texts in sorted(differing.items(), key=lambda each: in_order(each[0])))

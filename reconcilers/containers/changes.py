@@ -15,7 +15,7 @@ from evenkeel.specs.plan import Change
 def replacement_changes(
     container: Container, document: Document, current: ContainerSeen, moved: str, seen: ContainersSeen
 ) -> Iterator[Change]:
-    """Everything that makes `current` another than what is wanted. `moved`: the content that its tag names by now, or ""."""
+    """Every change for which `current` has to be replaced. `moved`: the content that its tag names now, or ""."""
     assert current.container is not None
     yield from field_changes(container, document, current, seen.in_place)
     if moved and seen.digests.get(moved) != current.image_id and container.image == current.container.image:
@@ -32,7 +32,7 @@ def replacement_changes(
 def field_changes(
     container: Container, document: Document, current: ContainerSeen, in_place: compare.InPlace
 ) -> Iterator[Change]:
-    """The fields of the spec in which `current` differs from what is wanted."""
+    """The fields of the spec in which `current` differs from the wanted container."""
     old = current.container
     assert old is not None
     if compare.same_identity(container, old) and not compare.in_place_differs(container, old):

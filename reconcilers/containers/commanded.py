@@ -17,12 +17,12 @@ _OPENS: Mapping[Command, tuple[type, ...]] = {
     "ACTIVATE": (Rename, End, Connect, Start, Verify),
     "CLEANUP": (Remove,),
 }
-"""What a command adds to those before it; a gate that was opened stays open, so that what fell over since is put up again.
-ROLLBACK opens everything: its desired state is another."""
+"""The steps that a command opens in addition to those of the commands before it. An opened gate stays open, so that a
+container that was taken down since is put up again. ROLLBACK opens everything, because its desired state is another."""
 
 
 def opens(command: Command) -> Callable[[Step], bool]:
-    """The gate of a command: which kinds of steps it lets run."""
+    """The gate of a command: opens the steps of its kinds."""
     kinds: tuple[type, ...] = ()
     for name, added in _OPENS.items():
         kinds += added

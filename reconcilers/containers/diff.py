@@ -1,9 +1,9 @@
-"""The differences between the containers that are wanted and those that are there.
+"""The differences between the wanted and the observed containers.
 
-Several instances may carry one name while one replaces another. Among those that match what is wanted one is the
-candidate: it is to become, or already is, the one (`instances`). All others are kept until the candidate is proven. Nothing
-here depends on how far an earlier cycle came: an interrupted switch is seen again and goes on, or goes back when last-good is
-wanted.
+Several instances may carry one name while one replaces another. Among the instances that match the wanted container,
+one is the candidate: it is, or becomes, the instance of the name (`instances`). All others are kept until the candidate
+is proven. Nothing here depends on the progress of an earlier cycle: an interrupted switch is observed again and goes
+on, or goes back when last-good is wanted.
 
 INV-01  containers that evenkeel did not create and was not told to adopt are never touched
 INV-02  system containers are never touched
@@ -71,7 +71,7 @@ def _blocked(container: Container, why: str, asked: Place) -> ContainerDifferenc
 
 
 def _is_settled(container: Container, instances: Sequence[ContainerSeen], memory: ContainersMemory) -> bool:
-    """The ordinary case, told at a glance: one instance, as it is wanted, at work under its name, and proven."""
+    """Whether a name is in its ordinary state: one instance that matches, is at work under its name, and is proven."""
     if len(instances) != 1 or container.pull_policy == "Always":
         return False
     (only,) = instances
@@ -148,7 +148,8 @@ def _unfinished(
     memory: ContainersMemory,
     in_place: compare.InPlace,
 ) -> ContainerDifference | None:
-    """What a candidate still needs to be running, up to date, proven and alone; `None` for nothing."""
+    """The difference of a candidate that is not yet running, up to date, proven and alone; `None` when nothing is
+    missing."""
     assert candidate.container is not None
     update = compare.in_place_differs(container, candidate.container)
     restart = container.name in memory.notified and candidate.state in (*AWAKE, "exited")

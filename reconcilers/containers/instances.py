@@ -1,8 +1,9 @@
-"""The instances of one name: which of them are as it is wanted, which is the best, and which hold data that are to be kept.
+"""The instances of one name: which of them match the wanted container, which is the best, and which hold data that are
+to be kept.
 
-Several instances may carry one name while one replaces another. `matches` says whether an instance is what is wanted, or can
-become it in place; of those that match, the highest `rank` is the candidate of `diff`. Everything here is judged by what is
-observed and remembered, never by how far an earlier cycle came.
+Several instances may carry one name while one replaces another. `matches` says whether an instance is as wanted, or can
+become so in place. Among the matching ones, the instance with the highest `rank` is the candidate of `diff`. Everything
+here is judged by observations and memory, never by the progress of an earlier cycle.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersS
 
 
 def matches(wanted: Container, instance: ContainerSeen, seen: ContainersSeen) -> bool:
-    """Whether an instance is what is wanted, or can become it in place. What its tag names by now does not count here."""
+    """Whether an instance is as wanted, or can become so in place. The present content of its tag does not count
+    here."""
     if instance.container is None or instance.state == "dead" or instance.holds:
         return False
     if instance.vanishes and wanted.restart.policy != instance.container.restart.policy:

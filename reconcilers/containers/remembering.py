@@ -55,8 +55,8 @@ def remembered(step: Step, outcome: Outcome, memory: ContainersMemory, away_s: f
 
 
 def taken_over(memory: ContainersMemory, instance: str, subject: str) -> ContainersMemory:
-    """The memory after an instance that evenkeel did not create was taken over as `subject`. One that was taken over before
-    stays what it is."""
+    """The memory after evenkeel has taken over a foreign instance as `subject`. An instance that was taken over before
+    keeps its subject."""
     return changed(memory, adopted={instance: subject, **memory.adopted})
 
 

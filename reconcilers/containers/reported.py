@@ -9,8 +9,8 @@ from evenkeel.specs.desired import DesiredState
 
 
 def as_in_force(seen: ContainersSeen, state: DesiredState | None) -> ContainersSeen:
-    """What is there, with the retry timeout that is in force: no engine has one, so what was written down when a container
-    was created stays behind when its restart policy is changed in place."""
+    """The observed containers, with the retry timeout of the state in force. No engine has a retry timeout, so the one
+    that was stored at a container's creation is stale after its restart policy was changed in place."""
     wanted = state.containers() if state is not None else {}
     return changed(seen, containers=tuple(_with_timeout(each, wanted.get(each.name)) for each in seen.containers))
 

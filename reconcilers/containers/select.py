@@ -1,4 +1,4 @@
-"""What of the desired state concerns containers."""
+"""The part of the desired state that concerns containers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The content behind a tag: whether a tag was pushed again, and whether that content was tried before and failed.
 
-A tag is followed with `pullPolicy: Always` only. The registry's digest is then a part of what is wanted, unless its content
-was set aside because it failed: such a push counts as if it had not happened. Content is known by its image id, and by
-`registry/repository@digest` once its image is gone from the engine.
+A tag is followed with `pullPolicy: Always` only. The registry's digest then belongs to the wanted state, unless its
+content was set aside because it failed: such a push counts as if it had not happened. Content is known by its image id,
+and by `registry/repository@digest` once its image is gone from the engine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from evenkeel.specs.feedback import SetAside
 
 
 def follows_tag(container: Container) -> bool:
-    """Whether what its tag names now counts; a digest names one thing for ever."""
+    """Whether the present content of its tag counts. A digest always names the same content."""
     return container.pull_policy == "Always" and "@" not in container.image
 
 
@@ -38,7 +38,7 @@ def has_content(instance: ContainerSeen, moved: str, seen: ContainersSeen) -> bo
 
 
 def image_is_there(container: Container, seen: ContainersSeen, memory: ContainersMemory) -> bool:
-    """Whether creating it needs no pull."""
+    """Whether the container can be created without a pull."""
     moved = moved_digest(container, seen, memory)
     if moved:
         return moved in seen.digests and seen.images.get(container.image) == seen.digests[moved]
@@ -92,5 +92,5 @@ def _offered(image: str, seen: ContainersSeen) -> str:
 
 
 def _rejection(content: str, seen: ContainersSeen, memory: ContainersMemory) -> str | None:
-    """Why content, `registry/repository@digest`, was set aside; `None` when it was not."""
+    """The reason why content, `registry/repository@digest`, was set aside; `None` when it was not."""
     return memory.rejected.get(content, memory.rejected.get(seen.digests.get(content, "")))

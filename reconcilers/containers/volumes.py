@@ -69,7 +69,7 @@ def removed_with(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tupl
 
 
 def left_by(instance: ContainerSeen, volumes: Iterable[VolumeFate]) -> tuple[tuple[str, str], ...]:
-    """Places and names of the volumes of an instance that stay behind when it goes."""
+    """Places and names of the volumes that stay behind when an instance is removed."""
     own = {volume for _, volume in (*instance.volumes, *instance.other_volumes)}
     return tuple((each.place, each.volume) for each in volumes if each.fate == "left" and each.volume in own)
 

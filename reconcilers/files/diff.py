@@ -11,7 +11,7 @@ from __future__ import annotations
 from posixpath import basename
 
 from evenkeel.reconcilers.files.look import remembered_paths, subject_at
-from evenkeel.reconcilers.files.ownership import is_own, is_proven
+from evenkeel.reconcilers.files.ownership import is_open, is_own, is_proven
 from evenkeel.reconcilers.files.select import FilesWanted
 from evenkeel.reconcilers.files.telling import changes, foreign_text, source_text
 from evenkeel.specs.codec import changed
@@ -95,7 +95,11 @@ def _wanted(
         why = "temporary files of an interrupted change are left beside it"
         left = _temporaries(there)
         return changed(found, why=why, temporaries=left) if left else None
-    found = changed(found, changes=changes(file, document, there, form) if there.kind != "absent" else (), verify=True)
+    found = changed(
+        found,
+        changes=changes(file, document, there, form, is_open=is_open(there, memory)) if there.kind != "absent" else (),
+        verify=True,
+    )
     if found.is_foreign:
         why = _not_to_overwrite(file, there, form, memory)
         if why:

@@ -18,6 +18,13 @@ def is_own(seen: FileSeen, memory: FilesMemory) -> bool:
     return seen.kind == "link" and begun == form_name(seen.form)
 
 
+def is_open(seen: FileSeen, memory: FilesMemory) -> bool:
+    """Whether the digest of what is there may be told: it was read back as what somebody asked for, and not as a secret.
+    What others have made, or edited, may be anything."""
+    placed = memory.placed.get(seen.path)
+    return placed is not None and placed.is_open and is_own(seen, memory) and is_proven(seen, memory)
+
+
 def is_proven(seen: FileSeen, memory: FilesMemory) -> bool:
     """Whether the form of an own file was read back since evenkeel changed it last."""
     name, placed = form_name(seen.form), memory.placed.get(seen.path)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from posixpath import basename
 
 from evenkeel.reconcilers.files.select import FilesWanted
+from evenkeel.reconcilers.files.telling import without_content
 from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
@@ -28,7 +29,11 @@ _DOMAIN = FilesMemory.domain
 def plan(differences: Sequence[FileDifference], former: Former[FilesWanted]) -> Plan:
     """All steps from the observed to the wanted files. Only the first stage is ever applied; then the files are looked
     at again."""
-    judged = tuple(judgement for each in differences if (judgement := _but_needed(each, former)) is not None)
+    secret = {file.path for want in former if want is not None for file, _ in want.documents if file.secret}
+    shown = [
+        without_content(each) if each.file is not None and each.file.path in secret else each for each in differences
+    ]
+    judged = tuple(judgement for each in shown if (judgement := _but_needed(each, former)) is not None)
     steps = [step for each in judged if each.verb not in NOTHING_DONE for step in _steps(each)]
     return Plan(_DOMAIN, judged, stages(steps))
 
@@ -83,5 +88,5 @@ def _changing(difference: FileDifference, file: File) -> Iterator[Step]:
         yield Step(f"adjust:{subject}", subject, Phase.ACTIVATE, Adjust(path, form))
         needs = (f"adjust:{subject}",)
     if difference.verify:
-        verify = Verify(path, form, file.notify, difference.told, difference.restores)
+        verify = Verify(path, form, file.notify, difference.told, difference.restores, file.secret)
         yield Step(f"verify:{subject}", subject, Phase.VERIFY, verify, needs)

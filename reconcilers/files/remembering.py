@@ -40,8 +40,8 @@ def remembered(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemory
             return changed(memory, placed={**memory.placed, path: placed})
         case Verify(path=path, restores=True):
             return forgotten(memory, [path])
-        case Verify(path=path, form=form, notify=notify):
-            placed = Placed(step.subject, form_name(form), notify)
+        case Verify(path=path, form=form, notify=notify, secret=secret):
+            placed = Placed(step.subject, form_name(form), notify, is_open=not secret)
             return changed(
                 memory,
                 placed={**memory.placed, path: placed},

@@ -1,10 +1,13 @@
-"""Differences of files in words. A content is shown by its digest; of a secret one only the difference is told."""
+"""Differences of files in words. A content is shown by its digest; of one that is, or may be, a secret only the difference
+is told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import Document, asked_at
+from evenkeel.specs.files.difference import FileDifference
 from evenkeel.specs.files.file import File, Form
 from evenkeel.specs.files.observed import FileSeen
 from evenkeel.specs.plan import Change
@@ -14,18 +17,28 @@ _SHOWN = 12
 """Digits of a digest."""
 
 
-def changes(file: File, document: Document, there: FileSeen, form: Form) -> tuple[Change, ...]:
-    """Every differing value of a file that is there."""
-    return tuple(_changes(file, document, there, form))
+def changes(file: File, document: Document, there: FileSeen, form: Form, *, is_open: bool) -> tuple[Change, ...]:
+    """Every differing value of a file that is there. `is_open`: the digest of what is there may be told."""
+    return tuple(_changes(file, document, there, form, is_open=is_open))
 
 
-def _changes(file: File, document: Document, there: FileSeen, form: Form) -> Iterator[Change]:
+def without_content(difference: FileDifference) -> FileDifference:
+    """A difference whose old content is one that somebody calls a secret."""
+    hidden = tuple(
+        changed(each, old=HIDDEN) if each.path == "content" and not (difference.before or Form()).link else each
+        for each in difference.changes
+    )
+    return changed(difference, changes=hidden)
+
+
+def _changes(file: File, document: Document, there: FileSeen, form: Form, *, is_open: bool) -> Iterator[Change]:
     old = there.form
     if old.link or form.link or old.digest != form.digest:
         key = "content" if file.content is not None else "sha256" if file.sha256 else "source"
-        new = _content_text(file, form, len(file.content.encode()) if file.content is not None else None)
-        why = "the content differs"
-        yield Change(file.name, "content", _content_text(file, old, there.size), new, why, asked_at(document, key))
+        size = len(file.content.encode()) if file.content is not None else None
+        before = _content_text(old, there.size, is_open=is_open and not file.secret)
+        after = _content_text(form, size, is_open=not file.secret)
+        yield Change(file.name, "content", before, after, "the content differs", asked_at(document, key))
     if old.link or form.link:
         return
     if old.uid != form.uid:
@@ -39,10 +52,10 @@ def _changes(file: File, document: Document, there: FileSeen, form: Form) -> Ite
         yield Change(file.name, "mode", f"{old.mode:04o}", f"{form.mode:04o}", "the mode differs", asked)
 
 
-def _content_text(file: File, form: Form, size: int | None) -> str:
+def _content_text(form: Form, size: int | None, *, is_open: bool) -> str:
     if form.link:
         return f"link to {form.link}"
-    if file.secret:
+    if not is_open:
         return HIDDEN
     digest = digest_text(form.digest) or "content"
     return digest if size is None else f"{digest}, {size:,} bytes"
@@ -74,4 +87,4 @@ def source_text(file: File, there: FileSeen) -> str:
         return f"{file.source} {source.why}"
     if file.secret:
         return f"{file.source} has another content than the one that is asked for"
-    return f"{file.source} has the content {source.digest[:_SHOWN]}…, and {file.sha256[:_SHOWN]}… is asked for"
+    return f"{file.source} has another content than {file.sha256[:_SHOWN]}…, which is asked for"

@@ -109,7 +109,7 @@ def _rule(subject: Document, baselines: Mapping[str, Document]) -> str:
 def _group(subject: Subject, rule: Document | None) -> str:
     if rule is None or not isinstance(rule.wanted, Baseline):
         return ""
-    return rule.name if rule.wanted.all_or_nothing else f"{rule.name}/{subject[1]}"
+    return rule.name if rule.wanted.all_or_nothing else "/".join((rule.name, *subject))
 
 
 def _with_members(rule: Document, names: Collection[str]) -> Document:

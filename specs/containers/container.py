@@ -15,14 +15,11 @@ from typing import ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-NAME_PATTERN = r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$"
-"""Kanto's rule for names (container-management.md §1.7)."""
-
 OWN_LABELS = "dev.evenkeel."
 """The beginning of labels that evenkeel itself gives to containers."""
 
 UNLIMITED = -1
-"""As `Resources.memory_swap`: swap without limit."""
+"""The value of `Resources.memory_swap` for swap without limit."""
 
 Protocol = Literal["tcp", "udp"]
 Propagation = Literal["rprivate", "private", "rshared", "shared", "rslave", "slave"]
@@ -83,7 +80,8 @@ class Resources(Struct, frozen=True):
 
 
 class Log(Struct, frozen=True):
-    """How the engine keeps output. Sizes in bytes; the file fields hold for `json-file`, the buffer for `non-blocking`."""
+    """The engine's storage of output. Sizes in bytes; the file fields hold for `json-file`, the buffer for
+    `non-blocking`."""
 
     driver: LogDriver = "json-file"
     max_files: int = 2
@@ -126,7 +124,7 @@ class Health(Struct, frozen=True):
 
 
 class Stop(Struct, frozen=True):
-    """How a container is asked to end: `signal`, and SIGKILL after `timeout`."""
+    """The end of a container: `signal`, and SIGKILL after `timeout`."""
 
     signal: str = "SIGTERM"
     timeout: timedelta = timedelta(seconds=10)
@@ -229,7 +227,7 @@ _SLACK = timedelta(seconds=30)
 
 
 def longest_proof(container: Container) -> timedelta:
-    """How long it may take from its start until it is proven; after this long without a verdict it is disproven."""
+    """The longest time from a container's start to its proof. Without a verdict by then, the container is disproven."""
     if container.health is None:
         return container.stable_for + _SLACK
     health = container.health

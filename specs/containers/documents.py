@@ -1,4 +1,4 @@
-"""Documents about containers: how what was written becomes a container in normal form."""
+"""Documents about containers: from the written form to a container in normal form."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _extra_hosts(hosts: dict[str, str] | tuple[str, ...], flaws: Flaws) -> tuple
 
 
 def _each(items: tuple[Item, ...], field: str, convert: Callable[[Item], Result], flaws: Flaws) -> tuple[Result, ...]:
-    """Convert every item; what cannot be converted becomes a flaw at its index."""
+    """Convert every item. An item that cannot be converted becomes a flaw at its index."""
     results = []
     for index, item in enumerate(items):
         try:

@@ -26,5 +26,5 @@ LONGEST_HOST_NAME = 63
 
 
 def is_signal(text: str) -> bool:
-    """Whether it is the name or the number of a signal."""
+    """Whether a text is the name or the number of a signal."""
     return text in SIGNALS or (text.isascii() and text.isdecimal() and 1 <= int(text) <= LAST_SIGNAL)

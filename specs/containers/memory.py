@@ -10,18 +10,16 @@ from evenkeel.specs.memory import Memory
 
 
 class ContainersMemory(Memory, frozen=True):
-    """The facts of the containers domain, by id of an instance where nothing else is said.
-
-    `made` numbers the instances that evenkeel had to do with in the order in which it met them; one without a number is the
-    youngest, because its creation was interrupted. Dates do not tell the order, because clocks are set. `proven`: instances
-    whose health was proven, and what the proof holds for (`container.proof_name`): another network check needs another proof,
-    and so do volumes that are to be kept from now on. `stopped`: those that evenkeel itself stopped and has not started since,
-    so that an ended process is told from an interrupted switch. `watched`: those whose proof was begun and has not come to a
-    verdict, so that one that ended meanwhile may have been ended with its engine or its device. `switch_s`: for how many
-    seconds a subject was away when it was last switched. `kept`: those whose volumes were to be kept when their proof began,
-    also where it failed: their volumes are found again from then on. `adopted`: those that count as evenkeel's own, although it
-    did not create them, and the subject that each of them is, whatever its name becomes.
-    """
+    """The facts of the containers domain, by id of an instance unless stated otherwise. `made` numbers the instances in
+    the order in which evenkeel met them; an instance without a number is the youngest, because its creation was
+    interrupted. Dates do not tell the order, because clocks are set. `proven`: instances whose health was proven, and
+    the scope of the proof (`container.proof_name`): another network check needs another proof, and so do volumes that
+    are to be kept from now on. `stopped`: instances that evenkeel itself stopped and has not started since, so that an
+    ended process is told from an interrupted switch. `watched`: instances whose proof was begun and has no verdict; one
+    that ended meanwhile may have ended with its engine or its device. `switch_s`: for how many seconds a subject was
+    away at its last switch. `kept`: instances whose volumes were to be kept when their proof began, also where the
+    proof failed: their volumes are found again from then on. `adopted`: foreign instances that count as evenkeel's own,
+    each with its subject, whatever name the engine has for it later."""
 
     domain: ClassVar[str] = "containers"
 

@@ -18,7 +18,7 @@ State = Literal["created", "running", "paused", "restarting", "exited", "dead"]
 AWAKE: tuple[State, ...] = ("running", "restarting", "paused")
 """The states of a container that has a process, or will have one again by itself."""
 LATELY_S = 60.0
-"""A process that was started less than this many seconds ago may still end as the one before it."""
+"""A process that was started less than this many seconds ago may still end as its predecessor did."""
 HealthSeen = Literal["none", "starting", "healthy", "unhealthy"]
 
 
@@ -134,7 +134,7 @@ class ContainersSeen(Struct, frozen=True):
 
 
 def end_of(instance: ContainerSeen) -> str:
-    """A name of the newest end of its process: another name is a newer one; "" while it has had none."""
+    """A name of the newest end of an instance's process: another name is a newer end; "" before the first."""
     has_ended = instance.restart_count or instance.finished_at
     return f"{instance.restart_count} {instance.finished_at}" if has_ended else ""
 

@@ -1,8 +1,9 @@
-"""What people may write of containers: the shapes behind `kind: Container` and `kind: SystemContainers`.
+"""The written form of containers: the shapes behind `kind: Container` and `kind: SystemContainers`.
 
-These types hold shape only (keys, types, ranges, texts that match a pattern) and the prose that editors show. What the
-values mean, how defaults are filled in and which combinations contradict each other is `specs.containers.normalise`. Short
-text forms (`"8080:80"`) and long forms (mappings) are both accepted wherever Kanto users are used to the short one.
+These types hold shape only (keys, types, ranges, texts that match a pattern) and the prose that editors show.
+`specs.containers.normalise` has the meaning of the values, the defaults, and the combinations that contradict each
+other. Short text forms (`"8080:80"`) and long forms (mappings) are both accepted wherever Kanto users are used to the
+short one.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What people write: kinds of documents, from bytes to normal form."""
+"""Documents, as people write them: their kinds, from bytes to normal form."""

@@ -1,8 +1,9 @@
-"""A compose file, known as one, and what compose does that nobody does here.
+"""Compose files, quadlets and Kubernetes manifests that lie where specs belong, each recognised and answered in one
+sentence.
 
-Compose files are the most common thing that is put where specs belong. Six complaints about missing keys do not say what is
-wrong; one sentence does. Of variables in values (`${NAME}`) compose, quadlets and shells make something else; here they stay as
-they are, which is valid and rarely meant.
+A compose file is the most common mistake. Six complaints about missing keys do not name the mistake; one sentence does.
+Compose, quadlets and shells replace variables in values (`${NAME}`). Here such a text stays as it is: it is valid, and
+rarely meant.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def is_compose(value: Mapping[str, object]) -> bool:
 
 
 def compose_flaw() -> Flaw:
-    """What to say of a compose file, whatever is in it."""
+    """The flaw of a compose file, whatever its content."""
     hint = "write a document of kind `Container` for each of its services"
     return Flaw(("services",), "this is a compose file, which evenkeel does not read", hint)
 
@@ -48,7 +49,7 @@ def is_kubernetes(value: Mapping[str, object]) -> bool:
 
 
 def kubernetes_flaw(value: Mapping[str, object]) -> Flaw:
-    """What to say of it, whatever is in it."""
+    """The flaw of a Kubernetes manifest, whatever its content."""
     hint = "write a document of kind `Container` for each of its containers"
     return Flaw(("kind",), f"this is a {value['kind']} of Kubernetes, which evenkeel does not read", hint)
 
@@ -60,7 +61,7 @@ def quadlet_line(content: bytes) -> int:
 
 
 def quadlet_problem(file: str, line: int) -> Problem:
-    """What to say of a quadlet, whatever is in it."""
+    """The problem of a quadlet, whatever its content."""
     hint = "write a document of kind `Container` for each container"
     return Problem(Place(file, line, 1), "", "this is a quadlet file of systemd, which evenkeel does not read", hint)
 

@@ -12,8 +12,8 @@ Needs = Mapping[str, Iterable[str]]
 
 
 def cycles(needs: Needs) -> list[tuple[str, ...]]:
-    """For every group of names that need each other a shortest way round through the first of them in `needs`, which
-    stands at its beginning and not again at its end. What needs only itself is no group."""
+    """For each group of names that need each other, a shortest way round through its first name in `needs`. That name
+    stands at the beginning and not again at the end. A name that needs only itself is no group."""
     place = {name: index for index, name in enumerate(needs)}
     turned: dict[str, list[str]] = {name: [] for name in needs}
     for name, needed in needs.items():
@@ -28,7 +28,7 @@ def cycles(needs: Needs) -> list[tuple[str, ...]]:
 
 
 def _walk(start: str, arrows: Needs, seen: set[str]) -> Iterator[str]:
-    """What is reached from `start` and not `seen`, each after all that it leads to."""
+    """The names that are reached from `start` and not `seen`, each after all names that it leads to."""
     trail = [(start, iter(arrows[start]))] if start not in seen else []
     seen.add(start)
     while trail:

@@ -1,7 +1,7 @@
-"""The bytes of a file → documents. The door through which everything that people write comes in.
+"""The bytes of a file → documents. Everything that people write is read here.
 
-Accepted are evenkeel documents, Kanto desired-state documents and Kanto container manifests, many to a file; what was
-understood is returned together with every problem that was found. Nothing here raises for content.
+Accepted are evenkeel documents, Kanto desired-state documents and Kanto container manifests, many to a file. The result
+has the documents that could be read, and every problem that was found. Nothing here raises for content.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ def decode_file(content: bytes, file: str) -> Decoded:
 
 
 def _name_of(value: Value) -> str:
-    """The name of a document, whatever else is wrong with it; "" when that is not sure."""
+    """The name of a document, whatever other faults it has; "" when the name is not sure."""
     metadata = value.get("metadata") if isinstance(value, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) and not any(faults({"name": name}, written.MetadataSpec)) else ""
 
 
 def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
-    """The documents of a tree; with errors among its problems what is sound of them."""
+    """The documents of a tree. With errors among its problems, the sound parts of the documents."""
     from evenkeel.specs.documents import compose
     from evenkeel.specs.kanto import desired as kanto
     from evenkeel.specs.kanto import manifest
@@ -103,8 +103,8 @@ def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
 
 
 def _beside(doubled: Sequence[Path], flaws: Sequence[Flaw]) -> Iterable[Flaw]:
-    """Of flaws those that are no consequence of keys that stand there twice. What has such a key at its top, and no other that
-    is known, was meant as something else: that its keys are missing says nothing."""
+    """The flaws that do not follow from keys that stand there twice. A document with such a key at its top, and without
+    any other known one, was meant as something else: its missing keys say nothing."""
     if not doubled:
         return flaws
     causes = set(doubled)

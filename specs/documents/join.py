@@ -1,5 +1,5 @@
-"""What several files ask for, as one desired state, and what in it cannot be: names that are asked for twice or both asked
-for and protected, references that lead nowhere, needs that go round."""
+"""The documents of several files as one desired state, and the conflicts in it: names that are asked for twice, or both
+asked for and protected, references to nothing, and needs in a circle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, Severity, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
-"""By kind and name, with what is sound of broken ones."""
+"""Documents by kind and name, with the sound parts of broken ones."""
 
 
 def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[DesiredState, tuple[Problem, ...]]:
@@ -39,7 +39,7 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
     problems.extend(_claimed_twice(first))
     problems.extend(_grouped_twice(first))
     if complete and not any(decoded.nameless for decoded in files):
-        unread = {name for decoded in files for name in decoded.unread}  # what cannot be read is not missing
+        unread = {name for decoded in files for name in decoded.unread}  # a document that cannot be read is not missing
         problems.extend(_references(first, unread))
         problems.extend(_unknown_members(first, unread))
     sound: dict[tuple[str, str], Document] = {}
@@ -63,7 +63,8 @@ def _asked_and_protected(documents: Documents) -> Iterable[Problem]:
 
 
 def _ports_taken_twice(documents: Documents) -> Iterable[Problem]:
-    """At both places. Components of one desired state were compared when it was read."""
+    """Ports that two containers ask for, as a problem at both places. Components of one desired state were compared
+    when it was read."""
     protected = {name for document in documents.values() for name in _protected_by(document)}
     claims = [
         (document, port)
@@ -85,7 +86,7 @@ def _protected_by(document: Document) -> tuple[str, ...]:
 
 
 def _claimed_twice(documents: Documents) -> Iterable[Problem]:
-    """At both places, what no two documents of a kind may have."""
+    """Claims that two documents of a kind make, as a problem at both places."""
     first: dict[tuple[str, Claim], Document] = {}
     for document in documents.values():
         for claim in KINDS[document.kind].claims(document.wanted):
@@ -103,7 +104,7 @@ def _baselines(documents: Documents) -> Iterable[tuple[Document, Baseline]]:
 
 
 def _grouped_twice(documents: Documents) -> Iterable[Problem]:
-    """At both places, a subject that belongs to two groups."""
+    """Subjects that belong to two groups, as a problem at both places."""
     for subject in (each for each in documents.values() if not each.is_rule):
         having = [each for each, group in _baselines(documents) if group.has(subject.name, subject.wanted)]
         for here, there in ((having[1], having[0]), (having[0], having[1])) if len(having) > 1 else ():
@@ -131,13 +132,14 @@ def _unknown_members(documents: Documents, unread: set[str]) -> Iterable[Problem
 
 
 def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
-    """Names of containers that nobody asks for or provides, and needs that go round; `unread` names what cannot be read."""
-    asked = unread.union(name for kind, name in documents if kind == "Container")
-    protected = {name for document in documents.values() for name in _protected_by(document)} - asked
+    """References to containers that nobody asks for or provides, and needs in a circle. `unread`: names of documents
+    that cannot be read."""
+    asked = {name for kind, name in documents if kind == "Container"}
+    protected = {name for document in documents.values() for name in _protected_by(document)} - asked - unread
     needs: dict[str, tuple[str, ...]] = {}
     for (kind, name), document in documents.items():
         for reference in KINDS[kind].refers(document.wanted):
-            yield from _missing(document, reference, asked, protected)
+            yield from _missing(document, reference, asked, protected, unread)
             if kind == "Container" and reference.is_need:
                 needs[name] = reference.names
     for round_ in cycles(needs):
@@ -146,15 +148,17 @@ def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
         yield Problem(place, "spec.dependsOn", f"depends on itself: {text}", "remove one of these")
 
 
-def _missing(document: Document, reference: Reference, asked: set[str], protected: set[str]) -> Iterable[Problem]:
+def _missing(
+    document: Document, reference: Reference, asked: set[str], protected: set[str], unread: set[str]
+) -> Iterable[Problem]:
     """Of names that a document refers to those that lead nowhere. Where nothing needs them it is a warning: a message may ask
-    for the container."""
+    for the container. An `unread` name may be that of a container, and is not suggested, because it may be that of a file."""
     place, path = asked_at(document, reference.path), f"spec.{reference.path}"
     severity: Severity = "error" if reference.is_need else "warning"
     known = asked | protected if reference.is_need else asked
     own = {document.name} if document.kind == "Container" else set()
     for name in reference.names:
-        if name in known:
+        if name in known or name in unread:
             continue
         if name in protected:
             message = f"`{name}` is a system container, which is never restarted"

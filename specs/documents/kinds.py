@@ -31,9 +31,10 @@ def _none(wanted: Wanted) -> tuple[()]:
 
 
 class Kind(Struct, frozen=True):
-    """A kind: the type people write, and the function to its normal form; flaws are appended to the list it is given. With an
-    error among them the normal form is of what is sound: good for comparisons, and for nothing else. `refers`: which other
-    documents one in normal form refers to. `claims`: what no two documents of the kind may ask for."""
+    """A kind: the type that people write, and the function to its normal form. The function appends flaws to the list
+    that it is given. With an error among them, the normal form has only the sound parts and may be used for comparisons
+    only. `refers`: the references of a document in normal form to others. `claims`: values that no two documents of the
+    kind may have."""
 
     name: str
     spec: type

@@ -1,7 +1,7 @@
-"""What compose files, `docker run` and Kubernetes can ask for and no spec can, and what there is instead.
+"""Keys of compose files, `docker run` and Kubernetes that have no equivalent in a spec, and what to use instead.
 
-Such a key is not mistyped, so the nearest key would be the wrong answer. A key that evenkeel has under another name is in
-`specs.reading.suggest`.
+Such a key is not mistyped, so the nearest key would be the wrong suggestion. A key that evenkeel has under another name
+is in `specs.reading.suggest`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ _RESOURCES = {
 
 
 def for_lacking(key: str, known: tuple[str, ...]) -> str:
-    """What to say of a key that is known elsewhere and has no like here; "" of any other. `known`: the keys beside it."""
+    """The hint for a key that is known elsewhere and has no equivalent here; "" for any other key. `known`: the keys
+    beside it."""
     lacking = _CONTAINER if "dependsOn" in known else _RESOURCES if "memorySwap" in known else {}
     name = key.lower().replace("_", "").replace("-", "")
     if name not in lacking:

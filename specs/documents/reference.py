@@ -1,4 +1,4 @@
-"""How documents have to do with each other, as far as a kind knows it of its own."""
+"""The relations between documents that a kind declares: references, and claims that only one document may make."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class Reference(NamedTuple):
-    """Names of containers that stand at `path` below `spec`. `is_need`: the document cannot be had without them, and system
-    containers count. Else nothing but the reference is without effect when nobody asks for them."""
+    """Names of containers that stand at `path` below `spec`. `is_need`: the document cannot be had without them; system
+    containers count as present. Otherwise, when nobody asks for them, only the reference is without effect."""
 
     path: str
     names: tuple[str, ...]

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.written import API_VERSION, MetadataSpec
+from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN
 
 _REFERENCE = "#/$defs/"

@@ -1,7 +1,8 @@
-"""What every document has, and the texts that all kinds share: the shapes behind the JSON Schema.
+"""The parts that every document has, and the types of texts that all kinds share: the shapes behind the JSON Schema.
 
-The written type of a kind stands in the room of its domain (`specs.containers.written`, `specs.files.written`) and is made
-of these. Written types hold shape only (keys, types, ranges, texts that match a pattern) and the prose that editors show.
+The written type of a kind stands in the room of its domain (`specs.containers.written`, `specs.files.written`) and is
+made of these. Written types hold shape only (keys, types, ranges, texts that match a pattern) and the prose that
+editors show.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from evenkeel.specs.containers.container import NAME_PATTERN
+from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN
 
 API_VERSION = "evenkeel/v1"

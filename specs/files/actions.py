@@ -77,13 +77,14 @@ class Adjust(Struct, frozen=True, tag="adjust"):
 
 class Verify(Struct, frozen=True, tag="verify"):
     """Read a file again and compare it. `notify`: the containers that are to be told of the change that it proves, `told`
-    further ones. `restores`: it is the original again, and not evenkeel's any more."""
+    further ones. `restores`: it is the original again, and not evenkeel's any more. `secret`: its content is one."""
 
     path: str
     form: Form
     notify: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     restores: bool = False
+    secret: bool = False
 
     @property
     def traits(self) -> Traits:

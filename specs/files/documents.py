@@ -40,19 +40,7 @@ def file(metadata: MetadataSpec, spec: FileSpec, flaws: Flaws) -> File:
     flaws.extend(_path_flaws("path", spec.path))
     if _is_kernels(spec.path):
         flaws.append(Flaw(("path",), "what is there is the kernel's, and is no file that could be replaced"))
-    if (content is None) == (not source):
-        flaws.append(Flaw(("source",) if source else (), "expected exactly one of `content`, `source`"))
-    if content is not None:
-        flaws.extend(_content_flaws(content))
-    if source:
-        flaws.extend(_path_flaws("source", source))
-        if source == spec.path:
-            flaws.append(Flaw(("source",), "a file cannot be copied to its own place", "leave the document out"))
-    if sha256 and not source:
-        flaws.append(Flaw(("sha256",), "`sha256` goes with `source`", "leave it out"))
-    elif sha256 and not re.search(_to_the_end(DIGEST_PATTERN), sha256):
-        hint = f"write `sha256: {sha256.lower()}`" if re.search(_to_the_end(DIGEST_PATTERN), sha256.lower()) else ""
-        flaws.append(Flaw(("sha256",), "expected 64 hexadecimal digits in lower case", hint or "see sha256sum(1)"))
+    flaws.extend(_origin_flaws(spec.path, content, source, sha256))
     for key, value in (("owner", spec.owner), ("group", spec.group)):
         if not isinstance(value, UnsetType):
             flaws.extend(_id_flaws(key, value))
@@ -87,6 +75,27 @@ def notified(wanted: File) -> tuple[Reference, ...]:
 def claimed(wanted: File) -> tuple[Claim, ...]:
     """The path, which belongs to one document. One that could not be read is nobody's."""
     return (Claim("path", wanted.path),) if wanted.path.startswith("/") else ()
+
+
+def _origin_flaws(path: str, content: str | None, source: str, sha256: str) -> Iterator[Flaw]:
+    """The flaws of what the file is to hold. Without exactly one origin nothing further is said of either."""
+    if content is not None and source:
+        yield Flaw(("source",), "expected exactly one of `content`, `source`")
+        return
+    if content is None and not source:
+        yield Flaw((), "expected exactly one of `content`, `source`", lacks=("content", "source"))
+        return
+    if content is not None:
+        yield from _content_flaws(content)
+        if sha256:
+            yield Flaw(("sha256",), "`sha256` goes with `source`", "leave it out", lacks=("source",))
+        return
+    yield from _path_flaws("source", source)
+    if source == path:
+        yield Flaw(("source",), "a file cannot be copied to its own place", "leave the document out")
+    if sha256 and not re.search(_to_the_end(DIGEST_PATTERN), sha256):
+        hint = f"write `sha256: {sha256.lower()}`" if re.search(_to_the_end(DIGEST_PATTERN), sha256.lower()) else ""
+        yield Flaw(("sha256",), "expected 64 hexadecimal digits in lower case", hint or "see sha256sum(1)")
 
 
 def _path_flaws(key: str, path: str) -> Iterator[Flaw]:

@@ -12,11 +12,13 @@ from evenkeel.specs.memory import Memory
 
 class Placed(Struct, frozen=True):
     """A file that evenkeel has placed. `proven` names the form (`file.form_name`) that was read back, "" while none was
-    since the last change. `notify`: the containers that heard of it last."""
+    since the last change. `notify`: the containers that heard of it last. `is_open`: the form that was read back was asked for
+    as no secret, so that its digest may be told."""
 
     subject: str
     proven: str = ""
     notify: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 class FilesMemory(Memory, frozen=True):

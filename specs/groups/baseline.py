@@ -9,7 +9,7 @@ from msgspec import Struct
 
 class Baseline(Struct, frozen=True, tag="Baseline"):
     """A group, over all domains. `members` are names of subjects, in order; a subject that has all of the `labels` is a member,
-    too. Not `all_or_nothing`: each member is a group of its own."""
+    too. Not `all_or_nothing`: each member is a group of its own, a container and a file of one name, too."""
 
     domain: ClassVar[str] = ""
 

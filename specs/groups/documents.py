@@ -31,6 +31,7 @@ class BaselineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
 def baseline(metadata: MetadataSpec, spec: BaselineSpec, flaws: list[Flaw]) -> Baseline:
     """The normal form of a written group."""
     if not spec.members and not spec.member_labels:
-        flaws.append(Flaw((), "a group without members", "write `members:` or `memberLabels:`"))
+        hint = "write `members:` or `memberLabels:`"
+        flaws.append(Flaw((), "a group without members", hint, lacks=("members", "memberLabels")))
     labels = tuple(sorted(spec.member_labels.items()))
     return Baseline(tuple(sorted(set(spec.members))), labels, spec.all_or_nothing)

@@ -128,5 +128,6 @@ _LONGEST_NAME = 200
 
 
 def name_of(id_: str) -> str:
-    """A name of an activity for sentences: a sender may leave its id out, or write a book into it."""
+    """A name of an activity for sentences, of bounded length: a sender may leave the id out, or send a very long
+    one."""
     return (id_ if len(id_) <= _LONGEST_NAME else f"{id_[:_LONGEST_NAME]}…") or "(no activityId)"

@@ -21,7 +21,7 @@ from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT, Container
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.kanto.baselines import check_baselines
-from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entries import container_draft
 from evenkeel.specs.kanto.entry import KEYS, REPORTED, Entry
 from evenkeel.specs.kanto.payload import (
     Message,
@@ -33,6 +33,7 @@ from evenkeel.specs.kanto.payload import (
     settings,
     texts,
 )
+from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words
 from evenkeel.specs.reading.walk import MOST_FAULTS, faults
@@ -59,8 +60,8 @@ def is_desired_state(value: Mapping[str, object]) -> bool:
 
 
 class Manner(NamedTuple):
-    """How a desired state is read. `stop_timeout`: the time that a container's process is given to end, which a desired state
-    cannot say. `takes_unknown_keys`: an unknown key is passed over with a warning."""
+    """The manner of reading a desired state. `stop_timeout`: the time that a container's process has to end, which a
+    desired state cannot state. `takes_unknown_keys`: an unknown key is passed over with a warning."""
 
     stop_timeout: timedelta = KANTO_STOP_TIMEOUT
     takes_unknown_keys: bool = False

@@ -14,7 +14,6 @@ state do not have them either, so one that is pasted into a desired state is ref
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import get_args
@@ -23,7 +22,6 @@ import msgspec
 
 from evenkeel.specs.containers.container import (
     KANTO_STOP_TIMEOUT,
-    NAME_PATTERN,
     UNLIMITED,
     Container,
     Log,
@@ -44,17 +42,12 @@ from evenkeel.specs.problem import Flaw, Path, path_text
 from evenkeel.specs.reading.quantity import size_text
 
 
-def is_name(text: str) -> bool:
-    """Whether a container may be called that (§1.7)."""
-    return re.fullmatch(NAME_PATTERN, text) is not None
-
-
 def container_draft(
     name: str, entries: Sequence[Entry], root: Path, flaws: list[Flaw], stop_timeout: timedelta = KANTO_STOP_TIMEOUT
 ) -> Draft | None:
-    """The container that `entries` describe, `None` when a flaw prevents it. All keys must be among `KEYS`; an entry for
-    `image` is expected. `root` is where the container begins; flaws get paths of what was written. `stop_timeout`: how long
-    its process may take to end."""
+    """The container that `entries` describe, `None` when a flaw prevents it. All keys must be among `KEYS`; an entry
+    for `image` is expected. `root` is the path at which the container begins; flaws have paths of the written form.
+    `stop_timeout`: the time that the container's process has to end."""
     by_key: dict[str, list[Entry]] = {}
     for entry in entries:
         by_key.setdefault(entry.key, []).append(entry)

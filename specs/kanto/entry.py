@@ -105,7 +105,7 @@ class Reading(Struct, frozen=True):
         self.flaws.append(Flaw(entry.path, message, hint, warning=True))
 
     def text(self, key: str) -> str:
-        """The text as it is; "" when it is not given."""
+        """The unchanged text; "" when it is not given."""
         entry = self.last(key)
         return "" if entry is None else entry.text
 

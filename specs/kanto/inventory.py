@@ -50,7 +50,7 @@ Values = Literal["none", "unmarked", "all"]
 """`unmarked`: but for those that a spec marks as secret."""
 
 _Item = tuple[str, str, bool]
-"""Key, value, and whether it is worth a word where defaults are left out."""
+"""Key, value, and whether the item is shown where defaults are left out."""
 
 
 def inventory(
@@ -221,7 +221,8 @@ def _state(instance: ContainerSeen, container: Container) -> Iterator[_Item]:
 
 
 def _was_stopped(instance: ContainerSeen, container: Container) -> bool:
-    """Whether it was stopped by hand, as far as can be told: an engine would have started it again otherwise."""
+    """Whether the container was stopped by hand, as far as can be told: an engine would have started it again
+    otherwise."""
     if instance.state != "exited":
         return False
     policy = container.restart.policy

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from evenkeel.specs.desired import Draft
-from evenkeel.specs.kanto.entries import container_draft, is_name
+from evenkeel.specs.kanto.entries import container_draft
 from evenkeel.specs.kanto.entry import Entry
 from evenkeel.specs.kanto.manifest_shape import (
     DriverConfig,
@@ -35,6 +35,7 @@ from evenkeel.specs.kanto.manifest_shape import (
     Process,
     RestartPolicy,
 )
+from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.walk import faults
@@ -59,7 +60,7 @@ def manifest_drafts(value: object, flaws: list[Flaw]) -> list[Draft]:
     kept: Kept = {}
     try:
         manifest = msgspec.convert(_sound(value, {flaw.path for flaw in shape}, (), kept), Manifest)
-    except msgspec.ValidationError:  # it is none at all, or not all of its faults were counted
+    except msgspec.ValidationError:  # the value is no manifest, or not all of its faults were counted
         flaws.extend(shape)
         return []
     meaning: list[Flaw] = []

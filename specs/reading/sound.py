@@ -21,7 +21,7 @@ def sound_text(text: str) -> str:
 
 
 def is_sound_text(text: str) -> bool:
-    """Whether UTF-8 can express it."""
+    """Whether UTF-8 can express the text."""
     return text.isascii() or not _HALF.search(text)
 
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
-from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.lacking import for_lacking
+from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.problem import Path, nearest
 from evenkeel.specs.reading.quantity import (
     DURATION_PATTERN,
@@ -87,7 +87,7 @@ def noun(pattern: str | None) -> str:
 
 
 def for_number(value: float, pattern: str | None) -> str:
-    """How to write a number where a text stands."""
+    """The text form of a number, where a text is expected."""
     if pattern == DURATION_PATTERN:
         return _if_duration(f"{value}s") or for_pattern(pattern)
     if pattern in (SIZE_PATTERN, SWAP_PATTERN):
@@ -98,7 +98,7 @@ def for_number(value: float, pattern: str | None) -> str:
 
 
 def for_text(text: str, pattern: str) -> str:
-    """How to write a text that does not have the form of its pattern."""
+    """The right form of a text that does not match its pattern."""
     if len(text) <= _LONGEST and pattern in (SIZE_PATTERN, SWAP_PATTERN):
         return _size_meant(text) or for_pattern(pattern)
     if len(text) <= _LONGEST and pattern == DURATION_PATTERN:
@@ -120,7 +120,7 @@ def for_mapping(value: object, path: Path, choices: Mapping[str, Collection[obje
 
 
 def for_list(value: object, path: Path) -> str:
-    """How to write a text as a list. The words of a command are not repeated: they may be secret."""
+    """The list form of a text. The words of a command are not repeated: they may be secret."""
     if not isinstance(value, str):
         return ""
     if not path or path[-1] not in _COMMANDS:

@@ -82,8 +82,14 @@ def sound_part(value: object, expected: type[Written], found: Iterable[Flaw]) ->
 
 def beyond(sound: Sound[Written], flaws: Iterable[Flaw]) -> Iterator[Flaw]:
     """The flaws in the sound part, with their original paths, except those that follow from parts that were left
-    out."""
+    out. An unknown key may be any of those that lack."""
+    whole: type = type(sound.noun)
+    kind = _inspected(whole)
+    known = {field.encode_name for field in kind.fields} if isinstance(kind, inspect.StructType) else set()
+    has_unknown = not known.issuperset(sound.spoilt)
     for flaw in flaws:
+        if flaw.lacks and (has_unknown or not set(flaw.lacks).isdisjoint(sound.spoilt)):
+            continue
         match flaw.path:
             case (key, int() as index, *rest) if key in sound.kept:
                 yield msgspec.structs.replace(flaw, path=(key, sound.kept[key][index], *rest))

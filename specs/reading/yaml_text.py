@@ -45,7 +45,7 @@ class _Read(NamedTuple):
     problems: Found
     refused: Problem | None = None
     is_no_yaml: bool = False
-    """Whether the parser refused it, and not a rule of evenkeel's."""
+    """Whether the parser refused the text, and not a rule of evenkeel's."""
 
 
 def _fold(events: Iterable[Any], reader: Any, text: str, file: str) -> _Read:

@@ -1,7 +1,7 @@
-"""How evenkeel reaches an MQTT broker, and what its update agent does there: two sections of the settings, in both shapes.
+"""The settings of the MQTT broker and of the update agent: two sections of the settings, in both shapes.
 
-No value in here is a secret: user and password stand in files that are read whenever a connection is made, so that they can
-be replaced while evenkeel runs, and settings can be printed. Defaults that Kanto has, too, are Kanto's
+No value in here is a secret. User and password stand in files that are read whenever a connection is made, so that they
+can be replaced while evenkeel runs, and settings can be printed. Defaults that Kanto has, too, are Kanto's
 (container-management.md §1.4, §4).
 """
 
@@ -28,7 +28,7 @@ _SCHEMES = {
     "ws": (False, True, 80),
     "wss": (True, True, 443),
 }
-"""Whether it is encrypted, whether it runs over WebSocket, and the usual port."""
+"""Per scheme: whether the connection is encrypted, whether it runs over WebSocket, and the usual port."""
 
 
 class BrokerAddress(Struct, frozen=True):
@@ -44,16 +44,18 @@ class BrokerAddress(Struct, frozen=True):
 class TlsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Certificates for brokers that are reached with `ssl://` or `wss://`. PEM files, read at every connection."""
 
-    root_ca: Annotated[str, Meta(description="Who vouches for the broker. Default: the CAs of this machine.")] = ""
+    root_ca: Annotated[
+        str, Meta(description="The CAs that are trusted for the broker. Default: the CAs of this machine.")
+    ] = ""
     client_cert: Annotated[str, Meta(description="The certificate of this device.")] = ""
     client_key: Annotated[str, Meta(description="The key of that certificate, without passphrase.")] = ""
 
 
 class WillSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What the broker says when evenkeel falls silent."""
+    """The broker's message when evenkeel falls silent."""
 
     topic: Annotated[str, Meta(min_length=1, description="Where it is said.")]
-    payload: Annotated[str, Meta(description="What is said.")] = ""
+    payload: Annotated[str, Meta(description="The content of the message.")] = ""
     retain: Annotated[bool, Meta(description="Whether it is kept for those who ask later.")] = False
 
 
@@ -108,7 +110,7 @@ class UpdateAgentSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="c
     stop_timeout: Annotated[
         Duration,
         Meta(
-            description="What a container that a desired state from MQTT asks for is given to end, before it is killed."
+            description="The time to end, before it is killed, of a container that a desired state from MQTT asks for."
         ),
     ] = "30s"
     unknown_keys: Annotated[
@@ -208,7 +210,7 @@ def broker_address(url: str) -> BrokerAddress:
 
 
 def mqtt_from(spec: MqttSpec, flaws: list[Flaw]) -> MqttSettings:
-    """The settings, and what is wrong with them below `mqtt`."""
+    """The settings. Flaws below `mqtt` are appended."""
     root = "mqtt"
     try:
         encrypted = broker_address(spec.broker).tls
@@ -253,7 +255,7 @@ def mqtt_from(spec: MqttSpec, flaws: list[Flaw]) -> MqttSettings:
 
 
 def update_agent_from(spec: UpdateAgentSpec, flaws: list[Flaw]) -> UpdateAgentSettings:
-    """The settings, and what is wrong with them below `updateAgent`."""
+    """The settings. Flaws below `updateAgent` are appended."""
     root, after = "updateAgent", spec.autonomous.after
     return UpdateAgentSettings(
         enable=spec.enable,

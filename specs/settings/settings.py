@@ -10,15 +10,14 @@ The sections of the broker and of the update agent are in `specs.settings.mqtt`.
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from evenkeel.specs.containers.container import NAME_PATTERN
 from evenkeel.specs.documents.written import AbsolutePath, Duration, Name
+from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.walk import faults
@@ -247,7 +246,7 @@ def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
     if spec.network in _RESERVED_NETWORKS:
         hint = "expected the name of a network of its own, for example evenkeel"
         flaws.append(Flaw(("engine", "network"), f"`{spec.network}` is one of the engine's own networks", hint))
-    if spec.owner and not re.fullmatch(NAME_PATTERN, spec.owner):
+    if spec.owner and not is_name(spec.owner):
         flaws.append(Flaw(("engine", "owner"), "expected a name", "letters, digits and _ . -; a path is the default"))
     path = file_from(spec.docker_config, ("engine", "dockerConfig"), flaws)
     return EngineSettings(spec.kind, spec.address, spec.network, path, spec.token_realms, spec.owner)

@@ -1,6 +1,7 @@
 """The kinds of subjects on the command line: the word for each, and the module of its domain.
 
-A domain adds its module and a line in `SUBJECTS`; `get`, `describe`, their errors and the completion follow from it.
+A domain adds its module and a line in `SUBJECTS`; `get`, `describe`, their errors and the completion follow from it. Groups
+are of all domains: they are listed, and a description of each is that of its members.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import NamedTuple
 
 import click
 
-from evenkeel.controller.cli.subjects import containers, files
-from evenkeel.controller.cli.subjects.port import Subjects
+from evenkeel.controller.cli.subjects import baselines, containers, files
+from evenkeel.controller.cli.subjects.port import Listed, Subjects
 from evenkeel.specs.problem import likely
 from evenkeel.specs.visible import one_line
 
@@ -32,20 +33,26 @@ SUBJECTS = {
     )
 }
 
+LISTED: dict[str, Listed] = {**{many: kind.subjects for many, kind in SUBJECTS.items()}, "baselines": baselines}
+"""What `get` lists, by its word."""
+
 _WORDS = {word: kind for kind in SUBJECTS.values() for word in (kind.one, kind.many)}
+_LISTED_WORDS = {word: kind.many for word, kind in _WORDS.items()} | dict.fromkeys(
+    ("baseline", "baselines"), "baselines"
+)
 
 
 class KindOfMany(click.Choice[str]):
-    """The kind of subjects that are listed; the word for one means the same. The value is the key in `SUBJECTS`."""
+    """The kind of subjects that are listed; the word for one means the same. The value is the key in `LISTED`."""
 
     def __init__(self) -> None:
-        super().__init__(list(SUBJECTS))
+        super().__init__(list(LISTED))
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value in _WORDS:
-            return _WORDS[value].many
-        there = _listed(f"`{many}`" for many in SUBJECTS)
-        near = likely(value, SUBJECTS)
+        if value in _LISTED_WORDS:
+            return _LISTED_WORDS[value]
+        there = _listed(f"`{many}`" for many in LISTED)
+        near = likely(value, LISTED)
         hint = near or f"all about one: {describe_hint(value)}"
         raise click.UsageError(f"there are only {there} to get; {hint}", ctx)
 
@@ -65,7 +72,7 @@ class KindOfOne(click.Choice[str]):
 
 def get_hint() -> str:
     """The commands that list subjects."""
-    return _listed((f"`evenkeel get {many}`" for many in SUBJECTS), "or")
+    return _listed((f"`evenkeel get {many}`" for many in LISTED), "or")
 
 
 def describe_hint(name: str, kinds: Iterable[str] = ()) -> str:

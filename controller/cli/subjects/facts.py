@@ -69,7 +69,7 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
         is_given_up,
         any(each.subject == name for each in happened),
         tuple(folded(happened)[-_MOST_ENTRIES:]),
-        _at_work(settings, name),
+        _at_work(settings, domain, name),
     )
 
 
@@ -92,11 +92,12 @@ def unknown_subject(journal: Journal, domain: str, name: str, also: Collection[s
     return EvenkeelError(f"{one}:{name}", f"{why}; {hint}" if hint else why)
 
 
-def _at_work(settings: Settings, name: str) -> tuple[StepAtWork, ...]:
-    """What the controller is doing for this subject just now, if one is at work."""
+def _at_work(settings: Settings, domain: str, name: str) -> tuple[StepAtWork, ...]:
+    """The steps that are being performed for this subject of a domain, if a controller is at work."""
     from pathlib import Path
 
     from evenkeel.controller.control.ask import ask_status
 
     standing = ask_status(Path(settings.state))
-    return tuple(step for step in standing.work.steps if step.subject == name) if standing is not None else ()
+    steps = standing.work.steps if standing is not None else ()
+    return tuple(step for step in steps if (step.domain, step.subject) == (domain, name))

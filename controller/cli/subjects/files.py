@@ -1,8 +1,8 @@
 """Files, as `get` and `describe` tell of them (`port.Subjects`): those that are asked for, and those that evenkeel has
 placed.
 
-No content is told. A digest is told only where the document in force asks for the file and no revision that is known
-calls it secret: a short content can be guessed from it."""
+No content is told. A digest is told only where the document in force asks for the file, no revision that is known calls
+it secret, and what evenkeel has placed was no secret then: a short content can be guessed from it."""
 
 from __future__ import annotations
 
@@ -60,9 +60,11 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
     from evenkeel.reconcilers.files.asked import asked_texts, otherwise
+    from evenkeel.reconcilers.files.telling import without_content
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+    from evenkeel.specs.files.difference import of_files
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.files_described import FileOwn
@@ -86,6 +88,8 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
         raise away or unknown_subject(journal, _DOMAIN, name, {*want.subjects, *(each.subject for each in seen.files)})
     shown, document = file if file is not None else wish, facts.document or facts.wish
     differences = decisions.diff(want, seen, memory) if away is None else ()
+    if any(each.secret for each in all_asked if each.name == name or each.path in {at.seen.path for at in places}):
+        differences = tuple(without_content(each) for each in of_files(differences))
     return Description(
         Described(
             "file",
@@ -118,7 +122,7 @@ def _all_asked(journal: Journal) -> tuple[File, ...]:
 
 
 def _at_path(there: FileSeen, want: FilesWanted | None, memory: FilesMemory, all_asked: Collection[File]) -> AtPath:
-    from evenkeel.reconcilers.files.ownership import is_own, is_proven
+    from evenkeel.reconcilers.files.ownership import is_open, is_own, is_proven
     from evenkeel.templates.files_described import AtPath
 
     in_force = {file.path for file, _ in want.documents} if want is not None else set()
@@ -131,7 +135,7 @@ def _at_path(there: FileSeen, want: FilesWanted | None, memory: FilesMemory, all
         there,
         by,
         own and is_proven(there, memory),
-        secret or there.path not in in_force,
+        secret or there.path not in in_force or (own and not is_open(there, memory)),
         memory.originals.get(there.path),
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class Listing(NamedTuple):
     """All subjects of a kind: as a table for people, and the same as `items` for programs. `kind` is that of the whole
-    list; `engine`: what was looked at, in words."""
+    list; `engine`: what was looked at, in words, "" for the journal alone."""
 
     kind: str
     engine: str
@@ -32,12 +32,16 @@ class Description(NamedTuple):
     away: EvenkeelError | None = None
 
 
-class Subjects(Protocol):
-    """A kind of subjects; the modules beside this one implement it."""
+class Listed(Protocol):
+    """What can be listed; the modules beside this one implement it."""
 
     async def listing(self, settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
         """What is there, whoever made it. `now`: seconds since the epoch. Raises Unavailable, TimedOut, Refused."""
         ...
+
+
+class Subjects(Listed, Protocol):
+    """A kind of subjects, each of which can be described, too."""
 
     async def description(self, settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
         """All about the subject of this name. `show_values`: with what is hidden, for a terminal only. Raises

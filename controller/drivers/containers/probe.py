@@ -135,7 +135,7 @@ async def fault(check: Health, address: str) -> str:
 
 
 async def _http_fault(probe: HttpProbe, address: str) -> str:
-    """Why a GET, read with h11, has no good answer; "" when it has one."""
+    """The reason why a GET, read with h11, has no good answer; "" when it has one."""
     import h11
 
     reader, writer = await asyncio.open_connection(address, probe.port)

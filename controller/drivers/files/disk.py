@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from evenkeel.controller.drivers.files.engine import FilesEngine
+from evenkeel.controller.drivers.files.host import group_id, own_groups, own_user, reserved_paths, user_id
 from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
 from evenkeel.specs.files.file import Form
 from evenkeel.specs.files.observed import FileKind
@@ -24,13 +25,7 @@ _PIECE = 1 << 20
 def disk_files(state: str, specs: Sequence[str] = ()) -> FilesEngine:
     """The driver of the files of this host. `state`: the state directory, which has the store of contents. No file is placed
     there, nor at or below `specs`."""
-    real = [(os.path.realpath(each), each) for each in specs]
-    reserved = {path: f"{shown} holds specs" for path, shown in real} | {
-        shown: f"{shown} holds specs" for _, shown in real
-    }
-    state_path = os.path.realpath(state)
-    reserved |= dict.fromkeys((state_path, state), f"{state} is the state directory of evenkeel")
-    return FilesEngine(Disk(), f"{state_path}/files", reserved)
+    return FilesEngine(Disk(), f"{os.path.realpath(state)}/files", reserved_paths(state, specs))
 
 
 class Disk:
@@ -41,27 +36,17 @@ class Disk:
 
     @property
     def uid(self) -> int:
-        return os.geteuid()
+        return own_user()
 
     @property
     def groups(self) -> tuple[int, ...]:
-        return (os.getegid(), *os.getgroups())
+        return own_groups()
 
     def user(self, name: str) -> int | None:
-        import pwd
-
-        try:
-            return pwd.getpwnam(name).pw_uid
-        except KeyError:
-            return None
+        return user_id(name)
 
     def group(self, name: str) -> int | None:
-        import grp
-
-        try:
-            return grp.getgrnam(name).gr_gid
-        except KeyError:
-            return None
+        return group_id(name)
 
     def way(self, folder: str) -> Way:
         try:

@@ -1,20 +1,22 @@
 """A file system in memory: for rehearsals on a laptop, and as a test kit.
 
 It is no mock: it refuses the operations that a file system refuses, and can be made to run out of space, to become
-read-only, and to take rights away. Every owner exists, with a made-up number. An absent source has a made-up content,
-as images of the memory engine have. With `store` it outlives the process.
+read-only, and to take rights away. Owners, rights and reserved paths are those of this host and this process, as on the
+real disk. An absent source has a made-up content, as images of the memory engine have. With `store` it outlives the
+process.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import basename, dirname
 
 from evenkeel.controller.drivers.files.engine import FilesEngine
+from evenkeel.controller.drivers.files.host import group_id, own_groups, own_user, reserved_paths, user_id
 from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.codec import decode, encode
@@ -23,7 +25,7 @@ from evenkeel.specs.files.file import Form
 from evenkeel.specs.files.observed import FileKind
 
 STATE = "/var/lib/evenkeel"
-"""The state directory of the simulated host."""
+"""The state directory of a simulated host that is given none."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,11 @@ class World:
     entries: dict[str, Entry] = field(default_factory=dict)
 
 
-def memory_files(store: Path | None = None, *, readonly: bool = False) -> FilesEngine:
-    """The driver of a simulated host, kept in the file `store`. With `readonly` that file stays as it is. Raises DriverError
-    when it holds no simulated host."""
+def memory_files(
+    store: Path | None = None, *, state: str = STATE, specs: Sequence[str] = (), readonly: bool = False
+) -> FilesEngine:
+    """The driver of a simulated host, kept in the file `store`. `state` and `specs`: as for `disk_files`. With `readonly` the
+    file `store` stays as it is. Raises DriverError when it holds no simulated host."""
     world = World()
     if store is not None and store.exists():
         try:
@@ -56,7 +60,10 @@ def memory_files(store: Path | None = None, *, readonly: bool = False) -> FilesE
             why = f"is damaged and holds no simulated files; remove {store} to begin with none"
             raise DriverError(f"file:{store}", why) from error
     system = MemoryDisk(world, None if readonly else store)
-    return FilesEngine(system, f"{STATE}/files", {STATE: f"{STATE} is the state directory of evenkeel"})
+    state_path = os.path.realpath(state)
+    for path in (state_path, *map(os.path.realpath, specs)):
+        system.put_folder(dirname(path))
+    return FilesEngine(system, f"{state_path}/files", reserved_paths(state, specs))
 
 
 class MemoryDisk:
@@ -64,8 +71,6 @@ class MemoryDisk:
     made-up content."""
 
     name = "memory (simulated)"
-    uid = 0
-    groups = (0,)
     blocks = False
 
     def __init__(self, world: World | None = None, store: Path | None = None) -> None:
@@ -73,11 +78,19 @@ class MemoryDisk:
         self.fails: int | None = None
         self.simulates_sources = True
 
+    @property
+    def uid(self) -> int:
+        return own_user()
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        return own_groups()
+
     def user(self, name: str) -> int | None:
-        return 0 if name == "root" else 1000 + int(hashlib.sha256(name.encode()).hexdigest()[:4], 16)
+        return user_id(name)
 
     def group(self, name: str) -> int | None:
-        return self.user(name)
+        return group_id(name)
 
     def way(self, folder: str) -> Way:
         path = ""
@@ -152,17 +165,21 @@ class MemoryDisk:
 
     # ── other people's hands ───────────────────────────────────────────────────────────────────────────────────
 
-    def put(self, path: str, content: bytes, *, uid: int = 0, gid: int = 0, mode: int = 0o644) -> None:
-        """Write a file from outside."""
-        self._put(path, Entry("file", content, uid, gid, mode))
+    def put(
+        self, path: str, content: bytes, *, uid: int | None = None, gid: int | None = None, mode: int = 0o644
+    ) -> None:
+        """Write a file from outside, as the user of this process if not told otherwise."""
+        user, group = self.uid if uid is None else uid, self.groups[0] if gid is None else gid
+        self._put(path, Entry("file", content, user, group, mode))
 
     def put_link(self, path: str, target: str) -> None:
         """Make a symbolic link from outside."""
         self._put(path, Entry("link", target=target, mode=0o777))
 
     def put_folder(self, path: str) -> None:
-        """Make a folder from outside."""
-        self._put(path, Entry("folder", mode=0o755))
+        """Make a folder from outside, if nothing is there."""
+        if path != "/" and path not in self.world.entries:
+            self._put(path, Entry("folder", mode=0o755))
 
     def take(self, path: str) -> None:
         """Remove a path from outside."""

@@ -125,7 +125,7 @@ class ContainerComponents:
         return standing(action.subject, _only(action, want), own, self._cycles.memory())
 
     async def _watch(self, instance: str, container: Container, cut: asyncio.Event) -> str:
-        """The reason why it does not stay up; "" when it does."""
+        """The reason why the instance does not stay up; "" when it does."""
         watching = self._driver.perform(Verify(instance, container), lambda message, done, total: self._driving.alive())
         proof = await unless(cut, watching)
         if proof is None:
@@ -156,7 +156,7 @@ class ContainerComponents:
         *,
         gives_way: bool = False,
     ) -> str:
-        """As `Components.restore`. Without a look nothing is done: newer content under the same tag would be taken for
+        """See `Components.restore`. Without a look nothing is done: newer content under the same tag would be taken for
         the former one."""
         newer: tuple[str, ...] = ()
         if action.image_before:

@@ -9,7 +9,7 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.participants.containers.components import ContainerDriving
 from evenkeel.controller.participants.containers.conduct import ContainersConduct, wanted
 from evenkeel.controller.participants.participant import Identified, Waits
-from evenkeel.reconcilers.agents.identify import AtWork, identify
+from evenkeel.reconcilers.agents.identify import RunningInstance, identify
 from evenkeel.reconcilers.agents.request import joined
 from evenkeel.reconcilers.containers.observation import at_work, content_of, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -37,7 +37,7 @@ class ContainersIdentification:
     async def identify(
         self, target: DesiredState, components: Sequence[tuple[str, str]], waits: Waits, cut: asyncio.Event
     ) -> Identified | str | None:
-        """As `Participant.identify`, cut short by `cut`."""
+        """See `Participant.identify`. `cut` cuts it short."""
         want = wanted(self._conduct, target)
         look = changed(at_containers(self._reconciler.look(want, self._memory())), fresh=True)
         try:
@@ -53,14 +53,14 @@ class ContainersIdentification:
         if blocked:
             return joined(blocked)
         instances = at_work(seen, memory)
-        there = {
-            name: AtWork(image_version(each.image), each.image_id, digest_of(each, seen))
+        running = {
+            name: RunningInstance(image_version(each.image), each.image_id, digest_of(each, seen))
             for name, each in instances.items()
         }
         followed = {each.name: each.image for each, _ in want.documents if each.image in seen.remote}
         promised = {name: seen.remote[image].digest for name, image in followed.items()}
         return Identified(
-            identify(components, differences, there, want.system, promised),
+            identify(components, differences, running, want.system, promised),
             restoring(instances),
             tuple(name for name, _ in components if name in want.system),
             tuple(unanswered(look.images, seen)),

@@ -148,9 +148,9 @@ class FileSource:
 
 
 def watched(paths: Sequence[Path]) -> frozenset[Path]:
-    """The real directories whose entries decide what `paths` (absolute) lead to and what is in there.
+    """The real directories whose entries decide where `paths` (absolute) lead, and the content there.
 
-    These are the parents of every path and of every link on the way; where something does not exist, the nearest
+    These are the parents of every path and of every link on the way; for a path that does not exist, the nearest
     directory that does; and folders of specs themselves, with all of this for the links in them.
     """
     found: set[Path] = set()

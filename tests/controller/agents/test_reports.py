@@ -64,11 +64,11 @@ def test_what_nobody_asked_for_waits_for_the_engine(what: list[Story], expected:
         for each in what:
             await each(device)
         assert reported(device) == []
-        assert device.agent.reports.owing.is_set() == bool(what)
+        assert device.agent.reports.report_due.is_set() == bool(what)
         device.engine.script.unreachable = False
         await device.agent.reports.report_news()
         assert reported(device) == [(name, ["lamp"]) for name in expected]
-        assert not device.agent.reports.owing.is_set()
+        assert not device.agent.reports.report_due.is_set()
         device.engine.kill("lamp")
         await device.agent.reports.report_news()
         assert reported(device) == [("current-state-", ["lamp"])]
@@ -88,7 +88,7 @@ def test_who_asks_is_answered_without_an_engine_and_corrected_when_it_is_back() 
         (agent,) = device.states[0]["payload"]["softwareNodes"]
         unknown = {"key": "containersUnknown", "value": "is scripted to be unreachable"}
         assert agent["parameters"] == [{"key": "domain", "value": "containers"}, unknown], "not: there are none"
-        assert device.agent.reports.owing.is_set()
+        assert device.agent.reports.report_due.is_set()
         device.engine.script.unreachable = False
         await device.agent.reports.report_news()
         assert reported(device) == [("current-state-", ["lamp"])]
@@ -195,7 +195,7 @@ def test_what_broke_is_told_later() -> None:
         driver.left = 1
         with pytest.raises(KeyError):
             await device.agent.reports.answer()
-        assert device.agent.reports.asked.is_set()
+        assert device.agent.reports.question_waits.is_set()
         await ask(device, "three")
         await device.agent.reports.answer()
         assert reported(device) == [("one", ["lamp"]), ("two", ["lamp"]), ("three", ["lamp"])]
@@ -203,10 +203,10 @@ def test_what_broke_is_told_later() -> None:
         for tell in (connect, end):
             with pytest.raises(KeyError):
                 await tell(device)
-        assert device.agent.reports.owing.is_set()
+        assert device.agent.reports.report_due.is_set()
         await device.agent.reports.report_news()
         assert reported(device) == [("ended", ["lamp"]), ("initial-current-state-", ["lamp"])]
-        assert not device.agent.reports.owing.is_set()
+        assert not device.agent.reports.report_due.is_set()
 
     run(story())
 
@@ -231,9 +231,9 @@ def test_the_worker_does_not_wait_for_long_to_report_an_end(others_wait: bool) -
         if looking is not None:
             await looking
             assert reported(device) == [("initial-current-state-", ["lamp"])]
-        assert device.agent.reports.owing.is_set()
+        assert device.agent.reports.report_due.is_set()
         await device.agent.reports.report_news()
         assert reported(device) == [("ended", ["lamp"])]
-        assert not device.agent.reports.owing.is_set()
+        assert not device.agent.reports.report_due.is_set()
 
     run(story())

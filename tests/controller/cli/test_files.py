@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from tests.until import until
 
 from evenkeel.controller.cli.subjects import SUBJECTS
 from evenkeel.controller.drivers.containers.memory import Image
@@ -16,7 +17,7 @@ from evenkeel.controller.drivers.files import memory_files
 from evenkeel.controller.drivers.files.memory import MemoryDisk
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.wiring import MEMORY_FILES, open_domains
-from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.feedback import Condition, Feedback, SetAside
 from evenkeel.specs.files.file import digest_of
 from evenkeel.specs.settings.settings import Settings
 
@@ -99,6 +100,38 @@ def test_files_are_listed_with_whose_they_are(device: Device) -> None:
         "what": "file", "by": "evenkeel", "asked": True, "uid": 1000, "gid": 50, "mode": "0640", "bytes": 3,
     }  # fmt: skip
     assert (found["late"]["target"], found["late"]["mode"], found["late"]["bytes"]) == ("/etc/other", None, None)
+
+
+def test_a_rehearsal_refuses_what_the_real_disk_refuses(device: Device) -> None:
+    device.write(
+        file("state", f"{device.state}/app.conf"),
+        file("spec", f"{device.specs}/app.yaml"),
+        file("theirs", more=", owner: nobody-of-this-name"),
+    )
+    planned = json.loads(device.run("plan", "-o", "json", ok=None).stdout)
+    subjects = planned["subjects"]
+    assert {each["name"]: (each["verb"], each["why"]) for each in subjects} == {
+        "spec": ("blocked", f"{device.specs} holds specs, where no file is placed"),
+        "state": ("blocked", f"{device.state} is the state directory of evenkeel, where no file is placed"),
+        "theirs": ("blocked", "there is no user `nobody-of-this-name`"),
+    }
+    device.run("apply", "--yes", ok=1)
+    assert {each["what"] for each in listed(device).values()} == {"absent"}
+
+
+def test_what_was_secret_is_told_by_no_command_when_it_is_no_secret_any_more(device: Device) -> None:
+    device.write(file(content="hunter1", more=", secret: true, mode: '0600'"), file("other", "/etc/other"))
+    device.run("apply", "--yes")
+    device.write(file(content="open", more=", mode: '0600', owner: nobody-of-this-name"), file("other", "/etc/other"))
+    device.run("apply", "--yes", ok=1)  # it stays at the old content
+    commands = [("plan",), ("plan", "-o", "json"), ("get", "files", "-o", "wide"), ("get", "files", "-o", "json")]
+    commands += [("describe", "file", "app.conf", "-o", form) for form in ("text", "json")]
+    told = [device.run(*each, ok=None).stdout for each in commands]
+    device.write(file(content="open", more=", mode: '0600'"), file("other", "/etc/other"))
+    told += [device.run(*each, ok=None).stdout for each in (*commands, ("apply", "--yes", "--verbose"), *commands)]
+    told.append(device.run("events", "-o", "json").stdout)
+    assert digest_of(b"hunter1")[:8] not in "".join(told)
+    assert digest_of(b"open")[:12] in told[-2]
 
 
 def test_a_file_that_nobody_asks_for_is_listed_until_it_is_removed(device: Device) -> None:
@@ -228,6 +261,109 @@ def test_a_file_and_a_container_of_one_name_have_their_own_entries(device: Devic
     }
 
 
+def test_a_file_and_a_container_of_one_name_have_their_own_steps_and_health(device: Device) -> None:
+    device.write(file("web"), spec("lamp"))
+    device.run("apply", "--yes")
+    with closing(open_journal(device.state)) as journal:
+        journal.say(Feedback("health", "web: it ended with exit code 3", domain="containers"))
+        journal.say(Feedback("left-over", "web: an old instance is left", domain="containers"))
+        journal.say(Feedback("rolling-back", "going back: web", domain="containers"))
+    told = [each["kind"] for each in described(device, "web")["events"]]
+    assert not {"health", "left-over"} & set(told)
+    assert "rolling-back" in told, "a revision is that of all domains"
+    device.write(file("web"), spec("web").replace("100ms", "60s"))
+    device.start("run")
+    until(lambda: any(step["phase"] == "VERIFY" for step in (device.status()["work"] or {"steps": []})["steps"]))
+    assert [each["domain"] for each in described(device, "web", "container")["doing"]] == ["containers"]
+    assert described(device, "web")["doing"] == []
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_the_status_names_a_group_that_is_blocked(device: Device, running: bool) -> None:
+    """Also when it is all that is left to do; and only while it is."""
+
+    def groups_told() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = device.status()["groups"]
+        return found
+
+    put_file(device, PATH)
+    device.write(file(), spec("web"), group("paper", "app.conf"), group("cabin", "web"))
+    if running:
+        device.start("run")
+        until(lambda: bool(device.engine().running()) and bool(groups_told()))
+    else:
+        device.run("apply", "--yes", ok=1)
+    why = f"app.conf: {PATH} has another content, and evenkeel did not make it; `overwrite: true` replaces it"
+    until(lambda: groups_told() == [{"name": "paper", "failed": None, "blocked": why}])
+    assert "group paper cannot be had: app.conf: " in device.run("status", COLUMNS="300").stdout
+    if not running:
+        device.run("apply", "--yes", ok=1)
+        assert [each["name"] for each in groups_told()] == ["paper"], "again"
+        device.write(file(more=", overwrite: true"), spec("web"), group("paper", "app.conf"), group("cabin", "web"))
+        device.run("apply", "--yes")
+        assert groups_told() == []
+
+
+def test_groups_are_listed_with_their_members_and_states(device: Device) -> None:
+    def groups() -> dict[str | None, dict[str, Any]]:
+        items = json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
+        return {each["name"]: each for each in items}
+
+    assert groups() == {}
+    device.settings(retries=1)
+    device.put_image(CRASHER, Image(exits_with=3))
+    lamp, rules = spec("lamp"), (group("cabin", "web", "app.conf"), group("paper", "theirs"), group("void", "nobody"))
+    device.write(file(), spec("web"), lamp, *rules)
+    device.run("apply", "--yes")
+    assert {name: each["state"] for name, each in groups().items()} == {
+        None: "good", "cabin": "good", "paper": "empty", "void": "empty",
+    }  # fmt: skip
+    put_file(device, "/etc/theirs.conf")
+    device.write(spec("web", CRASHER), file("theirs", "/etc/theirs.conf"), lamp, *rules)
+    device.run("apply", "--yes", ok=1)
+    found = groups()
+    assert {name: each["state"] for name, each in found.items()} == {
+        None: "good", "cabin": "failed", "paper": "blocked", "void": "empty",
+    }  # fmt: skip
+    assert found["cabin"]["members"] == [
+        {"domain": "containers", "name": "web", "asked": True},
+        {"domain": "files", "name": "app.conf", "asked": False},
+    ]
+    assert "exit code 3" in found["cabin"]["why"]
+    assert found["paper"]["why"].startswith("theirs: /etc/theirs.conf has another content")
+    rows = [line.split()[:3] for line in device.run("get", "baseline").stdout.splitlines()]
+    assert rows[:3] == [["NAME", "STATE", "MEMBERS"], ["(no", "group)", "good"], ["cabin", "failed", "containers/web,"]]
+    said = device.run("get", "baselines", "cabin", ok=1).stderr
+    assert said.endswith("all about one member: `evenkeel describe container NAME` or `evenkeel describe file NAME`\n")
+
+
+def test_content_that_was_set_aside_is_told_with_its_group(device: Device) -> None:
+    """Of the member of that domain, not of the file of its name."""
+    device.write(spec("web", CRASHER), file("web"), spec("lamp"), group("cabin", "web"))
+    device.run("apply", "--yes")
+    why = "it ended with exit code 3"
+    with closing(open_journal(device.state)) as journal:
+        aside = {"web": SetAside(CRASHER, why)}
+        journal.set_condition(Condition("ContentCurrent", False, "SetAside", why, set_aside=aside, domain="containers"))
+    items = json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
+    told = {each["name"]: each["setAside"] for each in items}
+    assert told == {None: [], "cabin": [{"domain": "containers", "name": "web", "image": CRASHER, "why": why}]}
+    (row,) = [line for line in device.run("get", "baselines", "-o", "wide").stdout.splitlines() if "cabin" in line]
+    assert row.split() == ["cabin", "good", "containers/web,", "files/web", CRASHER, "-"]
+
+
+def test_what_is_in_no_group_is_named_when_it_is_blocked(device: Device) -> None:
+    put_file(device, PATH)
+    device.write(file(), spec("web"), group("cabin", "web"))
+    device.run("apply", "--yes", ok=1)
+    (found,) = device.status()["groups"]
+    assert (found["name"], found["failed"]) == (None, None)
+    assert found["blocked"].startswith("app.conf: ")
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes", ok=1)
+    assert device.status()["groups"] == [], "there are no groups"
+
+
 def test_names_of_files_are_known_wherever_names_are(device: Device) -> None:
     device.write(file(), spec("web"))
     device.run("apply", "--yes")
@@ -288,7 +424,7 @@ def test_no_digest_is_told_of_what_is_or_was_secret(device: Device) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("evenkeel get ", {"containers", "files"}), ("evenkeel describe ", {"container", "file"})],
+    [("evenkeel get ", {"containers", "files", "baselines"}), ("evenkeel describe ", {"container", "file"})],
 )
 def test_the_kinds_are_completed(device: Device, words: str, offered: set[str]) -> None:
     asked = {"_EVENKEEL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}

@@ -57,6 +57,7 @@ def test_every_key_is_documented(device: Device) -> None:
         ("status",),
         ("get", "containers"),
         ("get", "files"),
+        ("get", "baselines"),
         ("describe", "container", "web"),
         ("describe", "file", "conf"),
     ):

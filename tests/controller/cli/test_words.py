@@ -82,8 +82,11 @@ def test_what_is_known_without_the_engine_is_described(device: Device) -> None:
             ("get", "pods"),
             "; all about one: `evenkeel describe container pods` or `evenkeel describe file pods`\n",
         ),
-        (("get", "contianer"), "there are only `containers` and `files` to get; did you mean `containers`?\n"),
-        (("get",), "say what to get: `evenkeel get containers` or `evenkeel get files`\n"),
+        (
+            ("get", "contianer"),
+            "there are only `containers`, `files` and `baselines` to get; did you mean `containers`?\n",
+        ),
+        (("get",), "say what to get: `evenkeel get containers`, `evenkeel get files` or `evenkeel get baselines`\n"),
         (
             ("describe",),
             "say which one: `evenkeel describe container NAME` or `evenkeel describe file NAME`\n",

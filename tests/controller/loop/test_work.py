@@ -34,7 +34,8 @@ def test_a_pull_tells_its_bytes_and_a_proof_its_seconds(on_stage: OnStage) -> No
         stage.say(Reading(desired_state([Document("Container", "slow", container)])))
         await stage.play(210)
         pull, proof, rest = told
-        assert pull == Work((StepAtWork("slow", "DOWNLOAD", f"pull {SLOW}", 50.5, "pulling", 50_000_000, 100_000_000),))
+        far = 50.5, "pulling", 50_000_000, 100_000_000
+        assert pull == Work((StepAtWork("slow", "DOWNLOAD", f"pull {SLOW}", *far, "containers"),))
         assert [(each.subject, each.phase, each.total) for each in proof.steps] == [("slow", "VERIFY", 60)]
         assert 29 <= proof.steps[0].done <= 31
         assert rest == Work()

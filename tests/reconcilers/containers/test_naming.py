@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
-from evenkeel.specs.containers.container import NAME_PATTERN, Container
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.name import NAME_PATTERN
 
 WEB = Container("web", "docker.io/library/web:1")
 

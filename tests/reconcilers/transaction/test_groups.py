@@ -38,7 +38,18 @@ def test_groups_reach_over_domains_and_the_rest_is_one() -> None:
 
 def test_a_loose_group_is_as_many_as_it_has_members() -> None:
     asked = state(container("web", "1"), container("lamp", "1"), rule("apps", "web", "lamp", all_or_nothing=False))
-    assert set(groups(asked, None).of.values()) == {"apps/web", "apps/lamp"}
+    assert set(groups(asked, None).of.values()) == {"apps/containers/web", "apps/containers/lamp"}
+
+
+def test_a_file_and_a_container_of_one_name_are_two_groups_of_a_loose_one() -> None:
+    rules = rule("apps", "web", all_or_nothing=False)
+    good = state(container("web", "1"), file("web", "1"), rules)
+    asked = state(container("web", "2"), file("web", "2"), rules)
+    found = groups(asked, good)
+    assert found.of == {("containers", "web"): "apps/containers/web", ("files", "web"): "apps/files/web"}
+    part = found.without(["apps/containers/web"])
+    assert part.subjects()["containers", "web"].wanted == good.subjects()["containers", "web"].wanted
+    assert part.subjects()["files", "web"].wanted == asked.subjects()["files", "web"].wanted
 
 
 def test_only_what_is_asked_otherwise_has_changed() -> None:

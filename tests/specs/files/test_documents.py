@@ -95,6 +95,14 @@ def test_everything() -> None:
         ({"path": "/x", "content": "x", "owner": "no one"}, "expected the name of a user or a group"),
         ({"path": "/x", "content": "x", "group": "4294967295"}, "expected a number of at most 4294967294"),
         ({"path": "/x", "content": "x", "contents": "y"}, "unknown key `contents`; did you mean `content`?"),
+        ({"path": "/x", "contents": "y"}, "unknown key `contents`; did you mean `content`?"),
+        ({"path": "/x", "src": "/y", "sha256": "0" * 64}, "unknown key `src`; did you mean `source`?"),
+        ({"path": "/x", "content": "x", "sorce": "/y", "sha256": "0" * 64}, "unknown key `sorce`; did you mean"),
+        ({"path": "/x", "content": 5}, "spec.content: expected a text, got a number"),
+        ({"path": "/x", "source": "y"}, "spec.source: the text `y` does not fit; expected an absolute path"),
+        ({"path": "/x", "sha256": "0" * 64}, "expected exactly one of `content`, `source`"),
+        ({"path": "/x", "content": "x", "source": "/x"}, "spec.source: expected exactly one of `content`, `source`"),
+        ({"path": "/x", "content": "x", "source": "/y/"}, "spec.source: expected exactly one of `content`, `source`"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(spec: dict[str, Any], problem: str) -> None:
@@ -136,6 +144,33 @@ def test_who_is_notified_may_be_unknown_and_is_told() -> None:
     _, problems = read(cfg, system("weh"))
     assert "`weh` is a system container, which is never restarted (warning); leave it out" in problems[0]
     assert read(cfg, container("weh"))[1] == []
+
+
+def test_no_file_is_suggested_to_be_notified() -> None:
+    """Also none that cannot be read, of which nothing but the name is sure."""
+    cfg = document("web-conf", path="/x", content="1", notify=["web-con"])
+    unread = encode({"apiVersion": "evenkeel/v1", "kind": "File", "metadata": {"name": "web-cons"}, "spec": "x"})
+    _, problems = read(cfg, document("web-cont", path="/y", content="1"), unread, container("db"))
+    (problem,) = [each for each in problems if "web-con`" in each]
+    assert problem.endswith("no container `web-con` is asked for (warning); expected one of: `db`")
+    _, problems = read(cfg, document("web-cont", path="/y", content="1"), unread)
+    (problem,) = [each for each in problems if "web-con`" in each]
+    assert problem.endswith("(warning); ask for it, or leave it out")
+
+
+def test_several_flaws_are_all_told() -> None:
+    _, problems = read(document(path="/x", mode="9"))
+    assert [each.partition("spec")[2].partition(";")[0] for each in problems] == [
+        ": expected exactly one of `content`, `source`",
+        ".mode: expected three octal digits in quotes, a 0 before them or not",
+    ]
+
+
+def test_a_name_is_unique_in_its_kind_alone() -> None:
+    cfg = document("web", path="/x", content="1")
+    assert read(cfg, container("web"))[1] == []
+    _, problems = read(cfg, document("web", path="/y", content="1"))
+    assert problems == ["2.yaml:1:1: File `web` is asked for twice; first at 1.yaml:1:1"]
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip() and len(text) > 3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
@@ -39,6 +41,19 @@ def test_a_group_without_members() -> None:
     assert [problem_text(each) for each in problems] == [
         "0.yaml:4:1: spec: a group without members; write `members:` or `memberLabels:`"
     ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ("  member: [web]\n", "unknown key `member`; did you mean `members`?"),
+        ("  members: web\n", "spec.members: expected a list, got a text"),
+    ],
+)
+def test_a_slip_in_the_members_is_one_problem(spec: str, problem: str) -> None:
+    _, problems = read(CONTAINERS, group("drive", spec))
+    assert len(problems) == 1
+    assert problem in problem_text(problems[0])
 
 
 def test_an_unknown_member_is_a_warning_with_the_nearest_name() -> None:

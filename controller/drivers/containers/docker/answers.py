@@ -33,7 +33,7 @@ class ContainerEntry(TypedDict):
 
 
 class Endpoint(TypedDict):
-    """How a container is attached to one network."""
+    """The attachment of a container to one network."""
 
     NetworkID: NotRequired[str]
     EndpointID: NotRequired[str]
@@ -115,7 +115,7 @@ class BindOptions(TypedDict):
 
 
 class MountAsked(TypedDict):
-    """A mount as it was asked for."""
+    """A mount as it was requested."""
 
     Source: NotRequired[str]
     Target: NotRequired[str]
@@ -123,7 +123,7 @@ class MountAsked(TypedDict):
 
 
 class MountEntry(TypedDict):
-    """A mount as it is."""
+    """A mount as the engine made it."""
 
     Type: NotRequired[str]
     Name: NotRequired[str]
@@ -178,7 +178,7 @@ class Inspected(TypedDict):
 
 
 def endpoints(inspected: Inspected) -> dict[str, Endpoint]:
-    """How a container is attached to networks, by their names."""
+    """The attachments of a container to networks, by their names."""
     settings: NetworkSettings = inspected.get("NetworkSettings") or {}
     return {name: endpoint or {} for name, endpoint in (settings.get("Networks") or {}).items()}
 

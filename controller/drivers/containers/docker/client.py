@@ -65,8 +65,8 @@ class EngineClient:
         self._idle: list[Wire] = []
         self._version: str | None = None
         self.meetings = 0
-        """How often the engine was asked for its version. After each time it may be another engine, and earlier answers
-        may be wrong."""
+        """The number of times that the engine was asked for its version. After each time the engine may be another one,
+        and earlier answers may be wrong."""
 
     async def call(
         self,
@@ -209,7 +209,8 @@ class EngineClient:
         return answer, content
 
     async def _ask(self, wire: Wire, request: Request) -> h11.Response:
-        """Asks for the version first when it is not known, because another engine may have come back."""
+        """Ask the engine. If its version is not known, ask for the version first, because another engine may have come
+        back."""
         if self._version is None:
             answer = await wire.ask(Request("GET", "/_ping"))
             await wire.rest()

@@ -225,7 +225,8 @@ def _resources(host: answers.HostConfig, asked: Resources, abilities: Abilities)
 
 
 def _log(log: answers.LogConfig, asked: Log) -> Log:
-    """Any other driver than json-file and none is drift: it is reported with a path that no spec can have."""
+    """The log of a container. A driver other than json-file and none is drift; it is reported with a path that no spec
+    can have."""
     driver, config = log.get("Type") or "json-file", log.get("Config") or {}
     if driver != "json-file":
         return Log(driver="none", path="" if driver == "none" else f"({driver})")
@@ -247,7 +248,8 @@ def _bytes(text: str, kilo: int, default: int) -> int:
 
 
 def _stop(config: answers.Config, asked: Stop, image_config: answers.Config) -> Stop:
-    """The engine counts whole seconds, rounded up when it was asked. The signal of the image was not asked for."""
+    """The stop of a container. The engine stores whole seconds, rounded up from the request. The signal of the image
+    was not asked for."""
     signal, seconds = config.get("StopSignal") or Stop().signal, config.get("StopTimeout")
     if signal == image_config.get("StopSignal"):
         signal = Stop().signal

@@ -1,8 +1,8 @@
-"""Creating a container, and reading what the engine made of it.
+"""Creating a container, and reading the result from the engine.
 
 A name conflict is success when the holder is the container that was to be created, so that a creation may be tried
-twice. The new container is read again, twice before it counts as another: an engine that made something else of it
-would be asked for the same for ever.
+twice. The new container is read again, and twice before it counts as different: if the engine made something else,
+evenkeel would ask for the same container for ever.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ async def create(
 async def _difference_made(
     observer: Observer, container: Container, attached: Sequence[tuple[str, str]], instance: str
 ) -> str | None:
-    """How a container that was just created differs from what was asked for, "" when it does not; `None` when it is gone."""
+    """The difference between a container that was just created and the container that was asked for, "" without one;
+    `None` when the created container is gone."""
     made = await observer.inspect(instance)
     if made is None or made.seen.container is None:
         return None

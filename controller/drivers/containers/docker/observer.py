@@ -44,7 +44,7 @@ _NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError
 
 
 class Inspection(NamedTuple):
-    """A container, and how it is attached to networks."""
+    """A container, and its attachment to networks."""
 
     seen: ContainerSeen
     attachment: Attachment
@@ -81,7 +81,7 @@ class Observer:
         self._inheritance = Inheritance()
 
     async def observe(self, look: ContainersLook) -> ContainersSeen:
-        """As `Driver.observe`. The whole look has a limit, because each answer of a slow engine may come in time, and
+        """See `Driver.observe`. The whole look has a limit, because each answer of a slow engine may come in time, and
         all together too late."""
         try:
             async with asyncio.timeout(self._look_timeout_s):
@@ -131,7 +131,7 @@ class Observer:
         )
 
     def hear(self, event: object) -> bool:
-        """The next event of the engine; whether it is a reason to look."""
+        """Take in the next event of the engine. True when it is a reason to look."""
         self.ends.hear(event)
         return is_reason_to_look(event, self._networks_of, frozenset().union(*self._networks_of.values()))
 
@@ -206,7 +206,7 @@ class Observer:
         return found._replace(seen=await self._probes.over_time(found.seen, check, up_s))
 
     async def _told_cut_off(self, found: Sequence[Inspection]) -> list[ContainerSeen]:
-        """Containers, each with why it is cut off from its network."""
+        """The containers, each with the reason why it is cut off from its network."""
         there, kept = None, ""
         self._networks_of |= {each.seen.id: frozenset(each.attachment.ids.values()) for each in found}
         if is_doubtful({each.seen.id: each.attachment for each in found}):
@@ -250,7 +250,8 @@ class Observer:
         return await self._client.get_list("/images/json", answers.ImageEntry, {"all": "1"})
 
     async def _engine_version(self) -> str:
-        """Forget what was read: after a new meeting the engine may be another one."""
+        """The engine's version. After a new meeting, all earlier answers are forgotten: the engine may be another
+        one."""
         if not self._version or self._version_of != self._client.meetings:
             answer = await self._client.get("/version", answers.Version)
             parts = answer.get("Components") or ()

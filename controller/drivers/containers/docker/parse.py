@@ -1,7 +1,7 @@
 """Answers of the Docker Engine API → observations. Pure.
 
-The list of containers tells whose they are and, of containers of others, everything that is shown. The inspection of one tells
-its state, and its settings (`configuration`).
+The list of containers has the owner of each container and, for foreign containers, everything that is shown. The
+inspection of a container has its state, and its settings (`configuration`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def entry_name(entry: answers.ContainerEntry) -> str:
 
 
 def subject_of(entry: answers.ContainerEntry) -> str:
-    """The name that evenkeel gave an entry of the container list, or that it has in the engine."""
+    """The name that evenkeel gave an entry of the container list; for a foreign one, the engine's name."""
     return str((entry.get("Labels") or {}).get(NAME_LABEL) or entry_name(entry))
 
 

@@ -1,8 +1,8 @@
 """Engines that the `docker` command would use and evenkeel does not: those of the environment and of Docker's contexts.
 
-A controller that is started by the system has another environment than an operator's shell, so that only
-`engine.address` counts. An operator who has set one of the others would look for the mistake in the wrong place when
-the engine is away, so the error names them.
+A controller that is started by the system has another environment than an operator's shell, so only `engine.address`
+counts. An operator who has set one of the others would look for the mistake in the wrong place when the engine is away,
+so the error names them.
 """
 
 from __future__ import annotations

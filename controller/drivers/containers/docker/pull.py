@@ -69,7 +69,7 @@ def is_waiting(line: PullLine) -> bool:
 
 
 def advance(layers: Layers, line: PullLine) -> Layers:
-    """The layers after one more line of the stream; the same ones when it says nothing new of them."""
+    """The layers after one more line of the stream; the same layers when the line has no news about them."""
     id_, status = line.get("id", ""), line.get("status", "")
     detail: ProgressDetail = line.get("progressDetail") or {}
     done, total = detail.get("current") or 0, detail.get("total") or 0

@@ -27,7 +27,7 @@ from evenkeel.specs.visible import shortened
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 10.0
-"""The time limit for one image, from when it has one of the places."""
+"""The time limit for one image. The time before the image has one of the places does not count."""
 _AT_ONCE = 4
 """Places of their own, so that a slow registry takes none from the looks."""
 _PATIENCE_S = 15.0

@@ -108,7 +108,7 @@ class Wire:
         return True
 
     def is_dead(self) -> bool:
-        """Whether it cannot be used again: it was closed, or bytes came that nobody had asked for."""
+        """Whether the connection cannot be used again: it was closed, or bytes came that nobody had asked for."""
         return self._reader.at_eof() or self._reader.waiting > 0 or self._writer.is_closing()
 
     def abort(self) -> None:
@@ -116,7 +116,7 @@ class Wire:
         self._writer.transport.abort()
 
     async def close(self) -> None:
-        """Closes at once, and returns when it is closed."""
+        """Close the connection at once. Returns when it is closed."""
         self.abort()
         with suppress(OSError):
             await self._writer.wait_closed()

@@ -12,7 +12,7 @@ from evenkeel.specs.output import Output
 
 
 def said(kept: Kept, image: Image) -> Output:
-    """The output of a container since it was first started. As with real engines, it needs a log that can be read."""
+    """The output of a container since it was first started. As in real engines, output needs a log that can be read."""
     env, marked = (kept.container.env, kept.container.secrets) if kept.container is not None else ((), ())
     lines = last_lines(image.output, env, marked) if kept.started_at else ()
     is_checked = kept.container is not None and kept.container.health is not None and not image.healthy

@@ -34,7 +34,7 @@ from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.plan import Done, Outcome, Retry
 
 IN_PLACE: InPlace = "finite"
-"""As Docker, so that a plan that is rehearsed here is the same there."""
+"""The same as Docker's, so that a plan that is rehearsed here is the same there."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Simulation:
         return self.catalogue.get(ref, default)
 
     def behaviour(self, kept: Kept) -> Image:
-        """How a container behaves: by the image that it was created from, although its tag may have been pushed again."""
+        """The behaviour of a container. The image that it was created from decides, although its tag may have been
+        pushed again."""
         offered = self.offered(kept.image)
         if kept.image_id == image_id(kept.image, offered.version):
             return offered
@@ -123,7 +124,7 @@ class Simulation:
         return Done("created", id_)
 
     def start(self, instance: str) -> Outcome:
-        """A container is up, on its network, unless something of it or of the host hinders it."""
+        """Start a container on its network, unless the container or the host has a fault that prevents it."""
         kept = self.find(instance)
         if kept.state in ("running", "restarting"):
             return Done("was running", kept.id)
@@ -141,7 +142,7 @@ class Simulation:
         return Done("started", kept.id)
 
     def _hindrance(self, kept: Kept) -> str:
-        """Why a container cannot be started now although nothing is wrong with it; "" when it can."""
+        """The reason why a container cannot be started now although nothing is wrong with it; "" when it can."""
         for device in kept.container.devices if kept.container else ():
             if device.host_path in self.script.absent:
                 custom = f'while adding custom device "{device.host_path}"'
@@ -159,7 +160,7 @@ class Simulation:
         return replace(kept, network=self.world.network)
 
     def cut_off(self, kept: Kept) -> str:
-        """Why a container has no network though it should; "" when it has."""
+        """The reason why a container has no network though it should; "" when it has one."""
         if kept.container is None or kept.container.network == "host":
             return ""
         if kept.network == DISCONNECTED:
@@ -167,7 +168,7 @@ class Simulation:
         return "its network is gone" if kept.network not in (BY_NAME, self.world.network) else ""
 
     def rename(self, action: Rename) -> Outcome:
-        """Another name, if it is free."""
+        """Rename a container, if the new name is free."""
         kept = self.find(action.instance)
         self._check_name(action.engine_name, kept.id)
         self.put(replace(kept, engine_name=action.engine_name))

@@ -11,7 +11,8 @@ from evenkeel.specs.containers.observed import LATELY_S, CheckSeen, ContainerSee
 
 
 def observation(simulation: Simulation, kept: Kept, look: ContainersLook) -> ContainerSeen:
-    """A container that evenkeel created has its subject in it; one of others has it from `look.adopted`, or none."""
+    """The observation of a container. An own container has its subject; a foreign one has a subject from
+    `look.adopted`, or none."""
     container, behaviour = kept.container, simulation.behaviour(kept)
     foreign = FOREIGN in kept.id and kept.id not in look.adopted
     if container is not None and kept.id in look.adopted:
@@ -58,6 +59,6 @@ def observation(simulation: Simulation, kept: Kept, look: ContainersLook) -> Con
 
 
 def _end_heard(simulation: Simulation, kept: Kept) -> int | None:
-    """The exit code of its newest end, for one that was started again since; `None` when it was not heard."""
+    """The exit code of a container's newest end, if it was started again since; `None` when the end was not noticed."""
     is_back = kept.state == "running" and kept.restart_count > 0 and simulation.script.tells_ends
     return simulation.behaviour(kept).exits_with if is_back else None

@@ -86,7 +86,7 @@ class Kept:
     vanishes: bool = False
     holds: str = ""
     was_killed: bool = False
-    """Whether it ended because the engine was asked to end it, or because the engine ended."""
+    """Whether the container ended because the engine was asked to end it, or because the engine ended."""
 
 
 @dataclass
@@ -154,8 +154,8 @@ def up_s(kept: Kept) -> float:
 
 
 def restarts(kept: Kept, image: Image) -> int:
-    """How often a container that keeps ending was started again by now, after waits that double each time, as Docker's
-    do."""
+    """The number of times that a container that keeps ending was started again by now, after waits that double each
+    time, as Docker's do."""
     longest = kept.container.restart.max_retries if kept.container is not None else 0
     count = int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1)))
     return max(1, min(count, longest) if longest else count)
@@ -166,7 +166,7 @@ def after_ends(kept: Kept, image: Image) -> tuple[State, int]:
     for as long as it is up."""
     if not image.flaps:
         return "restarting", restarts(kept, image)
-    turns = int(up_s(kept) / image.exits_after_s)  # 1: it has ended once and waits
+    turns = int(up_s(kept) / image.exits_after_s)  # 1: the container has ended once and waits
     return ("restarting", (turns + 1) // 2) if turns % 2 else ("running", turns // 2)
 
 

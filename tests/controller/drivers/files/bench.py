@@ -89,15 +89,17 @@ class Bench:
         self.kind, self._folder, self._states = kind, folder, 0
         self.place = "/srv/place" if kind == "memory" else str(folder / "place")
         self.state = "/var/lib/evenkeel" if kind == "memory" else str(folder / "state-1")
+        self.specs = (f"{self.place}/specs", f"{self.place}/one.yaml")
+        """A folder of specs, and a file of specs."""
         if kind == "memory":
-            engine = memory_files()
+            engine = memory_files(state=self.state, specs=self.specs)
             assert isinstance(engine.system, MemoryDisk)
             self.disk = engine.system
             self.disk.simulates_sources = False
             self.disk.put_folder(self.place)
         else:
             Path(self.place).mkdir(exist_ok=True)
-            engine = disk_files(self.state, [str(folder / "specs")])
+            engine = disk_files(self.state, self.specs)
         self.driver = Watched(engine)
         self.said: list[Feedback] = []
         self.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,12 +164,48 @@ def test_nothing_is_placed_in_the_state_directory(on: On) -> None:
     on(work)
 
 
-def test_an_unknown_owner_is_told(on: On) -> None:
+@pytest.mark.parametrize("name", ["specs", "specs/app.yaml", "one.yaml"])
+def test_nothing_is_placed_where_specs_are(on: On, name: str) -> None:
     async def work(it: Bench) -> None:
-        if it.kind == "disk":
-            assert isinstance(await it.converge(asking(file(it, owner="nobody-of-this-name"))), Stalled)
-            assert "there is no user `nobody-of-this-name`" in why(it)
-        assert isinstance(await it.converge(asking(file(it, owner=str(os.getuid()), group="0"))), Settled)
+        assert isinstance(await it.converge(asking(file(it, at=name, overwrite=True))), Stalled)
+        assert "holds specs, where no file is placed" in why(it)
+        assert it.tree() == {}
+        assert isinstance(await it.converge(asking(file(it, at="specs.conf"))), Settled)
+
+    on(work)
+
+
+def test_a_folder_with_the_state_directory_or_specs_is_not_replaced(on: On) -> None:
+    async def work(it: Bench) -> None:
+        for path in (it.place, str(Path(it.state).parent)):
+            assert isinstance(await it.converge(asking(File("cfg", path, "one", overwrite=True))), Stalled)
+            assert f"{path} is a folder, which evenkeel never replaces" in why(it)
+
+    on(work)
+
+
+@pytest.mark.parametrize("key", ["owner", "group"])
+def test_an_unknown_owner_is_told(on: On, key: str) -> None:
+    async def work(it: Bench) -> None:
+        unknown = file(it, **{key: "nobody-of-this-name"})
+        assert isinstance(await it.converge(asking(unknown)), Stalled)
+        assert f"there is no {'user' if key == 'owner' else 'group'} `nobody-of-this-name`" in why(it)
+        assert it.tree() == {}
+        mine = file(it, owner=str(os.getuid()), group=str(os.getgid()))
+        assert isinstance(await it.converge(asking(mine)), Settled)
+
+    on(work)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_without_root_no_file_is_given_away(on: On, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user is another one for the driver alone: what it refuses, it refuses before it does anything."""
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+
+    async def work(it: Bench) -> None:
+        assert isinstance(await it.converge(asking(file(it, owner="root"))), Stalled)
+        assert "only root can give a file another owner, and evenkeel is the user 65534" in why(it)
+        assert it.tree() == {}
 
     on(work)
 
@@ -464,6 +501,46 @@ def texts(it: Bench) -> str:
     said: list[Feedback] = it.said
     steps = [(each.traits.text, each.traits.facts) for each in it.driver.done]
     return f"{said} {it.journal.conditions()} {steps}"
+
+
+@pytest.mark.parametrize("origin", ["placed", "there already", "secret later", "edited"])
+def test_what_was_secret_is_not_told_when_it_is_no_secret_any_more(on: On, origin: str) -> None:
+    async def work(it: Bench) -> None:
+        old = digest_of(b"hunter1")[:8]
+        if origin == "there already":
+            it.put("app.conf", b"hunter1")
+        if origin == "secret later":
+            await it.converge(asking(file(it, "hunter1")))
+            it.said.clear()
+        secret = asking(file(it, "hunter1", secret=True))
+        assert isinstance(await it.converge(secret), Settled)
+        if origin == "edited":
+            it.put("app.conf", b"hunter2")
+            old = digest_of(b"hunter2")[:8]
+        asked = asking(file(it, "open", overwrite=True))
+        shown = [(each.why, each.changes) for each in (await it.plan(asked)).differences]
+        assert "(hidden)" in str(shown)
+        assert digest_of(b"open")[:8] in str(shown), "the new content is no secret"
+        assert isinstance(await it.converge(asked), Settled)
+        assert it.tree()["app.conf"] == "0644 open"
+        assert old not in f"{shown} {texts(it)}"
+        again = (await it.plan(asking(file(it, "next")))).differences
+        assert digest_of(b"open")[:8] in str([each.changes for each in again]), "from then on it may be told"
+
+    on(work)
+
+
+def test_a_source_that_still_holds_a_secret_is_not_told(on: On) -> None:
+    async def work(it: Bench) -> None:
+        it.put("source", b"hunter1")
+        pinned = file(it, None, source=it.at("source"), sha256=digest_of(b"hunter1"), secret=True)
+        assert isinstance(await it.converge(asking(pinned)), Settled)
+        open_ = changed(pinned, sha256=digest_of(b"open"), secret=False)
+        assert isinstance(await it.converge(asking(open_)), Stalled)
+        assert f"has another content than {digest_of(b'open')[:12]}…, which is asked for" in why(it)
+        assert digest_of(b"hunter1")[:8] not in texts(it)
+
+    on(work)
 
 
 def test_no_content_is_told(on: On) -> None:
