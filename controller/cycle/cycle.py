@@ -51,13 +51,14 @@ class Cycles(Generic[Want, Seen, Remembered]):
         transaction: Transaction | None = None,
         rank: int = 0,
         wake: Callable[[], object] = lambda: None,
+        interrupt: Callable[[], object] = lambda: None,
     ) -> None:
         """`tries`: how often a disturbing phase of a revision may fail before the revision is given up. `transaction`:
         the transaction of the device, where other domains take part in it; `rank`: the place of this domain in it;
-        `wake`: called when the transaction gives this domain work."""
+        `wake` and `interrupt`: as in `Member`."""
         self._reconciler, self._journal, self._say = reconciler, journal, say
         self._transaction = transaction or Transaction(journal)
-        self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake))
+        self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake, interrupt))
         self._turns = turns = Turns(
             reconciler, driver, journal, say, limits or StageLimits(), tries, progress, self._transaction
         )
@@ -77,6 +78,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         try:
             ending = await self._run(stopping)
             goes_on = isinstance(ending, Progressed)
+        except Exception:
+            self._transaction.broke(self._reconciler.domain)
+            raise
         finally:
             if not goes_on:
                 self._wellbeing.hold_up()

@@ -93,6 +93,7 @@ class Worker:
             transaction,
             rank,
             self.wake,
+            partial(self.wake, urgent=True),
         )
         self.cycles.steps.broke = partial(defects.met, domain.name)
         self.cycles.steps.at_work = signs.works

@@ -26,12 +26,13 @@ NOBODY: Mapping[str, str] = {}
 
 class Member(NamedTuple):
     """A domain in the transaction. `rank`: its place in the order of switches. `want`: what of a state is its own. `wake`:
-    it has something to do."""
+    it has something to do; `interrupt`: and what it does now is of no use, where that can be cut short."""
 
     name: str
     rank: int
     want: Callable[[DesiredState], Wanted]
     wake: Callable[[], object]
+    interrupt: Callable[[], object]
 
 
 class Transaction:
@@ -55,6 +56,8 @@ class Transaction:
         """The digest of the last-good that is known to be in force instead of what is desired; "" while that is not known."""
         self._notified = set(journal.memories.notified())
         """Domains that another one has notified, and of which a step was left at every look since."""
+        self._broken: set[str] = set()
+        """Domains whose last cycle ended in a defect: they may never look."""
         self._idle: set[str] = set()
         """Domains of which nothing was asked when they last looked for work."""
         self.disturbances = 0
@@ -106,6 +109,7 @@ class Transaction:
 
     def seen(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
         """A domain has looked for a state, or could not: how far it is (`reconcilers.transaction.barrier.Progress`)."""
+        self._broken.discard(domain)
         if pending in (None, Phase.CLEANUP) and not unseen:
             self._notified.discard(domain)
         digest, before = self._progress.get(domain, ("", None))
@@ -127,6 +131,12 @@ class Transaction:
         """The groups that were held are tried again, with all others."""
         self.groups.let_go()
         self._wake_all()
+
+    def broke(self, domain: str) -> None:
+        """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""
+        if domain not in self._broken:
+            self._broken.add(domain)
+            self._wake_others(domain)
 
     def fails(self, domain: str, state: DesiredState) -> None:
         """A try of a domain on its way to a state has failed. It counts as failing until nothing is left of its way."""
@@ -185,7 +195,10 @@ class Transaction:
 
     def _progress_of(self, name: str, state: DesiredState) -> Progress:
         digest, found = self._progress.get(name, ("", Progress(0, None)))
-        return found if digest == state.digest else Progress(self._members[name].rank, None, "it was not looked at yet")
+        if digest == state.digest:
+            return found
+        is_expected = name not in self._broken
+        return Progress(self._members[name].rank, None, "it was not looked at yet", is_expected=is_expected)
 
     def disturbed(self) -> None:
         """Something was just done to the world: nothing is proven that was seen before."""
@@ -251,7 +264,8 @@ class Transaction:
             "rolling-back", f"going back to {good}{self._whom(state, self._journal.readable_revision('last-good'))}"
         )
         voice.settled_is(False, "RollingBack", why)
-        self._wake_all()
+        for member in self._members.values():
+            member.interrupt()
 
     def _tell_given_up(self, blamed: GivenUp, voice: Voice) -> None:
         """Some groups have failed, and the others go on."""

@@ -18,12 +18,13 @@ from evenkeel.specs.plan import Phase, Plan
 class Progress(NamedTuple):
     """The progress of a domain on the way to a revision. `rank`: its place in the order of switches. `pending`: the
     first phase of which a step is left, `None` when none is. `unseen`: the reason why its progress is unknown, or "".
-    `fails`: its last try failed."""
+    `fails`: its last try failed. `is_expected`: it has not looked for this revision yet, and will soon."""
 
     rank: int
     pending: Phase | None
     unseen: str = ""
     fails: bool = False
+    is_expected: bool = False
 
 
 def pending(plan: Plan) -> Phase | None:
@@ -42,7 +43,7 @@ def held(domain: str, phase: Phase, others: Mapping[str, Progress], rank: int, *
     mine = _place(phase, rank, back)
     waits = []
     for name, each in sorted(others.items()):
-        if back and (each.unseen or each.fails):
+        if back and ((each.unseen and not each.is_expected) or each.fails):
             continue
         if each.unseen:
             waits.append(f"{name} ({each.unseen})")

@@ -15,8 +15,8 @@ from evenkeel.specs.plan import Traits
 
 
 class Pull(Struct, frozen=True, tag="pull"):
-    """Fetch an image, of which the full name is given. Disturbs nothing. `digest`: the content that its registry has just named, if it was asked. Other
-    content, from a mirror that lags behind, is not accepted."""
+    """Fetch an image, of which the full name is given. Disturbs nothing. `digest`: the content that its registry has just
+    named, if it was asked. Other content, from a mirror that lags behind, is not accepted."""
 
     image: str
     policy: PullPolicy

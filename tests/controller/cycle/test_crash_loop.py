@@ -175,7 +175,7 @@ def test_nothing_is_well_again_because_the_failed_one_is_just_up(on_device: OnDe
         device.ask(container("web", "bad:1", restart=Restart("always")))
         while not device.said("revision-failed"):
             await device.cycle()
-        while device.running() != {"web": "bad:1"}:
+        while device.running() != {"web": "bad:1"}:  # noqa: ASYNC110  the engine starts it again
             await asyncio.sleep(0.01)
         await device.follow()
         assert device.settled() == (False, "RolledBack")

@@ -79,12 +79,16 @@ def test_a_planner_that_breaks_on_the_way_costs_tries_and_last_good_comes_back(f
 
     async def work(stage: FaultyStage) -> None:
         stage.say(asking("web:1", "db:1"))
-        ended: list[Action] = []
+        ended, refused = list[Action](), list[Action]()
 
-        def notice(action: Action) -> None:
+        def notice(action: Action) -> Outcome | None:
             if isinstance(action, End):
                 ended.append(action)
                 stage.plans.breaks["diff"] = KeyError("web")
+            elif isinstance(action, Start) and ended and not refused:
+                refused.append(action)
+                return Retry("not now")
+            return None
 
         during: list[tuple[dict[str, str], dict[str, bool], str]] = []
 
@@ -143,10 +147,15 @@ def test_a_planner_that_breaks_for_last_good_too_fails_no_revision(faulty: OnSta
     async def work(stage: FaultyStage) -> None:
         stage.say(asking("web:1"))
 
-        def notice(action: Action) -> None:
+        def notice(action: Action) -> Outcome | None:
             if isinstance(action, End):
                 stage.plans.everywhere = True
                 stage.plans.breaks["diff"] = KeyError("web")
+            return (
+                Retry("not now")
+                if isinstance(action, Start) and stage.plans.everywhere and stage.plans.breaks
+                else None
+            )
 
         stage.at(99, stage.engine.script.failures.append, notice)
         stage.at(100, stage.say, asking("web:2"))
