@@ -211,6 +211,7 @@ def open_agents(
         protected=settings.system_containers,
         verbose=asked.verbose_inventory,
         reported_values="unmarked" if asked.report_values else "none",
+        at_once=settings.parallel,
     )
 
     def build(controller: Controller) -> Serving:

@@ -33,11 +33,14 @@ def all_open(step: Step) -> bool:
 
 
 def gate(plan: Plan, is_open: IsOpen = all_open) -> Go | Wait | None:
-    """The open steps of the first stage; `None` when there is nothing to do."""
+    """The open steps of the first stage, without those that need a closed one; `None` when there is nothing to do."""
     if not plan.stages:
         return None
-    stage = plan.stages[0]
-    steps = tuple(step for step in stage.steps if is_open(step))
+    stage, closed = plan.stages[0], set[str]()
+    for step in stage.steps:  # what a step needs stands before it
+        if not is_open(step) or closed.intersection(step.needs):
+            closed.add(step.id)
+    steps = tuple(step for step in stage.steps if step.id not in closed)
     if steps:
         return Go(stage if len(steps) == len(stage.steps) else changed(stage, steps=steps))
     return Wait(f"{stage.phase} of {', '.join(sorted({step.subject for step in stage.steps}))} has not been commanded")

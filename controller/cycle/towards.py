@@ -23,7 +23,7 @@ from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import Step
+from evenkeel.specs.plan import Stage, Step
 
 _COUNTED_ELSEWHERE = 2
 """No failure here is the last try: the caller counts them."""
@@ -55,12 +55,14 @@ class Towards(Generic[Want, Seen, Remembered]):
         progress: StepProgress,
         late: Late = unheard,
         meant: Callable[[Remembered], Remembered] = lambda memory: memory,
+        begins: Callable[[Stage], None] = lambda stage: None,
     ) -> Ending:
         """Run the first open stage for one subject of a caller's desired state; `Settled` when the gate opens nothing
         more.
 
         The caller reports and counts failures. `see`: `Cycles.observe` with the caller's patience; `None` when that was
         cut short. `late`: called with steps that are late. `meant`: adds the caller's facts to the memory.
+        `begins`: called with the stage before it is performed.
         """
         self._record.begin()
         journal, reconciler = self._journal, self._reconciler
@@ -84,6 +86,7 @@ class Towards(Generic[Want, Seen, Remembered]):
             progress(step, message, done, total)
 
         activity = journal.mailbox(reconciler.domain).activity()
+        begins(found.stage)
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
         with self._beside.at_work({subject, *acting}):
             outcomes = await self._steps.perform(found.stage, stopping, report, late)

@@ -9,11 +9,13 @@ from typing import Protocol, TypeVar
 from evenkeel.controller.participants.participant import Waits
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command
-from evenkeel.specs.plan import Step
+from evenkeel.specs.plan import Stage, Step
 
 Want = TypeVar("Want")
 
 StepProgress = Callable[[Step, str, int, int], None]
+StageBegins = Callable[[Stage], None]
+"""Called with a stage before it is performed."""
 
 MOST_PROOFS = 5
 """The most proofs of a component that is stopped from outside each time. After these it does not become proven."""
@@ -25,6 +27,10 @@ class Interrupted(Exception):
 
 def silent(step: Step, message: str, done: int, total: int) -> None:
     """Ignore progress."""
+
+
+def unheeded(stage: Stage) -> None:
+    """Ignore the beginning of a stage."""
 
 
 class Components(Protocol[Want]):
@@ -42,6 +48,10 @@ class Components(Protocol[Want]):
         """The want of the domain in the state before an activity."""
         ...
 
+    def needs(self, action: ActivityAction, want: Want) -> Sequence[str]:
+        """The components that have to be well before this one is activated."""
+        ...
+
     async def drive(
         self,
         action: ActivityAction,
@@ -50,6 +60,7 @@ class Components(Protocol[Want]):
         waits: Waits,
         cut: asyncio.Event,
         progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
     ) -> str:
         """Drive a component as far as the command's gate is open; "" when it went well, else the reason."""
         ...

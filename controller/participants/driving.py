@@ -14,7 +14,14 @@ from typing import Generic, NamedTuple
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.lateness import LATE_S
-from evenkeel.controller.participants.components import MOST_PROOFS, Interrupted, StepProgress, silent
+from evenkeel.controller.participants.components import (
+    MOST_PROOFS,
+    Interrupted,
+    StageBegins,
+    StepProgress,
+    silent,
+    unheeded,
+)
 from evenkeel.controller.participants.participant import Waits
 from evenkeel.controller.participants.patience import Trouble, Vain, pause
 from evenkeel.controller.process.stopping import unless
@@ -142,8 +149,10 @@ class Driving(Generic[Want, Seen, Remembered]):
         view: View[Seen, Remembered],
         patience_s: float,
         progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
     ) -> str:
-        """Drive one subject as far as the gate is open; "" when it went well, else the reason."""
+        """Drive one subject as far as the gate is open; "" when it went well, else the reason. `begins`: called with each
+        stage before it is performed."""
         trouble = Trouble(waits)
         if self._silent:
             return self._silent
@@ -165,7 +174,9 @@ class Driving(Generic[Want, Seen, Remembered]):
         while True:
             self.alive()
             vain.tries()
-            ending = await self._cycles.towards.by_a_stage(want, subject, is_open, see, cut, report, late, view.memory)
+            ending = await self._cycles.towards.by_a_stage(
+                want, subject, is_open, see, cut, report, late, view.memory, begins
+            )
             match ending:
                 case Settled():
                     trouble.say("")

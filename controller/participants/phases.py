@@ -1,4 +1,4 @@
-"""Carry out the commands of an activity on a local domain, one component after the other.
+"""Carry out the commands of an activity on a local domain (`controller.participants.forward` those that lead forward).
 
 Level-based like everything else: a phase that was interrupted, by a crash or by a newer desired state, is begun again
 and does only the work that is left. The domain's `Components` drive and judge each component.
@@ -10,24 +10,26 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Generic
 
-from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, StepProgress, Want, silent
+from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, Want
+from evenkeel.controller.participants.forward import Forward
 from evenkeel.controller.participants.participant import Tell, Waits
+from evenkeel.controller.participants.progress import Progress
 from evenkeel.reconcilers.agents import activity as activities
 from evenkeel.reconcilers.agents import closing
-from evenkeel.reconcilers.agents.commands import PHASES
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.codec import changed
-from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command, Status
-from evenkeel.specs.plan import Step
-
-_PROGRESS_EVERY_S = 1.0
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
 
 
 class Phases(Generic[Want]):
     """The commands of one domain, carried out. `cut` ends work that can be cut short, `stopping` is for good."""
 
-    def __init__(self, components: Components[Want], cut: asyncio.Event, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, components: Components[Want], cut: asyncio.Event, stopping: asyncio.Event, at_once: int = 3
+    ) -> None:
+        """`at_once`: the components at work side by side."""
         self._components, self._cut, self._stopping = components, cut, stopping
+        self._forward = Forward(components, cut, at_once)
 
     async def carry_out(self, activity: Activity, tell: Tell) -> Activity | None:
         """See `Participant.carry_out`."""
@@ -39,7 +41,7 @@ class Phases(Generic[Want]):
                 case "CLEANUP":
                     return await self._clean_up(activity, tell, self._cut)
                 case _:
-                    return await self._go_forward(activity, tell)
+                    return await self._forward.carry_out(activity, tell)
         except Interrupted:
             return None
 
@@ -84,63 +86,14 @@ class Phases(Generic[Want]):
         want = self._components.wanted(activity)
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
-            waits = _Progress(activity, good[0], tell, "CLEANUP").waits
+            waits = Progress(good[0], tell, "CLEANUP", activity).waits
             stands = await self._components.all_stand(good, want, waits, self._cut)
             away = [action for action in good if stands[action.subject].how == "away"]
             if not away:
                 break
             for action in away:
-                waits = _Progress(activity, action, tell, "CLEANUP").waits
-                await self._put_up(action, want, "CLEANUP", waits, self._cut)
-        return stands
-
-    async def _go_forward(self, activity: Activity, tell: Tell) -> Activity:
-        command, cut, want = activity.command, self._cut, self._components.wanted(activity)
-        assert command
-        phase = PHASES[command]
-        for action in activities.to_do(activity):
-            activity = activities.mark(activity, action.subject, phase.action_working)
-            tell(activity, phase.working)
-            report = _Progress(activity, action, tell, phase.working)
-            ended = False
-            if command == "ACTIVATE":
-                stands = await self._put_up(action, want, command, report.waits, cut, report)
-                why, ended = "" if stands.is_well else stands.why, stands.how == "ended"
-            else:
-                why = await self._components.drive(action, want, command, report.waits, cut, report)
-            if not why and command == "DOWNLOAD":
-                # from here on the fetched content is meant, even if the tag is pushed again or its digest cannot be
-                # looked up
-                digest, why = await self._components.content(action, want, report.waits, cut)
-                activity = activities.settle_content(activity, action.subject, digest) if not why else activity
-            if why:
-                activity = activities.fail(activity, action.subject, why)
-                tell(activity, phase.badly)
-                return activity
-            activity = activities.end_well(activity, action, ended=ended)
-        activity = activities.finish(activity, well=True)
-        tell(activity, phase.well)
-        return activity
-
-    async def _put_up(
-        self,
-        action: ActivityAction,
-        want: Want,
-        command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-    ) -> Standing:
-        """Drive a component as far as the command's gate is open; its standing then. One that is stopped or removed
-        from outside at this very moment is put up again a few times."""
-        stands = Standing("away", "it was not looked at")
-        for _ in range(MOST_PROOFS):
-            why = await self._components.drive(action, want, command, waits, cut, progress)
-            stands = await self._components.stands(action, want, waits, cut)
-            if why and not stands.is_well:
-                return Standing(stands.how, why)
-            if why or stands.how != "away":
-                return stands
+                waits = Progress(action, tell, "CLEANUP", activity).waits
+                await self._forward.put_up(action, want, "CLEANUP", waits, self._cut)
         return stands
 
     async def _roll_back(self, activity: Activity, tell: Tell) -> Activity:
@@ -160,7 +113,7 @@ class Phases(Generic[Want]):
             if action in told[1:]:
                 activity = activities.mark(activity, action.subject, "UPDATING")
                 tell(activity, "ROLLBACK")
-            waits = _Progress(activity, action, tell, "ROLLBACK").waits
+            waits = Progress(action, tell, "ROLLBACK", activity).waits
             why = await self._components.restore(action, before, waits, self._cut)
             well = well and not why
             if why:
@@ -185,7 +138,7 @@ class Phases(Generic[Want]):
         for action in activities.to_do(activity):
             if action.subject in taken_back:
                 continue
-            waits = _Progress(activity, action, tell, "CLEANUP").waits
+            waits = Progress(action, tell, "CLEANUP", activity).waits
             why = await self._components.drive(action, want, "CLEANUP", waits, cut)
             if not why:
                 activity = activities.end_well(activity, action)
@@ -212,10 +165,10 @@ class Phases(Generic[Want]):
         still there. False when not all could be looked at."""
         all_known = True
         for action in closing.activated_actions(activity):
-            waits = _Progress(activity, action, tell, "CLEANUP").waits
+            waits = Progress(action, tell, "CLEANUP", activity).waits
             stands = await self._components.stands(action, want, waits, cut)
             if stands.how == "away":
-                stands = await self._put_up(action, want, "ACTIVATE", waits, cut)
+                stands = await self._forward.put_up(action, want, "ACTIVATE", waits, cut)
             if stands.how == "unknown":
                 all_known = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
@@ -235,9 +188,7 @@ class Phases(Generic[Want]):
         well, failed = True, closing.first_failure(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
-            why = await self._components.restore(
-                action, before, _Progress(activity, action, tell, "CLEANUP").waits, cut
-            )
+            why = await self._components.restore(action, before, Progress(action, tell, "CLEANUP", activity).waits, cut)
             if why:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -257,35 +208,5 @@ class Phases(Generic[Want]):
         as a port. A failure here is repeated in the second half, and reported there."""
         status: Status = "ROLLBACK" if activity.command == "ROLLBACK" else "CLEANUP"
         for action in actions if len(actions) > 1 else ():
-            waits = _Progress(activity, action, tell, status).waits
+            waits = Progress(action, tell, status, activity).waits
             await self._components.restore(action, before, waits, cut, gives_way=True)
-
-
-class _Progress:
-    """The progress of a command at one action: trouble that is waited out, and bytes of a pull → per cent in feedback,
-    at most once a second and only when it changed."""
-
-    def __init__(self, activity: Activity, action: ActivityAction, tell: Tell, status: Status) -> None:
-        self._activity, self._action, self._tell = activity, action, tell
-        self._status: Status = status
-        self._told_at, self._per_cent = asyncio.get_running_loop().time(), 0
-
-    def waits(self, why: str) -> None:
-        """Report the trouble that is waited out, beside the action's status and progress."""
-        self._say(activities.wait(self._activity, self._action.subject, why))
-
-    def __call__(self, step: Step, message: str, done: int, total: int) -> None:
-        now = asyncio.get_running_loop().time()
-        per_cent = min(100, done * 100 // total) if total > 0 else 0
-        if (
-            self._activity.command != "DOWNLOAD"
-            or per_cent <= self._per_cent
-            or now - self._told_at < _PROGRESS_EVERY_S
-        ):
-            return
-        self._told_at, self._per_cent = now, per_cent
-        self._say(activities.mark(self._activity, self._action.subject, "DOWNLOADING", progress=per_cent))
-
-    def _say(self, activity: Activity) -> None:
-        self._activity = activity
-        self._tell(activity, self._status)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from evenkeel.controller.participants.components import Interrupted, StepProgress, silent
+from evenkeel.controller.participants.components import Interrupted, StageBegins, StepProgress, silent, unheeded
 from evenkeel.controller.participants.containers.conduct import (
     ContainerCycles,
     ContainersConduct,
@@ -65,6 +65,9 @@ class ContainerComponents:
 
     def wanted_before(self, activity: Activity) -> ContainersWanted:
         return wanted_before(self._conduct, activity)
+
+    def needs(self, action: ActivityAction, want: ContainersWanted) -> Sequence[str]:
+        return [need for container, _ in _only(action, want).documents for need in container.depends_on]
 
     async def content(
         self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
@@ -140,12 +143,15 @@ class ContainerComponents:
         waits: Waits,
         cut: asyncio.Event,
         progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
     ) -> str:
         patience_s = self._driving.patience_s
         if command == "CLEANUP":
             patience_s = min(patience_s, _CLEANUP_PATIENCE_S)
         only, view = _only(action, want), _view(_meant(action, want))
-        return await self._driving.drive(action.subject, only, opens(command), waits, cut, view, patience_s, progress)
+        return await self._driving.drive(
+            action.subject, only, opens(command), waits, cut, view, patience_s, progress, begins
+        )
 
     async def restore(
         self,

@@ -19,7 +19,8 @@ ContainerCycles = Cycles[ContainersWanted, ContainersSeen, ContainersMemory]
 class ContainersConduct(NamedTuple):
     """`domain`: its name on the wire. `system_containers`: names that no message touches, unless it brings a list of
     its own; `protected`: names that are never touched. `verbose` and `reported_values`: as for `specs.kanto.inventory`.
-    `patience`: for how long a command waits out passing trouble."""
+    `patience`: for how long a command waits out passing trouble. `at_once`: components at work side by side, without those
+    that are only watched."""
 
     domain: str = "containers"
     system_containers: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class ContainersConduct(NamedTuple):
     verbose: bool = False
     reported_values: Values = "none"
     patience: timedelta = timedelta(minutes=2)
+    at_once: int = 3
 
 
 def wanted(conduct: ContainersConduct, state: DesiredState) -> ContainersWanted:

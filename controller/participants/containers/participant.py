@@ -43,7 +43,7 @@ class ContainersParticipant:
         self._cut, self._stopping = asyncio.Event(), stopping
         driving = Driving(cycles, stopping, conduct.patience, alive)
         components = ContainerComponents(conduct, driver, cycles, driving)
-        self._phases = Phases(components, self._cut, stopping)
+        self._phases = Phases(components, self._cut, stopping, conduct.at_once)
         self._identification = ContainersIdentification(conduct, journal, reconciler, driving)
 
     def interrupt(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from evenkeel.controller.participants.components import Interrupted, StepProgress, silent
+from evenkeel.controller.participants.components import Interrupted, StageBegins, StepProgress, silent, unheeded
 from evenkeel.controller.participants.participant import Identified, Tell, Waits
 from evenkeel.controller.participants.phases import Phases
 from evenkeel.reconcilers.standing import Standing
@@ -49,6 +49,7 @@ class KettleComponents:
         waits: Waits,
         cut: asyncio.Event,
         progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
     ) -> str:
         kettle = self._kettle
         if kettle.hangs:
@@ -69,6 +70,9 @@ class KettleComponents:
     def _boot(self, version: str) -> None:
         self._kettle.firmware = version
         self._kettle.clock.append(version)
+
+    def needs(self, action: ActivityAction, want: str) -> Sequence[str]:
+        return ()
 
     async def content(self, action: ActivityAction, want: str, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
         return f"sum of {self._kettle.flashed}", ""

@@ -1,0 +1,54 @@
+"""The progress of a command at one component, as feedback."""
+
+from __future__ import annotations
+
+import asyncio
+
+from evenkeel.controller.participants.participant import Tell
+from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
+from evenkeel.specs.plan import Step
+
+_EVERY_S = 1.0
+
+
+class Progress:
+    """Trouble that is waited out, and bytes of a pull → per cent in feedback, at most once a second and only when it changed.
+    Nothing is told before it is the component's turn, because feedback is about one component after the other."""
+
+    def __init__(self, action: ActivityAction, tell: Tell, status: Status, activity: Activity | None = None) -> None:
+        """With an `activity`, it is the component's turn at once."""
+        self._activity, self._action, self._tell = activity, action, tell
+        self._status: Status = status
+        self._told_at, self._per_cent = asyncio.get_running_loop().time(), 0
+        self._trouble = ""
+
+    def begin(self, activity: Activity) -> None:
+        """It is the component's turn: tell its trouble, if it has some already."""
+        self._activity = activity
+        if self._trouble:
+            self.waits(self._trouble)
+
+    def waits(self, why: str) -> None:
+        """Report the trouble that is waited out, beside the action's status and progress."""
+        self._trouble = why
+        if self._activity is not None:
+            self._say(activities.wait(self._activity, self._action.subject, why))
+
+    def __call__(self, step: Step, message: str, done: int, total: int) -> None:
+        """A step of the component has made progress."""
+        now = asyncio.get_running_loop().time()
+        per_cent = min(100, done * 100 // total) if total > 0 else 0
+        if (
+            self._activity is None
+            or self._activity.command != "DOWNLOAD"
+            or per_cent <= self._per_cent
+            or now - self._told_at < _EVERY_S
+        ):
+            return
+        self._told_at, self._per_cent = now, per_cent
+        self._say(activities.mark(self._activity, self._action.subject, "DOWNLOADING", progress=per_cent))
+
+    def _say(self, activity: Activity) -> None:
+        self._activity = activity
+        self._tell(activity, self._status)

@@ -1,0 +1,110 @@
+"""Components of a command side by side: they begin in their order, are watched together, and are told one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.controller.agents.harness import COMMANDS, Device, asked, lines, statuses
+from tests.virtual import run
+
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.actions import End, Start, Verify
+from evenkeel.specs.plan import Action, Outcome
+
+NAMES = [f"c{number:02}" for number in range(12)]
+
+
+async def _seconds(device: Device, activity: str, command: str) -> float:
+    begun = asyncio.get_running_loop().time()
+    await device.command(activity, command)
+    return asyncio.get_running_loop().time() - begun
+
+
+def test_proofs_are_made_together() -> None:
+    """perf.md §4: 50 components took 50 proofs, one after the other."""
+
+    async def story() -> None:
+        device = Device()
+        device.engine.script.perform_s = 0.2
+        await device.desired("a", *map(asked, NAMES))
+        for command in ("DOWNLOAD", "UPDATE"):
+            await device.command("a", command)
+        took_s = await _seconds(device, "a", "ACTIVATE")
+        assert took_s < 0.2 * len(NAMES) + 2 * 3.2, "the starts, at most one by one, and about one proof"
+        assert set(device.running()) == set(NAMES)
+
+    run(story())
+
+
+def test_feedback_is_that_of_one_after_the_other() -> None:
+    async def told(at_once: float) -> list[str]:
+        device = Device()
+        device.engine.script.perform_s = at_once
+        await device.desired("a", *map(asked, NAMES[:4]))
+        await device.command("a", "DOWNLOAD")  # per cent depend on time
+        return lines(await device.commands("a", *COMMANDS[1:]))
+
+    quick, slow = run(told(0.0)), run(told(0.4))
+    assert quick == slow
+    activating = [line for line in quick if line.startswith("ACTIVATING")]
+    assert [line.count("=ACTIVATING") for line in activating] == [1, 1, 1, 1]
+    assert [line.count("=ACTIVATION_SUCCESS") for line in activating] == [0, 1, 2, 3]
+
+
+def test_one_that_fails_ends_the_command_in_its_turn() -> None:
+    """Those before it go on and are told as they ended; those after it are not begun any more, and what was begun of them is
+    taken back."""
+
+    async def story() -> None:
+        device = Device()
+        for name in NAMES:
+            device.engine.catalogue[f"reg.example/{name}:2"] = Image(exits_with=1 if name == "c01" else None)
+        await device.bring("before", *map(asked, NAMES))
+        device.engine.script.perform_s = 0.3
+        begun: list[str] = []
+
+        def note(action: Action) -> Outcome | None:
+            if isinstance(action, Start):
+                begun.append(device.kept()[action.instance].engine_name)
+            return None
+
+        device.engine.script.failures.append(note)
+        await device.desired("a", *[asked(name, "2") for name in NAMES])
+        for command in ("DOWNLOAD", "UPDATE"):
+            await device.command("a", command)
+        said = await device.command("a", "ACTIVATE")
+        assert statuses(said)[-1] == "ACTIVATION_FAILURE"
+        assert said[-1].of("c00")[0] == "ACTIVATION_SUCCESS"
+        assert said[-1].of("c01")[0] == "ACTIVATION_FAILURE"
+        assert "c11" not in begun
+        await device.command("a", "ROLLBACK")
+        assert {name: image.rpartition(":")[2] for name, image in device.running().items()} == dict.fromkeys(NAMES, "1")
+
+    run(story())
+
+
+@pytest.mark.parametrize("command", ["DOWNLOAD", "UPDATE", "ACTIVATE"])
+def test_one_that_fails_early_does_not_hide_one_before_it(command: str) -> None:
+    """The last one fails at once, while the first is still at work: the first ends, and is told, first."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("slow"), asked("quick"))
+        device.engine.script.perform_s = 0.3
+        await device.desired("a", asked("slow", "2"), asked("quick", "2"))
+        for before in ("DOWNLOAD", "UPDATE", "ACTIVATE"):
+            if before == command:
+                break
+            await device.command("a", before)
+        if command == "DOWNLOAD":
+            device.engine.catalogue["reg.example/quick:2"] = Image(pull="missing")
+        else:
+            device.fail({"UPDATE": End, "ACTIVATE": Verify}[command], "quick")
+        last = (await device.command("a", command))[-1]
+        phase = "ACTIVATION" if command == "ACTIVATE" else command
+        assert last.status == f"{phase}_FAILURE"
+        assert last.of("slow")[0] == f"{phase}_SUCCESS"
+        assert last.of("quick")[0].endswith("_FAILURE")
+
+    run(story())
