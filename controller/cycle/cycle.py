@@ -197,8 +197,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return await self._turns.looks.observe(look)
 
     async def look_beside(self) -> None:
-        """A nudge of the engine: while steps take long, report the health of the subjects that they do not change."""
-        await self._turns.beside.look(self._turns.look_here())
+        """A nudge of the engine: while steps take long, report the health of the subjects that they do not change, and repair
+        those that drifted."""
+        await self._turns.beside.look(self._turns.look_here)
 
     def late(self) -> str:
         """The part of the world that has not answered a look, and for how long; "" while none is late."""

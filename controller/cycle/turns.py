@@ -79,11 +79,15 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.steps = Steps(driver, limits, self.memory)
         self.trial = Trial(reconciler, journal, self.record, self.memory, transaction)
         self.wellbeing = Wellbeing(reconciler, self.record)
-        self.beside = Beside(self.looks, self.memory, self.wellbeing)
+        self.beside = Beside(self.looks, self.memory, self.wellbeing, self._repair_beside)
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
         self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal)
         self._look: Look | None = None
         """The last look."""
+        self._heading: DesiredState | None = None
+        """The state that the last turn was on its way to."""
+        self._vain: frozenset[str] = frozenset()
+        """Subjects whose repair beside the steps at work has failed; the next turn tries it again."""
 
     def look(self, want: Want | None) -> Look:
         """The look for a want; `None` for a look at everything that is there."""
@@ -116,6 +120,7 @@ class Turns(Generic[Want, Seen, Remembered]):
 
     async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Held:
         """One look, one judgement, one stage."""
+        self._heading, self._vain = aim.state, frozenset()
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
             return sight
@@ -124,7 +129,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         if not isinstance(found, Run):
             return found
         changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
-        with self.beside.at_work(changing.union(sight.reserved)):
+        async with self.beside.at_work(changing.union(sight.reserved)):
             ending = await self._run_stage(aim.role, aim.state, found, renewed, stopping)
         if isinstance(ending, Retrying):
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
@@ -169,6 +174,41 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
+
+    async def _repair_beside(
+        self, seen: Seen, memory: Remembered, changing: Collection[str], over: asyncio.Event
+    ) -> None:
+        """Repair the subjects that drifted while steps take long (`Beside`), one stage after the other."""
+        journal, reconciler = self._journal, self._reconciler
+        asked, state = journal.digest("desired"), self._heading or journal.readable_revision("desired")
+        if state is None or not asked:
+            return
+        want = reconciler.select(state)
+        done = (*NOTHING_DONE, OUTSTANDING)
+        found = (each for each in reconciler.diff(want, seen, memory) if each.verb not in done)
+        drifted = {each.subject for each in found if each.subject in want.subjects} - self._vain - set(changing)
+        aim = Aim("last-good", state, asked, {}, drifted)
+        while drifted and not over.is_set():
+            sight = await self._see(aim, over)
+            if not isinstance(sight, Sight):
+                return
+            open_ = gate(sight.plan, lambda step: step.phase != Phase.CLEANUP and step.subject not in changing)
+            if not isinstance(open_, Go):
+                return
+            self.announced.announce("last-good", state, sight.plan, is_repair=True)
+            outcomes = await self.steps.perform(open_.stage, over, self._progress)
+            self._disturbed(open_.stage)
+            self._vain |= failures(open_.stage, outcomes).keys()
+            if self._vain & drifted:
+                return
+
+    def _disturbed(self, stage: Stage) -> bool:
+        """Whether a stage disturbs the world; if so, earlier results of checks do not count any more."""
+        disturbs = any(step.phase in (Phase.UPDATE, Phase.ACTIVATE) for step in stage.steps)
+        if disturbs:
+            self._transaction.disturbed()
+            self.trial.disturbed()
+        return disturbs
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
@@ -281,10 +321,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         if not has_way_back and failures(stage, outcomes) and (proofs := started(run.plan, outcomes)):
             outcomes = {**outcomes, **await self.steps.perform(proofs, stopping, self._progress)}
             stage = changed(stage, steps=stage.steps + proofs.steps)
-        if any(step.phase in (Phase.UPDATE, Phase.ACTIVATE) for step in stage.steps):
-            self._transaction.disturbed()
-            self.trial.disturbed()
-        else:
+        if not self._disturbed(stage):
             well = (step for step in stage.steps if isinstance(outcomes.get(step.id), Done))
             self.trial.proved([step.subject for step in well if step.phase == Phase.VERIFY])
         if stage.phase == Phase.CLEANUP:
