@@ -104,10 +104,10 @@ class EngineClient:
         return self._shaped(found, shape, f"GET {path}")
 
     async def get_list(self, path: str, item: type[Shape], query: Mapping[str, object] | None = None) -> list[Shape]:
-        """The engine's answer to a question, a list. Some engines answer null when it is empty, so null counts when it
-        comes twice."""
+        """The engine's answer to a question, a list. Some engines answer null when it is empty. An empty list, and null,
+        count when they come twice: what is gone in one answer alone would be made anew."""
         _, found = await self.call("GET", path, query)
-        if found is None:
+        if not found:
             _, found = await self.call("GET", path, query)
         if not isinstance(found, list | None):
             found = self._shaped(found, list, f"GET {path}")
