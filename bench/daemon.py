@@ -56,7 +56,7 @@ def _idle_and_latency(engine: Dockerd) -> list[Row]:
         specs.mkdir()
         (specs / "apps.yaml").write_text(specs_of(20))
         with running(engine, specs, state) as process:
-            _until_settled(state, after=0)
+            until_settled(state, after=0)
             time.sleep(5)
             cpu, written = cpu_s(process.pid), written_bytes(process.pid)
             time.sleep(_IDLE_S)
@@ -77,7 +77,7 @@ def _save_latency(specs: Path, state: Path) -> Row:
         (specs / "apps.yaml").write_text(specs_of(20, version=version + 1, changed=1))
         entry = _wait(state, last, "step-started")
         spent.append((entry.at - saved_at) * 1000)
-        _until_settled(state, entry.seq)
+        until_settled(state, entry.seq)
     return Row("saved file → first step at the engine", statistics.median(spent), "ms", "", "250 ms")
 
 
@@ -149,5 +149,6 @@ def _wait(state: Path, after: int, kind: str, timeout_s: float = 120) -> Feedbac
     raise TimeoutError(f"no {kind} within {timeout_s:g} s")
 
 
-def _until_settled(state: Path, after: int) -> None:
+def until_settled(state: Path, after: int) -> None:
+    """Wait for the entry that says so, of those after a number."""
     _wait(state, after, "settled")
