@@ -28,7 +28,7 @@ from evenkeel.specs.feedback import Feedback
 
 _IDLE_S = 30
 _SAVES = 9
-_RESYNC_S = 3
+_RESYNC_S = 5
 _SPEC = """apiVersion: evenkeel/v1
 kind: Container
 metadata: {{name: app-{i}}}
@@ -84,7 +84,7 @@ def _save_latency(engine: Dockerd, folder: Path) -> list[Row]:
         time.sleep(5)  # it is settled already, and tells nothing
         for version in range(2 * _SAVES):
             idle = version % 2 == 1
-            time.sleep(2 * _RESYNC_S if idle else 0.5)
+            time.sleep(1.5 * _RESYNC_S if idle else 0.5)  # between two resyncs, whose own calls would be taken for it
             last, saved_at = _last(state), time.time()
             (specs / "apps.yaml").write_text(specs_of(20, version=version + 1, changed=1))
             entry = _wait(state, last, "step-started")
