@@ -15,6 +15,7 @@ SECTIONS = {
     "planning": "Planning",
     "command": "Command line",
     "daemon": "Daemon on Docker",
+    "footprint": "Idle daemon of the wheel, Docker and MQTT, Debian's Python",
     "mqtt": "Update agent over MQTT",
 }
 

@@ -156,6 +156,13 @@ def read_source(settings: Settings, *, readonly: bool) -> Reading:
     return read_specs(settings.specs, Path(settings.state) / PARSED, cache_readonly=readonly)
 
 
+def is_parsed(settings: Settings) -> bool:
+    """Whether no spec file has to be parsed, because all of them are in the cache."""
+    from evenkeel.controller.sources.files import is_parsed
+
+    return is_parsed(settings.specs, Path(settings.state) / PARSED)
+
+
 def read_files(paths: Sequence[str]) -> Reading:
     """The reading of these files, without a cache."""
     from evenkeel.controller.sources.files import read_specs

@@ -119,12 +119,10 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
     return give
 
 
-SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
-"""The remark of every command that shows or changes a simulated world."""
-
-
 def say_simulated(settings: Settings) -> None:
     """Say on standard error, when the engine is simulated, that no container of this machine is meant."""
+    from evenkeel.specs.settings.settings import SIMULATED
+
     if settings.engine.kind == "memory":
         echo(f"Note: {SIMULATED}", err=True)
 

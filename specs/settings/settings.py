@@ -117,6 +117,10 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     update_agent: UpdateAgentSpec = UpdateAgentSpec()
 
 
+SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
+"""The remark of everything that shows or changes a simulated world."""
+
+
 class EngineSettings(Struct, frozen=True):
     """Which engine, and how it is reached."""
 
