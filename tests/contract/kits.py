@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import build
 from tests.engines.machine import free_port
+from tests.engines.podman import Podman
 from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
@@ -187,9 +188,9 @@ class MemoryKit:
 
 
 class DockerKit:
-    """A dockerd with a registry of its own."""
+    """A dockerd, or a Podman, with a registry of its own."""
 
-    def __init__(self, dockerd: Dockerd, registry: Registry) -> None:
+    def __init__(self, dockerd: Dockerd | Podman, registry: Registry) -> None:
         self._dockerd, self._registry = dockerd, registry
         self.driver: Logged[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
         self._committed = set[str]()
@@ -220,7 +221,7 @@ class DockerKit:
 
     def declare(self) -> None:
         for name, command in (("db:1", _LASTS), ("db:2", _LASTS), ("bad:1", ["/bin/false"])):
-            if name not in self._dockerd.images():
+            if not {name, normal_image(name)} & self._dockerd.images():
                 self._dockerd.load(build(name, command, env={"NAME": name}, Volumes={PLACE: {}}))
 
     def volumes(self, name: str) -> dict[str, str]:
@@ -277,13 +278,13 @@ class DockerKit:
             self._dockerd.api("DELETE", f"/images/{image}")
 
 
-def commit(dockerd: Dockerd, name: str, repository: str) -> None:
+def commit(dockerd: Dockerd | Podman, name: str, repository: str) -> None:
     """Somebody makes the image `repository:1` of a container; the engine copies the container's labels into it."""
     status, answer = dockerd.api("POST", "/commit", {}, container=name, repo=repository, tag="1")
     assert status == 201, answer
 
 
-def _ask(dockerd: Dockerd, method: str, path: str, query: dict[str, Any]) -> tuple[int, Any]:
+def _ask(dockerd: Dockerd | Podman, method: str, path: str, query: dict[str, Any]) -> tuple[int, Any]:
     return dockerd.api(method, path, **query)
 
 
