@@ -74,7 +74,9 @@ default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
         """Returns as soon as the service answers."""
         with self.log.open("ab") as log:
             command = self.command("system", "service", "--time", "0", self.address)
-            self._service = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=self._environment())
+            self._service = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=self._environment()
+            )
         deadline = time.monotonic() + _STARTUP_S
         while not self.is_up():
             if self._service.poll() is not None or time.monotonic() > deadline:
@@ -87,7 +89,9 @@ default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
         place = ("--root", str(self.folder / "data"), "--runroot", str(self.folder / "run"))
         nets = ("--network-config-dir", str(self.folder / "networks"))
         podman = ("podman", *place, "--tmpdir", str(self.folder / "tmp"), *nets, *words)
-        return ["nsenter", f"--net=/run/netns/{self.namespace}", *podman]
+        inside = ("nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--mount")
+        # Podman walks through /dev for each container with devices, and the files of all tests are in /dev/shm.
+        return [*inside, "sh", "-c", 'mount -t tmpfs none /dev/shm && exec "$0" "$@"', *podman]
 
     def _environment(self) -> dict[str, str]:
         places = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
@@ -148,7 +152,7 @@ default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
 
 def make_podman() -> Podman:
     """A running Podman that knows the standard images."""
-    engine = Podman(Path(tempfile.mkdtemp(prefix="ek-podman-")))
+    engine = Podman(Path(tempfile.mkdtemp(prefix="ek-podman-", dir="/tmp")))
     try:
         engine.start()
         for image in standard().values():

@@ -64,6 +64,8 @@ class EngineClient:
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[Wire] = []
         self._version: str | None = None
+        self.server = ""
+        """The `Server` header of the engine's answer to the last ping."""
         self.meetings = 0
         """How often the engine was asked for its version. After each time it may be another engine, and earlier answers
         may be wrong."""
@@ -215,6 +217,7 @@ class EngineClient:
             await wire.rest()
             if not wire.rewind():
                 raise h11.RemoteProtocolError("it closes the connection after a ping")
+            self.server = header(answer, b"server")
             self._version = self._agreed(header(answer, b"api-version"))
             self.meetings += 1
         return await wire.ask(request, f"/v{self._version}")

@@ -151,6 +151,8 @@ class DockerEngine:
         container = action.container
         if container.network == "bridge":
             await self._networks.ensure()
+        if "links" in self._observer.kind().lacks and (links := linked(container)):
+            raise Refused(f"container:{container.name}", cannot_link(links))
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
         word = secrets.token_hex(8)
         body = create_body(container, self._network, address_of, self._owner, attached, instance=word)
