@@ -41,6 +41,8 @@ class Kit(Protocol):
     """What a test needs of an engine. Nothing here goes through the driver under test."""
 
     driver: Logged[ContainersSeen]
+    detaches: bool
+    """Whether the network of mode bridge can be removed only when no container is on it, not even one that never ran."""
 
     def far(self, name: str) -> str:
         """Put an image into a registry and take it from the engine; the reference under which it can be pulled. `MISSING`
@@ -99,6 +101,8 @@ class Kit(Protocol):
 
 class MemoryKit:
     """The memory engine."""
+
+    detaches = False
 
     def __init__(self) -> None:
         behaviours: Mapping[str, Image] = {
@@ -193,6 +197,7 @@ class DockerKit:
     def __init__(self, dockerd: Dockerd | Podman, registry: Registry) -> None:
         self._dockerd, self._registry = dockerd, registry
         self.driver: Logged[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
+        self.detaches = isinstance(dockerd, Podman)
         self._committed = set[str]()
 
     def far(self, name: str) -> str:

@@ -151,8 +151,6 @@ class DockerEngine:
         container = action.container
         if container.network == "bridge":
             await self._networks.ensure()
-        if "links" in self._observer.kind().lacks and (links := linked(container)):
-            raise Refused(f"container:{container.name}", cannot_link(links))
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
         word = secrets.token_hex(8)
         body = create_body(container, self._network, address_of, self._owner, attached, instance=word)
@@ -212,7 +210,7 @@ class DockerEngine:
                 await self._client.post(f"/containers/{instance}/start")
                 return Done("started")
             except EngineAnswer as answer:
-                if answer.status == 409 and "paused" in answer.message:
+                if found.seen.state == "paused" and _is_about_its_state(answer):
                     await self._client.post(f"/containers/{instance}/unpause")
                     return Done("resumed")
                 if attempt == 1 and _is_about_its_network(answer):
@@ -230,7 +228,13 @@ class DockerEngine:
         wait_s = timeout_s + self._client.timeout_s
         path, query = f"/containers/{action.instance}/stop", {"t": str(timeout_s)}
         if not action.held_as:
-            await self._client.post(path, query, timeout_s=wait_s)
+            try:
+                await self._client.post(path, query, timeout_s=wait_s)
+            except EngineAnswer as answer:
+                if "paused" not in answer.message:
+                    raise
+                await self._client.post(f"/containers/{action.instance}/unpause")  # Podman stops none that is paused
+                await self._client.post(path, query, timeout_s=wait_s)
             return Done("stopped")
         found = await self._observer.read(action.instance)
         if found is None:
@@ -288,6 +292,11 @@ class DockerEngine:
 def _removed(names: Sequence[str], left: Sequence[str]) -> Done:
     what = "removed, and its volumes with it" if names else "removed"
     return Done(f"{what}, but for {', '.join(left)}: another container has it" if left else what)
+
+
+def _is_about_its_state(answer: EngineAnswer) -> bool:
+    """Whether a start failed because of the state that the container is in, such as paused; Podman says so with status 500."""
+    return answer.status == 409 or answer.message.endswith("container state improper")
 
 
 def _is_about_its_network(answer: EngineAnswer) -> bool:

@@ -102,5 +102,5 @@ _USUAL: Mapping[str, tuple[object, ...]] = {
 
 DOCKER = Kind("docker", "finite", True, (), lambda found: found)
 PODMAN = Kind(
-    "podman", "none", False, ("links", "unset-env", "domain-name", "unlimited-swap", "log-options"), _by_podman
+    "podman", "none", True, ("links", "unset-env", "domain-name", "unlimited-swap", "log-options"), _by_podman
 )
