@@ -112,9 +112,10 @@ class RemoteImage(Struct, frozen=True):
     size: int = 0
 
 
-Lack = Literal["links", "unset-env", "domain-name", "unlimited-swap", "log-options"]
+Lack = Literal["links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words"]
 """What an engine cannot do, or does less of: links to other containers by names of one's own; taking away a variable that
-the image sets; a domain name; a limit of memory without one of swap; options of a log besides its size."""
+the image sets; one port out of a range; a limit of memory without one of swap; a domain name; options of a log besides its
+size; arguments with spaces in the command of a check."""
 
 
 class ContainersSeen(Struct, frozen=True):

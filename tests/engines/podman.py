@@ -212,6 +212,7 @@ class Inlet:
         with contextlib.suppress(OSError):
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
             await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
+            far_writer.close()
         writer.close()
 
 

@@ -30,7 +30,7 @@ from evenkeel.controller.drivers.containers.docker.refusals import outcome, show
 from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
-from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers import compare, lacks
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
@@ -148,12 +148,15 @@ class DockerEngine:
                 raise TypeError(f"not an action of containers: {action.traits.text}")
 
     async def _create(self, action: Create) -> Outcome:
-        container = action.container
+        container, kind = action.container, await self._observer.kind()
+        if reasons := lacks.refused(container, kind.lacks):
+            raise Refused(f"container:{container.name}", "; ".join(reasons))
         if container.network == "bridge":
             await self._networks.ensure()
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
         word = secrets.token_hex(8)
         body = create_body(container, self._network, address_of, self._owner, attached, instance=word)
+        body = kind.asked(body)
         return await create(self._client, self._observer, action, attached, body, self._owner)
 
     async def _update(self, action: Update) -> Outcome:

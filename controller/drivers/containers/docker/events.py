@@ -84,7 +84,9 @@ def is_reason_to_look(event: object, containers: Collection[str], networks: Coll
 async def events(client: EngineClient, hear: Callable[[object], bool]) -> AsyncGenerator[None, None]:
     """One for every event of which `hear` says that it is a reason to look, and one whenever the engine was lost and is
     back."""
-    filters = json.dumps({"type": ["container", "network"], "event": [*_OF_CONTAINERS, *_OF_NETWORKS, *_OF_BOTH, *_OF_PODMAN]})
+    filters = json.dumps(
+        {"type": ["container", "network"], "event": [*_OF_CONTAINERS, *_OF_NETWORKS, *_OF_BOTH, *_OF_PODMAN]}
+    )
     now, wait_s = asyncio.get_running_loop().time, _FIRST_WAIT_S
     while True:
         begun_s = math.inf

@@ -8,6 +8,7 @@ abilities are declared. Settings of which it does not tell count as kept.
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,17 +16,21 @@ from typing import Any, Literal, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker import answers
 from evenkeel.controller.drivers.containers.docker.render import asked_from, log_body
+from evenkeel.reconcilers.containers.lacks import needs_shell
+from evenkeel.specs.containers.container import ExecProbe
 from evenkeel.specs.containers.observed import Lack
 
 
 class Kind(NamedTuple):
-    """The abilities of one kind of engine, as in `ContainersSeen`; `inspected` puts an inspection into Docker's words."""
+    """The abilities of one kind of engine, as in `ContainersSeen`; `inspected` puts an inspection into Docker's words,
+    `asked` the body of a creation into those of the engine."""
 
     name: str
     in_place: Literal["finite", "none"]
     reconnects: bool
     lacks: tuple[Lack, ...]
     inspected: Callable[[answers.Inspected], answers.Inspected]
+    asked: Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def kind_of(server: str, version: answers.Version | None = None) -> Kind:
@@ -57,20 +62,44 @@ def _by_podman(found: answers.Inspected) -> answers.Inspected:
         log = host.get("LogConfig") or {}
         if log.get("Type") == "json-file":
             told_host["LogConfig"] = {**log_body(asked.log), "Type": log["Type"]}
-    if host.get("NetworkMode") == "bridge":
-        own = [name for name in answers.endpoints(found) if name not in ("bridge", "podman")]
-        told_host["NetworkMode"] = own[0] if own else "bridge"
+    # The list of networks calls Podman's own network `bridge`, an inspection `podman`.
+    ends = {"bridge" if name == "podman" else name: end for name, end in answers.endpoints(found).items()}
+    if host.get("NetworkMode") == "bridge" and ends:
+        told_host["NetworkMode"] = next(iter(ends))
+    if asked is not None:
+        words = {device.container_path: device.permissions for device in asked.devices}
+        told_host["Devices"] = [
+            {**device, "CgroupPermissions": words.get(device["PathInContainer"], "rwm")}
+            for device in host.get("Devices") or ()
+        ]
+        test = (config.get("Healthcheck") or {}).get("Test") or []
+        if test[:1] == ["CMD-SHELL"] and asked.health is not None:
+            told_config["Healthcheck"] = {**(config.get("Healthcheck") or {}), "Test": ["CMD", *shlex.split(test[1])]}
     status = _STATES.get(state.get("Status", ""), state.get("Status", ""))
     return {
         **found,
         "Config": _with(config, told_config),
         "HostConfig": _with(host, told_host),
         "State": _with(state, {"Status": status}),
+        "NetworkSettings": {"Networks": {name: _renamed(end) for name, end in ends.items()}},
     }
 
 
 def _with(found: Any, told: Mapping[str, Any]) -> Any:
     return {**found, **told}
+
+
+def _renamed(end: answers.Endpoint) -> answers.Endpoint:
+    return {**end, "NetworkID": "bridge"} if end.get("NetworkID") == "podman" else end
+
+
+def _for_podman(body: dict[str, Any]) -> dict[str, Any]:
+    """Podman joins the words of a check's command and splits them again at spaces. Words with spaces keep their form only
+    as one text for a shell."""
+    _, *command = (body.get("Healthcheck") or {}).get("Test") or ("",)
+    if not needs_shell(ExecProbe(tuple(command))):
+        return body
+    return {**body, "Healthcheck": {**body["Healthcheck"], "Test": ["CMD-SHELL", shlex.join(command)]}}
 
 
 def _signal_name(text: str) -> str:
@@ -100,7 +129,12 @@ _USUAL: Mapping[str, tuple[object, ...]] = {
 }
 """Podman's defaults that differ from Docker's; they are no settings of a container."""
 
-DOCKER = Kind("docker", "finite", True, (), lambda found: found)
+DOCKER = Kind("docker", "finite", True, (), lambda found: found, lambda body: body)
 PODMAN = Kind(
-    "podman", "none", True, ("links", "unset-env", "domain-name", "unlimited-swap", "log-options"), _by_podman
+    "podman",
+    "none",
+    True,
+    ("links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words"),
+    _by_podman,
+    _for_podman,
 )

@@ -192,7 +192,7 @@ class Observer:
         if instance not in (found["Id"], found["Name"].removeprefix("/")):
             why = f"GET /containers/{instance}/json: the answer is about {found['Id'][:12]}"
             raise Unavailable(self._client.element, why)
-        return self.kind().inspected(self._inheritance.inspected(found))
+        return (await self.kind()).inspected(self._inheritance.inspected(found))
 
     async def _list(self) -> list[answers.ContainerEntry]:
         return await self._client.get_list("/containers/json", answers.ContainerEntry, {"all": "1"})
@@ -217,9 +217,10 @@ class Observer:
             changed(each.seen, cut_off=cut_off(each.attachment, self._networks.name, there, kept)) for each in found
         ]
 
-    def kind(self) -> Kind:
+    async def kind(self) -> Kind:
         """The kind of the engine, also before the first look at it."""
-        return self._kind if self._version_of == self._client.meetings else kind_of(self._client.server)
+        await self._engine_version()
+        return self._kind
 
     def _in_place(self) -> Literal["finite", "none"]:
         """No engine changes limits that it cannot keep."""

@@ -15,7 +15,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
-from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.registry import look_up as ask_registry
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
@@ -108,9 +109,7 @@ class Registries:
                     raise TimedOut(f"registry:{registry}", "it did not answer about another image")
                 headers = await self.auth(registry)
                 with waiting_for(f"the engine's answer about the registry {registry}"):
-                    answer = await self._client.get(
-                        f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
-                    )
+                    answer = await self._distribution(image, headers)
             if not _DIGEST.fullmatch(digest := answer["Descriptor"]["digest"]):
                 raise Unavailable(f"registry:{registry}", "its answer is none of a registry")
             found = RemoteImage(digest)
@@ -123,6 +122,20 @@ class Registries:
         if self._known.get(image, (begun, None))[0] <= begun:
             self._known[image] = (begun, found)
         return found
+
+    async def _distribution(self, image: str, headers: dict[str, str]) -> Distribution:
+        """The engine's answer; where it asks no registry for others, as Podman, the registry's own."""
+        path = f"/distribution/{image}/json"
+        try:
+            return await self._client.get(path, Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False)
+        except EngineAnswer as answer:
+            if answer.status != 404 or not answer.message.endswith("is not supported"):
+                raise
+        whys: list[str] = []
+        found = await ask_registry([image], self._docker_config, (), whys.append)
+        if image not in found:
+            raise Unavailable(f"registry:{parse_image(image).registry}", "; ".join(whys))
+        return {"Descriptor": {"digest": found[image].digest}}
 
     async def close(self) -> None:
         """Ends all questions."""
