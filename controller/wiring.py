@@ -52,14 +52,16 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
             copy = MemoryEngine()
             copy.world = engine.world
             return copy
-        case "docker":
+        case "docker" | "podman":
             from evenkeel.controller.drivers.containers.docker import DockerEngine
+            from evenkeel.controller.settings.sockets import advice
 
             return DockerEngine(
                 address=settings.engine.address,
                 network=settings.engine.network,
                 docker_config=settings.engine.docker_config,
                 owner=settings.engine.owner or os.path.realpath(settings.state),
+                advice=advice(settings.engine),
             )
 
 
@@ -109,12 +111,12 @@ def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
             refused(f"the registry of {image} did not tell its size: {why}")
         return seen.remote
 
-    return of_registries if settings.engine.kind == "docker" else of_engine
+    return of_engine if settings.engine.kind == "memory" else of_registries
 
 
 def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:
     """The host: the machine's own, or the simulated one."""
-    if settings.engine.kind == "docker":
+    if settings.engine.kind != "memory":
         from functools import partial
 
         from evenkeel.controller.process.host import look_around

@@ -48,9 +48,9 @@ def _weakened(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
             yield "maxFiles of the log has no effect: a log that is full begins anew"
         if log.mode != usual.mode:
             yield f"the mode {log.mode} of the log has no effect"
-    if "exec-words" in lacks and container.health is not None and isinstance(container.health.probe, ExecProbe):
-        if needs_shell(container.health.probe):
-            yield "the command of its health check has spaces in its arguments, and is run by /bin/sh of its image"
+    probe = container.health.probe if container.health is not None else None
+    if "exec-words" in lacks and isinstance(probe, ExecProbe) and needs_shell(probe):
+        yield "the command of its health check has spaces in its arguments, and is run by /bin/sh of its image"
 
 
 def needs_shell(probe: ExecProbe) -> bool:

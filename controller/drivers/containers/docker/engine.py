@@ -63,11 +63,13 @@ class DockerEngine:
         owner: str = "",
         call_timeout_s: float = CALL_TIMEOUT_S,
         look_timeout_s: float = LOOK_TIMEOUT_S,
+        advice: str = "",
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
         `owner`: the name of this evenkeel among those that share the engine; it leaves the containers of the others
-        alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look."""
-        self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s)
+        alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look.
+        `advice`: the remedy when nobody listens at `address`."""
+        self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._registries = Registries(self._client, docker_config, self._nudged.set)

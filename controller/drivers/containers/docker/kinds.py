@@ -61,7 +61,7 @@ def _by_podman(found: answers.Inspected) -> answers.Inspected:
         told_config["Domainname"] = asked.domain_name or ""
         log = host.get("LogConfig") or {}
         if log.get("Type") == "json-file":
-            told_host["LogConfig"] = {**log_body(asked.log), "Type": log["Type"]}
+            told_host["LogConfig"] = {**log_body(asked.log), "Type": "json-file"}
     # The list of networks calls Podman's own network `bridge`, an inspection `podman`.
     ends = {"bridge" if name == "podman" else name: end for name, end in answers.endpoints(found).items()}
     if host.get("NetworkMode") == "bridge" and ends:

@@ -129,7 +129,7 @@ class Registries:
         try:
             return await self._client.get(path, Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False)
         except EngineAnswer as answer:
-            if answer.status != 404 or not answer.message.endswith("is not supported"):
+            if answer.status != 404 or answer.message != "Not Found":
                 raise
         whys: list[str] = []
         found = await ask_registry([image], self._docker_config, (), whys.append)
