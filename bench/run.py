@@ -9,12 +9,13 @@ import platform
 import sys
 from pathlib import Path
 
+from bench.engines import ENGINE
 from bench.measuring import table
 
 SECTIONS = {
     "planning": "Planning",
     "command": "Command line",
-    "daemon": "Daemon on Docker",
+    "daemon": f"Daemon on {ENGINE}",
     "mqtt": "Update agent over MQTT",
 }
 

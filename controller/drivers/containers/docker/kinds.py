@@ -53,7 +53,7 @@ def _by_podman(found: answers.Inspected) -> answers.Inspected:
     asked = asked_from(config.get("Labels") or {})
     told_config: dict[str, Any] = {"StopSignal": _signal_name(config.get("StopSignal") or "")}
     told_host: dict[str, Any] = {key: None for key, usual in _USUAL.items() if host.get(key) in usual}
-    limits = host.get("Ulimits") or ()  # type: ignore[typeddict-item]
+    limits = host.get("Ulimits") or ()
     told_host["Ulimits"] = [limit for limit in limits if limit.get("Name") not in _GIVEN_LIMITS]
     if asked is None:
         told_config["Env"] = [text for text in config.get("Env") or () if not _is_given(text, config)]
