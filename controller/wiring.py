@@ -62,6 +62,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 docker_config=settings.engine.docker_config,
                 owner=settings.engine.owner or os.path.realpath(settings.state),
                 advice=advice(settings.engine),
+                ask_registries=_of_registries(settings),
             )
 
 
@@ -97,13 +98,19 @@ def _containers(
     return Domain(reconciler(settings), engine, around)
 
 
-def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
-    """The sizes of pulls. Docker does not tell them, so its registries are asked; the memory engine knows them."""
+def _of_registries(settings: Settings) -> Sizes:
+    """The answers of registries, without an engine between."""
 
-    async def of_registries(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
+    async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         from evenkeel.controller.drivers.registry import look_up
 
         return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
+
+    return ask
+
+
+def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
+    """The sizes of pulls. Docker does not tell them, so its registries are asked; the memory engine knows them."""
 
     async def of_engine(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         seen = await driver.observe(ContainersLook(images=tuple(images)))
@@ -111,7 +118,7 @@ def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
             refused(f"the registry of {image} did not tell its size: {why}")
         return seen.remote
 
-    return of_engine if settings.engine.kind == "memory" else of_registries
+    return of_engine if settings.engine.kind == "memory" else _of_registries(settings)
 
 
 def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:

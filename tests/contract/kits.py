@@ -21,6 +21,7 @@ from tests.engines.registry import Registry
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.containers.memory.volumes import Volume, without_names
+from evenkeel.controller.drivers.registry import look_up
 from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.specs.containers.container import Container, Restart
 from evenkeel.specs.containers.image import normal_image
@@ -196,7 +197,10 @@ class DockerKit:
 
     def __init__(self, dockerd: Dockerd | Podman, registry: Registry) -> None:
         self._dockerd, self._registry = dockerd, registry
-        self.driver: Logged[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
+        config = str(registry.docker_config)
+        self.driver: Logged[ContainersSeen] = DockerEngine(
+            dockerd.address, docker_config=config, ask_registries=lambda images, why: look_up(images, config, (), why)
+        )
         self.detaches = isinstance(dockerd, Podman)
         self._committed = set[str]()
 

@@ -27,7 +27,7 @@ from evenkeel.controller.drivers.containers.docker.networks import Networks, att
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
 from evenkeel.controller.drivers.containers.docker.refusals import outcome, shown
-from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.controller.drivers.containers.docker.registries import AskRegistries, Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
 from evenkeel.reconcilers.containers import compare, lacks
@@ -64,15 +64,17 @@ class DockerEngine:
         call_timeout_s: float = CALL_TIMEOUT_S,
         look_timeout_s: float = LOOK_TIMEOUT_S,
         advice: str = "",
+        ask_registries: AskRegistries | None = None,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
         `owner`: the name of this evenkeel among those that share the engine; it leaves the containers of the others
         alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look.
-        `advice`: the remedy when nobody listens at `address`."""
+        `advice`: the remedy when nobody listens at `address`.
+        `ask_registries` asks registries without the engine, for an engine that asks none for others, as Podman."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
-        self._registries = Registries(self._client, docker_config, self._nudged.set)
+        self._registries = Registries(self._client, docker_config, self._nudged.set, ask_registries)
         self._observer = Observer(
             self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
         )

@@ -12,11 +12,10 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
-from evenkeel.controller.drivers.registry import look_up as ask_registry
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
@@ -41,12 +40,23 @@ _LONGEST_WHY = 120
 _DIGEST = re.compile(DIGEST_PATTERN)
 
 
+AskRegistries = Callable[[Sequence[str], Callable[[str], None]], Awaitable[Mapping[str, RemoteImage]]]
+"""The answers about some images; a function is called with the reason of each that there is none of."""
+
+
 class Registries:
     """All registries, behind one engine."""
 
-    def __init__(self, client: EngineClient, docker_config: str, answered: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: EngineClient,
+        docker_config: str,
+        answered: Callable[[], None],
+        directly: AskRegistries | None = None,
+    ) -> None:
         """`docker_config` has the credentials. `answered` is called when an answer has come for which no look
-        waited."""
+        waited. `directly` asks a registry without the engine, where the engine does not ask for others."""
+        self._directly = directly
         self._client, self._docker_config, self._answered = client, docker_config, answered
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
@@ -129,10 +139,10 @@ class Registries:
         try:
             return await self._client.get(path, Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False)
         except EngineAnswer as answer:
-            if answer.status != 404 or answer.message != "Not Found":
+            if self._directly is None or answer.status != 404 or answer.message != "Not Found":
                 raise
         whys: list[str] = []
-        found = await ask_registry([image], self._docker_config, (), whys.append)
+        found = await self._directly([image], whys.append)
         if image not in found:
             raise Unavailable(f"registry:{parse_image(image).registry}", "; ".join(whys))
         return {"Descriptor": {"digest": found[image].digest}}
