@@ -54,8 +54,9 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
             return copy
         case "docker" | "podman":
             from evenkeel.controller.drivers.containers.docker import DockerEngine
-            from evenkeel.controller.settings.sockets import advice
+            from evenkeel.controller.settings.sockets import advice, with_socket
 
+            settings = with_socket(settings)
             return DockerEngine(
                 address=settings.engine.address,
                 network=settings.engine.network,
