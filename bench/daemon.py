@@ -1,4 +1,4 @@
-"""`evenkeel run` on a real Docker engine: idle with 20 containers, the latency of a saved file, and a cycle over 50."""
+"""`evenkeel run` on a real engine: idle with 20 containers, the latency of a saved file, and a cycle over 50."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.engines.dockerd import Dockerd, make_dockerd
+from tests.engines.dockerd import Dockerd
 from tests.engines.images import sleeper
+from tests.engines.podman import Podman
 from tests.engines.proxy import Proxy
 
 from bench.command import EVENKEEL
+from bench.engines import ENGINE, footprint, make_engine
 from bench.measuring import Row, cpu_s, pss_kib, written_bytes
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Settled
@@ -43,16 +45,15 @@ spec:
 
 def measure() -> list[Row]:
     """Starts its own engine and ends it."""
-    engine = make_dockerd()
+    engine = make_engine()
     try:
-        engine.start()
         engine.load(sleeper("1"), "sleeper:1")
         return [*_idle_and_latency(engine), *_no_op(engine)]
     finally:
         engine.close()
 
 
-def _idle_and_latency(engine: Dockerd) -> list[Row]:
+def _idle_and_latency(engine: Dockerd | Podman) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         specs, state = Path(folder, "specs"), Path(folder, "state")
         specs.mkdir()
@@ -67,10 +68,11 @@ def _idle_and_latency(engine: Dockerd) -> list[Row]:
                 Row("idle: processor", (cpu_s(process.pid) - cpu) / _IDLE_S * 100, "% of one core"),
                 Row("idle: written to disk", written_bytes(process.pid) - written, f"bytes in {_IDLE_S} s", "", "0"),
             ]
+            idle += footprint(engine, process.pid)
         return [*idle, *_save_latency(engine, Path(folder))]
 
 
-def _save_latency(engine: Dockerd, folder: Path) -> list[Row]:
+def _save_latency(engine: Dockerd | Podman, folder: Path) -> list[Row]:
     """From the save of a file to the first call of the engine, at once and after idling, when a look has found nothing;
     and to the first entry of the plan that follows."""
     specs, state, config = folder / "specs", folder / "state", folder / "config.yaml"
@@ -78,7 +80,7 @@ def _save_latency(engine: Dockerd, folder: Path) -> list[Row]:
     calls: dict[bool, list[float]] = {False: [], True: []}
     steps = []
     with (
-        Proxy(folder / "proxy.sock", engine.socket) as proxy,
+        Proxy(folder / "proxy.sock", Path(engine.address.removeprefix("unix://"))) as proxy,
         running(proxy.address, specs, state, "--config", str(config)),
     ):
         time.sleep(5)  # it is settled already, and tells nothing
@@ -99,13 +101,13 @@ def _save_latency(engine: Dockerd, folder: Path) -> list[Row]:
     ]
 
 
-def _no_op(engine: Dockerd) -> list[Row]:
+def _no_op(engine: Dockerd | Podman) -> list[Row]:
     engine.clear()
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_no_op_of(engine, Path(folder)))
 
 
-async def _no_op_of(engine: Dockerd, folder: Path) -> list[Row]:
+async def _no_op_of(engine: Dockerd | Podman, folder: Path) -> list[Row]:
     driver, journal = DockerEngine(engine.address), open_journal(folder / "state")
     desired, _ = desired_from([decode_file(specs_of(50).encode(), "bench.yaml")])
     journal.put("desired", desired, "bench")
@@ -124,7 +126,7 @@ async def _no_op_of(engine: Dockerd, folder: Path) -> list[Row]:
     await driver.close()
     journal.close()
     compared = f"{statistics.median(spent) / statistics.median(bare):.2f} × observing alone"
-    return [Row("cycle over 50 equal containers on Docker", statistics.median(spent), "ms", compared)]
+    return [Row(f"cycle over 50 equal containers on {ENGINE}", statistics.median(spent), "ms", compared)]
 
 
 def specs_of(count: int, version: int = 0, changed: int = 0) -> str:
@@ -135,7 +137,7 @@ def specs_of(count: int, version: int = 0, changed: int = 0) -> str:
 @contextmanager
 def running(address: str, specs: Path, state: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """The controller in a process of its own."""
-    command = [*EVENKEEL, "--specs", str(specs), "--state", str(state), "--engine", "docker"]
+    command = [*EVENKEEL, "--specs", str(specs), "--state", str(state), "--engine", ENGINE]
     command += ["--docker-address", address, *options, "run"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
