@@ -105,7 +105,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
         bool, Meta(description="Whether specs that ask for nothing mean that every container goes.")
     ] = False
     resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
-    parallel: Annotated[int, Meta(ge=1, le=32, description="Steps of a stage at once.")] = 3
+    parallel: Annotated[int, Meta(ge=1, le=32, description="Steps at work at once in a domain, proofs not counted.")] = 3
     timeouts: TimeoutsSpec = TimeoutsSpec()
     retries: Annotated[
         int, Meta(ge=1, le=100, description="Attempts of a disturbing phase before the revision counts as failed.")
@@ -193,7 +193,7 @@ class Settings(Struct, frozen=True):
     resync: timedelta = timedelta(seconds=60)
     """Longest time for which a change that no event told of stays unseen. Shorter costs idle CPU."""
     parallel: int = 3
-    """Steps of a stage at once. More rarely fetches faster over one thin link, and uses memory."""
+    """Steps at work at once in a domain, proofs not counted. More rarely fetches faster over one thin link, and uses memory."""
     timeouts: Timeouts = Timeouts()
     retries: int = 5
     """Attempts of a disturbing phase before the revision counts as failed; fetching is tried for ever."""
