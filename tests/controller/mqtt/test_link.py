@@ -749,8 +749,8 @@ async def test_brokers_are_reached_through_tls_and_websocket(
 def sends_at_once(port: int) -> list[bool]:
     """Of each connection of this process to the port: whether the system sends small packets at once."""
     found = []
-    for entry in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry))) as own:  # most are no sockets
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as own:  # most are no sockets
             if own.getpeername()[1:2] == (port,):
                 found.append(bool(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
     return found
