@@ -7,10 +7,16 @@ test's own client. Images are there already; the engine, the broker and the cont
 from __future__ import annotations
 
 import json
+import re
+import statistics
 import tempfile
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from tests.e2e_mqtt.commanding import Manager, Said, asking, component
 from tests.e2e_mqtt.rig import Device
@@ -18,18 +24,25 @@ from tests.engines.broker import Broker
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import sleeper
 from tests.engines.podman import Podman
+from tests.engines.proxy import Proxy
 
+from bench.compose import Compose, compose_command
 from bench.engines import ENGINE, make_engine
-from bench.measuring import Row, cpu_s, pss_kib
+from bench.measuring import Row, cpu_s, pss_kib, written_bytes
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.journal.outbox import Outgoing
 
-_COUNTS = (1, 10, 50)
+_ROUNDS = {1: 3, 10: 3, 50: 2}
+"""Containers of an activity → the number of times that it is measured."""
+_COUNTED = (10, 50, 200)
+"""The numbers of containers for which calls of the engine are counted."""
 _IDLE_S = 20
+_COMMANDS = 15
 _QUEUED = 1000
 _FLOOD = 5000
 _PROOF_S = 3.0
-"""How long a container has to run before it counts (`stableFor`); one after the other."""
+"""How long a container has to run before it counts (`stableFor`)."""
+_IMAGE = "docker.io/library/sleeper:1"
 
 
 def measure() -> list[Row]:
@@ -41,54 +54,141 @@ def measure() -> list[Row]:
         engine = make_engine()
         try:
             engine.load(sleeper("1"), "sleeper:1")
-            rows = [*_activities(Path(folder), broker, engine), _feedback(Path(folder), broker)]
-            rows += _flood(Path(folder), broker)
+            rows = _activities(Path(folder), broker, engine)
+            rows += _calls(Path(folder), broker, engine)
+            rows += [_feedback(Path(folder), broker), *_flood(Path(folder), broker)]
         finally:
             engine.close()
             broker.close()
         return rows
 
 
-def _activities(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
-    device, manager = Device(folder / "docker", broker.port), Manager(broker.port)
-    device.settings(engine={"kind": ENGINE, "address": engine.address})
-    rows = []
+@contextmanager
+def _device(folder: Path, broker: Broker, name: str, address: str) -> Iterator[tuple[Device, Manager]]:
+    """A device on an engine, and its commander."""
+    device, manager = Device(folder / name, broker.port, client=name), Manager(broker.port)
+    device.settings(engine={"kind": ENGINE, "address": address}, updateAgent={"enable": True, "domain": "containers"})
     try:
-        device.start()
+        device.start(prompt=False)
         manager.wait_for_agent()
-        pid = device.pid
-        cpu = cpu_s(pid)
-        time.sleep(_IDLE_S)
-        rows.append(Row("connected and idle: memory (PSS)", pss_kib(pid) / 1024, "MiB", "", "30 MiB"))
-        rows.append(Row("connected and idle: processor", (cpu_s(pid) - cpu) / _IDLE_S * 100, "% of one core"))
-        for count in _COUNTS:
-            rows += _activity(manager, pid, count)
-        rows.append(Row(f"after all of it, {_COUNTS[-1]} containers: memory (PSS)", pss_kib(pid) / 1024, "MiB"))
+        yield device, manager
     finally:
         manager.close()
         device.close()
+
+
+def _activities(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
+    with _device(folder, broker, "docker", engine.address) as (device, manager):
+        pid, cpu = device.pid, cpu_s(device.pid)
+        time.sleep(_IDLE_S)
+        rows = [
+            Row("connected and idle: memory (PSS)", pss_kib(pid) / 1024, "MiB", "", "30 MiB"),
+            Row("connected and idle: processor", (cpu_s(pid) - cpu) / _IDLE_S * 100, "% of one core"),
+        ]
+        for count, rounds in _ROUNDS.items():
+            compose = Compose(folder, engine.address, count, _IMAGE) if compose_command() else None
+            rows += _activity(count, [_round(manager, pid, count, compose) for _ in range(rounds)])
+        rows.append(Row("answer to a command that has nothing to do", _nothing_to_do_ms(manager), "ms", "", "15 ms"))
+        rows.append(Row(f"after all of it, {max(_ROUNDS)} containers: memory (PSS)", pss_kib(pid) / 1024, "MiB"))
     return rows
 
 
-def _activity(manager: Manager, pid: int, count: int) -> list[Row]:
-    """All of them new: what the one before made is removed first."""
-    manager.drive(f"empty-{count}", asking(), limit_s=300)
-    apps = [component(f"app-{number}", "docker.io/library/sleeper:1") for number in range(count)]
+class _Round(NamedTuple):
+    """One activity of new containers, and Compose with as many just before. Seconds and bytes."""
+
+    identified_s: float
+    completed_s: float
+    composed_s: float
+    cpu_s: float
+    written: int
+    messages: int
+
+    @property
+    def ratio(self) -> float:
+        """Of the activity to Compose and one proof; 0 without Compose."""
+        return self.completed_s / (self.composed_s + _PROOF_S) if self.composed_s else 0.0
+
+
+def _round(manager: Manager, pid: int, count: int, compose: Compose | None) -> _Round:
+    composed_s = compose.up_s() if compose is not None else 0.0
+    if compose is not None:
+        compose.down()
+    name = f"{count}-{time.monotonic_ns()}"
+    manager.drive(f"empty-{name}", asking(), limit_s=300)
     heard_at: dict[str, float] = {}
 
     def on(said: Said) -> None:
-        heard_at[said.status] = time.monotonic()
+        heard_at.setdefault(said.status, time.monotonic())
 
-    begun, cpu = time.monotonic(), cpu_s(pid)
-    said = manager.drive(f"create-{count}", asking(*apps), on, limit_s=600)
+    time.sleep(2)
+    begun, cpu, written = time.monotonic(), cpu_s(pid), written_bytes(pid)
+    said = manager.drive(f"create-{name}", asking(*_apps(count)), on, limit_s=600)
     assert said[-1].status == "COMPLETED", said[-1]
-    took = heard_at["COMPLETED"] - begun
-    proofs = f"{took - count * _PROOF_S:.1f} s without the {count} × {_PROOF_S:g} s of proof"
+    return _Round(
+        heard_at["IDENTIFIED"] - begun,
+        heard_at["COMPLETED"] - begun,
+        composed_s,
+        cpu_s(pid) - cpu,
+        written_bytes(pid) - written,
+        len(said),
+    )
+
+
+def _apps(count: int) -> list[dict[str, Any]]:
+    return [component(f"app-{number}", _IMAGE) for number in range(count)]
+
+
+def _activity(count: int, rounds: Sequence[_Round]) -> list[Row]:
+    def middle(of: Callable[[_Round], float]) -> float:
+        return statistics.median(of(each) for each in rounds)
+
+    composed_s = middle(lambda each: each.composed_s)
+    ratio = middle(lambda each: each.ratio)
+    compared = f"{ratio:.2f} × (`docker-compose up -d`, {composed_s:.1f} s, + {_PROOF_S:g} s of proof)" if ratio else ""
+    written = middle(lambda each: each.written) / 1e6
     return [
-        Row(f"desired state of {count} → COMPLETED", took, "s", proofs),
-        Row(f"desired state of {count} → IDENTIFIED", (heard_at["IDENTIFIED"] - begun) * 1000, "ms"),
-        Row(f"processor for {count}", cpu_s(pid) - cpu, "s", f"{len(said)} messages of feedback"),
+        Row(f"desired state of {count} → COMPLETED", middle(lambda each: each.completed_s), "s", compared, "1.25 ×"),
+        Row(f"desired state of {count} → IDENTIFIED", middle(lambda each: each.identified_s) * 1000, "ms", "", "30 ms"),
+        Row(
+            f"processor for {count}", middle(lambda each: each.cpu_s), "s", f"{rounds[0].messages} messages of feedback"
+        ),
+        Row(f"written to disk for {count}", written, "MB", f"{written / count * 1000:.0f} kB each", "6 MB for 50"),
     ]
+
+
+def _nothing_to_do_ms(manager: Manager) -> float:
+    """The median time of an answer to a DOWNLOAD of one container that is there already."""
+    spent = []
+    for number in range(_COMMANDS):
+        name = f"again-{number}"
+        manager.ask(name, asking(*_apps(max(_ROUNDS))))
+        manager.hear(name, "IDENTIFIED")
+        begun = time.monotonic()
+        manager.command(name, "DOWNLOAD")
+        manager.hear(name, "DOWNLOAD_SUCCESS")
+        spent.append((time.monotonic() - begun) * 1000)
+    return statistics.median(spent)
+
+
+def _calls(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
+    """Counted on the way to the engine, which takes time: hence apart from the times."""
+    rows = []
+    with (
+        Proxy(folder / "proxy.sock", Path(engine.address.removeprefix("unix://"))) as proxy,
+        _device(folder, broker, "counted", proxy.address) as (_, manager),
+    ):
+        for count in _COUNTED:
+            manager.drive(f"none-{count}", asking(), limit_s=600)
+            before = len(proxy.asked)
+            said = manager.drive(f"some-{count}", asking(*_apps(count)), limit_s=900)
+            assert said[-1].status == "COMPLETED", said[-1]
+            asked = proxy.asked[before:]
+            most = Counter(
+                re.sub(r"/[0-9a-f]{12,}|(?<=containers)/app-[^/]*", "/…", each) for each in asked
+            ).most_common(3)
+            compared = ", ".join(f"{number / count:.1f} {each}" for each, number in most)
+            rows.append(Row(f"calls of the engine for each of {count}", len(asked) / count, "", compared, "45"))
+    return rows
 
 
 def _feedback(folder: Path, broker: Broker) -> Row:

@@ -17,6 +17,7 @@ SECTIONS = {
     "command": "Command line",
     "daemon": f"Daemon on {ENGINE}",
     "footprint": "Idle daemon of the wheel, Docker and MQTT, Debian's Python",
+    "converging": f"Many containers by files, on {ENGINE}",
     "mqtt": "Update agent over MQTT",
 }
 

@@ -67,6 +67,9 @@ class UpdateAgent:
         self._participant, self._stopping = participant, stopping
         self._say, self._wake_sender, self._now = say, wake_sender, now
         self._idle = IdleTime(clock)
+        self.rests = asyncio.Event()
+        """Set while no command is at work."""
+        self.rests.set()
         self._broken: tuple[tuple[str, str], int] | None = None
         """A command by its activity, and the number of times in a row that it broke."""
         self.reports = Reports(topics.state, participant, journal, wake_sender, now)
@@ -182,6 +185,7 @@ class UpdateAgent:
     async def _carry_out(self, activity: Activity) -> None:
         """Carry out the command at work, to its end or until it is interrupted."""
         tell = partial(self._tell_at_work, baseline=activity.addressed)
+        self.rests.clear()
         try:
             ended = await self._participant.carry_out(activity, tell)
         except Exception as error:
@@ -189,6 +193,8 @@ class UpdateAgent:
                 raise
             self._fail(defect_text(error))
             return
+        finally:
+            self.rests.set()
         self._broken = None
         if ended is None:
             return

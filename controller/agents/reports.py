@@ -48,6 +48,8 @@ class Reports:
         """Set while a question waits for an answer."""
         self.report_due = asyncio.Event()
         """Set while an unsolicited report could not be made: `report_news` tries again."""
+        self.may_differ = asyncio.Event()
+        """Set when something has changed since the look of the last unsolicited report was begun."""
 
     def ask(self, activity_id: str) -> None:
         """Take in a question. The same question again, while it waits, is one question; of too many the newest are
@@ -110,6 +112,7 @@ class Reports:
         async with self._reporting:
             ended, introduces = self._ended, introduces or self._introduces
             self._introduces = introduces
+            self.may_differ.clear()
             try:
                 inventory = await self._participant.inventory()
                 with self._journal.at_once():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ _SHORTER = (1000, 200, 0)
 """The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
 _LOOK_AGAIN_S = 5.0
 """The pause before the next try of a report that could not be made."""
+_REST = 20
+"""Looks for news take at most a twentieth of the time: engines nudge many times for each container that comes or goes."""
+_LONGEST_REST_S = 60.0
+"""However long a look takes, and for how long the feedback of a command alone tells of changes."""
 
 
 class AgentRole:
@@ -42,7 +47,6 @@ class AgentRole:
         this time are one report."""
         self._agent, self._mail, self._wake_router, self._defects = agent, mail, wake_router, defects
         self._debounce_s, self.name = debounce.total_seconds(), name
-        self._changed = asyncio.Event()
 
     # ── of the connection ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,7 +105,7 @@ class AgentRole:
         return self._agent.due_in_s()
 
     def look(self) -> None:
-        self._changed.set()
+        self._agent.reports.may_differ.set()
 
     def stop(self) -> None:
         self._agent.interrupt()
@@ -114,11 +118,21 @@ class AgentRole:
             await self._agent.reports.answer()
 
     async def _report_changes(self) -> None:
+        """Report news, in a look that covers a burst of nudges. While a command is at work its feedback tells, and a
+        report follows the activity; Kanto has no other (container-management.md §1.3). Other containers may change during
+        a long download, too."""
+        reports, now, took_s = self._agent.reports, asyncio.get_running_loop().time, 0.0
         while True:
-            await self._changed.wait()
-            await asyncio.sleep(self._debounce_s)
-            self._changed.clear()
-            await self._agent.reports.report_news()
+            await reports.may_differ.wait()
+            await asyncio.sleep(max(self._debounce_s, min(took_s * _REST, _LONGEST_REST_S)))
+            if not self._agent.rests.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._agent.rests.wait(), _LONGEST_REST_S)
+                    continue  # the next command, or the end of the activity, may follow at once
+            if reports.may_differ.is_set():
+                begun_s = now()
+                await reports.report_news()
+                took_s = now() - begun_s
 
     async def _report_owed(self) -> None:
         """Make reports that are due, again and again: not every engine sends an event when it is back."""

@@ -196,6 +196,7 @@ class Line:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_message, client.on_publish = self._on_message, self._on_publish
         client.on_subscribe, client.on_socket_close = self._on_subscribe, self._on_socket_close
+        client.on_socket_open = _send_at_once
         client.on_socket_register_write = _nothing  # otherwise paho writes from the thread that publishes
         return client
 
@@ -254,6 +255,18 @@ class Line:
                 sock.shutdown(socket.SHUT_WR)
                 while sock.recv(65536):
                     pass
+
+
+def _send_at_once(client: Client, _: object, sock: Any) -> None:
+    """Send small packets without a wait for the acknowledgement of those before them (TCP_NODELAY), which the other side
+    may delay by 40 ms. A duplicate is set, because paho's socket may be a wrapper for TLS or WebSocket; the option
+    belongs to the connection. paho calls this when the connection, with its handshakes, is there."""
+    import os
+    import socket
+
+    with socket.socket(fileno=os.dup(sock.fileno())) as own:
+        if own.family in (socket.AF_INET, socket.AF_INET6):
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _nothing(*_: object) -> None:

@@ -65,8 +65,29 @@ class Components(Protocol[Want]):
         """Drive a component as far as the command's gate is open; "" when it went well, else the reason."""
         ...
 
-    async def content(self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
-        """The name of the fetched content, "" without one; and the reason why it could not be observed."""
+    async def fetch(
+        self,
+        action: ActivityAction,
+        want: Want,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
+    ) -> tuple[str, str]:
+        """Drive a component through DOWNLOAD: the name of its content, "" without one; and the reason of a failure."""
+        ...
+
+    async def put_up(
+        self,
+        action: ActivityAction,
+        want: Want,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
+    ) -> tuple[str, Standing]:
+        """Drive a component as `drive` does: the reason why that did not go well, and the component's standing after it."""
         ...
 
     async def restore(

@@ -150,17 +150,22 @@ class Driving(Generic[Want, Seen, Remembered]):
         patience_s: float,
         progress: StepProgress = silent,
         begins: StageBegins = unheeded,
-    ) -> str:
-        """Drive one subject as far as the gate is open; "" when it went well, else the reason. `begins`: called with each
-        stage before it is performed."""
-        trouble = Trouble(waits)
+    ) -> Seen | str:
+        """Drive one subject as far as the gate is open. The observation in which nothing is left to do, without the
+        commander's own facts; or the reason why it did not go well. `begins`: called with each stage before it is
+        performed."""
+        trouble, latest = Trouble(waits), list[Seen]()
         if self._silent:
             return self._silent
         vain, wait_s, proofs = Vain(), 0.5, 0
 
         async def see(look: Look) -> Seen | None:
+            latest.clear()
             seen = await self._see(view.look(look), trouble, cut, cut)
-            return view.seen(seen) if seen is not None else None
+            if seen is None:
+                return None
+            latest.append(seen)
+            return view.seen(seen)
 
         def report(step: Step, message: str, done: int, total: int) -> None:
             if step.action.traits.fetches:
@@ -180,7 +185,7 @@ class Driving(Generic[Want, Seen, Remembered]):
             match ending:
                 case Settled():
                     trouble.say("")
-                    return ""
+                    return latest[0]
                 case Progressed():
                     trouble.say("")
                     vain.begin()

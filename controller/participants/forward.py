@@ -119,8 +119,7 @@ class Forward(Generic[Want]):
         from outside at this very moment is put up again a few times."""
         stands = Standing("away", "it was not looked at")
         for _ in range(MOST_PROOFS):
-            why = await self._components.drive(action, want, command, waits, cut, progress, begins)
-            stands = await self._components.stands(action, want, waits, cut)
+            why, stands = await self._components.put_up(action, want, command, waits, cut, progress, begins)
             if why and not stands.is_well:
                 return Standing(stands.how, why)
             if why or stands.how != "away":
@@ -139,11 +138,10 @@ class Forward(Generic[Want]):
         if command == "ACTIVATE":
             stands = await self.put_up(action, want, command, report.waits, cut, report, begins)
             return _Result("" if stands.is_well else stands.why, stands.how == "ended")
-        why = await self._components.drive(action, want, command, report.waits, cut, report, begins)
-        if why or command != "DOWNLOAD":
-            return _Result(why)
-        digest, why = await self._components.content(action, want, report.waits, cut)
-        return _Result(why, digest=digest)
+        if command == "DOWNLOAD":
+            digest, why = await self._components.fetch(action, want, report.waits, cut, report, begins)
+            return _Result(why, digest=digest)
+        return _Result(await self._components.drive(action, want, command, report.waits, cut, report, begins))
 
     def needs(self, actions: Sequence[ActivityAction], command: Command, want: Want) -> Mapping[str, Sequence[str]]:
         """The components that each one waits for, of those with an action."""

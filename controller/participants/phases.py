@@ -163,8 +163,15 @@ class Phases(Generic[Want]):
         """Judge activated components again, because hours may have passed. A component that is unwell by its own fault,
         or cannot be put up again, counts as not activated: this is the last moment at which the replaced instance is
         still there. False when not all could be looked at."""
-        all_known = True
-        for action in closing.activated_actions(activity):
+        all_known, activated = True, closing.activated_actions(activity)
+        if not activated:
+            return activity, all_known
+        waits = Progress(activated[0], tell, "CLEANUP", activity).waits
+        at_first = await self._components.all_stand(activated, want, waits, cut)
+        for action in activated:
+            stands = at_first[action.subject]
+            if stands.is_well:
+                continue
             waits = Progress(action, tell, "CLEANUP", activity).waits
             stands = await self._components.stands(action, want, waits, cut)
             if stands.how == "away":

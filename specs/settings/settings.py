@@ -105,7 +105,9 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
         bool, Meta(description="Whether specs that ask for nothing mean that every container goes.")
     ] = False
     resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
-    parallel: Annotated[int, Meta(ge=1, le=32, description="Steps at work at once in a domain, proofs not counted.")] = 3
+    parallel: Annotated[
+        int, Meta(ge=1, le=32, description="Steps at work at once in a domain, proofs not counted.")
+    ] = 3
     timeouts: TimeoutsSpec = TimeoutsSpec()
     retries: Annotated[
         int, Meta(ge=1, le=100, description="Attempts of a disturbing phase before the revision counts as failed.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -68,6 +69,7 @@ class Manager:
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *_: self._up.set()
         self.client.on_message = self._on_message
+        self.client.on_socket_open = _send_at_once
         self.client.connect(access.get("host", "127.0.0.1"), port, 60)
         self.client.loop_start()
         assert self._up.wait(PATIENCE_S), "the manager cannot connect"
@@ -161,6 +163,13 @@ class Manager:
 
     def _tail(self) -> str:
         return "; ".join(f"{value['activityId']} {value['payload'].get('status', '')}" for _, value in self._heard[-8:])
+
+
+def _send_at_once(client: object, user: object, sock: Any) -> None:
+    """As every connection of Go's, in which Kanto's is written: a command does not wait for the acknowledgement of a
+    packet before it."""
+    with socket.socket(fileno=os.dup(sock.fileno())) as own:
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 _TOPICS = ("desiredstatefeedback", "currentstate")

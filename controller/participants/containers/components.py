@@ -69,22 +69,16 @@ class ContainerComponents:
     def needs(self, action: ActivityAction, want: ContainersWanted) -> Sequence[str]:
         return [need for container, _ in _only(action, want).documents for need in container.depends_on]
 
-    async def content(
-        self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
-    ) -> tuple[str, str]:
-        seen = await self._driving.look_at(self._bare_look(action.subject), waits, cut)
-        if isinstance(seen, str):
-            return "", seen
-        newest = youngest(action.subject, _only(action, want), seen, self._cycles.memory())
-        return digest_of(newest, seen) if newest else "", ""
-
     async def stands(
         self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
     ) -> Standing:
         """The standing of a component now. The end of one that is started again and again shows only with time."""
         seen = await self._driving.look_at(self._look(_only(action, want), action.subject), waits, cut)
-        if isinstance(seen, str):
-            return Standing("unknown", seen)
+        return Standing("unknown", seen) if isinstance(seen, str) else await self._judged(action, want, seen, cut)
+
+    async def _judged(
+        self, action: ActivityAction, want: ContainersWanted, seen: ContainersSeen, cut: asyncio.Event
+    ) -> Standing:
         restless = self._restless(action, seen)
         if restless is not None and restless.container is not None:
             why = await self._watch(restless.id, restless.container, cut)
@@ -145,6 +139,50 @@ class ContainerComponents:
         progress: StepProgress = silent,
         begins: StageBegins = unheeded,
     ) -> str:
+        seen = await self._drive(action, want, command, waits, cut, progress, begins)
+        return seen if isinstance(seen, str) else ""
+
+    async def fetch(
+        self,
+        action: ActivityAction,
+        want: ContainersWanted,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
+    ) -> tuple[str, str]:
+        seen = await self._drive(action, want, "DOWNLOAD", waits, cut, progress, begins)
+        if isinstance(seen, str):
+            return "", seen
+        newest = youngest(action.subject, _only(action, want), seen, self._cycles.memory())
+        return digest_of(newest, seen) if newest else "", ""
+
+    async def put_up(
+        self,
+        action: ActivityAction,
+        want: ContainersWanted,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
+    ) -> tuple[str, Standing]:
+        """See `Components.put_up`. The look in which nothing was left to do is judged; without one there is another."""
+        seen = await self._drive(action, want, command, waits, cut, progress, begins)
+        if isinstance(seen, str):
+            return seen, await self.stands(action, want, waits, cut)
+        return "", await self._judged(action, want, seen, cut)
+
+    async def _drive(
+        self,
+        action: ActivityAction,
+        want: ContainersWanted,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress,
+        begins: StageBegins,
+    ) -> ContainersSeen | str:
         patience_s = self._driving.patience_s
         if command == "CLEANUP":
             patience_s = min(patience_s, _CLEANUP_PATIENCE_S)
@@ -173,7 +211,8 @@ class ContainerComponents:
             newer = tuple(sorted(own - {action.image_before}))
         is_open = steps_aside if gives_way else all_open
         only, view = _only(action, before), _view(ImagePins(rejected=newer))
-        return await self._driving.drive(action.subject, only, is_open, waits, cut, view, self._driving.patience_s)
+        end = await self._driving.drive(action.subject, only, is_open, waits, cut, view, self._driving.patience_s)
+        return end if isinstance(end, str) else ""
 
 
 def _view(pins: ImagePins) -> View[ContainersSeen, ContainersMemory]:

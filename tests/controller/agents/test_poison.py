@@ -21,6 +21,7 @@ from tests.controller.agents.harness import (
 from tests.virtual import run
 
 from evenkeel.controller.agents import contents
+from evenkeel.reconcilers.agents.activity import is_over
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import ContainersMemory
@@ -182,20 +183,27 @@ def test_a_command_that_breaks_again_and_again_fails() -> None:
 
 
 class BreaksAtLast(Hasty):
-    """An engine of which a look at everything cannot be read while `raised` is set, but for that of a desired state."""
+    """An engine of which a look at everything cannot be read while `raised` is set and no command is left to carry out, but
+    for that of a desired state."""
 
     raised: BaseException | None = None
+    device: Device
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
-        if self.raised is not None and not look.subject and not look.fresh:
+        if self.raised is not None and not look.subject and not look.fresh and self._is_last():
             raise self.raised
         return await super().observe(look)
+
+    def _is_last(self) -> bool:
+        activity = self.device.journal.mailbox("containers").activity()
+        return activity is None or is_over(activity)
 
 
 async def before_its_end() -> tuple[FaultyDevice, BreaksAtLast]:
     """A device of which the activity `b` is activated, and waits for nothing but its clean-up."""
     device = FaultyDevice()
     device._driver = driver = BreaksAtLast(device.engine)
+    driver.device = device
     device.reboot()
     await device.bring("a", asked("web", "1"))
     await device.desired("b", asked("web", "2"))

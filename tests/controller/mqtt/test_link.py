@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -742,6 +744,34 @@ async def test_brokers_are_reached_through_tls_and_websocket(
         text = "x" * 9_000
         await it.publish("t", text.encode())
         assert await take(it, 1) == [text]
+
+
+def sends_at_once(port: int) -> list[bool]:
+    """Of each connection of this process to the port: whether the system sends small packets at once."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as own:  # most are no sockets
+            if own.getpeername()[1:2] == (port,):
+                found.append(bool(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ssl", "ws", "wss"])
+async def test_a_small_packet_does_not_wait_for_the_acknowledgement_of_another(
+    mosquitto: Mosquitto, scheme: str
+) -> None:
+    """On the first connection and on the next one."""
+    broker = mosquitto(secure=True)
+    port = {"tcp": broker.port, "ssl": broker.tls_port, "ws": broker.ws_port, "wss": broker.wss_port}[scheme]
+    tls = certificates(broker) if scheme in ("ssl", "wss") else TlsSettings()
+    async with link(broker, "t", broker=f"{scheme}://localhost:{port}", tls=tls) as it:
+        await up(it)
+        assert sends_at_once(port) == [True]
+        broker.stop()
+        await until(lambda: not it.connected)
+        broker.start()
+        await up(it)
+        assert sends_at_once(port) == [True]
 
 
 @pytest.mark.parametrize(

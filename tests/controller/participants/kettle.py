@@ -74,8 +74,30 @@ class KettleComponents:
     def needs(self, action: ActivityAction, want: str) -> Sequence[str]:
         return ()
 
-    async def content(self, action: ActivityAction, want: str, waits: Waits, cut: asyncio.Event) -> tuple[str, str]:
-        return f"sum of {self._kettle.flashed}", ""
+    async def fetch(
+        self,
+        action: ActivityAction,
+        want: str,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
+    ) -> tuple[str, str]:
+        why = await self.drive(action, want, "DOWNLOAD", waits, cut, progress, begins)
+        return "" if why else f"sum of {self._kettle.flashed}", why
+
+    async def put_up(
+        self,
+        action: ActivityAction,
+        want: str,
+        command: Command,
+        waits: Waits,
+        cut: asyncio.Event,
+        progress: StepProgress = silent,
+        begins: StageBegins = unheeded,
+    ) -> tuple[str, Standing]:
+        why = await self.drive(action, want, command, waits, cut, progress, begins)
+        return why, await self.stands(action, want, waits, cut)
 
     async def restore(
         self, action: ActivityAction, before: str, waits: Waits, cut: asyncio.Event, *, gives_way: bool = False
