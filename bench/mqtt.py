@@ -21,11 +21,13 @@ from typing import Any, NamedTuple
 from tests.e2e_mqtt.commanding import Manager, Said, asking, component
 from tests.e2e_mqtt.rig import Device
 from tests.engines.broker import Broker
-from tests.engines.dockerd import Dockerd, make_dockerd
+from tests.engines.dockerd import Dockerd
 from tests.engines.images import sleeper
+from tests.engines.podman import Podman
 from tests.engines.proxy import Proxy
 
 from bench.compose import Compose, compose_command
+from bench.engines import ENGINE, make_engine
 from bench.measuring import Row, cpu_s, pss_kib, written_bytes
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.journal.outbox import Outgoing
@@ -49,7 +51,7 @@ def measure() -> list[Row]:
         (Path(folder) / "broker").mkdir()
         broker = Broker(Path(folder) / "broker")
         broker.start()
-        engine = make_dockerd()
+        engine = make_engine()
         try:
             engine.load(sleeper("1"), "sleeper:1")
             rows = _activities(Path(folder), broker, engine)
@@ -65,7 +67,7 @@ def measure() -> list[Row]:
 def _device(folder: Path, broker: Broker, name: str, address: str) -> Iterator[tuple[Device, Manager]]:
     """A device on an engine, and its commander."""
     device, manager = Device(folder / name, broker.port, client=name), Manager(broker.port)
-    device.settings(engine={"kind": "docker", "address": address}, updateAgent={"enable": True, "domain": "containers"})
+    device.settings(engine={"kind": ENGINE, "address": address}, updateAgent={"enable": True, "domain": "containers"})
     try:
         device.start(prompt=False)
         manager.wait_for_agent()
@@ -75,7 +77,7 @@ def _device(folder: Path, broker: Broker, name: str, address: str) -> Iterator[t
         device.close()
 
 
-def _activities(folder: Path, broker: Broker, engine: Dockerd) -> list[Row]:
+def _activities(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
     with _device(folder, broker, "docker", engine.address) as (device, manager):
         pid, cpu = device.pid, cpu_s(device.pid)
         time.sleep(_IDLE_S)
@@ -84,7 +86,9 @@ def _activities(folder: Path, broker: Broker, engine: Dockerd) -> list[Row]:
             Row("connected and idle: processor", (cpu_s(pid) - cpu) / _IDLE_S * 100, "% of one core"),
         ]
         for count, rounds in _ROUNDS.items():
-            compose = Compose(folder, engine.address, count, _IMAGE) if compose_command() else None
+            compose = (
+                Compose(folder, engine.address, count, _IMAGE) if ENGINE == "docker" and compose_command() else None
+            )
             rows += _activity(count, [_round(manager, pid, count, compose) for _ in range(rounds)])
         at_once = f"{_nothing_to_do_ms(manager, 0.0):.0f} ms when it comes right after IDENTIFIED, where a look follows"
         answer_ms = _nothing_to_do_ms(manager, 0.3)
@@ -171,7 +175,7 @@ def _nothing_to_do_ms(manager: Manager, pause_s: float) -> float:
     return statistics.median(spent)
 
 
-def _calls(folder: Path, broker: Broker, engine: Dockerd) -> list[Row]:
+def _calls(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
     """Counted on the way to the engine, which takes time: hence apart from the times."""
     rows = []
     with (

@@ -23,7 +23,7 @@ from evenkeel.reconcilers.containers.wishes import NO_WISHES, LastWishes
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
-from evenkeel.specs.containers.container import Container, Stop
+from evenkeel.specs.containers.container import Container, Stop, host_ports
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
@@ -44,9 +44,10 @@ def plan(
     )
     active = [difference for difference in judged if difference.verb not in NOTHING_DONE]
     taken = {instance.engine_name for instance in seen.containers}
+    holders = _holders(active, seen)
     steps: list[Step] = []
     for difference in active:
-        steps.extend(_steps(difference, by_id, seen, memory, wishes, taken))
+        steps.extend(_steps(difference, by_id, seen, memory, wishes, taken, holders))
     ordered = _with_dependencies(_with_asides(steps), active, by_id)
     return Plan("containers", judged, stages(ordered))
 
@@ -81,6 +82,7 @@ def _steps(
     memory: ContainersMemory,
     wishes: LastWishes,
     taken: set[str],
+    holders: dict[str, list[ContainerSeen]],
 ) -> Iterator[Step]:
     subject, container = difference.subject, difference.container
     others = [by_id[id_] for id_ in difference.others]
@@ -109,7 +111,7 @@ def _steps(
             is_limited = candidate.state in AWAKE and before != container.resources
             update = Update(target, container.restart, container.resources, is_limited)
             yield Step(f"update:{subject}", subject, Phase.UPDATE, update)
-    for step in _renames(subject, target, name, seen, taken):
+    for step in _renames(subject, target, name, holders, taken):
         needs = (*needs, step.id)
         yield step
         if isinstance(step.action, Rename) and step.action.instance == target and candidate is None:
@@ -152,7 +154,18 @@ def _removals(
             yield Step(f"remove:{other.id[:12]}", difference.subject, Phase.CLEANUP, action, needs)
 
 
-def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: set[str]) -> Iterator[Step]:
+def _holders(differences: Sequence[ContainerDifference], seen: ContainersSeen) -> dict[str, list[ContainerSeen]]:
+    """The plain names of the subjects, each with the instances that have it in the engine."""
+    holders: dict[str, list[ContainerSeen]] = {engine_name(difference.subject): [] for difference in differences}
+    for instance in seen.containers:
+        if instance.engine_name in holders:
+            holders[instance.engine_name].append(instance)
+    return holders
+
+
+def _renames(
+    subject: str, target: str, name: str, holders: dict[str, list[ContainerSeen]], taken: set[str]
+) -> Iterator[Step]:
     """The candidate gets the plain name. The holder of that name steps aside first, be it an instance that it replaces
     or one of another subject that was renamed by hand. All while the old one is still at work, so that only stopping
     and starting fall into the time without it."""
@@ -160,13 +173,12 @@ def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: 
     if name == plain:
         return
     needs: tuple[str, ...] = ()
-    for other in seen.containers:
-        if other.engine_name == plain:
-            aside = aside_name(plain, other.id, taken)
-            taken.add(aside)
-            step = Step(f"aside:{other.id[:12]}", subject, Phase.ACTIVATE, Rename(other.id, aside))
-            needs = (*needs, step.id)
-            yield step
+    for other in holders[plain]:
+        aside = aside_name(plain, other.id, taken)
+        taken.add(aside)
+        step = Step(f"aside:{other.id[:12]}", subject, Phase.ACTIVATE, Rename(other.id, aside))
+        needs = (*needs, step.id)
+        yield step
     yield Step(f"rename:{subject}", subject, Phase.ACTIVATE, Rename(target, plain), needs)
 
 
@@ -261,14 +273,27 @@ def _port_needs(
     """Start steps → stops of other subjects' instances that hold a host port which the start will take."""
     wanted = {difference.subject: difference.container for difference in differences}
     stops = [(step, by_id[step.action.instance].container) for step in steps if isinstance(step.action, End)]
+    holding: dict[tuple[str, int], list[int]] = {}
+    for index, (_, holder) in enumerate(stops):
+        for port in _host_ports(holder):
+            holding.setdefault(port, []).append(index)
     needs: dict[str, tuple[str, ...]] = {}
     for step in steps:
         container = wanted.get(step.subject)
-        if not isinstance(step.action, Start) or container is None or not container.ports:
+        if not isinstance(step.action, Start) or container is None:
             continue
-        holding = tuple(
-            stop.id for stop, holder in stops if stop.subject != step.subject and holder and collide(container, holder)
-        )
-        if holding:
-            needs[step.id] = holding
+        found: list[str] = []
+        for index in sorted({index for port in _host_ports(container) for index in holding.get(port, ())}):
+            stop, holder = stops[index]
+            if stop.subject != step.subject and holder is not None and collide(container, holder):
+                found.append(stop.id)
+        if found:
+            needs[step.id] = tuple(found)
     return needs
+
+
+def _host_ports(container: Container | None) -> Iterator[tuple[str, int]]:
+    """Protocol and number of every host port that a container may take, at whatever address."""
+    for port in container.ports if container is not None else ():
+        for number in host_ports(port):
+            yield port.protocol, number
