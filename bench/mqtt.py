@@ -179,7 +179,7 @@ def _calls(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
     """Counted on the way to the engine, which takes time: hence apart from the times."""
     rows = []
     with (
-        Proxy(folder / "proxy.sock", engine.socket) as proxy,
+        Proxy(folder / "proxy.sock", engine.address.removeprefix("unix://")) as proxy,
         _device(folder, broker, "counted", proxy.address) as (_, manager),
     ):
         for count in _COUNTED:
