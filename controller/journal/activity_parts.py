@@ -2,7 +2,8 @@
 
 Both desired states of an activity may be a hundred times as long as what a step changes, and there is a record for each
 component and command. A record costs the head and the action that changed; everything else stays as it lies in the file. The
-checksum is that of the whole, put together, so that a part that is damaged, lost, or of another moment is noticed.
+checksum is that of the whole, put together, so that a part that is damaged, lost, or of another moment is noticed. A row
+is updated where it lies: one that is replaced moves to the end of its table, which costs pages of the index, too.
 """
 
 from __future__ import annotations
@@ -52,14 +53,15 @@ def store_activity(database: Database, connection: Transaction, domain: str, act
         [(domain, *key) for key in before if key not in parts],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO activity_part VALUES (?, ?, ?, ?)",
+        "INSERT INTO activity_part VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
         [(domain, *key, body) for key, body in parts.items() if before.get(key) != body],
     )
     if activity is None:
         connection.execute("DELETE FROM activity WHERE domain = ?", (domain,))
     else:
         row = (domain, head, checksum(_joined(head, parts)))
-        connection.execute("INSERT OR REPLACE INTO activity VALUES (?, ?, ?)", row)
+        news = "body = excluded.body, checksum = excluded.checksum"
+        connection.execute(f"INSERT INTO activity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET {news}", row)
 
 
 def _parts(database: Database, domain: str) -> Parts:

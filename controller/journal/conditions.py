@@ -43,7 +43,8 @@ class Conditions:
             return False
         with self._database.writing() as connection:
             row = (new.domain, new.name, encode(new))
-            connection.execute("INSERT OR REPLACE INTO condition VALUES (?, ?, ?)", row)
+            update = "INSERT INTO condition VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+            connection.execute(update, row)
         return True
 
     def drop(self, name: str, domain: str = "") -> None:

@@ -58,7 +58,8 @@ class Memories:
             return False
         with self._database.writing() as connection:
             connection.executemany("DELETE FROM memory WHERE domain = ? AND fact = ? AND key = ?", gone)
-            connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)", news)
+            update = "INSERT INTO memory VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+            connection.executemany(update, news)
         self._read.pop(domain, None)
         return True
 

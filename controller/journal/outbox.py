@@ -39,10 +39,14 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._acknowledged: tuple[object, int] | None = None
+        """A message that the broker has acknowledged, by the place where it is stored and its number; not forgotten there
+        yet."""
 
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
         with self._database.writing() as connection:
+            self.forget()
             for message in messages:
                 if message.latest:
                     connection.execute("DELETE FROM outbox WHERE latest AND topic = ?", (message.topic,))
@@ -59,6 +63,7 @@ class Outbox:
         known = self._actions(len(actions), newest)
         news = [(place, newest + 1, action) for place, action in enumerate(actions) if known.get(place) != action]
         connection.executemany("INSERT INTO told (place, version, body) VALUES (?, ?, ?)", news)
+        self._forget_told(connection, newest + bool(news))
         return newest + bool(news)
 
     def _actions(self, count: int, version: int) -> dict[int, bytes]:
@@ -73,8 +78,9 @@ class Outbox:
         topics that cannot be published to now."""
         others = f"topic NOT IN ({', '.join('?' * len(but))})"
         rows = self._database.all(
-            f"SELECT {_COLUMNS} FROM outbox WHERE id > ? AND {_KEPT} AND {others} ORDER BY id LIMIT ?",
+            f"SELECT {_COLUMNS} FROM outbox WHERE id > ? AND id != ? AND {_KEPT} AND {others} ORDER BY id LIMIT ?",
             after,
+            self._known(),
             self._database.last_stored("outbox"),
             *but,
             most,
@@ -87,23 +93,51 @@ class Outbox:
     def _whole(self, frame: bytes, actions: int, version: int) -> bytes:
         return joined_feedback(frame, list(self._actions(actions, version).values())) if actions else frame
 
+    def acknowledged(self, number: int) -> None:
+        """The broker has acknowledged a message, and no other one was published since the last write. It is forgotten in
+        the write of the next message, or by `forget`: after a loss of power it may be published again, but only as the
+        newest one."""
+        self.forget()
+        self._acknowledged = self._database.connection, number
+
+    def forget(self) -> None:
+        """Forget the message that was acknowledged last. Needed before another one is published that waits already."""
+        number = self._known()
+        if number:
+            self.sent(number)
+            self._database.once_kept(self._is_forgotten)
+
+    @property
+    def has_to_forget(self) -> bool:
+        """Whether there is something for `forget` to do."""
+        return self._known() != 0
+
+    def _known(self) -> int:
+        """The number of the message that was acknowledged and is not forgotten yet, 0 for none. Elsewhere its number may be
+        another message's."""
+        place, number = self._acknowledged or (None, 0)
+        return number if place is self._database.connection else 0
+
+    def _is_forgotten(self) -> None:
+        self._acknowledged = None
+
     def sent(self, *numbers: int) -> None:
-        """The broker has acknowledged messages."""
+        """Forget messages that the broker has acknowledged."""
         with self._database.writing() as connection:
             connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
-            self._forget_told(connection)
+            if (
+                self._database.one("SELECT 1 FROM told LIMIT 1") is not None
+                and self._database.one("SELECT 1 FROM activity") is None
+                and self._database.one("SELECT 1 FROM outbox WHERE actions > 0 LIMIT 1") is None
+            ):
+                connection.execute("DELETE FROM told")
 
-    def _forget_told(self, connection: Transaction) -> None:
-        """Drop rows that no message needs any more. While an activity is open, its next message needs the actions that
-        were told last."""
-        if self._database.one("SELECT 1 FROM told LIMIT 1") is None:
-            return
-        oldest = self._database.one("SELECT min(version) FROM outbox WHERE actions > 0")[0]
-        if oldest is None and self._database.one("SELECT 1 FROM activity") is None:
-            connection.execute("DELETE FROM told")
-            return
+    def _forget_told(self, connection: Transaction, version: int) -> None:
+        """Drop rows that no message needs any more, neither one that waits nor one of this `version`. The rows of an open
+        activity are dropped with its next message, which writes into the same pages."""
+        oldest = self._database.one("SELECT ifnull(min(version), ?) FROM outbox WHERE actions > 0", version)[0]
         newer = "SELECT max(version) FROM told AS newer WHERE newer.place = told.place AND newer.version <= ?"
-        connection.execute(f"DELETE FROM told WHERE version < ({newer})", (1 << 62 if oldest is None else oldest,))
+        connection.execute(f"DELETE FROM told WHERE version < ({newer})", (oldest,))
 
     def oldest(self) -> tuple[int, Outgoing] | None:
         """The oldest message that the broker has not acknowledged, with its number."""
@@ -111,7 +145,7 @@ class Outbox:
 
     def waiting(self) -> int:
         """The number of messages that wait to be published."""
-        return int(self._database.one("SELECT count(*) FROM outbox")[0])
+        return int(self._database.one("SELECT count(*) FROM outbox WHERE id != ?", self._known())[0])
 
     def is_full(self, *topics: str) -> bool:
         """Whether so many messages wait to be published, on these topics or on all, that no more should be added for now."""

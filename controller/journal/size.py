@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _PAGE = 1024
-_LOG = 256 * 1024
+_LOG = 384 * 1024
 """The size of the log after which it is written into the file and begun again."""
 _SPARE = 128 * 1024
 """Free room that stays in the file, so that everyday writes do not move its end to and fro."""

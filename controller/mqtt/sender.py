@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.journal.journal import Journal
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from evenkeel.controller.mqtt.link import MqttLink
 
 log = logging.getLogger(__name__)
+
+_QUIET_S = 1.0
+"""Messages often come one soon after the other; the last one is forgotten on the disk after so long."""
 
 Shorter = Callable[[str, bytes], Iterator[bytes]]
 """See `Role.shorter`; this is the function of the topic's role."""
@@ -71,16 +73,28 @@ class Sender:
         while True:
             found = self._together(self._journal.outbox.first(WINDOW, but=self._denials.waiting(loop.time())))
             if not found:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._waits.wait(), self._denials.due_in_s(loop.time()))
+                due_in_s = self._denials.due_in_s(loop.time())
+                if self._journal.outbox.has_to_forget:
+                    due_in_s = _QUIET_S if due_in_s is None else min(due_in_s, _QUIET_S)
+                try:
+                    await asyncio.wait_for(self._waits.wait(), due_in_s)
+                except TimeoutError:
+                    self._journal.outbox.forget()
                 self._waits.clear()
                 continue
+            self._journal.outbox.forget()
             self._published(found, await asyncio.gather(*[self._publish(message) for _, message in found]))
             self._sent()
 
     def _published(self, found: Sequence[tuple[int, Outgoing]], refusals: Sequence[str | Refused]) -> None:
         """Forget messages that the broker has acknowledged, or will never take; messages that it may take later
         stay."""
+        if [*refusals] == [""]:
+            ((number, message),) = found
+            if self._denials.over(message.topic):
+                self._denials_changed()
+            self._journal.outbox.acknowledged(number)
+            return
         denied = {
             message.topic: refusal.message
             for (_, message), refusal in zip(found, refusals, strict=True)

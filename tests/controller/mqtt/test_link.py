@@ -750,7 +750,9 @@ def sends_at_once(port: int) -> list[bool]:
     """Of each connection of this process to the port: whether the system sends small packets at once."""
     found = []
     for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as own:  # most are no sockets
+        if not entry.is_socket():
+            continue
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as own:  # some have no peer
             if own.getpeername()[1:2] == (port,):
                 found.append(bool(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
     return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.journal.journal import Journal, empty_journal
+from evenkeel.controller.journal.journal import Journal, empty_journal, open_journal, read_journal
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.mqtt.sender import Sender
 from evenkeel.specs.errors import Refused
@@ -116,6 +117,50 @@ def test_what_waits_for_a_topic_keeps_its_order_and_holds_up_nobody() -> None:
         assert link.heard == ["u2", "u3", "u4", "t3", "t4", "t5", "t6"]
         assert journal.outbox.waiting() == 0
         assert news == ["t: the message was refused: not authorized, and what is to be said there waits", ""]
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+        journal.close()
+
+    run(story())
+
+
+class Broken(Link):
+    """A broker at which, at each message, somebody looks at what another process would publish after a loss of power."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__()
+        self._state, self.left = state, list[list[str]]()
+        """Before each message: what is stored then."""
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        self.left.append(stored(self._state))
+        await super().publish(topic, payload, qos=qos, retain=retain)
+
+
+def stored(state: Path) -> list[str]:
+    with closing(read_journal(state)) as other:
+        return [f"{message.topic}{message.payload.decode()}" for _, message in other.outbox.first(1000)]
+
+
+def test_after_a_loss_of_power_only_the_newest_message_is_published_again(tmp_path: Path) -> None:
+    """One that was acknowledged is forgotten with the next one, and soon when none comes."""
+
+    async def story() -> None:
+        journal, link = open_journal(tmp_path), Broken(tmp_path)
+        sender = Sender(link, journal, lambda entry: None, lambda topic, payload: iter(()), _nothing, _nothing)  # type: ignore[arg-type]
+        put(journal, "t1", "t2", "t3")
+        sending = asyncio.ensure_future(sender.send())
+        await asyncio.sleep(0.5)
+        assert link.left == [["t1", "t2", "t3"], ["t2", "t3"], ["t3"]], "nothing older than what is published next"
+        assert stored(tmp_path) == ["t3"]
+        assert journal.outbox.waiting() == 0, "this process does not publish it again"
+        put(journal, "t4")
+        assert stored(tmp_path) == ["t4"]
+        sender.wake()
+        await asyncio.sleep(5)
+        assert link.heard == ["t1", "t2", "t3", "t4"]
+        assert stored(tmp_path) == []
         sending.cancel()
         with suppress(asyncio.CancelledError):
             await sending
