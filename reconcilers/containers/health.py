@@ -91,7 +91,7 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
 
 def look_again_after(container: Container) -> float:
     """Seconds between two looks: often enough to see a fast end or a fast start, whatever the interval of the check."""
-    return min(max(container.stable_for.total_seconds() / 4, 0.05), 1.0)
+    return min(max(container.stable_for.total_seconds() / 3, 0.05), 1.0)
 
 
 def is_put_up_again(restart: Restart, seen: ContainerSeen) -> bool:

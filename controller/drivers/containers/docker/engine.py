@@ -35,8 +35,8 @@ from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
-from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.observed import ContainersSeen, at_containers
+from evenkeel.specs.containers.container import Container, Health
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, at_containers
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
@@ -190,12 +190,16 @@ class DockerEngine:
         """The engine says whether a container was killed, because an engine that is about to end kills its containers
         first and goes on answering. Volumes that others have made are remembered before, so that an adopted container's
         data are found again."""
-        name, found = action.container.name, await self._observer.inspect(action.instance)
-        others = [each for each in found.seen.volumes if each[1] != volume_name(name, each[0])] if found else []
-        if action.container.image_volumes != "discard":
-            await volumes.remember(self._client, name, others, self._owner)
-        look, life = self._observer.at_this_moment, lambda: self._client.meetings
+        name, life = action.container.name, lambda: self._client.meetings
         async with ends_of(self._client, action.instance, self._observer.ends.hear) as ends:
+            looks = [await self._observer.at_this_moment(action.instance, action.container.health)]
+            found = looks[0].volumes if looks[0] is not None else ()
+            others = [each for each in found if each[1] != volume_name(name, each[0])]
+            if action.container.image_volumes != "discard":
+                await volumes.remember(self._client, name, others, self._owner)
+
+            async def look(instance: str, check: Health | None) -> ContainerSeen | None:
+                return looks.pop() if looks else await self._observer.at_this_moment(instance, check)
 
             async def was_killed() -> bool:
                 found = await self._observer.read(action.instance)

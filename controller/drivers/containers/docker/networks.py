@@ -87,6 +87,8 @@ class Networks:
     def __init__(self, client: EngineClient, name: str) -> None:
         self._client, self.name = client, name
         self._alone = asyncio.Lock()
+        self._ensured = "", float("-inf")
+        """The network that was there last, and when that was asked, by the clock of the event loop."""
 
     async def there(self) -> dict[str, str]:
         """The ids of all networks → their names."""
@@ -99,7 +101,12 @@ class Networks:
 
     async def ensure(self) -> str:
         """The id of the one network for mode bridge; it is made if it is not there, and others of its name are removed."""
+        now = asyncio.get_running_loop().time
+        asked_s = now()
         async with self._alone:
+            if self._ensured[1] >= asked_s:  # begun by another one since
+                return self._ensured[0]
+            begun_s = now()
             if not (ranked := await self._ranked()):
                 await self._make()
                 ranked = await self._ranked()
@@ -108,6 +115,7 @@ class Networks:
             for other in ranked[1:]:
                 if other.is_empty:
                     await self._remove(other.id)
+            self._ensured = ranked[0].id, begun_s
             return ranked[0].id
 
     async def join(self, instance: str, it: Attachment, endpoint: Mapping[str, Any]) -> None:
