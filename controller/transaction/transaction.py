@@ -121,16 +121,26 @@ class Transaction:
 
     def hold(self, domain: str, desired: DesiredState, subjects: Mapping[str, str], *, is_blocked: bool) -> bool:
         """The groups of these subjects of a domain cannot be fetched now, or (`is_blocked`) cannot be had, and why; True when
-        there are others, which go on without them."""
+        they are held by that, so that the others go on without them."""
         if not self.groups.hold(desired, domain, subjects, is_blocked=is_blocked):
             return False
         self._wake_all()
         return True
 
-    def let_go(self) -> None:
-        """The groups that were held are tried again, with all others."""
-        self.groups.let_go()
-        self._wake_all()
+    def let_go(self) -> bool:
+        """The groups that could not be fetched are tried again, with all others; False when there was none."""
+        some = self.groups.let_go()
+        if some:
+            self._wake_all()
+        return some
+
+    def free(self, domain: str, desired: DesiredState, blocked: Mapping[str, str]) -> bool:
+        """Groups that this domain held because they could not be had are tried again, if none of their subjects is `blocked`
+        now; False when all are."""
+        some = self.groups.free(desired, domain, blocked)
+        if some:
+            self._wake_all()
+        return some
 
     def broke(self, domain: str) -> None:
         """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""

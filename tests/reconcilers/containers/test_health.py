@@ -273,9 +273,9 @@ def test_never_healthy_ends_at_last() -> None:
     ("container", "expected"),
     [
         (Container("a", "a", stable_for=timedelta(0)), 0.05),
-        (Container("a", "a", stable_for=timedelta(seconds=2)), 0.5),
+        (Container("a", "a", stable_for=timedelta(seconds=1.5)), 0.5),
         (Container("a", "a", stable_for=timedelta(minutes=5)), 1.0),
-        (HEALTHY_2_S, 0.5),
+        (HEALTHY_2_S, 2 / 3),
         (Container("a", "a", stable_for=timedelta(0), health=Health(HttpProbe(80), timedelta(seconds=9))), 0.05),
         (Container("a", "a", stable_for=timedelta(minutes=1), health=Health(HttpProbe(80), timedelta(seconds=9))), 1.0),
     ],
