@@ -16,7 +16,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evenkeel.reconcilers.containers.causes import exit_text
-from evenkeel.specs.containers.container import Container, ExecProbe, Health, Restart, longest_proof
+from evenkeel.specs.containers.container import (
+    Container,
+    ExecProbe,
+    Health,
+    Restart,
+    longest_proof,
+    runs_once,
+    time_to_end,
+)
 from evenkeel.specs.containers.observed import ContainerSeen, HealthSeen
 
 
@@ -48,6 +56,8 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     """The watch after one more look; the verdict when there is one. `seen` is `None` when the instance is gone."""
     if seen is None:
         return watch, Verdict(None, "it was removed from outside while it was watched")
+    if (within := time_to_end(container)) is not None:
+        return watch, _end(container, within.total_seconds(), seen, now - watch.since)
     restarted = seen.restart_count > watch.restarts
     if restarted:
         watch = watch._replace(restarts=seen.restart_count, good_since=None, is_unexplained=seen.state == "running")
@@ -89,8 +99,30 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     return watch, None
 
 
-def look_again_after(container: Container) -> float:
-    """Seconds between two looks: often enough to see a fast end or a fast start, whatever the interval of the check."""
+def _end(container: Container, limit_s: float, seen: ContainerSeen, watched_s: float) -> Verdict | None:
+    """The verdict about a container that runs to its end. Its engine may start it again after an end that was not well."""
+    if seen.state == "exited" and not seen.exit_code and not seen.error:
+        return Verdict(True, "it ended with exit code 0")
+    if seen.state == "exited" and not seen.error and is_put_up_again(container.restart, seen):
+        return Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
+    if seen.state in ("exited", "dead"):
+        again = f", also when it was started again ({seen.restart_count} times)" if seen.restart_count else ""
+        return Verdict(False, f"it ended with {exit_text(seen.exit_code, seen.error)}{again}")
+    if seen.state == "created":
+        return Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
+    if seen.cut_off:
+        return Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")
+    if watched_s > limit_s:
+        keeps = f"; it ended with {exit_text(seen.exit_code)} {seen.restart_count} times" if seen.exit_code else ""
+        return Verdict(False, f"it did not end within {limit_s:g} s{keeps}")
+    return None
+
+
+def look_again_after(container: Container, watched_s: float = 0.0) -> float:
+    """Seconds between two looks: often enough to see a fast end or a fast start, whatever the interval of the check. One
+    that runs to its end is looked at less often the longer that takes."""
+    if runs_once(container):
+        return min(max(watched_s / 10, 0.05), 1.0)
     return min(max(container.stable_for.total_seconds() / 4, 0.05), 1.0)
 
 

@@ -53,6 +53,13 @@ _ELSEWHERE = {
 }
 """Keys of compose files and of Kubernetes, in lower case, and evenkeel's word for each; `metadata` stands beside `spec`."""
 
+_WORDS = {
+    "service_completed_successfully": "completed",
+    "service_healthy": "healthy",
+    "service_started": "started",
+}
+"""Words of compose files in the place of one of certain words, and evenkeel's word for each."""
+
 _COMMANDS = ("command", "exec")
 """Keys whose list holds the words of a command."""
 
@@ -119,8 +126,17 @@ def for_mapping(value: object, path: Path, choices: Mapping[str, Collection[obje
     return f"write `{path[-1]}: {{{fitting[0]}: {value}}}`" if fitting else ""
 
 
+def for_word(value: str, choices: Collection[str]) -> str:
+    """The word of these that a word of compose files means."""
+    word = _WORDS.get(value.lower(), "")
+    return f"did you mean `{word}`?" if word in choices else ""
+
+
 def for_list(value: object, path: Path) -> str:
-    """The list form of a text. The words of a command are not repeated: they may be secret."""
+    """The list form of a text, and of the mapping of a compose file. The words of a command are not repeated: they may be
+    secret."""
+    if isinstance(value, dict) and path and path[-1] == "dependsOn":
+        return "write a list with an entry `{name: …, condition: healthy}` for each"
     if not isinstance(value, str):
         return ""
     if not path or path[-1] not in _COMMANDS:
