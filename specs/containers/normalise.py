@@ -227,7 +227,8 @@ def _normal_conditions(raw: Container) -> tuple[tuple[str, Condition], ...] | Un
     """The usual condition is left out, and so is one for a name that nothing depends on."""
     given = () if isinstance(raw.conditions, UnsetType) else raw.conditions
     names = set(raw.depends_on)
-    return tuple(sorted({each for each in given if each[0] in names and each[1] != "healthy"})) or UNSET
+    found = {name: condition for name, condition in given if name in names and condition != "healthy"}
+    return tuple(sorted(found.items())) or UNSET
 
 
 def _normal_resources(raw: Resources) -> Resources:

@@ -397,7 +397,12 @@ SPECS: dict[str, dict[str, Any]] = {
     "http check": {"health": Health(HttpProbe(80, "/health"))},
     "tcp check": {"health": Health(TcpProbe(80))},
     "stop": {"stop": Stop("SIGINT", timedelta(seconds=90))},
-    "conduct": {"stable_for": timedelta(minutes=1), "depends_on": ("db",), "pull_policy": "Always"},
+    "conduct": {
+        "stable_for": timedelta(minutes=1),
+        "depends_on": ("db",),
+        "conditions": (("db", "started"),),
+        "pull_policy": "Always",
+    },
 }
 
 
