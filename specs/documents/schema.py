@@ -110,6 +110,8 @@ def _rows(schema: Schema, definitions: dict[str, Schema], path: str) -> Iterator
         description = item.get("description") or (inner or {}).get("description", "")
         yield Row(below, _type_text(item, definitions), default, description)
         yield from _rows(item, definitions, below)
+        for member in item.get("anyOf", ()):
+            yield from _rows(member, definitions, below)
         for member in _members(item.get("items", {})):
             yield from _rows(member, definitions, f"{below}[]")
 

@@ -377,8 +377,8 @@ def test_conditions_of_dependencies_and_a_container_that_runs_once() -> None:
         (
             "dependsOn: {a: {condition: service_healthy}}",
             (
-                "spec.dependsOn: expected a list, got a mapping; write a list with an entry `{name: …, condition: healthy}` for "
-                "each"
+                "spec.dependsOn: expected a list, got a mapping; "
+                "write a list with an entry `{name: …, condition: healthy}` for each"
             ),
         ),
         (
@@ -406,8 +406,8 @@ def test_conditions_of_dependencies_and_a_container_that_runs_once() -> None:
         (
             "runOnce: true\n  health: {tcp: {port: 80}}",
             (
-                "spec.health: a container with `runOnce` is proven by its exit code, and not by a health check; leave out one of "
-                "both"
+                "spec.health: a container with `runOnce` is proven by its exit code, and not by a health check; "
+                "leave out one of both"
             ),
         ),
         (
@@ -428,16 +428,16 @@ def test_only_the_end_of_a_container_that_runs_once_can_be_waited_for() -> None:
     _, problems = desired_from([decoded(f"{needy}---\n{SECOND_HEAD}")])
     assert [problem_text(each) for each in problems] == [
         (
-            "x.yaml:6:3: spec.dependsOn: `job` does not run once, so that it is never completed; write `condition: healthy`, or "
-            "`runOnce: true` at x.yaml:8:1"
+            "x.yaml:6:3: spec.dependsOn: `job` does not run once, so that it is never completed; "
+            "write `condition: healthy`, or `runOnce: true` at x.yaml:8:1"
         )
     ]
     system = SYSTEM.replace("names: [", "names: [job, ").replace(", web", "")
     _, problems = desired_from([decoded(needy), decoded(system, "y.yaml")])
     assert [problem_text(each) for each in problems] == [
         (
-            "x.yaml:6:3: spec.dependsOn: `job` is a system container, of which evenkeel knows only whether it runs; write its name "
-            "alone, without `condition: completed`"
+            "x.yaml:6:3: spec.dependsOn: `job` is a system container, of which evenkeel knows only whether it runs; "
+            "write its name alone, without `condition: completed`"
         )
     ]
 
