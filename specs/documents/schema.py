@@ -17,10 +17,16 @@ from msgspec import Struct
 from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.written import API_VERSION, MetadataSpec
 from evenkeel.specs.name import NAME_PATTERN
-from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN
+from evenkeel.specs.reading.quantity import DURATION_PATTERN, PERCENT_PATTERN, SIZE_PATTERN
 
 _REFERENCE = "#/$defs/"
-_TEXTS = {NAME_PATTERN: "name", SIZE_PATTERN: "size", DURATION_PATTERN: "duration", "^/": "absolute path"}
+_TEXTS = {
+    NAME_PATTERN: "name",
+    SIZE_PATTERN: "size",
+    DURATION_PATTERN: "duration",
+    PERCENT_PATTERN: "per cent",
+    "^/": "absolute path",
+}
 _ONE_PROBE = [{"required": [probe]} for probe in ("exec", "http", "tcp")]
 
 Schema = dict[str, Any]

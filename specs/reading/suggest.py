@@ -16,6 +16,7 @@ from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.problem import Path, nearest
 from evenkeel.specs.reading.quantity import (
     DURATION_PATTERN,
+    PERCENT_PATTERN,
     SIZE_PATTERN,
     SWAP_PATTERN,
     parse_duration,
@@ -70,6 +71,7 @@ _EXAMPLES = {
     "^/": "expected an absolute path",
     "^[rwm]{1,3}$": "expected permissions made of r, w and m",
     SWAP_PATTERN: "expected a size with a unit, for example 512M, or unlimited",
+    PERCENT_PATTERN: "expected a number, for example 2, or a share from 1% to 100%",
     r"^(SIG[A-Z0-9+-]+|[1-9]\d?)$": "expected a signal, for example SIGTERM or 15",
 }
 _NOUNS = {SIZE_PATTERN: "a size", SWAP_PATTERN: "a size", DURATION_PATTERN: "a duration"}
