@@ -61,6 +61,12 @@ _WORDS = {
 }
 """Words of compose files in the place of one of certain words, and evenkeel's word for each."""
 
+_FORMS = {
+    "maxUnavailable": "write a number, for example 2, or a share, for example 25%",
+    "runOnce": "write `runOnce: true`, or `runOnce: {timeout: 10m}`",
+}
+"""Keys that may have values of different types, and the forms of these."""
+
 _COMMANDS = ("command", "exec")
 """Keys whose list holds the words of a command."""
 
@@ -147,7 +153,9 @@ def for_list(value: object, path: Path) -> str:
 
 
 def for_scalar(value: object, path: Path) -> str:
-    """A hint for a value that is neither a text nor a mapping where both may stand: variables are texts."""
+    """A hint for a value of another type than the two that may stand there: variables are texts."""
+    if path and path[-1] in _FORMS:
+        return _FORMS[str(path[-1])]
     if len(path) > 1 and path[-2] == "ports" and isinstance(value, int) and 0 < value < 65536:
         return f'write "{value}:{value}"'
     return "put it into quotes" if isinstance(value, int | float) and is_private(path) else ""

@@ -387,7 +387,7 @@ def test_conditions_of_dependencies_and_a_container_that_runs_once() -> None:
         ),
         ("dependsOn: [{name: web}]", "spec.dependsOn: a container cannot depend on itself"),
         ("dependsOn: [{name: a, restart: true}]", "spec.dependsOn[0].restart: unknown key `restart`; "),
-        ("runOnce: 5m", "spec.runOnce: expected true or false or a mapping, got a text"),
+        ("runOnce: 5m", "spec.runOnce: expected true or false or a mapping, got a text; write `runOnce: true`, or `"),
         (
             "runOnce: {timeout: 0s}",
             "spec.runOnce.timeout: expected a duration of at least 1ms; write for example `timeout: 10m`",
