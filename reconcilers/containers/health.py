@@ -113,7 +113,7 @@ def _end(container: Container, limit_s: float, seen: ContainerSeen, watched_s: f
     if seen.cut_off:
         return Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")
     if watched_s > limit_s:
-        keeps = f"; it ended with {exit_text(seen.exit_code)} {seen.restart_count} times" if seen.exit_code else ""
+        keeps = f"; it keeps ending with {exit_text(seen.exit_code)}" if seen.exit_code else ""
         return Verdict(False, f"it did not end within {limit_s:g} s{keeps}")
     return None
 

@@ -15,6 +15,7 @@ from typing import TypeVar, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 from tests.memories import memory
 from tests.sampling import THOROUGH
 from tests.virtual import run
@@ -25,7 +26,16 @@ from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, Start
-from evenkeel.specs.containers.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
+from evenkeel.specs.containers.container import (
+    Container,
+    Health,
+    HttpProbe,
+    Port,
+    Resources,
+    Restart,
+    RestartPolicy,
+    runs_once,
+)
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import BARRIERS, Action, Failed, Outcome, Plan
@@ -55,24 +65,40 @@ cuts = st.lists(
 )
 
 
+JOBS = {f"docker.io/library/job:{number}": Image(exits_with=0, exits_after_s=5.0 * number) for number in (1, 2)}
+"""Images of processes that end well."""
+
+
 @st.composite
-def states(draw: st.DrawFn, least: int = 0) -> DesiredState:
-    """A few containers with ports of their own, depending on each other without a cycle."""
+def states(draw: st.DrawFn, least: int = 0, *, jobs: bool = True) -> DesiredState:
+    """A few containers with ports of their own, depending on each other without a cycle; `jobs`: some of them run once."""
     names = draw(st.permutations(NAMES))[: draw(st.integers(least, len(NAMES)))]
     ports = draw(st.permutations((8080, 8081, 8082, None, None)))
-    containers = []
+    containers: list[Container] = []
     for index, name in enumerate(names):
         host_port = ports[index]
+        is_job = jobs and draw(st.sampled_from((False, False, True)))
+        needs = draw(st.sets(st.sampled_from(names[:index]))) if index else ()
+        ends = {each.name for each in containers if runs_once(each)}
+        conditions = tuple(
+            (
+                need,
+                draw(st.sampled_from(("healthy", "started", "completed") if need in ends else ("healthy", "started"))),
+            )
+            for need in sorted(needs)
+        )
         containers.append(
             normal(
                 Container(
                     name,
-                    draw(st.sampled_from(IMAGES)),
+                    draw(st.sampled_from(sorted(JOBS) if is_job else IMAGES)),
                     env=(("LEVEL", draw(st.sampled_from("ab"))),),
                     ports=() if host_port is None else (Port(host_port, 80),),
-                    restart=Restart(draw(st.sampled_from(POLICIES))),
+                    restart=Restart(draw(st.sampled_from(("no", "on-failure") if is_job else POLICIES))),
                     resources=Resources(draw(st.sampled_from(MEMORY))),
-                    depends_on=tuple(draw(st.sets(st.sampled_from(names[:index])))) if index else (),
+                    depends_on=tuple(needs),
+                    conditions=conditions,
+                    run_once=timedelta(minutes=1) if is_job else UNSET,
                     stable_for=timedelta(seconds=draw(st.sampled_from((0, 3)))),
                     pull_policy=draw(st.sampled_from(("IfNotPresent", "Always"))),
                 )
@@ -148,7 +174,7 @@ def test_converges_from_anywhere_and_a_second_plan_is_empty(
         await assert_reached(device, after)
         assert device.journal.digest("last-good") == after.digest
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
@@ -164,7 +190,7 @@ def test_interrupted_at_any_action_it_converges(
         assert isinstance(ending, Settled), device.said[-8:]
         await assert_reached(device, after)
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
@@ -181,7 +207,7 @@ def test_another_wish_in_the_middle_of_a_switch(
         assert isinstance(await device.converge(after), Settled), device.said[-8:]
         await assert_reached(device, after)
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
@@ -203,7 +229,7 @@ def test_what_is_shown_is_what_is_done(before: DesiredState, what: list[tuple[st
         for stage in shown:
             assert sorted(kind(actions.pop(0)) for _ in stage) == stage
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
@@ -236,7 +262,7 @@ def test_the_order_of_what_is_read_does_not_matter(
         assert reconciler.plan(reconciler.diff(want, shuffled, turned), shuffled, turned) == plan
         assert_sound(plan)
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
@@ -285,7 +311,7 @@ def spoil(state: DesiredState, index: int) -> DesiredState:
     containers = list(containers_of(state).values())
     broken = containers[index % len(containers)]
     containers[index % len(containers)] = changed(
-        broken, image=BAD, health=Health(HttpProbe(80)), stable_for=timedelta(seconds=3)
+        broken, image=BAD, health=Health(HttpProbe(80)), stable_for=timedelta(seconds=3), run_once=UNSET
     )
     return asking(containers)
 
@@ -309,19 +335,22 @@ def test_a_failed_update_ends_on_last_good(
         ending = await device.converge(bad, kept_cuts, good=before)
         assert isinstance(ending, Stalled), ending
         await assert_reached(device, before)
-        assert all(device.working(name) for name in containers_of(before)), "nobody is at work"
+        lasting = (name for name, container in containers_of(before).items() if not runs_once(container))
+        assert all(device.working(name) for name in lasting), "nobody is at work"
 
         drift(device, before, what)
         assert isinstance(await device.converge(bad, good=before), Stalled), "quarantine does not last"
         await assert_reached(device, before)
         assert device.journal.digest("last-good") == before.digest
 
-    with bench({BAD: FLAWS[flaw]}) as device:
+    with bench({BAD: FLAWS[flaw], **JOBS}) as device:
         run(scenario(device))
 
 
 @thorough
-@given(states(least=1), states(least=1), st.integers(0, 3), st.sampled_from(sorted(FLAWS)), cuts)
+@given(
+    states(least=1, jobs=False), states(least=1, jobs=False), st.integers(0, 3), st.sampled_from(sorted(FLAWS)), cuts
+)
 def test_a_failed_update_leaves_somebody_at_work_even_when_the_journal_is_lost(
     before: DesiredState, after: DesiredState, index: int, flaw: str, cuts: list[Cut]
 ) -> None:
@@ -340,12 +369,14 @@ def test_a_failed_update_leaves_somebody_at_work_even_when_the_journal_is_lost(
             (working,) = device.working(name)
             assert working.image != BAD, f"{name}: nobody is at work"
 
-    with bench({BAD: FLAWS[flaw]}) as device:
+    with bench({BAD: FLAWS[flaw], **JOBS}) as device:
         run(scenario(device))
 
 
 @thorough
-@given(states(least=1), st.integers(0, 3), st.sampled_from([Image(exits_with=1), Image(healthy=False)]), cuts)
+@given(
+    states(least=1, jobs=False), st.integers(0, 3), st.sampled_from([Image(exits_with=1), Image(healthy=False)]), cuts
+)
 def test_a_tag_that_is_pushed_again_and_broken_ends_where_it_began(
     state: DesiredState, index: int, flaw: Image, cuts: list[Cut]
 ) -> None:
