@@ -134,9 +134,12 @@ class Watched:
                 kept.container is not None
                 and kept.container.name == name
                 and compare.same_identity(wanted[name], kept.container)
-                and (kept.started_at if condition == "started" else kept.id in self.proven)
+                and (
+                    kept.started_at
+                    if condition == "started"
+                    else kept.id in self.proven and (kept.state == "running" or may_end)
+                )
                 and (condition != "completed" or (kept.state == "exited" and not kept.exit_code))
-                and (kept.state == "running" or may_end)
                 for kept in self.engine.simulation.present()
             ), f"{starting.engine_name} starts before {name} is {condition}"
 
